@@ -1,0 +1,34 @@
+# make run    install what is missing, build, start everything on embedded SQLite
+# make demo   the same, filled with a demo organization, API, users and traffic
+# make test   install what the tests need, then format, lints, and all tests (SQLite, PostgreSQL, browser)
+# make bench  the side-by-side benchmark; writes bench/RESULTS.md
+
+SHELL := /bin/bash
+# Outside the checkout by wish: CARGO_TARGET_DIR=… make test
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+PROFILE ?= release
+BIN := $(CARGO_TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/portunus
+
+.PHONY: run demo build front test bench toolchain
+
+toolchain:
+	@.ci/toolchain
+
+# The browser part has a target directory of its own, beside the server's.
+front: toolchain
+	cargo xtask front
+
+build: front
+	cargo build --workspace --profile $(PROFILE)
+
+run: build
+	$(BIN) up
+
+demo: build
+	$(BIN) up --demo
+
+test: toolchain
+	@.ci/test
+
+bench:
+	@bench/run

@@ -1,0 +1,96 @@
+//! Credentials of an application.
+
+use std::sync::Arc;
+
+use domain::id::{ApplicationId, CredentialId};
+use domain::problem::Problem;
+use domain::wire::credentials as wire;
+use domain::wire::{Page, Paging};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::error::Result;
+use crate::http::etag::{Created, IfMatch, Tagged};
+use crate::http::extract::{Json, Path, Query, SignedIn};
+use crate::plane::Plane;
+use crate::service::credentials;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Plane>> {
+    OpenApiRouter::new()
+        .routes(routes!(list_credentials, create_key))
+        .routes(routes!(read_credential, rename_credential))
+        .routes(routes!(roll_key))
+        .routes(routes!(revoke_credential))
+}
+
+/// Credentials of an application, newest first.
+#[utoipa::path(get, path = "/applications/{application}/credentials", tag = "credentials", operation_id = "list_credentials", params(("application" = Uuid, Path), Paging), responses((status = 200, body = Page<wire::Credential>), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn list_credentials(
+    SignedIn(ctx): SignedIn,
+    Path(application): Path<ApplicationId>,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Page<wire::Credential>>> {
+    Ok(Json(credentials::list(&ctx, application, &paging).await?))
+}
+
+/// Make a key. Its value is in this answer and never again.
+#[utoipa::path(post, path = "/applications/{application}/credentials", tag = "credentials", operation_id = "create_key", params(("application" = Uuid, Path)), request_body = wire::CreateKey, responses((status = 201, body = wire::NewKey), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn create_key(
+    SignedIn(ctx): SignedIn,
+    Path(application): Path<ApplicationId>,
+    Json(input): Json<wire::CreateKey>,
+) -> Result<Created<wire::NewKey>> {
+    let body = credentials::create(&ctx, application, input).await?;
+    Ok(Created {
+        location: format!("/credentials/{}", body.credential.id),
+        etag: body.credential.etag,
+        body,
+    })
+}
+
+/// One credential.
+#[utoipa::path(get, path = "/credentials/{credential}", tag = "credentials", operation_id = "read_credential", params(("credential" = Uuid, Path)), responses((status = 200, body = wire::Credential), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn read_credential(
+    SignedIn(ctx): SignedIn,
+    Path(credential): Path<CredentialId>,
+) -> Result<Tagged<wire::Credential>> {
+    let body = credentials::get(&ctx, credential).await?;
+    Ok(Tagged(body.etag, body))
+}
+
+/// Rename a credential.
+#[utoipa::path(patch, path = "/credentials/{credential}", tag = "credentials", operation_id = "rename_credential", params(("credential" = Uuid, Path)), request_body = wire::RenameCredential, responses((status = 200, body = wire::Credential), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn rename_credential(
+    SignedIn(ctx): SignedIn,
+    Path(credential): Path<CredentialId>,
+    IfMatch(etag): IfMatch,
+    Json(input): Json<wire::RenameCredential>,
+) -> Result<Tagged<wire::Credential>> {
+    let body = credentials::rename(&ctx, credential, etag, input).await?;
+    Ok(Tagged(body.etag, body))
+}
+
+/// Make the key's successor; the old one works until the overlap is over.
+#[utoipa::path(post, path = "/credentials/{credential}/roll", tag = "credentials", operation_id = "roll_key", params(("credential" = Uuid, Path)), request_body = wire::RollKey, responses((status = 201, body = wire::NewKey), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn roll_key(
+    SignedIn(ctx): SignedIn,
+    Path(credential): Path<CredentialId>,
+    Json(input): Json<wire::RollKey>,
+) -> Result<Created<wire::NewKey>> {
+    let body = credentials::roll(&ctx, credential, input).await?;
+    Ok(Created {
+        location: format!("/credentials/{}", body.credential.id),
+        etag: body.credential.etag,
+        body,
+    })
+}
+
+/// Revoke a credential: it stops working at once, for ever.
+#[utoipa::path(post, path = "/credentials/{credential}/revoke", tag = "credentials", operation_id = "revoke_credential", params(("credential" = Uuid, Path)), responses((status = 200, body = wire::Credential), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn revoke_credential(
+    SignedIn(ctx): SignedIn,
+    Path(credential): Path<CredentialId>,
+) -> Result<Tagged<wire::Credential>> {
+    let body = credentials::revoke(&ctx, credential).await?;
+    Ok(Tagged(body.etag, body))
+}

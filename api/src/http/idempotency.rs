@@ -1,0 +1,136 @@
+//! `Idempotency-Key` on creates: a repeated request gets the first one's answer and does nothing.
+//!
+//! The answer is kept for a day, sealed, because it may hold a key that is shown once.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use domain::problem::Code;
+use http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION};
+use http::{HeaderMap, Method, StatusCode};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::ctx::Ctx;
+use crate::error::{Error, Result};
+use crate::plane::Plane;
+use crate::service::idempotency::{self, Begun};
+
+const FIELD: HeaderName = HeaderName::from_static("idempotency-key");
+const KEY_MAX: usize = 255;
+
+/// Largest body that any route reads, in bytes: a document of 5 MiB as a JSON string.
+pub const BODY_LIMIT: usize = 12 * 1024 * 1024;
+
+/// What is kept of an answer.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    status: u16,
+    fields: Vec<(String, String)>,
+    body: String,
+}
+
+pub async fn layer(State(_): State<Arc<Plane>>, request: Request, next: Next) -> Response {
+    let key = match key(request.method(), request.headers()) {
+        Ok(Some(key)) => key,
+        Ok(None) => return next.run(request).await,
+        Err(error) => return error.into_response(),
+    };
+    match once(key, request, next).await {
+        Ok(response) => response,
+        Err(error) => error.into_response(),
+    }
+}
+
+fn key(method: &Method, headers: &HeaderMap) -> Result<Option<String>> {
+    let Some(value) = headers.get(FIELD).filter(|_| *method == Method::POST) else {
+        return Ok(None);
+    };
+    match value.to_str() {
+        Ok(text) if (1..=KEY_MAX).contains(&text.len()) => Ok(Some(text.to_owned())),
+        Ok(_) | Err(_) => Err(Error::new(
+            Code::BadRequest,
+            "Idempotency-Key takes 1 to 255 visible ASCII characters.",
+        )),
+    }
+}
+
+async fn once(key: String, request: Request, next: Next) -> Result<Response> {
+    let ctx = request.extensions().get::<Ctx>().cloned();
+    let Some((ctx, user)) = ctx.and_then(|ctx| ctx.user_id().map(|user| (ctx, user))) else {
+        // A stranger has nothing that a repetition could create twice.
+        return Ok(next.run(request).await);
+    };
+    let (parts, body) = request.into_parts();
+    let too_large = |_| {
+        Error::new(
+            Code::BodyTooLarge,
+            "The body is larger than any route accepts.",
+        )
+    };
+    let bytes = to_bytes(body, BODY_LIMIT).await.map_err(too_large)?;
+    let digest = fingerprint(&parts.method, parts.uri.path(), &bytes);
+    match idempotency::begin(&ctx, user, &key, digest).await? {
+        Begun::Again(kept) => return replay(&kept),
+        Begun::Now => {}
+    }
+    let response = next
+        .run(Request::from_parts(parts, Body::from(bytes)))
+        .await;
+    if !response.status().is_success() {
+        idempotency::abandon(&ctx, user, &key).await?;
+        return Ok(response);
+    }
+    let (parts, body) = response.into_parts();
+    let bytes = to_bytes(body, BODY_LIMIT).await.map_err(Error::internal)?;
+    let kept = serde_json::to_string(&keep(parts.status, &parts.headers, &bytes))?;
+    idempotency::finish(&ctx, user, &key, parts.status.as_u16(), &kept).await?;
+    Ok(Response::from_parts(parts, Body::from(bytes)))
+}
+
+fn fingerprint(method: &Method, path: &str, body: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(method.as_str());
+    hash.update([0]);
+    hash.update(path);
+    hash.update([0]);
+    hash.update(body);
+    hash.finalize().into()
+}
+
+fn keep(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Kept {
+    let fields = [CONTENT_TYPE, ETAG, LOCATION]
+        .into_iter()
+        .filter_map(|name| {
+            Some((
+                name.to_string(),
+                headers.get(&name)?.to_str().ok()?.to_owned(),
+            ))
+        })
+        .collect();
+    Kept {
+        status: status.as_u16(),
+        fields,
+        body: String::from_utf8_lossy(body).into_owned(),
+    }
+}
+
+fn replay(kept: &str) -> Result<Response> {
+    let kept: Kept = serde_json::from_str(kept)?;
+    let status = StatusCode::from_u16(kept.status).map_err(Error::internal)?;
+    let mut response = (status, kept.body).into_response();
+    for (name, value) in kept.fields {
+        let name = HeaderName::try_from(name).map_err(Error::internal)?;
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::try_from(value).map_err(Error::internal)?);
+    }
+    response.headers_mut().insert(
+        HeaderName::from_static("idempotency-replayed"),
+        HeaderValue::from_static("true"),
+    );
+    Ok(response)
+}

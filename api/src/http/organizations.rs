@@ -1,0 +1,67 @@
+//! Organizations of the signed-in person.
+
+use std::sync::Arc;
+
+use domain::problem::Problem;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::error::Result;
+use crate::http::etag::{Created, IfMatch, Tagged};
+use crate::http::extract::{Json, Path, Query, SignedIn};
+use crate::plane::Plane;
+use crate::service::organizations;
+use domain::id::OrganizationId;
+use domain::wire::organizations as wire;
+use domain::wire::{Page, Paging};
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Plane>> {
+    OpenApiRouter::new()
+        .routes(routes!(list_organizations, create_organization))
+        .routes(routes!(read_organization, edit_organization))
+}
+
+/// The organizations that the caller belongs to.
+#[utoipa::path(get, path = "/organizations", tag = "organizations", operation_id = "list_organizations", params(Paging), responses((status = 200, body = Page<wire::Organization>), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn list_organizations(
+    SignedIn(ctx): SignedIn,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Page<wire::Organization>>> {
+    Ok(Json(organizations::list(&ctx, &paging).await?))
+}
+
+/// Found an organization; the caller owns it.
+#[utoipa::path(post, path = "/organizations", tag = "organizations", operation_id = "create_organization", request_body = wire::CreateOrganization, responses((status = 201, body = wire::Organization), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn create_organization(
+    SignedIn(ctx): SignedIn,
+    Json(input): Json<wire::CreateOrganization>,
+) -> Result<Created<wire::Organization>> {
+    let body = organizations::create(&ctx, input).await?;
+    Ok(Created {
+        location: format!("/organizations/{}", body.id),
+        etag: body.etag,
+        body,
+    })
+}
+
+/// One organization.
+#[utoipa::path(get, path = "/organizations/{organization}", tag = "organizations", operation_id = "read_organization", params(("organization" = Uuid, Path)), responses((status = 200, body = wire::Organization), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn read_organization(
+    SignedIn(ctx): SignedIn,
+    Path(organization): Path<OrganizationId>,
+) -> Result<Tagged<wire::Organization>> {
+    let body = organizations::read(&ctx, organization).await?;
+    Ok(Tagged(body.etag, body))
+}
+
+/// Change an organization's name.
+#[utoipa::path(patch, path = "/organizations/{organization}", tag = "organizations", operation_id = "edit_organization", params(("organization" = Uuid, Path)), request_body = wire::EditOrganization, responses((status = 200, body = wire::Organization), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn edit_organization(
+    SignedIn(ctx): SignedIn,
+    Path(organization): Path<OrganizationId>,
+    IfMatch(etag): IfMatch,
+    Json(input): Json<wire::EditOrganization>,
+) -> Result<Tagged<wire::Organization>> {
+    let body = organizations::edit(&ctx, organization, etag, input).await?;
+    Ok(Tagged(body.etag, body))
+}

@@ -1,0 +1,141 @@
+//! An API as the catalog lists it, with its served versions.
+
+use std::collections::HashMap;
+
+use domain::effective;
+use domain::plan::Approval;
+use domain::policy::Policy;
+use domain::wire::catalog::{CatalogEntry, CatalogVersion};
+use entity::row::read_word;
+use entity::{api, organization, plan, product_version, revision, version};
+use sea_orm::{
+    ColumnTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, RelationTrait,
+};
+use uuid::Uuid;
+
+use super::SERVED;
+use crate::ctx::Ctx;
+use crate::error::Result;
+use crate::service::{first_call, names};
+
+pub(super) async fn show_all(ctx: &Ctx, rows: Vec<api::Model>) -> Result<Vec<CatalogEntry>> {
+    let db = ctx.db();
+    let owners = organization::Entity::find()
+        .filter(organization::Column::Id.is_in(rows.iter().map(|row| row.organization_id)))
+        .all(db)
+        .await?;
+    let owners: HashMap<Uuid, organization::Model> =
+        owners.into_iter().map(|row| (row.id, row)).collect();
+    let named = names::organizations(db, rows.iter().map(|row| row.organization_id)).await?;
+    let teams = names::teams(db, rows.iter().map(|row| row.team_id)).await?;
+    let mut versions = served(ctx, rows.iter().map(|row| row.id).collect()).await?;
+    let approvals = approvals(ctx, rows.iter().map(|row| row.id).collect()).await?;
+    let mut shown = Vec::with_capacity(rows.len());
+    for row in rows {
+        let served = versions.remove(&row.id).unwrap_or_default();
+        let of_organization: Vec<Policy> = match owners.get(&row.organization_id) {
+            Some(owner) => owner.policies()?,
+            None => Vec::new(),
+        };
+        let of_api = row.policies()?;
+        let asks = |policies: &[Policy]| {
+            effective::asks_for_identity(&effective::chain(
+                &of_organization,
+                &of_api,
+                policies,
+                &[],
+                &[],
+            ))
+        };
+        shown.push(CatalogEntry {
+            id: row.id.into(),
+            tags: row.tags()?,
+            visibility: row.visibility()?,
+            owner: named.get(row.organization_id),
+            team: teams.get(row.team_id).name,
+            needs_key: served.first().is_some_and(|(_, policies)| asks(policies)),
+            versions: served.into_iter().map(|(version, _)| version).collect(),
+            approval: approvals.get(&row.id).copied(),
+            updated_at: row.updated_at,
+            name: row.name,
+            slug: row.slug,
+            summary: row.summary,
+            category: row.category,
+        });
+    }
+    Ok(shown)
+}
+
+/// Served versions by API, newest first, each with its policies.
+async fn served(
+    ctx: &Ctx,
+    apis: Vec<Uuid>,
+) -> Result<HashMap<Uuid, Vec<(CatalogVersion, Vec<Policy>)>>> {
+    let rows = version::Entity::find()
+        .filter(version::Column::ApiId.is_in(apis))
+        .filter(version::Column::State.is_in(SERVED))
+        .order_by_desc(version::Column::Id)
+        .all(ctx.db())
+        .await?;
+    let revisions = revision::Entity::find()
+        .filter(revision::Column::Id.is_in(rows.iter().filter_map(|row| row.current_revision_id)))
+        .all(ctx.db())
+        .await?;
+    let revisions: HashMap<Uuid, revision::Model> =
+        revisions.into_iter().map(|row| (row.id, row)).collect();
+    let mut found: HashMap<Uuid, Vec<_>> = HashMap::new();
+    for row in rows {
+        let Some(revision) = row.current_revision_id.and_then(|id| revisions.get(&id)) else {
+            continue;
+        };
+        let made = revision.snapshot()?;
+        let shown = CatalogVersion {
+            id: row.id.into(),
+            state: row.state()?,
+            enabled: row.enabled,
+            revision: made.number,
+            operations: made.operations.len() as u64,
+            address: first_call::base(ctx, &made),
+            has_document: revision.document_id.is_some(),
+            published_at: revision.created_at,
+            slug: row.slug,
+        };
+        found
+            .entry(row.api_id)
+            .or_default()
+            .push((shown, made.policies));
+    }
+    Ok(found)
+}
+
+/// `auto` where any open plan approves at once.
+async fn approvals(ctx: &Ctx, apis: Vec<Uuid>) -> Result<HashMap<Uuid, Approval>> {
+    let rows: Vec<(Uuid, String)> = plan::Entity::find()
+        .select_only()
+        .column(version::Column::ApiId)
+        .column(plan::Column::Approval)
+        .join(JoinType::InnerJoin, plan::Relation::Product.def())
+        .join(
+            JoinType::InnerJoin,
+            product_version::Relation::Product.def().rev(),
+        )
+        .join(
+            JoinType::InnerJoin,
+            product_version::Relation::Version.def(),
+        )
+        .filter(plan::Column::State.eq("published"))
+        .filter(plan::Column::Organizations.eq("[]"))
+        .filter(version::Column::ApiId.is_in(apis))
+        .into_tuple()
+        .all(ctx.db())
+        .await?;
+    let mut found = HashMap::new();
+    for (api, approval) in rows {
+        let approval = read_word("plan.approval", &approval, Approval::parse)?;
+        let kept = found.entry(api).or_insert(approval);
+        if approval == Approval::Auto {
+            *kept = approval;
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,91 @@
+//! What the product does by itself: sends mails, lets time end what it ends, forgets what is old,
+//! and notes the heads of the audit chains.
+//!
+//! Every process of the portal may run the jobs: each row is claimed by compare-and-set.
+
+mod expiry;
+mod forget;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::ctx::Ctx;
+use crate::error::{Error, Result};
+use crate::plane::Plane;
+use crate::post::{self, Transport};
+use crate::service::{audit, notifications};
+
+pub use expiry::expire;
+pub use forget::forget;
+
+const POST_EVERY: Duration = Duration::from_secs(5);
+const EXPIRE_EVERY: Duration = Duration::from_secs(10);
+const HOURLY: Duration = Duration::from_secs(3600);
+
+/// Runs all jobs until `stop` becomes true or its sender is gone. What is under way is finished.
+pub async fn run(plane: Arc<Plane>, transport: Option<Transport>, mut stop: watch::Receiver<bool>) {
+    let every = |period| {
+        let mut ticks = interval(period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks
+    };
+    let (mut mails, mut expiries, mut hours) =
+        (every(POST_EVERY), every(EXPIRE_EVERY), every(HOURLY));
+    loop {
+        tokio::select! {
+            biased;
+            () = told_to_end(&mut stop) => return,
+            () = plane.mail.notified() => mail(&plane, transport.as_ref()).await,
+            _ = mails.tick() => mail(&plane, transport.as_ref()).await,
+            _ = expiries.tick() => told("expiry", expire(&Ctx::job(&plane, "expiry")).await),
+            _ = hours.tick() => hourly(&plane).await,
+        }
+    }
+}
+
+/// Resolves when `stop` is true or its sender is gone.
+async fn told_to_end(stop: &mut watch::Receiver<bool>) {
+    let _ended = stop.wait_for(|stop| *stop).await;
+}
+
+async fn mail(plane: &Arc<Plane>, transport: Option<&Transport>) {
+    told(
+        "notifications",
+        notifications::dispatch(&Ctx::job(plane, "notifications")).await,
+    );
+    if let Some(transport) = transport {
+        told("mail", post::deliver(plane, transport).await);
+    }
+}
+
+async fn hourly(plane: &Arc<Plane>) {
+    told("forgetting", forget(&Ctx::job(plane, "forgetting")).await);
+    told("audit heads", heads(&Ctx::job(plane, "audit")).await);
+}
+
+/// Writes the head of each chain to the log: with it a chain that was cut short is found out.
+async fn heads(ctx: &Ctx) -> Result<u64> {
+    let mut count = 0;
+    for chain in audit::chains(ctx).await? {
+        if let Some((sequence, hash)) = audit::head(ctx, chain).await? {
+            tracing::info!(audit.chain = ?chain, audit.sequence = sequence, audit.hash = hash, "head of an audit chain");
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+/// A job that failed is logged and tried again at its next turn.
+fn told(job: &'static str, done: Result<u64>) {
+    match done {
+        Ok(0) => {}
+        Ok(count) => tracing::debug!(job, count, "a job is done"),
+        Err(Error { detail, source, .. }) => {
+            let source = source.map(|source| source.to_string()).unwrap_or_default();
+            tracing::error!(job, detail, error = source, "a job failed");
+        }
+    }
+}

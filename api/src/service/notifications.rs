@@ -1,0 +1,258 @@
+//! From events to mails: who hears of what. An event is claimed by compare-and-set, so that
+//! several processes send each mail once.
+
+use domain::actor::{OrganizationRole, TeamRole};
+use domain::id::EventId;
+use entity::{event, organization, organization_member, team_member, user};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::ctx::Ctx;
+use crate::error::Result;
+use crate::letter::{Letter, Letters};
+use crate::service::outbox::{self, Origin};
+use crate::write::Write;
+
+/// Events taken at once.
+const BATCH: u64 = 100;
+/// Most people who hear of one event.
+const MOST: u64 = 50;
+
+/// What the events of subscriptions carry: names as they were at that moment.
+#[derive(Debug, Deserialize)]
+struct Told {
+    application: String,
+    product: String,
+    plan: String,
+    provider_id: Uuid,
+    provider_team_id: Uuid,
+    consumer: String,
+    consumer_id: Uuid,
+    requested_by: Option<Uuid>,
+    requester: String,
+    reason: String,
+    note: String,
+}
+
+/// What a kind of event says, and to which side.
+enum Text {
+    Provider(&'static str, &'static str),
+    Requester(&'static str, &'static str),
+}
+
+/// Subject and what happened, by kind; kinds without a mail are absent. Words in braces are
+/// replaced from [`Told`].
+fn text(kind: &str) -> Option<Text> {
+    Some(match kind {
+        "subscription.requested" => Text::Provider(
+            "Approval asked: {application} for {product}",
+            "{requester} ({consumer}) asks for the plan {plan} of {product} for the application {application}.",
+        ),
+        "subscription.approved" => Text::Requester(
+            "Approved: {product}",
+            "The subscription of {application} to {product}, plan {plan}, was approved.",
+        ),
+        "subscription.rejected" => Text::Requester(
+            "Rejected: {product}",
+            "The subscription of {application} to {product}, plan {plan}, was rejected.",
+        ),
+        "subscription.suspended" => Text::Requester(
+            "Suspended: {product}",
+            "The subscription of {application} to {product} was suspended: calls are refused until it is resumed.",
+        ),
+        "subscription.resumed" => Text::Requester(
+            "Resumed: {product}",
+            "The subscription of {application} to {product} was resumed: calls are answered again.",
+        ),
+        "subscription.revoked" => Text::Requester(
+            "Ended: {product}",
+            "The subscription of {application} to {product} was ended by the API's owner.",
+        ),
+        "subscription.expired" => Text::Requester(
+            "Expired: {product}",
+            "The subscription of {application} to {product} has reached its end.",
+        ),
+        "subscription.granted" => Text::Requester(
+            "Granted: {product}",
+            "{application} was given a subscription to {product}, plan {plan}.",
+        ),
+        _ => return None,
+    })
+}
+
+/// Makes the mails of new events. Says how many events were handled.
+pub async fn dispatch(ctx: &Ctx) -> Result<u64> {
+    let events = event::Entity::unmailed().limit(BATCH).all(ctx.db()).await?;
+    let mut handled = 0;
+    for event in events {
+        let mut write = Write::begin(ctx).await?;
+        if !claim(&write, event.id).await? {
+            continue;
+        }
+        for letter in letters(&write, &event).await? {
+            outbox::put(&mut write, &letter, Origin::Event(EventId::from(event.id))).await?;
+        }
+        write.commit().await?;
+        handled += 1;
+    }
+    Ok(handled)
+}
+
+async fn claim(write: &Write<'_>, id: Uuid) -> Result<bool> {
+    let claimed = event::Entity::update_many()
+        .col_expr(event::Column::MailedAt, write.ctx().now.into())
+        .filter(event::Column::Id.eq(id))
+        .filter(event::Column::MailedAt.is_null())
+        .exec(write.tx())
+        .await?;
+    Ok(claimed.rows_affected == 1)
+}
+
+async fn letters(write: &Write<'_>, event: &event::Model) -> Result<Vec<Letter>> {
+    let Some(text) = text(&event.kind) else {
+        return Ok(Vec::new());
+    };
+    let Ok(told) = serde_json::from_str::<Told>(&event.payload) else {
+        tracing::warn!(event.id = %event.id, event.kind, "an event does not carry what its mail needs");
+        return Ok(Vec::new());
+    };
+    let (subject, body, organization, page, comment, recipients) = match text {
+        Text::Provider(subject, body) => {
+            let people = deciders(write.tx(), told.provider_id, told.provider_team_id).await?;
+            (
+                subject,
+                body,
+                told.provider_id,
+                "approvals",
+                &told.reason,
+                people,
+            )
+        }
+        Text::Requester(subject, body) => {
+            let people = match told.requested_by {
+                Some(id) => user::Entity::find_by_id(id).all(write.tx()).await?,
+                None => Vec::new(),
+            };
+            (
+                subject,
+                body,
+                told.consumer_id,
+                "subscriptions",
+                &told.note,
+                people,
+            )
+        }
+    };
+    let Some(tenant) = organization::Entity::find_by_id(organization)
+        .one(write.tx())
+        .await?
+    else {
+        return Ok(Vec::new());
+    };
+    let page = format!("/o/{}/{page}", tenant.slug);
+    let letters = Letters(write.ctx().settings());
+    let (subject, body) = (filled(subject, &told), filled(body, &told));
+    let kind = known(&event.kind);
+    let heard = recipients.iter().filter(|user| user.disabled_at.is_none());
+    Ok(heard
+        .map(|user| letters.subscription(kind, &user.email, &subject, &body, comment, &page))
+        .collect())
+}
+
+/// Mails are of few kinds; the outbox names them by ours, not by whatever a row says.
+fn known(kind: &str) -> &'static str {
+    if kind == "subscription.requested" {
+        "subscription.requested"
+    } else {
+        "subscription.decided"
+    }
+}
+
+fn filled(text: &str, told: &Told) -> String {
+    let words = [
+        ("{application}", &told.application),
+        ("{product}", &told.product),
+        ("{plan}", &told.plan),
+        ("{consumer}", &told.consumer),
+        ("{requester}", &told.requester),
+    ];
+    // Piece by piece, so that a name with braces in it is not replaced again.
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('{') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        match words.iter().find(|(word, _)| rest.starts_with(word)) {
+            Some((word, value)) => {
+                out.push_str(value);
+                rest = &rest[word.len()..];
+            }
+            None => {
+                out.push('{');
+                rest = &rest[1..];
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Those who may approve: maintainers of the product's team, admins and owners.
+async fn deciders<C: ConnectionTrait>(
+    db: &C,
+    organization: Uuid,
+    team: Uuid,
+) -> Result<Vec<user::Model>> {
+    let above: Vec<Uuid> = organization_member::Entity::find()
+        .select_only()
+        .column(organization_member::Column::UserId)
+        .filter(organization_member::Column::OrganizationId.eq(organization))
+        .filter(organization_member::Column::Role.is_in([
+            OrganizationRole::Admin.as_str(),
+            OrganizationRole::Owner.as_str(),
+        ]))
+        .into_tuple()
+        .all(db)
+        .await?;
+    let maintainers: Vec<Uuid> = team_member::Entity::find()
+        .select_only()
+        .column(team_member::Column::UserId)
+        .filter(team_member::Column::TeamId.eq(team))
+        .filter(team_member::Column::Role.eq(TeamRole::Maintainer.as_str()))
+        .into_tuple()
+        .all(db)
+        .await?;
+    let ids = above.into_iter().chain(maintainers);
+    Ok(user::Entity::find()
+        .filter(user::Column::Id.is_in(ids))
+        .limit(MOST)
+        .all(db)
+        .await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_put_in_once() {
+        let told = Told {
+            application: "{product}".into(),
+            product: "Books".into(),
+            plan: "free".into(),
+            provider_id: Uuid::nil(),
+            provider_team_id: Uuid::nil(),
+            consumer: "Lantern".into(),
+            consumer_id: Uuid::nil(),
+            requested_by: None,
+            requester: "Ines".into(),
+            reason: String::new(),
+            note: String::new(),
+        };
+        assert_eq!(
+            filled("{application} for {product} {x}", &told),
+            "{product} for Books {x}"
+        );
+    }
+}

@@ -1,0 +1,13 @@
+//! Traffic as people look at it: dashboards from rollups, and the log of single requests. Each
+//! side of a call sees its own part.
+
+mod entry;
+mod log;
+mod subject;
+mod title;
+mod usage;
+
+pub use entry::entry;
+pub use log::log;
+pub use subject::Subject;
+pub use usage::usage;

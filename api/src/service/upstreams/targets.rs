@@ -1,0 +1,107 @@
+//! Whether an upstream's targets may be targets: well-formed, resolvable, and every address that
+//! a name stands for allowed (gateway.md §6, security.md "SSRF"). The gateway asks again when it
+//! connects.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use domain::address::{self, AddressRefused};
+use domain::problem::{Code, Invalid};
+use domain::snapshot;
+use domain::upstream::{Target, UpstreamSettings};
+use futures::future::join_all;
+
+use crate::ctx::Ctx;
+use crate::error::{Error, Result};
+
+/// A resolver slower than this counts as one that does not answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// `pointer` is where the settings stand in the input.
+pub(crate) async fn check(ctx: &Ctx, settings: &UpstreamSettings, pointer: &str) -> Result<()> {
+    let malformed: Vec<Invalid> = settings
+        .check()
+        .into_iter()
+        .map(|found| found.under(pointer))
+        .collect();
+    if !malformed.is_empty() {
+        return Err(Error::invalid(malformed));
+    }
+    let rules = entity::setting::for_gateways(ctx.db()).await?;
+    let own = &ctx.settings().own_addresses;
+    let judged = join_all(
+        settings
+            .targets
+            .iter()
+            .map(|target| judge(target, &rules, own)),
+    )
+    .await;
+    let mut code = Code::ValidationFailed;
+    let mut found = Vec::new();
+    for (index, verdict) in judged.into_iter().enumerate() {
+        let Err(refused) = verdict else { continue };
+        if refused.is_address {
+            code = Code::UpstreamNotAllowed;
+        }
+        found.push(Invalid::new(
+            format!("{pointer}/targets/{index}/url"),
+            refused.message,
+        ));
+    }
+    match found.first() {
+        None => Ok(()),
+        Some(first) => Err(Error {
+            detail: first.message.clone(),
+            code,
+            ..Error::invalid(found)
+        }),
+    }
+}
+
+struct Refused {
+    message: String,
+    is_address: bool,
+}
+
+impl From<AddressRefused> for Refused {
+    fn from(refused: AddressRefused) -> Self {
+        Self {
+            message: refused.to_string(),
+            is_address: true,
+        }
+    }
+}
+
+async fn judge(
+    target: &Target,
+    rules: &snapshot::Settings,
+    own: &[SocketAddr],
+) -> Result<(), Refused> {
+    let told = |message: &str| Refused {
+        message: message.to_owned(),
+        is_address: false,
+    };
+    let url = target.parse().map_err(told)?;
+    let port = url.port_or_known_default().unwrap_or(0);
+    let addresses: Vec<SocketAddr> = match url.host() {
+        Some(url::Host::Ipv4(ip)) => vec![SocketAddr::new(IpAddr::V4(ip), port)],
+        Some(url::Host::Ipv6(ip)) => vec![SocketAddr::new(IpAddr::V6(ip), port)],
+        Some(url::Host::Domain(name)) if address::is_metadata_name(name) => {
+            return Err(AddressRefused::Never.into());
+        }
+        Some(url::Host::Domain(name)) => {
+            match tokio::time::timeout(PATIENCE, tokio::net::lookup_host((name, port))).await {
+                Ok(Ok(addresses)) => addresses.collect(),
+                Ok(Err(_)) | Err(_) => Vec::new(),
+            }
+        }
+        None => Vec::new(),
+    };
+    if addresses.is_empty() {
+        return Err(told("This name does not resolve to an address now."));
+    }
+    for address in addresses {
+        address::judge(address, rules, own)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! The draft as its editors see it, with what stands in the way of publishing.
+
+use domain::api::Operations;
+use domain::id::UpstreamId;
+use domain::openapi::Document;
+use domain::problem::Invalid;
+use domain::wire::versions::{Draft, DraftOperation};
+use sea_orm::ConnectionTrait;
+use uuid::Uuid;
+
+use super::super::{Loaded, claims};
+use super::{DraftSettings, Routable, routable};
+use crate::ctx::Ctx;
+use crate::error::Result;
+use crate::service::{documents, names, upstreams};
+
+/// What stands in the way of publishing. A clash of routes is told by the error itself.
+pub(in crate::service::versions) async fn blockers<C: ConnectionTrait>(
+    db: &C,
+    loaded: &Loaded,
+    settings: &DraftSettings,
+) -> Result<Vec<Invalid>> {
+    let mut found = settings.check_policies();
+    let organization = loaded.api.organization_id;
+    match settings.upstream {
+        None => found.push(Invalid::new(
+            "/upstream",
+            "Choose the upstream that requests go to.",
+        )),
+        Some(id) if !upstreams::exists(db, organization, id).await? => {
+            found.push(Invalid::new(
+                "/upstream",
+                "This upstream is gone. Choose another.",
+            ));
+        }
+        Some(_) => {}
+    }
+    if let Some(id) = settings.test_upstream
+        && !upstreams::exists(db, organization, id).await?
+    {
+        found.push(Invalid::new(
+            "/test_upstream",
+            "This upstream is gone. Choose another, or none.",
+        ));
+    }
+    if settings.operations_mode == Operations::Listed && loaded.draft.document_id.is_none() {
+        let message =
+            "Without a document nothing is listed. Import one, or let all operations pass.";
+        found.push(Invalid::new("/operations_mode", message));
+    }
+    Ok(found)
+}
+
+pub(in crate::service::versions) async fn show(ctx: &Ctx, loaded: &Loaded) -> Result<Draft> {
+    let db = ctx.db();
+    let settings = DraftSettings::read(&loaded.draft)?;
+    let mut found = blockers(db, loaded, &settings).await?;
+    if let Err(refused) = claims::check(
+        db,
+        loaded.version.id,
+        loaded.api.organization_id,
+        &settings.route,
+    )
+    .await
+    {
+        found.extend(refused.invalid);
+    }
+    let (document, operations) = match loaded.draft.document_id {
+        None => (None, Vec::new()),
+        Some(id) => {
+            let model = documents::model(db, id).await?;
+            (
+                Some(documents::info(db, id, &model).await?),
+                listed(loaded.version.id, &model, &settings),
+            )
+        }
+    };
+    let ids = [settings.upstream, settings.test_upstream]
+        .into_iter()
+        .flatten()
+        .map(UpstreamId::uuid);
+    let upstreams = names::upstreams(db, ids).await?;
+    Ok(Draft {
+        document,
+        upstream: settings.upstream.map(|id| upstreams.get(id.uuid())),
+        test_upstream: settings.test_upstream.map(|id| upstreams.get(id.uuid())),
+        route: settings.route,
+        policies: settings.policies,
+        operations_mode: settings.operations_mode,
+        operations,
+        blockers: found,
+        updated_at: loaded.draft.updated_at,
+    })
+}
+
+fn listed(version: Uuid, model: &Document, settings: &DraftSettings) -> Vec<DraftOperation> {
+    let show = |operation: Routable<'_>| DraftOperation {
+        id: operation.id,
+        method: operation.method.as_str().to_owned(),
+        template: operation.template.to_owned(),
+        summary: operation.summary.to_owned(),
+        policies: settings.of_operation(operation.id),
+    };
+    routable(version, model).into_iter().map(show).collect()
+}

@@ -1,0 +1,167 @@
+//! Applications and their keys.
+
+use chrono::Duration;
+use domain::key::{KeyDigest, parse};
+use domain::problem::Code;
+use serde_json::json;
+
+use crate::support::shop::id;
+use crate::support::{World, each};
+
+#[tokio::test]
+async fn a_key_is_shown_once_and_kept_as_a_digest() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let mut client = world.owner.client.clone();
+        let application = world.application(&world.owner, world.here, "Mobile").await;
+        let path = format!("/applications/{application}/credentials");
+        let body = json!({ "name": "ci", "environment": "test", "cidrs": ["203.0.113.9", "2001:db8::/32"] });
+        let made = client.post(&path, body).await.ok(201).json();
+        let key = made["key"].as_str().unwrap().to_owned();
+        assert!(parse(key.as_bytes()).is_some() && key.starts_with("ptn_test_"));
+        assert_eq!(made["credential"]["cidrs"], json!(["203.0.113.9/32", "2001:db8::/32"]));
+        let list = client.get(&path).await.ok(200);
+        let audit = client.get(&format!("/organizations/{}/audit", world.here.id)).await.ok(200);
+        assert!(!list.text.contains(&key) && !audit.text.contains(&key));
+        let digest = KeyDigest::of(key.as_bytes());
+        assert!(!list.text.contains(&digest.to_hex()) && !list.text.contains("digest"));
+        let state = entity::snapshot::load(&world.app.plane.databases.main).await.unwrap();
+        assert!(state.parts.credentials[0].digest.matches(&digest));
+
+        let wrong = json!({ "name": " ", "cidrs": ["x"], "expires_at": "2020-01-01T00:00:00Z" });
+        let answer = client.post(&path, wrong).await.refused(Code::ValidationFailed);
+        assert_eq!(answer.pointers(), ["/name", "/cidrs/0", "/expires_at"]);
+        world.member.client.clone().post(&path, json!({ "name": "m" })).await.refused(Code::Forbidden);
+        world.stranger.client.clone().get(&path).await.refused(Code::NotFound);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rolling_leaves_the_old_key_as_long_as_asked() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let mut client = world.owner.client.clone();
+        let application = world.application(&world.owner, world.here, "Mobile").await;
+        let keys = format!("/applications/{application}/credentials");
+        for (overlap, then, after) in [
+            ("now", "expired", 0),
+            ("1h", "retiring", 60),
+            ("24h", "retiring", 24 * 60),
+            ("7d", "retiring", 7 * 24 * 60),
+        ] {
+            let old = client
+                .post(&keys, json!({ "name": "k" }))
+                .await
+                .ok(201)
+                .json();
+            let one = format!("/credentials/{}", id(&old["credential"]));
+            let new = client
+                .post(&format!("{one}/roll"), json!({ "overlap": overlap }))
+                .await
+                .ok(201)
+                .json();
+            assert_ne!(new["key"], old["key"]);
+            assert_eq!(
+                client.get(&one).await.ok(200).json()["state"],
+                then,
+                "{overlap}"
+            );
+            client
+                .post(&format!("{one}/roll"), json!({ "overlap": "1h" }))
+                .await
+                .refused(Code::IllegalTransition);
+            world.app.advance(Duration::minutes(after));
+            assert_eq!(
+                client.get(&one).await.ok(200).json()["state"],
+                "expired",
+                "{overlap}"
+            );
+            let successor = format!("/credentials/{}", id(&new["credential"]));
+            assert_eq!(
+                client.get(&successor).await.ok(200).json()["state"],
+                "active"
+            );
+            let revoked = client
+                .post(&format!("{successor}/revoke"), json!({}))
+                .await
+                .ok(200)
+                .json();
+            assert_eq!(revoked["state"], "revoked");
+            client
+                .post(&format!("{successor}/revoke"), json!({}))
+                .await
+                .refused(Code::IllegalTransition);
+            client
+                .patch(&successor, json!({ "name": "gone" }))
+                .await
+                .ok(200);
+        }
+        client
+            .post(&format!("{keys}/x"), json!({}))
+            .await
+            .refused(Code::NotFound);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_application_is_switched_and_deleted_with_care() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let mut client = world.owner.client.clone();
+        let shop = world
+            .shop(&world.owner, world.here, json!({ "approval": "auto" }))
+            .await;
+        let application = world.application(&world.owner, world.here, "Mobile").await;
+        let path = format!("/applications/{application}");
+        assert_eq!(
+            client.get(&format!("{path}/first-call")).await.ok(200).text,
+            "null"
+        );
+        let subscription = world
+            .subscribed(&world.owner, &application, &shop.plan)
+            .await;
+        let made = client
+            .post(&format!("{path}/credentials"), json!({ "name": "k" }))
+            .await
+            .ok(201)
+            .json();
+        let curl = made["first_call"]["curl"].as_str().unwrap();
+        assert!(
+            curl.contains(made["key"].as_str().unwrap())
+                && curl.contains("http://localhost:8080/here/books/v1/books"),
+            "{curl}"
+        );
+        let hint = client
+            .get(&format!("{path}/first-call"))
+            .await
+            .ok(200)
+            .json();
+        assert_eq!(hint["title"], "GET /books");
+        assert!(!hint["curl"].as_str().unwrap().contains("ptn_"));
+
+        client.delete(&path).await.refused(Code::Conflict);
+        client
+            .post(&format!("{path}/enable"), json!({}))
+            .await
+            .refused(Code::IllegalTransition);
+        assert_eq!(
+            client
+                .post(&format!("{path}/disable"), json!({}))
+                .await
+                .ok(200)
+                .json()["state"],
+            "disabled"
+        );
+        client
+            .post(
+                &format!("/subscriptions/{}/cancel", id(&subscription)),
+                json!({}),
+            )
+            .await
+            .ok(200);
+        client.delete(&path).await.ok(204);
+    })
+    .await;
+}

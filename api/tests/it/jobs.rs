@@ -1,0 +1,112 @@
+//! What time and events bring: each once, whoever runs the jobs.
+
+use api::service::{jobs, notifications};
+use chrono::Duration;
+use entity::subscription;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde_json::json;
+
+use crate::support::shop::id;
+use crate::support::{World, each};
+
+#[tokio::test]
+async fn approval_asked_and_decided_are_mailed_once() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let shop = world
+            .shop(&world.owner, world.here, json!({ "approval": "manual" }))
+            .await;
+        let application = world
+            .application(&world.stranger, world.there, "Kiosk")
+            .await;
+        let asked = world
+            .subscribed(&world.stranger, &application, &shop.plan)
+            .await;
+        let job = world.app.job();
+        let (a, b) = tokio::join!(notifications::dispatch(&job), notifications::dispatch(&job));
+        assert!(a.unwrap() + b.unwrap() >= 1);
+        let before = world.app.mail_count().await;
+        let mail = world
+            .app
+            .mailed("subscription.requested", &world.owner.email)
+            .await;
+        assert!(
+            mail.contains("Kiosk") && mail.contains("http://localhost:3000/o/here/approvals"),
+            "{mail}"
+        );
+
+        let mut provider = world.owner.client.clone();
+        let note = json!({ "note": "welcome aboard" });
+        provider
+            .post(&format!("/subscriptions/{}/approve", id(&asked)), note)
+            .await
+            .ok(200);
+        notifications::dispatch(&job).await.unwrap();
+        assert_eq!(notifications::dispatch(&job).await.unwrap(), 0);
+        let mail = world
+            .app
+            .mailed("subscription.decided", &world.stranger.email)
+            .await;
+        assert!(
+            mail.contains("approved") && mail.contains("welcome aboard"),
+            "{mail}"
+        );
+        assert_eq!(world.app.mail_count().await, before + 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_subscription_expires_once() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let shop = world
+            .shop(&world.owner, world.here, json!({ "approval": "auto" }))
+            .await;
+        let application = world
+            .application(&world.stranger, world.there, "Kiosk")
+            .await;
+        let made = world
+            .subscribed(&world.stranger, &application, &shop.plan)
+            .await;
+        let end = world.app.plane.clock.now() + Duration::days(1);
+        subscription::Entity::update_many()
+            .col_expr(subscription::Column::EndsAt, Expr::value(end))
+            .filter(subscription::Column::State.eq("approved"))
+            .exec(&world.app.plane.databases.main)
+            .await
+            .unwrap();
+        assert_eq!(jobs::expire(&world.app.job()).await.unwrap(), 0);
+        world.app.advance(Duration::days(1));
+        let (one, two) = (world.app.job(), world.app.job());
+        let (one, two) = tokio::join!(jobs::expire(&one), jobs::expire(&two));
+        assert_eq!(one.unwrap() + two.unwrap(), 1);
+        let mut consumer = world.stranger.client.clone();
+        let now = consumer
+            .get(&format!("/subscriptions/{}", id(&made)))
+            .await
+            .ok(200)
+            .json();
+        assert_eq!(now["state"], "expired");
+        notifications::dispatch(&world.app.job()).await.unwrap();
+        world
+            .app
+            .mailed("subscription.decided", &world.stranger.email)
+            .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_runner_ends_when_told() {
+    let app = crate::support::App::new(migration::testing::TestDatabase::sqlite().await).await;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let runner = tokio::spawn(jobs::run(app.plane.clone(), None, stopped));
+    app.plane.mail.notify_one();
+    stop.send(true).unwrap();
+    tokio::time::timeout(std::time::Duration::from_secs(5), runner)
+        .await
+        .unwrap()
+        .unwrap();
+}

@@ -1,0 +1,31 @@
+//! The management API as its callers see it: one file per resource, mirroring the route table.
+//! Every test has databases of its own, SQLite and (where a server is named) PostgreSQL.
+
+// A test fails by panicking, and its support is shared by name.
+#![allow(clippy::unwrap_used, unreachable_pub)]
+
+mod accounts;
+mod apis;
+mod applications;
+mod audit;
+mod canary;
+mod catalog;
+mod concurrency;
+mod first_run;
+mod invitations;
+mod jobs;
+mod mail;
+mod matrix;
+mod members;
+mod organizations;
+mod passwords;
+mod platform;
+mod products;
+mod sign_in;
+mod subscriptions;
+mod support;
+mod teams;
+mod tokens;
+mod traffic;
+mod upstreams;
+mod versions;

@@ -1,0 +1,106 @@
+//! A management plane for one test, and callers of every kind.
+
+pub mod account;
+pub mod call;
+pub mod shop;
+pub mod world;
+
+use std::sync::Arc;
+
+use api::{Clock, Ctx, Plane, Rings, Settings};
+use domain::seal::KeyRing;
+use entity::database::{DatabaseSettings, connect};
+use migration::testing::{TestDatabase, each_backend};
+
+pub use call::{Answer, Call, Client};
+pub use world::{Caller, World};
+
+/// A password that the rules accept.
+pub const PASSWORD: &str = "violet anchor seldom brick";
+
+/// One process of the management plane. Its database lives as long as it.
+pub struct App {
+    pub plane: Arc<Plane>,
+    pub router: axum::Router,
+    pub database: TestDatabase,
+}
+
+impl App {
+    pub async fn new(database: TestDatabase) -> Self {
+        Self::with(database, |_| {}).await
+    }
+
+    pub async fn with(database: TestDatabase, change: impl FnOnce(&mut Settings)) -> Self {
+        let options = DatabaseSettings {
+            traffic_url: Some(database.traffic_url.clone()),
+            ..DatabaseSettings::new(&database.url)
+        };
+        let databases = connect(&options).await.unwrap();
+        let portal = "http://localhost:3000".parse().unwrap();
+        let mut settings = Settings::new(portal, "http://localhost:8080".parse().unwrap());
+        change(&mut settings);
+        let rings = Rings {
+            portal: KeyRing::new(vec![[1; 32]]),
+            gateway: KeyRing::new(vec![[2; 32]]),
+        };
+        let clock = Clock::manual("2026-11-21T12:00:00Z".parse().unwrap());
+        let plane = Plane::new(databases, settings, rings, clock).unwrap();
+        let router = api::http::router(Arc::clone(&plane));
+        Self {
+            plane,
+            router,
+            database,
+        }
+    }
+
+    /// A browser or program at an address of its own.
+    pub fn client(&self) -> Client {
+        Client::new(self.router.clone())
+    }
+
+    pub fn job(&self) -> Ctx {
+        Ctx::job(&self.plane, "test")
+    }
+
+    pub fn advance(&self, by: chrono::Duration) {
+        self.plane.clock.advance(by);
+    }
+
+    /// The token in the newest mail of `kind` to `recipient`, as the operator would read it.
+    pub async fn mailed_token(&self, kind: &str, recipient: &str) -> String {
+        let text = self.mailed(kind, recipient).await;
+        let link = text
+            .lines()
+            .find(|line| line.starts_with("http://localhost:3000/"))
+            .unwrap();
+        link.rsplit('/').next().unwrap().to_owned()
+    }
+
+    pub async fn mailed(&self, kind: &str, recipient: &str) -> String {
+        let ctx = self.job();
+        let page = api::service::outbox::list(&ctx, &Default::default())
+            .await
+            .unwrap();
+        let found = page
+            .items
+            .iter()
+            .find(|mail| mail.kind == kind && mail.recipient == recipient);
+        let mail = found.unwrap_or_else(|| panic!("no {kind} to {recipient} in {:?}", page.items));
+        api::service::outbox::show(&ctx, mail.id)
+            .await
+            .unwrap()
+            .text
+    }
+
+    pub async fn mail_count(&self) -> usize {
+        let page = api::service::outbox::list(&self.job(), &Default::default())
+            .await
+            .unwrap();
+        page.items.len()
+    }
+}
+
+/// Runs a test on each database.
+pub async fn each<F: AsyncFn(App)>(test: F) {
+    each_backend(async |database| test(App::new(database).await).await).await;
+}

@@ -1,0 +1,28 @@
+//! Signing up and in, as a person does it.
+
+use serde_json::json;
+
+use super::{App, Client, PASSWORD};
+
+pub fn sign_up(email: &str) -> serde_json::Value {
+    json!({ "email": email, "password": PASSWORD, "name": "Ines", "organization": "Foxglove Books" })
+}
+
+pub fn sign_in(email: &str, password: &str) -> serde_json::Value {
+    json!({ "email": email, "password": password })
+}
+
+pub async fn signed_up(app: &App, email: &str) -> Client {
+    let mut client = app.client();
+    client.post("/sign-ups", sign_up(email)).await.ok(202);
+    let token = app.mailed_token("account.verify", email).await;
+    client
+        .post("/sign-ups/verify", json!({ "token": token }))
+        .await
+        .ok(201);
+    client
+        .post("/sessions", sign_in(email, PASSWORD))
+        .await
+        .ok(201);
+    client
+}

@@ -1,0 +1,269 @@
+//! Dashboards and the request log: each side of a call sees its own part.
+
+use domain::id::{ApplicationId, BatchId, CredentialId, OperationId, VersionId};
+use domain::problem::Code;
+use domain::traffic::Record;
+use entity::store::traffic::write_batch;
+use serde_json::json;
+
+use crate::support::shop::{Shop, id};
+use crate::support::{World, each};
+
+/// Calls of an application of `there` to an API of `here`: three answered, one limited, one by an
+/// application that never subscribed.
+async fn called(world: &World) -> (Shop, String, String) {
+    let shop = world
+        .shop(&world.owner, world.here, json!({ "approval": "auto" }))
+        .await;
+    let application = world
+        .application(&world.stranger, world.there, "Kiosk")
+        .await;
+    let other = world
+        .application(&world.stranger, world.there, "Secret")
+        .await;
+    let mut client = world.stranger.client.clone();
+    world
+        .subscribed(&world.stranger, &application, &shop.plan)
+        .await;
+    let key = client
+        .post(
+            &format!("/applications/{application}/credentials"),
+            json!({ "name": "k" }),
+        )
+        .await
+        .ok(201)
+        .json();
+    let version = world
+        .owner
+        .client
+        .clone()
+        .get(&format!("/versions/{}", shop.version))
+        .await
+        .ok(200)
+        .json();
+    let operation: OperationId = id(&version["draft"]["operations"][0]).parse().unwrap();
+    let record = |number: i64, application: &str, status: u16, code: &str| Record {
+        at: world.app.plane.clock.now() - chrono::Duration::seconds(number),
+        request_id: format!("req-{number}"),
+        node: "gw-1".into(),
+        state: 9,
+        provider: world.here.id,
+        consumer: world.there.id,
+        api: shop.api.parse().unwrap(),
+        version: shop.version.parse::<VersionId>().unwrap(),
+        revision: 1,
+        operation,
+        application: application.parse::<ApplicationId>().unwrap(),
+        credential: id(&key["credential"]).parse::<CredentialId>().unwrap(),
+        environment: domain::key::Environment::Live,
+        subscription: Default::default(),
+        plan: shop.plan.parse().unwrap(),
+        client: "203.0.113.7".into(),
+        method: "GET".into(),
+        path: "/here/books/v1/books".into(),
+        path_cut: false,
+        status,
+        code: code.into(),
+        decided_by: String::new(),
+        observed: 0,
+        target: "93.184.216.34:443".into(),
+        tries: 1,
+        bytes_in: 10,
+        bytes_out: 100,
+        total_us: 2000,
+        policies_us: 20,
+        connect_us: 300,
+        first_byte_us: 1500,
+        units: 1,
+    };
+    let records = [
+        record(1, &application, 200, ""),
+        record(2, &application, 200, ""),
+        record(3, &application, 500, ""),
+        record(4, &application, 429, "rate_limited"),
+        record(5, &other, 403, "not_subscribed"),
+    ];
+    let traffic = &world.app.plane.databases.traffic;
+    assert!(
+        write_batch(traffic, BatchId::from_name("batch", "1"), &records)
+            .await
+            .unwrap()
+    );
+    (shop, application, other)
+}
+
+#[tokio::test]
+async fn dashboards_of_both_sides() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let (shop, application, _) = called(&world).await;
+        let mut provider = world.owner.client.clone();
+        let mut consumer = world.stranger.client.clone();
+        for range in ["1h", "24h", "7d", "30d"] {
+            let usage = provider
+                .get(&format!("/apis/{}/usage?range={range}", shop.api))
+                .await
+                .ok(200)
+                .json();
+            assert_eq!(usage["totals"]["requests"], 5, "{range}");
+            assert_eq!(
+                (
+                    usage["totals"]["client_errors"].as_u64(),
+                    usage["totals"]["server_errors"].as_u64()
+                ),
+                (Some(2), Some(1))
+            );
+            let p95 = usage["totals"]["p95_ms"].as_f64().unwrap();
+            assert!((p95 - 2.0).abs() < 0.05, "{p95}");
+            let sum: u64 = usage["series"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|point| point["totals"]["requests"].as_u64().unwrap())
+                .sum();
+            assert_eq!(sum, 5);
+            assert_eq!(usage["operations"][0]["template"], "/books");
+            assert_eq!(
+                (
+                    usage["applications"][0]["name"].as_str(),
+                    usage["applications"][0]["organization"].as_str()
+                ),
+                (Some("Kiosk"), Some("there"))
+            );
+            assert_eq!(
+                (
+                    usage["applications"][1]["name"].as_str(),
+                    usage["applications"][1]["organization"].as_str()
+                ),
+                (Some(""), Some("")),
+                "no contract, no name"
+            );
+        }
+        let usage = consumer
+            .get(&format!("/applications/{application}/usage?range=1h"))
+            .await
+            .ok(200)
+            .json();
+        assert_eq!(usage["totals"]["requests"], 4);
+        let all = consumer
+            .get(&format!(
+                "/organizations/{}/usage?side=consumer",
+                world.there.id
+            ))
+            .await
+            .ok(200)
+            .json();
+        assert_eq!(all["totals"]["requests"], 5);
+        let none = consumer
+            .get(&format!(
+                "/organizations/{}/usage?side=provider",
+                world.there.id
+            ))
+            .await
+            .ok(200)
+            .json();
+        assert_eq!(none["totals"]["requests"], 0);
+        consumer
+            .get(&format!("/apis/{}/usage", shop.api))
+            .await
+            .refused(Code::NotFound);
+        provider
+            .get(&format!("/applications/{application}/usage"))
+            .await
+            .refused(Code::NotFound);
+        provider
+            .get(&format!("/apis/{}/usage?range=9y", shop.api))
+            .await
+            .refused(Code::ValidationFailed);
+        let keys = consumer
+            .get(&format!("/applications/{application}/credentials"))
+            .await
+            .ok(200)
+            .json();
+        assert!(
+            keys["items"][0]["last_used_at"].is_string()
+                && keys["items"][0]["first_success_at"].is_string()
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_log_filters_and_shows_each_side_its_own() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let (shop, application, other) = called(&world).await;
+        let mut provider = world.owner.client.clone();
+        let mut consumer = world.stranger.client.clone();
+        let log = format!("/organizations/{}/requests", world.here.id);
+        for (query, count) in [
+            ("", 5),
+            ("status=4xx", 2),
+            ("status=500", 1),
+            ("code=rate_limited", 1),
+            ("method=get", 5),
+            ("method=POST", 0),
+            ("path=books", 5),
+            ("path=%25", 0),
+            ("request_id=req-3", 1),
+            ("min_ms=3", 0),
+            ("environment=test", 0),
+            (&format!("application={application}"), 4),
+            (&format!("api={}&version={}", shop.api, shop.version), 5),
+            (&format!("version={other}"), 0),
+        ] {
+            let found = provider.get(&format!("{log}?{query}")).await.ok(200).json();
+            assert_eq!(found["items"].as_array().unwrap().len(), count, "{query}");
+        }
+        for wrong in [
+            "status=9xx",
+            "status=abc",
+            "code=nonsense",
+            "limit=1000",
+            "after=zz",
+        ] {
+            provider
+                .get(&format!("{log}?{wrong}"))
+                .await
+                .refused(Code::ValidationFailed);
+        }
+        let page = provider.get(&format!("{log}?limit=2")).await.ok(200).json();
+        assert_eq!(page["items"][0]["request_id"], "req-1");
+        let next = provider
+            .get(&format!(
+                "{log}?limit=2&after={}",
+                page["next"].as_str().unwrap()
+            ))
+            .await
+            .ok(200)
+            .json();
+        assert_eq!(next["items"][0]["request_id"], "req-3");
+
+        let entry = format!("{log}/{}", id(&page["items"][0]));
+        let theirs = provider.get(&entry).await.ok(200).json();
+        assert_eq!(theirs["operation"], "GET /books");
+        assert_eq!(theirs["inside"]["target"], "93.184.216.34:443");
+        assert!(theirs.get("credential").is_none());
+        let mine = entry.replace(&world.here.id.to_string(), &world.there.id.to_string());
+        let mine = consumer.get(&mine).await.ok(200).json();
+        assert!(mine.get("inside").is_none());
+        assert_eq!(mine["credential"]["name"], "k");
+        consumer.get(&entry).await.refused(Code::NotFound);
+        let unknown = provider
+            .get(&format!("{log}?request_id=req-5"))
+            .await
+            .ok(200)
+            .json();
+        assert_eq!(unknown["items"][0]["application"]["name"], "");
+        let unknown = provider
+            .get(&format!("{log}/{}", id(&unknown["items"][0])))
+            .await
+            .ok(200);
+        assert!(
+            !unknown.text.contains("Secret") && !unknown.text.contains("\"there\""),
+            "{}",
+            unknown.text
+        );
+    })
+    .await;
+}

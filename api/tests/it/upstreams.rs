@@ -1,0 +1,207 @@
+//! Upstreams: which targets are allowed, and that credentials never come out.
+
+use api::Settings;
+use domain::problem::Code;
+use migration::testing::each_backend;
+use serde_json::{Value, json};
+
+use crate::support::shop::id;
+use crate::support::{App, Call, World, each};
+
+fn body(world: &World, url: &str) -> Value {
+    json!({
+        "team": world.here.team,
+        "name": "books",
+        "settings": { "targets": [{ "url": url }] },
+    })
+}
+
+#[tokio::test]
+async fn only_public_targets_unless_the_operator_opened_more() {
+    each(async |app| {
+        let mut world = World::new(app).await;
+        let path = format!("/organizations/{}/upstreams", world.here.id);
+        for refused in [
+            "http://127.0.0.1:9000",
+            "http://10.0.0.1",
+            "http://169.254.169.254/latest",
+            "http://[::1]:9000",
+            "http://[::ffff:127.0.0.1]",
+            "http://2130706433/",
+            "http://0x7f.1/",
+            "http://metadata.google.internal/",
+            "http://localhost:9000",
+        ] {
+            let answer = world
+                .owner
+                .client
+                .post(&path, body(&world, refused))
+                .await
+                .refused(Code::UpstreamNotAllowed);
+            assert_eq!(answer.pointers(), ["/settings/targets/0/url"], "{refused}");
+        }
+        for malformed in [
+            "",
+            "ftp://x.org",
+            "http://u:p@93.184.216.34",
+            "http://93.184.216.34/?q",
+            "gopher",
+        ] {
+            let answer = world
+                .owner
+                .client
+                .post(&path, body(&world, malformed))
+                .await
+                .refused(Code::ValidationFailed);
+            assert_eq!(
+                answer.pointers(),
+                ["/settings/targets/0/url"],
+                "{malformed}"
+            );
+        }
+        world
+            .owner
+            .client
+            .post(&path, body(&world, "https://93.184.216.34/base"))
+            .await
+            .ok(201);
+        let again = world
+            .owner
+            .client
+            .post(&path, body(&world, "https://93.184.216.34/base"))
+            .await
+            .refused(Code::AlreadyExists);
+        assert_eq!(again.pointers(), ["/name"]);
+        let mut unknown = body(&world, "https://93.184.216.34");
+        unknown["organization_id"] = json!(world.there.id);
+        let answer = world
+            .owner
+            .client
+            .post(&path, unknown)
+            .await
+            .refused(Code::ValidationFailed);
+        assert!(answer.text.contains("organization_id"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn loopback_where_opened_but_never_ourselves() {
+    each_backend(async |database| {
+        let open = |settings: &mut Settings| {
+            settings.upstream_allow = vec!["127.0.0.0/8".parse().unwrap()];
+            settings.own_addresses = vec!["127.0.0.1:3000".parse().unwrap()];
+        };
+        let mut world = World::new(App::with(database, open).await).await;
+        api::service::settings::prepare(&world.app.job())
+            .await
+            .unwrap();
+        let path = format!("/organizations/{}/upstreams", world.here.id);
+        world
+            .owner
+            .client
+            .post(&path, body(&world, "http://127.0.0.1:9000"))
+            .await
+            .ok(201);
+        world
+            .owner
+            .client
+            .post(&path, body(&world, "http://127.0.0.1:3000"))
+            .await
+            .refused(Code::UpstreamNotAllowed);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn credentials_go_in_and_never_come_out() {
+    each(async |app| {
+        let mut world = World::new(app).await;
+        let path = format!("/organizations/{}/upstreams", world.here.id);
+        let mut input = body(&world, "https://93.184.216.34");
+        input["credential"] = json!({ "basic": { "user": "gateway", "password": "canary-7731" } });
+        let made = world.owner.client.post(&path, input).await.ok(201);
+        assert!(!made.text.contains("canary"));
+        let made = made.json();
+        assert_eq!(made["credential"]["basic"]["user"], "gateway");
+        let one = format!("/upstreams/{}", id(&made));
+        let set = json!({ "credential": { "bearer": { "token": "canary-8842" } } });
+        world
+            .owner
+            .client
+            .put(&format!("{one}/credential"), set)
+            .await
+            .ok(200);
+        let shown = world.owner.client.get(&one).await.ok(200);
+        assert_eq!(shown.json()["credential"], "bearer");
+        let audit = world
+            .owner
+            .client
+            .get(&format!("/organizations/{}/audit", world.here.id))
+            .await
+            .ok(200);
+        assert!(!shown.text.contains("canary") && !audit.text.contains("canary"));
+        let broken = json!({ "credential": { "header": { "name": "Host", "value": "x" } } });
+        let answer = world
+            .owner
+            .client
+            .put(&format!("{one}/credential"), broken)
+            .await
+            .refused(Code::ValidationFailed);
+        assert_eq!(answer.pointers(), ["/credential/header/name"]);
+        world
+            .stranger
+            .client
+            .get(&one)
+            .await
+            .refused(Code::NotFound);
+        world
+            .owner
+            .client
+            .put(&format!("{one}/credential"), json!({ "credential": null }))
+            .await
+            .ok(200);
+        assert!(
+            world
+                .owner
+                .client
+                .get(&one)
+                .await
+                .ok(200)
+                .json()
+                .get("credential")
+                .is_none()
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_overwrites_what_they_have_not_seen_and_used_ones_stay() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let mut client = world.owner.client.clone();
+        let (_, version) = world.imported(&world.owner, world.here).await;
+        let draft = client
+            .get(&format!("/versions/{version}"))
+            .await
+            .ok(200)
+            .json();
+        let upstream = id(&draft["draft"]["upstream"]);
+        let path = format!("/upstreams/{upstream}");
+        let seen = client.get(&path).await.ok(200);
+        assert_eq!(seen.json()["used_by"], 1);
+        let edit = |name: &str| {
+            Call::new(http::Method::PATCH, &path)
+                .json(json!({ "name": name }))
+                .field("if-match", &seen.etag())
+        };
+        client.send(edit("first")).await.ok(200);
+        client
+            .send(edit("second"))
+            .await
+            .refused(Code::PreconditionFailed);
+        client.delete(&path).await.refused(Code::Conflict);
+    })
+    .await;
+}

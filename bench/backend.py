@@ -1,0 +1,45 @@
+"""What the proxies forward to: nginx with two fixed answers, on the load generator's CPU."""
+
+from pathlib import Path
+
+from process import Process, free_port
+
+CONFIG = """
+{user}worker_processes 1;
+daemon off;
+pid {folder}/pid;
+error_log {folder}/error.log;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off;
+  default_type application/json;
+  keepalive_requests 1000000000;
+  keepalive_timeout 75s;
+  tcp_nodelay on;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  server {{
+    listen 127.0.0.1:{port} backlog=1024;
+    location = /small {{ return 200 '{small}'; }}
+    location = /large {{ return 200 '{large}'; }}
+    location / {{ return 404; }}
+  }}
+}}
+"""
+
+
+def body(size: int) -> str:
+    return '{"text":"' + "x" * (size - 11) + '"}'
+
+
+def start(folder: Path, user: str, cpu: int) -> Process:
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    config = folder / "nginx.conf"
+    config.write_text(CONFIG.format(folder=folder, port=port, user=user, small=body(200), large=body(1024)))
+    process = Process(["nginx", "-p", str(folder), "-c", str(config)], cpu, port, folder / "out.log")
+    process.wait_until_it_answers()
+    return process

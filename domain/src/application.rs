@@ -1,0 +1,139 @@
+//! Applications' credentials: their states over time.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::problem::Code;
+
+/// What a credential is. The other kinds of the vocabulary come with their policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialKind {
+    Key,
+}
+
+/// `active → retiring(until) → expired`, `→ revoked`: judged from timestamps, so that a gateway
+/// needs no message when time passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialState {
+    Active,
+    Retiring,
+    Expired,
+    Revoked,
+}
+
+impl CredentialState {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Retiring => "retiring",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+/// The timestamps of a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Lifetime {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Set when the credential was rolled: it works until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retires_at: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+impl Lifetime {
+    pub fn state(&self, now: DateTime<Utc>) -> CredentialState {
+        let over = |at: Option<DateTime<Utc>>| at.is_some_and(|at| at <= now);
+        if self.revoked_at.is_some() {
+            CredentialState::Revoked
+        } else if over(self.expires_at) || over(self.retires_at) {
+            CredentialState::Expired
+        } else if self.retires_at.is_some() {
+            CredentialState::Retiring
+        } else {
+            CredentialState::Active
+        }
+    }
+
+    pub fn judge(&self, now: DateTime<Utc>) -> Result<(), Code> {
+        match self.state(now) {
+            CredentialState::Active | CredentialState::Retiring => Ok(()),
+            CredentialState::Expired => Err(Code::KeyExpired),
+            CredentialState::Revoked => Err(Code::KeyRevoked),
+        }
+    }
+}
+
+/// When the old key dies after a roll.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Overlap {
+    #[serde(rename = "now")]
+    None,
+    #[serde(rename = "1h")]
+    Hour,
+    #[serde(rename = "24h")]
+    Day,
+    #[serde(rename = "7d")]
+    Week,
+}
+
+impl Overlap {
+    pub const ALL: [Self; 4] = [Self::None, Self::Hour, Self::Day, Self::Week];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "now",
+            Self::Hour => "1h",
+            Self::Day => "24h",
+            Self::Week => "7d",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|overlap| overlap.as_str() == text)
+    }
+
+    pub const fn seconds(self) -> i64 {
+        match self {
+            Self::None => 0,
+            Self::Hour => 3600,
+            Self::Day => 86_400,
+            Self::Week => 7 * 86_400,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_over_time() {
+        let at = |s: i64| DateTime::from_timestamp(s, 0);
+        let now = at(100).unwrap();
+        let table = [
+            (None, None, None, CredentialState::Active),
+            (at(101), None, None, CredentialState::Active),
+            (at(100), None, None, CredentialState::Expired),
+            (None, at(101), None, CredentialState::Retiring),
+            (None, at(100), None, CredentialState::Expired),
+            (at(99), None, at(1), CredentialState::Revoked),
+        ];
+        for (expires_at, retires_at, revoked_at, state) in table {
+            let lifetime = Lifetime {
+                expires_at,
+                retires_at,
+                revoked_at,
+            };
+            assert_eq!(lifetime.state(now), state, "{lifetime:?}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The chain of policies that a request meets, and where each part of it comes from.
+
+use serde::Serialize;
+
+use crate::policy::{AttachPoint, Policy, Stage};
+
+/// A policy in a chain, with its source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Effective<'a> {
+    pub from: AttachPoint,
+    pub policy: &'a Policy,
+}
+
+/// Merges the attach points organization < API < version < operation: of most kinds the nearest
+/// wins, those that add up all stay. Then the plan's, which always add. The order is by stage, and
+/// inside a stage as declared, farthest attach point first.
+pub fn chain<'a>(
+    organization: &'a [Policy],
+    api: &'a [Policy],
+    version: &'a [Policy],
+    operation: &'a [Policy],
+    plan: &'a [Policy],
+) -> Vec<Effective<'a>> {
+    let near_to_far = [
+        (AttachPoint::Operation, operation),
+        (AttachPoint::Version, version),
+        (AttachPoint::Api, api),
+        (AttachPoint::Organization, organization),
+    ];
+    let mut found: Vec<Effective<'a>> = plan
+        .iter()
+        .map(|policy| Effective {
+            from: AttachPoint::Plan,
+            policy,
+        })
+        .collect();
+    for (index, (from, policies)) in near_to_far.iter().enumerate() {
+        for policy in *policies {
+            let overruled = !policy.kind().adds_up()
+                && near_to_far[..index]
+                    .iter()
+                    .any(|(_, nearer)| nearer.iter().any(|other| other.kind() == policy.kind()));
+            if !overruled {
+                found.push(Effective {
+                    from: *from,
+                    policy,
+                });
+            }
+        }
+    }
+    found.sort_by_key(|effective| (effective.policy.kind().stage(), effective.from));
+    found
+}
+
+/// Whether any policy of a chain identifies the caller: then subscription access is implied.
+pub fn asks_for_identity(chain: &[Effective<'_>]) -> bool {
+    chain
+        .iter()
+        .any(|effective| effective.policy.kind().stage() == Stage::Identity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policies(json: &str) -> Vec<Policy> {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn the_nearest_key_auth_wins_and_limits_add_up() {
+        let organization =
+            policies(r#"[{"rate_limit":{"name":"org","limit":9,"window":"1s"}},{"key_auth":{}}]"#);
+        let version = policies(
+            r#"[{"key_auth":{"optional":true}},{"rate_limit":{"name":"version","limit":5,"window":"1s"}}]"#,
+        );
+        let plan = policies(r#"[{"quota":{"limit":1,"period":"day"}}]"#);
+        let chain = chain(&organization, &[], &version, &[], &plan);
+        let names: Vec<_> = chain.iter().map(|e| (e.from, e.policy.name())).collect();
+        assert_eq!(
+            names,
+            [
+                (AttachPoint::Version, "key_auth"),
+                (AttachPoint::Organization, "org"),
+                (AttachPoint::Version, "version"),
+                (AttachPoint::Plan, "quota"),
+            ]
+        );
+        assert!(asks_for_identity(&chain));
+    }
+}

@@ -1,0 +1,30 @@
+//! The language of Portunus: pure types and rules, shared by server, gateway and browser.
+//!
+//! Nothing in this crate does I/O, reads a clock or draws random numbers: bytes and times are
+//! handed in. So every rule here can be tested as data and compiled to WebAssembly.
+
+pub mod actor;
+pub mod address;
+pub mod api;
+pub mod application;
+pub mod duration;
+pub mod effective;
+pub mod id;
+pub mod key;
+pub mod lifecycle;
+pub mod manifest;
+pub mod name;
+pub mod openapi;
+pub mod organization;
+pub mod path;
+pub mod plan;
+pub mod policy;
+pub mod prefix;
+pub mod problem;
+pub mod route;
+pub mod seal;
+pub mod snapshot;
+pub mod subscription;
+pub mod traffic;
+pub mod upstream;
+pub mod wire;

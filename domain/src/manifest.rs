@@ -1,0 +1,239 @@
+//! The declarative file (gateway.md §10): what a person writes, read and checked as a whole, and
+//! resolved into the same [`Snapshot`] that a database gives.
+
+mod document;
+mod read;
+mod resolve;
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+pub use document::{DocumentLoader, DocumentOperation};
+pub use read::{MAX_BYTES, read};
+pub use resolve::resolve;
+
+use crate::api::{Operations, Visibility};
+use crate::key::Environment;
+use crate::lifecycle::PlanState;
+use crate::plan::Approval;
+use crate::policy::Policy;
+use crate::upstream::{Target, Timeouts, UpstreamCredential, UpstreamTls};
+
+#[cfg(doc)]
+use crate::snapshot::Snapshot;
+
+/// A declarative file, version 1. Names are map keys; unknown fields are refused everywhere.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of this format: 1.
+    pub portunus: u32,
+    /// The organization that owns everything here; `default` unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
+    /// Policies of the organization: they reach every API.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<Policy>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub upstreams: BTreeMap<String, Upstream>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub apis: BTreeMap<String, Api>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub products: BTreeMap<String, Product>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub applications: BTreeMap<String, Application>,
+}
+
+/// Where requests go.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Upstream {
+    pub targets: Vec<Target>,
+    #[serde(default)]
+    pub timeouts: Timeouts,
+    #[serde(default)]
+    pub tls: UpstreamTls,
+    #[serde(default)]
+    pub preserve_host: bool,
+    /// Sent to the targets. Take the secret part from the environment: `${NAME}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<UpstreamCredential>,
+}
+
+/// A catalog entry. The gateway uses slug, policies and versions; the rest is for the portal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Api {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<Visibility>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<Policy>,
+    pub versions: BTreeMap<String, Version>,
+}
+
+/// A breaking line of an API.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Version {
+    /// Path of the OpenAPI document, relative to this file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub openapi: Option<String>,
+    #[serde(rename = "match")]
+    pub route: RouteMatch,
+    /// Cut the matched prefix before the rest is appended to the target's base path.
+    #[serde(default = "yes")]
+    pub strip_path: bool,
+    /// Name of an upstream of this file.
+    pub upstream: String,
+    /// Upstream for credentials of the test environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_upstream: Option<String>,
+    /// `false` answers 503 for everything.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<Policy>,
+    /// `listed` with a document unless set, `open` without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operations_mode: Option<Operations>,
+    /// Policies of single operations; without a document also the operations themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operations: Vec<Operation>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// Where a version answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RouteMatch {
+    /// Starts with `/`; matches on segment borders.
+    pub path: String,
+    /// `api.example.com` or `*.example.com`; any host unless set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
+}
+
+/// An operation with policies of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Operation {
+    #[serde(rename = "match")]
+    pub matches: OperationMatch,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<Policy>,
+}
+
+/// Which operation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OperationMatch {
+    /// Upper case.
+    pub method: String,
+    /// Template behind the version's path: `/pets/{id}`.
+    pub path: String,
+}
+
+/// Versions that are offered together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Product {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `<api>/<version>` each.
+    pub versions: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub plans: BTreeMap<String, Plan>,
+}
+
+/// Under which limits and approval.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// For the portal; a subscription in this file counts as approved.
+    #[serde(default)]
+    pub approval: Approval,
+    /// `published` unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub state: Option<PlanState>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<Policy>,
+}
+
+/// A consumer's program.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Application {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `false` refuses all its keys.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<Key>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subscriptions: Vec<Subscription>,
+}
+
+/// An API key: its digest, or (in a file that is not committed) the key itself.
+#[derive(Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Key {
+    /// Unique in its application.
+    pub name: String,
+    /// `live` unless set.
+    #[serde(default)]
+    pub env: Environment,
+    /// SHA-256 of the whole key, 64 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// The key in clear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<chrono::DateTime<chrono::Utc>>,
+    /// Networks that the key is good from; anywhere unless set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub cidrs: Vec<ipnet::IpNet>,
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Key({})", self.name)
+    }
+}
+
+/// The contract of an application with a plan, approved by being written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Subscription {
+    pub product: String,
+    pub plan: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paused: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts_at: Option<chrono::DateTime<chrono::Utc>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<chrono::DateTime<chrono::Utc>>,
+}
+
+/// The JSON Schema of a declarative file, for completion in editors.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(Manifest).to_value()
+}

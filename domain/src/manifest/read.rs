@@ -1,0 +1,203 @@
+//! From text to a [`Manifest`]: YAML or JSON, `${NAME}` from an environment that is handed in,
+//! and shape errors with the pointer or line of what is wrong.
+
+use serde_json::Value;
+
+use super::Manifest;
+use crate::problem::Invalid;
+
+/// Largest file, in bytes. Keys may be many.
+pub const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+const MAX_DEPTH: usize = 64;
+
+/// Reads a file. `variable` looks up a name in the environment. All missing variables are named
+/// together; of a wrong shape the first, as the rest may follow from it.
+pub fn read(
+    text: &str,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<Manifest, Vec<Invalid>> {
+    if text.len() > MAX_BYTES {
+        let message = format!("The file may have at most {} MiB.", MAX_BYTES >> 20);
+        return Err(vec![Invalid::new("", message)]);
+    }
+    let mut value = value(text).map_err(|invalid| vec![invalid])?;
+    let mut missing = Vec::new();
+    fill(&mut value, "", variable, &mut missing);
+    if !missing.is_empty() {
+        return Err(missing);
+    }
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let pointer = pointer(error.path());
+        vec![Invalid::new(pointer, sentence(&error.inner().to_string()))]
+    })
+}
+
+fn value(text: &str) -> Result<Value, Invalid> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.trim_start().starts_with('{') {
+        return serde_json::from_str(text)
+            .map_err(|error| Invalid::new("", sentence(&error.to_string())));
+    }
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            flow_nesting_limit: MAX_DEPTH,
+            max_depth: MAX_DEPTH,
+            max_documents: 1,
+            max_events: MAX_BYTES,
+            max_nodes: MAX_BYTES,
+            max_total_scalar_bytes: MAX_BYTES,
+            enforce_alias_anchor_ratio: false,
+        },
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: 1_000_000,
+            max_replay_stack_depth: 16,
+        },
+        emit_comments: false,
+        strict_booleans: true,
+        with_snippet: false,
+    };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+        let place = error
+            .location()
+            .map(|place| format!(" (line {}, column {})", place.line(), place.column()));
+        let message = error.without_snippet().to_string();
+        let message = message.split(" at line ").next().unwrap_or_default();
+        Invalid::new(
+            "",
+            sentence(&format!("{message}{}", place.unwrap_or_default())),
+        )
+    })
+}
+
+/// Replaces each `${NAME}` in texts (never in keys). `$${` is a plain `${`.
+fn fill(
+    value: &mut Value,
+    at: &str,
+    variable: &dyn Fn(&str) -> Option<String>,
+    missing: &mut Vec<Invalid>,
+) {
+    match value {
+        Value::String(text) if text.contains("${") => match expand(text, variable) {
+            Ok(filled) => *text = filled,
+            Err(message) => missing.push(Invalid::new(at, message)),
+        },
+        Value::Array(items) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                fill(item, &format!("{at}/{index}"), variable, missing);
+            }
+        }
+        Value::Object(members) => {
+            for (name, member) in members.iter_mut() {
+                fill(member, &format!("{at}/{}", token(name)), variable, missing);
+            }
+        }
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn expand(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        if rest[..at].ends_with('$') {
+            out.push_str(&rest[..at]);
+            out.push('{');
+            rest = &rest[at + 2..];
+            continue;
+        }
+        out.push_str(&rest[..at]);
+        let (name, behind) = rest[at + 2..]
+            .split_once('}')
+            .ok_or("A ${ has no closing brace; write $${ for a plain one.")?;
+        let value =
+            variable(name).ok_or_else(|| format!("The environment has no variable {name}."))?;
+        out.push_str(&value);
+        rest = behind;
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+/// A name as a reference token (RFC 6901 §3).
+pub(super) fn token(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let mut out = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => out.push_str(&format!("/{index}")),
+            Segment::Map { key } => out.push_str(&format!("/{}", token(key))),
+            Segment::Enum { variant } => out.push_str(&format!("/{}", token(variant))),
+            Segment::Unknown => {}
+        }
+    }
+    out
+}
+
+/// A message of a library as a sentence of ours.
+fn sentence(message: &str) -> String {
+    let message = message.trim_end_matches('.');
+    let mut letters = message.chars();
+    let first = letters
+        .next()
+        .map(|c| c.to_uppercase().to_string())
+        .unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn none(_: &str) -> Option<String> {
+        None
+    }
+
+    #[test]
+    fn variables_are_filled_in_texts() {
+        let text = "portunus: 1\norganization: \"${ORG}-x$${y}\"\n";
+        let variable = |name: &str| (name == "ORG").then(|| "acme".to_owned());
+        let manifest = read(text, &variable).unwrap();
+        assert_eq!(manifest.organization.as_deref(), Some("acme-x${y}"));
+        let missing = read(
+            "portunus: 1\norganization: ${A}\nupstreams: {u: {targets: [{url: \"${B}\"}]}}",
+            &none,
+        )
+        .unwrap_err();
+        let pointers: Vec<_> = missing
+            .iter()
+            .map(|invalid| invalid.pointer.as_str())
+            .collect();
+        assert_eq!(pointers, ["/organization", "/upstreams/u/targets/0/url"]);
+    }
+
+    #[test]
+    fn shape_errors_say_where() {
+        let table = [
+            (
+                "portunus: 1\napis: {x: {versions: {v1: {match: {path: /x}, upstream: u, speed: 9}}}}",
+                "/apis/x/versions/v1",
+            ),
+            (
+                "portunus: 1\napis: {x: {versions: {v1: {match: {path: /x}, upstream: u, policies: [{rate_limit: {limit: many, window: 60s}}]}}}}",
+                "/apis/x/versions/v1/policies/0",
+            ),
+            ("portunus: one", "/portunus"),
+        ];
+        for (text, pointer) in table {
+            let problems = read(text, &none).unwrap_err();
+            assert!(problems[0].pointer.starts_with(pointer), "{problems:?}");
+        }
+        let syntax = read("portunus: 1\n  x: [", &none).unwrap_err();
+        assert!(syntax[0].message.contains("line 2"), "{syntax:?}");
+        assert!(
+            read("portunus: 1\nportunus: 1\n", &none).is_err(),
+            "twice the same key"
+        );
+        assert!(read("{\"portunus\": 1}", &none).is_ok());
+    }
+}

@@ -1,0 +1,181 @@
+//! From a [`Manifest`] to a [`Snapshot`]: names become ids, references are followed, and every
+//! problem is collected with its pointer.
+
+mod applications;
+mod versions;
+
+use std::collections::BTreeMap;
+
+use super::read::token;
+use super::{DocumentLoader, Manifest, Product};
+use crate::id::{Id, OrganizationId, PlanId, ProductId, UpstreamId, VersionId};
+use crate::lifecycle::PlanState;
+use crate::name::Slug;
+use crate::policy::{AttachPoint, Policy, check_all};
+use crate::problem::Invalid;
+use crate::snapshot::{self, Parts, SCHEMA, Secret, Settings, Snapshot};
+use crate::upstream::UpstreamSettings;
+
+/// Resolves a file as number `state`. `load` opens the documents that it names. In a file every
+/// network is allowed for upstreams, and routes lie anywhere.
+pub fn resolve(
+    manifest: &Manifest,
+    state: u64,
+    load: &DocumentLoader<'_>,
+) -> Result<Snapshot, Vec<Invalid>> {
+    let name = manifest.organization.as_deref().unwrap_or("default");
+    let mut resolver = Resolver {
+        organization: id("organization", name, &[]),
+        prefix: name,
+        parts: Parts::default(),
+        found: Vec::new(),
+        upstreams: BTreeMap::new(),
+        versions: BTreeMap::new(),
+        plans: BTreeMap::new(),
+    };
+    if manifest.portunus != 1 {
+        resolver.refuse("/portunus", "This release reads version 1 of the format.");
+    }
+    resolver.slug("/organization", name);
+    resolver.policies("/policies", &manifest.policies, AttachPoint::Organization);
+    resolver.parts.organizations.push(snapshot::Organization {
+        id: resolver.organization,
+        slug: name.to_owned(),
+        suspended: false,
+        policies: manifest.policies.clone(),
+    });
+    resolver.parts.settings = Some(open_settings());
+    resolver.upstreams(manifest);
+    resolver.apis(manifest, load);
+    for (name, product) in &manifest.products {
+        resolver.product(name, product);
+    }
+    resolver.applications(manifest);
+    if resolver.found.is_empty() {
+        Ok(Snapshot {
+            schema: SCHEMA,
+            state,
+            parts: resolver.parts,
+        })
+    } else {
+        Err(resolver.found)
+    }
+}
+
+fn open_settings() -> Settings {
+    let any = ["0.0.0.0/0", "::/0"];
+    Settings {
+        upstream_allow: any.iter().filter_map(|net| net.parse().ok()).collect(),
+        upstream_allow_exact: Vec::new(),
+    }
+}
+
+/// The id of something known by its place: organization, then names from the outside in.
+fn id<K>(kind: &str, organization: &str, names: &[&str]) -> Id<K> {
+    let mut name = organization.to_owned();
+    for part in names {
+        name.push('\0');
+        name.push_str(part);
+    }
+    Id::from_name(kind, &name)
+}
+
+struct Resolver<'a> {
+    organization: OrganizationId,
+    /// Name of the organization, in front of every name that becomes an id.
+    prefix: &'a str,
+    parts: Parts,
+    found: Vec<Invalid>,
+    upstreams: BTreeMap<&'a str, UpstreamId>,
+    /// By `<api>/<version>`.
+    versions: BTreeMap<String, VersionId>,
+    plans: BTreeMap<(&'a str, &'a str), (ProductId, PlanId)>,
+}
+
+impl<'a> Resolver<'a> {
+    fn refuse(&mut self, pointer: impl Into<String>, message: impl Into<String>) {
+        self.found.push(Invalid::new(pointer, message));
+    }
+
+    fn slug(&mut self, pointer: &str, name: &str) {
+        if let Err(error) = name.parse::<Slug>() {
+            self.refuse(pointer, error.0);
+        }
+    }
+
+    fn policies(&mut self, pointer: &str, policies: &[Policy], point: AttachPoint) {
+        let problems = check_all(policies, point).into_iter();
+        self.found
+            .extend(problems.map(|invalid| invalid.under(pointer)));
+    }
+
+    fn upstreams(&mut self, manifest: &'a Manifest) {
+        for (name, upstream) in &manifest.upstreams {
+            let pointer = format!("/upstreams/{}", token(name));
+            self.slug(&pointer, name);
+            let settings = UpstreamSettings {
+                targets: upstream.targets.clone(),
+                timeouts: upstream.timeouts,
+                tls: upstream.tls.clone(),
+                preserve_host: upstream.preserve_host,
+            };
+            let problems = settings.check().into_iter();
+            self.found
+                .extend(problems.map(|invalid| invalid.under(&pointer)));
+            let id = id("upstream", self.prefix, &[name]);
+            self.upstreams.insert(name, id);
+            self.parts.upstreams.push(snapshot::Upstream {
+                id,
+                organization: self.organization,
+                name: name.clone(),
+                settings,
+                credential: upstream
+                    .credential
+                    .clone()
+                    .map_or(Secret::None, Secret::Clear),
+            });
+        }
+    }
+
+    fn product(&mut self, name: &'a str, product: &'a Product) {
+        let pointer = format!("/products/{}", token(name));
+        self.slug(&pointer, name);
+        let product_id = id("product", self.prefix, &[name]);
+        let mut versions = Vec::new();
+        for (index, wanted) in product.versions.iter().enumerate() {
+            match self.versions.get(wanted) {
+                Some(version) => versions.push(*version),
+                None => self.refuse(
+                    format!("{pointer}/versions/{index}"),
+                    format!("There is no version {wanted}; write <api>/<version>."),
+                ),
+            }
+        }
+        self.parts.products.push(snapshot::Product {
+            id: product_id,
+            organization: self.organization,
+            versions,
+        });
+        for (plan_name, plan) in &product.plans {
+            let pointer = format!("{pointer}/plans/{}", token(plan_name));
+            self.slug(&pointer, plan_name);
+            self.policies(
+                &format!("{pointer}/policies"),
+                &plan.policies,
+                AttachPoint::Plan,
+            );
+            let plan_id = id("plan", self.prefix, &[name, plan_name]);
+            self.plans.insert((name, plan_name), (product_id, plan_id));
+            self.parts.plans.push(snapshot::Plan {
+                id: plan_id,
+                product: product_id,
+                slug: plan_name.clone(),
+                state: plan.state.unwrap_or(PlanState::Published),
+                policies: plan.policies.clone(),
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

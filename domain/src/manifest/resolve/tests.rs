@@ -1,0 +1,120 @@
+//! Resolving the example of gateway.md §10, and a file with every fault at once.
+
+use super::super::read;
+use super::*;
+
+const EXAMPLE: &str = r#"
+portunus: 1
+upstreams:
+  echo:
+    targets: [{ url: "http://127.0.0.1:9000", weight: 1 }]
+    credential: { header: { name: X-Secret, value: "${SECRET}" } }
+apis:
+  petstore:
+    versions:
+      v1:
+        openapi: ./petstore.yaml
+        match: { path: /petstore }
+        strip_path: true
+        upstream: echo
+        policies:
+          - key_auth: {}
+          - rate_limit: { name: minute, limit: 100, window: 60s }
+        operations:
+          - match: { method: GET, path: "/pets/{number}" }
+            policies: [ { rate_limit: { limit: 5, window: 1s } } ]
+products:
+  petstore: { versions: [petstore/v1], plans: { free: { approval: auto, policies: [ { quota: { limit: 1000, period: month } } ] } } }
+applications:
+  mobile:
+    keys: [ { name: ci, env: live, sha256: "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" } ]
+    subscriptions: [ { product: petstore, plan: free } ]
+"#;
+
+const DOCUMENT: &str = r#"{"openapi":"3.1.0","info":{"title":"x","version":"1"},"paths":{"/pets/{id}":{"get":{"responses":{}},"put":{"responses":{}}}}}"#;
+
+fn load(path: &str) -> Result<Vec<u8>, String> {
+    if path == "./petstore.yaml" {
+        Ok(DOCUMENT.as_bytes().to_vec())
+    } else {
+        Err(format!("There is no file {path}."))
+    }
+}
+
+fn resolved(text: &str) -> Result<Snapshot, Vec<Invalid>> {
+    let variable = |_: &str| Some("s3cret".to_owned());
+    resolve(&read(text, &variable)?, 3, &load)
+}
+
+#[test]
+fn the_example_resolves() {
+    let snapshot = resolved(EXAMPLE).unwrap();
+    assert_eq!((snapshot.state, snapshot.schema), (3, SCHEMA));
+    let parts = &snapshot.parts;
+    let version = &parts.versions[0];
+    assert_eq!(version.revision.upstream, parts.upstreams[0].id);
+    assert_eq!(version.revision.operations.len(), 2);
+    let get = version
+        .revision
+        .operations
+        .iter()
+        .find(|o| o.method == "GET")
+        .unwrap();
+    assert_eq!(
+        (get.template.as_str(), get.policies.len()),
+        ("/pets/{id}", 1)
+    );
+    assert_eq!(parts.products[0].versions, [version.id]);
+    assert_eq!(parts.subscriptions[0].plan, parts.plans[0].id);
+    assert_eq!(parts.credentials[0].application, parts.applications[0].id);
+    let secret = serde_json::to_string(&parts.upstreams[0].credential).unwrap();
+    assert!(secret.contains("s3cret"));
+    assert_eq!(resolved(EXAMPLE), Ok(snapshot), "ids are stable");
+}
+
+#[test]
+fn every_problem_is_named_at_once() {
+    let text = r#"
+portunus: 2
+upstreams: { Echo: { targets: [] } }
+apis:
+  a:
+    versions:
+      v1: { openapi: ./none.yaml, match: { path: x/, hosts: [UP] }, upstream: none }
+      v2: { match: { path: /x }, upstream: Echo, operations: [{ match: { method: get, path: x } }] }
+      v3: { match: { path: /x }, upstream: Echo, policies: [{ rate_limit: { limit: 0, window: 60s } }] }
+products: { p: { versions: [a/v9], plans: { free: { policies: [{ key_auth: {} }] } } } }
+applications:
+  m:
+    keys: [{ name: a }, { name: a, value: ptn_live_x }]
+    subscriptions: [{ product: p, plan: gold }]
+"#;
+    let problems = resolved(text).unwrap_err();
+    let pointers: Vec<_> = problems
+        .iter()
+        .map(|invalid| invalid.pointer.as_str())
+        .collect();
+    for expected in [
+        "/portunus",
+        "/upstreams/Echo",
+        "/upstreams/Echo/targets",
+        "/apis/a/versions/v1/openapi",
+        "/apis/a/versions/v1/match/path",
+        "/apis/a/versions/v1/match/hosts/0",
+        "/apis/a/versions/v1/upstream",
+        "/apis/a/versions/v2/operations/0/match/path",
+        "/apis/a/versions/v3/match",
+        "/apis/a/versions/v3/policies/0/rate_limit/limit",
+        "/products/p/versions/0",
+        "/products/p/plans/free/policies/0/key_auth",
+        "/applications/m/keys/0",
+        "/applications/m/keys/1/name",
+        "/applications/m/keys/1/value",
+        "/applications/m/subscriptions/0",
+    ] {
+        assert!(
+            pointers.contains(&expected),
+            "{expected} is not in {pointers:#?}"
+        );
+    }
+}

@@ -1,0 +1,247 @@
+//! APIs and their versions: routes, upstreams, and operations of document and file together.
+
+use std::collections::BTreeMap;
+
+use super::super::document;
+use super::super::{DocumentLoader, DocumentOperation, Manifest, Version};
+use super::{Resolver, id, token};
+use crate::api::Operations;
+use crate::openapi::PathTemplate;
+use crate::path;
+use crate::policy::AttachPoint;
+use crate::route::host;
+use crate::snapshot;
+
+impl<'a> Resolver<'a> {
+    pub(super) fn apis(&mut self, manifest: &'a Manifest, load: &DocumentLoader<'_>) {
+        let mut taken = BTreeMap::new();
+        for (name, api) in &manifest.apis {
+            let pointer = format!("/apis/{}", token(name));
+            self.slug(&pointer, name);
+            self.policies(
+                &format!("{pointer}/policies"),
+                &api.policies,
+                AttachPoint::Api,
+            );
+            if api.versions.is_empty() {
+                self.refuse(
+                    format!("{pointer}/versions"),
+                    "An API has at least one version.",
+                );
+            }
+            let api_id = id("api", self.prefix, &[name]);
+            self.parts.apis.push(snapshot::Api {
+                id: api_id,
+                organization: self.organization,
+                slug: name.clone(),
+                policies: api.policies.clone(),
+            });
+            for (version_name, version) in &api.versions {
+                let pointer = format!("{pointer}/versions/{}", token(version_name));
+                self.slug(&pointer, version_name);
+                let version_id = id("version", self.prefix, &[name, version_name]);
+                self.versions
+                    .insert(format!("{name}/{version_name}"), version_id);
+                let revision = self.revision(&pointer, &[name, version_name], version, load);
+                self.claim(&pointer, &revision.route, &mut taken);
+                self.parts.versions.push(snapshot::Version {
+                    id: version_id,
+                    api: api_id,
+                    slug: version_name.clone(),
+                    enabled: version.enabled,
+                    revision,
+                });
+            }
+        }
+    }
+
+    fn revision(
+        &mut self,
+        pointer: &str,
+        names: &[&str; 2],
+        version: &Version,
+        load: &DocumentLoader<'_>,
+    ) -> snapshot::Revision {
+        self.policies(
+            &format!("{pointer}/policies"),
+            &version.policies,
+            AttachPoint::Version,
+        );
+        let route = self.route(pointer, version);
+        let upstream = self.upstream(&format!("{pointer}/upstream"), &version.upstream);
+        let test_upstream = version
+            .test_upstream
+            .as_deref()
+            .map(|name| self.upstream(&format!("{pointer}/test_upstream"), name));
+        let by_document = version.openapi.is_some();
+        snapshot::Revision {
+            id: id("revision", self.prefix, names),
+            number: 1,
+            route,
+            upstream,
+            test_upstream,
+            policies: version.policies.clone(),
+            operations_mode: version.operations_mode.unwrap_or(if by_document {
+                Operations::Listed
+            } else {
+                Operations::Open
+            }),
+            operations: self.operations(pointer, names, version, load),
+        }
+    }
+
+    fn upstream(&mut self, pointer: &str, name: &str) -> crate::id::UpstreamId {
+        match self.upstreams.get(name) {
+            Some(id) => *id,
+            None => {
+                self.refuse(pointer, format!("There is no upstream {name}."));
+                crate::id::UpstreamId::NIL
+            }
+        }
+    }
+
+    fn route(&mut self, pointer: &str, version: &Version) -> snapshot::Route {
+        let at = format!("{pointer}/match");
+        let written = &version.route.path;
+        let canonical = path::canonical(written);
+        let plain = written == "/" || !written.ends_with('/');
+        if canonical.as_deref() != Ok(written) || !plain {
+            self.refuse(
+                format!("{at}/path"),
+                "Write a plain path that starts with a slash and has none at its end.",
+            );
+        }
+        for (index, pattern) in version.route.hosts.iter().enumerate() {
+            let name = pattern.strip_prefix("*.").unwrap_or(pattern);
+            if host(name).as_deref() != Some(name) {
+                self.refuse(
+                    format!("{at}/hosts/{index}"),
+                    "Write a host name in lower case without port, or *. and a name.",
+                );
+            }
+        }
+        snapshot::Route {
+            hosts: version.route.hosts.clone(),
+            path: written.clone(),
+            strip_path: version.strip_path,
+        }
+    }
+
+    /// (host, path) is unique in a file.
+    fn claim(
+        &mut self,
+        pointer: &str,
+        route: &snapshot::Route,
+        taken: &mut BTreeMap<(String, String), String>,
+    ) {
+        let any = [String::new()];
+        let hosts = if route.hosts.is_empty() {
+            &any[..]
+        } else {
+            &route.hosts
+        };
+        for host in hosts {
+            let place = (host.clone(), route.path.clone());
+            if let Some(other) = taken.insert(place, pointer.to_owned()) {
+                self.refuse(
+                    format!("{pointer}/match"),
+                    format!("{other} answers at this host and path."),
+                );
+            }
+        }
+    }
+
+    fn operations(
+        &mut self,
+        pointer: &str,
+        names: &[&str; 2],
+        version: &Version,
+        load: &DocumentLoader<'_>,
+    ) -> Vec<snapshot::Operation> {
+        let mut listed = match &version.openapi {
+            None => Vec::new(),
+            Some(path) => document::operations(path, load).unwrap_or_else(|message| {
+                self.refuse(format!("{pointer}/openapi"), message);
+                Vec::new()
+            }),
+        };
+        let by_document = version.openapi.is_some();
+        let mut own = BTreeMap::new();
+        for (index, operation) in version.operations.iter().enumerate() {
+            let at = format!("{pointer}/operations/{index}");
+            self.policies(
+                &format!("{at}/policies"),
+                &operation.policies,
+                AttachPoint::Operation,
+            );
+            let matches = &operation.matches;
+            let Some(form) = form(&matches.path) else {
+                self.refuse(
+                    format!("{at}/match/path"),
+                    "Write a template like /pets/{id}.",
+                );
+                continue;
+            };
+            let known = listed
+                .iter()
+                .any(|o| o.method == matches.method && self::form(&o.path).as_ref() == Some(&form));
+            if by_document && !known && self.found.is_empty() {
+                self.refuse(format!("{at}/match"), "The document has no such operation.");
+            }
+            if !by_document {
+                listed.push(DocumentOperation {
+                    method: matches.method.clone(),
+                    path: matches.path.clone(),
+                });
+            }
+            if !is_method(&matches.method) {
+                self.refuse(
+                    format!("{at}/match/method"),
+                    "Write a method in upper case, such as GET.",
+                );
+            }
+            if own
+                .insert((matches.method.clone(), form), operation)
+                .is_some()
+            {
+                self.refuse(
+                    format!("{at}/match"),
+                    "An earlier entry is about this operation.",
+                );
+            }
+        }
+        listed
+            .into_iter()
+            .map(|operation| {
+                let key = (
+                    operation.method.clone(),
+                    form(&operation.path).unwrap_or_default(),
+                );
+                snapshot::Operation {
+                    id: id(
+                        "operation",
+                        self.prefix,
+                        &[names[0], names[1], &key.0, &key.1],
+                    ),
+                    policies: own
+                        .get(&key)
+                        .map(|written| written.policies.clone())
+                        .unwrap_or_default(),
+                    method: operation.method,
+                    template: operation.path,
+                }
+            })
+            .collect()
+    }
+}
+
+/// The template without its parameters' names; `None` when it is none.
+fn form(template: &str) -> Option<String> {
+    PathTemplate::parse(template)
+        .ok()
+        .map(|template| template.form())
+}
+
+fn is_method(method: &str) -> bool {
+    (1..=16).contains(&method.len()) && method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-')
+}

@@ -1,0 +1,175 @@
+//! Whether a route may be placed where it asks (gateway.md §5): inside its organization's part of
+//! the address space, outside of everybody else's, and not where another version answers.
+
+use crate::id::OrganizationId;
+use crate::snapshot::Route;
+
+use super::covers;
+
+/// A part of the address space that belongs to an organization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    pub organization: OrganizationId,
+    /// Empty: any host.
+    pub hosts: Vec<String>,
+    /// `/acme`; `/` is everything that nobody else was granted.
+    pub path: String,
+}
+
+/// Why a route cannot stand there. Who is in the way is never told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Clash {
+    #[error("The path lies outside of the organization's part of the address space.")]
+    Outside,
+    #[error("Another version answers at this host and path.")]
+    Taken,
+}
+
+/// Whether two host lists name a common host; an empty list is any host.
+pub fn hosts_overlap(a: &[String], b: &[String]) -> bool {
+    a.is_empty() || b.is_empty() || a.iter().any(|a| b.iter().any(|b| overlap(a, b)))
+}
+
+fn overlap(a: &str, b: &str) -> bool {
+    let under = |pattern: &str, host: &str| {
+        let Some(suffix) = pattern.strip_prefix('*') else {
+            return false;
+        };
+        let host = host.strip_prefix('*').unwrap_or(host);
+        host.ends_with(suffix)
+    };
+    a == b || under(a, b) || under(b, a)
+}
+
+/// The same host pattern and the same path: the two would be told apart by nothing.
+fn same_address(a: &Route, b: &Route) -> bool {
+    let same_host = match (a.hosts.is_empty(), b.hosts.is_empty()) {
+        (true, true) => true,
+        (false, false) => a.hosts.iter().any(|host| b.hosts.contains(host)),
+        (true, false) | (false, true) => false,
+    };
+    same_host && a.path == b.path
+}
+
+/// Judges `route` of `owner`. `grants` are those of all organizations, `others` the routes of all
+/// other versions on the platform.
+pub fn clash<'a>(
+    route: &Route,
+    owner: OrganizationId,
+    grants: &[Grant],
+    others: impl IntoIterator<Item = &'a Route>,
+) -> Option<Clash> {
+    // A route for any host answers on no host that has routes of its own, so it takes nothing of
+    // a host that was granted to somebody.
+    let covering = grants.iter().filter(|grant| {
+        let reaches =
+            grant.organization == owner || grant.hosts.is_empty() || !route.hosts.is_empty();
+        reaches && hosts_overlap(&grant.hosts, &route.hosts) && covers(&grant.path, &route.path)
+    });
+    let mut own = None;
+    let mut foreign = None;
+    for grant in covering {
+        let weight = Some((
+            !grant.hosts.is_empty(),
+            grant.path.trim_end_matches('/').len(),
+        ));
+        let heaviest = if grant.organization == owner {
+            &mut own
+        } else {
+            &mut foreign
+        };
+        *heaviest = weight.max(*heaviest);
+    }
+    // The most telling grant decides (host before path), so that the holder of `/` cannot reach into a granted prefix and
+    // a granted prefix does not clash with the holder of `/`.
+    if foreign > own || (own.is_some() && foreign == own) {
+        return Some(Clash::Taken);
+    }
+    if own.is_none() {
+        return Some(Clash::Outside);
+    }
+    others
+        .into_iter()
+        .any(|other| same_address(route, other))
+        .then_some(Clash::Taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn organization(name: &str) -> OrganizationId {
+        OrganizationId::from_name("organization", name)
+    }
+
+    fn grant(name: &str, hosts: &[&str], path: &str) -> Grant {
+        Grant {
+            organization: organization(name),
+            hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
+            path: path.to_owned(),
+        }
+    }
+
+    fn route(hosts: &[&str], path: &str) -> Route {
+        Route {
+            hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
+            path: path.to_owned(),
+            strip_path: true,
+        }
+    }
+
+    #[test]
+    fn everybody_stays_in_their_part() {
+        let grants = [
+            grant("acme", &[], "/acme"),
+            grant("demo", &[], "/"),
+            grant("hosted", &["api.hosted.org"], "/"),
+        ];
+        let taken = route(&[], "/acme/pets/v1");
+        let judge = |who: &str, route: &Route| clash(route, organization(who), &grants, [&taken]);
+        assert_eq!(judge("acme", &route(&[], "/acme/toys/v1")), None);
+        assert_eq!(judge("acme", &taken), Some(Clash::Taken));
+        assert_eq!(
+            judge("acme", &route(&[], "/acmeville")),
+            Some(Clash::Taken),
+            "the rest is demo's"
+        );
+        assert_eq!(judge("demo", &route(&[], "/shop")), None);
+        assert_eq!(judge("demo", &route(&[], "/acme")), Some(Clash::Taken));
+        assert_eq!(
+            judge("demo", &route(&["x.org"], "/acme/x")),
+            Some(Clash::Taken)
+        );
+        assert_eq!(judge("hosted", &route(&["api.hosted.org"], "/acme")), None);
+        assert_eq!(
+            judge("demo", &route(&["api.hosted.org"], "/x")),
+            Some(Clash::Taken)
+        );
+        assert_eq!(
+            judge("acme", &route(&["api.hosted.org"], "/acme/x")),
+            Some(Clash::Taken)
+        );
+        let alone = [grant("acme", &[], "/acme")];
+        assert_eq!(
+            clash(&route(&[], "/x"), organization("acme"), &alone, []),
+            Some(Clash::Outside)
+        );
+    }
+
+    #[test]
+    fn host_patterns_overlap() {
+        let hosts = |list: &[&str]| list.iter().map(|h| (*h).to_owned()).collect::<Vec<_>>();
+        for (a, b, answer) in [
+            (vec![], vec!["x.org"], true),
+            (vec!["x.org"], vec!["x.org"], true),
+            (vec!["*.x.org"], vec!["a.x.org"], true),
+            (vec!["*.x.org"], vec!["*.a.x.org"], true),
+            (vec!["*.x.org"], vec!["x.org"], false),
+            (vec!["ax.org"], vec!["*.x.org"], false),
+            (vec!["x.org"], vec!["y.org"], false),
+        ] {
+            assert_eq!(hosts_overlap(&hosts(&a), &hosts(&b)), answer, "{a:?} {b:?}");
+            assert_eq!(hosts_overlap(&hosts(&b), &hosts(&a)), answer, "{b:?} {a:?}");
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! Exactly what a gateway loads: the whole configuration state, or what changed since a number.
+//!
+//! It holds nothing that a gateway does not use: no passwords, mail addresses or names of people.
+//! Secrets stay sealed until the gateway opens them with its own key.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::api::Operations;
+use crate::application::Lifetime;
+use crate::id::{
+    ApiId, ApplicationId, CredentialId, OperationId, OrganizationId, PlanId, ProductId, RevisionId,
+    SubscriptionId, UpstreamId, VersionId,
+};
+use crate::key::{Environment, KeyDigest};
+use crate::lifecycle::{ApplicationState, PlanState};
+use crate::policy::Policy;
+use crate::subscription::SubscriptionState;
+use crate::upstream::{UpstreamCredential, UpstreamSettings};
+
+/// Version of this module's shape. A gateway refuses a newer one and keeps its last state.
+pub const SCHEMA: u32 = 1;
+
+/// A configuration state. `state` is the highest change number in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    pub schema: u32,
+    pub state: u64,
+    pub parts: Parts,
+}
+
+/// What changed after `from`, up to and with `state`: replace each of `put` by id, remove `gone`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delta {
+    pub from: u64,
+    pub state: u64,
+    pub put: Parts,
+    pub gone: Vec<(Kind, Uuid)>,
+}
+
+/// The kinds of objects in a state; also what the change table names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Organization,
+    Api,
+    Version,
+    Upstream,
+    Product,
+    Plan,
+    Application,
+    Credential,
+    Subscription,
+    Settings,
+}
+
+impl Kind {
+    pub const ALL: [Self; 10] = [
+        Self::Organization,
+        Self::Api,
+        Self::Version,
+        Self::Upstream,
+        Self::Product,
+        Self::Plan,
+        Self::Application,
+        Self::Credential,
+        Self::Subscription,
+        Self::Settings,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Organization => "organization",
+            Self::Api => "api",
+            Self::Version => "version",
+            Self::Upstream => "upstream",
+            Self::Product => "product",
+            Self::Plan => "plan",
+            Self::Application => "application",
+            Self::Credential => "credential",
+            Self::Subscription => "subscription",
+            Self::Settings => "settings",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// Objects by kind, in no particular order.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Parts {
+    pub organizations: Vec<Organization>,
+    pub apis: Vec<Api>,
+    pub versions: Vec<Version>,
+    pub upstreams: Vec<Upstream>,
+    pub products: Vec<Product>,
+    pub plans: Vec<Plan>,
+    pub applications: Vec<Application>,
+    pub credentials: Vec<Credential>,
+    pub subscriptions: Vec<Subscription>,
+    /// `None` in a delta that does not touch it.
+    pub settings: Option<Settings>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Organization {
+    pub id: OrganizationId,
+    pub slug: String,
+    pub suspended: bool,
+    pub policies: Vec<Policy>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Api {
+    pub id: ApiId,
+    pub organization: OrganizationId,
+    pub slug: String,
+    pub policies: Vec<Policy>,
+}
+
+/// A version with its current revision. Versions that are not served (draft, unpublished, retired)
+/// are not in a state at all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    pub id: VersionId,
+    pub api: ApiId,
+    /// `v1`
+    pub slug: String,
+    /// The runtime switch: a disabled version answers `version_disabled`.
+    pub enabled: bool,
+    pub revision: Revision,
+}
+
+/// The immutable part of a version that publish made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    pub id: RevisionId,
+    pub number: u32,
+    pub route: Route,
+    pub upstream: UpstreamId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_upstream: Option<UpstreamId>,
+    pub policies: Vec<Policy>,
+    pub operations_mode: Operations,
+    pub operations: Vec<Operation>,
+}
+
+/// Where a version answers.
+#[derive(
+    Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, utoipa::ToSchema,
+)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// Lower-case names without port; `*.example.com` for any one or more labels in front; empty: any host.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
+    /// Starts with `/`, canonical, no trailing slash except `/` itself.
+    pub path: String,
+    /// Cut the prefix before the rest is appended to the target's base path.
+    #[serde(default = "yes")]
+    pub strip_path: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// An operation of the document, relative to the route's path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    pub id: OperationId,
+    /// Upper case.
+    pub method: String,
+    /// `/pets/{id}`
+    pub template: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<Policy>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upstream {
+    pub id: UpstreamId,
+    pub organization: OrganizationId,
+    pub name: String,
+    pub settings: UpstreamSettings,
+    #[serde(default)]
+    pub credential: Secret,
+}
+
+/// A credential as it travels: sealed from a database, in clear from a file.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Secret {
+    #[default]
+    None,
+    /// Base64 of key id, nonce and ciphertext of the JSON of an [`UpstreamCredential`]; the
+    /// additional data is the organization's id and the upstream's, 16 bytes each.
+    Sealed(String),
+    Clear(UpstreamCredential),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Product {
+    pub id: ProductId,
+    pub organization: OrganizationId,
+    pub versions: Vec<VersionId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    pub id: PlanId,
+    pub product: ProductId,
+    /// Sent to the upstream as `X-Portunus-Plan`.
+    pub slug: String,
+    pub state: PlanState,
+    pub policies: Vec<Policy>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Application {
+    pub id: ApplicationId,
+    pub organization: OrganizationId,
+    pub state: ApplicationState,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credential {
+    pub id: CredentialId,
+    pub application: ApplicationId,
+    pub environment: Environment,
+    pub digest: KeyDigest,
+    #[serde(flatten)]
+    pub lifetime: Lifetime,
+    /// Empty: from anywhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cidrs: Vec<ipnet::IpNet>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscription {
+    pub id: SubscriptionId,
+    pub application: ApplicationId,
+    pub product: ProductId,
+    pub plan: PlanId,
+    pub state: SubscriptionState,
+    pub paused: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_at: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts_at: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<DateTime<Utc>>,
+}
+
+/// What the operator set for all gateways.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Settings {
+    /// Private and loopback networks that upstream targets may lie in (gateway.md §6).
+    pub upstream_allow: Vec<ipnet::IpNet>,
+    /// Exact addresses that are allowed as well: the demo's sample upstream.
+    #[serde(default)]
+    pub upstream_allow_exact: Vec<std::net::SocketAddr>,
+}
+
+impl Parts {
+    /// Replaces what `delta` puts and removes what is gone: the reader's side of a [`Delta`].
+    pub fn apply(&mut self, delta: Delta) {
+        for (kind, id) in delta.gone {
+            self.remove(kind, id);
+        }
+        let put = delta.put;
+        put_each(&mut self.organizations, put.organizations, |item| {
+            item.id.uuid()
+        });
+        put_each(&mut self.apis, put.apis, |item| item.id.uuid());
+        put_each(&mut self.versions, put.versions, |item| item.id.uuid());
+        put_each(&mut self.upstreams, put.upstreams, |item| item.id.uuid());
+        put_each(&mut self.products, put.products, |item| item.id.uuid());
+        put_each(&mut self.plans, put.plans, |item| item.id.uuid());
+        put_each(&mut self.applications, put.applications, |item| {
+            item.id.uuid()
+        });
+        put_each(&mut self.credentials, put.credentials, |item| {
+            item.id.uuid()
+        });
+        put_each(&mut self.subscriptions, put.subscriptions, |item| {
+            item.id.uuid()
+        });
+        if put.settings.is_some() {
+            self.settings = put.settings;
+        }
+    }
+
+    fn remove(&mut self, kind: Kind, id: Uuid) {
+        match kind {
+            Kind::Organization => self.organizations.retain(|item| item.id.uuid() != id),
+            Kind::Api => self.apis.retain(|item| item.id.uuid() != id),
+            Kind::Version => self.versions.retain(|item| item.id.uuid() != id),
+            Kind::Upstream => self.upstreams.retain(|item| item.id.uuid() != id),
+            Kind::Product => self.products.retain(|item| item.id.uuid() != id),
+            Kind::Plan => self.plans.retain(|item| item.id.uuid() != id),
+            Kind::Application => self.applications.retain(|item| item.id.uuid() != id),
+            Kind::Credential => self.credentials.retain(|item| item.id.uuid() != id),
+            Kind::Subscription => self.subscriptions.retain(|item| item.id.uuid() != id),
+            Kind::Settings => self.settings = None,
+        }
+    }
+}
+
+fn put_each<T>(all: &mut Vec<T>, put: Vec<T>, id: impl Fn(&T) -> Uuid) {
+    for item in put {
+        match all.iter_mut().find(|old| id(old) == id(&item)) {
+            Some(old) => *old = item,
+            None => all.push(item),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn organization(name: &str, suspended: bool) -> Organization {
+        Organization {
+            id: OrganizationId::from_name("o", name),
+            slug: name.into(),
+            suspended,
+            policies: vec![],
+        }
+    }
+
+    #[test]
+    fn a_delta_replaces_adds_and_removes() {
+        let mut parts = Parts {
+            organizations: vec![organization("a", false), organization("b", false)],
+            ..Parts::default()
+        };
+        parts.apply(Delta {
+            from: 1,
+            state: 4,
+            put: Parts {
+                organizations: vec![organization("a", true), organization("c", false)],
+                ..Parts::default()
+            },
+            gone: vec![(Kind::Organization, organization("b", false).id.uuid())],
+        });
+        assert_eq!(
+            parts.organizations,
+            [organization("a", true), organization("c", false)]
+        );
+    }
+
+    #[test]
+    fn a_state_survives_the_disk() {
+        let snapshot = Snapshot {
+            schema: SCHEMA,
+            state: 7,
+            parts: Parts {
+                organizations: vec![organization("a", false)],
+                ..Parts::default()
+            },
+        };
+        let json = serde_json::to_string(&snapshot).unwrap();
+        assert_eq!(serde_json::from_str::<Snapshot>(&json).unwrap(), snapshot);
+    }
+}

@@ -1,0 +1,131 @@
+//! What a gateway reports: the record of one request, and the histogram that rollups merge.
+
+pub mod histogram;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+pub use histogram::Histogram;
+
+use crate::id::{
+    ApiId, ApplicationId, CredentialId, OperationId, OrganizationId, PlanId, SubscriptionId,
+    VersionId,
+};
+use crate::key::Environment;
+
+/// One request as it is stored (gateway.md §9). Absent ids are the zero id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// When the request's head was read, to the microsecond.
+    pub at: DateTime<Utc>,
+    /// The value of `X-Request-Id` that the client and the upstream saw.
+    pub request_id: String,
+    pub node: String,
+    /// State number of the configuration that decided.
+    pub state: u64,
+    pub provider: OrganizationId,
+    pub consumer: OrganizationId,
+    pub api: ApiId,
+    pub version: VersionId,
+    pub revision: u32,
+    /// The zero id is "other": no operation of the document.
+    pub operation: OperationId,
+    pub application: ApplicationId,
+    pub credential: CredentialId,
+    pub environment: Environment,
+    pub subscription: SubscriptionId,
+    pub plan: PlanId,
+    /// The client's address, whole or as far as the provider keeps it; empty when dropped.
+    pub client: String,
+    pub method: String,
+    /// Canonical, without query, cut at 160 bytes.
+    pub path: String,
+    pub path_cut: bool,
+    pub status: u16,
+    /// Our own code when the gateway answered itself; else empty.
+    pub code: String,
+    /// `kind/name` of the policy that decided; else empty.
+    pub decided_by: String,
+    /// One bit per policy in observe mode that would have refused.
+    pub observed: u32,
+    /// `host:port` of the target; empty when none was asked.
+    pub target: String,
+    pub tries: u8,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+    /// Microseconds.
+    pub total_us: u32,
+    pub policies_us: u32,
+    pub connect_us: u32,
+    pub first_byte_us: u32,
+    /// Units used: requests = 1; later tokens and money.
+    pub units: u32,
+}
+
+/// `2xx` and its like; the class of an answer in rollups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct StatusClass(pub u8);
+
+impl StatusClass {
+    pub const fn of(status: u16) -> Self {
+        Self((status / 100) as u8)
+    }
+
+    pub const fn is_error(self) -> bool {
+        self.0 >= 4
+    }
+}
+
+/// The key of a rollup row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RollupKey {
+    pub provider: OrganizationId,
+    pub consumer: OrganizationId,
+    pub version: VersionId,
+    pub operation: OperationId,
+    pub plan: PlanId,
+    pub application: ApplicationId,
+    pub environment: Environment,
+    pub class: StatusClass,
+}
+
+impl RollupKey {
+    pub fn of(record: &Record) -> Self {
+        Self {
+            provider: record.provider,
+            consumer: record.consumer,
+            version: record.version,
+            operation: record.operation,
+            plan: record.plan,
+            application: record.application,
+            environment: record.environment,
+            class: StatusClass::of(record.status),
+        }
+    }
+}
+
+/// What a rollup row sums up.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sums {
+    pub count: u64,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+    /// Total time in microseconds.
+    pub latency: Histogram,
+}
+
+impl Sums {
+    pub fn add(&mut self, record: &Record) {
+        self.count += 1;
+        self.bytes_in += record.bytes_in;
+        self.bytes_out += record.bytes_out;
+        self.latency.record(u64::from(record.total_us));
+    }
+
+    pub fn merge(&mut self, other: &Self) {
+        self.count += other.count;
+        self.bytes_in += other.bytes_in;
+        self.bytes_out += other.bytes_out;
+        self.latency.merge(&other.latency);
+    }
+}

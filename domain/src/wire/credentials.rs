@@ -1,0 +1,89 @@
+//! Credentials of an application. A key's value is in exactly one answer: that of its making.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Who;
+use super::applications::FirstCall;
+use crate::application::{CredentialKind, CredentialState, Overlap};
+use crate::id::{ApplicationId, CredentialId};
+use crate::key::Environment;
+
+/// Most network ranges of one credential.
+pub const MAX_CIDRS: usize = 50;
+/// Most credentials of an application that still work.
+pub const MAX_CREDENTIALS: u64 = 100;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Credential {
+    pub id: CredentialId,
+    pub application: ApplicationId,
+    pub kind: CredentialKind,
+    pub name: String,
+    /// `ptn_live_ab12cd34`: to recognize it by, useless to call with.
+    pub display_id: String,
+    pub environment: Environment,
+    pub state: CredentialState,
+    /// From which networks it works; empty: from anywhere.
+    pub cidrs: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<DateTime<Utc>>,
+    /// It was rolled and works until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retires_at: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// To the minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<DateTime<Utc>>,
+    /// The first call with it that was answered with 200 to 399.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_success_at: Option<DateTime<Utc>>,
+    pub created_by: Who,
+    pub created_at: DateTime<Utc>,
+    /// For `If-Match`.
+    pub etag: i64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateKey {
+    pub name: String,
+    #[serde(default)]
+    pub environment: Environment,
+    #[serde(default)]
+    pub expires_at: Option<DateTime<Utc>>,
+    /// `203.0.113.0/24`, `2001:db8::/32` or a single address.
+    #[serde(default)]
+    pub cidrs: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RollKey {
+    /// How long the old key still works.
+    pub overlap: Overlap,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RenameCredential {
+    pub name: String,
+}
+
+/// A key that was just made, with its value: this once and never again.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NewKey {
+    pub credential: Credential,
+    pub key: String,
+    /// With the key in it; absent while no subscription is effective.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_call: Option<FirstCall>,
+}
+
+impl std::fmt::Debug for NewKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "NewKey({}…)", self.credential.display_id)
+    }
+}

@@ -1,0 +1,191 @@
+//! Organizations, their teams, members and invitations.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::actor::{OrganizationRole, TeamRole};
+use crate::id::{InvitationId, OrganizationId, TeamId, UserId};
+use crate::organization::OrganizationState;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Organization {
+    pub id: OrganizationId,
+    pub slug: String,
+    pub name: String,
+    pub state: OrganizationState,
+    /// Where its versions may answer.
+    pub grants: Vec<Grant>,
+    pub created_at: DateTime<Utc>,
+    /// The caller's role in it; absent for the operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<OrganizationRole>,
+    pub etag: i64,
+}
+
+/// A part of the gateway's address space.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Grant {
+    /// `/foxglove`; `/` is everything that nobody else was granted.
+    pub path: String,
+    /// Empty: any host.
+    #[serde(default)]
+    pub hosts: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(default)]
+pub struct CreateOrganization {
+    #[schema(required)]
+    pub name: String,
+    /// Its name in addresses; made from the name when left out.
+    pub slug: String,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(default)]
+pub struct EditOrganization {
+    #[schema(required)]
+    pub name: String,
+}
+
+/// Set by the operator.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(default)]
+pub struct EditGrants {
+    #[schema(required)]
+    pub grants: Vec<Grant>,
+}
+
+/// Why the operator suspends or resumes an organization.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(default)]
+pub struct Reason {
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Team {
+    pub id: TeamId,
+    pub organization: OrganizationId,
+    pub slug: String,
+    pub name: String,
+    pub description: String,
+    pub created_at: DateTime<Utc>,
+    /// The caller's standing in it; admins and owners stand above all teams.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<TeamRole>,
+    pub etag: i64,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(default)]
+pub struct CreateTeam {
+    #[schema(required)]
+    pub name: String,
+    /// Its name in addresses; made from the name when left out.
+    pub slug: String,
+    pub description: String,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(default)]
+pub struct EditTeam {
+    #[schema(required)]
+    pub name: String,
+    pub description: String,
+}
+
+/// A member of an organization.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Member {
+    pub user: UserId,
+    pub name: String,
+    pub email: String,
+    pub role: OrganizationRole,
+    pub joined_at: DateTime<Utc>,
+    pub etag: i64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct EditMember {
+    pub role: OrganizationRole,
+}
+
+/// A member of a team.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TeamMember {
+    pub user: UserId,
+    pub name: String,
+    pub email: String,
+    pub role: TeamRole,
+    pub joined_at: DateTime<Utc>,
+    pub etag: i64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct EditTeamMember {
+    pub role: TeamRole,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct CreateInvitation {
+    #[serde(default)]
+    #[schema(required)]
+    pub email: String,
+    #[serde(default = "member")]
+    pub role: OrganizationRole,
+    /// A team to join as well.
+    #[serde(default, deserialize_with = "crate::wire::blank")]
+    pub team: Option<TeamId>,
+    #[serde(default, deserialize_with = "crate::wire::blank")]
+    pub team_role: Option<TeamRole>,
+}
+
+fn member() -> OrganizationRole {
+    OrganizationRole::Member
+}
+
+/// An invitation that waits for its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Invitation {
+    pub id: InvitationId,
+    pub organization: OrganizationId,
+    pub email: String,
+    pub role: OrganizationRole,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<TeamId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team_role: Option<TeamRole>,
+    pub created_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What the holder of an invitation's link sees before accepting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct InvitationOffer {
+    pub organization: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+    pub role: OrganizationRole,
+    pub email: String,
+    /// Whether name and password are to be chosen: the address has no account yet.
+    pub new_account: bool,
+}
+
+#[derive(Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(default)]
+pub struct AcceptInvitation {
+    #[schema(required)]
+    pub token: String,
+    /// For a new account.
+    pub name: String,
+    /// For a new account.
+    #[schema(format = "password")]
+    pub password: String,
+}
+
+impl std::fmt::Debug for AcceptInvitation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AcceptInvitation")
+    }
+}

@@ -1,0 +1,131 @@
+//! Plans of a product: limits, approval, terms and shown prices.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::NamedProduct;
+use crate::id::PlanId;
+use crate::lifecycle::PlanState;
+use crate::plan::Approval;
+use crate::policy::Policy;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Plan {
+    pub id: PlanId,
+    pub product: NamedProduct,
+    pub name: String,
+    /// Sent to the upstream as `X-Portunus-Plan`.
+    pub slug: String,
+    pub description: String,
+    pub state: PlanState,
+    pub approval: Approval,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
+    pub policies: Vec<Policy>,
+    /// Open subscriptions that one application may hold with this provider; absent: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_per_application: Option<u32>,
+    /// Open subscriptions to this plan in all; absent: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_subscriptions: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
+    /// Slugs of the organizations that may see and request it; empty: all.
+    pub organizations: Vec<String>,
+    /// Open subscriptions to it.
+    pub subscriptions: u64,
+    /// One sentence on how far several gateways may overshoot the quota; absent without a quota.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overshoot: Option<String>,
+    pub created_at: DateTime<Utc>,
+    /// For `If-Match`.
+    pub etag: i64,
+}
+
+/// Terms to accept. The revision rises with each change of the text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Terms {
+    /// Markdown.
+    pub text: String,
+    pub revision: u32,
+}
+
+/// Shown and exported; no invoice is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// In the currency's smallest unit: cents.
+    pub amount: u64,
+    /// ISO 4217: `EUR`.
+    pub currency: String,
+    pub per: PricePeriod,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PricePeriod {
+    Month,
+    Year,
+    Once,
+}
+
+impl PricePeriod {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Month => "month",
+            Self::Year => "year",
+            Self::Once => "once",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreatePlan {
+    pub name: String,
+    #[serde(default)]
+    pub slug: Option<String>,
+    #[serde(default)]
+    pub description: String,
+    #[serde(default)]
+    pub approval: Approval,
+    /// Markdown; empty: nothing to accept.
+    #[serde(default)]
+    pub terms: String,
+    /// `rate_limit` and `quota`.
+    #[serde(default)]
+    pub policies: Vec<Policy>,
+    #[serde(default)]
+    pub max_per_application: Option<u32>,
+    #[serde(default)]
+    pub max_subscriptions: Option<u32>,
+    #[serde(default)]
+    pub price: Option<Price>,
+    /// Slugs; empty: all.
+    #[serde(default)]
+    pub organizations: Vec<String>,
+}
+
+/// The whole plan anew, but its slug and state: what is left out gets its default.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EditPlan {
+    pub name: String,
+    #[serde(default)]
+    pub description: String,
+    #[serde(default)]
+    pub approval: Approval,
+    #[serde(default)]
+    pub terms: String,
+    #[serde(default)]
+    pub policies: Vec<Policy>,
+    #[serde(default)]
+    pub max_per_application: Option<u32>,
+    #[serde(default)]
+    pub max_subscriptions: Option<u32>,
+    #[serde(default)]
+    pub price: Option<Price>,
+    #[serde(default)]
+    pub organizations: Vec<String>,
+}

@@ -1,0 +1,10 @@
+//! Journeys against the real binary: over HTTP, and in a real browser.
+
+// The journeys print what they measured.
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
+
+mod by_api;
+mod by_browser;
+mod outage;
+mod product;
+mod scene;

@@ -1,0 +1,132 @@
+//! The installations that journeys run on: all in one, or portal and gateway as two processes.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use e2e::process::{self, Portunus};
+
+/// What runs, and where.
+pub(crate) struct Product {
+    pub(crate) portal: String,
+    pub(crate) gateway: String,
+    pub(crate) first_run: String,
+    /// Kept running until the journey ends; the gateway, where it is one of its own, can be ended
+    /// and started again.
+    _management: Option<Portunus>,
+    data_plane: Option<Portunus>,
+    data: PathBuf,
+    pub(crate) environment: Vec<(String, String)>,
+}
+
+/// 32 bytes in base64, for tests only.
+const KEY: &str = "dGVzdC10ZXN0LXRlc3QtdGVzdC10ZXN0LXRlc3QtdGU=";
+
+impl Product {
+    /// `up` on SQLite.
+    pub(crate) async fn all_in_one(data: &Path) -> anyhow::Result<Self> {
+        let up = Portunus::up(&data.join("data"), &[]).await?;
+        Ok(Self {
+            portal: up.ready.portal.clone(),
+            gateway: up.ready.gateway.clone(),
+            first_run: up.ready.first_run.clone().unwrap_or_default(),
+            _management: Some(up),
+            data_plane: None,
+            data: data.to_owned(),
+            environment: Vec::new(),
+        })
+    }
+
+    /// Portal and gateway apart, on the database of `url`.
+    pub(crate) async fn apart(data: &Path, url: &str) -> anyhow::Result<Self> {
+        let free = "127.0.0.1:0";
+        let mut environment = vec![
+            ("PORTUNUS_DATABASE_URL".to_owned(), url.to_owned()),
+            ("PORTUNUS_GATEWAY_KEY".to_owned(), KEY.to_owned()),
+            ("PORTUNUS_PORTAL_KEY".to_owned(), KEY.to_owned()),
+        ];
+        let (code, _, error) = process::run(
+            &["migrate", "--data", path(&data.join("migrate"))],
+            &pairs(&environment),
+        )
+        .await?;
+        anyhow::ensure!(code == 0, "migrate: {error}");
+        let gateway = start_gateway(data, free, &environment).await?;
+        environment.push((
+            "PORTUNUS_GATEWAY_URL".to_owned(),
+            gateway.ready.gateway.clone(),
+        ));
+        let portal = Portunus::start(
+            "portal",
+            &data.join("portal"),
+            &["--portal", free, "--admin", free],
+            &pairs(&environment),
+        )
+        .await?;
+        Ok(Self {
+            portal: portal.ready.portal.clone(),
+            gateway: gateway.ready.gateway.clone(),
+            first_run: portal.ready.first_run.clone().unwrap_or_default(),
+            _management: Some(portal),
+            data_plane: Some(gateway),
+            data: data.to_owned(),
+            environment,
+        })
+    }
+}
+
+async fn start_gateway(
+    data: &Path,
+    address: &str,
+    environment: &[(String, String)],
+) -> anyhow::Result<Portunus> {
+    let arguments = ["--gateway", address, "--admin", "127.0.0.1:0"];
+    Portunus::start(
+        "gateway",
+        &data.join("gateway"),
+        &arguments,
+        &pairs(environment),
+    )
+    .await
+}
+
+impl Product {
+    /// SIGKILL to the gateway that runs apart.
+    pub(crate) async fn kill_gateway(&mut self) -> anyhow::Result<()> {
+        self.data_plane
+            .take()
+            .context("a gateway apart")?
+            .kill()
+            .await
+    }
+
+    /// SIGTERM, and a clean end.
+    pub(crate) async fn end_gateway(&mut self) -> anyhow::Result<()> {
+        let code = self
+            .data_plane
+            .take()
+            .context("a gateway apart")?
+            .terminate()
+            .await?;
+        anyhow::ensure!(code == 0, "the gateway ended with {code}");
+        Ok(())
+    }
+
+    /// The same node again: the same address, the same data directory.
+    pub(crate) async fn start_gateway(&mut self) -> anyhow::Result<()> {
+        let address = self.gateway.trim_start_matches("http://").to_owned();
+        self.data_plane = Some(start_gateway(&self.data, &address, &self.environment).await?);
+        Ok(())
+    }
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap_or_default()
+}
+
+pub(crate) fn pairs(environment: &[(String, String)]) -> Vec<(&str, &str)> {
+    environment
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect()
+}

@@ -1,0 +1,145 @@
+//! Credentials of applications, as digests.
+
+use chrono::{DateTime, Utc};
+use domain::application::Lifetime;
+use domain::id::{ApplicationId, CredentialId, OrganizationId};
+use domain::key::{Environment, KeyDigest};
+use domain::snapshot;
+use sea_orm::entity::prelude::*;
+
+use crate::row::{RowError, read_json, read_word};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "credential")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub organization_id: Uuid,
+    pub application_id: Uuid,
+    #[sea_orm(column_type = "Text")]
+    pub kind: String,
+    /// SHA-256 of the whole key.
+    #[sea_orm(unique, column_type = "Blob")]
+    pub digest: Vec<u8>,
+    #[sea_orm(column_type = "Text")]
+    pub display_id: String,
+    #[sea_orm(column_type = "Text")]
+    pub name: String,
+    #[sea_orm(column_type = "Text")]
+    pub environment: String,
+    /// JSON list of networks; empty: from anywhere.
+    #[sea_orm(column_type = "Text")]
+    pub cidrs: String,
+    pub created_at: DateTime<Utc>,
+    pub created_by: Option<Uuid>,
+    pub expires_at: Option<DateTime<Utc>>,
+    pub retires_at: Option<DateTime<Utc>>,
+    pub revoked_at: Option<DateTime<Utc>>,
+    pub revoked_by: Option<Uuid>,
+    pub rolled_from: Option<Uuid>,
+    pub etag: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    #[sea_orm(
+        belongs_to = "super::organization::Entity",
+        from = "Column::OrganizationId",
+        to = "super::organization::Column::Id"
+    )]
+    Organization,
+    #[sea_orm(
+        belongs_to = "super::application::Entity",
+        from = "Column::ApplicationId",
+        to = "super::application::Column::Id"
+    )]
+    Application,
+}
+
+impl Related<super::organization::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Organization.def()
+    }
+}
+
+impl Related<super::application::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Application.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Entity {
+    pub fn in_org(organization: OrganizationId) -> Select<Self> {
+        Self::find().filter(Column::OrganizationId.eq(organization.uuid()))
+    }
+
+    /// The one with this id, if it is of `organization`.
+    pub fn one_in_org(organization: OrganizationId, id: CredentialId) -> Select<Self> {
+        Self::in_org(organization).filter(Column::Id.eq(id.uuid()))
+    }
+
+    pub fn of_application(application: ApplicationId) -> Select<Self> {
+        Self::find().filter(Column::ApplicationId.eq(application.uuid()))
+    }
+
+    /// Whose key it is; whoever has the key has the scope.
+    pub fn by_digest(digest: &KeyDigest) -> Select<Self> {
+        Self::find().filter(Column::Digest.eq(digest.0.to_vec()))
+    }
+}
+
+impl Model {
+    pub fn environment(&self) -> Result<Environment, RowError> {
+        read_word(
+            "credential.environment",
+            &self.environment,
+            Environment::parse,
+        )
+    }
+
+    pub fn lifetime(&self) -> Lifetime {
+        Lifetime {
+            expires_at: self.expires_at,
+            retires_at: self.retires_at,
+            revoked_at: self.revoked_at,
+        }
+    }
+
+    pub fn to_state(self) -> Result<snapshot::Credential, RowError> {
+        let environment = self.environment()?;
+        let lifetime = self.lifetime();
+        let Self {
+            id,
+            organization_id: _,
+            application_id,
+            kind: _,
+            digest,
+            display_id: _,
+            name: _,
+            environment: _,
+            cidrs,
+            created_at: _,
+            created_by: _,
+            expires_at: _,
+            retires_at: _,
+            revoked_at: _,
+            revoked_by: _,
+            rolled_from: _,
+            etag: _,
+        } = self;
+        let digest = digest.try_into().map_err(|_| RowError {
+            column: "credential.digest",
+            reason: "a SHA-256 has 32 bytes".to_owned(),
+        })?;
+        Ok(snapshot::Credential {
+            id: id.into(),
+            application: application_id.into(),
+            environment,
+            digest: KeyDigest(digest),
+            lifetime,
+            cidrs: read_json("credential.cidrs", &cidrs)?,
+        })
+    }
+}

@@ -1,0 +1,76 @@
+//! Revisions: immutable snapshots of versions.
+
+use chrono::{DateTime, Utc};
+use domain::id::{RevisionId, VersionId};
+use domain::snapshot;
+use sea_orm::QueryOrder;
+use sea_orm::entity::prelude::*;
+
+use crate::row::{RowError, read_json};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "revision")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub version_id: Uuid,
+    pub number: i32,
+    pub document_id: Option<Uuid>,
+    /// JSON of `domain::snapshot::Revision`.
+    #[sea_orm(column_type = "Text")]
+    pub snapshot: String,
+    #[sea_orm(column_type = "Text")]
+    pub note: String,
+    pub created_at: DateTime<Utc>,
+    pub created_by: Option<Uuid>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    #[sea_orm(
+        belongs_to = "super::version::Entity",
+        from = "Column::VersionId",
+        to = "super::version::Column::Id"
+    )]
+    Version,
+    #[sea_orm(
+        belongs_to = "super::document::Entity",
+        from = "Column::DocumentId",
+        to = "super::document::Column::Id"
+    )]
+    Document,
+}
+
+impl Related<super::version::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Version.def()
+    }
+}
+
+impl Related<super::document::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Document.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Entity {
+    /// Newest first.
+    pub fn of_version(version: VersionId) -> Select<Self> {
+        Self::find()
+            .filter(Column::VersionId.eq(version.uuid()))
+            .order_by_desc(Column::Number)
+    }
+
+    /// The one with this id, if it is of `version`.
+    pub fn one_of_version(version: VersionId, id: RevisionId) -> Select<Self> {
+        Self::find_by_id(id.uuid()).filter(Column::VersionId.eq(version.uuid()))
+    }
+}
+
+impl Model {
+    pub fn snapshot(&self) -> Result<snapshot::Revision, RowError> {
+        read_json("revision.snapshot", &self.snapshot)
+    }
+}

@@ -1,0 +1,107 @@
+//! Between rows and domain: reading texts that a row must hold, and times as both databases
+//! keep them.
+
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use sea_orm::{DbBackend, DbErr};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A row holds something that this version cannot read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the column {column} holds something unreadable: {reason}")]
+pub struct RowError {
+    /// `table.column`
+    pub column: &'static str,
+    pub reason: String,
+}
+
+impl From<RowError> for DbErr {
+    fn from(error: RowError) -> Self {
+        Self::Type(error.to_string())
+    }
+}
+
+/// Reads JSON of a TEXT column.
+pub fn read_json<T: DeserializeOwned>(column: &'static str, text: &str) -> Result<T, RowError> {
+    serde_json::from_str(text).map_err(|error| RowError {
+        column,
+        reason: error.to_string(),
+    })
+}
+
+/// Writes JSON for a TEXT column.
+pub fn write_json<T: Serialize>(column: &'static str, value: &T) -> Result<String, RowError> {
+    serde_json::to_string(value).map_err(|error| RowError {
+        column,
+        reason: error.to_string(),
+    })
+}
+
+/// The value that a word of a closed list stands for.
+pub fn read_word<T>(
+    column: &'static str,
+    word: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, RowError> {
+    parse(word).ok_or_else(|| RowError {
+        column,
+        reason: format!("unknown word {word:?}"),
+    })
+}
+
+/// Cuts a time to what both databases keep: PostgreSQL has microseconds, SQLite would keep more,
+/// and what was written must equal what is read.
+pub fn to_micros(at: DateTime<Utc>) -> DateTime<Utc> {
+    at.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(at)
+}
+
+/// A number that is never negative, from a column that could hold one.
+pub(crate) fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+/// A number into a column: what does not fit is held at the highest.
+pub(crate) fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// Places of parameters for rows of values: `($1, $2), ($3, $4)`. On SQLite `(?, ?), (?, ?)`: it
+/// looks up each numbered parameter in a list of all, which made thousands of them a matter of
+/// seconds.
+pub(crate) fn tuples(backend: DbBackend, rows: usize, columns: usize) -> String {
+    use std::fmt::Write;
+    let mut text = String::with_capacity(rows * columns * 8);
+    for row in 0..rows {
+        text.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 1..=columns {
+            let comma = if column == 1 { "" } else { ", " };
+            // Writing to a String cannot fail.
+            let _ = match backend {
+                DbBackend::Postgres => write!(text, "{comma}${}", row * columns + column),
+                _ => write!(text, "{comma}?"),
+            };
+        }
+        text.push(')');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_of_parameters() {
+        assert_eq!(tuples(DbBackend::Postgres, 2, 2), "($1, $2), ($3, $4)");
+        assert_eq!(tuples(DbBackend::Sqlite, 2, 2), "(?, ?), (?, ?)");
+    }
+
+    #[test]
+    fn times_are_cut_not_rounded() {
+        let at: DateTime<Utc> = "2026-11-21T01:02:03.123456999Z".parse().unwrap();
+        assert_eq!(
+            to_micros(at).to_rfc3339(),
+            "2026-11-21T01:02:03.123456+00:00"
+        );
+    }
+}

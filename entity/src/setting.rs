@@ -1,0 +1,50 @@
+//! What the operator may edit while everything runs.
+
+use chrono::{DateTime, Utc};
+use domain::snapshot;
+use sea_orm::entity::prelude::*;
+use serde::de::DeserializeOwned;
+
+use crate::row::read_json;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "setting")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
+    pub name: String,
+    /// JSON.
+    #[sea_orm(column_type = "Text")]
+    pub value: String,
+    pub updated_at: DateTime<Utc>,
+    pub updated_by: Option<Uuid>,
+    pub etag: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// Networks that upstream targets may lie in besides public ones: a JSON list of CIDRs.
+pub const UPSTREAM_ALLOW: &str = "upstream_allow";
+/// Exact addresses that are allowed as well: a JSON list of `address:port`.
+pub const UPSTREAM_ALLOW_EXACT: &str = "upstream_allow_exact";
+
+/// A setting's value; `None` while nobody has set it.
+pub async fn value<C: ConnectionTrait, T: DeserializeOwned>(
+    db: &C,
+    name: &str,
+) -> Result<Option<T>, DbErr> {
+    let row = Entity::find_by_id(name).one(db).await?;
+    Ok(row
+        .map(|row| read_json("setting.value", &row.value))
+        .transpose()?)
+}
+
+/// What gateways use of the settings.
+pub async fn for_gateways<C: ConnectionTrait>(db: &C) -> Result<snapshot::Settings, DbErr> {
+    Ok(snapshot::Settings {
+        upstream_allow: value(db, UPSTREAM_ALLOW).await?.unwrap_or_default(),
+        upstream_allow_exact: value(db, UPSTREAM_ALLOW_EXACT).await?.unwrap_or_default(),
+    })
+}

@@ -1,0 +1,79 @@
+//! Traffic: batches of records go into the request log and its rollups, once each; dashboards
+//! read rollups only.
+
+mod key_use;
+mod log;
+mod partition;
+mod prune;
+mod raw;
+mod rollup;
+mod scope;
+mod usage;
+
+use domain::id::BatchId;
+use domain::traffic::Record;
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+};
+
+use crate::row::signed;
+
+pub use key_use::{KeyUse, key_uses};
+pub use log::{Logged, RequestFilter, Status, latest_of, record_id, request, requests};
+pub use prune::{Kept, Pruned, prune};
+pub use scope::{Resolution, Scope, Side, Stretch};
+pub use usage::{ApplicationUsage, OperationUsage, Point, Totals, Usage, totals, usage};
+
+/// Key of the advisory lock under which PostgreSQL's rollups are merged ("ptnroll" in ASCII).
+const ROLLUP_LOCK: i64 = 0x0070_746e_726f_6c6c;
+
+/// Stores a batch: rows of the log, both rollups and the use of keys, in one transaction with the
+/// batch's id. `false`: it was stored before, and nothing is added.
+pub async fn write_batch(
+    db: &DatabaseConnection,
+    batch: BatchId,
+    records: &[Record],
+) -> Result<bool, DbErr> {
+    if db.get_database_backend() == DbBackend::Postgres {
+        partition::ensure(db, records).await?;
+    }
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    let tx = db.begin_with_options(options).await?;
+    if !claim(&tx, batch, records.len()).await? {
+        tx.rollback().await?;
+        return Ok(false);
+    }
+    raw::insert(&tx, records).await?;
+    // From here two nodes would change the same rows: one after the other, and without deadlock.
+    // On SQLite the transaction itself has no other beside it.
+    if tx.get_database_backend() == DbBackend::Postgres {
+        let lock = format!("SELECT pg_advisory_xact_lock({ROLLUP_LOCK})");
+        tx.execute_unprepared(&lock).await?;
+    }
+    rollup::merge(&tx, records).await?;
+    key_use::merge(&tx, records).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Notes the batch's id, with the database's clock, so that ids are kept long enough also for
+/// batches that waited in a spool. `false`: it is there already.
+async fn claim(tx: &DatabaseTransaction, batch: BatchId, records: usize) -> Result<bool, DbErr> {
+    let backend = tx.get_database_backend();
+    let now = match backend {
+        DbBackend::Postgres => "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)",
+        _ => "CAST(unixepoch('subsec') * 1000000 AS integer)",
+    };
+    let sql = format!(
+        "INSERT INTO traffic_batch (id, records, at) VALUES ($1, $2, {now}) ON CONFLICT DO NOTHING"
+    );
+    let values = [batch.uuid().into(), signed(records as u64).into()];
+    let done = tx
+        .execute_raw(Statement::from_sql_and_values(backend, sql, values))
+        .await?;
+    Ok(done.rows_affected() == 1)
+}

@@ -1,0 +1,95 @@
+//! Retention: what is older than it is kept goes, in steps short enough to let writers through.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
+
+use super::partition;
+
+/// Rows of one step on SQLite, where nobody else writes meanwhile.
+const STEP: u64 = 5000;
+
+/// How long things are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    pub requests: TimeDelta,
+    pub minutes: TimeDelta,
+    pub hours: TimeDelta,
+    /// Ids of batches: at least as long as a gateway's spool may hold one back.
+    pub batches: TimeDelta,
+}
+
+impl Default for Kept {
+    /// 7 days, 48 hours, 25 months, 30 days.
+    fn default() -> Self {
+        Self {
+            requests: TimeDelta::days(7),
+            minutes: TimeDelta::hours(48),
+            hours: TimeDelta::days(25 * 31),
+            batches: TimeDelta::days(30),
+        }
+    }
+}
+
+/// What went. On PostgreSQL `requests` counts days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pruned {
+    pub requests: u64,
+    pub minutes: u64,
+    pub hours: u64,
+    pub batches: u64,
+}
+
+pub async fn prune(
+    db: &DatabaseConnection,
+    kept: &Kept,
+    now: DateTime<Utc>,
+) -> Result<Pruned, DbErr> {
+    let before = |kept: TimeDelta| (now - kept).timestamp_micros();
+    Ok(Pruned {
+        requests: requests(db, now - kept.requests).await?,
+        minutes: older(db, "rollup_minute", before(kept.minutes)).await?,
+        hours: older(db, "rollup_hour", before(kept.hours)).await?,
+        batches: older(db, "traffic_batch", before(kept.batches)).await?,
+    })
+}
+
+async fn requests(db: &DatabaseConnection, before: DateTime<Utc>) -> Result<u64, DbErr> {
+    if db.get_database_backend() == DbBackend::Postgres {
+        return partition::drop_before(db, before).await;
+    }
+    // Rows come nearly in the order of their time, so the oldest have the lowest ids; an index by
+    // time alone would cost every insert. A step that finds nothing old ends it.
+    let sql = format!(
+        "DELETE FROM request WHERE at < $1 AND id IN (SELECT id FROM request ORDER BY id LIMIT {STEP})"
+    );
+    in_steps(db, &sql, before.timestamp_micros()).await
+}
+
+async fn older(db: &DatabaseConnection, table: &str, before: i64) -> Result<u64, DbErr> {
+    if db.get_database_backend() == DbBackend::Postgres {
+        return delete(db, &format!("DELETE FROM {table} WHERE at < $1"), before).await;
+    }
+    // The oldest times that exist, a few at once: tables without rowid know no other handle.
+    let sql = format!(
+        "DELETE FROM {table} WHERE at < $1 AND at <= (SELECT max(at) FROM \
+         (SELECT at FROM {table} ORDER BY at LIMIT {STEP}))"
+    );
+    in_steps(db, &sql, before).await
+}
+
+async fn in_steps(db: &DatabaseConnection, sql: &str, before: i64) -> Result<u64, DbErr> {
+    let mut gone = 0;
+    loop {
+        let step = delete(db, sql, before).await?;
+        gone += step;
+        if step == 0 {
+            return Ok(gone);
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn delete(db: &DatabaseConnection, sql: &str, before: i64) -> Result<u64, DbErr> {
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [before.into()]);
+    Ok(db.execute_raw(statement).await?.rows_affected())
+}

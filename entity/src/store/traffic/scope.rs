@@ -1,0 +1,133 @@
+//! Whose traffic is read, and over which time.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::id::{ApplicationId, OperationId, OrganizationId, PlanId, VersionId};
+use domain::key::Environment;
+use sea_orm::Condition;
+use sea_orm::sea_query::{Expr, ExprTrait};
+
+use super::raw::environment_code;
+
+/// On which side of a call the reader stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The organization's APIs were called.
+    Provider(OrganizationId),
+    /// The organization's applications called.
+    Consumer(OrganizationId),
+}
+
+/// Whose traffic. Every list narrows; `None` does not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    pub side: Side,
+    pub versions: Option<Vec<VersionId>>,
+    pub applications: Option<Vec<ApplicationId>>,
+    pub operation: Option<OperationId>,
+    pub plan: Option<PlanId>,
+    pub environment: Option<Environment>,
+}
+
+impl Scope {
+    pub fn provider(organization: OrganizationId) -> Self {
+        Self::of(Side::Provider(organization))
+    }
+
+    pub fn consumer(organization: OrganizationId) -> Self {
+        Self::of(Side::Consumer(organization))
+    }
+
+    fn of(side: Side) -> Self {
+        Self {
+            side,
+            versions: None,
+            applications: None,
+            operation: None,
+            plan: None,
+            environment: None,
+        }
+    }
+
+    /// As a condition on the columns that log and rollups have in common.
+    pub(super) fn condition(&self) -> Condition {
+        let Self {
+            side,
+            versions,
+            applications,
+            operation,
+            plan,
+            environment,
+        } = self;
+        let mut all = Condition::all().add(match side {
+            Side::Provider(organization) => Expr::col("provider").eq(organization.uuid()),
+            Side::Consumer(organization) => Expr::col("consumer").eq(organization.uuid()),
+        });
+        if let Some(versions) = versions {
+            all = all.add(Expr::col("version").is_in(versions.iter().map(|id| id.uuid())));
+        }
+        if let Some(applications) = applications {
+            all = all.add(Expr::col("application").is_in(applications.iter().map(|id| id.uuid())));
+        }
+        if let Some(operation) = operation {
+            all = all.add(Expr::col("operation").eq(operation.uuid()));
+        }
+        if let Some(plan) = plan {
+            all = all.add(Expr::col("plan").eq(plan.uuid()));
+        }
+        if let Some(environment) = environment {
+            all = all.add(Expr::col("environment").eq(environment_code(*environment)));
+        }
+        all
+    }
+}
+
+/// Which rollup answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resolution {
+    Minute,
+    Hour,
+}
+
+impl Resolution {
+    pub(super) const fn table(self) -> &'static str {
+        match self {
+            Self::Minute => "rollup_minute",
+            Self::Hour => "rollup_hour",
+        }
+    }
+
+    const fn micros(self) -> i64 {
+        match self {
+            Self::Minute => 60_000_000,
+            Self::Hour => 3_600_000_000,
+        }
+    }
+
+    /// The start of the minute or hour that a time in microseconds lies in.
+    pub(super) const fn floor(self, micros: i64) -> i64 {
+        micros.div_euclid(self.micros()) * self.micros()
+    }
+}
+
+/// A stretch of time in steps. `from` is inside, `to` is not; both are cut to the resolution, so
+/// that neighbours share nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    pub from: DateTime<Utc>,
+    pub to: DateTime<Utc>,
+    /// Width of a point; a multiple of the resolution.
+    pub step: TimeDelta,
+    pub resolution: Resolution,
+}
+
+impl Stretch {
+    /// In microseconds since 1970: from, to, step. `to` is the end of the step that it lies in.
+    pub(super) fn micros(&self) -> (i64, i64, i64) {
+        let step = self.step.num_microseconds().unwrap_or(i64::MAX);
+        let step = std::cmp::max(step, self.resolution.micros());
+        let from = self.resolution.floor(self.from.timestamp_micros());
+        let to = self.to.timestamp_micros();
+        let to = to + (step - (to - from).rem_euclid(step)) % step;
+        (from, to, step)
+    }
+}

@@ -1,0 +1,93 @@
+//! Who belongs to a team, in which role.
+
+use chrono::{DateTime, Utc};
+use domain::actor::TeamRole;
+use domain::id::{OrganizationId, TeamId, UserId};
+use sea_orm::entity::prelude::*;
+
+use crate::row::{RowError, read_word};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "team_member")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub team_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub user_id: Uuid,
+    pub organization_id: Uuid,
+    #[sea_orm(column_type = "Text")]
+    pub role: String,
+    pub created_at: DateTime<Utc>,
+    pub etag: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    #[sea_orm(
+        belongs_to = "super::team::Entity",
+        from = "Column::TeamId",
+        to = "super::team::Column::Id"
+    )]
+    Team,
+    #[sea_orm(
+        belongs_to = "super::organization::Entity",
+        from = "Column::OrganizationId",
+        to = "super::organization::Column::Id"
+    )]
+    Organization,
+    #[sea_orm(
+        belongs_to = "super::user::Entity",
+        from = "Column::UserId",
+        to = "super::user::Column::Id"
+    )]
+    User,
+}
+
+impl Related<super::team::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Team.def()
+    }
+}
+
+impl Related<super::organization::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Organization.def()
+    }
+}
+
+impl Related<super::user::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::User.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Entity {
+    pub fn in_org(organization: OrganizationId) -> Select<Self> {
+        Self::find().filter(Column::OrganizationId.eq(organization.uuid()))
+    }
+
+    pub fn in_team(team: TeamId) -> Select<Self> {
+        Self::find().filter(Column::TeamId.eq(team.uuid()))
+    }
+
+    pub fn of_user(user: UserId) -> Select<Self> {
+        Self::find().filter(Column::UserId.eq(user.uuid()))
+    }
+
+    pub fn of_user_in_org(organization: OrganizationId, user: UserId) -> Select<Self> {
+        Self::in_org(organization).filter(Column::UserId.eq(user.uuid()))
+    }
+
+    /// Who decides for the team.
+    pub fn maintainers_of(team: TeamId) -> Select<Self> {
+        Self::in_team(team).filter(Column::Role.eq(TeamRole::Maintainer.as_str()))
+    }
+}
+
+impl Model {
+    pub fn role(&self) -> Result<TeamRole, RowError> {
+        read_word("team_member.role", &self.role, TeamRole::parse)
+    }
+}

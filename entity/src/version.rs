@@ -1,0 +1,125 @@
+//! Versions of APIs: their lifecycle and which revision is current.
+
+use chrono::{DateTime, Utc};
+use domain::id::{ApiId, OrganizationId, VersionId};
+use domain::lifecycle::VersionState;
+use domain::snapshot;
+use sea_orm::entity::prelude::*;
+
+use crate::revision;
+use crate::row::{RowError, read_word};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "version")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub organization_id: Uuid,
+    pub api_id: Uuid,
+    #[sea_orm(column_type = "Text")]
+    pub slug: String,
+    #[sea_orm(column_type = "Text")]
+    pub state: String,
+    pub enabled: bool,
+    pub current_revision_id: Option<Uuid>,
+    pub sunset_at: Option<DateTime<Utc>>,
+    pub successor_id: Option<Uuid>,
+    /// Shown with the deprecation.
+    #[sea_orm(column_type = "Text")]
+    pub message: String,
+    pub created_at: DateTime<Utc>,
+    pub published_at: Option<DateTime<Utc>>,
+    pub etag: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    #[sea_orm(
+        belongs_to = "super::organization::Entity",
+        from = "Column::OrganizationId",
+        to = "super::organization::Column::Id"
+    )]
+    Organization,
+    #[sea_orm(
+        belongs_to = "super::api::Entity",
+        from = "Column::ApiId",
+        to = "super::api::Column::Id"
+    )]
+    Api,
+}
+
+impl Related<super::organization::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Organization.def()
+    }
+}
+
+impl Related<super::api::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Api.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Entity {
+    pub fn in_org(organization: OrganizationId) -> Select<Self> {
+        Self::find().filter(Column::OrganizationId.eq(organization.uuid()))
+    }
+
+    /// The one with this id, if it is of `organization`.
+    pub fn one_in_org(organization: OrganizationId, id: VersionId) -> Select<Self> {
+        Self::in_org(organization).filter(Column::Id.eq(id.uuid()))
+    }
+
+    pub fn of_api(api: ApiId) -> Select<Self> {
+        Self::find().filter(Column::ApiId.eq(api.uuid()))
+    }
+
+    pub fn by_slug_of_api(api: ApiId, slug: &str) -> Select<Self> {
+        Self::of_api(api).filter(Column::Slug.eq(slug))
+    }
+
+    /// Those that gateways answer for, of all organizations.
+    pub fn served() -> Select<Self> {
+        let states = VersionState::ALL
+            .into_iter()
+            .filter(|state| state.is_served());
+        Self::find()
+            .filter(Column::State.is_in(states.map(VersionState::as_str)))
+            .filter(Column::CurrentRevisionId.is_not_null())
+    }
+}
+
+impl Model {
+    pub fn state(&self) -> Result<VersionState, RowError> {
+        read_word("version.state", &self.state, VersionState::parse)
+    }
+
+    /// `current` is the revision that `current_revision_id` names.
+    pub fn to_state(self, current: revision::Model) -> Result<snapshot::Version, RowError> {
+        let revision = current.snapshot()?;
+        let Self {
+            id,
+            organization_id: _,
+            api_id,
+            slug,
+            state: _,
+            enabled,
+            current_revision_id: _,
+            sunset_at: _,
+            successor_id: _,
+            message: _,
+            created_at: _,
+            published_at: _,
+            etag: _,
+        } = self;
+        Ok(snapshot::Version {
+            id: id.into(),
+            api: api_id.into(),
+            slug,
+            enabled,
+            revision,
+        })
+    }
+}

@@ -1,0 +1,285 @@
+//! The state as gateways see it: deltas add up to the whole, and nothing is skipped.
+
+use std::collections::BTreeSet;
+
+use domain::snapshot::{Kind, Parts};
+use entity::database::{Databases, begin_write};
+use entity::snapshot::{Changes, changes_since, load};
+use entity::{change, credential, organization, plan, setting, subscription, upstream, version};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+
+use crate::world::{at, credential, id, insert, plan, plant, revision, upstream, version};
+
+#[tokio::test]
+async fn a_state_holds_what_gateways_need() {
+    crate::each(async |Databases { main: db, .. }| {
+        plant(&db).await;
+        let state = load(&db).await.unwrap();
+        assert_eq!(state.state, 0);
+        let parts = state.parts;
+        assert_eq!(parts.organizations.len(), 2);
+        assert_eq!(parts.versions[0].revision.route.path, "/provider/v1");
+        assert_eq!(parts.products[0].versions, [id("v1").into()]);
+        assert_eq!(parts.plans[0].policies.len(), 1);
+        assert_eq!(parts.credentials[0].cidrs.len(), 1);
+        assert_eq!(parts.credentials[0].lifetime.expires_at, Some(at(1000)));
+        assert_eq!(parts.subscriptions[0].approved_at, Some(at(5)));
+        assert_eq!(changes_since(&db, 0).await.unwrap(), Changes::None);
+    })
+    .await;
+}
+
+/// A small generator, so that a failure names the seed that repeats it.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % sides
+    }
+}
+
+/// One edit as a service makes it: rows and their change rows, in one transaction.
+async fn edit(tx: &DatabaseTransaction, dice: &mut Dice) {
+    let name = format!("{}", dice.roll(4));
+    let (kind, object) = match dice.roll(9) {
+        0 => {
+            let state = ["active", "suspended"][dice.roll(2) as usize];
+            let query = organization::Entity::update_many()
+                .col_expr(organization::Column::State, Expr::value(state));
+            query
+                .filter(organization::Column::Id.eq(id("provider")))
+                .exec(tx)
+                .await
+                .unwrap();
+            (Kind::Organization, id("provider"))
+        }
+        1 => {
+            let object = id(&format!("upstream {name}"));
+            let gone = upstream::Entity::delete_by_id(object)
+                .exec(tx)
+                .await
+                .unwrap()
+                .rows_affected;
+            if gone == 0 {
+                insert(tx, upstream(&format!("upstream {name}"))).await;
+            }
+            (Kind::Upstream, object)
+        }
+        2 => {
+            let version_name = format!("v{name}x");
+            let known = version::Entity::find_by_id(id(&version_name))
+                .one(tx)
+                .await
+                .unwrap();
+            if known.is_none() {
+                insert(tx, version(&version_name)).await;
+                insert(tx, revision(&version_name, 1)).await;
+            }
+            (Kind::Version, id(&version_name))
+        }
+        3 | 4 => {
+            let state =
+                ["published", "unpublished", "deprecated", "retired"][dice.roll(4) as usize];
+            let query =
+                version::Entity::update_many().col_expr(version::Column::State, Expr::value(state));
+            query
+                .filter(version::Column::Id.eq(id("v1")))
+                .exec(tx)
+                .await
+                .unwrap();
+            (Kind::Version, id("v1"))
+        }
+        5 => {
+            let state = ["approved", "cancelled", "suspended", "rejected"][dice.roll(4) as usize];
+            let query = subscription::Entity::update_many()
+                .col_expr(subscription::Column::State, Expr::value(state));
+            query
+                .filter(subscription::Column::Id.eq(id("subscription")))
+                .exec(tx)
+                .await
+                .unwrap();
+            (Kind::Subscription, id("subscription"))
+        }
+        6 => {
+            let object = id(&format!("key {name}"));
+            let gone = credential::Entity::delete_by_id(object)
+                .exec(tx)
+                .await
+                .unwrap()
+                .rows_affected;
+            if gone == 0 {
+                insert(tx, credential(&format!("key {name}"))).await;
+            }
+            (Kind::Credential, object)
+        }
+        7 => {
+            let object = id(&format!("plan {name}"));
+            let gone = plan::Entity::delete_by_id(object)
+                .exec(tx)
+                .await
+                .unwrap()
+                .rows_affected;
+            if gone == 0 {
+                insert(tx, plan(&format!("plan {name}"))).await;
+            }
+            (Kind::Plan, object)
+        }
+        _ => {
+            setting::Entity::delete_by_id(setting::UPSTREAM_ALLOW)
+                .exec(tx)
+                .await
+                .unwrap();
+            let row = setting::Model {
+                name: setting::UPSTREAM_ALLOW.into(),
+                value: format!(r#"["10.{name}.0.0/16"]"#),
+                updated_at: at(0),
+                updated_by: None,
+                etag: 1,
+            };
+            insert(tx, row).await;
+            (Kind::Settings, id("settings"))
+        }
+    };
+    change::append(tx, kind, object, at(0)).await.unwrap();
+}
+
+fn sorted(mut parts: Parts) -> Parts {
+    parts.organizations.sort_by_key(|item| item.id);
+    parts.versions.sort_by_key(|item| item.id);
+    parts.upstreams.sort_by_key(|item| item.id);
+    parts.plans.sort_by_key(|item| item.id);
+    parts.credentials.sort_by_key(|item| item.id);
+    parts
+}
+
+#[tokio::test]
+async fn deltas_add_up_to_the_whole() {
+    for seed in 1..=4 {
+        crate::each(async |Databases { main: db, .. }| {
+            plant(&db).await;
+            let mut dice = Dice(seed);
+            let mut held = load(&db).await.unwrap();
+            for step in 0..60 {
+                let tx = begin_write(&db).await.unwrap();
+                for _ in 0..=dice.roll(3) {
+                    edit(&tx, &mut dice).await;
+                }
+                if dice.roll(5) == 0 {
+                    tx.rollback().await.unwrap();
+                } else {
+                    tx.commit().await.unwrap();
+                }
+                if dice.roll(3) > 0 {
+                    continue;
+                }
+                match changes_since(&db, held.state).await.unwrap() {
+                    Changes::None => {}
+                    Changes::Reload => held = load(&db).await.unwrap(),
+                    Changes::Delta(delta) => {
+                        held.state = delta.state;
+                        held.parts.apply(*delta);
+                    }
+                }
+                let whole = load(&db).await.unwrap();
+                assert_eq!(held.state, whole.state, "seed {seed} step {step}");
+                assert_eq!(
+                    sorted(held.parts.clone()),
+                    sorted(whole.parts),
+                    "seed {seed} step {step}"
+                );
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_change_that_commits_late_is_not_skipped() {
+    crate::each(async |Databases { main: db, .. }| {
+        let before = begin_write(&db).await.unwrap();
+        change::append(&before, Kind::Settings, id("start"), at(0))
+            .await
+            .unwrap();
+        before.commit().await.unwrap();
+        let writers = (0..6).map(|writer| {
+            let db = db.clone();
+            tokio::spawn(async move {
+                for number in 0..10 {
+                    let tx = begin_write(&db).await.unwrap();
+                    let object = id(&format!("{writer} {number}"));
+                    change::append(&tx, Kind::Plan, object, at(0))
+                        .await
+                        .unwrap();
+                    tokio::task::yield_now().await;
+                    tx.commit().await.unwrap();
+                }
+            })
+        });
+        let writers = tokio::spawn(futures::future::join_all(writers.collect::<Vec<_>>()));
+        let mut state = load(&db).await.unwrap().state;
+        let mut seen = BTreeSet::new();
+        let first = state;
+        loop {
+            let over = writers.is_finished();
+            if let Changes::Delta(delta) = changes_since(&db, state).await.unwrap() {
+                assert!(delta.state > state);
+                state = delta.state;
+                seen.extend(delta.gone.into_iter().map(|(_, id)| id));
+            }
+            if over {
+                break;
+            }
+        }
+        for writer in writers.await.unwrap() {
+            writer.unwrap();
+        }
+        let later: BTreeSet<_> = change::Entity::after(first)
+            .all(&db)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|row| row.object_id)
+            .collect();
+        assert_eq!(seen, later);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_is_too_far_behind_loads_everything() {
+    crate::each(async |Databases { main: db, .. }| {
+        for number in 0..5 {
+            let tx = begin_write(&db).await.unwrap();
+            change::append(&tx, Kind::Plan, id("x"), at(number * 100))
+                .await
+                .unwrap();
+            tx.commit().await.unwrap();
+        }
+        assert!(matches!(
+            changes_since(&db, 1).await.unwrap(),
+            Changes::Delta(_)
+        ));
+        assert_eq!(change::prune(&db, at(250)).await.unwrap(), 3);
+        assert_eq!(changes_since(&db, 1).await.unwrap(), Changes::Reload);
+        assert!(matches!(
+            changes_since(&db, 3).await.unwrap(),
+            Changes::Delta(_)
+        ));
+        assert_eq!(
+            change::prune(&db, at(9999)).await.unwrap(),
+            1,
+            "the newest stays"
+        );
+        assert_eq!(load(&db).await.unwrap().state, 5);
+        assert_eq!(
+            changes_since(&db, 77).await.unwrap(),
+            Changes::Reload,
+            "another database"
+        );
+    })
+    .await;
+}

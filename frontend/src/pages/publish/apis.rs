@@ -1,0 +1,220 @@
+//! The APIs that a team publishes: the list, and the page of one with its versions.
+
+use domain::{api::Visibility, wire::apis::Api, wire::versions::VersionSummary};
+use leptos::prelude::*;
+
+use super::At;
+use crate::{
+    form::Form,
+    format,
+    frame::Section as Menu,
+    icon::{Icon, icon},
+    part::{
+        field::{Field, choice, refusal},
+        head::{Link, PageHead, Section, crumbs},
+        state::{Badge, Tone, tag},
+        table::{self, Empty, Shape, Table, pager},
+    },
+};
+
+/// What the list shows.
+#[derive(Clone, Debug)]
+pub struct Apis {
+    pub at: At,
+    pub apis: Vec<Api>,
+    pub older: Option<String>,
+    pub may_import: bool,
+}
+
+#[must_use]
+pub fn list(page: Apis) -> AnyView {
+    let base = format!("{}/apis", page.at.base());
+    let import = format!("{base}/import");
+    let shown = format::counted(page.apis.len() as u64, "API", "APIs");
+    let action = page.may_import.then(|| {
+        let import = import.clone();
+        view! { <a class="btn btn--primary" href=import>{icon(Icon::Plus)} "Import a document"</a> }
+    });
+    let mut empty = Empty::new(
+        Icon::Layers,
+        "Nothing to publish yet",
+        "Import an OpenAPI document: it becomes an API with a draft that you can look at before anybody else does.",
+    );
+    if page.may_import {
+        empty = empty.next(view! { <a class="btn" href=import>"Import a document"</a> });
+    }
+    let columns = vec![
+        table::wide("API"),
+        table::text("Versions"),
+        table::text("Seen by"),
+        table::text("Team"),
+        table::text("Changed"),
+    ];
+    let now = page.at.now;
+    let rows: Vec<_> = page.apis.iter().map(|api| row(api, &base, now)).collect();
+    let content = view! {
+        {PageHead::new("APIs").lede("What your teams publish, drafts included.").actions(view! { {action} })}
+        {Table::new(Shape::Rows, columns).rows(rows).or_empty(empty)}
+        {page.older.clone().map(|older| pager(shown, None, Some(older)))}
+    };
+    page.at.page(Menu::Apis, content)
+}
+
+fn row(api: &Api, base: &str, now: chrono::DateTime<chrono::Utc>) -> AnyView {
+    let versions = api
+        .versions
+        .iter()
+        .map(|version| {
+            view! {
+                <span class="row">
+                    <a class="mono" href=format!("{base}/{}/versions/{}", api.id, version.id)>{version.slug.clone()}</a>
+                    {state(version)}
+                </span>
+            }
+        })
+        .collect_view();
+    view! {
+        <tr>
+            <td>
+                <a href=format!("{base}/{}", api.id)><b>{api.name.clone()}</b></a>
+                <span class="sub mono">{api.slug.clone()}</span>
+            </td>
+            <td data-label="Versions">{versions}</td>
+            <td data-label="Seen by">{Badge::from(api.visibility)}</td>
+            <td data-label="Team">{api.team.name.clone()}</td>
+            <td data-label="Changed">{format::time(api.updated_at, now)}</td>
+        </tr>
+    }
+    .into_any()
+}
+
+/// The state of a version, and whether its draft differs from what is served.
+pub(super) fn state(version: &VersionSummary) -> AnyView {
+    let off = (!version.enabled).then(|| Badge::new(Tone::Danger, Icon::Pause, "Switched off"));
+    let changed = (version.changed && version.current.is_some())
+        .then(|| Badge::new(Tone::Plain, Icon::Pencil, "Draft changed").quiet());
+    view! {
+        {Badge::from(version.state).quiet()}
+        {off.map(|badge| view! { {badge} })}
+        {changed.map(|badge| view! { {badge} })}
+    }
+    .into_any()
+}
+
+/// What the page of an API shows.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    pub at: At,
+    pub api: Api,
+    /// The values of the form below.
+    pub form: Form,
+    /// Of the public page; none while nothing is published.
+    pub catalog: Option<String>,
+    pub may_edit: bool,
+}
+
+const FIELDS: &[&str] = &["name", "description", "category", "tags", "visibility"];
+
+#[must_use]
+pub fn show(page: Shown) -> AnyView {
+    let base = format!("{}/apis", page.at.base());
+    let home = format!("{base}/{}", page.api.id);
+    let versions: Vec<_> = page
+        .api
+        .versions
+        .iter()
+        .map(|version| version_row(version, &home, page.at.now))
+        .collect();
+    let columns = vec![
+        table::text("Version"),
+        table::text("State"),
+        table::number("Revision"),
+        table::wide("Address"),
+        table::text("Changed"),
+    ];
+    let tags = page
+        .api
+        .tags
+        .iter()
+        .map(|text| tag(text.clone()))
+        .collect_view();
+    let catalog = page.catalog.clone().map(|href| {
+        view! { <a class="btn" href=href>{icon(Icon::Eye)} "In the catalog"</a> }
+    });
+    let content = view! {
+        {crumbs(vec![Link::new(base, "APIs")], page.api.name.clone())}
+        {PageHead::new(page.api.name.clone())
+            .beside(view! { {Badge::from(page.api.visibility)} })
+            .lede(view! { {page.api.team.name.clone()} " " {tags} })
+            .actions(view! { {catalog} })}
+        {Section::new("versions", "Versions")
+            .count(page.api.versions.len() as u64)
+            .body(view! { {Table::new(Shape::Rows, columns).rows(versions)} })}
+        {page.may_edit.then(|| view! { {Section::new("entry", "Entry in the catalog").body(edit(&page.form))} })}
+    };
+    page.at.page(Menu::Apis, content)
+}
+
+fn version_row(
+    version: &VersionSummary,
+    home: &str,
+    now: chrono::DateTime<chrono::Utc>,
+) -> AnyView {
+    let address = match version.address.clone() {
+        Some(address) => view! { <code>{address}</code> }.into_any(),
+        None => view! { <span class="faint">"not published"</span> }.into_any(),
+    };
+    let revision = version
+        .current
+        .map_or_else(|| "–".to_owned(), |number| number.to_string());
+    view! {
+        <tr>
+            <td><a href=format!("{home}/versions/{}", version.id)><b class="mono">{version.slug.clone()}</b></a></td>
+            <td data-label="State">{state(version)}</td>
+            <td class="n" data-label="Revision">{revision}</td>
+            <td data-label="Address">{address}</td>
+            <td data-label="Changed">{format::time(version.updated_at, now)}</td>
+        </tr>
+    }
+    .into_any()
+}
+
+fn edit(form: &Form) -> AnyView {
+    view! {
+        <form class="form form--page" method="post">
+            {super::tag(form)}
+            {refusal(form, FIELDS)}
+            {Field::text("name", "Name").of(form)}
+            {Field::area("description", "Description", 6)
+                .optional()
+                .help("Markdown. The first paragraph is the summary in the catalog.")
+                .of(form)}
+            {Field::text("category", "Category").optional().of(form)}
+            {Field::text("tags", "Tags").optional().help("Separated by commas.").of(form)}
+            {visibility(form)}
+            <div class="actions"><button class="btn btn--primary" name="do" value="save">"Save"</button></div>
+        </form>
+    }
+    .into_any()
+}
+
+/// The choice of who sees an API.
+pub(super) fn visibility(form: &Form) -> AnyView {
+    let options = Visibility::ALL
+        .into_iter()
+        .map(|visibility| {
+            let words = match visibility {
+                Visibility::Private => "Private: the team",
+                Visibility::Internal => "Internal: the organization",
+                Visibility::Public => "Public: everybody",
+            };
+            (visibility.as_str(), words.into())
+        })
+        .collect();
+    choice(
+        "visibility",
+        "Who sees it and may ask for it",
+        options,
+        form,
+    )
+}

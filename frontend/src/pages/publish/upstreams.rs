@@ -1,0 +1,195 @@
+//! Upstreams: where requests go, with the credential that the gateway shows there.
+
+use domain::wire::upstreams::{CredentialHint, Upstream};
+use leptos::prelude::*;
+
+use super::At;
+use crate::{
+    form::Form,
+    format,
+    frame::Section as Menu,
+    icon::{Icon, icon},
+    part::{
+        field::{Field, check, refusal},
+        head::{Link, PageHead, Section, crumbs},
+        table::{self, Empty, Shape, Table, pager},
+    },
+};
+
+/// What the list shows.
+#[derive(Clone, Debug)]
+pub struct Upstreams {
+    pub at: At,
+    pub upstreams: Vec<Upstream>,
+    pub older: Option<String>,
+    pub may_edit: bool,
+}
+
+#[must_use]
+pub fn list(page: Upstreams) -> AnyView {
+    let base = format!("{}/upstreams", page.at.base());
+    let new = format!("{base}/new");
+    let action = page.may_edit.then(|| {
+        let new = new.clone();
+        view! { <a class="btn btn--primary" href=new>{icon(Icon::Plus)} "New upstream"</a> }
+    });
+    let shown = format::counted(page.upstreams.len() as u64, "upstream", "upstreams");
+    let rows: Vec<_> = page
+        .upstreams
+        .iter()
+        .map(|upstream| row(upstream, &base, page.at.now))
+        .collect();
+    let columns = vec![
+        table::wide("Upstream"),
+        table::text("Targets"),
+        table::text("Credential"),
+        table::number("Versions"),
+        table::text("Changed"),
+    ];
+    let empty = Empty::new(
+        Icon::Node,
+        "No upstream yet",
+        "An upstream is the server behind an API. An import proposes one from the document.",
+    );
+    let content = view! {
+        {PageHead::new("Upstreams").lede("The servers behind your APIs. Changes are live at once.").actions(view! { {action} })}
+        {Table::new(Shape::Rows, columns).rows(rows).or_empty(empty)}
+        {page.older.clone().map(|older| pager(shown, None, Some(older)))}
+    };
+    page.at.page(Menu::Upstreams, content)
+}
+
+fn row(upstream: &Upstream, base: &str, now: chrono::DateTime<chrono::Utc>) -> AnyView {
+    let targets = upstream
+        .settings
+        .targets
+        .iter()
+        .map(|target| view! { <span class="line mono">{target.url.clone()}</span> })
+        .collect_view();
+    view! {
+        <tr>
+            <td>
+                <a href=format!("{base}/{}", upstream.id)><b>{upstream.name.clone()}</b></a>
+                <span class="sub">{upstream.team.name.clone()}</span>
+            </td>
+            <td data-label="Targets">{targets}</td>
+            <td data-label="Credential">{hint(upstream.credential.as_ref())}</td>
+            <td class="n" data-label="Versions">{format::count(upstream.used_by)}</td>
+            <td data-label="Changed">{format::time(upstream.updated_at, now)}</td>
+        </tr>
+    }
+    .into_any()
+}
+
+/// What is known of a credential that nobody can read again.
+fn hint(credential: Option<&CredentialHint>) -> String {
+    match credential {
+        None => "none".to_owned(),
+        Some(CredentialHint::Header { name }) => format!("header {name}"),
+        Some(CredentialHint::Basic { user }) => format!("basic, user {user}"),
+        Some(CredentialHint::Bearer) => "bearer token".to_owned(),
+        Some(CredentialHint::Unreadable) => "sealed with a key that is gone".to_owned(),
+    }
+}
+
+/// The form of a new upstream, or of one to edit.
+#[derive(Clone, Debug)]
+pub struct Edit {
+    pub at: At,
+    pub form: Form,
+    /// Teams to choose from, for a new one.
+    pub teams: Vec<(String, String)>,
+    pub existing: Option<Upstream>,
+}
+
+const FIELDS: &[&str] = &[
+    "team",
+    "name",
+    "targets",
+    "connect",
+    "first_byte",
+    "idle",
+    "preserve_host",
+    "ca",
+    "server_name",
+];
+
+#[must_use]
+pub fn edit(page: Edit) -> AnyView {
+    let base = format!("{}/upstreams", page.at.base());
+    let form = &page.form;
+    let title = page.existing.as_ref().map_or_else(
+        || "New upstream".to_owned(),
+        |upstream| upstream.name.clone(),
+    );
+    let team = match (&page.existing, page.teams.as_slice()) {
+        (Some(_), _) => ().into_any(),
+        (None, [(id, _)]) => {
+            view! { <input type="hidden" name="team" value=id.clone() /> }.into_any()
+        }
+        (None, teams) => {
+            view! { {Field::select("team", "Team", teams.to_vec()).of(form)} }.into_any()
+        }
+    };
+    let credential = page
+        .existing
+        .as_ref()
+        .map(|upstream| self::credential(upstream, form));
+    let content = view! {
+        {crumbs(vec![Link::new(base, "Upstreams")], title.clone())}
+        {PageHead::new(title)}
+        <form class="form form--page" method="post">
+            {super::tag(form)}
+            {refusal(form, FIELDS)}
+            {team}
+            {Field::text("name", "Name").mono().of(form)}
+            {Field::area("targets", "Targets", 3)
+                .mono()
+                .placeholder("https://api.example.com/base")
+                .help("One address a line, with a weight behind it if several share the load: https://a.example.com 3")
+                .of(form)}
+            <div class="form-row">
+                {Field::text("connect", "Connect within").mono().help("like 2s").of(form)}
+                {Field::text("first_byte", "First byte within").mono().help("like 30s").of(form)}
+                {Field::text("idle", "Between bytes").mono().help("like 60s").of(form)}
+            </div>
+            {check("preserve_host", "yes", "Send the client's host instead of the target's", form)}
+            {Field::text("server_name", "Name on the certificate").optional().mono().help("Unless it is the target's host.").of(form)}
+            {Field::area("ca", "Trusted certificates (PEM)", 3).optional().mono().help("Instead of the system's.").of(form)}
+            <div class="actions"><button class="btn btn--primary" name="do" value="save">"Save"</button></div>
+        </form>
+        {credential}
+    };
+    page.at.page(Menu::Upstreams, content)
+}
+
+fn credential(upstream: &Upstream, form: &Form) -> AnyView {
+    let kinds = [
+        ("bearer", "Bearer token"),
+        ("basic", "User and password"),
+        ("header", "A header"),
+    ];
+    let kinds = kinds
+        .into_iter()
+        .map(|(value, words)| (value.to_owned(), words.to_owned()))
+        .collect();
+    let present = upstream.credential.is_some().then(|| {
+        view! { <button class="btn btn--danger" name="do" value="clear" formnovalidate=true>"Remove it"</button> }
+    });
+    let body = view! {
+        <p class="small soft">
+            "Shown to the targets with every request; sealed in the database and never shown again. Now: "
+            {hint(upstream.credential.as_ref())} "."
+        </p>
+        <form class="form form--page" method="post">
+            {Field::select("kind", "Kind", kinds).of(form)}
+            {Field::text("credential_name", "Header or user").optional().mono().of(form)}
+            {Field::password("credential_secret", "Value, password or token").optional().autocomplete("off").of(form)}
+            <div class="actions">
+                <button class="btn" name="do" value="credential">"Store the credential"</button>
+                {present}
+            </div>
+        </form>
+    };
+    view! { {Section::new("credential", "Credential").body(body)} }.into_any()
+}

@@ -1,0 +1,66 @@
+//! A plan in words: its limits, its price, and who says yes.
+
+use domain::{
+    plan::Approval,
+    policy::{Mode, Policy},
+    wire::plans::{Price, PricePeriod},
+};
+
+use crate::format;
+
+/// What a plan allows, a line per policy: `600 requests a minute`. Empty: no limit of its own.
+#[must_use]
+pub fn limits(policies: &[Policy]) -> Vec<String> {
+    policies.iter().filter_map(limit).collect()
+}
+
+fn limit(policy: &Policy) -> Option<String> {
+    let words = match policy {
+        // Who calls is known before a plan counts; it limits nothing.
+        Policy::KeyAuth(_) => return None,
+        Policy::RateLimit(limit) => {
+            let rate = format::rate(u64::from(limit.limit), limit.window.as_secs_ceil());
+            let burst = match limit.burst {
+                Some(burst) if burst != limit.limit => {
+                    format!(", {} at once", format::count(u64::from(burst)))
+                }
+                Some(_) | None => String::new(),
+            };
+            format!("{rate}{burst}")
+        }
+        Policy::Quota(quota) => {
+            format!("{} a {}", format::count(quota.limit), quota.period.as_str())
+        }
+    };
+    Some(match policy.mode() {
+        Mode::Enforce => words,
+        Mode::Observe => format!("{words} (only counted)"),
+    })
+}
+
+/// `EUR 49 a month`, or `free`.
+#[must_use]
+pub fn price(price: Option<&Price>) -> String {
+    let Some(price) = price.filter(|price| price.amount > 0) else {
+        return "free".to_owned();
+    };
+    let (whole, cents) = (format::count(price.amount / 100), price.amount % 100);
+    let amount = match cents {
+        0 => whole,
+        cents => format!("{whole}.{cents:02}"),
+    };
+    match price.per {
+        PricePeriod::Month => format!("{} {amount} a month", price.currency),
+        PricePeriod::Year => format!("{} {amount} a year", price.currency),
+        PricePeriod::Once => format!("{} {amount} once", price.currency),
+    }
+}
+
+/// Who says yes, in the words of the catalog.
+#[must_use]
+pub const fn approval(approval: Approval) -> &'static str {
+    match approval {
+        Approval::Auto => "approved at once",
+        Approval::Manual => "needs approval",
+    }
+}

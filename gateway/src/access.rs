@@ -1,0 +1,71 @@
+//! Subscription access: whether the caller's application may use this version, and under which
+//! plan.
+
+use std::cmp::Ordering;
+
+use chrono::{DateTime, Utc};
+use domain::problem::Code;
+
+use crate::state::{Application, Route, Subscription};
+
+/// The subscription that decides: of the effective ones the earliest approved. Without one, the
+/// code of the earliest that is there, as that is what its owner would ask about.
+pub(crate) fn judge<'a>(
+    application: &'a Application,
+    route: &Route,
+    now: DateTime<Utc>,
+) -> Result<&'a Subscription, Code> {
+    if application.suspended {
+        return Err(Code::OrganizationSuspended);
+    }
+    if application.disabled {
+        return Err(Code::ApplicationDisabled);
+    }
+    let mut best: Option<(i64, &Subscription)> = None;
+    let mut refused: Option<(i64, Code)> = None;
+    for subscription in common(application, route) {
+        let at = subscription.approved_at;
+        match subscription.terms.judge(now) {
+            Ok(()) if best.is_none_or(|(earliest, _)| at < earliest) => {
+                best = Some((at, subscription))
+            }
+            Ok(()) => {}
+            // A closed one says less than any other.
+            Err(Code::NotSubscribed) => {}
+            Err(code) if refused.is_none_or(|(earliest, _)| at < earliest) => {
+                refused = Some((at, code))
+            }
+            Err(_) => {}
+        }
+    }
+    match best {
+        Some((_, subscription)) => Ok(subscription),
+        None => Err(refused.map_or(Code::NotSubscribed, |(_, code)| code)),
+    }
+}
+
+/// Subscriptions to products that both lists have; both are short and sorted.
+fn common<'a>(
+    application: &'a Application,
+    route: &Route,
+) -> impl Iterator<Item = &'a Subscription> {
+    let mut access = application.access.iter().peekable();
+    let mut products = route.products.iter().copied().peekable();
+    std::iter::from_fn(move || {
+        loop {
+            let (product, subscription) = access.peek()?;
+            match product.cmp(products.peek()?) {
+                Ordering::Less => {
+                    access.next();
+                }
+                Ordering::Greater => {
+                    products.next();
+                }
+                Ordering::Equal => {
+                    access.next();
+                    return Some(&**subscription);
+                }
+            }
+        }
+    })
+}

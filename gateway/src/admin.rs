@@ -1,0 +1,94 @@
+//! Health and metrics, on an address of their own and on the separate runtime.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+
+use crate::metrics;
+use crate::node::Node;
+
+/// Scrapers and probes are few.
+const CONNECTIONS: usize = 64;
+
+/// Serves until `stop` says so.
+pub(crate) async fn run(listener: TcpListener, node: Arc<Node>, mut stop: watch::Receiver<bool>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let accepted = tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let Ok(place) = places.clone().try_acquire_owned() else {
+            continue;
+        };
+        let node = node.clone();
+        tokio::spawn(async move {
+            serve(stream, node).await;
+            drop(place);
+        });
+    }
+}
+
+async fn serve(stream: TcpStream, node: Arc<Node>) {
+    let service = service_fn(move |request| {
+        let answer = answer(&request, &node);
+        async move { Ok::<_, Infallible>(answer) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(10))
+        .serve_connection(TokioIo::new(stream), service);
+    // Who asks for health and goes away is no event.
+    let _ = connection.await;
+}
+
+fn answer(request: &Request<Incoming>, node: &Node) -> Response<Full<Bytes>> {
+    let (status, media_type, text) = match request.uri().path() {
+        "/livez" => (StatusCode::OK, "text/plain", "live\n".to_owned()),
+        "/readyz" if node.is_ready() => (StatusCode::OK, "text/plain", "ready\n".to_owned()),
+        "/readyz" => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "text/plain",
+            node.why_not_ready().to_owned(),
+        ),
+        "/metrics" => {
+            let mut text = metrics::page(&node.workers, &node.gauges());
+            node.more_metrics(&mut text);
+            (StatusCode::OK, "text/plain; version=0.0.4", text)
+        }
+        _ => (
+            StatusCode::NOT_FOUND,
+            "text/plain",
+            "Try /livez, /readyz or /metrics.\n".to_owned(),
+        ),
+    };
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}
+
+/// Binds the admin address.
+pub(crate) fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}

@@ -1,0 +1,198 @@
+//! One request on its way: what is known of it so far. Steps read and extend it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use http::Uri;
+
+use crate::answer::ShownLimits;
+use crate::client::{Client, Peer};
+use crate::head::Head;
+use crate::limiter::{Cell, Cells, Rate};
+use crate::policy::Chain;
+use crate::quota::{Counter, Quotas};
+use crate::report::Report;
+use crate::state::{Application, Key, Route, State, Subscription};
+use crate::worker::Worker;
+
+/// Who calls, once a policy said so.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller<'a> {
+    pub(crate) key: &'a Key,
+    pub(crate) application: &'a Application,
+    pub(crate) subscription: Option<&'a Subscription>,
+}
+
+/// Something counted for this request, to be put back if a later step refuses it.
+#[derive(Debug)]
+pub(crate) enum Taken {
+    Cell(Arc<Cell>, Rate),
+    Counter(Arc<Counter>),
+}
+
+impl Taken {
+    fn give_back(self) {
+        match self {
+            Self::Cell(cell, rate) => cell.give_back(rate),
+            Self::Counter(counter) => counter.give_back(),
+        }
+    }
+}
+
+/// What was taken, in place for the usual few.
+#[derive(Debug, Default)]
+pub(crate) struct TakenList {
+    first: [Option<Taken>; 4],
+    more: Vec<Taken>,
+}
+
+impl TakenList {
+    pub(crate) fn push(&mut self, taken: Taken) {
+        match self.first.iter_mut().find(|place| place.is_none()) {
+            Some(place) => *place = Some(taken),
+            None => self.more.push(taken),
+        }
+    }
+
+    pub(crate) fn give_back(&mut self) {
+        self.first
+            .iter_mut()
+            .filter_map(Option::take)
+            .for_each(Taken::give_back);
+        self.more.drain(..).for_each(Taken::give_back);
+    }
+}
+
+/// A request that has found its route.
+pub(crate) struct Call<'a> {
+    pub(crate) worker: &'a Worker,
+    pub(crate) state: &'a State,
+    pub(crate) peer: &'a Peer,
+    uri: &'a Uri,
+    pub(crate) head: Head,
+    pub(crate) record: &'a mut Report,
+    pub(crate) route: &'a Route,
+    pub(crate) chain: &'a Chain,
+    /// The client's address behind trusted proxies.
+    client: IpAddr,
+    pub(crate) caller: Option<Caller<'a>>,
+    pub(crate) shown: ShownLimits<'a>,
+    pub(crate) taken: TakenList,
+    /// Of the gateway's clock, when the head was read.
+    pub(crate) now_us: u64,
+    /// Since 1970, at the same moment.
+    pub(crate) wall_us: u64,
+}
+
+impl<'a> Call<'a> {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one place makes it, from as many parts as there are"
+    )]
+    pub(crate) fn new(
+        worker: &'a Worker,
+        state: &'a State,
+        client: &'a Client,
+        uri: &'a Uri,
+        head: Head,
+        record: &'a mut Report,
+        route: &'a Route,
+        chain: &'a Chain,
+        address: IpAddr,
+    ) -> Self {
+        Self {
+            worker,
+            state,
+            peer: &client.peer,
+            uri,
+            head,
+            now_us: record.started(),
+            wall_us: record.at as u64,
+            record,
+            route,
+            chain,
+            client: address,
+            caller: None,
+            shown: ShownLimits::default(),
+            taken: TakenList::default(),
+        }
+    }
+
+    /// What goes on as query, without the question mark.
+    pub(crate) fn query(&self) -> Option<&str> {
+        match &self.head.cut_query {
+            Some(rest) => rest.as_deref(),
+            None => self.uri.query(),
+        }
+    }
+
+    pub(crate) const fn now_ns(&self) -> u64 {
+        self.now_us * 1000
+    }
+
+    pub(crate) const fn wall_secs(&self) -> i64 {
+        (self.wall_us / 1_000_000) as i64
+    }
+
+    pub(crate) fn utc(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp_micros(self.wall_us as i64).unwrap_or_default()
+    }
+
+    pub(crate) fn cells(&self) -> &'a Cells {
+        &self.worker.shared.cells
+    }
+
+    pub(crate) fn quotas(&self) -> &'a Quotas {
+        &self.worker.shared.quotas
+    }
+
+    pub(crate) fn subscription(&self) -> Option<&'a Subscription> {
+        self.caller.and_then(|caller| caller.subscription)
+    }
+
+    pub(crate) fn caller_id(&self) -> Option<u128> {
+        self.caller
+            .map(|caller| caller.application.id.uuid().as_u128())
+    }
+
+    /// The client's address behind trusted proxies.
+    pub(crate) const fn peer_address(&self) -> IpAddr {
+        self.client
+    }
+
+    /// The client's address as a subject: IPv6 by /64, as one subscriber has that much.
+    pub(crate) fn address(&self) -> u128 {
+        match self.client {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
+            IpAddr::V6(ip) => ip.to_bits() >> 64 << 64,
+        }
+    }
+
+    /// Puts back what this request took: something refused it.
+    pub(crate) fn give_back(&mut self) {
+        self.taken.give_back();
+        self.shown.give_back();
+    }
+
+    /// Notes whose key was shown, good or not.
+    pub(crate) fn recognize(&mut self, caller: &Caller<'_>) {
+        let record = &mut *self.record;
+        record.application = caller.application.id;
+        record.consumer = caller.application.organization;
+        record.credential = caller.key.id;
+        record.environment = caller.key.environment;
+    }
+
+    pub(crate) fn identify(&mut self, caller: Caller<'a>) {
+        self.caller = Some(caller);
+    }
+
+    pub(crate) fn subscribe(&mut self, subscription: &'a Subscription) {
+        if let Some(caller) = &mut self.caller {
+            caller.subscription = Some(subscription);
+        }
+        self.record.subscription = subscription.id;
+        self.record.plan = subscription.plan;
+    }
+}

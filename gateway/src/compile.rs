@@ -1,0 +1,148 @@
+//! From snapshots and changes to [`State`]s. A change rebuilds what it touches and shares the
+//! rest with the state before; counters and connections are known by numbers that never change.
+
+mod access;
+mod model;
+mod route;
+mod upstream;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use domain::id::{ApplicationId, PlanId, ProductId, UpstreamId, VersionId};
+use domain::key::KeyDigest;
+use domain::seal::KeyRing;
+use domain::snapshot::{self, Delta, SCHEMA, Snapshot};
+
+use crate::policy::{Chain, Context, Uncompiled};
+use crate::record::Names;
+use crate::slot::Limits;
+use crate::state::{Application, Keys, State, Upstream};
+use crate::upstream::{Roots, Target};
+use model::{Dirty, Model};
+
+/// Why a change was not taken; the state before stays.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotTaken {
+    #[error("it was written by a newer release (schema {0})")]
+    Newer(u32),
+    #[error("changes between state {have} and {from} are missing")]
+    Gap { have: u64, from: u64 },
+}
+
+/// Holds the source of the present state and compiles what changes.
+pub(crate) struct Compiler {
+    names: Arc<Names>,
+    limits: Limits,
+    ring: Option<KeyRing>,
+    roots: Roots,
+    model: Model,
+    /// By what tells connections apart.
+    target_numbers: HashMap<String, u32>,
+    /// By address and TLS settings.
+    targets: HashMap<String, Arc<Target>>,
+    product_numbers: HashMap<ProductId, u32>,
+    route_numbers: HashMap<VersionId, u32>,
+    upstreams: HashMap<UpstreamId, Arc<Upstream>>,
+    plans: HashMap<PlanId, Arc<Result<Chain, Uncompiled>>>,
+    applications: HashMap<ApplicationId, Arc<Application>>,
+    /// Where versions and keys stand in the state, to find them again.
+    placed_routes: HashMap<VersionId, snapshot::Route>,
+    placed_keys: HashMap<ApplicationId, Vec<KeyDigest>>,
+    state: State,
+}
+
+impl Compiler {
+    /// `ring` opens upstream credentials that are sealed.
+    pub(crate) fn new(names: Arc<Names>, ring: Option<KeyRing>) -> Self {
+        Self {
+            names,
+            limits: Limits::default(),
+            ring,
+            roots: Roots::default(),
+            model: Model::default(),
+            target_numbers: HashMap::new(),
+            targets: HashMap::new(),
+            product_numbers: HashMap::new(),
+            route_numbers: HashMap::new(),
+            upstreams: HashMap::new(),
+            plans: HashMap::new(),
+            applications: HashMap::new(),
+            placed_routes: HashMap::new(),
+            placed_keys: HashMap::new(),
+            state: State {
+                number: 0,
+                routes: domain::route::Routes::default(),
+                keys: Keys::empty(),
+                settings: Arc::default(),
+            },
+        }
+    }
+
+    /// Compiles a whole state anew.
+    pub(crate) fn full(&mut self, snapshot: Snapshot) -> Result<Arc<State>, NotTaken> {
+        if snapshot.schema > SCHEMA {
+            return Err(NotTaken::Newer(snapshot.schema));
+        }
+        self.model = Model::default();
+        self.upstreams.clear();
+        self.plans.clear();
+        self.applications.clear();
+        self.placed_routes.clear();
+        self.placed_keys.clear();
+        self.state.routes = domain::route::Routes::default();
+        self.state.keys = Keys::empty();
+        self.state.settings = Arc::default();
+        let dirty = self.model.put(snapshot.parts);
+        Ok(self.compile(dirty, snapshot.state))
+    }
+
+    /// Applies what changed.
+    pub(crate) fn delta(&mut self, delta: Delta) -> Result<Arc<State>, NotTaken> {
+        if delta.from > self.state.number {
+            return Err(NotTaken::Gap {
+                have: self.state.number,
+                from: delta.from,
+            });
+        }
+        let number = delta.state.max(self.state.number);
+        let mut dirty = self.model.remove(&delta.gone);
+        dirty.extend(self.model.put(delta.put));
+        Ok(self.compile(dirty, number))
+    }
+
+    /// `api/version` by the route's number, for metrics.
+    pub(crate) fn route_names(&self) -> BTreeMap<u32, String> {
+        let versions = self.model.versions.values();
+        let named = versions.filter_map(|version| {
+            let api = self.model.apis.get(&version.api)?;
+            let number = self.route_numbers.get(&version.id)?;
+            Some((*number, format!("{}/{}", api.slug, version.slug)))
+        });
+        named.collect()
+    }
+
+    fn compile(&mut self, dirty: Dirty, number: u64) -> Arc<State> {
+        if dirty.settings {
+            self.state.settings = Arc::new(self.model.settings.clone().unwrap_or_default());
+        }
+        self.compile_upstreams(&dirty);
+        self.compile_plans(&dirty);
+        self.compile_routes(&dirty);
+        self.compile_applications(&dirty);
+        self.state.number = number;
+        Arc::new(self.state.clone())
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context {
+            names: &self.names,
+            limits: &self.limits,
+        }
+    }
+}
+
+fn numbered<K: std::hash::Hash + Eq>(numbers: &mut HashMap<K, u32>, key: K) -> u32 {
+    let next = numbers.len() as u32;
+    *numbers.entry(key).or_insert(next)
+}

@@ -1,0 +1,251 @@
+//! The source of the present state by id, who refers to whom, and what a change makes stale.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+
+use domain::id::{
+    ApiId, ApplicationId, CredentialId, Id, OrganizationId, PlanId, ProductId, SubscriptionId,
+    UpstreamId, VersionId,
+};
+use domain::snapshot::{
+    Api, Application, Credential, Kind, Organization, Parts, Plan, Product, Settings, Subscription,
+    Upstream, Version,
+};
+use uuid::Uuid;
+
+/// References backwards: from what is referred to, to those who do.
+#[derive(Debug)]
+pub(super) struct Back<K, V>(HashMap<K, HashSet<V>>);
+
+impl<K, V> Default for Back<K, V> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Hash + Eq, V: Hash + Eq + Copy> Back<K, V> {
+    fn add(&mut self, key: K, value: V) {
+        self.0.entry(key).or_default().insert(value);
+    }
+
+    fn remove(&mut self, key: &K, value: V) {
+        if let Some(values) = self.0.get_mut(key) {
+            values.remove(&value);
+            if values.is_empty() {
+                self.0.remove(key);
+            }
+        }
+    }
+
+    pub(super) fn of(&self, key: &K) -> impl Iterator<Item = V> {
+        self.0.get(key).into_iter().flatten().copied()
+    }
+}
+
+/// What must be compiled anew.
+#[derive(Debug, Default)]
+pub(super) struct Dirty {
+    pub(super) versions: HashSet<VersionId>,
+    pub(super) upstreams: HashSet<UpstreamId>,
+    pub(super) plans: HashSet<PlanId>,
+    pub(super) applications: HashSet<ApplicationId>,
+    pub(super) settings: bool,
+}
+
+impl Dirty {
+    pub(super) fn extend(&mut self, other: Self) {
+        self.versions.extend(other.versions);
+        self.upstreams.extend(other.upstreams);
+        self.plans.extend(other.plans);
+        self.applications.extend(other.applications);
+        self.settings |= other.settings;
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Model {
+    pub(super) organizations: HashMap<OrganizationId, Organization>,
+    pub(super) apis: HashMap<ApiId, Api>,
+    pub(super) versions: HashMap<VersionId, Version>,
+    pub(super) upstreams: HashMap<UpstreamId, Upstream>,
+    pub(super) products: HashMap<ProductId, Product>,
+    pub(super) plans: HashMap<PlanId, Plan>,
+    pub(super) applications: HashMap<ApplicationId, Application>,
+    pub(super) credentials: HashMap<CredentialId, Credential>,
+    pub(super) subscriptions: HashMap<SubscriptionId, Subscription>,
+    pub(super) settings: Option<Settings>,
+    apis_of: Back<OrganizationId, ApiId>,
+    versions_of: Back<ApiId, VersionId>,
+    users_of: Back<UpstreamId, VersionId>,
+    pub(super) products_of: Back<VersionId, ProductId>,
+    applications_of: Back<OrganizationId, ApplicationId>,
+    pub(super) credentials_of: Back<ApplicationId, CredentialId>,
+    pub(super) subscriptions_of: Back<ApplicationId, SubscriptionId>,
+    subscribers_of: Back<PlanId, ApplicationId>,
+}
+
+impl Model {
+    /// Puts or replaces each of `parts`.
+    pub(super) fn put(&mut self, parts: Parts) -> Dirty {
+        let mut dirty = Dirty::default();
+        for item in parts.organizations {
+            self.touch_organization(item.id, &mut dirty);
+            self.organizations.insert(item.id, item);
+        }
+        for item in parts.apis {
+            self.remove_api(item.id, &mut dirty);
+            self.apis_of.add(item.organization, item.id);
+            dirty.versions.extend(self.versions_of.of(&item.id));
+            self.apis.insert(item.id, item);
+        }
+        for item in parts.versions {
+            self.remove_version(item.id, &mut dirty);
+            self.versions_of.add(item.api, item.id);
+            for upstream in upstreams(&item) {
+                self.users_of.add(upstream, item.id);
+            }
+            self.versions.insert(item.id, item);
+        }
+        for item in parts.upstreams {
+            self.touch_upstream(item.id, &mut dirty);
+            self.upstreams.insert(item.id, item);
+        }
+        for item in parts.products {
+            self.remove_product(item.id, &mut dirty);
+            for version in &item.versions {
+                self.products_of.add(*version, item.id);
+                dirty.versions.insert(*version);
+            }
+            self.products.insert(item.id, item);
+        }
+        for item in parts.plans {
+            self.touch_plan(item.id, &mut dirty);
+            self.plans.insert(item.id, item);
+        }
+        for item in parts.applications {
+            self.remove_application(item.id, &mut dirty);
+            self.applications_of.add(item.organization, item.id);
+            self.applications.insert(item.id, item);
+        }
+        for item in parts.credentials {
+            self.remove_credential(item.id, &mut dirty);
+            self.credentials_of.add(item.application, item.id);
+            dirty.applications.insert(item.application);
+            self.credentials.insert(item.id, item);
+        }
+        for item in parts.subscriptions {
+            self.remove_subscription(item.id, &mut dirty);
+            self.subscriptions_of.add(item.application, item.id);
+            self.subscribers_of.add(item.plan, item.application);
+            dirty.applications.insert(item.application);
+            self.subscriptions.insert(item.id, item);
+        }
+        if parts.settings.is_some() {
+            self.settings = parts.settings;
+            dirty.settings = true;
+        }
+        dirty
+    }
+
+    pub(super) fn remove(&mut self, gone: &[(Kind, Uuid)]) -> Dirty {
+        let mut dirty = Dirty::default();
+        for (kind, id) in gone {
+            match kind {
+                Kind::Organization => {
+                    self.touch_organization(Id::from_uuid(*id), &mut dirty);
+                    self.organizations.remove(&Id::from_uuid(*id));
+                }
+                Kind::Api => self.remove_api(Id::from_uuid(*id), &mut dirty),
+                Kind::Version => self.remove_version(Id::from_uuid(*id), &mut dirty),
+                Kind::Upstream => {
+                    self.touch_upstream(Id::from_uuid(*id), &mut dirty);
+                    self.upstreams.remove(&Id::from_uuid(*id));
+                }
+                Kind::Product => self.remove_product(Id::from_uuid(*id), &mut dirty),
+                Kind::Plan => {
+                    self.touch_plan(Id::from_uuid(*id), &mut dirty);
+                    self.plans.remove(&Id::from_uuid(*id));
+                }
+                Kind::Application => self.remove_application(Id::from_uuid(*id), &mut dirty),
+                Kind::Credential => self.remove_credential(Id::from_uuid(*id), &mut dirty),
+                Kind::Subscription => self.remove_subscription(Id::from_uuid(*id), &mut dirty),
+                Kind::Settings => {
+                    self.settings = None;
+                    dirty.settings = true;
+                }
+            }
+        }
+        dirty
+    }
+
+    fn touch_organization(&self, id: OrganizationId, dirty: &mut Dirty) {
+        for api in self.apis_of.of(&id) {
+            dirty.versions.extend(self.versions_of.of(&api));
+        }
+        dirty.applications.extend(self.applications_of.of(&id));
+    }
+
+    fn touch_upstream(&self, id: UpstreamId, dirty: &mut Dirty) {
+        dirty.upstreams.insert(id);
+        dirty.versions.extend(self.users_of.of(&id));
+    }
+
+    fn touch_plan(&self, id: PlanId, dirty: &mut Dirty) {
+        dirty.plans.insert(id);
+        dirty.applications.extend(self.subscribers_of.of(&id));
+    }
+
+    fn remove_api(&mut self, id: ApiId, dirty: &mut Dirty) {
+        if let Some(old) = self.apis.remove(&id) {
+            self.apis_of.remove(&old.organization, id);
+            dirty.versions.extend(self.versions_of.of(&id));
+        }
+    }
+
+    fn remove_version(&mut self, id: VersionId, dirty: &mut Dirty) {
+        dirty.versions.insert(id);
+        if let Some(old) = self.versions.remove(&id) {
+            self.versions_of.remove(&old.api, id);
+            for upstream in upstreams(&old) {
+                self.users_of.remove(&upstream, id);
+            }
+        }
+    }
+
+    fn remove_product(&mut self, id: ProductId, dirty: &mut Dirty) {
+        if let Some(old) = self.products.remove(&id) {
+            for version in &old.versions {
+                self.products_of.remove(version, id);
+                dirty.versions.insert(*version);
+            }
+        }
+    }
+
+    fn remove_application(&mut self, id: ApplicationId, dirty: &mut Dirty) {
+        dirty.applications.insert(id);
+        if let Some(old) = self.applications.remove(&id) {
+            self.applications_of.remove(&old.organization, id);
+        }
+    }
+
+    fn remove_credential(&mut self, id: CredentialId, dirty: &mut Dirty) {
+        if let Some(old) = self.credentials.remove(&id) {
+            self.credentials_of.remove(&old.application, id);
+            dirty.applications.insert(old.application);
+        }
+    }
+
+    /// `subscribers_of` may name an application that is no subscriber any more; compiling it once
+    /// too often does no harm.
+    fn remove_subscription(&mut self, id: SubscriptionId, dirty: &mut Dirty) {
+        if let Some(old) = self.subscriptions.remove(&id) {
+            self.subscriptions_of.remove(&old.application, id);
+            dirty.applications.insert(old.application);
+        }
+    }
+}
+
+fn upstreams(version: &Version) -> impl Iterator<Item = UpstreamId> {
+    let revision = &version.revision;
+    std::iter::once(revision.upstream).chain(revision.test_upstream)
+}

@@ -1,0 +1,155 @@
+//! Upstreams with their targets, TLS and credential.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use domain::snapshot::{self, Secret};
+use domain::upstream::UpstreamCredential;
+use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
+use rustls_pki_types::ServerName;
+
+use super::model::Dirty;
+use super::{Compiler, numbered};
+use crate::state::Upstream;
+use crate::upstream::{Host, Target, Tls, client_config};
+
+type Broken = String;
+
+impl Compiler {
+    pub(super) fn compile_upstreams(&mut self, dirty: &Dirty) {
+        for id in &dirty.upstreams {
+            let Some(source) = self.model.upstreams.get(id).cloned() else {
+                self.upstreams.remove(id);
+                continue;
+            };
+            let compiled = self.upstream(&source);
+            if let Some(reason) = &compiled.broken {
+                tracing::error!(upstream.id = %id, reason, "An upstream cannot be used; its routes answer 500.");
+            }
+            self.upstreams.insert(*id, Arc::new(compiled));
+        }
+    }
+
+    fn upstream(&mut self, source: &snapshot::Upstream) -> Upstream {
+        let settings = &source.settings;
+        let mut broken = None;
+        let mut targets = Vec::new();
+        for target in settings.targets.iter().filter(|target| target.weight > 0) {
+            match self.target(target, &settings.tls) {
+                Ok(compiled) => targets.push((compiled, target.weight)),
+                Err(reason) => broken = Some(reason),
+            }
+        }
+        if targets.is_empty() && broken.is_none() {
+            broken = Some("it has no target with a weight".to_owned());
+        }
+        let credential = self.credential(source).unwrap_or_else(|reason| {
+            broken = Some(reason);
+            None
+        });
+        Upstream {
+            id: source.id,
+            targets: targets.into(),
+            connect_ms: settings.timeouts.connect.as_millis(),
+            first_byte_ms: settings.timeouts.first_byte.as_millis(),
+            idle_ms: settings.timeouts.idle.as_millis(),
+            preserve_host: settings.preserve_host,
+            credential,
+            broken,
+        }
+    }
+
+    fn target(
+        &mut self,
+        target: &domain::upstream::Target,
+        tls: &domain::upstream::UpstreamTls,
+    ) -> Result<Arc<Target>, Broken> {
+        let url = target.parse().map_err(str::to_owned)?;
+        let settings = format!(
+            "{}\0{}",
+            tls.ca.as_deref().unwrap_or_default(),
+            tls.server_name.as_deref().unwrap_or_default()
+        );
+        let key = format!("{url}\0{settings}");
+        if let Some(known) = self.targets.get(&key) {
+            return Ok(known.clone());
+        }
+        let host = url.host().ok_or("a target has no host")?;
+        let port = url.port_or_known_default().ok_or("a target has no port")?;
+        let is_tls = url.scheme() == "https";
+        let authority = match url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_string(),
+        };
+        let name = format!("{host}:{port}");
+        let connection = format!("{is_tls}\0{name}\0{settings}");
+        let secure = if is_tls {
+            let verified = tls.server_name.clone().unwrap_or_else(|| match &host {
+                url::Host::Domain(name) => (*name).to_owned(),
+                url::Host::Ipv4(ip) => ip.to_string(),
+                url::Host::Ipv6(ip) => ip.to_string(),
+            });
+            let name = ServerName::try_from(verified)
+                .map_err(|_| "its server name cannot be verified".to_owned())?;
+            let config =
+                client_config(tls.ca.as_deref(), &self.roots).map_err(|error| error.to_string())?;
+            Some(Tls { config, name })
+        } else {
+            None
+        };
+        let compiled = Arc::new(Target {
+            number: numbered(&mut self.target_numbers, connection),
+            name: self.names.intern(&name),
+            authority: HeaderValue::try_from(authority)
+                .map_err(|_| "a target's name is no header value".to_owned())?,
+            host: match host {
+                url::Host::Domain(name) => Host::Name(name.into()),
+                url::Host::Ipv4(ip) => Host::Address(ip.into()),
+                url::Host::Ipv6(ip) => Host::Address(ip.into()),
+            },
+            port,
+            base_path: url.path().trim_end_matches('/').into(),
+            tls: secure,
+        });
+        self.targets.insert(key, compiled.clone());
+        Ok(compiled)
+    }
+
+    fn credential(
+        &self,
+        source: &snapshot::Upstream,
+    ) -> Result<Option<(HeaderName, HeaderValue)>, Broken> {
+        let clear = match &source.credential {
+            Secret::None => return Ok(None),
+            Secret::Clear(credential) => credential.clone(),
+            Secret::Sealed(sealed) => {
+                let ring = self
+                    .ring
+                    .as_ref()
+                    .ok_or("its credential is sealed and this gateway has no key")?;
+                let opened = ring
+                    .open(sealed, source.organization.uuid(), source.id.uuid())
+                    .map_err(|error| error.to_string())?;
+                serde_json::from_slice(&opened)
+                    .map_err(|_| "its credential has a form that is not known".to_owned())?
+            }
+        };
+        let (name, value) = match clear {
+            UpstreamCredential::Header { name, value } => {
+                let name = HeaderName::try_from(name)
+                    .map_err(|_| "its credential names no header".to_owned())?;
+                (name, value)
+            }
+            UpstreamCredential::Basic { user, password } => (
+                AUTHORIZATION,
+                format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))),
+            ),
+            UpstreamCredential::Bearer { token } => (AUTHORIZATION, format!("Bearer {token}")),
+        };
+        let mut value = HeaderValue::try_from(value)
+            .map_err(|_| "its credential is no header value".to_owned())?;
+        value.set_sensitive(true);
+        Ok(Some((name, value)))
+    }
+}

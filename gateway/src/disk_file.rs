@@ -1,0 +1,27 @@
+//! Files in the data directory: replaced as a whole by rename, readable by their owner alone.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// Writes a new file beside `path` (mode 0600) and renames it over, so that whoever reads sees
+/// the old or the new one whole, also after a crash.
+pub fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let beside = Path::new(&name);
+    // A left-over of a crash may have other rights; a new file has those asked for.
+    match std::fs::remove_file(beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(beside)?;
+    write(&mut file)?;
+    file.sync_all()?;
+    std::fs::rename(beside, path)
+}

@@ -1,0 +1,48 @@
+//! The data plane: takes requests, enforces the policies of the configuration state that it
+//! serves, forwards to upstreams, and leaves a record of each request.
+//!
+//! It starts with [`start`]; configuration comes through [`source::channel`], records go out
+//! through [`record::Rings`], quota counters are shared through [`quota::Quotas`].
+
+mod access;
+mod admin;
+mod answer;
+mod body;
+mod call;
+mod client;
+pub mod clock;
+mod compile;
+mod connections;
+mod control;
+mod deadline;
+pub mod disk_file;
+mod fields;
+mod forward;
+mod guard;
+mod head;
+mod limiter;
+mod listen;
+mod metrics;
+mod node;
+mod pipeline;
+mod policy;
+mod query;
+pub mod quota;
+pub mod record;
+mod report;
+mod request_id;
+mod server;
+pub mod settings;
+mod slot;
+pub mod source;
+mod state;
+pub mod store;
+mod target;
+mod text;
+pub mod traffic;
+mod upstream;
+mod worker;
+
+pub use node::MoreMetrics;
+pub use server::{Handle, start};
+pub use settings::{Limits, Settings, StartError};

@@ -1,0 +1,248 @@
+//! Token buckets: one atomic number per subject, by the generic cell rate algorithm (GCRA).
+//!
+//! Cells live beside the configuration state and survive each change of it. Compiled
+//! subscriptions hold theirs; others are looked up in [`Cells`] once and kept by each worker.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The rate of a bucket in the units of a cell: nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rate {
+    /// Between two requests at the steady rate.
+    pub(crate) interval: u64,
+    /// From empty to full: as many intervals as the burst has requests.
+    pub(crate) tolerance: u64,
+}
+
+impl Rate {
+    /// `limit` and `burst` are at least 1; `window` is in milliseconds, at least 1.
+    pub(crate) fn new(limit: u32, window_ms: u64, burst: u32) -> Self {
+        let interval = (window_ms * 1_000_000 / u64::from(limit.max(1))).max(1);
+        Self {
+            interval,
+            tolerance: interval.saturating_mul(u64::from(burst.max(1))),
+        }
+    }
+}
+
+/// What a bucket said to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) admitted: bool,
+    /// Requests that would be admitted right now after this one.
+    pub(crate) left: u64,
+    /// Nanoseconds until the bucket is full again.
+    pub(crate) full_in: u64,
+    /// Nanoseconds until a refused request would be admitted; 0 when it was.
+    pub(crate) retry_in: u64,
+}
+
+/// One bucket: the theoretical arrival time of the next request, in nanoseconds of the gateway's
+/// clock. A new cell is full.
+#[derive(Debug, Default)]
+pub(crate) struct Cell(AtomicU64);
+
+impl Cell {
+    /// Takes one request out at `now`, if there is one. A refused request costs nothing.
+    pub(crate) fn admit(&self, now: u64, rate: Rate) -> Verdict {
+        let mut arrival = self.0.load(Ordering::Relaxed);
+        loop {
+            let next = arrival.max(now).saturating_add(rate.interval);
+            let used = next - now;
+            if used > rate.tolerance {
+                return Verdict {
+                    admitted: false,
+                    left: 0,
+                    full_in: used - rate.interval,
+                    retry_in: used - rate.tolerance,
+                };
+            }
+            match self
+                .0
+                .compare_exchange_weak(arrival, next, Ordering::Relaxed, Ordering::Relaxed)
+            {
+                Ok(_) => {
+                    return Verdict {
+                        admitted: true,
+                        left: (rate.tolerance - used) / rate.interval,
+                        full_in: used,
+                        retry_in: 0,
+                    };
+                }
+                Err(changed) => arrival = changed,
+            }
+        }
+    }
+
+    /// Puts an admitted request back: something else refused it.
+    pub(crate) fn give_back(&self, rate: Rate) {
+        let back = |arrival: u64| Some(arrival.saturating_sub(rate.interval));
+        let _ = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, back);
+    }
+
+    fn is_full(&self, now: u64) -> bool {
+        self.0.load(Ordering::Relaxed) <= now
+    }
+}
+
+/// What a cell belongs to: the number of a limit (attach point, kind and name) and a subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct CellKey {
+    pub(crate) limit: u32,
+    pub(crate) subject: u128,
+}
+
+const SHARDS: usize = 64;
+
+/// The cells of subjects that are only met on the way: bounded, sharded.
+#[derive(Debug)]
+pub(crate) struct Cells {
+    shards: Vec<Mutex<Shard>>,
+    hasher: RandomState,
+    second: RandomState,
+    per_shard: usize,
+    /// Subjects that had to share the overflow cell: a metric.
+    overflowed: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    cells: HashMap<CellKey, Arc<Cell>>,
+    /// Nothing was free at this time; do not look again in the same second.
+    swept_at: u64,
+}
+
+/// The subject of the cell that unknown subjects share when there is no room.
+const OVERFLOW: u128 = u128::MAX;
+
+impl Cells {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::new(),
+            second: RandomState::new(),
+            per_shard: capacity.div_ceil(SHARDS),
+            overflowed: AtomicU64::new(0),
+        }
+    }
+
+    /// For subjects made of several: keyed, and the same for all workers.
+    pub(crate) fn hashers(&self) -> (impl Hasher, impl Hasher) {
+        (self.hasher.build_hasher(), self.second.build_hasher())
+    }
+
+    fn shard(&self, key: &CellKey) -> MutexGuard<'_, Shard> {
+        let index = self.hasher.hash_one(key) as usize % SHARDS;
+        self.shards[index]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The cell of `key`. A `known` subject (subscription, application, key: as many as are
+    /// configured) always has its own; an unknown one only while there is room.
+    pub(crate) fn get(&self, key: CellKey, known: bool, now: u64) -> Arc<Cell> {
+        let mut shard = self.shard(&key);
+        if let Some(cell) = shard.cells.get(&key) {
+            return cell.clone();
+        }
+        if !known && shard.cells.len() >= self.per_shard && !shard.make_room(now) {
+            drop(shard);
+            self.overflowed.fetch_add(1, Ordering::Relaxed);
+            let shared = CellKey {
+                subject: OVERFLOW,
+                ..key
+            };
+            return self.shard(&shared).cells.entry(shared).or_default().clone();
+        }
+        shard.cells.entry(key).or_default().clone()
+    }
+
+    pub(crate) fn overflowed(&self) -> u64 {
+        self.overflowed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        let lengths = self.shards.iter().map(|shard| {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            shard.cells.len()
+        });
+        lengths.sum()
+    }
+}
+
+impl Shard {
+    /// Drops cells that are full again and that nobody holds: a new one would be equal.
+    fn make_room(&mut self, now: u64) -> bool {
+        const SECOND: u64 = 1_000_000_000;
+        if self.swept_at != 0 && now < self.swept_at + SECOND {
+            return false;
+        }
+        let before = self.cells.len();
+        self.cells
+            .retain(|_, cell| Arc::strong_count(cell) > 1 || !cell.is_full(now));
+        let freed = self.cells.len() < before;
+        self.swept_at = if freed { 0 } else { now };
+        freed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    #[test]
+    fn five_a_minute() {
+        let rate = Rate::new(5, 60_000, 5);
+        let cell = Cell::default();
+        let start = 1_000 * SECOND;
+        for left in [4, 3, 2, 1, 0] {
+            let verdict = cell.admit(start, rate);
+            assert!(verdict.admitted);
+            assert_eq!(verdict.left, left);
+        }
+        let refused = cell.admit(start + 11 * SECOND, rate);
+        assert!(!refused.admitted);
+        assert_eq!((refused.retry_in, refused.full_in), (SECOND, 49 * SECOND));
+        assert!(cell.admit(start + 12 * SECOND, rate).admitted);
+        assert!(!cell.admit(start + 12 * SECOND, rate).admitted);
+        cell.give_back(rate);
+        assert!(cell.admit(start + 12 * SECOND, rate).admitted);
+    }
+
+    #[test]
+    fn a_burst_of_its_own_and_the_largest_rate() {
+        let rate = Rate::new(1, 1000, 3);
+        let cell = Cell::default();
+        let admitted = (0..9).filter(|_| cell.admit(5, rate).admitted).count();
+        assert_eq!(admitted, 3);
+        let fast = Rate::new(1_000_000_000, 1000, 1);
+        assert!(Cell::default().admit(0, fast).admitted);
+    }
+
+    #[test]
+    fn without_room_strangers_share_and_the_known_do_not() {
+        let cells = Cells::new(SHARDS);
+        let rate = Rate::new(1, 1000, 1);
+        let key = |subject| CellKey { limit: 1, subject };
+        for subject in 0..1000 {
+            cells.get(key(subject), false, SECOND).admit(SECOND, rate);
+        }
+        assert!(cells.overflowed() > 0);
+        assert!(cells.len() <= 2 * SHARDS);
+        let known = cells.get(key(5000), true, SECOND);
+        assert!(known.admit(SECOND, rate).admitted);
+        let later = 10 * SECOND;
+        let before = cells.overflowed();
+        for subject in 2000..2010 {
+            cells.get(key(subject), false, later);
+        }
+        assert_eq!(cells.overflowed(), before, "full cells went");
+    }
+}

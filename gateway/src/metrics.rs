@@ -1,0 +1,175 @@
+//! Counters of the data plane: arrays per worker, written by that worker alone and summed up when
+//! somebody asks. Counting costs a load and a store; no label is looked up on a request's way.
+
+mod text;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::problem::Code;
+
+use crate::record::Record;
+
+pub(crate) use text::{Gauges, page};
+
+/// A number that one thread writes and others read.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    pub(crate) fn add(&self, by: u64) {
+        let now = self.0.load(Ordering::Relaxed);
+        self.0.store(now.wrapping_add(by), Ordering::Relaxed);
+    }
+
+    fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Upper bounds of the latency buckets in microseconds; one more bucket is above all.
+const BOUNDS: [u32; 15] = [
+    250, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
+    2_500_000, 10_000_000, 30_000_000,
+];
+
+/// Counters of one route on one worker.
+#[derive(Debug, Default)]
+pub(crate) struct Lane {
+    /// By class of status: index 0 is none of 1xx to 5xx.
+    classes: [Count; 6],
+    latency: [Count; BOUNDS.len() + 1],
+    latency_sum: Count,
+}
+
+impl Lane {
+    fn count(&self, record: &Record) {
+        let class = usize::from(record.status / 100);
+        self.classes[if class < 6 { class } else { 0 }].add(1);
+        let bucket = BOUNDS.partition_point(|bound| *bound < record.total_us);
+        self.latency[bucket].add(1);
+        self.latency_sum.add(u64::from(record.total_us));
+    }
+}
+
+/// Counters of one worker.
+#[derive(Debug)]
+pub(crate) struct WorkerMetrics {
+    state: Count,
+    serves: Count,
+    accepted: Count,
+    refused_connections: Count,
+    framing: Count,
+    codes: Vec<Count>,
+    /// Requests that found no route.
+    unrouted: Lane,
+    observed: Count,
+    bytes_in: Count,
+    bytes_out: Count,
+    pub(crate) upstream_dialled: Count,
+    pub(crate) upstream_reused: Count,
+    pub(crate) upstream_retried: Count,
+    pub(crate) upstream_failed: Count,
+    /// By the route's number.
+    routes: Mutex<HashMap<u32, Arc<Lane>>>,
+}
+
+thread_local! {
+    /// The worker's own handles of its lanes, by the route's number.
+    static LANES: RefCell<Vec<Option<Arc<Lane>>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Default for WorkerMetrics {
+    fn default() -> Self {
+        Self {
+            state: Count::default(),
+            serves: Count::default(),
+            accepted: Count::default(),
+            refused_connections: Count::default(),
+            framing: Count::default(),
+            codes: Code::ALL.iter().map(|_| Count::default()).collect(),
+            unrouted: Lane::default(),
+            observed: Count::default(),
+            bytes_in: Count::default(),
+            bytes_out: Count::default(),
+            upstream_dialled: Count::default(),
+            upstream_reused: Count::default(),
+            upstream_retried: Count::default(),
+            upstream_failed: Count::default(),
+            routes: Mutex::default(),
+        }
+    }
+}
+
+impl WorkerMetrics {
+    /// `None` before the first state, which may have the number 0.
+    pub(crate) fn serve(&self, state: Option<u64>) {
+        self.state.set(state.unwrap_or(0));
+        self.serves.set(u64::from(state.is_some()));
+    }
+
+    /// The number of the state that the worker serves, once it has one.
+    pub(crate) fn served(&self) -> Option<u64> {
+        (self.serves.get() != 0).then(|| self.state.get())
+    }
+
+    pub(crate) fn accept(&self) {
+        self.accepted.add(1);
+    }
+
+    pub(crate) fn refuse_connection(&self) {
+        self.refused_connections.add(1);
+    }
+
+    /// `status` 0 is a connection that was idle for too long: no fault of anybody.
+    pub(crate) fn refuse_framing(&self, status: u16) {
+        if status != 0 {
+            self.framing.add(1);
+        }
+    }
+
+    /// Counts a finished request. Called by the worker's own thread.
+    pub(crate) fn count(&self, record: &Record, route: Option<u32>) {
+        self.bytes_in.add(record.bytes_in);
+        self.bytes_out.add(record.bytes_out);
+        if let Some(code) = record.code {
+            self.codes[code as usize].add(1);
+        }
+        if record.observed != 0 {
+            self.observed.add(1);
+        }
+        let Some(route) = route else {
+            self.unrouted.count(record);
+            return;
+        };
+        LANES.with_borrow_mut(|lanes| {
+            let index = route as usize;
+            if lanes.len() <= index {
+                lanes.resize(index + 1, None);
+            }
+            lanes[index]
+                .get_or_insert_with(|| self.lane(route))
+                .count(record);
+        });
+    }
+
+    #[cold]
+    fn lane(&self, route: u32) -> Arc<Lane> {
+        let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        routes.entry(route).or_default().clone()
+    }
+
+    fn lanes(&self) -> Vec<(u32, Arc<Lane>)> {
+        let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        routes
+            .iter()
+            .map(|(number, lane)| (*number, lane.clone()))
+            .collect()
+    }
+}

@@ -1,0 +1,284 @@
+//! The counters as Prometheus reads them (text format 0.0.4).
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use domain::problem::Code;
+
+use super::{BOUNDS, Lane, WorkerMetrics};
+
+/// What is known of the node beside the workers' counters.
+#[derive(Debug, Default)]
+pub(crate) struct Gauges {
+    pub(crate) state: u64,
+    pub(crate) connections: usize,
+    pub(crate) records_dropped: u64,
+    pub(crate) cells: usize,
+    pub(crate) cells_overflowed: u64,
+    /// Seconds since the last good state was written.
+    pub(crate) state_file_age: Option<u64>,
+    /// `api/version` by the route's number.
+    pub(crate) routes: BTreeMap<u32, String>,
+}
+
+struct Page(String);
+
+impl Page {
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(
+            self.0,
+            "# HELP portunus_{name} {help}\n# TYPE portunus_{name} {kind}"
+        );
+    }
+
+    fn one(&mut self, name: &str, kind: &str, help: &str, value: u64) {
+        self.head(name, kind, help);
+        let _ = writeln!(self.0, "portunus_{name} {value}");
+    }
+}
+
+/// All of it.
+pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
+    let mut page = Page(String::with_capacity(8192));
+    let sum = |read: fn(&WorkerMetrics) -> u64| workers.iter().map(|worker| read(worker)).sum();
+    page.one(
+        "config_state",
+        "gauge",
+        "Number of the configuration state.",
+        gauges.state,
+    );
+    page.head(
+        "worker_config_state",
+        "gauge",
+        "Number of the state that a worker serves.",
+    );
+    for (index, worker) in workers.iter().enumerate() {
+        let _ = writeln!(
+            page.0,
+            "portunus_worker_config_state{{worker=\"{index}\"}} {}",
+            worker.state.get()
+        );
+    }
+    page.one(
+        "connections",
+        "gauge",
+        "Client connections.",
+        gauges.connections as u64,
+    );
+    page.one(
+        "connections_total",
+        "counter",
+        "Client connections accepted.",
+        sum(|w| w.accepted.get()),
+    );
+    page.one(
+        "connections_refused_total",
+        "counter",
+        "Client connections refused by a limit.",
+        sum(|w| w.refused_connections.get()),
+    );
+    page.one(
+        "framing_refused_total",
+        "counter",
+        "Messages refused before a request existed.",
+        sum(|w| w.framing.get()),
+    );
+    page.one(
+        "observed_total",
+        "counter",
+        "Requests that a policy in observe mode would have refused.",
+        sum(|w| w.observed.get()),
+    );
+    page.one(
+        "received_bytes_total",
+        "counter",
+        "Bytes of request bodies.",
+        sum(|w| w.bytes_in.get()),
+    );
+    page.one(
+        "sent_bytes_total",
+        "counter",
+        "Bytes of answer bodies.",
+        sum(|w| w.bytes_out.get()),
+    );
+    page.one(
+        "upstream_dialled_total",
+        "counter",
+        "Connections opened to upstreams.",
+        sum(|w| w.upstream_dialled.get()),
+    );
+    page.one(
+        "upstream_reused_total",
+        "counter",
+        "Requests over a kept upstream connection.",
+        sum(|w| w.upstream_reused.get()),
+    );
+    page.one(
+        "upstream_retried_total",
+        "counter",
+        "Requests sent a second time.",
+        sum(|w| w.upstream_retried.get()),
+    );
+    page.one(
+        "upstream_failed_total",
+        "counter",
+        "Requests without an upstream's answer.",
+        sum(|w| w.upstream_failed.get()),
+    );
+    page.one(
+        "records_dropped_total",
+        "counter",
+        "Traffic records lost to full rings.",
+        gauges.records_dropped,
+    );
+    page.one(
+        "limiter_cells",
+        "gauge",
+        "Limiter cells in use.",
+        gauges.cells as u64,
+    );
+    page.one(
+        "limiter_overflowed_total",
+        "counter",
+        "Subjects that had to share a limiter cell.",
+        gauges.cells_overflowed,
+    );
+    if let Some(age) = gauges.state_file_age {
+        page.one(
+            "state_file_age_seconds",
+            "gauge",
+            "Age of the last good state on disk.",
+            age,
+        );
+    }
+    refusals(&mut page, workers);
+    routes(&mut page, workers, gauges);
+    page.0
+}
+
+fn refusals(page: &mut Page, workers: &[Arc<WorkerMetrics>]) {
+    page.head(
+        "refused_total",
+        "counter",
+        "Answers of the gateway itself, by code.",
+    );
+    for (index, code) in Code::ALL.iter().enumerate() {
+        let count: u64 = workers.iter().map(|worker| worker.codes[index].get()).sum();
+        if count > 0 {
+            let _ = writeln!(
+                page.0,
+                "portunus_refused_total{{code=\"{}\"}} {count}",
+                code.as_str()
+            );
+        }
+    }
+}
+
+#[derive(Default)]
+struct Sums {
+    classes: [u64; 6],
+    latency: [u64; BOUNDS.len() + 1],
+    latency_sum: u64,
+}
+
+impl Sums {
+    fn add(&mut self, lane: &Lane) {
+        for (sum, count) in self.classes.iter_mut().zip(&lane.classes) {
+            *sum += count.get();
+        }
+        for (sum, count) in self.latency.iter_mut().zip(&lane.latency) {
+            *sum += count.get();
+        }
+        self.latency_sum += lane.latency_sum.get();
+    }
+}
+
+fn routes(page: &mut Page, workers: &[Arc<WorkerMetrics>], gauges: &Gauges) {
+    let mut sums: BTreeMap<&str, Sums> = BTreeMap::new();
+    for worker in workers {
+        sums.entry("").or_default().add(&worker.unrouted);
+        for (number, lane) in worker.lanes() {
+            // A route that is gone keeps its sums, without a name.
+            let name = gauges.routes.get(&number).map_or("gone", String::as_str);
+            sums.entry(name).or_default().add(&lane);
+        }
+    }
+    page.head(
+        "requests_total",
+        "counter",
+        "Requests, by version and class of status.",
+    );
+    for (route, sums) in &sums {
+        for (class, count) in sums
+            .classes
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0)
+        {
+            let _ = writeln!(
+                page.0,
+                "portunus_requests_total{{version=\"{route}\",class=\"{class}xx\"}} {count}"
+            );
+        }
+    }
+    page.head(
+        "request_seconds",
+        "histogram",
+        "Time from a request's head to its answer's last byte.",
+    );
+    for (route, sums) in &sums {
+        let mut below = 0;
+        for (bound, count) in BOUNDS.iter().zip(sums.latency) {
+            below += count;
+            let seconds = f64::from(*bound) / 1e6;
+            let _ = writeln!(
+                page.0,
+                "portunus_request_seconds_bucket{{version=\"{route}\",le=\"{seconds}\"}} {below}"
+            );
+        }
+        let all = below + sums.latency[BOUNDS.len()];
+        let seconds = sums.latency_sum as f64 / 1e6;
+        let _ = writeln!(
+            page.0,
+            "portunus_request_seconds_bucket{{version=\"{route}\",le=\"+Inf\"}} {all}\n\
+             portunus_request_seconds_sum{{version=\"{route}\"}} {seconds}\n\
+             portunus_request_seconds_count{{version=\"{route}\"}} {all}"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Record;
+
+    #[test]
+    fn workers_are_summed_up() {
+        let workers: Vec<Arc<WorkerMetrics>> = vec![Arc::default(), Arc::default()];
+        let record = Record {
+            status: 429,
+            code: Some(Code::RateLimited),
+            total_us: 700,
+            ..Record::default()
+        };
+        workers[0].count(&record, Some(3));
+        let other = workers[1].clone();
+        std::thread::spawn(move || other.count(&record, Some(3)))
+            .join()
+            .unwrap();
+        let gauges = Gauges {
+            routes: BTreeMap::from([(3, "shop/v1".to_owned())]),
+            ..Gauges::default()
+        };
+        let page = page(&workers, &gauges);
+        for line in [
+            "portunus_requests_total{version=\"shop/v1\",class=\"4xx\"} 2",
+            "portunus_refused_total{code=\"rate_limited\"} 2",
+            "portunus_request_seconds_bucket{version=\"shop/v1\",le=\"0.0005\"} 0",
+            "portunus_request_seconds_bucket{version=\"shop/v1\",le=\"0.001\"} 2",
+        ] {
+            assert!(page.contains(line), "{line} is not in\n{page}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What there is to say about a running gateway, for health, metrics and reports.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::metrics::{Gauges, WorkerMetrics};
+use crate::record::Rings;
+use crate::source::disk::Disk;
+use crate::worker::Shared;
+
+/// Adds figures of other parts of the process to `/metrics`, in Prometheus's text form.
+pub type MoreMetrics = Box<dyn Fn(&mut String) + Send + Sync>;
+
+pub(crate) struct Node {
+    pub(crate) workers: Vec<Arc<WorkerMetrics>>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) rings: Arc<Rings>,
+    pub(crate) number: watch::Receiver<u64>,
+    pub(crate) has_state: watch::Receiver<bool>,
+    pub(crate) routes: watch::Receiver<BTreeMap<u32, String>>,
+    pub(crate) draining: watch::Receiver<bool>,
+    /// For the age of the last good state.
+    pub(crate) disk: Option<Disk>,
+    pub(crate) more: Mutex<Vec<MoreMetrics>>,
+}
+
+impl Node {
+    /// Has a configuration state and is not on its way out.
+    pub(crate) fn is_ready(&self) -> bool {
+        *self.has_state.borrow() && !*self.draining.borrow()
+    }
+
+    pub(crate) fn why_not_ready(&self) -> &'static str {
+        if *self.draining.borrow() {
+            "The gateway is draining.\n"
+        } else {
+            "The gateway has no configuration state yet.\n"
+        }
+    }
+
+    pub(crate) fn gauges(&self) -> Gauges {
+        Gauges {
+            state: *self.number.borrow(),
+            connections: self.shared.connections.open(),
+            records_dropped: self.rings.dropped(),
+            cells: self.shared.cells.len(),
+            cells_overflowed: self.shared.cells.overflowed(),
+            state_file_age: self
+                .disk
+                .as_ref()
+                .and_then(Disk::age)
+                .map(|age| age.as_secs()),
+            routes: self.routes.borrow().clone(),
+        }
+    }
+
+    pub(crate) fn more_metrics(&self, text: &mut String) {
+        let more = self.more.lock().unwrap_or_else(PoisonError::into_inner);
+        for add in more.iter() {
+            add(text);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! `rate_limit`: a token bucket per subject, on this node.
+
+use std::sync::Arc;
+
+use domain::policy::{self, PolicyKind, Subject};
+use domain::problem::Code;
+use uuid::Uuid;
+
+use super::{Context, Flow};
+use crate::answer::{Refusal, Shown};
+use crate::call::{Call, Taken};
+use crate::limiter::{Cell, CellKey, Rate};
+
+/// The running form.
+#[derive(Debug)]
+pub(crate) struct RateLimit {
+    /// Number of (attach point, kind, name).
+    number: u32,
+    name: Box<str>,
+    limit: u32,
+    window_secs: u64,
+    rate: Rate,
+    by: Box<[Subject]>,
+    /// Attached to a plan and counted by subscription: the subscription holds the cell.
+    in_subscription: bool,
+}
+
+impl RateLimit {
+    pub(crate) fn compile(
+        policy: &policy::RateLimit,
+        name: &str,
+        attach: Uuid,
+        in_plan: bool,
+        context: &Context<'_>,
+    ) -> Self {
+        Self {
+            number: context.limits.number(attach, PolicyKind::RateLimit, name),
+            name: name.into(),
+            limit: policy.limit,
+            window_secs: policy.window.as_secs_ceil(),
+            rate: Rate::new(policy.limit, policy.window.as_millis(), policy.burst()),
+            by: policy.by.clone().into(),
+            in_subscription: in_plan
+                && (policy.by.is_empty() || *policy.by == [Subject::Subscription]),
+        }
+    }
+
+    /// `place` is this step's place in its chain, which is its slot's place in a subscription.
+    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>, place: usize) -> Flow {
+        let cell = self.cell(call, place);
+        let verdict = cell.admit(call.now_ns(), self.rate);
+        let seconds = |nanos: u64| nanos.div_ceil(1_000_000_000);
+        call.shown.push(Shown {
+            name: &self.name,
+            quota: u64::from(self.limit),
+            window: self.window_secs,
+            left: verdict.left,
+            reset: seconds(verdict.full_in),
+            taken: verdict.admitted,
+        });
+        if verdict.admitted {
+            call.taken.push(Taken::Cell(cell, self.rate));
+            return Flow::Next;
+        }
+        Flow::Answer(Box::new(
+            Refusal::new(Code::RateLimited)
+                .detail(format!(
+                    "The limit \"{}\" admits {} requests in {} s.",
+                    self.name, self.limit, self.window_secs
+                ))
+                .retry_after(seconds(verdict.retry_in)),
+        ))
+    }
+
+    fn cell(&self, call: &Call<'_>, place: usize) -> Arc<Cell> {
+        let find = |key, known| call.cells().get(key, known, call.now_ns());
+        if self.in_subscription
+            && let Some(subscription) = call.subscription()
+            && let Some(slot) = subscription.slots.cells.get(place)
+        {
+            let key = self.key(subscription.id.uuid().as_u128());
+            return slot.get_or_init(|| find(key, true)).clone();
+        }
+        let (subject, known) = self.subject(call);
+        let key = self.key(subject);
+        call.worker.cell(key, || find(key, known))
+    }
+
+    const fn key(&self, subject: u128) -> CellKey {
+        CellKey {
+            limit: self.number,
+            subject,
+        }
+    }
+
+    /// The subject as one number, and whether it is one of those configured.
+    fn subject(&self, call: &Call<'_>) -> (u128, bool) {
+        match &*self.by {
+            [] => match call.caller_id() {
+                Some(application) => (application, true),
+                None => (call.address(), false),
+            },
+            [one] => self.part(*one, call),
+            several => {
+                let mut known = true;
+                let parts = several.iter().map(|subject| {
+                    let (part, is_known) = self.part(*subject, call);
+                    known &= is_known;
+                    part
+                });
+                let subject = call.worker.tuple(parts);
+                (subject, known)
+            }
+        }
+    }
+
+    /// Without a caller, what would be counted by caller is counted by address.
+    fn part(&self, subject: Subject, call: &Call<'_>) -> (u128, bool) {
+        let known = match subject {
+            Subject::Subscription => call.subscription().map(|s| s.id.uuid()),
+            Subject::Application => call.caller.map(|caller| caller.application.id.uuid()),
+            Subject::Key => call.caller.map(|caller| caller.key.id.uuid()),
+            Subject::Route => Some(call.route.version.uuid()),
+            Subject::Address => None,
+        };
+        match known {
+            Some(id) => (id.as_u128(), true),
+            None => (call.address(), false),
+        }
+    }
+}

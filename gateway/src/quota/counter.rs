@@ -1,0 +1,254 @@
+//! One counter: atomics for the present period, and what earlier periods still owe the store.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use domain::policy::Period;
+
+use super::{QuotaKey, Used};
+
+/// What a counter said to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admission {
+    pub admitted: bool,
+    /// Requests left in the period after this one.
+    pub left: u64,
+    /// Seconds until the next period.
+    pub reset: u64,
+}
+
+/// Requests of one subject in one calendar period.
+#[derive(Debug)]
+pub struct Counter {
+    kind: Period,
+    zone: Tz,
+    start: AtomicI64,
+    end: AtomicI64,
+    /// By this node since its start, in the present period.
+    used: AtomicU64,
+    /// By others, and by this node before its start.
+    others: AtomicU64,
+    /// Part of `used` that was given to the store.
+    taken: AtomicU64,
+    /// Part of `taken` that the store has.
+    confirmed: AtomicU64,
+    /// Periods that ended with something not taken: (start, end, by). Also held while the period
+    /// turns, so that it turns once.
+    owed: Mutex<Vec<(i64, i64, u64)>>,
+}
+
+impl Counter {
+    pub(super) fn new(kind: Period, zone: Tz, now: DateTime<Utc>) -> Self {
+        let (start, end) = kind.bounds(now, zone);
+        Self {
+            kind,
+            zone,
+            start: AtomicI64::new(start.timestamp()),
+            end: AtomicI64::new(end.timestamp()),
+            used: AtomicU64::new(0),
+            others: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
+            confirmed: AtomicU64::new(0),
+            owed: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn counts(&self, kind: Period, zone: Tz) -> bool {
+        self.kind == kind && self.zone == zone
+    }
+
+    /// Counts one request at `now` (seconds since 1970) unless `limit` is reached. A refused one
+    /// costs nothing.
+    pub fn admit(&self, limit: u64, now: i64) -> Admission {
+        if now >= self.end.load(Ordering::Acquire) {
+            self.turn(now);
+        }
+        let reset = self
+            .end
+            .load(Ordering::Relaxed)
+            .saturating_sub(now)
+            .max(0)
+            .unsigned_abs();
+        let before = self.used.fetch_add(1, Ordering::Relaxed);
+        let total = before.saturating_add(self.others.load(Ordering::Relaxed));
+        let admitted = total < limit;
+        if !admitted {
+            self.used.fetch_sub(1, Ordering::Relaxed);
+        }
+        let left = limit.saturating_sub(total.saturating_add(1));
+        Admission {
+            admitted,
+            left,
+            reset,
+        }
+    }
+
+    /// Seconds of the present period.
+    pub fn length(&self) -> u64 {
+        let end = self.end.load(Ordering::Relaxed);
+        end.saturating_sub(self.start.load(Ordering::Relaxed))
+            .max(1)
+            .unsigned_abs()
+    }
+
+    /// Takes a counted request back: something else refused it.
+    pub fn give_back(&self) {
+        let _ = self
+            .used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+                used.checked_sub(1)
+            });
+    }
+
+    /// Begins the period around `now`. Requests that raced past the end are counted in the new one.
+    #[cold]
+    fn turn(&self, now: i64) {
+        let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = self.end.load(Ordering::Acquire);
+        if now < end {
+            return;
+        }
+        let Some(instant) = DateTime::from_timestamp(now, 0) else {
+            return;
+        };
+        let used = self.used.swap(0, Ordering::Relaxed);
+        let taken = self.taken.swap(0, Ordering::Relaxed);
+        if used > taken {
+            owed.push((self.start.load(Ordering::Relaxed), end, used - taken));
+        }
+        self.confirmed.store(0, Ordering::Relaxed);
+        self.others.store(0, Ordering::Relaxed);
+        let (start, next) = self.kind.bounds(instant, self.zone);
+        self.start.store(start.timestamp(), Ordering::Relaxed);
+        self.end.store(next.timestamp(), Ordering::Release);
+    }
+
+    pub(super) fn period(&self) -> i64 {
+        self.start.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn take(&self, key: &QuotaKey, out: &mut Vec<Used>) {
+        let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
+        out.extend(owed.drain(..).map(|(period, until, by)| Used {
+            key: key.clone(),
+            period,
+            by,
+            until,
+        }));
+        let used = self.used.load(Ordering::Relaxed);
+        let taken = self.taken.load(Ordering::Relaxed);
+        if used > taken {
+            self.taken.store(used, Ordering::Relaxed);
+            out.push(Used {
+                key: key.clone(),
+                period: self.start.load(Ordering::Relaxed),
+                by: used - taken,
+                until: self.end.load(Ordering::Relaxed),
+            });
+        }
+    }
+
+    pub(super) fn confirm(&self, period: i64, by: u64) {
+        let _turning = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.start.load(Ordering::Relaxed) == period {
+            self.confirmed.fetch_add(by, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn set_total(&self, period: i64, total: u64) {
+        let _turning = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.start.load(Ordering::Relaxed) == period {
+            let own = self.confirmed.load(Ordering::Relaxed);
+            self.others
+                .store(total.saturating_sub(own), Ordering::Relaxed);
+        }
+    }
+
+    /// Everything that counts in the present period, for the file that survives a restart.
+    pub(super) fn total(&self) -> u64 {
+        let used = self.used.load(Ordering::Relaxed);
+        used.saturating_add(self.others.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn kind(&self) -> (Period, Tz) {
+        (self.kind, self.zone)
+    }
+
+    pub(super) fn is_idle(&self, now: DateTime<Utc>) -> bool {
+        let owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
+        let all_taken = self.used.load(Ordering::Relaxed) <= self.taken.load(Ordering::Relaxed);
+        owed.is_empty() && all_taken && self.end.load(Ordering::Relaxed) <= now.timestamp()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quota::Quotas;
+    use uuid::Uuid;
+
+    const DAY: i64 = 86_400;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(seconds, 0).unwrap()
+    }
+
+    fn key() -> QuotaKey {
+        QuotaKey {
+            attach: Uuid::from_u128(1),
+            name: "quota".into(),
+            subject: Uuid::from_u128(2),
+        }
+    }
+
+    #[test]
+    fn a_day_admits_its_limit_and_the_next_begins_anew() {
+        let quotas = Quotas::default();
+        let counter = quotas.counter(&key(), Period::Day, Tz::UTC, at(10));
+        let said: Vec<_> = (0..3).map(|_| counter.admit(2, 10)).collect();
+        assert_eq!(
+            said.iter().map(|a| a.admitted).collect::<Vec<_>>(),
+            [true, true, false]
+        );
+        assert_eq!((said[0].left, said[1].left, said[2].left), (1, 0, 0));
+        assert_eq!(said[2].reset, 86_390);
+        assert!(counter.admit(2, DAY).admitted);
+        let taken = quotas.take(10);
+        assert_eq!(
+            taken.iter().map(|u| (u.period, u.by)).collect::<Vec<_>>(),
+            [(0, 2), (DAY, 1)]
+        );
+        assert_eq!(quotas.take(10), []);
+    }
+
+    #[test]
+    fn the_others_count_and_our_own_share_counts_once() {
+        let quotas = Quotas::default();
+        let counter = quotas.counter(&key(), Period::Day, Tz::UTC, at(0));
+        counter.admit(100, 0);
+        let taken = quotas.take(10);
+        quotas.confirm(&taken);
+        assert!(quotas.set_total(&key(), 0, 8));
+        assert_eq!(counter.admit(100, 0).left, 91);
+        assert!(!quotas.set_total(&key(), DAY, 50) || counter.total() == 9);
+        counter.give_back();
+        assert_eq!(counter.total(), 8);
+    }
+
+    #[test]
+    fn what_is_over_and_stored_goes() {
+        let quotas = Quotas::default();
+        quotas
+            .counter(&key(), Period::Day, Tz::UTC, at(0))
+            .admit(5, 0);
+        quotas.sweep(at(DAY));
+        assert_eq!(quotas.keys().len(), 1, "not taken yet");
+        quotas.take(1);
+        quotas.sweep(at(DAY - 1));
+        assert_eq!(quotas.keys().len(), 1, "not over yet");
+        quotas.sweep(at(DAY));
+        assert_eq!(quotas.keys(), []);
+    }
+}

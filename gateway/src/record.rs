@@ -1,0 +1,199 @@
+//! The record of one request as workers write it: fixed in size, pushed into a bounded ring that
+//! never blocks, and turned into [`domain::traffic::Record`] by whoever drains the rings.
+
+mod names;
+mod ring;
+
+use std::net::IpAddr;
+
+use chrono::DateTime;
+use domain::id::{
+    ApiId, ApplicationId, CredentialId, OperationId, OrganizationId, PlanId, SubscriptionId,
+    VersionId,
+};
+use domain::key::Environment;
+use domain::problem::Code;
+use domain::traffic;
+
+pub use names::{NameId, Names};
+pub use ring::{RING_RECORDS, Rings, Sink};
+
+/// Longest path kept in a record, in bytes.
+pub const PATH_BYTES: usize = 160;
+
+/// What a record keeps of a text: its first bytes, inline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Short<const N: usize> {
+    length: u8,
+    bytes: [u8; N],
+}
+
+impl<const N: usize> Short<N> {
+    pub const EMPTY: Self = Self {
+        length: 0,
+        bytes: [0; N],
+    };
+
+    /// Cut at `N` bytes, on a character's border; `N` is below 256.
+    pub fn new(text: &str) -> Self {
+        let end = text.floor_char_boundary(N);
+        let mut out = Self::EMPTY;
+        out.bytes[..end].copy_from_slice(&text.as_bytes()[..end]);
+        out.length = end as u8;
+        out
+    }
+
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..usize::from(self.length)]).unwrap_or_default()
+    }
+}
+
+/// One request (gateway.md §9), at most 512 bytes. Absent ids are the zero id. Texts that come
+/// from the configuration are [`NameId`]s.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// When the head was read: microseconds since 1970.
+    pub at: i64,
+    pub state: u64,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+    pub provider: OrganizationId,
+    pub consumer: OrganizationId,
+    pub api: ApiId,
+    pub version: VersionId,
+    pub operation: OperationId,
+    pub application: ApplicationId,
+    pub credential: CredentialId,
+    pub subscription: SubscriptionId,
+    pub plan: PlanId,
+    pub client: Option<IpAddr>,
+    pub revision: u32,
+    /// One bit per policy in observe mode that would have refused.
+    pub observed: u32,
+    /// Microseconds, as the other times.
+    pub total_us: u32,
+    pub policies_us: u32,
+    pub connect_us: u32,
+    pub first_byte_us: u32,
+    pub units: u32,
+    /// `kind/name` of the policy that decided.
+    pub decided_by: NameId,
+    /// `host:port` of the target.
+    pub target: NameId,
+    pub status: u16,
+    pub tries: u8,
+    pub environment: Environment,
+    pub code: Option<Code>,
+    pub path_cut: bool,
+    pub method: Short<16>,
+    pub request_id: Short<64>,
+    pub path: Short<PATH_BYTES>,
+}
+
+const _: () = assert!(size_of::<Record>() <= 512);
+
+impl Default for Record {
+    fn default() -> Self {
+        Self {
+            at: 0,
+            state: 0,
+            bytes_in: 0,
+            bytes_out: 0,
+            provider: OrganizationId::NIL,
+            consumer: OrganizationId::NIL,
+            api: ApiId::NIL,
+            version: VersionId::NIL,
+            operation: OperationId::NIL,
+            application: ApplicationId::NIL,
+            credential: CredentialId::NIL,
+            subscription: SubscriptionId::NIL,
+            plan: PlanId::NIL,
+            client: None,
+            revision: 0,
+            observed: 0,
+            total_us: 0,
+            policies_us: 0,
+            connect_us: 0,
+            first_byte_us: 0,
+            units: 1,
+            decided_by: NameId::NONE,
+            target: NameId::NONE,
+            status: 0,
+            tries: 0,
+            environment: Environment::Live,
+            code: None,
+            path_cut: false,
+            method: Short::EMPTY,
+            request_id: Short::EMPTY,
+            path: Short::EMPTY,
+        }
+    }
+}
+
+impl Record {
+    /// The stored form, with names instead of numbers.
+    pub fn resolve(&self, names: &Names, node: &str) -> traffic::Record {
+        traffic::Record {
+            at: DateTime::from_timestamp_micros(self.at).unwrap_or_default(),
+            request_id: self.request_id.as_str().to_owned(),
+            node: node.to_owned(),
+            state: self.state,
+            provider: self.provider,
+            consumer: self.consumer,
+            api: self.api,
+            version: self.version,
+            revision: self.revision,
+            operation: self.operation,
+            application: self.application,
+            credential: self.credential,
+            environment: self.environment,
+            subscription: self.subscription,
+            plan: self.plan,
+            client: self.client.map(|ip| ip.to_string()).unwrap_or_default(),
+            method: self.method.as_str().to_owned(),
+            path: self.path.as_str().to_owned(),
+            path_cut: self.path_cut,
+            status: self.status,
+            code: self.code.map_or("", Code::as_str).to_owned(),
+            decided_by: names.get(self.decided_by).to_string(),
+            observed: self.observed,
+            target: names.get(self.target).to_string(),
+            tries: self.tries,
+            bytes_in: self.bytes_in,
+            bytes_out: self.bytes_out,
+            total_us: self.total_us,
+            policies_us: self.policies_us,
+            connect_us: self.connect_us,
+            first_byte_us: self.first_byte_us,
+            units: self.units,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_between_characters() {
+        assert_eq!(Short::<4>::new("abc").as_str(), "abc");
+        assert_eq!(Short::<4>::new("abcdef").as_str(), "abcd");
+        assert_eq!(Short::<4>::new("abcé").as_str(), "abc");
+    }
+
+    #[test]
+    fn names_come_back() {
+        let names = Names::default();
+        let record = Record {
+            target: names.intern("10.0.0.1:80"),
+            path: Short::new("/a"),
+            ..Record::default()
+        };
+        let stored = record.resolve(&names, "n1");
+        assert_eq!(
+            (stored.target.as_str(), stored.decided_by.as_str()),
+            ("10.0.0.1:80", "")
+        );
+        assert_eq!((stored.path.as_str(), stored.node.as_str()), ("/a", "n1"));
+    }
+}

@@ -1,0 +1,113 @@
+//! The record of a request while it is on its way: written to the ring when the last byte of its
+//! answer is out, or when the client is gone.
+
+use std::ops::{Deref, DerefMut};
+use std::rc::Rc;
+
+use http::HeaderValue;
+
+use crate::client::Client;
+use crate::head::{Head, X_REQUEST_ID};
+use crate::record::{PATH_BYTES, Record, Short};
+use crate::request_id;
+use crate::state::Route;
+use crate::worker::Worker;
+
+/// Owns the record; dropping it is what reports it.
+pub(crate) struct Report {
+    record: Box<Record>,
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) connection: Rc<Client>,
+    /// Microseconds of the gateway's clock when the head was read.
+    started: u64,
+    /// Index of the route's counters.
+    route: Option<u32>,
+}
+
+/// What nginx taught everybody to read as "the client went away".
+const CLIENT_GONE: u16 = 499;
+
+impl Report {
+    /// Begins now, and takes the worker's coarse time along.
+    pub(crate) fn new(worker: Rc<Worker>, client: Rc<Client>) -> Self {
+        let started = worker.settings.clock.micros();
+        worker.sweeper.advance(started / 1000);
+        client.body_bytes.set(0);
+        Self {
+            record: Box::default(),
+            worker,
+            connection: client,
+            started,
+            route: None,
+        }
+    }
+
+    pub(crate) const fn started(&self) -> u64 {
+        self.started
+    }
+
+    /// Notes what is known of every request, and gives it its id: a trusted proxy's or our own.
+    pub(crate) fn name(&mut self, head: &mut Head) -> HeaderValue {
+        let wall_us = self.worker.settings.clock.wall(self.started);
+        let trusted = self.connection.peer.trusted;
+        let shown = if trusted {
+            head.headers.remove(X_REQUEST_ID)
+        } else {
+            None
+        };
+        let id = shown
+            .filter(request_id::is_plain)
+            .or_else(|| HeaderValue::from_bytes(&self.worker.ids.make(wall_us)).ok())
+            .unwrap_or_else(|| HeaderValue::from_static("none"));
+        self.record.at = wall_us as i64;
+        self.record.method = Short::new(head.method.as_str());
+        self.record.request_id = Short::new(id.to_str().unwrap_or_default());
+        id
+    }
+
+    pub(crate) fn note_path(&mut self, path: &str) {
+        self.record.path = Short::new(path);
+        self.record.path_cut = path.len() > PATH_BYTES;
+    }
+
+    pub(crate) fn note_route(&mut self, route: &Route) {
+        self.route = Some(route.number);
+        self.record.provider = route.provider;
+        self.record.api = route.api;
+        self.record.version = route.version;
+        self.record.revision = route.revision;
+    }
+
+    /// Microseconds since the head was read.
+    pub(crate) fn elapsed(&self) -> u32 {
+        let now = self.worker.settings.clock.micros();
+        u32::try_from(now.saturating_sub(self.started)).unwrap_or(u32::MAX)
+    }
+}
+
+impl Deref for Report {
+    type Target = Record;
+
+    fn deref(&self) -> &Record {
+        &self.record
+    }
+}
+
+impl DerefMut for Report {
+    fn deref_mut(&mut self) -> &mut Record {
+        &mut self.record
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        self.record.total_us = self.elapsed();
+        self.record.bytes_in = self.connection.body_bytes.get();
+        if self.record.status == 0 {
+            self.record.status = CLIENT_GONE;
+        }
+        self.worker.metrics.count(&self.record, self.route);
+        self.worker.sink.push((*self.record).clone());
+        self.connection.answered();
+    }
+}

@@ -1,0 +1,278 @@
+//! Start and stop of a gateway: listeners, workers on threads of their own, everything else on
+//! the runtime of whoever starts it.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, watch};
+
+use crate::admin;
+use crate::compile::Compiler;
+use crate::connections::Connections;
+use crate::control::{self, Told};
+use crate::limiter::Cells;
+use crate::listen::listeners;
+use crate::metrics::WorkerMetrics;
+use crate::node::{MoreMetrics, Node};
+use crate::quota::Quotas;
+use crate::record::{Names, Rings};
+use crate::settings::{Settings, StartError};
+use crate::source::Change;
+use crate::source::disk::Disk;
+use crate::worker::{self, Orders, Shared, Worker};
+
+/// A running gateway. Dropping it does not stop it; [`Handle::shutdown`] does.
+pub struct Handle {
+    /// The bound address of the data plane, its port filled in.
+    pub gateway: SocketAddr,
+    /// The bound address of health and metrics.
+    pub admin: Option<SocketAddr>,
+    /// The records, to be drained by one traffic writer.
+    pub rings: Arc<Rings>,
+    /// The quota counters: to be shared with other nodes, or kept in a file ([`crate::quota::file`]).
+    pub quotas: Arc<Quotas>,
+    /// The number of the state that is served; 0 before the first.
+    pub state: watch::Receiver<u64>,
+    /// True while changes are missing and the source should send a whole state.
+    pub needs_full: watch::Receiver<bool>,
+    node: Arc<Node>,
+    drain: watch::Sender<bool>,
+    stop: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+/// Starts a gateway that takes its configuration from `changes`. Call it on a tokio runtime, which
+/// runs everything but the data plane. Nothing runs when it fails.
+pub fn start(
+    mut settings: Settings,
+    changes: mpsc::Receiver<Change>,
+) -> Result<Handle, StartError> {
+    let count = settings.workers.unwrap_or_else(cores).max(1);
+    let listeners = listeners(settings.listen, count, settings.takeover)?;
+    let gateway = listeners[0]
+        .local_addr()
+        .map_err(|error| StartError::Listen(settings.listen, error))?;
+    let admin_listener = match settings.admin {
+        None => None,
+        Some(address) => Some(admin::listen(address).map_err(|error| match error.kind() {
+            std::io::ErrorKind::AddrInUse => StartError::Taken(address),
+            _ => StartError::Listen(address, error),
+        })?),
+    };
+    let admin_address = admin_listener
+        .as_ref()
+        .and_then(|listener| listener.local_addr().ok());
+    settings.own_addresses.push(gateway);
+    settings.own_addresses.extend(admin_address);
+    let settings = Arc::new(settings);
+
+    let quotas = Arc::new(Quotas::default());
+    let names = Arc::new(Names::default());
+    let rings = Arc::new(Rings::new(count, names.clone()));
+    let shared = Arc::new(Shared {
+        cells: Cells::new(settings.limits.cells),
+        quotas: quotas.clone(),
+        connections: Connections::new(&settings.limits, !settings.trusted_proxies.is_empty()),
+    });
+
+    let state = watch::Sender::new(None);
+    let (drain, draining) = watch::channel(false);
+    let (stop, stopping) = watch::channel(false);
+    let mut threads = Vec::new();
+    let mut workers = Vec::new();
+    for (index, listener) in listeners.into_iter().enumerate() {
+        let metrics = Arc::<WorkerMetrics>::default();
+        workers.push(metrics.clone());
+        let orders = Orders {
+            state: state.subscribe(),
+            drain: draining.clone(),
+        };
+        let (settings, shared, sink) = (settings.clone(), shared.clone(), rings.sink(index));
+        let make = move || Rc::new(Worker::new(settings, shared, metrics, sink));
+        match thread(index, listener, orders, make) {
+            Ok(thread) => threads.push(thread),
+            Err(error) => {
+                drain.send_replace(true);
+                return Err(StartError::Thread(error));
+            }
+        }
+    }
+
+    let told = Told {
+        number: watch::Sender::new(0),
+        needs_full: watch::Sender::new(false),
+        routes: watch::Sender::default(),
+        has_state: watch::Sender::new(false),
+        state,
+    };
+    let disk = settings
+        .data
+        .as_deref()
+        .zip(settings.gateway_key.as_ref())
+        .map(|(data, ring)| Disk::new(data, ring));
+    let node = Arc::new(Node {
+        workers,
+        shared,
+        rings: rings.clone(),
+        number: told.number.subscribe(),
+        has_state: told.has_state.subscribe(),
+        routes: told.routes.subscribe(),
+        draining,
+        disk,
+        more: std::sync::Mutex::default(),
+    });
+    let (number, needs_full) = (told.number.subscribe(), told.needs_full.subscribe());
+    let compiler = Compiler::new(names, settings.gateway_key.clone());
+    let mut tasks = vec![
+        tokio::spawn(control::run(changes, compiler, told)),
+        tokio::spawn(follow_clock(settings.clock.clone(), stopping.clone())),
+    ];
+    if let Some(listener) = admin_listener {
+        let listener = tokio::net::TcpListener::from_std(listener)
+            .map_err(|error| StartError::Listen(settings.listen, error))?;
+        tasks.push(tokio::spawn(admin::run(listener, node.clone(), stopping)));
+    }
+    Ok(Handle {
+        gateway,
+        admin: admin_address,
+        rings,
+        quotas,
+        state: number,
+        needs_full,
+        node,
+        drain,
+        stop,
+        threads,
+        tasks,
+    })
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// One worker on its own thread and single-threaded runtime.
+fn thread(
+    index: usize,
+    listener: std::net::TcpListener,
+    orders: Orders,
+    make: impl FnOnce() -> Rc<Worker> + Send + 'static,
+) -> std::io::Result<JoinHandle<()>> {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build_local(Default::default())
+    };
+    std::thread::Builder::new()
+        .name(format!("gateway-{index}"))
+        .spawn(move || {
+            let ran = runtime().and_then(|runtime| {
+                runtime.block_on(async {
+                    let listener = tokio::net::TcpListener::from_std(listener)?;
+                    worker::run(make(), listener, orders).await;
+                    Ok(())
+                })
+            });
+            if let Err(error) = ran {
+                tracing::error!(%error, "A thread of the data plane could not run.");
+            }
+        })
+}
+
+async fn follow_clock(clock: crate::clock::Clock, mut stop: watch::Receiver<bool>) {
+    let mut interval = tokio::time::interval(std::time::Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            _ = interval.tick() => clock.adjust(),
+        }
+    }
+}
+
+impl Handle {
+    /// Resolves when a configuration state is served by every worker.
+    pub async fn ready(&self) {
+        let mut has_state = self.node.has_state.clone();
+        // The sender lives as long as the control task; without it there is nothing to wait for.
+        let _ = has_state.wait_for(|has| *has).await;
+        while self
+            .served()
+            .is_none_or(|served| served < *self.state.borrow())
+        {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    }
+
+    /// The number of the state that every worker has; `None` before the first.
+    pub fn served(&self) -> Option<u64> {
+        // `None` is the least of all.
+        self.node
+            .workers
+            .iter()
+            .map(|worker| worker.served())
+            .min()
+            .flatten()
+    }
+
+    /// Whether `/readyz` says yes.
+    pub fn is_ready(&self) -> bool {
+        self.node.is_ready()
+    }
+
+    /// Open client connections.
+    pub fn connections(&self) -> u64 {
+        self.node.shared.connections.open() as u64
+    }
+
+    /// Asks for [`Handle::connections`] later, from elsewhere.
+    pub(crate) fn connection_count(&self) -> impl Fn() -> u64 + Send + 'static + use<> {
+        let shared = self.node.shared.clone();
+        move || shared.connections.open() as u64
+    }
+
+    /// Adds figures of another part of the process to `/metrics`.
+    pub fn add_metrics(&self, more: MoreMetrics) {
+        let mut all = self
+            .node
+            .more
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        all.push(more);
+    }
+
+    /// Stops accepting, lets requests in flight end (at most [`Settings::drain`]), then stops the
+    /// rest. Stop the traffic writer afterwards: the last records are in the rings then.
+    pub async fn shutdown(self) {
+        self.drain.send_replace(true);
+        let threads = self.threads;
+        let join = move || {
+            threads
+                .into_iter()
+                .map(JoinHandle::join)
+                .filter(Result::is_err)
+                .count()
+        };
+        match tokio::task::spawn_blocking(join).await {
+            Ok(0) => {}
+            Ok(panicked) => {
+                tracing::error!(panicked, "Threads of the data plane ended abnormally.")
+            }
+            Err(error) => {
+                tracing::error!(%error, "The end of the data plane could not be awaited.")
+            }
+        }
+        self.stop.send_replace(true);
+        let [control, rest @ ..] = self.tasks.as_slice() else {
+            return;
+        };
+        control.abort();
+        for task in rest {
+            while !task.is_finished() {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        }
+    }
+}

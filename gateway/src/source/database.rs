@@ -1,0 +1,288 @@
+//! Configuration from the shared database: everything once, then what changes, as soon as it does.
+//!
+//! It hears of changes from this very process (`told`) or from PostgreSQL, and looks by itself
+//! where it hears nothing. While the database is away the node serves what it has; a node that
+//! starts then begins with the last good state on its disk.
+
+mod keeper;
+
+use std::time::Duration;
+
+use entity::database::{ChangeListener, Heard, listen};
+use entity::snapshot;
+use sea_orm::{DatabaseConnection, DbErr};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::disk::Disk;
+use super::{Change, Changes};
+
+/// Looking for changes while something tells of them: a notice may get lost.
+const SLOW: Duration = Duration::from_secs(1);
+/// Looking for changes while nothing tells of them.
+const FAST: Duration = Duration::from_millis(200);
+/// How long a node that starts waits for the database before it begins with its disk.
+const FIRST: Duration = Duration::from_secs(2);
+/// Between attempts to listen.
+const RELISTEN: Duration = Duration::from_secs(2);
+
+/// What a source needs.
+#[derive(Debug)]
+pub struct DatabaseSource {
+    pub main: DatabaseConnection,
+    /// To listen on a connection of its own; `None` where `told` tells of every change.
+    pub listen: Option<String>,
+    /// The newest change number of this process (all in one). A database that other processes
+    /// write too is still looked at each second.
+    pub told: Option<watch::Receiver<u64>>,
+    pub changes: Changes,
+    /// `None` keeps nothing.
+    pub disk: Option<Disk>,
+    /// Turns true when the gateway wants everything anew.
+    pub needs_full: watch::Receiver<bool>,
+}
+
+impl DatabaseSource {
+    /// Runs until the gateway's end of the channel is gone. Spawn it on the separate runtime.
+    pub async fn run(self) {
+        let (keep, kept) = mpsc::channel(keeper::WAITING);
+        let keeper = self
+            .disk
+            .clone()
+            .map(|disk| tokio::spawn(keeper::run(disk, kept)));
+        let feed = Feed {
+            db: self.main,
+            changes: self.changes,
+            keep: keeper.is_some().then_some(keep),
+            state: None,
+            away: false,
+        };
+        let ears = Ears {
+            url: self.listen,
+            listener: None,
+            retry: Instant::now(),
+            told: self.told,
+            needs_full: self.needs_full,
+        };
+        feed.run(ears, self.disk).await;
+        if let Some(keeper) = keeper
+            && let Err(error) = keeper.await
+        {
+            tracing::error!(%error, "Keeping the last good state ended abnormally.");
+        }
+    }
+}
+
+/// Nobody takes changes any more.
+struct Over;
+
+/// The way of changes from the database to the gateway and to the disk.
+struct Feed {
+    db: DatabaseConnection,
+    changes: Changes,
+    keep: Option<mpsc::Sender<Change>>,
+    /// Number of the state that was handed over; `None` asks for everything.
+    state: Option<u64>,
+    away: bool,
+}
+
+impl Feed {
+    async fn run(mut self, mut ears: Ears, disk: Option<Disk>) {
+        ears.listen().await;
+        let first = timeout(FIRST, self.read()).await;
+        let outcome = match first {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(error)) => {
+                self.failed(&error);
+                self.start_from_disk(disk).await
+            }
+            Err(_late) => {
+                self.away = true;
+                tracing::warn!("The configuration database does not answer.");
+                self.start_from_disk(disk).await
+            }
+        };
+        if outcome.is_err() {
+            return;
+        }
+        loop {
+            if ears.next(self.away, &self.changes).await.is_err() {
+                return;
+            }
+            if ears.needs_full() {
+                self.state = None;
+            }
+            match self.read().await {
+                Ok(Ok(())) => {}
+                Ok(Err(Over)) => return,
+                Err(error) => self.failed(&error),
+            }
+        }
+    }
+
+    fn failed(&mut self, error: &DbErr) {
+        if !std::mem::replace(&mut self.away, true) {
+            tracing::warn!(%error, "The configuration database does not answer; the last state stays.");
+        }
+    }
+
+    /// Hands over what is new.
+    async fn read(&mut self) -> Result<Result<(), Over>, DbErr> {
+        let change = match self.state {
+            Some(state) => match snapshot::changes_since(&self.db, state).await? {
+                snapshot::Changes::None => None,
+                snapshot::Changes::Delta(delta) => Some(Change::Delta(delta)),
+                snapshot::Changes::Reload => Some(self.everything().await?),
+            },
+            None => Some(self.everything().await?),
+        };
+        if std::mem::replace(&mut self.away, false) {
+            tracing::info!("The configuration database answers again.");
+        }
+        Ok(match change {
+            Some(change) => self.hand_over(change).await,
+            None => Ok(()),
+        })
+    }
+
+    async fn everything(&self) -> Result<Change, DbErr> {
+        let snapshot = snapshot::load(&self.db).await?;
+        Ok(Change::Full(Box::new(snapshot)))
+    }
+
+    async fn hand_over(&mut self, change: Change) -> Result<(), Over> {
+        let state = match &change {
+            Change::Full(snapshot) => snapshot.state,
+            Change::Delta(delta) => delta.state,
+        };
+        let copy = self.keep.is_some().then(|| change.clone());
+        self.changes.send(change).await.map_err(|_| Over)?;
+        self.state = Some(state);
+        if let (Some(keep), Some(copy)) = (&self.keep, copy)
+            && keep.send(copy).await.is_err()
+        {
+            self.keep = None;
+        }
+        Ok(())
+    }
+
+    /// The state of the disk, until the database's own comes.
+    async fn start_from_disk(&mut self, disk: Option<Disk>) -> Result<(), Over> {
+        let Some(disk) = disk else {
+            return Ok(());
+        };
+        let age = disk.age().unwrap_or_default().as_secs();
+        match tokio::task::spawn_blocking(move || disk.load()).await {
+            Ok(Ok(Some(snapshot))) => {
+                tracing::warn!(
+                    state = snapshot.state,
+                    age_s = age,
+                    "Starting with the last good state on disk."
+                );
+                let change = Change::Full(Box::new(snapshot));
+                self.changes.send(change).await.map_err(|_| Over)
+            }
+            Ok(Ok(None)) => {
+                tracing::warn!("There is no last good state on disk: waiting for the database.");
+                Ok(())
+            }
+            Ok(Err(error)) => {
+                tracing::error!(%error, "The last good state on disk is of no use.");
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(%error, "Reading the last good state ended abnormally.");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Everything that tells when to look.
+struct Ears {
+    url: Option<String>,
+    listener: Option<ChangeListener>,
+    retry: Instant,
+    told: Option<watch::Receiver<u64>>,
+    needs_full: watch::Receiver<bool>,
+}
+
+impl Ears {
+    /// Tries to listen. What was changed before it succeeds is for the next look to find.
+    async fn listen(&mut self) {
+        self.retry = Instant::now() + RELISTEN;
+        let Some(url) = &self.url else {
+            return;
+        };
+        match timeout(FIRST, listen(url)).await {
+            Ok(Ok(Some(listener))) => self.listener = Some(listener),
+            Ok(Ok(None)) => self.url = None,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "Changes cannot be listened for; looking for them instead.")
+            }
+            Err(_late) => {
+                tracing::warn!("Changes cannot be listened for in time; looking for them instead.")
+            }
+        }
+    }
+
+    /// Whether the gateway asks for everything, and has not been heard yet: a state that it refuses
+    /// for good is not sent over and over.
+    fn needs_full(&mut self) -> bool {
+        let new = self.needs_full.has_changed().unwrap_or(false);
+        *self.needs_full.borrow_and_update() && new
+    }
+
+    /// Returns when it is time to look.
+    async fn next(&mut self, away: bool, changes: &Changes) -> Result<(), Over> {
+        if self.listener.is_none() && self.url.is_some() && !away && Instant::now() >= self.retry {
+            self.listen().await;
+            return Ok(());
+        }
+        let told = self.told.is_some() || self.listener.is_some();
+        let look = Instant::now() + if told && !away { SLOW } else { FAST };
+        tokio::select! {
+            () = sleep_until(look) => {}
+            () = hear(&mut self.listener) => {}
+            () = be_told(&mut self.told) => {}
+            () = want(&mut self.needs_full) => {}
+            () = changes.closed() => return Err(Over),
+        }
+        Ok(())
+    }
+}
+
+async fn hear(listener: &mut Option<ChangeListener>) {
+    let Some(ears) = listener else {
+        return std::future::pending().await;
+    };
+    match ears.next().await {
+        Ok(Heard::Change(_) | Heard::Gap) => {}
+        Err(error) => {
+            tracing::warn!(%error, "Listening for changes has ended; looking for them instead.");
+            *listener = None;
+        }
+    }
+}
+
+async fn be_told(told: &mut Option<watch::Receiver<u64>>) {
+    let Some(number) = told else {
+        return std::future::pending().await;
+    };
+    if number.changed().await.is_err() {
+        *told = None;
+    }
+}
+
+/// Leaves what it saw unseen, for [`Ears::needs_full`].
+async fn want(needs_full: &mut watch::Receiver<bool>) {
+    let mut ahead = needs_full.clone();
+    loop {
+        if ahead.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+        if *ahead.borrow() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Quota counters shared with the other nodes: what this node counted goes to the database each
+//! second, the totals of its subjects come back.
+//!
+//! A node knows what the others admitted up to two seconds ago, so that together they admit at
+//! most (nodes − 1) × what the rate limit lets through in two seconds beyond a quota. While the
+//! database is away each node counts on by itself.
+
+mod journal;
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use domain::id::NodeId;
+use entity::store::quota as rows;
+use sea_orm::{DatabaseConnection, DbErr};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use crate::clock::Clock;
+use crate::quota::{QuotaKey, Quotas, Used};
+use journal::{Flush, Journal, Row};
+
+/// Between two flushes.
+const EVERY: Duration = Duration::from_secs(1);
+/// Rows of a flush; what is above waits for the next second.
+const MOST_ROWS: usize = rows::MAX_FLUSH;
+/// How long an answer is waited for. A flush that arrives after all is known by its number.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the store needs.
+#[derive(Debug)]
+pub struct QuotaStore {
+    /// The traffic database: counters take no lock of what people edit.
+    pub db: DatabaseConnection,
+    /// Whose rows these are; the same after a restart.
+    pub node: NodeId,
+    pub quotas: Arc<Quotas>,
+    /// Where counts that the database does not have survive a restart; `None` keeps them nowhere.
+    pub data: Option<PathBuf>,
+    pub clock: Clock,
+}
+
+impl QuotaStore {
+    /// Runs until `stop` turns true, with a last flush then. Spawn it on the separate runtime.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let mut sharing = Sharing {
+            journal: Journal::open(self.data.as_deref()),
+            quotas: self.quotas.clone(),
+            clock: self.clock.clone(),
+            away: false,
+            remote: Remote {
+                store: self,
+                held: HashSet::new(),
+                seen: None,
+            },
+        };
+        loop {
+            sharing.turn().await;
+            let stopped = timeout(EVERY, stop.wait_for(|stop| *stop)).await.is_ok();
+            if stopped {
+                sharing.turn().await;
+                return;
+            }
+        }
+    }
+}
+
+struct Sharing {
+    journal: Journal,
+    quotas: Arc<Quotas>,
+    clock: Clock,
+    away: bool,
+    remote: Remote,
+}
+
+impl Sharing {
+    /// A flush, if something was counted, and what the others counted. However long the database
+    /// takes, what is counted meanwhile goes to the disk each second.
+    async fn turn(&mut self) {
+        self.journal.add(self.quotas.take(usize::MAX));
+        if self.journal.flushes.is_empty() {
+            self.journal
+                .next(MOST_ROWS, self.clock.utc().timestamp_micros());
+        }
+        // What is sent is on the disk before it is sent; only then is its number of use.
+        save(&mut self.journal).await;
+        let flushes: Vec<Flush> = self.journal.flushes.iter().cloned().collect();
+        let arrived = AtomicUsize::new(0);
+        let outcome = {
+            let mut exchange = pin!(timeout(PATIENCE, self.remote.exchange(&flushes, &arrived)));
+            loop {
+                tokio::select! {
+                    outcome = &mut exchange => break outcome,
+                    () = sleep(EVERY) => {
+                        self.journal.add(self.quotas.take(usize::MAX));
+                        save(&mut self.journal).await;
+                    }
+                }
+            }
+        };
+        self.journal.arrived(arrived.into_inner());
+        let failed = match outcome {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_late) => Some("no answer in time".to_owned()),
+        };
+        self.say(failed);
+    }
+
+    fn say(&mut self, failed: Option<String>) {
+        let before = std::mem::replace(&mut self.away, failed.is_some());
+        match failed {
+            Some(why) if !before => {
+                let rows = self.journal.waiting();
+                tracing::warn!(
+                    why,
+                    rows,
+                    "Quota counters cannot be shared; this node counts by itself."
+                );
+            }
+            None if before => tracing::info!("Quota counters are shared again."),
+            Some(_) | None => {}
+        }
+    }
+}
+
+async fn save(journal: &mut Journal) {
+    let mut lent = std::mem::take(journal);
+    let saving = tokio::task::spawn_blocking(move || {
+        let saved = lent.save();
+        (lent, saved)
+    });
+    match saving.await {
+        Ok((lent, saved)) => {
+            *journal = lent;
+            if let Err(error) = saved {
+                tracing::error!(%error, "Quota counts cannot be kept on disk.");
+            }
+        }
+        Err(error) => tracing::error!(%error, "Keeping quota counts ended abnormally."),
+    }
+}
+
+/// The database's side.
+struct Remote {
+    store: QuotaStore,
+    /// Keys whose totals are followed.
+    held: HashSet<QuotaKey>,
+    /// Up to where totals are known; `None` before the first pass.
+    seen: Option<rows::Cursor>,
+}
+
+impl Remote {
+    async fn exchange(&mut self, flushes: &[Flush], arrived: &AtomicUsize) -> Result<(), DbErr> {
+        for flush in flushes {
+            let used: Vec<_> = flush.rows.iter().map(to_stored).collect();
+            rows::flush(&self.store.db, self.store.node, flush.number, &used).await?;
+            if !flush.former {
+                let used: Vec<Used> = flush.rows.iter().map(Row::used).collect();
+                self.store.quotas.confirm(&used);
+            }
+            arrived.fetch_add(1, Ordering::Relaxed);
+        }
+        match self.seen {
+            None => self.first_pass().await?,
+            Some(cursor) => self.later_pass(cursor).await?,
+        }
+        self.follow_new().await
+    }
+
+    /// All totals of the present periods, so that a subject's first request here is judged by what
+    /// it used elsewhere.
+    async fn first_pass(&mut self) -> Result<(), DbErr> {
+        let now = self.store.clock.utc().timestamp();
+        let (totals, cursor) = rows::load(&self.store.db, now).await?;
+        for rows::Total {
+            key,
+            until: _,
+            total,
+        } in totals
+        {
+            let (key, period) = to_counted(key);
+            self.store.quotas.remember(key, period, total);
+        }
+        self.seen = Some(cursor);
+        Ok(())
+    }
+
+    /// What other nodes changed, of subjects that this node has counted.
+    async fn later_pass(&mut self, cursor: rows::Cursor) -> Result<(), DbErr> {
+        let (totals, next) = rows::changed(&self.store.db, self.store.node, cursor).await?;
+        self.set(totals);
+        self.seen = Some(next);
+        Ok(())
+    }
+
+    /// The totals of subjects that this node has begun to hold since the last turn.
+    async fn follow_new(&mut self) -> Result<(), DbErr> {
+        let keys = self.store.quotas.keys();
+        let new: Vec<_> = keys
+            .iter()
+            .filter(|(key, _)| !self.held.contains(key))
+            .collect();
+        if new.is_empty() && self.held.len() == keys.len() {
+            return Ok(());
+        }
+        let asked: Vec<_> = new
+            .iter()
+            .map(|(key, period)| to_key(key, *period))
+            .collect();
+        let totals = rows::of(&self.store.db, &asked).await?;
+        self.set(totals);
+        // Also forgets what the node has let go of.
+        self.held = keys.into_iter().map(|(key, _)| key).collect();
+        Ok(())
+    }
+
+    fn set(&self, totals: Vec<rows::Total>) {
+        for rows::Total {
+            key,
+            until: _,
+            total,
+        } in totals
+        {
+            let (key, period) = to_counted(key);
+            self.store.quotas.set_total(&key, period, total);
+        }
+    }
+}
+
+fn to_key(key: &QuotaKey, period: i64) -> rows::Key {
+    rows::Key {
+        attach: key.attach,
+        name: key.name.to_string(),
+        subject: key.subject,
+        period,
+    }
+}
+
+fn to_stored(row: &Row) -> rows::Used {
+    rows::Used {
+        key: to_key(&row.key, row.period),
+        until: row.until,
+        by: row.by,
+    }
+}
+
+fn to_counted(key: rows::Key) -> (QuotaKey, i64) {
+    let rows::Key {
+        attach,
+        name,
+        subject,
+        period,
+    } = key;
+    (
+        QuotaKey {
+            attach,
+            name: name.into(),
+            subject,
+        },
+        period,
+    )
+}

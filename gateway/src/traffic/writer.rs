@@ -1,0 +1,281 @@
+//! The one writer of a node's traffic: a thread that drains the workers' rings into the spool, and
+//! a task that brings the spool's batches into the store.
+//!
+//! The thread owns the spool and waits for nobody but the local disk, so that a database that is
+//! slow or away never fills a ring. Thread and task hand batches to and fro; the cursor of the
+//! spool moves only when a batch comes back stored.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc as acks;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use domain::traffic::Record;
+use tokio::sync::mpsc;
+
+use super::figures::Figures;
+use super::lines::Lines;
+use super::spool::{Batch, Spool, SpoolError, SpoolSettings};
+use crate::record::Rings;
+use crate::store::TrafficStore;
+use crate::store::traffic as upload;
+
+/// How often the rings are drained. A `kill -9` loses what was answered since, so that twice this
+/// stays well below 100 ms.
+const DRAIN: Duration = Duration::from_millis(25);
+/// Batches between thread and task: one in work and one ready.
+const READY: usize = 2;
+/// How long a spool in use by another process is awaited before trying again.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// Where records go.
+#[derive(Debug)]
+pub enum Destination {
+    /// Through the spool into the traffic database.
+    Store(SpoolSettings, TrafficStore),
+    /// JSON lines, without a spool: the file is on this disk itself.
+    Lines(Lines),
+}
+
+/// A running writer. Dropping it without [`Writer::stop`] leaves it running to the process's end.
+#[derive(Debug)]
+pub struct Writer {
+    figures: Arc<Figures>,
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Writer {
+    /// Starts the thread, and for a store a task on the present runtime: not one of the workers'.
+    ///
+    /// Errors when the spool's directory cannot be used. One that another process holds is waited
+    /// for, as after a take-over.
+    pub fn start(
+        rings: Arc<Rings>,
+        node: String,
+        destination: Destination,
+    ) -> Result<Self, SpoolError> {
+        let figures = Arc::<Figures>::default();
+        let stop = Arc::<AtomicBool>::default();
+        let out = match destination {
+            Destination::Lines(lines) => Out::Lines(lines),
+            Destination::Store(settings, store) => {
+                let spool = match Spool::open(settings.clone()) {
+                    Ok(spool) => Some(spool),
+                    Err(SpoolError::Busy(_)) => None,
+                    Err(error) => return Err(error),
+                };
+                let (give, given) = mpsc::channel(READY);
+                let (back, done) = acks::channel();
+                tokio::spawn(upload::run(store, given, back, figures.clone()));
+                Out::Spool(Box::new(Spooling {
+                    settings,
+                    spool,
+                    give,
+                    done,
+                    in_work: 0,
+                }))
+            }
+        };
+        let work = Work {
+            rings,
+            node,
+            out,
+            figures: figures.clone(),
+            stop: stop.clone(),
+            drained: Vec::new(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("traffic".into())
+            .spawn(move || work.run())
+            .map_err(|error| SpoolError::Io("traffic".into(), error))?;
+        Ok(Self {
+            figures,
+            stop,
+            thread,
+        })
+    }
+
+    pub fn figures(&self) -> Arc<Figures> {
+        self.figures.clone()
+    }
+
+    /// Drains the rings for the last time and waits, at most `patience`, until all is stored. What
+    /// is not stays in the spool for the next start. Call it after the workers have ended.
+    pub async fn stop(self, patience: Duration) {
+        self.stop.store(true, Ordering::Release);
+        let thread = self.thread;
+        let until = Instant::now() + patience;
+        while !thread.is_finished() && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+/// What the thread works with.
+struct Work {
+    rings: Arc<Rings>,
+    node: String,
+    out: Out,
+    figures: Arc<Figures>,
+    stop: Arc<AtomicBool>,
+    drained: Vec<Record>,
+}
+
+enum Out {
+    Lines(Lines),
+    Spool(Box<Spooling>),
+}
+
+struct Spooling {
+    settings: SpoolSettings,
+    /// `None` while another process holds the directory.
+    spool: Option<Spool>,
+    give: mpsc::Sender<Batch>,
+    done: acks::Receiver<Batch>,
+    in_work: usize,
+}
+
+impl Work {
+    fn run(mut self) {
+        let mut opened = Instant::now();
+        loop {
+            let stopping = self.stop.load(Ordering::Acquire);
+            let next = Instant::now() + DRAIN;
+            self.drain();
+            match &mut self.out {
+                Out::Lines(_) if stopping => return,
+                // This thread is the writer's own; nothing else runs on it.
+                #[allow(clippy::disallowed_methods)]
+                Out::Lines(_) => std::thread::sleep(DRAIN),
+                Out::Spool(spooling) => {
+                    if spooling.spool.is_none() && opened.elapsed() >= BUSY {
+                        opened = Instant::now();
+                        spooling.reopen();
+                    }
+                    let idle = spooling.turn(next, &self.figures);
+                    if stopping && idle {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes everything out of the rings, also twice in a row where they were full.
+    fn drain(&mut self) {
+        let ready = match &self.out {
+            Out::Lines(_) => true,
+            Out::Spool(spooling) => spooling.spool.is_some(),
+        };
+        if ready {
+            self.drained.clear();
+            let (node, names, drained) = (&self.node, self.rings.names(), &mut self.drained);
+            self.rings
+                .drain(|record| drained.push(record.resolve(names, node)));
+            let dropped = match &mut self.out {
+                Out::Lines(lines) => append_lines(lines, drained),
+                Out::Spool(spooling) => match &mut spooling.spool {
+                    Some(spool) => spool.append(drained.iter()).dropped,
+                    None => drained.len() as u64,
+                },
+            };
+            self.figures
+                .spool_dropped
+                .fetch_add(dropped, Ordering::Relaxed);
+        }
+        self.figures
+            .ring_dropped
+            .store(self.rings.dropped(), Ordering::Relaxed);
+    }
+}
+
+fn append_lines(lines: &mut Lines, records: &[Record]) -> u64 {
+    match lines.append(records) {
+        Ok(()) => 0,
+        Err(error) => {
+            tracing::error!(%error, "Traffic lines cannot be written; records are dropped.");
+            records.len() as u64
+        }
+    }
+}
+
+impl Spooling {
+    fn reopen(&mut self) {
+        match Spool::open(self.settings.clone()) {
+            Ok(spool) => self.spool = Some(spool),
+            Err(error) => tracing::warn!(%error, "Traffic waits for its spool."),
+        }
+    }
+
+    /// Hands out batches and takes stored ones back until `next`. `true`: nothing is left to store.
+    fn turn(&mut self, next: Instant, figures: &Figures) -> bool {
+        loop {
+            let more = self.hand_out().unwrap_or_else(|error| {
+                tracing::error!(%error, "The traffic spool cannot be read.");
+                false
+            });
+            self.report(figures);
+            let wait = next.saturating_duration_since(Instant::now());
+            match self.done.recv_timeout(wait) {
+                Ok(batch) => self.take_back(&batch),
+                Err(acks::RecvTimeoutError::Timeout) => return self.in_work == 0 && !more,
+                Err(acks::RecvTimeoutError::Disconnected) => {
+                    // The runtime is gone: what is spooled waits for the next start. This thread is
+                    // the writer's own.
+                    #[allow(clippy::disallowed_methods)]
+                    std::thread::sleep(wait);
+                    return true;
+                }
+            }
+        }
+    }
+
+    /// `true` when a batch could not be handed out because enough are in work.
+    fn hand_out(&mut self) -> io::Result<bool> {
+        let Some(spool) = &mut self.spool else {
+            return Ok(false);
+        };
+        while self.in_work < READY {
+            let Some(batch) = spool.next_batch()? else {
+                return Ok(false);
+            };
+            // There is room: as many fit as may be in work.
+            if self.give.try_send(batch).is_err() {
+                return Ok(false);
+            }
+            self.in_work += 1;
+        }
+        Ok(true)
+    }
+
+    fn take_back(&mut self, batch: &Batch) {
+        self.in_work -= 1;
+        if let Some(spool) = &mut self.spool
+            && let Err(error) = spool.stored(batch)
+        {
+            // The cursor stays behind: after a restart the batch comes again, under its id.
+            tracing::error!(%error, "The cursor of the traffic spool cannot be written.");
+        }
+    }
+
+    fn report(&self, figures: &Figures) {
+        let Some(spool) = &self.spool else {
+            return;
+        };
+        let now = spool.figures();
+        figures.spool_bytes.store(now.bytes, Ordering::Relaxed);
+        figures
+            .waiting_bytes
+            .store(now.waiting_bytes, Ordering::Relaxed);
+        figures.lost_bytes.store(now.lost_bytes, Ordering::Relaxed);
+    }
+}
+
+/// Microseconds since 1970, for [`Figures::lag_us`].
+pub fn now_us() -> i64 {
+    Utc::now().timestamp_micros()
+}

@@ -1,0 +1,53 @@
+//! The way to upstreams: targets with everything parsed, connections that the request's own task
+//! drives, and a pool of them per worker.
+
+mod connect;
+mod link;
+mod pool;
+mod replay;
+mod send;
+mod stream;
+mod tls;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::HeaderValue;
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+
+use crate::record::NameId;
+
+pub(crate) use connect::ConnectError;
+pub(crate) use link::Link;
+pub(crate) use pool::Pool;
+pub(crate) use send::{Failure, Sent, send};
+pub(crate) use tls::{Roots, client_config};
+
+/// One address that requests go to. Equal targets of different upstreams and states share their
+/// connections by their number.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) number: u32,
+    /// `host:port`, for the record.
+    pub(crate) name: NameId,
+    /// What the target is called in `Host`.
+    pub(crate) authority: HeaderValue,
+    pub(crate) host: Host,
+    pub(crate) port: u16,
+    /// In front of every path; without a trailing slash, empty for none.
+    pub(crate) base_path: Box<str>,
+    pub(crate) tls: Option<Tls>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Host {
+    Address(IpAddr),
+    Name(Box<str>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Tls {
+    pub(crate) config: Arc<ClientConfig>,
+    pub(crate) name: ServerName<'static>,
+}

@@ -1,0 +1,155 @@
+//! Idle upstream connections of one worker, by target. The one used last is used first, so that
+//! the others grow old and go.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use super::Target;
+use super::link::Link;
+use crate::settings::Settings;
+use crate::state::Upstream;
+
+/// Of one target.
+#[derive(Default)]
+struct Idle {
+    #[expect(
+        clippy::vec_box,
+        reason = "a link moves between pool and answers as a pointer"
+    )]
+    links: Vec<Box<Link>>,
+    /// What its name resolved to, and when.
+    addresses: Vec<SocketAddr>,
+    resolved_at: u64,
+}
+
+pub(crate) struct Pool {
+    /// By the target's number.
+    targets: RefCell<Vec<Idle>>,
+    /// Present weights of smooth weighted round robin, by upstream.
+    weights: RefCell<HashMap<domain::id::UpstreamId, Vec<i32>>>,
+    keep_ms: u64,
+    most: usize,
+}
+
+/// How long a resolved name is believed.
+const RESOLVED_MS: u64 = 10_000;
+
+impl Pool {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self {
+            targets: RefCell::default(),
+            weights: RefCell::default(),
+            keep_ms: settings.limits.upstream_idle.as_millis() as u64,
+            most: settings.limits.upstream_kept,
+        }
+    }
+
+    fn with<T>(&self, target: u32, act: impl FnOnce(&mut Idle) -> T) -> T {
+        let mut targets = self.targets.borrow_mut();
+        let index = target as usize;
+        if targets.len() <= index {
+            targets.resize_with(index + 1, Idle::default);
+        }
+        act(&mut targets[index])
+    }
+
+    /// A connection to `target` that is still good, if there is one.
+    pub(super) fn take(&self, target: &Target, now_ms: u64) -> Option<Box<Link>> {
+        self.with(target.number, |idle| {
+            while let Some(mut link) = idle.links.pop() {
+                if now_ms >= link.kept_at + link.keep_ms {
+                    // All below it are older.
+                    idle.links.clear();
+                    return None;
+                }
+                if link.is_usable() {
+                    return Some(link);
+                }
+            }
+            None
+        })
+    }
+
+    /// Keeps a connection whose exchange is over. `promised_ms` is what the other side said in
+    /// `Keep-Alive`.
+    pub(crate) fn give_back(&self, mut link: Box<Link>, now_ms: u64) {
+        if !link.is_usable() {
+            return;
+        }
+        link.deadline.clear();
+        link.kept_at = now_ms;
+        if link.keep_ms == 0 {
+            link.keep_ms = self.keep_ms;
+        }
+        self.with(link.target, |idle| {
+            if idle.links.len() >= self.most {
+                idle.links.remove(0);
+            }
+            idle.links.push(link);
+        });
+    }
+
+    /// The shorter of our own patience and the other side's promise less a second.
+    pub(super) fn keep_ms(&self, promised_secs: Option<u64>) -> u64 {
+        let promised = promised_secs.map(|seconds| seconds.saturating_sub(1) * 1000);
+        promised.map_or(self.keep_ms, |promised| promised.clamp(1, self.keep_ms))
+    }
+
+    /// Closes what is too old.
+    pub(crate) fn tidy(&self, now_ms: u64) {
+        for idle in self.targets.borrow_mut().iter_mut() {
+            idle.links
+                .retain(|link| now_ms < link.kept_at + link.keep_ms);
+        }
+    }
+
+    pub(super) fn resolved(&self, target: u32, now_ms: u64) -> Option<Vec<SocketAddr>> {
+        self.with(target, |idle| {
+            let fresh = !idle.addresses.is_empty() && now_ms < idle.resolved_at + RESOLVED_MS;
+            fresh.then(|| idle.addresses.clone())
+        })
+    }
+
+    /// What is known when the resolver fails.
+    pub(super) fn stale(&self, target: u32) -> Vec<SocketAddr> {
+        self.with(target, |idle| idle.addresses.clone())
+    }
+
+    pub(super) fn remember(&self, target: u32, addresses: &[SocketAddr], now_ms: u64) {
+        self.with(target, |idle| {
+            idle.addresses = addresses.to_vec();
+            idle.resolved_at = now_ms;
+        });
+    }
+
+    /// The next target by smooth weighted round robin; `not` is one that has just failed.
+    pub(crate) fn choose<'u>(
+        &self,
+        upstream: &'u Upstream,
+        not: Option<u32>,
+    ) -> Option<&'u Target> {
+        let targets = &upstream.targets;
+        if let [(only, _)] = &**targets {
+            return Some(only);
+        }
+        let mut all = self.weights.borrow_mut();
+        let weights = all.entry(upstream.id).or_default();
+        weights.resize(targets.len(), 0);
+        let mut best: Option<usize> = None;
+        let mut total = 0;
+        for (index, (target, weight)) in targets.iter().enumerate() {
+            if Some(target.number) == not {
+                continue;
+            }
+            weights[index] += i32::from(*weight);
+            total += i32::from(*weight);
+            if best.is_none_or(|best| weights[index] > weights[best]) {
+                best = Some(index);
+            }
+        }
+        let best = best?;
+        weights[best] -= total;
+        Some(&targets[best].0)
+    }
+}

@@ -1,0 +1,68 @@
+//! TLS towards upstreams: always verified, by the system's roots or by the upstream's own.
+
+use std::sync::{Arc, OnceLock};
+
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+
+/// Why an upstream's TLS cannot be set up.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum TlsError {
+    #[error("its certificates cannot be read")]
+    Certificates,
+    #[error("the system has no root certificates")]
+    Roots,
+    #[error("the TLS library refused the configuration")]
+    Library,
+}
+
+/// The system's roots, read once and only when an upstream needs them.
+#[derive(Debug, Default)]
+pub(crate) struct Roots(OnceLock<Arc<RootCertStore>>);
+
+impl Roots {
+    fn get(&self) -> Arc<RootCertStore> {
+        let read = || {
+            let mut store = RootCertStore::empty();
+            let found = rustls_native_certs::load_native_certs();
+            for error in &found.errors {
+                tracing::warn!(%error, "A root certificate of the system could not be read.");
+            }
+            store.add_parsable_certificates(found.certs);
+            Arc::new(store)
+        };
+        self.0.get_or_init(read).clone()
+    }
+}
+
+/// The client's side for one upstream: `ca` is PEM and replaces the system's roots.
+pub(crate) fn client_config(
+    ca: Option<&str>,
+    roots: &Roots,
+) -> Result<Arc<ClientConfig>, TlsError> {
+    let store = match ca {
+        None => roots.get(),
+        Some(pem) => {
+            let mut store = RootCertStore::empty();
+            for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+                let certificate = certificate.map_err(|_| TlsError::Certificates)?;
+                store.add(certificate).map_err(|_| TlsError::Certificates)?;
+            }
+            if store.is_empty() {
+                return Err(TlsError::Certificates);
+            }
+            Arc::new(store)
+        }
+    };
+    if store.is_empty() {
+        return Err(TlsError::Roots);
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|_| TlsError::Library)?
+        .with_root_certificates(store)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}

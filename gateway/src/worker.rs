@@ -1,0 +1,260 @@
+//! One thread of the data plane: its listener, its share of everything that must not be shared,
+//! and the loop that accepts connections. A request never leaves its worker.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use domain::policy::Period;
+use http::HeaderValue;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::client::{self, Peer};
+use crate::connections::Connections;
+use crate::deadline::{SWEEP_MS, Sweeper};
+use crate::limiter::{self, CellKey, Cells};
+use crate::metrics::WorkerMetrics;
+use crate::quota::{Counter, Quotas};
+use crate::record::Sink;
+use crate::request_id::Ids;
+use crate::settings::Settings;
+use crate::state::State;
+use crate::upstream::Pool;
+
+/// What all workers of a node have in common; nothing in it is locked on a request's usual way.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) cells: Cells,
+    pub(crate) quotas: Arc<Quotas>,
+    pub(crate) connections: Connections,
+}
+
+/// Cells and counters beyond this are let go and looked up anew.
+const KEPT: usize = 65_536;
+
+/// The worker's own.
+pub(crate) struct Worker {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) shared: Arc<Shared>,
+    /// A worker-local handle, so that a request takes no shared reference count.
+    #[expect(
+        clippy::redundant_allocation,
+        reason = "the inner count is shared between threads"
+    )]
+    pub(crate) state: RefCell<Option<Rc<Arc<State>>>>,
+    pub(crate) sweeper: Sweeper,
+    pub(crate) pool: Pool,
+    pub(crate) metrics: Arc<WorkerMetrics>,
+    pub(crate) ids: Ids,
+    pub(crate) sink: Sink,
+    /// Where sockets are read into before the bytes are judged.
+    pub(crate) scratch: RefCell<Box<[u8]>>,
+    pub(crate) draining: Cell<bool>,
+    /// Connections that are open, for the drain.
+    pub(crate) open: Cell<usize>,
+    cells: RefCell<HashMap<CellKey, Arc<limiter::Cell>>>,
+    counters: RefCell<HashMap<CellKey, Arc<Counter>>>,
+}
+
+impl Worker {
+    pub(crate) fn new(
+        settings: Arc<Settings>,
+        shared: Arc<Shared>,
+        metrics: Arc<WorkerMetrics>,
+        sink: Sink,
+    ) -> Self {
+        let random = (RandomState::new(), RandomState::new());
+        Self {
+            pool: Pool::new(&settings),
+            settings,
+            shared,
+            state: RefCell::new(None),
+            sweeper: Sweeper::default(),
+            metrics,
+            ids: Ids::new(random.0.hash_one(0), random.1.hash_one(1)),
+            sink,
+            scratch: RefCell::new(vec![0; 16 * 1024].into()),
+            draining: Cell::new(false),
+            open: Cell::new(0),
+            cells: RefCell::default(),
+            counters: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn peer(&self, address: IpAddr) -> Peer {
+        let address = address.to_canonical();
+        let trusted = self
+            .settings
+            .trusted_proxies
+            .iter()
+            .any(|net| net.contains(&address));
+        let header = HeaderValue::try_from(address.to_string());
+        Peer {
+            address,
+            header: header.unwrap_or_else(|_| HeaderValue::from_static("unknown")),
+            trusted,
+        }
+    }
+
+    /// The cell of `key`, looked up by `find` where this worker does not hold it.
+    pub(crate) fn cell(
+        &self,
+        key: CellKey,
+        find: impl Fn() -> Arc<limiter::Cell>,
+    ) -> Arc<limiter::Cell> {
+        let mut cells = self.cells.borrow_mut();
+        if let Some(cell) = cells.get(&key) {
+            return cell.clone();
+        }
+        let cell = find();
+        if cells.len() >= KEPT {
+            cells.clear();
+        }
+        cells.insert(key, cell.clone());
+        cell
+    }
+
+    /// The same for a counter; one of another period or zone is not the one that is meant.
+    pub(crate) fn counter(
+        &self,
+        key: CellKey,
+        period: Period,
+        zone: Tz,
+        find: impl Fn() -> Arc<Counter>,
+    ) -> Arc<Counter> {
+        let mut counters = self.counters.borrow_mut();
+        if let Some(counter) = counters.get(&key)
+            && counter.counts(period, zone)
+        {
+            return counter.clone();
+        }
+        let counter = find();
+        if counters.len() >= KEPT {
+            counters.clear();
+        }
+        counters.insert(key, counter.clone());
+        counter
+    }
+
+    /// Several subjects as one; keyed, so that nobody can make two tuples meet.
+    pub(crate) fn tuple(&self, parts: impl Iterator<Item = u128>) -> u128 {
+        // All workers must agree on it: the keys are the process's, not the worker's.
+        let (mut low, mut high) = self.shared.cells.hashers();
+        for part in parts {
+            part.hash(&mut low);
+            part.hash(&mut high);
+        }
+        use std::hash::Hasher;
+        u128::from(high.finish()) << 64 | u128::from(low.finish())
+    }
+
+    /// Lets go of idle upstream connections, and of cells, so that cells nobody uses can go.
+    fn tidy(&self, second: u64) {
+        self.pool.tidy(self.sweeper.now());
+        if second.is_multiple_of(30) {
+            self.cells.borrow_mut().clear();
+            self.counters.borrow_mut().clear();
+        }
+    }
+}
+
+/// What tells a worker what to do.
+#[derive(Debug, Clone)]
+pub(crate) struct Orders {
+    pub(crate) state: watch::Receiver<Option<Arc<State>>>,
+    pub(crate) drain: watch::Receiver<bool>,
+}
+
+/// Runs until it has drained.
+pub(crate) async fn run(worker: Rc<Worker>, listener: TcpListener, mut orders: Orders) {
+    follow_state(&worker, &mut orders.state);
+    tokio::task::spawn_local(watch_state(worker.clone(), orders.state.clone()));
+    tokio::task::spawn_local(tick(worker.clone()));
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = orders.drain.wait_for(|drain| *drain) => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, address)) => accept(&worker, stream, address),
+            // Out of descriptors, or a client that is gone already: go on, but not in a circle.
+            Err(error) => {
+                tracing::warn!(%error, "A connection could not be accepted.");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }
+    drop(listener);
+    drain(&worker).await;
+}
+
+fn accept(worker: &Rc<Worker>, stream: tokio::net::TcpStream, address: std::net::SocketAddr) {
+    let Some(place) = worker.shared.connections.enter(address.ip()) else {
+        // Closed without a word: an answer would cost what the limit protects.
+        worker.metrics.refuse_connection();
+        return;
+    };
+    worker.metrics.accept();
+    let worker = worker.clone();
+    worker.open.set(worker.open.get() + 1);
+    tokio::task::spawn_local(async move {
+        client::serve(worker.clone(), stream, address).await;
+        worker.open.set(worker.open.get() - 1);
+        drop(place);
+    });
+}
+
+fn follow_state(worker: &Worker, state: &mut watch::Receiver<Option<Arc<State>>>) {
+    let now = state.borrow_and_update().clone();
+    let number = now.as_ref().map(|state| state.number);
+    *worker.state.borrow_mut() = now.map(Rc::new);
+    worker.metrics.serve(number);
+}
+
+async fn watch_state(worker: Rc<Worker>, mut state: watch::Receiver<Option<Arc<State>>>) {
+    while state.changed().await.is_ok() {
+        follow_state(&worker, &mut state);
+    }
+}
+
+async fn tick(worker: Rc<Worker>) {
+    let mut interval = tokio::time::interval(Duration::from_millis(SWEEP_MS));
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let per_second = 1000 / SWEEP_MS;
+    let mut count = 0;
+    loop {
+        interval.tick().await;
+        worker.sweeper.sweep(worker.settings.clock.micros() / 1000);
+        count += 1;
+        if count % per_second == 0 {
+            worker.tidy(count / per_second);
+        }
+    }
+}
+
+/// Tells every connection to end with its present request, and waits for them.
+async fn drain(worker: &Worker) {
+    worker.draining.set(true);
+    worker.sweeper.wake_all();
+    let all_gone = async {
+        while worker.open.get() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    if tokio::time::timeout(worker.settings.drain, all_gone)
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            connections = worker.open.get(),
+            "Requests in flight were cut off at the end of the drain."
+        );
+    }
+}

@@ -1,0 +1,229 @@
+//! Configuration from a real database: how fast a change arrives, and what happens without one.
+
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use domain::id::OrganizationId;
+use domain::seal::KeyRing;
+use domain::snapshot::{Kind, Organization};
+use entity::database::{DatabaseSettings, Databases, begin_write, connect, connect_later};
+use gateway::source::database::DatabaseSource;
+use gateway::source::disk::Disk;
+use gateway::source::{Change, channel};
+use migration::testing::{TestDatabase, each_backend};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, DbBackend, EntityTrait};
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+
+use crate::switch::{Switch, until};
+
+async fn add_organization(databases: &Databases, slug: &str) -> u64 {
+    let id = OrganizationId::from_name("organization", slug).uuid();
+    let now = Utc::now();
+    let tx = begin_write(&databases.main).await.unwrap();
+    let row = entity::organization::ActiveModel {
+        id: Set(id),
+        slug: Set(slug.into()),
+        name: Set(slug.into()),
+        state: Set("active".into()),
+        grants: Set("[]".into()),
+        policies: Set("[]".into()),
+        created_at: Set(now),
+        created_by: Set(None),
+        etag: Set(1),
+    };
+    row.insert(&tx).await.unwrap();
+    let number = entity::change::append(&tx, Kind::Organization, id, now)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    number
+}
+
+async fn remove_organization(databases: &Databases, slug: &str) -> u64 {
+    let id = OrganizationId::from_name("organization", slug).uuid();
+    let tx = begin_write(&databases.main).await.unwrap();
+    entity::organization::Entity::delete_by_id(id)
+        .exec(&tx)
+        .await
+        .unwrap();
+    let number = entity::change::append(&tx, Kind::Organization, id, Utc::now())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    number
+}
+
+struct Running {
+    changes: mpsc::Receiver<Change>,
+    needs_full: watch::Sender<bool>,
+}
+
+impl Running {
+    async fn next(&mut self) -> Change {
+        timeout(Duration::from_secs(10), self.changes.recv())
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
+    async fn next_full(&mut self) -> domain::snapshot::Snapshot {
+        match self.next().await {
+            Change::Full(snapshot) => *snapshot,
+            Change::Delta(delta) => panic!("not whole: {delta:?}"),
+        }
+    }
+
+    async fn next_delta(&mut self) -> domain::snapshot::Delta {
+        match self.next().await {
+            Change::Delta(delta) => *delta,
+            Change::Full(snapshot) => panic!("whole: {snapshot:?}"),
+        }
+    }
+}
+
+async fn start(url: &str, told: Option<watch::Receiver<u64>>, disk: Option<Disk>) -> Running {
+    let main = connect_later(&DatabaseSettings::new(url))
+        .await
+        .unwrap()
+        .main;
+    let (changes, received) = channel();
+    let (needs_full, wanted) = watch::channel(false);
+    let source = DatabaseSource {
+        main,
+        listen: told.is_none().then(|| url.to_owned()),
+        told,
+        changes,
+        disk,
+        needs_full: wanted,
+    };
+    tokio::spawn(source.run());
+    Running {
+        changes: received,
+        needs_full,
+    }
+}
+
+fn slugs(organizations: &[Organization]) -> Vec<&str> {
+    organizations
+        .iter()
+        .map(|organization| organization.slug.as_str())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_arrives_in_time_from_another_process_and_from_this_one() {
+    each_backend(async |database: TestDatabase| {
+        let editor = connect(&DatabaseSettings::new(&database.url))
+            .await
+            .unwrap();
+        add_organization(&editor, "first").await;
+        let (tell, told) = watch::channel(0);
+        let mut far = start(&database.url, None, None).await;
+        let mut near = start(&database.url, Some(told), None).await;
+        for node in [&mut far, &mut near] {
+            assert_eq!(
+                slugs(&node.next_full().await.parts.organizations),
+                ["first"]
+            );
+        }
+        let (mut slowest_far, mut slowest_near) = (Duration::ZERO, Duration::ZERO);
+        for round in 0..10 {
+            let slug = format!("round-{round}");
+            let number = add_organization(&editor, &slug).await;
+            let committed = Instant::now();
+            tell.send_replace(number);
+            let delta = near.next_delta().await;
+            slowest_near = slowest_near.max(committed.elapsed());
+            let other = far.next_delta().await;
+            slowest_far = slowest_far.max(committed.elapsed());
+            assert_eq!(delta, other);
+            assert_eq!(
+                (delta.state, slugs(&delta.put.organizations)),
+                (number, vec![slug.as_str()])
+            );
+            tokio::time::sleep(Duration::from_millis(7 * round)).await;
+        }
+        println!(
+            "{:?}: change after {slowest_near:?} in process, {slowest_far:?} in another",
+            database.backend
+        );
+        assert!(
+            slowest_near < Duration::from_millis(500) && slowest_far < Duration::from_millis(500)
+        );
+
+        remove_organization(&editor, "first").await;
+        let gone = far.next_delta().await;
+        let id = OrganizationId::from_name("organization", "first").uuid();
+        assert_eq!(gone.gone, [(Kind::Organization, id)]);
+        far.needs_full.send_replace(true);
+        assert_eq!(far.next_full().await.parts.organizations.len(), 10);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_serves_on_and_starts_again_without_its_database() {
+    each_backend(async |database: TestDatabase| {
+        let editor = connect(&DatabaseSettings::new(&database.url))
+            .await
+            .unwrap();
+        add_organization(&editor, "first").await;
+        let data = tempfile::tempdir().unwrap();
+        let disk = Disk::new(data.path(), &KeyRing::new(vec![[7; 32]]));
+        let (line, url) = match database.backend {
+            DbBackend::Postgres => {
+                let (switch, url) = Switch::in_url(&database.url).await;
+                (Some(switch), url)
+            }
+            _ => (None, database.url.clone()),
+        };
+        let mut node = start(&url, None, Some(disk.clone())).await;
+        node.next_full().await;
+        let last = add_organization(&editor, "second").await;
+        assert_eq!(node.next_delta().await.state, last);
+        until(
+            "the state on disk",
+            async || matches!(disk.load(), Ok(Some(snapshot)) if snapshot.state == last),
+        )
+        .await;
+
+        // A SQLite file cannot be cut off, but be somewhere else.
+        let away = match &line {
+            Some(line) => {
+                line.cut();
+                url.clone()
+            }
+            None => format!("sqlite://{}/empty/portunus.sqlite", data.path().display()),
+        };
+        assert!(
+            timeout(Duration::from_millis(300), node.changes.recv())
+                .await
+                .is_err()
+        );
+        drop(node);
+        let mut restarted = start(&away, None, Some(disk.clone())).await;
+        let state = restarted.next_full().await;
+        assert_eq!((state.state, state.parts.organizations.len()), (last, 2));
+
+        if let Some(line) = &line {
+            let after = add_organization(&editor, "third").await;
+            let joined = Instant::now();
+            line.join();
+            let state = restarted.next_full().await;
+            println!(
+                "caught up {:?} after the database was back",
+                joined.elapsed()
+            );
+            assert_eq!((state.state, state.parts.organizations.len()), (after, 3));
+            // A second later it listens again.
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            add_organization(&editor, "fourth").await;
+            assert_eq!(
+                slugs(&restarted.next_delta().await.put.organizations),
+                ["fourth"]
+            );
+        }
+    })
+    .await;
+}

@@ -1,0 +1,56 @@
+//! The end of a gateway: what is in flight is answered, then it is gone.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::rig::Rig;
+
+const OPEN: &str = r#"
+portunus: 1
+upstreams: { echo: { targets: [{ url: "http://@UPSTREAM@" }] } }
+apis: { x: { versions: { v1: { match: { path: / }, upstream: echo } } } }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_in_flight_are_answered() {
+    let rig = Rig::new(OPEN).await;
+    let address = rig.handle.gateway;
+    let mut idle = rig.client().await;
+    idle.get("/", &[]).await;
+    let mut busy = rig.client().await;
+    busy.write(b"GET /hold HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    while rig.upstream.requests.load(Ordering::Relaxed) < 2 {
+        tokio::task::yield_now().await;
+    }
+    let upstream = rig.upstream.clone();
+    let rings = rig.handle.rings.clone();
+    let ending = tokio::spawn(rig.handle.shutdown());
+    assert!(idle.is_closed().await, "idle connections go at once");
+    assert!(!ending.is_finished());
+    // Each worker lets go of its own listener.
+    while tokio::net::TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    upstream.release.notify_one();
+    let answer = busy.read().await;
+    assert_eq!(
+        (answer.status, answer.field("connection")),
+        (200, Some("close"))
+    );
+    ending.await.unwrap();
+    assert_eq!(rings.drain(|_| {}), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_ends_in_time() {
+    let rig = Rig::with(OPEN, |settings| settings.drain = Duration::from_millis(200)).await;
+    let mut busy = rig.client().await;
+    busy.write(b"GET /hold HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    while rig.upstream.requests.load(Ordering::Relaxed) < 1 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::timeout(Duration::from_secs(5), rig.handle.shutdown())
+        .await
+        .unwrap();
+    assert!(busy.try_read().await.is_none());
+}

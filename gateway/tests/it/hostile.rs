@@ -1,0 +1,268 @@
+//! Hostile input (gateway.md §4): what must be refused, and that nothing of it reaches an upstream.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::rig::{Client, Rig};
+use gateway::Limits;
+
+const OPEN: &str = r#"
+portunus: 1
+upstreams: { echo: { targets: [{ url: "http://@UPSTREAM@" }] } }
+apis: { x: { versions: { v1: { match: { path: / }, upstream: echo } } } }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_ambiguous_is_refused() {
+    let rig = Rig::new(OPEN).await;
+    let table: &[(&str, u16)] = &[
+        // Host.
+        ("GET / HTTP/1.1\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a@b\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a,b\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost:\r\n\r\n", 400),
+        ("GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n", 400),
+        // Length.
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400,
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nab",
+            400,
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2, 2\r\n\r\nab",
+            400,
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +2\r\n\r\nab",
+            400,
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+            400,
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+            501,
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n",
+            501,
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+            400,
+        ),
+        (
+            "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            400,
+        ),
+        // Chunks.
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0x2\r\nab\r\n0\r\n\r\n",
+            400,
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n+2\r\nab\r\n0\r\n\r\n",
+            400,
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
+            400,
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\nab\r\n0\r\n\r\n",
+            400,
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\n0\r\n\r\n",
+            400,
+        ),
+        // Lines and names.
+        ("GET / HTTP/1.1\nHost: a\n\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a\r\nA: b\rc\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a\r\nA: b\0c\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a\r\nA: b\r\n c\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a\r\nA : b\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n", 400),
+        (
+            "GET / HTTP/1.1\r\nHost: a\r\nX_Portunus_Plan: gold\r\n\r\n",
+            400,
+        ),
+        // Versions.
+        ("GET / HTTP/1.2\r\nHost: a\r\n\r\n", 505),
+        ("GET /\r\n\r\n", 400),
+        // Targets.
+        ("GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("GET /a\\b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("GET /\u{e9} HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("GET /%00 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("GET /%ff HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("GET /a%2fb HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("GET /a%5Cb HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("GET /..;/b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("GET /%252e%252e/b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("GET /../b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("GET /a/%2e%2e/%2e%2e/b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        // Methods.
+        ("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 405),
+        ("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", 405),
+    ];
+    for (request, status) in table {
+        let mut client = rig.client().await;
+        client.write(request.as_bytes()).await;
+        let answer = client.try_read().await.map(|answer| answer.status);
+        assert_eq!(answer, Some(*status), "{request:?}");
+    }
+    // Those with a bad body may have reached it with their head, never as a whole request.
+    let ended = rig
+        .records()
+        .iter()
+        .filter(|record| record.status == 200)
+        .count();
+    assert_eq!(ended, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_have_their_statuses() {
+    let rig = Rig::new(OPEN).await;
+    let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(9000));
+    assert_eq!(rig.send(&long).await.status, 414);
+    let many = format!(
+        "GET / HTTP/1.1\r\nHost: a\r\n{}\r\n",
+        "A: b\r\n".repeat(100)
+    );
+    assert_eq!(rig.send(&many).await.status, 431);
+    let wide = format!(
+        "GET / HTTP/1.1\r\nHost: a\r\nA: {}\r\n\r\n",
+        "b".repeat(17_000)
+    );
+    assert_eq!(rig.send(&wide).await.status, 431);
+    let big: String = (0..6)
+        .map(|n| format!("A{n}: {}\r\n", "b".repeat(6_000)))
+        .collect();
+    assert_eq!(
+        rig.send(&format!("GET / HTTP/1.1\r\nHost: a\r\n{big}\r\n"))
+            .await
+            .status,
+        431
+    );
+    let declared = rig
+        .send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n")
+        .await;
+    assert_eq!(
+        (declared.status, declared.code().as_str()),
+        (413, "body_too_large")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_streamed_body_ends_at_its_limit() {
+    let small = Limits {
+        body_bytes: 1000,
+        ..Limits::default()
+    };
+    let rig = Rig::with(OPEN, |settings| settings.limits = small).await;
+    let chunk = format!("190\r\n{}\r\n", "x".repeat(0x190));
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}{chunk}{chunk}0\r\n\r\n"
+    );
+    let answer = rig.send(&request).await;
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (413, "body_too_large")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_request_behind_a_good_one_does_not_spoil_it() {
+    let rig = Rig::new(OPEN).await;
+    let mut client = rig.client().await;
+    client
+        .write(b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\nHost: a\n\n")
+        .await;
+    assert_eq!(client.read().await.seen_path(), "/1");
+    assert_eq!(client.read().await.status, 400);
+    assert!(client.is_closed().await);
+    assert_eq!(rig.upstream.requests(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pipelined_requests_are_answered_in_order() {
+    let rig = Rig::new(OPEN).await;
+    let mut client = rig.client().await;
+    client.write(b"POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nabGET /2 HTTP/1.1\r\nHost: a\r\n\r\nGET /3 HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    for path in ["/1", "/2", "/3"] {
+        assert_eq!(client.read().await.seen_path(), path);
+    }
+    assert_eq!(client.get("/4", &[]).await.seen_path(), "/4");
+}
+
+fn hasty() -> Limits {
+    Limits {
+        head_read: Duration::from_millis(300),
+        idle: Duration::from_millis(300),
+        body_window: Duration::from_millis(300),
+        ..Limits::default()
+    }
+}
+
+async fn real_time(text: &str) -> Rig {
+    Rig::with(text, |settings| {
+        settings.limits = hasty();
+        settings.clock = gateway::clock::Clock::default();
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_heads_and_bodies_meet_their_deadline() {
+    let rig = real_time(OPEN).await;
+    let mut silent = rig.client().await;
+    let mut slow_head = rig.client().await;
+    slow_head.write(b"GET / HTTP/1.1\r\nHost:").await;
+    let mut slow_body = rig.client().await;
+    slow_body
+        .write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nab")
+        .await;
+    let mut idle = rig.client().await;
+    assert_eq!(idle.get("/", &[]).await.status, 200);
+    assert_eq!(slow_head.read().await.status, 408);
+    assert_eq!(slow_body.read().await.status, 408);
+    for client in [&mut silent, &mut slow_head, &mut slow_body, &mut idle] {
+        assert!(client.is_closed().await);
+    }
+    assert_eq!(rig.get("/", &[]).await.status, 200, "others are served");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_goes_away_ends_its_request() {
+    let rig = Rig::new(OPEN).await;
+    let mut client = rig.client().await;
+    client.write(b"GET /hold HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    while rig.upstream.requests.load(Ordering::Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
+    drop(client);
+    assert_eq!(rig.wait_records(1).await[0].status, 499);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_has_its_share_of_connections() {
+    let few = Limits {
+        connections_per_address: 3,
+        ..Limits::default()
+    };
+    let rig = Rig::with(OPEN, |settings| settings.limits = few).await;
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let mut client = rig.client().await;
+        assert_eq!(client.get("/", &[]).await.status, 200);
+        clients.push(client);
+    }
+    let mut fourth = Client::connect(rig.handle.gateway).await;
+    assert!(fourth.is_closed().await);
+}

@@ -1,0 +1,125 @@
+//! A whole gateway joined to a real database: a call is logged, the node reports itself.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
+use domain::id::NodeId;
+use domain::seal::KeyRing;
+use entity::database::{DatabaseSettings, connect_later};
+use gateway::settings::Settings;
+use gateway::source::channel;
+use gateway::source::disk::Disk;
+use gateway::store::node::Identity;
+use gateway::store::{Join, Joined};
+use gateway::{Handle, start};
+use migration::testing::{TestDatabase, each_backend};
+use sea_orm::EntityTrait;
+
+use crate::switch::{Switch, until};
+
+async fn joined(url: &str, data: &std::path::Path) -> (Handle, Joined) {
+    let settings = Settings {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        admin: None,
+        workers: Some(2),
+        node: "one".into(),
+        data: Some(data.to_owned()),
+        ..Settings::default()
+    };
+    let clock = settings.clock.clone();
+    let (changes, received) = channel();
+    let handle = start(settings, received).unwrap();
+    let join = Join {
+        databases: connect_later(&DatabaseSettings::new(url)).await.unwrap(),
+        database_url: url.to_owned(),
+        told: None,
+        identity: Identity {
+            id: NodeId::from_name("node", "one"),
+            name: "one".into(),
+            kind: "gateway".into(),
+            started_at: Utc::now(),
+        },
+        data: data.to_owned(),
+        disk: Some(Disk::new(data, &KeyRing::new(vec![[1; 32]]))),
+        clock,
+    };
+    let joined = join.start(&handle, changes).unwrap();
+    (handle, joined)
+}
+
+fn get(handle: &Handle, path: &str) -> String {
+    let mut stream = TcpStream::connect(handle.gateway).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_logged_also_those_of_a_restart_without_the_database() {
+    each_backend(async |database: TestDatabase| {
+        let data = database.directory.path().join("data");
+        let direct = connect_later(&DatabaseSettings::new(&database.url))
+            .await
+            .unwrap();
+        let (line, url) = match Switch::of(&database).await {
+            Some((line, url)) => (Some(line), url),
+            None => (None, database.url.clone()),
+        };
+        let (handle, joined_once) = joined(&url, &data).await;
+        handle.ready().await;
+        assert!(get(&handle, "/nothing/here?secret=1").starts_with("HTTP/1.1 404"));
+        let logged = async || {
+            entity::request::Entity::find()
+                .all(&direct.traffic)
+                .await
+                .unwrap()
+        };
+        until("the call is logged", async || logged().await.len() == 1).await;
+        let row = logged().await.remove(0);
+        assert_eq!(
+            (
+                row.status,
+                row.code.as_str(),
+                row.path.as_str(),
+                row.node.as_str()
+            ),
+            (404, "no_route", "/nothing/here", "one")
+        );
+        until("the node reports itself", async || {
+            let since = Utc::now() - TimeDelta::minutes(1);
+            let nodes = entity::store::node::list(&direct.traffic, since)
+                .await
+                .unwrap();
+            nodes.iter().any(|node| node.name == "one")
+        })
+        .await;
+
+        if let Some(line) = &line {
+            line.cut();
+        }
+        get(&handle, "/second");
+        handle.shutdown().await;
+        joined_once.leave().await;
+        let (handle, joined_again) = joined(&url, &data).await;
+        tokio::time::timeout(Duration::from_secs(10), handle.ready())
+            .await
+            .unwrap();
+        get(&handle, "/third");
+        if let Some(line) = &line {
+            assert_eq!(logged().await.len(), 1);
+            line.join();
+        }
+        until("all calls are logged", async || logged().await.len() == 3).await;
+        handle.shutdown().await;
+        joined_again.leave().await;
+        assert_eq!(logged().await.len(), 3);
+    })
+    .await;
+}

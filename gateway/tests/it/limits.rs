@@ -1,0 +1,145 @@
+//! Rate limits and quotas, on a clock that a test moves.
+
+use crate::rig::{Rig, key};
+
+const LIMITED: &str = r#"
+portunus: 1
+upstreams: { echo: { targets: [{ url: "http://@UPSTREAM@" }] } }
+apis:
+  shop:
+    versions:
+      v1: { match: { path: /shop }, upstream: echo, policies: [{ key_auth: {} }] }
+      v2: { match: { path: /address }, upstream: echo, policies: [{ rate_limit: { name: ip, limit: 2, window: 10s, by: [address] } }] }
+      v3: { match: { path: /watched }, upstream: echo, policies: [{ rate_limit: { mode: observe, limit: 1, window: 10s } }] }
+products:
+  shop:
+    versions: [shop/v1]
+    plans:
+      five: { policies: [{ rate_limit: { name: minute, limit: 5, window: 60s } }, { quota: { limit: 8, period: day } }] }
+applications:
+  a: { keys: [{ name: a, value: "@KEY1@" }, { name: b, value: "@KEY2@" }], subscriptions: [{ product: shop, plan: five }] }
+  b: { keys: [{ name: a, value: "@KEY3@" }], subscriptions: [{ product: shop, plan: five }] }
+"#;
+
+fn field(number: u8) -> String {
+    format!("X-Api-Key: {}", key(number).as_str())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_a_minute_and_eight_a_day() {
+    let rig = Rig::new(LIMITED).await;
+    for left in [4, 3, 2, 1, 0] {
+        // Both keys of the application share its subscription.
+        let answer = rig.get("/shop", &[&field(1 + left % 2)]).await;
+        assert_eq!(answer.status, 200);
+        let quota = 3 + left;
+        assert_eq!(
+            answer.field("ratelimit-policy"),
+            Some("\"minute\";q=5;w=60, \"quota\";q=8;w=86400")
+        );
+        let expected = format!(
+            "\"minute\";r={left};t={}, \"quota\";r={quota};t=43200",
+            (5 - left) as u32 * 12
+        );
+        assert_eq!(answer.field("ratelimit"), Some(expected.as_str()));
+    }
+    let refused = rig.get("/shop", &[&field(1)]).await;
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (429, "rate_limited")
+    );
+    assert_eq!(refused.field("retry-after"), Some("12"));
+    assert_eq!(refused.field("ratelimit"), Some("\"minute\";r=0;t=60"));
+    assert!(refused.field("ratelimit-policy").is_some());
+    assert_eq!(
+        rig.get("/shop", &[&field(3)]).await.status,
+        200,
+        "another subscriber"
+    );
+    rig.advance(12);
+    assert_eq!(rig.get("/shop", &[&field(1)]).await.status, 200);
+    assert_eq!(rig.get("/shop", &[&field(1)]).await.status, 429);
+    rig.advance(60);
+    for status in [200, 200, 429] {
+        assert_eq!(
+            rig.get("/shop", &[&field(1)]).await.status,
+            status,
+            "refused requests cost nothing"
+        );
+    }
+    rig.get("/shop", &[&field(1)]).await;
+    let exhausted = rig.get("/shop", &[&field(1)]).await;
+    assert_eq!(exhausted.code(), "quota_exhausted");
+    let rest_of_day: u64 = 43_200 - 72;
+    assert_eq!(
+        exhausted.field("retry-after"),
+        Some(rest_of_day.to_string().as_str())
+    );
+    assert!(
+        exhausted
+            .field("ratelimit")
+            .unwrap()
+            .contains("\"minute\";r=3"),
+        "what the rate took was put back: {exhausted:?}"
+    );
+    rig.advance(rest_of_day);
+    assert_eq!(
+        rig.get("/shop", &[&field(1)]).await.status,
+        200,
+        "a new day"
+    );
+    let records = rig.records();
+    let decided: Vec<&str> = records
+        .iter()
+        .map(|record| record.decided_by.as_str())
+        .filter(|by| !by.is_empty())
+        .collect();
+    assert!(
+        decided.contains(&"rate_limit/minute") && decided.contains(&"quota/quota"),
+        "{decided:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_and_watching() {
+    let rig = Rig::with(LIMITED, |settings| settings.workers = Some(1)).await;
+    let statuses = [
+        rig.get("/address", &[]).await,
+        rig.get("/address", &[]).await,
+        rig.get("/address", &[]).await,
+    ]
+    .map(|answer| answer.status);
+    assert_eq!(statuses, [200, 200, 429]);
+    for _ in 0..3 {
+        assert_eq!(rig.get("/watched", &[]).await.status, 200);
+    }
+    let records = rig.wait_records(6).await;
+    let observed: Vec<u32> = records
+        .iter()
+        .filter(|record| record.path == "/watched")
+        .map(|record| record.observed)
+        .collect();
+    assert_eq!(observed, [0, 1, 1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_survive_a_change_of_state_and_quotas_a_restart() {
+    let data = tempfile::tempdir().unwrap();
+    let rig = Rig::new(LIMITED).await;
+    for _ in 0..5 {
+        rig.get("/shop", &[&field(1)]).await;
+    }
+    rig.load(&LIMITED.replace("limit: 8", "limit: 7"), 2).await;
+    assert_eq!(rig.get("/shop", &[&field(1)]).await.code(), "rate_limited");
+    let quotas = rig.handle.quotas.clone();
+    rig.handle.shutdown().await;
+    gateway::quota::file::save(&quotas, data.path()).unwrap();
+
+    let rig = Rig::new(LIMITED).await;
+    gateway::quota::file::load(&rig.handle.quotas, data.path(), rig.now()).unwrap();
+    let answer = rig.get("/shop", &[&field(1)]).await;
+    assert!(
+        answer.field("ratelimit").unwrap().contains("\"quota\";r=2"),
+        "{answer:?}"
+    );
+}

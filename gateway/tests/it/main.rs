@@ -1,0 +1,25 @@
+//! How the gateway behaves on the wire: a real gateway in this process, an upstream that says what
+//! it got, and a client that writes bytes as they are.
+
+#![allow(
+    unreachable_pub,
+    reason = "what the themes share is a module of this one binary"
+)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod answers;
+mod database_source;
+mod drain;
+mod hostile;
+mod joined;
+mod keys;
+mod limits;
+mod node_report;
+mod proxying;
+mod quota_store;
+mod reload;
+mod rig;
+mod routing;
+mod switch;
+mod tls;
+mod traffic;

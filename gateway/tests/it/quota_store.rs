@@ -1,0 +1,210 @@
+//! Quota counters of several nodes over a real database.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use chrono_tz::Tz;
+use domain::id::NodeId;
+use domain::policy::Period;
+use entity::database::{DatabaseSettings, connect_later};
+use entity::store::quota::load;
+use gateway::clock::Clock;
+use gateway::quota::{Counter, QuotaKey, Quotas, file};
+use gateway::store::quota::QuotaStore;
+use migration::testing::{TestDatabase, each_backend};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use crate::switch::{Switch, until};
+
+fn key(subject: u128) -> QuotaKey {
+    QuotaKey {
+        attach: Uuid::from_u128(1),
+        name: "quota".into(),
+        subject: Uuid::from_u128(subject),
+    }
+}
+
+/// A node: its counters, and what shares them.
+struct Node {
+    quotas: Arc<Quotas>,
+    clock: Clock,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Node {
+    async fn start(name: &str, url: &str, data: &Path) -> Self {
+        let db = connect_later(&DatabaseSettings::new(url))
+            .await
+            .unwrap()
+            .traffic;
+        let quotas = Arc::<Quotas>::default();
+        let clock = Clock::default();
+        file::load(&quotas, data, clock.utc()).unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let store = QuotaStore {
+            db,
+            node: NodeId::from_name("node", name),
+            quotas: quotas.clone(),
+            data: Some(data.to_owned()),
+            clock: clock.clone(),
+        };
+        let kept = file::keep(
+            quotas.clone(),
+            data.to_owned(),
+            clock.clone(),
+            stopped.clone(),
+        );
+        let tasks = vec![tokio::spawn(store.run(stopped)), tokio::spawn(kept)];
+        Self {
+            quotas,
+            clock,
+            stop,
+            tasks,
+        }
+    }
+
+    fn counter(&self, subject: u128) -> Arc<Counter> {
+        self.quotas
+            .counter(&key(subject), Period::Month, Tz::UTC, self.clock.utc())
+    }
+
+    /// Admitted of `asked` requests.
+    fn ask(&self, subject: u128, limit: u64, asked: u64) -> u64 {
+        let counter = self.counter(subject);
+        let now = Utc::now().timestamp();
+        (0..asked)
+            .filter(|_| counter.admit(limit, now).admitted)
+            .count() as u64
+    }
+
+    /// What the node believes is used.
+    fn used(&self, subject: u128) -> u64 {
+        let counter = self.counter(subject);
+        let admission = counter.admit(1 << 40, Utc::now().timestamp());
+        counter.give_back();
+        (1 << 40) - admission.left - 1
+    }
+
+    async fn stop(self) {
+        self.stop.send_replace(true);
+        for task in self.tasks {
+            task.await.unwrap();
+        }
+    }
+
+    /// As `kill -9` does: nothing more is written.
+    fn kill(self) {
+        for task in self.tasks {
+            task.abort();
+        }
+    }
+}
+
+async fn stored(url: &str, subject: u128) -> u64 {
+    let db = connect_later(&DatabaseSettings::new(url))
+        .await
+        .unwrap()
+        .traffic;
+    let (totals, _) = load(&db, Utc::now().timestamp()).await.unwrap();
+    let subject = Uuid::from_u128(subject);
+    totals
+        .iter()
+        .filter(|total| total.key.subject == subject)
+        .map(|total| total.total)
+        .sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_nodes_share_a_quota_within_the_stated_overshoot() {
+    each_backend(async |database: TestDatabase| {
+        const LIMIT: u64 = 300;
+        // What a rate limit would admit on one node in two seconds.
+        const PER_TWO_SECONDS: u64 = 100;
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let nodes = [
+            Node::start("one", &database.url, one.path()).await,
+            Node::start("two", &database.url, two.path()).await,
+        ];
+        let admitted = AtomicU64::new(0);
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(7) {
+            for node in &nodes {
+                admitted.fetch_add(node.ask(1, LIMIT, 1), Ordering::Relaxed);
+            }
+            tokio::time::sleep(Duration::from_millis(2_000 / PER_TWO_SECONDS)).await;
+        }
+        let admitted = admitted.into_inner();
+        println!(
+            "{:?}: two nodes admitted {admitted} of {LIMIT}, stated at most {}",
+            database.backend,
+            LIMIT + PER_TWO_SECONDS
+        );
+        assert!(
+            (LIMIT..=LIMIT + PER_TWO_SECONDS).contains(&admitted),
+            "{admitted}"
+        );
+        let [first, second] = nodes;
+        first.stop().await;
+        second.stop().await;
+        assert_eq!(stored(&database.url, 1).await, admitted);
+
+        // A third node knows it with its first request.
+        let three = tempfile::tempdir().unwrap();
+        let third = Node::start("three", &database.url, three.path()).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(third.ask(1, LIMIT, 5), 0);
+        assert_eq!(third.used(1), admitted);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_survive_a_crash_and_the_database_being_away() {
+    let Some(database) = TestDatabase::postgres().await else {
+        return;
+    };
+    let (line, url) = Switch::in_url(&database.url).await;
+    let data = tempfile::tempdir().unwrap();
+    let node = Node::start("one", &url, data.path()).await;
+    node.ask(1, 1_000, 10);
+    until("ten are stored", async || {
+        stored(&database.url, 1).await == 10
+    })
+    .await;
+    line.cut();
+    node.ask(1, 1_000, 20);
+    node.ask(2, 1_000, 5);
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    node.kill();
+
+    // Restarted without the database it goes on from its own files.
+    let node = Node::start("one", &url, data.path()).await;
+    assert_eq!((node.used(1), node.used(2)), (30, 5));
+    node.ask(1, 1_000, 1);
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    node.kill();
+    let node = Node::start("one", &url, data.path()).await;
+    line.join();
+    until("all is stored", async || {
+        stored(&database.url, 1).await == 31
+    })
+    .await;
+    assert_eq!(stored(&database.url, 2).await, 5);
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!((node.used(1), node.used(2)), (31, 5));
+    node.ask(1, 1_000, 4);
+    node.stop().await;
+    assert_eq!(
+        (
+            stored(&database.url, 1).await,
+            stored(&database.url, 2).await
+        ),
+        (35, 5)
+    );
+}

@@ -1,0 +1,29 @@
+//! Migrations of the main database: what people edit, and what is written about it.
+
+mod m0001_accounts;
+mod m0002_apis;
+mod m0003_products;
+mod m0004_journal;
+mod m0005_platform;
+
+use sea_orm_migration::prelude::*;
+
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_accounts::Migration),
+            Box::new(m0002_apis::Migration),
+            Box::new(m0003_products::Migration),
+            Box::new(m0004_journal::Migration),
+            Box::new(m0005_platform::Migration),
+        ]
+    }
+
+    fn migration_table_name() -> DynIden {
+        "migration_configuration".into_iden()
+    }
+}

@@ -1,0 +1,23 @@
+//! Migrations of the traffic database: what gateways report. Nothing here is edited by people.
+
+mod m0001_nodes;
+mod m0002_requests;
+
+use sea_orm_migration::prelude::*;
+
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_nodes::Migration),
+            Box::new(m0002_requests::Migration),
+        ]
+    }
+
+    fn migration_table_name() -> DynIden {
+        "migration_traffic".into_iden()
+    }
+}

@@ -1,0 +1,100 @@
+//! The APIs of a workspace: the list, and the page of one.
+
+use api::service::apis as service;
+use axum::extract::{Path, Query};
+use domain::actor::Action;
+use domain::api::Visibility;
+use domain::id::ApiId;
+use domain::lifecycle::VersionState;
+use domain::wire::apis::{Api, EditApi};
+use frontend::{form::Form, pages::publish::apis};
+
+use super::{Cursor, Ids, at, fields::Fields, older, teams_for};
+use crate::{
+    failure::Result,
+    place::Workspace,
+    typed::{Typed, see},
+};
+
+pub(super) async fn list(workspace: Workspace, Query(cursor): Query<Cursor>) -> Result {
+    let paging = cursor.in_team(workspace.team_id());
+    let page = service::list(workspace.ctx(), workspace.organization_id(), &paging).await?;
+    let props = apis::Apis {
+        at: at(&workspace),
+        apis: page.items,
+        older: older(&format!("{}/apis", workspace.address()), page.next),
+        may_import: !teams_for(&workspace, Action::EditApi).await?.is_empty()
+            && can_edit_somewhere(&workspace).await?,
+    };
+    Ok(workspace.visit.page("APIs", move || apis::list(props)))
+}
+
+async fn can_edit_somewhere(workspace: &Workspace) -> Result<bool> {
+    match workspace.team_id() {
+        Some(_) => Ok(workspace.can(Action::EditApi)),
+        None => Ok(!teams_for(workspace, Action::EditApi).await?.is_empty()),
+    }
+}
+
+pub(super) async fn show(workspace: Workspace, Path(ids): Path<Ids>) -> Result {
+    let api = service::get(workspace.ctx(), ApiId::from_uuid(ids.api)).await?;
+    let form = form_of(&api);
+    let title = api.name.clone();
+    let props = props(&workspace, api, form);
+    Ok(workspace.visit.page(&title, move || apis::show(props)))
+}
+
+pub(super) async fn save(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed) -> Result {
+    let id = ApiId::from_uuid(ids.api);
+    let tags = typed
+        .get("tags")
+        .split(',')
+        .map(|tag| tag.trim().to_owned())
+        .filter(|tag| !tag.is_empty());
+    let input = EditApi {
+        name: Some(typed.get("name").to_owned()),
+        description: Some(typed.get("description").to_owned()),
+        category: Some(typed.get("category").to_owned()),
+        tags: Some(tags.collect()),
+        visibility: Visibility::parse(typed.get("visibility")),
+        ..EditApi::default()
+    };
+    let etag = Fields::of(&typed).etag();
+    match service::edit(workspace.ctx(), id, etag, input).await {
+        Ok(_) => Ok(see(&format!("{}/apis/{id}", workspace.address()))),
+        Err(error) => {
+            let form = typed.refused(error)?;
+            let api = service::get(workspace.ctx(), id).await?;
+            let title = api.name.clone();
+            let props = props(&workspace, api, form);
+            Ok(workspace.visit.refused(&title, move || apis::show(props)))
+        }
+    }
+}
+
+fn form_of(api: &Api) -> Form {
+    Form::default()
+        .with("name", api.name.clone())
+        .with("description", api.description.clone())
+        .with("category", api.category.clone())
+        .with("tags", api.tags.join(", "))
+        .with("visibility", api.visibility.as_str())
+        .with("etag", api.etag.to_string())
+}
+
+fn props(workspace: &Workspace, api: Api, form: Form) -> apis::Shown {
+    let published = api
+        .versions
+        .iter()
+        .any(|version| version.state.is_served() && version.state != VersionState::Draft);
+    let team = api.team.id;
+    apis::Shown {
+        at: at(workspace),
+        catalog: published.then(|| format!("/apis/{}/{}", workspace.organization.slug, api.slug)),
+        may_edit: workspace
+            .ctx()
+            .can(Action::EditApi, workspace.organization_id(), Some(team)),
+        api,
+        form,
+    }
+}

@@ -1,0 +1,142 @@
+//! Importing a document, and replacing that of a draft: by file or by paste.
+
+use api::service::{apis as api_service, versions as service};
+use axum::extract::Path;
+use axum::extract::multipart::Multipart;
+use domain::actor::Action;
+use domain::id::VersionId;
+use domain::problem::Code;
+use domain::wire::apis::ImportApi;
+use domain::wire::versions::SetDocument;
+use frontend::form::Form;
+use frontend::pages::publish::{import, version};
+
+use super::{Ids, at, teams_for, versions};
+use crate::{
+    failure::{Failure, Result},
+    place::Workspace,
+    typed::{Typed, see},
+};
+
+pub(super) async fn import_form(workspace: Workspace) -> Result {
+    let props = import_props(&workspace, Form::default()).await?;
+    Ok(workspace.visit.page("Import", move || import::view(props)))
+}
+
+async fn import_props(workspace: &Workspace, form: Form) -> Result<import::Import> {
+    let teams = teams_for(workspace, Action::EditApi).await?;
+    if teams.is_empty() || (workspace.team.is_some() && !workspace.can(Action::EditApi)) {
+        return Err(Failure::of(Code::Forbidden));
+    }
+    Ok(import::Import {
+        at: at(workspace),
+        form,
+        teams,
+    })
+}
+
+pub(super) async fn import(workspace: Workspace, body: Multipart) -> Result {
+    let typed = parts(body).await?;
+    let Ok(team) = typed.get("team").parse() else {
+        return refuse_import(
+            &workspace,
+            typed.into_form().problem_at("/team", "Choose a team."),
+        )
+        .await;
+    };
+    let input = ImportApi {
+        team,
+        document: document(&typed),
+        name: typed.optional("name"),
+        slug: None,
+        version: typed.optional("version"),
+    };
+    match api_service::import(workspace.ctx(), workspace.organization_id(), input).await {
+        Ok(imported) => {
+            let id = imported.version.summary.id;
+            Ok(see(&format!(
+                "{}/apis/{}/versions/{id}",
+                workspace.address(),
+                imported.api
+            )))
+        }
+        Err(error) => {
+            let form = typed.refused(error)?;
+            refuse_import(&workspace, form).await
+        }
+    }
+}
+
+async fn refuse_import(workspace: &Workspace, form: Form) -> Result {
+    let props = import_props(workspace, form).await?;
+    Ok(workspace
+        .visit
+        .refused("Import", move || import::view(props)))
+}
+
+pub(super) async fn show(workspace: Workspace, Path(ids): Path<Ids>) -> Result {
+    let frame = versions::frame(&workspace, VersionId::from_uuid(ids.version)).await?;
+    let props = version::Document {
+        frame,
+        form: Form::default(),
+    };
+    Ok(workspace
+        .visit
+        .page("Document", move || version::document(props)))
+}
+
+pub(super) async fn replace(workspace: Workspace, Path(ids): Path<Ids>, body: Multipart) -> Result {
+    let typed = parts(body).await?;
+    let id = VersionId::from_uuid(ids.version);
+    let input = SetDocument {
+        document: document(&typed),
+    };
+    match service::set_document(workspace.ctx(), id, None, input).await {
+        Ok(made) => Ok(see(&format!(
+            "{}/apis/{}/versions/{id}/document",
+            workspace.address(),
+            made.api.id
+        ))),
+        Err(error) => {
+            let form = typed.refused(error)?;
+            let frame = versions::frame(&workspace, id).await?;
+            let props = version::Document { frame, form };
+            Ok(workspace
+                .visit
+                .refused("Document", move || version::document(props)))
+        }
+    }
+}
+
+/// The file if one was chosen, else the paste.
+fn document(typed: &Typed) -> String {
+    let file = typed.raw("file");
+    if file.is_empty() {
+        typed.raw("document").to_owned()
+    } else {
+        file.to_owned()
+    }
+}
+
+/// The parts of a `multipart/form-data` body (RFC 7578) as text.
+async fn parts(mut body: Multipart) -> Result<Typed> {
+    let unreadable = || Failure::because(Code::BadRequest, "The form could not be read.");
+    let mut typed = Vec::new();
+    while let Some(part) = body
+        .next_field()
+        .await
+        .map_err(|_| Failure::of(Code::BodyTooLarge))?
+    {
+        let name = part.name().unwrap_or_default().to_owned();
+        let bytes = part
+            .bytes()
+            .await
+            .map_err(|_| Failure::of(Code::DocumentTooLarge))?;
+        if typed.len() == 20 {
+            return Err(unreadable());
+        }
+        // A document that is not UTF-8 is refused by its reader, which says where.
+        typed.push((name, String::from_utf8_lossy(&bytes).into_owned()));
+    }
+    Ok(Typed::new(typed))
+}

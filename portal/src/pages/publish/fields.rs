@@ -1,0 +1,170 @@
+//! What forms say, turned into wire types: each wrong text is a problem at its field.
+
+use domain::duration::Span;
+use domain::policy::{KeyAuth, Mode, Period, Policy, PolicyKind, Quota, RateLimit, Subject};
+use domain::problem::Invalid;
+use frontend::form::Form;
+
+use crate::typed::Typed;
+
+/// Reads fields one after the other and keeps what is wrong with them.
+pub(super) struct Fields<'a> {
+    typed: &'a Typed,
+    pub(super) wrong: Vec<Invalid>,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn of(typed: &'a Typed) -> Self {
+        Self {
+            typed,
+            wrong: Vec::new(),
+        }
+    }
+
+    /// The field's text as a `T`; an empty one is `None` without a problem.
+    pub(super) fn read<T: std::str::FromStr>(&mut self, name: &str, message: &str) -> Option<T> {
+        let text = self.typed.get(name);
+        if text.is_empty() {
+            return None;
+        }
+        let value = text.replace([',', '\u{2009}', ' '], "").parse().ok();
+        if value.is_none() {
+            self.wrong.push(Invalid::new(format!("/{name}"), message));
+        }
+        value
+    }
+
+    pub(super) fn needed<T: std::str::FromStr>(&mut self, name: &str, message: &str) -> Option<T> {
+        if self.typed.get(name).is_empty() {
+            self.wrong.push(Invalid::new(format!("/{name}"), message));
+            return None;
+        }
+        self.read(name, message)
+    }
+
+    pub(super) fn span(&mut self, name: &str) -> Option<Span> {
+        self.read(name, "Write a duration like 500ms, 60s, 5m or 24h.")
+    }
+
+    pub(super) fn etag(&self) -> Option<i64> {
+        self.typed.get("etag").parse().ok()
+    }
+
+    /// The policy that a form of its kind describes; `None` when a field is wrong.
+    pub(super) fn policy(&mut self, kind: PolicyKind) -> Option<Policy> {
+        const COUNT: &str = "Write a whole number of requests, 1 or more.";
+        let mode = if self.typed.get("mode") == "observe" {
+            Mode::Observe
+        } else {
+            Mode::Enforce
+        };
+        let name = self.typed.optional("name");
+        match kind {
+            PolicyKind::KeyAuth => Some(Policy::KeyAuth(KeyAuth {
+                mode,
+                name,
+                optional: self.typed.is_ticked("optional"),
+                query: self.typed.optional("query"),
+            })),
+            PolicyKind::RateLimit => {
+                let limit = self.needed("limit", COUNT);
+                let window = self.span("window").or(self
+                    .typed
+                    .get("window")
+                    .is_empty()
+                    .then_some(Span::from_secs(60)));
+                let burst = self.read("burst", COUNT);
+                let by = self.subjects();
+                Some(Policy::RateLimit(RateLimit {
+                    mode,
+                    name,
+                    limit: limit?,
+                    window: window?,
+                    burst,
+                    by: by?,
+                }))
+            }
+            PolicyKind::Quota => {
+                let limit = self.needed("limit", COUNT);
+                let period = self.period();
+                let time_zone = self.typed.optional("time_zone");
+                Some(Policy::Quota(Quota {
+                    mode,
+                    name,
+                    limit: limit?,
+                    period,
+                    time_zone,
+                }))
+            }
+        }
+    }
+
+    pub(super) fn period(&self) -> Period {
+        match self.typed.get("period") {
+            "day" => Period::Day,
+            "week" => Period::Week,
+            _ => Period::Month,
+        }
+    }
+
+    fn subjects(&mut self) -> Option<Vec<Subject>> {
+        let words = self
+            .typed
+            .get("by")
+            .split([' ', ','])
+            .filter(|word| !word.is_empty());
+        let subjects: Option<Vec<_>> = words
+            .map(|word| serde_json::from_value(serde_json::Value::String(word.to_owned())).ok())
+            .collect();
+        if subjects.is_none() {
+            let message = "Name subscription, application, key, address or route.";
+            self.wrong.push(Invalid::new("/by", message));
+        }
+        subjects
+    }
+}
+
+/// The form of a policy that is there already.
+pub(super) fn form_of(policy: &Policy) -> Form {
+    let form = Form::default().with(
+        "mode",
+        if policy.mode() == Mode::Observe {
+            "observe"
+        } else {
+            "enforce"
+        },
+    );
+    let named =
+        |form: Form, name: &Option<String>| form.with("name", name.clone().unwrap_or_default());
+    match policy {
+        Policy::KeyAuth(policy) => named(form, &policy.name)
+            .with("optional", if policy.optional { "yes" } else { "" })
+            .with("query", policy.query.clone().unwrap_or_default()),
+        Policy::RateLimit(policy) => named(form, &policy.name)
+            .with("limit", policy.limit.to_string())
+            .with("window", policy.window.to_string())
+            .with(
+                "burst",
+                policy
+                    .burst
+                    .map(|burst| burst.to_string())
+                    .unwrap_or_default(),
+            )
+            .with("by", subject_words(&policy.by)),
+        Policy::Quota(policy) => named(form, &policy.name)
+            .with("limit", policy.limit.to_string())
+            .with("period", policy.period.as_str())
+            .with("time_zone", policy.time_zone.clone().unwrap_or_default()),
+    }
+}
+
+fn subject_words(by: &[Subject]) -> String {
+    let words = by.iter().map(|subject| match subject {
+        Subject::Subscription => "subscription",
+        Subject::Application => "application",
+        Subject::Key => "key",
+        Subject::Address => "address",
+        Subject::Route => "route",
+    });
+    words.collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,229 @@
+//! The editor of a version: its routing, its publishing, its revisions.
+
+use api::service::{upstreams, versions as service};
+use axum::extract::Path;
+use domain::actor::Action;
+use domain::api::{Operations, Visibility};
+use domain::id::VersionId;
+use domain::problem::Code;
+use domain::snapshot::Route;
+use domain::wire::versions::{EditDraft, PromoteRevision, PublishVersion, Version};
+use domain::wire::{Paging, TeamPaging};
+use frontend::form::Form;
+use frontend::pages::publish::version;
+
+use super::{Ids, at, fields::Fields};
+use crate::{
+    failure::{Failure, Result},
+    place::Workspace,
+    typed::{Typed, see},
+};
+
+/// What all tabs of the editor share.
+pub(super) async fn frame(workspace: &Workspace, id: VersionId) -> Result<version::Frame> {
+    let found = service::get(workspace.ctx(), id).await?;
+    if found.organization != workspace.organization_id() {
+        return Err(Failure::of(Code::NotFound));
+    }
+    let served = found.summary.state.is_served();
+    Ok(version::Frame {
+        at: at(workspace),
+        catalog: served
+            .then(|| format!("/apis/{}/{}", workspace.organization.slug, found.api.slug)),
+        may_edit: workspace
+            .ctx()
+            .can(Action::EditApi, found.organization, Some(found.team.id)),
+        version: found,
+    })
+}
+
+pub(super) fn address(workspace: &Workspace, version: &Version) -> String {
+    format!(
+        "{}/apis/{}/versions/{}",
+        workspace.address(),
+        version.api.id,
+        version.summary.id
+    )
+}
+
+pub(super) async fn show(workspace: Workspace, Path(ids): Path<Ids>) -> Result {
+    let props = props(&workspace, ids, None, Form::default()).await?;
+    Ok(workspace
+        .visit
+        .page("Version", move || version::routing(props)))
+}
+
+/// `edited` and `publish` are forms that were refused.
+async fn props(
+    workspace: &Workspace,
+    ids: Ids,
+    edited: Option<Form>,
+    publish: Form,
+) -> Result<version::Routing> {
+    let frame = frame(workspace, VersionId::from_uuid(ids.version)).await?;
+    let paging = TeamPaging {
+        team: None,
+        limit: Some(100),
+        after: None,
+    };
+    // Whoever may edit sees the upstreams of the organization that the service offers them.
+    let upstreams =
+        match upstreams::list(workspace.ctx(), frame.version.organization, &paging).await {
+            Ok(page) => page
+                .items
+                .into_iter()
+                .map(|upstream| (upstream.id.to_string(), upstream.name))
+                .collect(),
+            Err(_) => Vec::new(),
+        };
+    let form = edited.unwrap_or_else(|| form_of(&frame.version));
+    let publish = if publish.is_refused() {
+        publish
+    } else {
+        publish.with("visibility", frame.version.visibility.as_str())
+    };
+    Ok(version::Routing {
+        frame,
+        upstreams,
+        form,
+        publish,
+    })
+}
+
+fn form_of(version: &Version) -> Form {
+    let draft = &version.draft;
+    let id = |upstream: &Option<domain::wire::NamedUpstream>| {
+        upstream
+            .as_ref()
+            .map(|upstream| upstream.id.to_string())
+            .unwrap_or_default()
+    };
+    Form::default()
+        .with("path", draft.route.path.clone())
+        .with("hosts", draft.route.hosts.join(" "))
+        .with(
+            "strip_path",
+            if draft.route.strip_path { "yes" } else { "" },
+        )
+        .with("upstream", id(&draft.upstream))
+        .with("test_upstream", id(&draft.test_upstream))
+        .with("operations_mode", draft.operations_mode.as_str())
+        .with("etag", version.etag.to_string())
+}
+
+pub(super) async fn act(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed) -> Result {
+    let ctx = workspace.ctx();
+    let id = VersionId::from_uuid(ids.version);
+    frame(&workspace, id).await?;
+    let done = match typed.get("do") {
+        "enable" => service::set_enabled(ctx, id, true).await,
+        "disable" => service::set_enabled(ctx, id, false).await,
+        "unpublish" => service::unpublish(ctx, id, None).await,
+        "publish" => {
+            let input = PublishVersion {
+                note: typed.get("note").to_owned(),
+                visibility: Visibility::parse(typed.get("visibility")),
+                product: None,
+            };
+            service::publish(ctx, id, None, input).await
+        }
+        "save" => service::edit_draft(ctx, id, Fields::of(&typed).etag(), edit(&typed)).await,
+        _ => return Err(Failure::of(Code::BadRequest)),
+    };
+    match done {
+        Ok(version) => Ok(see(&address(&workspace, &version))),
+        Err(error) => {
+            let publishing = typed.get("do") == "publish";
+            let form = typed.refused(error)?;
+            let (edited, publish) = if publishing {
+                (None, form)
+            } else {
+                (Some(form), Form::default())
+            };
+            let props = props(&workspace, ids, edited, publish).await?;
+            Ok(workspace
+                .visit
+                .refused("Version", move || version::routing(props)))
+        }
+    }
+}
+
+fn edit(typed: &Typed) -> EditDraft {
+    EditDraft {
+        route: Some(Route {
+            hosts: typed
+                .get("hosts")
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect(),
+            path: typed.get("path").to_owned(),
+            strip_path: typed.is_ticked("strip_path"),
+        }),
+        upstream: typed.get("upstream").parse().ok(),
+        test_upstream: Some(typed.get("test_upstream").parse().ok()),
+        operations_mode: Operations::parse(typed.get("operations_mode")),
+        ..EditDraft::default()
+    }
+}
+
+pub(super) async fn revisions(workspace: Workspace, Path(ids): Path<Ids>) -> Result {
+    let props = revision_props(
+        &workspace,
+        VersionId::from_uuid(ids.version),
+        Form::default(),
+    )
+    .await?;
+    Ok(workspace
+        .visit
+        .page("Revisions", move || version::revisions(props)))
+}
+
+async fn revision_props(
+    workspace: &Workspace,
+    id: VersionId,
+    refused: Form,
+) -> Result<version::Revisions> {
+    let frame = frame(workspace, id).await?;
+    let paging = Paging {
+        limit: Some(100),
+        after: None,
+    };
+    let revisions = service::revisions(workspace.ctx(), id, &paging)
+        .await?
+        .items;
+    Ok(version::Revisions {
+        frame,
+        revisions,
+        refused,
+    })
+}
+
+pub(super) async fn promote(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed) -> Result {
+    let id = VersionId::from_uuid(ids.version);
+    let frame = frame(&workspace, id).await?;
+    let number = typed
+        .get("number")
+        .parse()
+        .map_err(|_| Failure::of(Code::BadRequest))?;
+    match service::promote(
+        workspace.ctx(),
+        id,
+        number,
+        None,
+        PromoteRevision::default(),
+    )
+    .await
+    {
+        Ok(_) => Ok(see(&format!(
+            "{}/revisions",
+            address(&workspace, &frame.version)
+        ))),
+        Err(error) => {
+            let form = typed.refused(error)?;
+            let props = revision_props(&workspace, id, form).await?;
+            Ok(workspace
+                .visit
+                .refused("Revisions", move || version::revisions(props)))
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! How a process ends: 0 done, 1 a "no" that was asked for, 64 something must be put right first.
+
+use std::process::ExitCode;
+
+use crate::settings::Problems;
+
+/// `EX_USAGE` of sysexits.h: the settings or the machine must be put right first.
+const USAGE: u8 = 64;
+
+/// A plain "no" as a command's result: `audit verify` found a fault, `health` is not ready.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct No(pub String);
+
+/// Prints the error as sentences on stderr and gives the code to end with.
+pub fn explain(error: &anyhow::Error) -> ExitCode {
+    eprintln!("{error:#}");
+    if error.downcast_ref::<Problems>().is_some() {
+        ExitCode::from(USAGE)
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -1,0 +1,75 @@
+//! The two key rings. `up` makes them once, 0600 in the data directory; separate processes are
+//! given theirs, because two machines that each made their own could not read the same database.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use domain::seal::KeyRing;
+
+use crate::settings::Problems;
+
+/// The ring from the settings, else from `file` in the data directory, which is made if missing.
+pub(super) fn given_or_kept(
+    given: Option<&KeyRing>,
+    data: &Path,
+    file: &str,
+) -> Result<KeyRing, Problems> {
+    if let Some(ring) = given {
+        return Ok(ring.clone());
+    }
+    let path = data.join(file);
+    let cannot = |error: &dyn std::fmt::Display| {
+        Problems(vec![format!(
+            "The key file {} cannot be used: {error}.",
+            path.display()
+        )])
+    };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => KeyRing::parse(&text).map_err(|error| cannot(&error)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let mut key = [0; 32];
+            getrandom::fill(&mut key).map_err(|error| cannot(&error))?;
+            write_once(&path, &STANDARD.encode(key)).map_err(|error| cannot(&error))?;
+            Ok(KeyRing::new(vec![key]))
+        }
+        Err(error) => Err(cannot(&error)),
+    }
+}
+
+/// Both rings for a command on the database of `settings`: kept in the data directory beside an
+/// embedded database, given for one that several processes share.
+pub(super) fn rings(settings: &crate::settings::Settings) -> Result<api::Rings, Problems> {
+    let shared = settings
+        .database_url
+        .as_ref()
+        .is_some_and(|url| url.starts_with("postgres"));
+    let ring = |given: &Option<KeyRing>, variable, file| match shared {
+        true => required(given.as_ref(), variable),
+        false => given_or_kept(given.as_ref(), &settings.data, file),
+    };
+    Ok(api::Rings {
+        portal: ring(&settings.portal_key, "PORTUNUS_PORTAL_KEY", "portal.key")?,
+        gateway: ring(&settings.gateway_key, "PORTUNUS_GATEWAY_KEY", "gateway.key")?,
+    })
+}
+
+/// A ring that must be given; `variable` is named when it is not.
+pub(super) fn required(given: Option<&KeyRing>, variable: &str) -> Result<KeyRing, Problems> {
+    given.cloned().ok_or_else(|| {
+        Problems(vec![format!("{variable} (or {variable}_FILE) is needed: 32 bytes in base64, the same for all processes (openssl rand -base64 32).")])
+    })
+}
+
+fn write_once(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()
+}

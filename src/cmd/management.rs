@@ -1,0 +1,134 @@
+//! The management plane and its pages as roles start them.
+
+use std::sync::Arc;
+
+use api::service::{first_run, jobs, settings as rows};
+use api::settings::FirstOperator;
+use api::{Clock, Ctx, Plane, Rings};
+use entity::database::Databases;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use url::Url;
+
+use super::start;
+use crate::settings::{Problems, Settings};
+
+/// What the portal is told that is not a setting of its own.
+pub(super) struct Addresses {
+    pub(super) portal: Url,
+    pub(super) gateway: Url,
+    /// Our own listeners: no upstream's target may be one of them.
+    pub(super) own: Vec<std::net::SocketAddr>,
+    /// Networks that upstreams may lie in until the operator sets the row.
+    pub(super) upstream_allow: Vec<ipnet::IpNet>,
+}
+
+/// A running management plane.
+pub(super) struct Management {
+    pub(super) plane: Arc<Plane>,
+    pub(super) first_run: Option<String>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+fn problem(error: impl std::fmt::Display) -> Problems {
+    Problems(vec![error.to_string()])
+}
+
+/// The plane alone: for commands that work on the database and end.
+pub(super) fn plane(
+    settings: &Settings,
+    databases: Databases,
+    rings: Rings,
+    addresses: &Addresses,
+) -> anyhow::Result<Arc<Plane>> {
+    let mut plain = api::Settings::new(addresses.portal.clone(), addresses.gateway.clone());
+    plain.trusted_proxies = settings.trusted_proxies.clone();
+    plain.smtp_url = settings.smtp_url.clone();
+    plain.mail_from = Some(settings.mail_from.clone());
+    plain.own_addresses = addresses.own.clone();
+    plain.upstream_allow = addresses.upstream_allow.clone();
+    plain.data = Some(settings.data.clone());
+    plain.first_operator = match (&settings.operator_email, &settings.operator_password) {
+        (Some(email), Some(password)) => Some(FirstOperator {
+            email: email.clone(),
+            password: password.clone(),
+        }),
+        (None, None) => None,
+        _ => {
+            return Err(problem(
+                "operator_email and operator_password are set together or not at all.",
+            )
+            .into());
+        }
+    };
+    Ok(Plane::new(databases, plain, rings, Clock::System)?)
+}
+
+impl Management {
+    /// Serves pages and management API on `listener`, and runs the jobs.
+    pub(super) async fn start(
+        settings: &Settings,
+        plane: Arc<Plane>,
+        listener: TcpListener,
+        addresses: Addresses,
+    ) -> anyhow::Result<Self> {
+        let mut plain = portal::Settings::new(addresses.portal, addresses.gateway);
+        plain.insecure_http = settings.insecure_http;
+        plain.site_dir = site();
+        let wrong = plain.problems();
+        if !wrong.is_empty() {
+            return Err(Problems(wrong).into());
+        }
+        let transport = api::post::transport(&plane).map_err(problem)?;
+        let ctx = Ctx::job(&plane, "start");
+        rows::prepare(&ctx).await?;
+        let first_run = first_run::prepare(&ctx).await?;
+        let site = portal::Portal::new(plain, Arc::clone(&plane)).map_err(problem)?;
+        let (stop, stopped) = watch::channel(false);
+        let mut until = stopped.clone();
+        let server = tokio::spawn(async move {
+            let end = async move {
+                let _ = until.wait_for(|stop| *stop).await;
+            };
+            if let Err(error) = portal::serve(listener, &site, end).await {
+                tracing::error!(%error, "The portal's listener failed.");
+            }
+        });
+        let jobs = tokio::spawn(jobs::run(Arc::clone(&plane), transport, stopped));
+        Ok(Self {
+            plane,
+            first_run,
+            stop,
+            tasks: vec![server, jobs],
+        })
+    }
+
+    /// Lets requests and jobs in flight end, within the drain time.
+    pub(super) async fn leave(self, patience: std::time::Duration) {
+        self.stop.send_replace(true);
+        for task in self.tasks {
+            let abort = task.abort_handle();
+            if tokio::time::timeout(patience, task).await.is_err() {
+                abort.abort();
+            }
+        }
+    }
+}
+
+/// The folder of the browser part, as `cargo xtask front` leaves it beside the executable or one
+/// level up.
+fn site() -> Option<std::path::PathBuf> {
+    let executable = std::env::current_exe().ok()?;
+    let beside = executable.parent()?;
+    [beside.join("site"), beside.parent()?.join("site")]
+        .into_iter()
+        .find(|folder| folder.is_dir())
+}
+
+/// The public address: the setting, else the bound one.
+pub(super) fn public(setting: Option<&str>, bound: std::net::SocketAddr) -> Result<Url, Problems> {
+    let text = setting.map_or_else(|| start::url(bound), str::to_owned);
+    text.parse()
+        .map_err(|error| problem(format!("The address {text} is not a URL: {error}.")))
+}

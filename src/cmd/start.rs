@@ -1,0 +1,160 @@
+//! What every long-running role does first and last: log, settings, data directory, signals, the
+//! line that says it is ready.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use serde::Serialize;
+use tracing_subscriber::EnvFilter;
+
+use crate::settings::{Layers, Problems, Settings};
+
+/// Reads the settings of a role and starts its log.
+pub(super) fn settings(
+    file: Option<&Path>,
+    flags: &[(&'static str, String)],
+) -> anyhow::Result<Settings> {
+    let layers = Layers::load(file, std::env::vars().collect(), flags)?;
+    let settings = Settings::read(&layers)?;
+    log(&settings)?;
+    // The first thing before any TLS: the one provider that this product is built with.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    Ok(settings)
+}
+
+fn log(settings: &Settings) -> Result<(), Problems> {
+    // Each migration would be two lines at every first start.
+    let filter = EnvFilter::try_new(format!("sea_orm_migration=warn,{}", settings.log))
+        .map_err(|error| Problems(vec![format!("The setting log is not a filter: {error}.")]))?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    let done = if settings.log_json {
+        builder.json().try_init()
+    } else {
+        builder.try_init()
+    };
+    done.map_err(|error| Problems(vec![format!("The log cannot be started: {error}.")]))
+}
+
+/// Makes the data directory, readable by its owner only.
+pub(super) fn data_directory(data: &Path) -> Result<(), Problems> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data);
+    made.map_err(|error| {
+        Problems(vec![format!(
+            "The data directory {} cannot be made: {error}.",
+            data.display()
+        )])
+    })
+}
+
+/// Binds a listener of the management side; the gateway binds its own, one per worker.
+pub(super) async fn bind(
+    name: &str,
+    address: SocketAddr,
+) -> Result<tokio::net::TcpListener, Problems> {
+    tokio::net::TcpListener::bind(address)
+        .await
+        .map_err(|error| {
+            Problems(vec![format!(
+                "The {name} address {address} cannot be used: {error}."
+            )])
+        })
+}
+
+/// The runtime of everything but the data plane.
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("portunus")
+        .enable_all()
+        .build()?)
+}
+
+/// Resolves at SIGTERM or SIGINT.
+pub(super) async fn told_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+/// What `--ready-json` prints once everything serves (gateway.md §10).
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Ready {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) portal: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) gateway: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) admin: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) first_run: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) demo: Option<serde_json::Value>,
+}
+
+impl Ready {
+    /// One line on stdout for programs, or a few on stderr for people. The first-run link goes to
+    /// stderr only when nobody reads the line.
+    pub(super) fn say(&self, json: bool) -> anyhow::Result<()> {
+        use std::io::Write;
+        if json {
+            println!("{}", serde_json::to_string(self)?);
+            std::io::stdout().flush()?;
+            return Ok(());
+        }
+        for (name, url) in [
+            ("portal", &self.portal),
+            ("gateway", &self.gateway),
+            ("admin", &self.admin),
+        ] {
+            if let Some(url) = url {
+                eprintln!("{name:<8} {url}");
+            }
+        }
+        if let Some(link) = &self.first_run {
+            eprintln!(
+                "\nThere is no operator yet. Open this link once, within 24 hours, to make one:\n  {link}"
+            );
+        }
+        if let Some(demo) = &self.demo {
+            say_demo(demo);
+        }
+        Ok(())
+    }
+}
+
+/// The demo's accounts. Their passwords are for a person's eyes: a captured log gets only the name
+/// of the file that holds them.
+fn say_demo(demo: &serde_json::Value) {
+    use std::io::IsTerminal;
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    if !std::io::stderr().is_terminal() {
+        eprintln!("\nThe demo's accounts and its key are in demo.json in the data directory.");
+        return;
+    }
+    eprintln!("\nThe demo's accounts (also in demo.json in the data directory):");
+    for user in demo["users"].as_array().into_iter().flatten() {
+        let (role, email) = (text(&user["role"]), text(&user["email"]));
+        eprintln!("  {role:<11} {email:<20} {}", text(&user["password"]));
+    }
+    let (key, call) = (text(&demo["key"]), text(&demo["call"]));
+    eprintln!("\nIts first call:\n  curl -H 'X-Api-Key: {key}' {call}");
+}
+
+/// `http://` and the address, for a listener that is bound.
+pub(super) fn url(address: SocketAddr) -> String {
+    format!("http://{address}")
+}

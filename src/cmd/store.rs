@@ -1,0 +1,89 @@
+//! Where the databases are, and who this node is.
+
+use std::path::Path;
+
+use domain::id::NodeId;
+use entity::database::{DatabaseSettings, Databases, connect};
+
+use crate::settings::{Problems, Settings};
+
+/// The database setting, else SQLite in the data directory.
+pub(super) fn address(settings: &Settings) -> DatabaseSettings {
+    let kept = || {
+        format!(
+            "sqlite://{}",
+            settings.data.join("portunus.sqlite").display()
+        )
+    };
+    DatabaseSettings::new(settings.database_url.clone().unwrap_or_else(kept))
+}
+
+/// Opens both databases; one sentence when they are not there.
+pub(super) async fn open(settings: &Settings) -> Result<Databases, Problems> {
+    connect(&address(settings))
+        .await
+        .map_err(|error| Problems(vec![error.to_string()]))
+}
+
+/// Refuses a schema that `migrate` has not brought up to this release.
+pub(super) async fn check_schema(databases: &Databases) -> anyhow::Result<()> {
+    let missing = migration::pending(&databases.main, &databases.traffic).await?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let sentence = format!(
+        "The database lacks {} migrations of this release; run `portunus migrate` first.",
+        missing.len()
+    );
+    Err(Problems(vec![sentence]).into())
+}
+
+/// This node's id and name, made once and kept in the data directory. A name that is given wins.
+pub(super) fn node(given: Option<&str>, data: &Path) -> Result<(NodeId, String), Problems> {
+    let path = data.join("node");
+    let cannot = |error: &dyn std::fmt::Display| {
+        Problems(vec![format!(
+            "The file {} cannot be used: {error}.",
+            path.display()
+        )])
+    };
+    let kept = match std::fs::read_to_string(&path) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(cannot(&error)),
+    };
+    let (id, name) = match kept.as_deref().and_then(|text| text.trim().split_once(' ')) {
+        Some((id, name)) => (id.parse().map_err(|error| cannot(&error))?, name.to_owned()),
+        None => {
+            let mut random = [0; 10];
+            getrandom::fill(&mut random).map_err(|error| cannot(&error))?;
+            let id = NodeId::from_parts(chrono::Utc::now(), random);
+            (
+                id,
+                format!("node-{}", &id.uuid().simple().to_string()[26..]),
+            )
+        }
+    };
+    let name = given.map_or(name, str::to_owned);
+    std::fs::write(&path, format!("{id} {name}\n")).map_err(|error| cannot(&error))?;
+    Ok((id, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_keeps_its_id_and_takes_a_new_name() {
+        let data = tempfile::tempdir().unwrap();
+        let (id, name) = node(None, data.path()).unwrap();
+        assert_eq!(node(None, data.path()).unwrap(), (id, name));
+        assert_eq!(
+            node(Some("edge-1"), data.path()).unwrap(),
+            (id, "edge-1".to_owned())
+        );
+        assert_eq!(node(None, data.path()).unwrap(), (id, "edge-1".to_owned()));
+        std::fs::write(data.path().join("node"), "not-an-id x").unwrap();
+        assert!(node(None, data.path()).is_err());
+    }
+}

@@ -1,0 +1,111 @@
+//! `portunus up`: everything in one process.
+
+use api::Rings;
+
+use super::data_plane::{self, Neighbours};
+use super::management::{self, Addresses, Management};
+use super::start::{self, Ready};
+use super::{keys, store};
+use crate::cli::Up;
+use crate::demo;
+use crate::settings::{Problems, Settings};
+
+pub fn run(up: &Up) -> anyhow::Result<()> {
+    let settings = start::settings(up.common.settings.as_deref(), &up.flags())?;
+    if up.demo && !is_all_loopback(&settings) {
+        let sentence =
+            "--demo makes accounts with known passwords, so it serves loopback addresses only.";
+        return Err(Problems(vec![sentence.to_owned()]).into());
+    }
+    start::data_directory(&settings.data)?;
+    let rings = Rings {
+        portal: keys::given_or_kept(settings.portal_key.as_ref(), &settings.data, "portal.key")?,
+        gateway: keys::given_or_kept(settings.gateway_key.as_ref(), &settings.data, "gateway.key")?,
+    };
+    start::runtime()?.block_on(serve(up, settings, rings))
+}
+
+async fn serve(up: &Up, settings: Settings, rings: Rings) -> anyhow::Result<()> {
+    let listener = start::bind("portal", settings.portal).await?;
+    let bound = listener.local_addr()?;
+    let databases = store::open(&settings).await?;
+    migration::up(&databases.main, &databases.traffic).await?;
+
+    let portal_url = management::public(settings.portal_url.as_deref(), bound)?;
+    // One channel tells the gateway of every change that this process commits.
+    let (changed, told) = tokio::sync::watch::channel(0);
+    let neighbours = Neighbours {
+        portal_url: Some(portal_url.as_str().trim_end_matches('/').to_owned()),
+        told: Some(told),
+        own: vec![bound],
+    };
+    let data_plane = data_plane::from_database(
+        &settings,
+        databases.clone(),
+        rings.gateway.clone(),
+        neighbours,
+    )?;
+    let sample = if up.demo {
+        Some(demo::Sample::start().await?)
+    } else {
+        None
+    };
+
+    let gateway = data_plane.handle.gateway;
+    let addresses = Addresses {
+        portal: portal_url,
+        gateway: management::public(settings.gateway_url.as_deref(), gateway)?,
+        own: std::iter::once(bound)
+            .chain([gateway])
+            .chain(data_plane.handle.admin)
+            .collect(),
+        upstream_allow: if is_all_loopback(&settings) {
+            loopback()
+        } else {
+            Vec::new()
+        },
+    };
+    let plane = management::plane(&settings, databases.clone(), rings, &addresses)?;
+    forward(&plane, changed);
+    let management = Management::start(&settings, plane, listener, addresses).await?;
+    let filled = match &sample {
+        Some(sample) => Some(demo::fill(&management.plane, sample, &settings.data, gateway).await?),
+        None => None,
+    };
+    data_plane.handle.ready().await;
+    let said = Ready {
+        portal: Some(start::url(bound)),
+        gateway: Some(start::url(gateway)),
+        admin: data_plane.handle.admin.map(start::url),
+        first_run: management.first_run.clone().filter(|_| filled.is_none()),
+        demo: filled,
+    };
+    said.say(up.ready_json)?;
+    start::told_to_end().await;
+    management.leave(settings.drain).await;
+    data_plane.leave().await;
+    databases.close().await?;
+    Ok(())
+}
+
+/// The plane announces changes on a channel of its own; the gateway was started before it.
+fn forward(plane: &api::Plane, changed: tokio::sync::watch::Sender<u64>) {
+    let mut from = plane.changes.subscribe();
+    tokio::spawn(async move {
+        while from.changed().await.is_ok() {
+            changed.send_replace(*from.borrow_and_update());
+        }
+    });
+}
+
+fn is_all_loopback(settings: &Settings) -> bool {
+    let admin = settings.admin.is_none_or(|admin| admin.ip().is_loopback());
+    settings.portal.ip().is_loopback() && settings.gateway.ip().is_loopback() && admin
+}
+
+/// On one machine for one person, upstreams on the same machine are the usual case.
+fn loopback() -> Vec<ipnet::IpNet> {
+    let v4 = ipnet::Ipv4Net::new_assert(std::net::Ipv4Addr::new(127, 0, 0, 0), 8);
+    let v6 = ipnet::Ipv6Net::new_assert(std::net::Ipv6Addr::LOCALHOST, 128);
+    vec![v4.into(), v6.into()]
+}

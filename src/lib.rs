@@ -1,0 +1,8 @@
+//! What the executable is made of: command line, settings, roles. The only crate that knows all
+//! the others; tests use it as a library.
+
+pub mod cli;
+pub mod cmd;
+mod demo;
+pub mod sample;
+pub mod settings;

@@ -1,0 +1,32 @@
+//! The executable: a table of roles.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use portunus::cli::{Audit, Cli, Role};
+use portunus::cmd;
+
+// The system's allocator costs the data plane a tenth of its time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().role {
+        Role::Up(up) => cmd::up::run(&up),
+        Role::Gateway(gateway) => cmd::gateway::run(&gateway),
+        Role::Portal(portal) => cmd::portal::run(&portal),
+        Role::Migrate(common) => cmd::migrate::run(&common),
+        Role::Check { file } => cmd::check::run(&file),
+        Role::Config(common) => cmd::config::run(&common),
+        Role::Token(token) => cmd::token::run(&token),
+        Role::Health(health) => cmd::health::run(&health),
+        Role::Sample(sample) => cmd::sample::run(&sample),
+        Role::Audit {
+            what: Audit::Verify(common),
+        } => cmd::audit::run(&common),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => cmd::exit::explain(&error),
+    }
+}

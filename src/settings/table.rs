@@ -1,0 +1,179 @@
+//! The table of settings: what `portunus config` prints and docs/settings.md explains.
+
+/// One setting. Its flag is `--name` with hyphens, where a command has one.
+#[derive(Debug)]
+pub struct Setting {
+    pub name: &'static str,
+    pub variable: &'static str,
+    /// As text; `None` when there is no value unless one is set.
+    pub default: Option<&'static str>,
+    /// Masked when printed; may also be given as the path of a file in `<variable>_FILE`.
+    pub secret: bool,
+    pub help: &'static str,
+}
+
+const fn plain(
+    name: &'static str,
+    variable: &'static str,
+    default: Option<&'static str>,
+    help: &'static str,
+) -> Setting {
+    Setting {
+        name,
+        variable,
+        default,
+        secret: false,
+        help,
+    }
+}
+
+const fn secret(name: &'static str, variable: &'static str, help: &'static str) -> Setting {
+    Setting {
+        name,
+        variable,
+        default: None,
+        secret: true,
+        help,
+    }
+}
+
+pub const TABLE: &[Setting] = &[
+    plain(
+        "data",
+        "PORTUNUS_DATA",
+        Some("./data"),
+        "Directory for everything that this process keeps on disk.",
+    ),
+    plain(
+        "portal",
+        "PORTUNUS_PORTAL",
+        Some("127.0.0.1:3000"),
+        "Address that portal and management API listen on; port 0 takes a free one.",
+    ),
+    plain(
+        "gateway",
+        "PORTUNUS_GATEWAY",
+        Some("127.0.0.1:8080"),
+        "Address that the gateway listens on.",
+    ),
+    plain(
+        "admin",
+        "PORTUNUS_ADMIN",
+        None,
+        "Address of health and metrics; 127.0.0.1:9090, for a portal alone 127.0.0.1:9091.",
+    ),
+    Setting {
+        name: "database_url",
+        variable: "PORTUNUS_DATABASE_URL",
+        default: None,
+        secret: true,
+        help: "postgres://… or sqlite://…; unless set, SQLite in the data directory.",
+    },
+    secret(
+        "redis_url",
+        "PORTUNUS_REDIS_URL",
+        "Kept for limits across a cluster, which come with a later release; not read yet.",
+    ),
+    secret(
+        "smtp_url",
+        "PORTUNUS_SMTP_URL",
+        "smtp://… or smtps://user:password@host:port. Without it mails wait in the operator's outbox, readable there.",
+    ),
+    plain(
+        "mail_from",
+        "PORTUNUS_MAIL_FROM",
+        Some("Portunus <portunus@localhost>"),
+        "Sender of all mails.",
+    ),
+    plain(
+        "portal_url",
+        "PORTUNUS_PORTAL_URL",
+        None,
+        "Public address of the portal, used in mails and links; the bound address unless set.",
+    ),
+    plain(
+        "gateway_url",
+        "PORTUNUS_GATEWAY_URL",
+        None,
+        "Public address of the gateway, used in curl examples; the bound address unless set.",
+    ),
+    plain(
+        "trusted_proxies",
+        "PORTUNUS_TRUSTED_PROXIES",
+        Some(""),
+        "CIDRs whose X-Forwarded-* is believed, separated by commas.",
+    ),
+    plain(
+        "insecure_http",
+        "PORTUNUS_INSECURE_HTTP",
+        Some("false"),
+        "Serve the portal by plain HTTP on a host that is not loopback.",
+    ),
+    secret(
+        "gateway_key",
+        "PORTUNUS_GATEWAY_KEY",
+        "Key ring for upstream credentials: 32 bytes in base64, several separated by commas, the first seals.",
+    ),
+    secret(
+        "portal_key",
+        "PORTUNUS_PORTAL_KEY",
+        "Key ring for everything else that is sealed, and for the audit chain.",
+    ),
+    plain(
+        "operator_email",
+        "PORTUNUS_OPERATOR_EMAIL",
+        None,
+        "Makes the first operator at start, used only while there is none.",
+    ),
+    secret(
+        "operator_password",
+        "PORTUNUS_OPERATOR_PASSWORD",
+        "Password of that operator.",
+    ),
+    plain(
+        "node",
+        "PORTUNUS_NODE",
+        None,
+        "Name of this gateway node; made up once and kept in the data directory unless set.",
+    ),
+    plain(
+        "workers",
+        "PORTUNUS_WORKERS",
+        None,
+        "Threads of the data plane; one per core unless set.",
+    ),
+    plain(
+        "drain",
+        "PORTUNUS_DRAIN",
+        Some("30s"),
+        "How long SIGTERM waits for requests in flight.",
+    ),
+    plain(
+        "log",
+        "PORTUNUS_LOG",
+        Some("info"),
+        "Log filter: a level, or directives like info,gateway=debug.",
+    ),
+    plain(
+        "log_format",
+        "PORTUNUS_LOG_FORMAT",
+        Some("text"),
+        "text or json.",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_variables_agree() {
+        for setting in TABLE {
+            assert_eq!(
+                setting.variable,
+                format!("PORTUNUS_{}", setting.name.to_uppercase())
+            );
+            assert!(setting.help.ends_with('.'), "{}", setting.name);
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Settings as values: what the layers say, parsed, with every problem found at once.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use domain::duration::Span;
+use domain::seal::KeyRing;
+
+use super::{Layers, Problems};
+
+/// All settings, parsed. What a role needs beyond its type (keys, say) the role itself asks for.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub data: PathBuf,
+    pub portal: SocketAddr,
+    pub gateway: SocketAddr,
+    /// `None`: the role's own default.
+    pub admin: Option<SocketAddr>,
+    pub database_url: Option<String>,
+    pub smtp_url: Option<String>,
+    pub mail_from: String,
+    /// Without a trailing slash, like `gateway_url`.
+    pub portal_url: Option<String>,
+    pub gateway_url: Option<String>,
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+    pub insecure_http: bool,
+    pub gateway_key: Option<KeyRing>,
+    pub portal_key: Option<KeyRing>,
+    pub operator_email: Option<String>,
+    pub operator_password: Option<String>,
+    pub node: Option<String>,
+    /// `None`: one per core.
+    pub workers: Option<usize>,
+    pub drain: Duration,
+    pub log: String,
+    pub log_json: bool,
+}
+
+impl Settings {
+    pub fn read(layers: &Layers) -> Result<Self, Problems> {
+        let mut reader = Reader {
+            layers,
+            problems: Vec::new(),
+        };
+        let settings = Self {
+            data: reader.text("data").unwrap_or_default().into(),
+            portal: reader.address("portal").unwrap_or(UNUSED),
+            gateway: reader.address("gateway").unwrap_or(UNUSED),
+            admin: reader.address("admin"),
+            database_url: reader.database(),
+            smtp_url: reader.text("smtp_url"),
+            mail_from: reader.text("mail_from").unwrap_or_default(),
+            portal_url: reader.url("portal_url"),
+            gateway_url: reader.url("gateway_url"),
+            trusted_proxies: reader.networks("trusted_proxies"),
+            insecure_http: reader
+                .parsed("insecure_http", "true or false")
+                .unwrap_or(false),
+            gateway_key: reader.ring("gateway_key"),
+            portal_key: reader.ring("portal_key"),
+            operator_email: reader.text("operator_email"),
+            operator_password: reader.text("operator_password"),
+            node: reader.text("node"),
+            workers: reader.workers(),
+            drain: reader
+                .parsed::<Span>("drain", "a duration like 30s")
+                .map_or(Duration::ZERO, Span::duration),
+            log: reader.text("log").unwrap_or_default(),
+            log_json: reader.log_json(),
+        };
+        if reader.problems.is_empty() {
+            Ok(settings)
+        } else {
+            Err(Problems(reader.problems))
+        }
+    }
+}
+
+const UNUSED: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+struct Reader<'a> {
+    layers: &'a Layers,
+    problems: Vec<String>,
+}
+
+impl Reader<'_> {
+    /// Empty text counts as not set, so that a compose file may pass a variable on unconditionally.
+    fn text(&self, name: &str) -> Option<String> {
+        self.layers
+            .get(name)
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+    }
+
+    fn refuse(&mut self, name: &str, wanted: &str) {
+        let source = self.layers.source(name).map_or("", super::Source::as_str);
+        self.problems.push(format!(
+            "The setting {name} (from {source}) is not {wanted}."
+        ));
+    }
+
+    fn parsed<T: std::str::FromStr>(&mut self, name: &str, wanted: &str) -> Option<T> {
+        let text = self.text(name)?;
+        let value = text.parse().ok();
+        if value.is_none() {
+            self.refuse(name, wanted);
+        }
+        value
+    }
+
+    /// `localhost` counts as loopback, whatever the resolver says.
+    fn address(&mut self, name: &str) -> Option<SocketAddr> {
+        let text = self.text(name)?;
+        let text = match text.strip_prefix("localhost:") {
+            Some(port) => format!("127.0.0.1:{port}"),
+            None => text,
+        };
+        let value = text.parse().ok();
+        if value.is_none() {
+            self.refuse(name, "an address like 127.0.0.1:8080 or [::]:8080");
+        }
+        value
+    }
+
+    fn url(&mut self, name: &str) -> Option<String> {
+        let text = self.text(name)?;
+        let good = url::Url::parse(&text).is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.host().is_some()
+                && url.username().is_empty()
+                && url.query().is_none()
+                && url.fragment().is_none()
+                && url.path() == "/"
+        });
+        if !good {
+            self.refuse(
+                name,
+                "an address like https://portal.example.com, without a path",
+            );
+            return None;
+        }
+        Some(text.trim_end_matches('/').to_owned())
+    }
+
+    fn database(&mut self) -> Option<String> {
+        let text = self.text("database_url")?;
+        let known = ["sqlite:", "postgres://", "postgresql://"];
+        if !known.iter().any(|scheme| text.starts_with(scheme)) {
+            self.refuse("database_url", "a postgres:// or sqlite:// address");
+        }
+        Some(text)
+    }
+
+    fn networks(&mut self, name: &str) -> Vec<ipnet::IpNet> {
+        let text = self.text(name).unwrap_or_default();
+        let mut out = Vec::new();
+        for part in text
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+        {
+            let single = part.parse::<std::net::IpAddr>().map(ipnet::IpNet::from);
+            match part.parse().or(single) {
+                Ok(network) => out.push(network),
+                Err(_) => self.refuse(name, "a list of networks like 10.0.0.0/8, fd00::/8"),
+            }
+        }
+        out
+    }
+
+    fn ring(&mut self, name: &str) -> Option<KeyRing> {
+        let text = self.text(name)?;
+        let ring = KeyRing::parse(&text).ok();
+        if ring.is_none() {
+            self.refuse(name, "32 bytes in base64 (openssl rand -base64 32)");
+        }
+        ring
+    }
+
+    fn workers(&mut self) -> Option<usize> {
+        let workers = self.parsed("workers", "a number of threads from 1 to 1024")?;
+        if !(1..=1024).contains(&workers) {
+            self.refuse("workers", "a number of threads from 1 to 1024");
+        }
+        Some(workers)
+    }
+
+    fn log_json(&mut self) -> bool {
+        match self.text("log_format").as_deref() {
+            Some("json") => true,
+            Some("text") | None => false,
+            Some(_) => {
+                self.refuse("log_format", "text or json");
+                false
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(flags: &[(&'static str, &str)]) -> Result<Settings, Problems> {
+        let flags: Vec<_> = flags
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect();
+        Settings::read(&Layers::load(None, config::Map::new(), &flags)?)
+    }
+
+    #[test]
+    fn the_defaults_are_good() {
+        let settings = read(&[]).unwrap();
+        assert_eq!(settings.portal.to_string(), "127.0.0.1:3000");
+        assert_eq!(settings.drain, Duration::from_secs(30));
+        assert!(settings.trusted_proxies.is_empty());
+    }
+
+    #[test]
+    fn each_wrong_value_is_a_sentence() {
+        let problems = read(&[
+            ("portal", "nowhere"),
+            ("portal_url", "ftp://x"),
+            ("trusted_proxies", "10.0.0.0/8, x"),
+            ("gateway_key", "short"),
+            ("workers", "0"),
+            ("drain", "soon"),
+            ("database_url", "mysql://x"),
+            ("log_format", "xml"),
+            ("insecure_http", "maybe"),
+        ])
+        .unwrap_err();
+        assert_eq!(problems.0.len(), 9, "{problems}");
+        assert!(
+            problems.0.iter().all(|sentence| sentence.ends_with('.')),
+            "{problems}"
+        );
+    }
+
+    #[test]
+    fn localhost_is_loopback_and_urls_lose_their_slash() {
+        let settings = read(&[
+            ("gateway", "localhost:0"),
+            ("portal_url", "https://p.example/"),
+            ("trusted_proxies", "10.1.2.3"),
+        ])
+        .unwrap();
+        assert!(settings.gateway.ip().is_loopback());
+        assert_eq!(settings.portal_url.as_deref(), Some("https://p.example"));
+        assert_eq!(settings.trusted_proxies[0].to_string(), "10.1.2.3/32");
+    }
+}
