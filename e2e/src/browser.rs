@@ -162,6 +162,23 @@ impl Browser {
         gone(&element, xpath).await
     }
 
+    /// Address of the page, without the origin.
+    pub async fn place(&self) -> anyhow::Result<String> {
+        Ok(self.window.current_url().await?.path().to_owned())
+    }
+
+    /// Whether the browser part of the page runs: asked until it does, or for five seconds.
+    pub async fn is_alive(&self) -> bool {
+        let alive = || async {
+            let found = self.window.find(Locator::Css("html[data-hydrated]")).await;
+            found.ok().map(|_| ())
+        };
+        let patience = Duration::from_secs(5);
+        crate::wait::until("the islands wake", patience, alive)
+            .await
+            .is_ok()
+    }
+
     pub async fn text(&self, selector: &str) -> anyhow::Result<String> {
         match self.window.find(Locator::Css(selector)).await {
             Ok(element) => Ok(element.text().await?),

@@ -33,7 +33,7 @@ impl Call {
 /// Waits for a call. Without JavaScript it stays a lamp with a link that looks again.
 #[island]
 pub fn Light(
-    /// Address that answers a page of the request log, newest first.
+    /// Address that answers a page of the request log, newest first; it has a query already.
     newest: String,
     /// Address of the log's pages: an entry is one step below.
     log: String,
@@ -108,7 +108,7 @@ fn watch(newest: String, call: RwSignal<Option<Call>>) {
         let newest = newest.clone();
         leptos::task::spawn_local(async move {
             // A look that fails is followed by the next one.
-            let Ok(Some(seen)) = ask(&newest).await else {
+            let Ok(Some(seen)) = best(&newest).await else {
                 return;
             };
             if seen.succeeded() {
@@ -120,6 +120,15 @@ fn watch(newest: String, call: RwSignal<Option<Call>>) {
         });
     };
     timer.set_value(set_interval_with_handle(look, PAUSE).ok());
+}
+
+/// The newest call that succeeded; while there is none, the newest at all. Refusals that follow a
+/// success do not undo it.
+async fn best(address: &str) -> Result<Option<Call>, JsValue> {
+    match ask(&format!("{address}&status=2xx")).await? {
+        None => ask(address).await,
+        good => Ok(good),
+    }
 }
 
 async fn ask(address: &str) -> Result<Option<Call>, JsValue> {
