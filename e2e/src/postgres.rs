@@ -15,8 +15,7 @@ pub struct Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        let mut stop =
-            std::process::Command::from(self.control(&["-m", "immediate", "stop"]).into_std());
+        let mut stop = self.control(&["-m", "immediate", "stop"]).into_std();
         let _ = stop.output();
     }
 }
