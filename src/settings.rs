@@ -3,6 +3,7 @@
 //! Built-in defaults < `portunus.toml` < `PORTUNUS_*` environment < flags. Everything that is wrong
 //! is found before anything starts, and is said together.
 
+mod limits;
 mod table;
 mod value;
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use domain::actor::{self, Action, Actor, Owned, Person};
+use domain::actor::{self, Action, Actor, Owned, Person, Resource};
 use domain::id::{Id, OrganizationId, SessionId, UserId};
 use domain::seal::KeyRing;
 use sea_orm::DatabaseConnection;
@@ -120,7 +120,12 @@ impl Ctx {
 
     /// The signed-in person, for what concerns their own account.
     pub fn account(&self, write: bool) -> Result<&Person> {
-        Ok(actor::may_account(&self.actor, write)?)
+        Ok(actor::may_own(&self.actor, Resource::Account, write)?)
+    }
+
+    /// The signed-in person, for the organizations that they belong to or found.
+    pub fn own_organizations(&self, write: bool) -> Result<&Person> {
+        Ok(actor::may_own(&self.actor, Resource::Organizations, write)?)
     }
 
     pub fn operate(&self, write: bool) -> Result<()> {

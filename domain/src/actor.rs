@@ -324,13 +324,11 @@ pub fn may_operate(actor: &Actor, write: bool) -> Result<(), Denied> {
     }
 }
 
-/// Whether `actor` may see (or change) their own account, within a token's scopes.
-pub fn may_account(actor: &Actor, write: bool) -> Result<&Person, Denied> {
+/// Whether `actor` may see (or change) what is their own and no tenant's: their account, the list
+/// of their organizations. A token needs the resource's scope.
+pub fn may_own(actor: &Actor, resource: Resource, write: bool) -> Result<&Person, Denied> {
     let person = actor.person().ok_or(Denied::Anonymous)?;
-    let wanted = Scope {
-        resource: Resource::Account,
-        write,
-    };
+    let wanted = Scope { resource, write };
     if scoped(person, wanted) {
         Ok(person)
     } else {

@@ -14,6 +14,8 @@ use tokio::process::{Child, Command};
 pub struct Browser {
     pub window: Client,
     driver: Child,
+    /// Port of the driver, and the id of the one session in it.
+    session: (u16, String),
     _profile: tempfile::TempDir,
 }
 
@@ -37,7 +39,9 @@ impl Default for Look {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The driver closes its browsers when it is told to end; SIGKILL would leave them behind.
+        // Only the end of its session makes the driver close the browser; ended itself, it would
+        // leave it behind.
+        let _ = self.end_session();
         if let Some(pid) = self.driver.id() {
             let _ = crate::process::signal(pid, libc::SIGTERM);
         }
@@ -70,11 +74,26 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .context("Chromium starts")?;
+        let id = window.session_id().await?.context("a session")?;
         Ok(Self {
             window,
             driver,
+            session: (port, id),
             _profile: profile,
         })
+    }
+
+    /// DELETE of the session, without a runtime: it is called while one may be ending.
+    fn end_session(&self) -> std::io::Result<()> {
+        use std::io::{Read, Write};
+        let (port, id) = &self.session;
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", *port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        write!(
+            stream,
+            "DELETE /session/{id} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
+        )?;
+        stream.read_to_end(&mut Vec::new()).map(|_| ())
     }
 
     pub async fn goto(&self, url: &str) -> anyhow::Result<()> {

@@ -69,13 +69,16 @@ impl Worker {
         metrics: Arc<WorkerMetrics>,
         sink: Sink,
     ) -> Self {
+        // A deadline that is set before the first sweep must not count from zero.
+        let sweeper = Sweeper::default();
+        sweeper.advance(settings.clock.micros() / 1000);
         let random = (RandomState::new(), RandomState::new());
         Self {
             pool: Pool::new(&settings),
             settings,
             shared,
             state: RefCell::new(None),
-            sweeper: Sweeper::default(),
+            sweeper,
             metrics,
             ids: Ids::new(random.0.hash_one(0), random.1.hash_one(1)),
             sink,

@@ -78,6 +78,7 @@ fn plain(
         gateway_key: ring,
         session_cookie: SESSION_COOKIE.to_owned(),
         drain: settings.drain,
+        limits: settings.limits,
         ..gateway::Settings::default()
     }
 }

@@ -33,6 +33,7 @@ pub struct Settings {
     /// `None`: one per core.
     pub workers: Option<usize>,
     pub drain: Duration,
+    pub limits: gateway::Limits,
     pub log: String,
     pub log_json: bool,
 }
@@ -66,6 +67,7 @@ impl Settings {
             drain: reader
                 .parsed::<Span>("drain", "a duration like 30s")
                 .map_or(Duration::ZERO, Span::duration),
+            limits: super::limits::read(&mut reader),
             log: reader.text("log").unwrap_or_default(),
             log_json: reader.log_json(),
         };
@@ -79,21 +81,21 @@ impl Settings {
 
 const UNUSED: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     layers: &'a Layers,
     problems: Vec<String>,
 }
 
 impl Reader<'_> {
     /// Empty text counts as not set, so that a compose file may pass a variable on unconditionally.
-    fn text(&self, name: &str) -> Option<String> {
+    pub(super) fn text(&self, name: &str) -> Option<String> {
         self.layers
             .get(name)
             .filter(|text| !text.is_empty())
             .map(str::to_owned)
     }
 
-    fn refuse(&mut self, name: &str, wanted: &str) {
+    pub(super) fn refuse(&mut self, name: &str, wanted: &str) {
         let source = self.layers.source(name).map_or("", super::Source::as_str);
         self.problems.push(format!(
             "The setting {name} (from {source}) is not {wanted}."

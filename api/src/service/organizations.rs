@@ -31,7 +31,7 @@ const MOST_GRANTS: usize = 50;
 
 /// Those that the caller belongs to.
 pub async fn list(ctx: &Ctx, paging: &Paging) -> Result<Page<wire::Organization>> {
-    let person = ctx.account(false)?;
+    let person = ctx.own_organizations(false)?;
     let window = Window::<Uuid>::new(paging)?;
     let mine: Vec<Uuid> = person
         .memberships
@@ -82,7 +82,7 @@ pub async fn read(ctx: &Ctx, id: OrganizationId) -> Result<wire::Organization> {
 
 /// By the name in addresses: what `/o/{organization}/…` resolves with.
 pub async fn by_slug(ctx: &Ctx, slug: &str) -> Result<wire::Organization> {
-    ctx.account(false)?;
+    ctx.own_organizations(false)?;
     let found = organization::Entity::find()
         .filter(organization::Column::Slug.eq(slug))
         .one(ctx.db())
@@ -113,7 +113,7 @@ fn shown(ctx: &Ctx, row: organization::Model) -> Result<wire::Organization> {
 
 /// Founds another organization; the caller owns it.
 pub async fn create(ctx: &Ctx, input: wire::CreateOrganization) -> Result<wire::Organization> {
-    let person = ctx.account(true)?;
+    let person = ctx.own_organizations(true)?;
     let mut check = Check::new();
     let name = check.parse::<DisplayName>("/name", &input.name);
     let slug = slug(&mut check, &input.slug);

@@ -38,6 +38,7 @@ async fn a_token_may_what_its_scopes_say_until_it_ends() {
         assert!(!listed.text.contains(value), "the value is shown once");
 
         let mut token = world.app.client().with_token(value);
+        token.get("/organizations").await.ok(200);
         token
             .get(&format!("/organizations/{}", world.here.id))
             .await
