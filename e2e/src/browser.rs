@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 /// A browser window. Dropping it ends the driver and with it the browser.
 pub struct Browser {
     pub window: Client,
-    driver: Child,
+    _driver: Child,
     /// Port of the driver, and the id of the one session in it.
     session: (u16, String),
     _profile: tempfile::TempDir,
@@ -42,32 +42,12 @@ impl Drop for Browser {
         // Only the end of its session makes the driver close the browser; ended itself, it would
         // leave it behind.
         let _ = self.end_session();
-        if let Some(pid) = self.driver.id() {
-            let _ = crate::process::signal(pid, libc::SIGTERM);
-        }
     }
 }
 
 impl Browser {
     pub async fn open(look: Look) -> anyhow::Result<Self> {
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .stdin(Stdio::null())
-            .spawn()
-            .context("chromedriver (Debian's chromium-driver) starts")?;
-        let mut lines = BufReader::new(driver.stdout.take().context("stdout")?).lines();
-        let port = loop {
-            let line = tokio::time::timeout(Duration::from_secs(20), lines.next_line()).await??;
-            let Some(line) = line else {
-                bail!("chromedriver ended")
-            };
-            if let Some((_, rest)) = line.split_once("started successfully on port ") {
-                break rest.trim_end_matches('.').parse::<u16>()?;
-            }
-        };
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let (driver, port) = start_driver().await?;
         let profile = tempfile::tempdir()?;
         let window = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
             .capabilities(capabilities(look, profile.path()))
@@ -77,7 +57,7 @@ impl Browser {
         let id = window.session_id().await?.context("a session")?;
         Ok(Self {
             window,
-            driver,
+            _driver: driver,
             session: (port, id),
             _profile: profile,
         })
@@ -230,6 +210,33 @@ impl Browser {
         std::fs::write(path, self.window.screenshot().await?)?;
         Ok(())
     }
+}
+
+/// A driver on a free port. It takes a port first and then the same one of IPv6, which another may
+/// have by then; it ends in that case, so another is started.
+async fn start_driver() -> anyhow::Result<(Child, u16)> {
+    const TRIES: usize = 5;
+    for _ in 0..TRIES {
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .context("chromedriver (Debian's chromium-driver) starts")?;
+        let mut lines = BufReader::new(driver.stdout.take().context("stdout")?).lines();
+        while let Some(line) =
+            tokio::time::timeout(Duration::from_secs(20), lines.next_line()).await??
+        {
+            if let Some((_, rest)) = line.split_once("started successfully on port ") {
+                let port = rest.trim_end_matches('.').parse()?;
+                tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+                return Ok((driver, port));
+            }
+        }
+    }
+    bail!("chromedriver ended {TRIES} times before it served")
 }
 
 /// Waits until another page has taken the place of the one with `element`: a click returns before
