@@ -16,6 +16,7 @@ mod management;
 pub mod migrate;
 pub mod portal;
 pub mod sample;
+mod services;
 mod start;
 mod store;
 pub mod token;

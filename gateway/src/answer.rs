@@ -48,6 +48,7 @@ impl<'a> ShownLimits<'a> {
     pub(crate) fn give_back(&mut self) {
         for shown in self.items.iter_mut().flatten().filter(|shown| shown.taken) {
             shown.left += 1;
+            shown.taken = false;
         }
     }
 

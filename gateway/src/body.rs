@@ -12,6 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::client::Client;
+use crate::metrics::Late;
 use crate::report::Report;
 use crate::upstream::Link;
 
@@ -160,6 +161,9 @@ impl Outbound {
                     link.deadline.set(link.idle_ms);
                 }
                 if link.deadline.has_passed(cx) {
+                    if let Some(report) = &self.report {
+                        report.worker.metrics.late(Late::Upstream);
+                    }
                     return Poll::Ready(Some(Err(Cut)));
                 }
                 return Poll::Pending;

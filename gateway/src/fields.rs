@@ -8,7 +8,7 @@ use crate::answer::Refusal;
 use crate::call::Call;
 use crate::head::{
     PORTUNUS_APPLICATION, PORTUNUS_ENVIRONMENT, PORTUNUS_PLAN, PORTUNUS_SUBSCRIPTION, X_API_KEY,
-    X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_REQUEST_ID, bearer_key,
+    X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_REQUEST_ID,
 };
 use crate::state::Upstream;
 use crate::target::shadows;
@@ -89,56 +89,82 @@ pub(crate) fn strip_request(
     }
     strip_hop(headers, &mut gone);
     strip_keys(headers);
-    if let Some(rest) = headers
-        .get(COOKIE)
-        .and_then(|value| without_cookie(value, session_cookie))
-    {
-        match rest {
-            Some(rest) => headers.insert(COOKIE, rest),
-            None => headers.remove(COOKIE),
-        };
-    }
+    strip_session(headers, session_cookie);
     Ok(())
 }
 
 /// A `ptn_…` value never reaches an upstream, attached policy or not.
 fn strip_keys(headers: &mut HeaderMap) {
-    if headers
-        .get(X_API_KEY)
-        .is_some_and(|value| value.as_bytes().starts_with(b"ptn_"))
-    {
-        headers.remove(X_API_KEY);
-    }
-    if headers
-        .get(AUTHORIZATION)
-        .is_some_and(|value| bearer_key(value).is_some())
-    {
-        headers.remove(AUTHORIZATION);
+    for name in [X_API_KEY, AUTHORIZATION] {
+        if headers.get_all(&name).iter().any(holds_key) {
+            headers.remove(name);
+        }
     }
 }
 
-/// The cookies without the portal's session, which shares the host (cookies ignore ports): `None`
-/// when it was not among them, `Some(None)` when nothing else was.
-fn without_cookie(value: &HeaderValue, name: &str) -> Option<Option<HeaderValue>> {
-    let text = value.to_str().ok()?;
-    if !text.contains(name) {
-        return None;
-    }
-    let rest: Vec<&str> = text
-        .split(';')
-        .map(str::trim)
-        .filter(|pair| !is_cookie(pair, name))
-        .collect();
-    Some(if rest.is_empty() {
-        None
-    } else {
-        HeaderValue::try_from(rest.join("; ")).ok()
+/// In any line and spelling: not only where `key_auth` would look for it.
+fn holds_key(value: &HeaderValue) -> bool {
+    let bytes = value.as_bytes();
+    memchr::memmem::find_iter(bytes, b"ptn_").any(|at| {
+        let kind = &bytes[at + 4..];
+        [&b"live_"[..], b"test_", b"pat_"]
+            .iter()
+            .any(|known| kind.starts_with(known))
     })
 }
 
-fn is_cookie(pair: &str, name: &str) -> bool {
-    let shown = pair.split('=').next().unwrap_or_default().trim();
-    shown.strip_prefix("__Host-").unwrap_or(shown) == name
+/// Cuts the portal's session out of the cookies: it shares the host, as cookies ignore ports.
+fn strip_session(headers: &mut HeaderMap, name: &str) {
+    let is_there = |value: &HeaderValue| memchr::memmem::find(value.as_bytes(), name.as_bytes());
+    if !headers
+        .get_all(COOKIE)
+        .iter()
+        .any(|value| is_there(value).is_some())
+    {
+        return;
+    }
+    let mut kept = Vec::new();
+    for value in headers.get_all(COOKIE) {
+        let pairs = value.as_bytes().split(|byte| *byte == b';');
+        let rest: Vec<&[u8]> = pairs
+            .map(<[u8]>::trim_ascii)
+            .filter(|pair| !pair.is_empty() && !is_cookie(pair, name))
+            .collect();
+        kept.extend(
+            HeaderValue::try_from(rest.join(&b"; "[..]))
+                .ok()
+                .filter(|_| !rest.is_empty()),
+        );
+    }
+    headers.remove(COOKIE);
+    for value in kept {
+        headers.append(COOKIE, value);
+    }
+}
+
+/// Bytes, because a cookie need not be text.
+fn is_cookie(pair: &[u8], name: &str) -> bool {
+    let shown = pair
+        .split(|byte| *byte == b'=')
+        .next()
+        .unwrap_or_default()
+        .trim_ascii();
+    shown.strip_prefix(b"__Host-").unwrap_or(shown) == name.as_bytes()
+}
+
+/// The addresses so far, of all lines, and the peer's behind them.
+fn forwarded_for(headers: &HeaderMap, peer: &HeaderValue) -> HeaderValue {
+    let mut earlier = headers.get_all(X_FORWARDED_FOR).iter().peekable();
+    if earlier.peek().is_none() {
+        return peer.clone();
+    }
+    let mut all = Vec::new();
+    for line in earlier {
+        all.extend_from_slice(line.as_bytes());
+        all.extend_from_slice(b", ");
+    }
+    all.extend_from_slice(peer.as_bytes());
+    HeaderValue::try_from(all).unwrap_or_else(|_| peer.clone())
 }
 
 /// Adds ours: identity, forwarding, request id, the upstream's credential.
@@ -146,15 +172,7 @@ pub(crate) fn add_request(call: &mut Call<'_>, upstream: &Upstream, request_id: 
     let peer = call.peer;
     let (caller, headers) = (call.caller, &mut call.head.headers);
     headers.insert(X_REQUEST_ID, request_id.clone());
-    let forwarded = match headers.get(X_FORWARDED_FOR) {
-        None => peer.header.clone(),
-        Some(earlier) => {
-            let mut all = earlier.as_bytes().to_vec();
-            all.extend_from_slice(b", ");
-            all.extend_from_slice(peer.header.as_bytes());
-            HeaderValue::try_from(all).unwrap_or_else(|_| peer.header.clone())
-        }
-    };
+    let forwarded = forwarded_for(headers, &peer.header);
     headers.insert(X_FORWARDED_FOR, forwarded);
     if !peer.trusted || !headers.contains_key(X_FORWARDED_PROTO) {
         headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
@@ -200,8 +218,7 @@ pub(crate) fn strip_response(headers: &mut HeaderMap, session_cookie: &str) {
     if !gone.is_empty() {
         strip_hop(headers, &mut gone);
     }
-    let is_session =
-        |value: &HeaderValue| is_cookie(value.to_str().unwrap_or_default(), session_cookie);
+    let is_session = |value: &HeaderValue| is_cookie(value.as_bytes(), session_cookie);
     if headers.get_all(SET_COOKIE).iter().any(is_session) {
         let kept: Vec<HeaderValue> = headers
             .get_all(SET_COOKIE)
@@ -288,9 +305,50 @@ mod tests {
             names(&headers),
             ["x-api-key=other", "x-forwarded-for=1.1.1.1"]
         );
-        let mut headers = map(&[("cookie", "s=1")]);
-        strip_request(&mut headers, false, "s").unwrap();
-        assert!(headers.is_empty());
+        for name in ["cookie", "x-api-key", "authorization"] {
+            let value = if name == "cookie" {
+                "s=1"
+            } else {
+                "ptn_live_x"
+            };
+            let mut headers = map(&[(name, value)]);
+            strip_request(&mut headers, false, "s").unwrap();
+            assert!(headers.is_empty(), "{name}");
+        }
+    }
+
+    /// Keys and sessions in other lines, schemes and bytes than the usual ones.
+    #[test]
+    fn no_spelling_lets_a_secret_pass() {
+        for (name, lines, left) in [
+            ("x-api-key", &["foo", "ptn_live_x"][..], ""),
+            ("authorization", &["ptn_test_x"], ""),
+            ("authorization", &["Bearer\tptn_live_x"], ""),
+            ("authorization", &["Basic x", "Bearer ptn_pat_x"], ""),
+            (
+                "authorization",
+                &["Bearer aptn_b"],
+                "authorization=Bearer aptn_b",
+            ),
+            ("cookie", &["a=1", "s=2"], "cookie=a=1"),
+            ("cookie", &["s=2; b=1", "a=1"], "cookie=a=1 cookie=b=1"),
+            ("cookie", &["a=\u{e9}; __Host-s=2"], "cookie=a=\u{e9}"),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                let value = HeaderValue::from_bytes(line.as_bytes()).unwrap();
+                headers.append(HeaderName::from_static(name), value);
+            }
+            strip_request(&mut headers, false, "s").unwrap();
+            let mut found: Vec<_> = headers
+                .iter()
+                .map(|(name, value)| {
+                    format!("{name}={}", String::from_utf8_lossy(value.as_bytes()))
+                })
+                .collect();
+            found.sort();
+            assert_eq!(found.join(" "), left, "{lines:?}");
+        }
     }
 
     #[test]

@@ -13,21 +13,27 @@ use crate::state::Upstream;
 use crate::target;
 use crate::upstream::{self, ConnectError, Failure, Sent, Target};
 
+/// Where the request goes, and its fields as they go there. A refusal here costs no limit, as
+/// nothing was sent.
+pub(crate) fn prepare<'a>(
+    call: &mut Call<'a>,
+    request_id: &HeaderValue,
+) -> Result<&'a Upstream, Refusal> {
+    let upstream = choose_upstream(call)?;
+    let cookie = &call.worker.settings.session_cookie;
+    fields::strip_request(&mut call.head.headers, call.peer.trusted, cookie)?;
+    fields::add_request(call, upstream, request_id);
+    Ok(upstream)
+}
+
 /// Sends the request; `rest` is the canonical path that goes on to the target.
 pub(crate) async fn forward(
     call: &mut Call<'_>,
+    upstream: &Upstream,
     rest: &str,
     body: Inbound,
-    request_id: &HeaderValue,
 ) -> Result<Response<Outbound>, Refusal> {
-    let upstream = choose_upstream(call)?;
     let worker = call.worker;
-    fields::strip_request(
-        &mut call.head.headers,
-        call.peer.trusted,
-        &worker.settings.session_cookie,
-    )?;
-    fields::add_request(call, upstream, request_id);
     let mut pending = Some(request(call, body));
     let mut failed = None;
     loop {
@@ -41,6 +47,11 @@ pub(crate) async fn forward(
         let sent =
             upstream::send(worker, upstream, &call.state.settings, target, &mut pending).await;
         match sent {
+            // Nothing that we forward asks for another protocol (RFC 9110 §15.2.2).
+            Ok(sent) if sent.response.status().is_informational() => {
+                call.record.tries += sent.tries;
+                return Err(refusal(call, &Failure::Reset));
+            }
             Ok(sent) => return Ok(answer(call, sent)),
             // Nothing was sent: another target may take it.
             Err((Failure::Connect(_), tries)) if failed.is_none() && upstream.targets.len() > 1 => {
@@ -61,7 +72,9 @@ fn choose_upstream<'a>(call: &Call<'a>) -> Result<&'a Upstream, Refusal> {
         .is_some_and(|caller| caller.key.environment == Environment::Test);
     let test = call.route.test_upstream.as_deref().filter(|_| test);
     let upstream = test.or(call.route.upstream.as_deref());
-    let upstream = upstream.ok_or_else(|| Refusal::new(Code::NoHealthyTarget).retry_after(1))?;
+    let upstream = upstream
+        .filter(|upstream| upstream.broken.is_some() || !upstream.targets.is_empty())
+        .ok_or_else(|| Refusal::new(Code::NoHealthyTarget).retry_after(1))?;
     match &upstream.broken {
         None => Ok(upstream),
         Some(_) => Err(Refusal::new(Code::PolicyInvalid)

@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::client::Client;
+use crate::metrics::Late;
 use crate::worker::Worker;
 use scan::{Scan, Wrong};
 
@@ -75,6 +76,7 @@ impl Guard {
             if read_by.is_set() && read_by.has_passed(cx) {
                 if total - self.window_from < limits.body_rate {
                     self.client.fault.set(Some(Code::RequestTimeout));
+                    self.worker.metrics.late(Late::Body);
                     return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
                 }
                 read_by.clear();
@@ -92,8 +94,12 @@ impl Guard {
             read_by.set(wait.as_millis() as u64);
         }
         if read_by.has_passed(cx) {
-            let status = if self.scan.in_head() { 408 } else { 0 };
-            self.end(status);
+            // Also before its first byte: whoever connects has this long to say what it wants.
+            let head = self.scan.in_head() || self.first;
+            self.worker
+                .metrics
+                .late(if head { Late::Head } else { Late::Idle });
+            self.end(if head { 408 } else { 0 });
             return self.at_end(cx);
         }
         // When the present request is answered the library reads again by itself.
@@ -167,6 +173,7 @@ impl Guard {
                     write_by.set(self.worker.settings.limits.write_stall.as_millis() as u64);
                 }
                 if write_by.has_passed(cx) {
+                    self.worker.metrics.late(Late::Write);
                     return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
                 }
                 Poll::Pending

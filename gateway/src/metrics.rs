@@ -58,6 +58,41 @@ impl Lane {
     }
 }
 
+/// What took too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Late {
+    /// A client's head, its first included.
+    Head,
+    /// A request's body, below the least rate.
+    Body,
+    /// A connection that rests between two requests.
+    Idle,
+    /// A client that does not read its answer.
+    Write,
+    /// An answer's body, between two reads.
+    Upstream,
+}
+
+impl Late {
+    const ALL: [Self; 5] = [
+        Self::Head,
+        Self::Body,
+        Self::Idle,
+        Self::Write,
+        Self::Upstream,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Head => "head",
+            Self::Body => "body",
+            Self::Idle => "idle",
+            Self::Write => "write",
+            Self::Upstream => "upstream",
+        }
+    }
+}
+
 /// Counters of one worker.
 #[derive(Debug)]
 pub(crate) struct WorkerMetrics {
@@ -66,6 +101,7 @@ pub(crate) struct WorkerMetrics {
     accepted: Count,
     refused_connections: Count,
     framing: Count,
+    late: [Count; Late::ALL.len()],
     codes: Vec<Count>,
     /// Requests that found no route.
     unrouted: Lane,
@@ -93,6 +129,7 @@ impl Default for WorkerMetrics {
             accepted: Count::default(),
             refused_connections: Count::default(),
             framing: Count::default(),
+            late: Default::default(),
             codes: Code::ALL.iter().map(|_| Count::default()).collect(),
             unrouted: Lane::default(),
             observed: Count::default(),
@@ -132,6 +169,10 @@ impl WorkerMetrics {
         if status != 0 {
             self.framing.add(1);
         }
+    }
+
+    pub(crate) fn late(&self, what: Late) {
+        self.late[what as usize].add(1);
     }
 
     /// Counts a finished request. Called by the worker's own thread.

@@ -14,7 +14,7 @@ use crate::answer::{Refusal, wants_page};
 use crate::body::{Inbound, Outbound};
 use crate::call::{Call, TakenList};
 use crate::client::Client;
-use crate::forward::forward;
+use crate::forward::{forward, prepare};
 use crate::head::{Head, X_REQUEST_ID};
 use crate::policy::{self, Chain};
 use crate::report::Report;
@@ -86,14 +86,15 @@ async fn serve(
     let mut call = Call::new(
         worker, state, client, uri, head, report, route, chain, address,
     );
-    admit(&mut call)?;
+    let upstream = admit(&mut call).and_then(|()| prepare(&mut call, request_id));
+    let upstream = upstream.inspect_err(|_| call.give_back())?;
     call.record.policies_us = call.record.elapsed();
     let rest = if route.strip_path {
         &path[prefix..]
     } else {
         &path
     };
-    forward(&mut call, rest, body, request_id).await
+    forward(&mut call, upstream, rest, body).await
 }
 
 /// The operation's chain of policies, or the version's.
@@ -135,12 +136,10 @@ fn admit(call: &mut Call<'_>) -> Result<(), Refusal> {
         let judged = access::judge(caller.application, call.route, call.utc());
         call.subscribe(judged.map_err(Refusal::new)?);
     }
-    policy::stage(&chain.allowance, call)?;
-    if let Some(subscription) = call.subscription() {
-        let plan = (*subscription.chain).as_ref();
-        let plan = plan.map_err(|_| Refusal::new(Code::PolicyInvalid))?;
-        policy::stage(&plan.edge, call)?;
-        policy::stage(&plan.allowance, call)?;
-    }
-    Ok(())
+    let Some(subscription) = call.subscription() else {
+        return policy::allowances([&chain.allowance], call);
+    };
+    let plan = (*subscription.chain).as_ref();
+    let plan = plan.map_err(|_| Refusal::new(Code::PolicyInvalid))?;
+    policy::allowances([&chain.allowance, &plan.edge, &plan.allowance], call)
 }

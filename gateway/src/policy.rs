@@ -156,34 +156,59 @@ impl Step {
     }
 }
 
-/// Runs one stage. A refused request costs nothing: what it took is put back.
+/// Runs one stage, up to the first refusal. A refused request costs nothing: what it took is put
+/// back.
 pub(crate) fn stage<'a>(steps: &'a [Step], call: &mut Call<'a>) -> Result<(), Refusal> {
-    match run(steps, call) {
-        Flow::Next => Ok(()),
-        Flow::Answer(refusal) => {
+    for (place, step) in steps.iter().enumerate() {
+        if let Some(refusal) = run(step, place, call) {
+            call.record.decided_by = step.label;
+            call.give_back();
+            return Err(refusal.limits(&call.shown));
+        }
+    }
+    Ok(())
+}
+
+/// Runs all steps of several lists, also those behind a refusal: so that an answer shows where all
+/// limits stand. The first refusal is the one that is given; then what was taken is put back.
+pub(crate) fn allowances<'a, const N: usize>(
+    lists: [&'a [Step]; N],
+    call: &mut Call<'a>,
+) -> Result<(), Refusal> {
+    let mut refused = None;
+    for steps in lists {
+        for (place, step) in steps.iter().enumerate() {
+            if let Some(refusal) = run(step, place, call)
+                && refused.is_none()
+            {
+                call.record.decided_by = step.label;
+                refused = Some(refusal);
+            }
+        }
+    }
+    match refused {
+        None => Ok(()),
+        Some(refusal) => {
             call.give_back();
             Err(refusal.limits(&call.shown))
         }
     }
 }
 
-/// Runs the steps of one stage. A step in observe mode leaves its bit in the record instead of an
-/// answer.
-fn run<'a>(steps: &'a [Step], call: &mut Call<'a>) -> Flow {
-    for (place, step) in steps.iter().enumerate() {
-        let flow = match &step.running {
-            Running::KeyAuth(policy) => policy.run(call),
-            Running::RateLimit(policy) => policy.run(call, place),
-            Running::Quota(policy) => policy.run(call, place),
-        };
-        if let Flow::Answer(refusal) = flow {
-            if step.observe {
-                call.record.observed |= step.bit;
-                continue;
-            }
-            call.record.decided_by = step.label;
-            return Flow::Answer(refusal);
+/// Runs one step; `place` is its place in its list. In observe mode it leaves its bit in the record
+/// instead of an answer.
+fn run<'a>(step: &'a Step, place: usize, call: &mut Call<'a>) -> Option<Box<Refusal>> {
+    let flow = match &step.running {
+        Running::KeyAuth(policy) => policy.run(call),
+        Running::RateLimit(policy) => policy.run(call, place),
+        Running::Quota(policy) => policy.run(call, place),
+    };
+    match flow {
+        Flow::Next => None,
+        Flow::Answer(_) if step.observe => {
+            call.record.observed |= step.bit;
+            None
         }
+        Flow::Answer(refusal) => Some(refusal),
     }
-    Flow::Next
 }

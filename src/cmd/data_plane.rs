@@ -151,10 +151,15 @@ pub(super) fn from_file(settings: &Settings, path: &Path) -> anyhow::Result<Data
         handle.quotas.clone(),
         settings.data.clone(),
         clock,
+        gateway::quota::file::ALONE,
         stopped,
     ));
     let lines = Lines::new(settings.data.join("traffic.jsonl"), LINES_BYTES);
     let writer = Writer::start(Arc::clone(&handle.rings), name, Destination::Lines(lines))?;
+    let figures = writer.figures();
+    handle.add_metrics(Box::new(move |out| {
+        figures.write(out, gateway::traffic::now_us());
+    }));
     tokio::spawn(file::follow(path.to_owned(), first, changes));
     Ok(DataPlane {
         handle,

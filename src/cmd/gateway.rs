@@ -4,7 +4,7 @@ use entity::database::connect_later;
 
 use super::data_plane::{self, Neighbours};
 use super::start::{self, Ready};
-use super::{keys, store};
+use super::{keys, services, store};
 use crate::cli::Gateway;
 use crate::settings::Problems;
 
@@ -23,7 +23,7 @@ pub fn run(gateway: &Gateway) -> anyhow::Result<()> {
                 let neighbours = Neighbours {
                     portal_url: settings.portal_url.clone(),
                     told: None,
-                    own: Vec::new(),
+                    own: services::addresses(&settings).await,
                 };
                 data_plane::from_database(&settings, databases, ring, neighbours)?
             }

@@ -4,7 +4,7 @@ use api::Rings;
 
 use super::management::{self, Addresses, Management};
 use super::start::{self, Ready};
-use super::{admin, keys, store};
+use super::{admin, keys, services, store};
 use crate::cli::Portal;
 
 pub fn run(portal: &Portal) -> anyhow::Result<()> {
@@ -24,10 +24,12 @@ pub fn run(portal: &Portal) -> anyhow::Result<()> {
         let (bound, admin_bound) = (listener.local_addr()?, health.local_addr()?);
         let databases = store::open(&settings).await?;
         store::check_schema(&databases).await?;
+        let mut own = services::addresses(&settings).await;
+        own.extend([bound, admin_bound, settings.gateway]);
         let addresses = Addresses {
             portal: management::public(settings.portal_url.as_deref(), bound)?,
             gateway: management::public(settings.gateway_url.as_deref(), settings.gateway)?,
-            own: vec![bound, admin_bound, settings.gateway],
+            own,
             upstream_allow: Vec::new(),
         };
         let plane = management::plane(&settings, databases.clone(), rings, &addresses)?;

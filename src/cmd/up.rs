@@ -5,7 +5,7 @@ use api::Rings;
 use super::data_plane::{self, Neighbours};
 use super::management::{self, Addresses, Management};
 use super::start::{self, Ready};
-use super::{keys, store};
+use super::{keys, services, store};
 use crate::cli::Up;
 use crate::demo;
 use crate::settings::{Problems, Settings};
@@ -34,10 +34,11 @@ async fn serve(up: &Up, settings: Settings, rings: Rings) -> anyhow::Result<()> 
     let portal_url = management::public(settings.portal_url.as_deref(), bound)?;
     // One channel tells the gateway of every change that this process commits.
     let (changed, told) = tokio::sync::watch::channel(0);
+    let services = services::addresses(&settings).await;
     let neighbours = Neighbours {
         portal_url: Some(portal_url.as_str().trim_end_matches('/').to_owned()),
         told: Some(told),
-        own: vec![bound],
+        own: services.iter().copied().chain([bound]).collect(),
     };
     let data_plane = data_plane::from_database(
         &settings,
@@ -55,8 +56,9 @@ async fn serve(up: &Up, settings: Settings, rings: Rings) -> anyhow::Result<()> 
     let addresses = Addresses {
         portal: portal_url,
         gateway: management::public(settings.gateway_url.as_deref(), gateway)?,
-        own: std::iter::once(bound)
-            .chain([gateway])
+        own: services
+            .into_iter()
+            .chain([bound, gateway])
             .chain(data_plane.handle.admin)
             .collect(),
         upstream_allow: if is_all_loopback(&settings) {

@@ -18,6 +18,7 @@ pub struct Settings {
     /// `None`: the role's own default.
     pub admin: Option<SocketAddr>,
     pub database_url: Option<String>,
+    pub redis_url: Option<String>,
     pub smtp_url: Option<String>,
     pub mail_from: String,
     /// Without a trailing slash, like `gateway_url`.
@@ -50,6 +51,7 @@ impl Settings {
             gateway: reader.address("gateway").unwrap_or(UNUSED),
             admin: reader.address("admin"),
             database_url: reader.database(),
+            redis_url: reader.text("redis_url"),
             smtp_url: reader.text("smtp_url"),
             mail_from: reader.text("mail_from").unwrap_or_default(),
             portal_url: reader.url("portal_url"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use domain::problem::Code;
 
-use super::{BOUNDS, Lane, WorkerMetrics};
+use super::{BOUNDS, Lane, Late, WorkerMetrics};
 
 /// What is known of the node beside the workers' counters.
 #[derive(Debug, Default)]
@@ -84,6 +84,19 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         "Messages refused before a request existed.",
         sum(|w| w.framing.get()),
     );
+    page.head(
+        "timed_out_total",
+        "counter",
+        "Connections and exchanges that took too long, by what was awaited.",
+    );
+    for what in Late::ALL {
+        let count: u64 = workers.iter().map(|w| w.late[what as usize].get()).sum();
+        let _ = writeln!(
+            page.0,
+            "portunus_timed_out_total{{phase=\"{}\"}} {count}",
+            what.as_str()
+        );
+    }
     page.one(
         "observed_total",
         "counter",

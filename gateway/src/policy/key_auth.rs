@@ -41,6 +41,13 @@ impl KeyAuth {
 
     /// The one who calls; `None` when no key is shown. Takes the key out of the request.
     fn caller<'a>(&self, call: &mut Call<'a>) -> Result<Option<Caller<'a>>, Box<Refusal>> {
+        // Cut out whether or not it is the one that counts: no key reaches an upstream.
+        let by_query = self.query.as_deref().and_then(|name| {
+            let (value, rest) = query::cut(call.query().unwrap_or_default(), name)?;
+            let digest = digest(value.as_bytes());
+            call.head.cut_query = Some(rest);
+            Some(digest)
+        });
         let headers = &mut call.head.headers;
         let digest = if let Some(value) = headers.get(X_API_KEY) {
             let digest = digest(value.as_bytes());
@@ -50,11 +57,7 @@ impl KeyAuth {
             let digest = digest(shown);
             headers.remove(AUTHORIZATION);
             digest
-        } else if let Some(name) = &self.query
-            && let Some((value, rest)) = query::cut(call.query().unwrap_or_default(), name)
-        {
-            let digest = digest(value.as_bytes());
-            call.head.cut_query = Some(rest);
+        } else if let Some(digest) = by_query {
             digest
         } else {
             return Ok(None);

@@ -17,8 +17,11 @@ use crate::disk_file;
 /// Name of the file inside of the data directory.
 pub const NAME: &str = "quota.jsonl";
 
-/// How much a crash of the machine may forget.
-const EVERY: Duration = Duration::from_secs(1);
+/// How often it is written without a database: how much `kill -9` may forget.
+pub const ALONE: Duration = Duration::from_secs(1);
+/// The same beside a database, whose counts win as soon as it answers, and where what it does not
+/// have yet is kept each second anyway.
+pub const BESIDE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Line {
@@ -73,17 +76,18 @@ pub fn save(quotas: &Quotas, data: &Path) -> io::Result<()> {
     })
 }
 
-/// Saves every second what changed, and once more when `stop` says so.
+/// Saves every so often, if something changed, and once more when `stop` says so.
 pub async fn keep(
     quotas: Arc<Quotas>,
     data: PathBuf,
     clock: Clock,
+    every: Duration,
     mut stop: tokio::sync::watch::Receiver<bool>,
 ) {
     let mut seen = None;
     loop {
         let stopping = tokio::select! {
-            () = tokio::time::sleep(EVERY) => false,
+            () = tokio::time::sleep(every) => false,
             _ = stop.wait_for(|stop| *stop) => true,
         };
         let sum = quotas.fingerprint();

@@ -36,7 +36,8 @@ pub enum DiskError {
 #[derive(Clone)]
 pub struct Disk {
     path: PathBuf,
-    key: [u8; 32],
+    /// Of each key of the ring; the first writes.
+    keys: Vec<[u8; 32]>,
 }
 
 impl std::fmt::Debug for Disk {
@@ -49,20 +50,16 @@ impl Disk {
     pub fn new(data: &Path, ring: &KeyRing) -> Self {
         Self {
             path: data.join(NAME),
-            key: ring.derive("state file"),
+            keys: ring.derive_all("state file"),
         }
-    }
-
-    fn mac(&self) -> Option<Hmac<Sha256>> {
-        Hmac::new_from_slice(&self.key).ok()
     }
 
     /// Blocks on the disk: call it off the runtime's threads.
     pub fn save(&self, snapshot: &Snapshot) -> io::Result<()> {
         let body = serde_json::to_vec(snapshot)?;
-        let mut mac = self.mac().ok_or(io::ErrorKind::InvalidInput)?;
-        mac.update(&body);
-        let tag = mac.finalize().into_bytes();
+        let key = self.keys.first().ok_or(io::ErrorKind::InvalidInput)?;
+        let tag = mac(key, &body).ok_or(io::ErrorKind::InvalidInput)?;
+        let tag = tag.finalize().into_bytes();
         disk_file::replace(&self.path, |file| {
             let mut out = BufWriter::new(file);
             out.write_all(MAGIC)?;
@@ -82,9 +79,10 @@ impl Disk {
         };
         let rest = bytes.strip_prefix(MAGIC).ok_or(DiskError::Damaged)?;
         let (tag, body) = rest.split_at_checked(MAC).ok_or(DiskError::Damaged)?;
-        let mut mac = self.mac().ok_or(DiskError::Damaged)?;
-        mac.update(body);
-        mac.verify_slice(tag).map_err(|_| DiskError::Damaged)?;
+        let is_ours = |key| mac(key, body).is_some_and(|mac| mac.verify_slice(tag).is_ok());
+        if !self.keys.iter().any(is_ours) {
+            return Err(DiskError::Damaged);
+        }
         let snapshot: Snapshot = serde_json::from_slice(body).map_err(|_| DiskError::Newer)?;
         if snapshot.schema > SCHEMA {
             return Err(DiskError::Newer);
@@ -97,6 +95,12 @@ impl Disk {
         let written = std::fs::metadata(&self.path).ok()?.modified().ok()?;
         SystemTime::now().duration_since(written).ok()
     }
+}
+
+fn mac(key: &[u8; 32], body: &[u8]) -> Option<Hmac<Sha256>> {
+    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).ok()?;
+    mac.update(body);
+    Some(mac)
 }
 
 #[cfg(test)]
@@ -124,6 +128,8 @@ mod tests {
             .mode();
         assert_eq!(mode & 0o777, 0o600);
 
+        let changed = Disk::new(data.path(), &KeyRing::new(vec![[2; 32], [1; 32]]));
+        assert!(changed.load().unwrap().is_some(), "a key that was replaced");
         let other = Disk::new(data.path(), &KeyRing::new(vec![[2; 32]]));
         assert!(matches!(other.load(), Err(DiskError::Damaged)));
         let mut bytes = std::fs::read(data.path().join(NAME)).unwrap();

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use super::node::{Identity, Load, run as report};
 use super::quota::QuotaStore;
 use crate::clock::Clock;
+use crate::quota::file;
 use crate::server::Handle;
 use crate::source::Changes;
 use crate::source::database::DatabaseSource;
@@ -70,6 +71,10 @@ impl Join {
             figures.write(out, crate::traffic::now_us())
         }));
 
+        // Until the database answers, quotas go on from what this node knew.
+        if let Err(error) = file::load(&gateway.quotas, &data, clock.utc()) {
+            tracing::warn!(%error, "The quota counters of the last run cannot be read.");
+        }
         let source = DatabaseSource {
             main: databases.main.clone(),
             listen: database_url.starts_with("postgres").then_some(database_url),
@@ -79,6 +84,13 @@ impl Join {
             needs_full: gateway.needs_full.clone(),
         };
         let (stop, stopped) = watch::channel(false);
+        let kept = file::keep(
+            gateway.quotas.clone(),
+            data.clone(),
+            clock.clone(),
+            file::BESIDE,
+            stopped.clone(),
+        );
         let quota = QuotaStore {
             db: databases.traffic.clone(),
             node: identity.id,
@@ -94,7 +106,9 @@ impl Join {
         Ok(Joined {
             writer,
             stop,
-            quota: tokio::spawn(quota.run(stopped)),
+            quota: tokio::spawn(async move {
+                tokio::join!(quota.run(stopped), kept);
+            }),
             others: [
                 tokio::spawn(source.run()),
                 tokio::spawn(report(

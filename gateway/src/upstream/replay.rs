@@ -7,7 +7,9 @@ use crate::body::Inbound;
 
 /// The request without body that `written` begins with; `None` when the head is not whole.
 pub(super) fn request(written: &[u8]) -> Option<Request<Inbound>> {
-    let mut fields = [httparse::EMPTY_HEADER; 128];
+    // Each field has a line of its own, so there are no more of them than lines.
+    let lines = memchr::memchr_iter(b'\n', written).count();
+    let mut fields = vec![httparse::EMPTY_HEADER; lines];
     let mut parsed = httparse::Request::new(&mut fields);
     parsed.parse(written).ok()?.is_complete().then_some(())?;
     let mut headers = HeaderMap::with_capacity(parsed.headers.len());

@@ -125,6 +125,9 @@ pub struct Routing {
     pub upstreams: Vec<(String, String)>,
     pub form: Form,
     pub publish: Form,
+    /// Products of a served version while none has a plan to subscribe to: where a plan is made or
+    /// published, and the product's name.
+    pub not_offered: Vec<(String, String)>,
 }
 
 const FIELDS: &[&str] = &[
@@ -144,6 +147,11 @@ pub fn routing(page: Routing) -> AnyView {
         .frame
         .may_edit
         .then(|| self::publish(&page.frame, &page.publish));
+    let bare = page
+        .frame
+        .may_edit
+        .then(|| not_offered(&page.not_offered))
+        .flatten();
     let address = page.frame.version.summary.address.clone().map(|address| {
         view! { <div class="field"><span class="label">"Answers at"</span>{code_line(address)}</div> }
     });
@@ -153,11 +161,24 @@ pub fn routing(page: Routing) -> AnyView {
         .then(|| edit(&page.form, page.upstreams.clone()));
     let content = view! {
         {address}
+        {bare}
         {blockers}
         {publish}
         {Section::new("routing", "Routing and upstream").body(edit)}
     };
     page.frame.around("", content)
+}
+
+fn not_offered(products: &[(String, String)]) -> Option<AnyView> {
+    let (href, name) = products.first()?.clone();
+    Some(callout(
+        Tone::Warn,
+        view! {
+            <p><b>"Nobody can subscribe yet"</b></p>
+            <p>{format!("The product {name} has no published plan. A plan says what a subscriber gets and who approves.")}</p>
+            <p><a class="btn btn--s" href=href>"To the plan"</a></p>
+        },
+    ))
 }
 
 fn blockers(found: &[Invalid]) -> Option<AnyView> {

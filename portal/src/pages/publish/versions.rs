@@ -1,10 +1,11 @@
 //! The editor of a version: its routing, its publishing, its revisions.
 
-use api::service::{upstreams, versions as service};
+use api::service::{products, upstreams, versions as service};
 use axum::extract::Path;
 use domain::actor::Action;
 use domain::api::{Operations, Visibility};
 use domain::id::VersionId;
+use domain::lifecycle::PlanState;
 use domain::problem::Code;
 use domain::snapshot::Route;
 use domain::wire::versions::{EditDraft, PromoteRevision, PublishVersion, Version};
@@ -82,12 +83,40 @@ async fn props(
     } else {
         publish.with("visibility", frame.version.visibility.as_str())
     };
+    let not_offered = not_offered(workspace, &frame.version).await?;
     Ok(version::Routing {
         frame,
+        not_offered,
         upstreams,
         form,
         publish,
     })
+}
+
+/// The products of a version that is served, unless one of them has a plan to subscribe to:
+/// address of the form of a new plan, and the product's name.
+async fn not_offered(workspace: &Workspace, version: &Version) -> Result<Vec<(String, String)>> {
+    let mut bare = Vec::new();
+    if !version.summary.state.is_served() {
+        return Ok(bare);
+    }
+    for product in &version.products {
+        let found = products::get(workspace.ctx(), product.id).await?;
+        if found
+            .plans
+            .iter()
+            .any(|plan| plan.state == PlanState::Published)
+        {
+            return Ok(Vec::new());
+        }
+        let base = format!("{}/products/{}", workspace.address(), found.id);
+        let next = match found.plans.first() {
+            Some(plan) => format!("{base}/plans/{}", plan.id),
+            None => format!("{base}/plans/new"),
+        };
+        bare.push((next, found.name));
+    }
+    Ok(bare)
 }
 
 fn form_of(version: &Version) -> Form {
