@@ -102,15 +102,11 @@ fn strip_keys(headers: &mut HeaderMap) {
     }
 }
 
-/// In any line and spelling: not only where `key_auth` would look for it.
+/// In any line and behind any scheme: not only where `key_auth` would look for it.
 fn holds_key(value: &HeaderValue) -> bool {
     let bytes = value.as_bytes();
-    memchr::memmem::find_iter(bytes, b"ptn_").any(|at| {
-        let kind = &bytes[at + 4..];
-        [&b"live_"[..], b"test_", b"pat_"]
-            .iter()
-            .any(|known| kind.starts_with(known))
-    })
+    let is_inside = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
+    memchr::memmem::find_iter(bytes, b"ptn_").any(|at| !bytes[..at].last().is_some_and(is_inside))
 }
 
 /// Cuts the portal's session out of the cookies: it shares the host, as cookies ignore ports.
