@@ -203,7 +203,11 @@ pub struct Token {
 
 #[derive(Debug, Args)]
 pub struct Health {
-    /// Address of health and metrics to ask [default: the setting `admin`, else 127.0.0.1:9090].
+    /// Settings file of the process that is asked [default: portunus.toml, if it is there].
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+    /// Address of health and metrics to ask [default: the setting `admin`, else 127.0.0.1:9090; a
+    /// portal alone has 127.0.0.1:9091].
     #[arg(long, value_name = "ADDR")]
     pub admin: Option<String>,
 }

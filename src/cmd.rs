@@ -15,6 +15,7 @@ mod keys;
 mod management;
 pub mod migrate;
 pub mod portal;
+mod preflight;
 pub mod sample;
 mod services;
 mod start;

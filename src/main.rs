@@ -11,7 +11,11 @@ use portunus::cmd;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().role {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return cmd::exit::usage(&error),
+    };
+    let result = match cli.role {
         Role::Up(up) => cmd::up::run(&up),
         Role::Gateway(gateway) => cmd::gateway::run(&gateway),
         Role::Portal(portal) => cmd::portal::run(&portal),

@@ -44,6 +44,10 @@ pub struct Problems(pub Vec<String>);
 #[derive(Debug, Clone)]
 pub struct Layers {
     values: BTreeMap<&'static str, (String, Source)>,
+    /// What is wrong with the layers themselves; [`Settings::read`] adds to it.
+    problems: Vec<String>,
+    /// Variables that look like settings and are none.
+    pub unknown: Vec<String>,
 }
 
 impl Layers {
@@ -53,15 +57,18 @@ impl Layers {
         file: Option<&Path>,
         environment: Map<String, String>,
         flags: &[(&'static str, String)],
-    ) -> Result<Self, Problems> {
+    ) -> Self {
         let mut problems = Vec::new();
         let path = file.map_or_else(|| PathBuf::from("portunus.toml"), Path::to_path_buf);
         let from_file = read_file(&path, file.is_some(), &mut problems);
+        let unknown = unknown(&environment);
         let from_environment = read_environment(environment, &mut problems);
 
         let mut values = BTreeMap::new();
         for setting in TABLE {
-            let flag = flags.iter().rev().find(|(name, _)| *name == setting.name);
+            let named =
+                |(name, value): &&(&str, String)| *name == setting.name && !value.is_empty();
+            let flag = flags.iter().rev().find(named);
             let layered = flag
                 .map(|(_, value)| (value.clone(), Source::Flag))
                 .or_else(|| {
@@ -76,10 +83,10 @@ impl Layers {
                 values.insert(setting.name, layered);
             }
         }
-        if problems.is_empty() {
-            Ok(Self { values })
-        } else {
-            Err(Problems(problems))
+        Self {
+            values,
+            problems,
+            unknown,
         }
     }
 
@@ -119,14 +126,19 @@ fn read_environment(
 ) -> BTreeMap<String, String> {
     let mut known = Map::new();
     for setting in TABLE {
-        if let Some(value) = environment.get(setting.variable) {
+        // Empty counts as not set, so that a container may pass a variable on unconditionally.
+        let given = environment
+            .get(setting.variable)
+            .filter(|value| !value.is_empty());
+        if let Some(value) = given {
             known.insert(
                 format!("PORTUNUS_{}", setting.name.to_uppercase()),
                 value.clone(),
             );
         }
         let by_file = format!("{}_FILE", setting.variable);
-        let Some(path) = environment.get(&by_file).filter(|_| setting.secret) else {
+        let path = environment.get(&by_file).filter(|path| !path.is_empty());
+        let Some(path) = path.filter(|_| setting.secret) else {
             continue;
         };
         match std::fs::read_to_string(path) {
@@ -153,6 +165,31 @@ fn read_environment(
     }
 }
 
+/// A mistyped name would be believed to work. It is told and not refused, because others name
+/// variables too: an orchestrator does for a service of this name.
+fn unknown(environment: &Map<String, String>) -> Vec<String> {
+    let is_known = |name: &str| {
+        TABLE.iter().any(|setting| {
+            let file = name.strip_suffix("_FILE").filter(|_| setting.secret);
+            setting.variable == name || Some(setting.variable) == file
+        })
+    };
+    let ours = |name: &&String| {
+        let rest = name.strip_prefix("PORTUNUS_");
+        rest.is_some_and(|rest| {
+            rest != "BIN" && !rest.starts_with("TEST_") && !rest.starts_with("WRITE_")
+        })
+    };
+    let mut found: Vec<_> = environment
+        .keys()
+        .filter(ours)
+        .filter(|name| !is_known(name))
+        .cloned()
+        .collect();
+    found.sort();
+    found
+}
+
 fn flatten(root: Value, place: &str, problems: &mut Vec<String>) -> BTreeMap<String, String> {
     let Ok(table) = root.into_table() else {
         return BTreeMap::new();
@@ -172,6 +209,7 @@ fn flatten(root: Value, place: &str, problems: &mut Vec<String>) -> BTreeMap<Str
             Err(_) => value.into_string(),
         };
         match text {
+            Ok(text) if text.is_empty() => {}
             Ok(text) => {
                 out.insert(name, text);
             }
@@ -212,8 +250,7 @@ mod tests {
             Some(&file),
             environment,
             &[("portal", "127.0.0.1:6".into())],
-        )
-        .unwrap();
+        );
         let found = ["gateway", "admin", "portal", "data"]
             .map(|name| (layers.get(name).unwrap(), layers.source(name).unwrap()));
         assert_eq!(
@@ -236,8 +273,7 @@ mod tests {
             None,
             environment(&[("PORTUNUS_GATEWAY_KEY_FILE", file.to_str().unwrap())]),
             &[],
-        )
-        .unwrap();
+        );
         assert_eq!(layers.get("gateway_key"), Some("c2VjcmV0"));
     }
 
@@ -246,13 +282,41 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("p.toml");
         std::fs::write(&file, "gatewy = 1\nportl = 2\n").unwrap();
-        let problems = Layers::load(
+        let layers = Layers::load(
             Some(&file),
-            environment(&[("PORTUNUS_PORTAL_KEY_FILE", "/nowhere")]),
+            environment(&[
+                ("PORTUNUS_PORTAL_KEY_FILE", "/nowhere"),
+                ("PORTUNUS_DRAIN", "soon"),
+            ]),
             &[],
-        )
-        .unwrap_err();
-        assert_eq!(problems.0.len(), 3, "{problems}");
-        assert!(Layers::load(Some(Path::new("/nowhere/p.toml")), Map::new(), &[]).is_err());
+        );
+        let problems = Settings::read(&layers).unwrap_err();
+        assert_eq!(problems.0.len(), 4, "{problems}");
+        let nowhere = Layers::load(Some(Path::new("/nowhere/p.toml")), Map::new(), &[]);
+        assert!(Settings::read(&nowhere).is_err());
+    }
+
+    #[test]
+    fn empty_is_not_set_and_a_mistyped_name_is_told() {
+        let layers = Layers::load(
+            None,
+            environment(&[
+                ("PORTUNUS_DRAIN", ""),
+                ("PORTUNUS_PORTAL", ""),
+                ("PORTUNUS_PORTAL_KEY_FILE", ""),
+                ("PORTUNUS_TRUSTED_PROXY", "10.0.0.0/8"),
+                ("PORTUNUS_LOG_FILE", "x"),
+                ("PORTUNUS_BIN", "x"),
+                ("HOME", "/"),
+            ]),
+            &[],
+        );
+        assert_eq!(
+            layers.unknown,
+            ["PORTUNUS_LOG_FILE", "PORTUNUS_TRUSTED_PROXY"]
+        );
+        let settings = Settings::read(&layers).unwrap();
+        assert_eq!(settings.portal.port(), 3000);
+        assert_eq!(settings.drain.as_secs(), 30);
     }
 }

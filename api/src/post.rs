@@ -25,6 +25,22 @@ const SMTP_PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 /// A connection pool to the SMTP server.
 pub type Transport = AsyncSmtpTransport<Tokio1Executor>;
 
+/// Why `url` names no SMTP server, as a sentence that holds no password.
+pub fn check_server(url: &str) -> Result<(), String> {
+    Transport::from_url(url)
+        .map(|_| ())
+        .map_err(|_| "The setting smtp_url is not an SMTP address.".to_owned())
+}
+
+/// Why `text` cannot be the sender of mails, as a sentence.
+pub fn check_sender(text: &str) -> Result<(), String> {
+    text.parse::<lettre::message::Mailbox>()
+        .map(|_| ())
+        .map_err(|_| {
+            "The setting mail_from is not a sender like Portunus <portal@example.com>.".to_owned()
+        })
+}
+
 /// The transport that the settings name; `None` without one.
 ///
 /// # Errors

@@ -8,6 +8,8 @@ use chrono::Duration;
 use ipnet::IpNet;
 use url::Url;
 
+use crate::passwords;
+
 /// Who may make an account without being invited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SignUp {
@@ -66,6 +68,22 @@ impl std::fmt::Debug for FirstOperator {
     }
 }
 
+impl FirstOperator {
+    /// Why this operator cannot be made, as sentences. `password_min` is in characters.
+    pub fn problems(&self, password_min: usize) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.email.parse::<domain::name::EmailAddress>().is_err() {
+            problems.push("The setting operator_email is not a mail address.".to_owned());
+        }
+        if let Some(why) = passwords::objection(&self.password, password_min, &[&self.email]) {
+            problems.push(format!(
+                "The setting operator_password cannot be taken. {why}"
+            ));
+        }
+        problems
+    }
+}
+
 /// Settings of the management plane.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -83,10 +101,10 @@ pub struct Settings {
     pub mail_from: Option<String>,
     /// `PORTUNUS_PASSWORD_MIN`: least length of a password in characters. Default 15, floor 8.
     pub password_min: usize,
-    /// `PORTUNUS_SIGN_UP`: used until the operator sets the row. Default: open where `portal_url`
+    /// Used until the operator sets the row. Default: open where `portal_url`
     /// is loopback, else by invitation.
     pub sign_up: SignUp,
-    /// `PORTUNUS_UPSTREAM_ALLOW`: networks that upstreams may lie in besides public addresses;
+    /// Networks that upstreams may lie in besides public addresses;
     /// written as a row at the first start, where the operator edits it. Default: none, except
     /// loopback for `up` with loopback addresses.
     pub upstream_allow: Vec<IpNet>,

@@ -8,7 +8,7 @@ pub fn run(common: &Common) -> anyhow::Result<()> {
         common.settings.as_deref(),
         std::env::vars().collect(),
         &common.flags(),
-    )?;
+    );
     Settings::read(&layers)?;
     for setting in TABLE {
         let value = match layers.get(setting.name) {
@@ -20,6 +20,9 @@ pub fn run(common: &Common) -> anyhow::Result<()> {
             .source(setting.name)
             .map_or("", |source| source.as_str());
         println!("{:<18} {:<44} {source}", setting.name, value);
+    }
+    for name in &layers.unknown {
+        eprintln!("There is no setting {name}, so the variable does nothing.");
     }
     Ok(())
 }

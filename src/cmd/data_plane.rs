@@ -65,11 +65,7 @@ fn plain(
 ) -> gateway::Settings {
     gateway::Settings {
         listen: settings.gateway,
-        admin: Some(
-            settings
-                .admin
-                .unwrap_or(std::net::SocketAddr::from(([127, 0, 0, 1], 9090))),
-        ),
+        admin: Some(admin(settings)),
         workers: settings.workers,
         node: node.to_owned(),
         data: Some(settings.data.clone()),
@@ -81,6 +77,12 @@ fn plain(
         limits: settings.limits,
         ..gateway::Settings::default()
     }
+}
+
+/// Health and metrics of a process with a gateway in it.
+pub(super) fn admin(settings: &Settings) -> std::net::SocketAddr {
+    let usual = ([127, 0, 0, 1], 9090).into();
+    settings.admin.unwrap_or(usual)
 }
 
 fn refused(error: StartError) -> Problems {

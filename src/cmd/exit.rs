@@ -12,6 +12,16 @@ const USAGE: u8 = 64;
 #[error("{0}")]
 pub struct No(pub String);
 
+/// What the command line lacks, or the help that it asked for.
+pub fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    if error.use_stderr() {
+        ExitCode::from(USAGE)
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
 /// Prints the error as sentences on stderr and gives the code to end with.
 pub fn explain(error: &anyhow::Error) -> ExitCode {
     eprintln!("{error:#}");

@@ -1,21 +1,24 @@
 //! `portunus gateway`: the data plane alone.
 
+use domain::seal::KeyRing;
 use entity::database::connect_later;
 
 use super::data_plane::{self, Neighbours};
+use super::preflight::Preflight;
 use super::start::{self, Ready};
-use super::{keys, services, store};
+use super::{services, store};
 use crate::cli::Gateway;
-use crate::settings::Problems;
+use crate::settings::{Problems, Settings};
 
 pub fn run(gateway: &Gateway) -> anyhow::Result<()> {
     let settings = start::settings(gateway.common.settings.as_deref(), &gateway.flags())?;
-    start::data_directory(&settings.data)?;
+    let _held = start::data_directory(&settings.data)?;
     start::runtime()?.block_on(async {
-        let plane = match &gateway.config {
-            Some(path) => data_plane::from_file(&settings, path)?,
-            None => {
-                let ring = keys::required(settings.gateway_key.as_ref(), "PORTUNUS_GATEWAY_KEY")?;
+        let ring = check(&settings, gateway.config.is_some()).await?;
+        let plane = match (&gateway.config, ring) {
+            (Some(path), _) => data_plane::from_file(&settings, path)?,
+            (None, None) => return Ok(()), // said by the check
+            (None, Some(ring)) => {
                 let address = store::address(&settings);
                 let databases = connect_later(&address)
                     .await
@@ -48,4 +51,29 @@ pub fn run(gateway: &Gateway) -> anyhow::Result<()> {
         plane.leave().await;
         Ok(())
     })
+}
+
+/// Before anything serves. A gateway that has served before needs no database to start; one that
+/// has not would wait for it for ever, so it must be there with its schema.
+async fn check(settings: &Settings, file: bool) -> anyhow::Result<Option<KeyRing>> {
+    let mut preflight = Preflight::default();
+    preflight.listeners(&[
+        ("gateway", settings.gateway),
+        ("admin", data_plane::admin(settings)),
+    ]);
+    if file {
+        preflight.finish()?;
+        return Ok(None);
+    }
+    let ring = preflight.key(settings.gateway_key.as_ref(), "PORTUNUS_GATEWAY_KEY");
+    let mut found = None;
+    if !settings.data.join(gateway::source::disk::NAME).exists() {
+        found = preflight.note(store::open_existing(settings).await);
+    }
+    preflight.finish()?;
+    if let Some(databases) = found {
+        store::check_schema(&databases).await?;
+        databases.close().await?;
+    }
+    Ok(ring)
 }

@@ -16,7 +16,11 @@ pub fn run(health: &Health) -> anyhow::Result<()> {
         .iter()
         .map(|addr| ("admin", addr.clone()))
         .collect();
-    let settings = Settings::read(&Layers::load(None, std::env::vars().collect(), &flags)?)?;
+    let settings = Settings::read(&Layers::load(
+        health.settings.as_deref(),
+        std::env::vars().collect(),
+        &flags,
+    ))?;
     let mut address = settings
         .admin
         .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9090)));
@@ -31,6 +35,11 @@ pub fn run(health: &Health) -> anyhow::Result<()> {
     match ask(address) {
         Ok(200) => Ok(()),
         Ok(status) => Err(No(format!("{address} is not ready: it answered {status}.")).into()),
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err(No(format!(
+            "{address} did not answer within {} s.",
+            PATIENCE.as_secs()
+        ))
+        .into()),
         Err(error) => Err(No(format!("{address} does not answer: {error}.")).into()),
     }
 }

@@ -40,16 +40,17 @@ pub(super) fn given_or_kept(
     }
 }
 
-/// Both rings for a command on the database of `settings`: kept in the data directory beside an
-/// embedded database, given for one that several processes share.
+/// Both rings for a command on a database that is there: kept in the data directory beside an
+/// embedded database, given for one that several processes share. None is made: a new one would
+/// call everything that the right one wrote broken.
 pub(super) fn rings(settings: &crate::settings::Settings) -> Result<api::Rings, Problems> {
-    let shared = settings
-        .database_url
-        .as_ref()
-        .is_some_and(|url| url.starts_with("postgres"));
-    let ring = |given: &Option<KeyRing>, variable, file| match shared {
-        true => required(given.as_ref(), variable),
-        false => given_or_kept(given.as_ref(), &settings.data, file),
+    let ring = |given: &Option<KeyRing>, variable, file: &str| {
+        let kept = settings.data.join(file);
+        if given.is_some() || !super::store::is_embedded(settings) || !kept.exists() {
+            required(given.as_ref(), variable)
+        } else {
+            given_or_kept(None, &settings.data, file)
+        }
     };
     Ok(api::Rings {
         portal: ring(&settings.portal_key, "PORTUNUS_PORTAL_KEY", "portal.key")?,

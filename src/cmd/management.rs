@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use api::service::{first_run, jobs, settings as rows};
-use api::settings::FirstOperator;
 use api::{Clock, Ctx, Plane, Rings};
 use entity::database::Databases;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use url::Url;
 
-use super::start;
+use super::{preflight, start};
 use crate::settings::{Problems, Settings};
 
 /// What the portal is told that is not a setting of its own.
@@ -49,19 +48,11 @@ pub(super) fn plane(
     plain.own_addresses = addresses.own.clone();
     plain.upstream_allow = addresses.upstream_allow.clone();
     plain.data = Some(settings.data.clone());
-    plain.first_operator = match (&settings.operator_email, &settings.operator_password) {
-        (Some(email), Some(password)) => Some(FirstOperator {
-            email: email.clone(),
-            password: password.clone(),
-        }),
-        (None, None) => None,
-        _ => {
-            return Err(problem(
-                "operator_email and operator_password are set together or not at all.",
-            )
-            .into());
-        }
-    };
+    plain.first_operator = preflight::first_operator(settings)?;
+    plain.password_min = settings.password_min;
+    plain.session_idle = chrono::Duration::from_std(settings.session_idle)?;
+    plain.session_absolute = chrono::Duration::from_std(settings.session_absolute)?;
+    plain.session_remember = chrono::Duration::from_std(settings.session_remember)?;
     Ok(Plane::new(databases, plain, rings, Clock::System)?)
 }
 

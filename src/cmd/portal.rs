@@ -3,24 +3,33 @@
 use api::Rings;
 
 use super::management::{self, Addresses, Management};
+use super::preflight::Preflight;
 use super::start::{self, Ready};
-use super::{admin, keys, services, store};
+use super::{admin, services, store};
 use crate::cli::Portal;
 
 pub fn run(portal: &Portal) -> anyhow::Result<()> {
     let settings = start::settings(portal.common.settings.as_deref(), &portal.flags())?;
-    start::data_directory(&settings.data)?;
-    let rings = Rings {
-        portal: keys::required(settings.portal_key.as_ref(), "PORTUNUS_PORTAL_KEY")?,
-        gateway: keys::required(settings.gateway_key.as_ref(), "PORTUNUS_GATEWAY_KEY")?,
-    };
+    let _held = start::data_directory(&settings.data)?;
+    let admin_address = settings.admin.unwrap_or(([127, 0, 0, 1], 9091).into());
     start::runtime()?.block_on(async {
+        let mut preflight = Preflight::default();
+        preflight.listeners(&[("portal", settings.portal), ("admin", admin_address)]);
+        let portal_key = preflight.key(settings.portal_key.as_ref(), "PORTUNUS_PORTAL_KEY");
+        let gateway_key = preflight.key(settings.gateway_key.as_ref(), "PORTUNUS_GATEWAY_KEY");
+        preflight.management(&settings);
+        preflight.database(&settings).await;
+        preflight.finish()?;
+        // Finished above, with a sentence for each that is missing.
+        let Some(keys) = portal_key.zip(gateway_key) else {
+            return Ok(());
+        };
+        let rings = Rings {
+            portal: keys.0,
+            gateway: keys.1,
+        };
         let listener = start::bind("portal", settings.portal).await?;
-        let health = start::bind(
-            "admin",
-            settings.admin.unwrap_or(([127, 0, 0, 1], 9091).into()),
-        )
-        .await?;
+        let health = start::bind("admin", admin_address).await?;
         let (bound, admin_bound) = (listener.local_addr()?, health.local_addr()?);
         let databases = store::open(&settings).await?;
         store::check_schema(&databases).await?;

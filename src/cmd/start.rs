@@ -14,9 +14,12 @@ pub(super) fn settings(
     file: Option<&Path>,
     flags: &[(&'static str, String)],
 ) -> anyhow::Result<Settings> {
-    let layers = Layers::load(file, std::env::vars().collect(), flags)?;
+    let layers = Layers::load(file, std::env::vars().collect(), flags);
     let settings = Settings::read(&layers)?;
     log(&settings)?;
+    for name in &layers.unknown {
+        tracing::warn!("There is no setting {name}, so the variable does nothing.");
+    }
     // The first thing before any TLS: the one provider that this product is built with.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     Ok(settings)
@@ -37,19 +40,35 @@ fn log(settings: &Settings) -> Result<(), Problems> {
     done.map_err(|error| Problems(vec![format!("The log cannot be started: {error}.")]))
 }
 
-/// Makes the data directory, readable by its owner only.
-pub(super) fn data_directory(data: &Path) -> Result<(), Problems> {
-    use std::os::unix::fs::DirBuilderExt;
-    let made = std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(data);
-    made.map_err(|error| {
+/// The data directory as this process's own, until it is dropped.
+#[derive(Debug)]
+pub(super) struct DataDirectory(#[expect(dead_code, reason = "held for its lock")] std::fs::File);
+
+/// Makes the data directory, readable by its owner only, and takes it: two processes in one would
+/// write each other's counters, spool and last state away.
+pub(super) fn data_directory(data: &Path) -> Result<DataDirectory, Problems> {
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    let problem = |what: &str| {
         Problems(vec![format!(
-            "The data directory {} cannot be made: {error}.",
+            "The data directory {} {what}.",
             data.display()
         )])
-    })
+    };
+    let mut builder = std::fs::DirBuilder::new();
+    let made = builder.recursive(true).mode(0o700).create(data);
+    made.map_err(|error| problem(&format!("cannot be made: {error}")))?;
+    let mut options = std::fs::OpenOptions::new();
+    let options = options.create(true).truncate(false).write(true).mode(0o600);
+    let file = options
+        .open(data.join("lock"))
+        .map_err(|error| problem(&format!("cannot be written: {error}")))?;
+    match file.try_lock() {
+        Ok(()) => Ok(DataDirectory(file)),
+        Err(std::fs::TryLockError::WouldBlock) => Err(problem("is in use by another process")),
+        Err(std::fs::TryLockError::Error(error)) => {
+            Err(problem(&format!("cannot be locked: {error}")))
+        }
+    }
 }
 
 /// Binds a listener of the management side; the gateway binds its own, one per worker.

@@ -18,6 +18,21 @@ pub(super) fn address(settings: &Settings) -> DatabaseSettings {
     DatabaseSettings::new(settings.database_url.clone().unwrap_or_else(kept))
 }
 
+/// Whether the database is a file rather than a server.
+pub(super) fn is_embedded(settings: &Settings) -> bool {
+    address(settings).url.starts_with("sqlite")
+}
+
+/// Opens both databases for a command that makes none.
+pub(super) async fn open_existing(settings: &Settings) -> Result<Databases, Problems> {
+    let address = address(settings);
+    if let Some(file) = address.file().filter(|file| !file.exists()) {
+        let sentence = format!("There is no database at {}.", file.display());
+        return Err(Problems(vec![sentence]));
+    }
+    open(settings).await
+}
+
 /// Opens both databases; one sentence when they are not there.
 pub(super) async fn open(settings: &Settings) -> Result<Databases, Problems> {
     connect(&address(settings))

@@ -19,7 +19,7 @@ pub fn run(token: &Token) -> anyhow::Result<()> {
     };
     start::runtime()?.block_on(async {
         let rings = keys::rings(&settings)?;
-        let databases = store::open(&settings).await?;
+        let databases = store::open_existing(&settings).await?;
         store::check_schema(&databases).await?;
         let addresses = Addresses {
             portal: management::public(settings.portal_url.as_deref(), settings.portal)?,

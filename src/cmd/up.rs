@@ -4,6 +4,7 @@ use api::Rings;
 
 use super::data_plane::{self, Neighbours};
 use super::management::{self, Addresses, Management};
+use super::preflight::Preflight;
 use super::start::{self, Ready};
 use super::{keys, services, store};
 use crate::cli::Up;
@@ -17,12 +18,26 @@ pub fn run(up: &Up) -> anyhow::Result<()> {
             "--demo makes accounts with known passwords, so it serves loopback addresses only.";
         return Err(Problems(vec![sentence.to_owned()]).into());
     }
-    start::data_directory(&settings.data)?;
+    let _held = start::data_directory(&settings.data)?;
+    start::runtime()?.block_on(check(&settings))?;
     let rings = Rings {
         portal: keys::given_or_kept(settings.portal_key.as_ref(), &settings.data, "portal.key")?,
         gateway: keys::given_or_kept(settings.gateway_key.as_ref(), &settings.data, "gateway.key")?,
     };
     start::runtime()?.block_on(serve(up, settings, rings))
+}
+
+/// Before anything is written.
+async fn check(settings: &Settings) -> Result<(), Problems> {
+    let mut preflight = Preflight::default();
+    preflight.listeners(&[
+        ("portal", settings.portal),
+        ("gateway", settings.gateway),
+        ("admin", data_plane::admin(settings)),
+    ]);
+    preflight.management(settings);
+    preflight.database(settings).await;
+    preflight.finish()
 }
 
 async fn serve(up: &Up, settings: Settings, rings: Rings) -> anyhow::Result<()> {

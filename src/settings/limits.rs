@@ -111,7 +111,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (*name, (*value).to_owned()))
             .collect();
-        Ok(Settings::read(&Layers::load(None, config::Map::new(), &flags)?)?.limits)
+        Ok(Settings::read(&Layers::load(None, config::Map::new(), &flags))?.limits)
     }
 
     #[test]

@@ -131,6 +131,30 @@ pub const TABLE: &[Setting] = &[
         "Password of that operator.",
     ),
     plain(
+        "password_min",
+        "PORTUNUS_PASSWORD_MIN",
+        Some("15"),
+        "Least length of a password in characters; at least 8.",
+    ),
+    plain(
+        "session_idle",
+        "PORTUNUS_SESSION_IDLE",
+        Some("30m"),
+        "A session that is not used for so long ends.",
+    ),
+    plain(
+        "session_absolute",
+        "PORTUNUS_SESSION_ABSOLUTE",
+        Some("8h"),
+        "No session lives longer, unless its device is remembered.",
+    ),
+    plain(
+        "session_remember",
+        "PORTUNUS_SESSION_REMEMBER",
+        Some("30d"),
+        "How long a remembered device stays signed in.",
+    ),
+    plain(
         "node",
         "PORTUNUS_NODE",
         None,

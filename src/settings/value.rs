@@ -30,6 +30,11 @@ pub struct Settings {
     pub portal_key: Option<KeyRing>,
     pub operator_email: Option<String>,
     pub operator_password: Option<String>,
+    /// Characters.
+    pub password_min: usize,
+    pub session_idle: Duration,
+    pub session_absolute: Duration,
+    pub session_remember: Duration,
     pub node: Option<String>,
     /// `None`: one per core.
     pub workers: Option<usize>,
@@ -43,7 +48,7 @@ impl Settings {
     pub fn read(layers: &Layers) -> Result<Self, Problems> {
         let mut reader = Reader {
             layers,
-            problems: Vec::new(),
+            problems: layers.problems.clone(),
         };
         let settings = Self {
             data: reader.text("data").unwrap_or_default().into(),
@@ -64,11 +69,13 @@ impl Settings {
             portal_key: reader.ring("portal_key"),
             operator_email: reader.text("operator_email"),
             operator_password: reader.text("operator_password"),
+            password_min: reader.password_min(),
+            session_idle: reader.span("session_idle"),
+            session_absolute: reader.span("session_absolute"),
+            session_remember: reader.span("session_remember"),
             node: reader.text("node"),
             workers: reader.workers(),
-            drain: reader
-                .parsed::<Span>("drain", "a duration like 30s")
-                .map_or(Duration::ZERO, Span::duration),
+            drain: reader.span("drain"),
             limits: super::limits::read(&mut reader),
             log: reader.text("log").unwrap_or_default(),
             log_json: reader.log_json(),
@@ -182,6 +189,20 @@ impl Reader<'_> {
         ring
     }
 
+    fn span(&mut self, name: &str) -> Duration {
+        self.parsed::<Span>(name, "a duration like 30s")
+            .map_or(Duration::ZERO, Span::duration)
+    }
+
+    fn password_min(&mut self) -> usize {
+        let wanted = "a number of characters from 8 to 128";
+        let least = self.parsed("password_min", wanted).unwrap_or(0);
+        if !(8..=128).contains(&least) {
+            self.refuse("password_min", wanted);
+        }
+        least
+    }
+
     fn workers(&mut self) -> Option<usize> {
         let workers = self.parsed("workers", "a number of threads from 1 to 1024")?;
         if !(1..=1024).contains(&workers) {
@@ -211,7 +232,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (*name, (*value).to_owned()))
             .collect();
-        Settings::read(&Layers::load(None, config::Map::new(), &flags)?)
+        Settings::read(&Layers::load(None, config::Map::new(), &flags))
     }
 
     #[test]

@@ -11,8 +11,11 @@ pub const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 const MAX_DEPTH: usize = 64;
 
-/// Reads a file. `variable` looks up a name in the environment. All missing variables are named
-/// together; of a wrong shape the first, as the rest may follow from it.
+/// Most problems that are told at once.
+const MOST_PROBLEMS: usize = 100;
+
+/// Reads a file. `variable` looks up a name in the environment. What is wrong is told together:
+/// every missing variable, and of each entry of a section the first thing that has a wrong shape.
 pub fn read(
     text: &str,
     variable: &dyn Fn(&str) -> Option<String>,
@@ -22,15 +25,44 @@ pub fn read(
         return Err(vec![Invalid::new("", message)]);
     }
     let mut value = value(text).map_err(|invalid| vec![invalid])?;
-    let mut missing = Vec::new();
-    fill(&mut value, "", variable, &mut missing);
-    if !missing.is_empty() {
-        return Err(missing);
+    let mut wrong = Vec::new();
+    fill(&mut value, "", variable, &mut wrong);
+    loop {
+        match serde_path_to_error::deserialize::<_, Manifest>(&value) {
+            Ok(manifest) if wrong.is_empty() => return Ok(manifest),
+            Ok(_) => return Err(wrong),
+            Err(error) => {
+                let pointer = pointer(error.path());
+                let told = wrong.iter().any(|known| known.pointer == pointer);
+                let further = without_entry(&mut value, &pointer);
+                if !told {
+                    wrong.push(Invalid::new(pointer, sentence(&error.inner().to_string())));
+                }
+                if !further || wrong.len() >= MOST_PROBLEMS {
+                    return Err(wrong);
+                }
+            }
+        }
     }
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let pointer = pointer(error.path());
-        vec![Invalid::new(pointer, sentence(&error.inner().to_string()))]
-    })
+}
+
+/// Takes the entry out in which a wrong shape was found, so that the others are still looked at.
+fn without_entry(value: &mut Value, pointer: &str) -> bool {
+    let mut names = pointer.split('/').skip(1).map(name_of);
+    let (Some(section), entry) = (names.next(), names.next()) else {
+        return false;
+    };
+    let Some(sections) = value.as_object_mut() else {
+        return false;
+    };
+    match (sections.get_mut(&section), entry) {
+        (Some(Value::Object(entries)), Some(entry)) => entries.remove(&entry).is_some(),
+        (Some(Value::Array(items)), Some(index)) => {
+            let index = index.parse().ok().filter(|index| *index < items.len());
+            index.map(|index| items.remove(index)).is_some()
+        }
+        (Some(_) | None, _) => false,
+    }
 }
 
 fn value(text: &str) -> Result<Value, Invalid> {
@@ -124,6 +156,11 @@ pub(super) fn token(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
+/// The name in a reference token.
+fn name_of(token: &str) -> String {
+    token.replace("~1", "/").replace("~0", "~")
+}
+
 fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     let mut out = String::new();
@@ -191,6 +228,28 @@ mod tests {
         for (text, pointer) in table {
             let problems = read(text, &none).unwrap_err();
             assert!(problems[0].pointer.starts_with(pointer), "{problems:?}");
+        }
+        let many = read(
+            "portunus: 1\nupstreams: {a: {targets: [{url: \"${NOPE}\"}]}, b: {target: 1}}\n\
+             apis: {\"x/y\": {versions: {v1: {speed: 9}}}, z: {versions: 1}}\nproducts: {p: {plan: {}}}",
+            &none,
+        )
+        .unwrap_err();
+        let pointers: Vec<_> = many
+            .iter()
+            .map(|invalid| invalid.pointer.as_str())
+            .collect();
+        for wanted in [
+            "/upstreams/a/targets/0/url",
+            "/upstreams/b",
+            "/apis/x~1y",
+            "/apis/z",
+            "/products/p",
+        ] {
+            assert!(
+                pointers.iter().any(|found| found.starts_with(wanted)),
+                "{wanted}: {pointers:?}"
+            );
         }
         let syntax = read("portunus: 1\n  x: [", &none).unwrap_err();
         assert!(syntax[0].message.contains("line 2"), "{syntax:?}");

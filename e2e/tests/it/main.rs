@@ -8,3 +8,4 @@ mod by_browser;
 mod outage;
 mod product;
 mod scene;
+mod starts;

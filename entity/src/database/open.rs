@@ -1,5 +1,6 @@
 //! Opening: options of SQLite and PostgreSQL, and the place of the traffic file.
 
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,6 +34,13 @@ impl DatabaseSettings {
             main_connections: 8,
             traffic_connections: 4,
         }
+    }
+}
+
+impl DatabaseSettings {
+    /// The file of an embedded database.
+    pub fn file(&self) -> Option<PathBuf> {
+        sqlite_path(&self.url).ok()
     }
 }
 
@@ -126,6 +134,11 @@ async fn sqlite(
         std::fs::create_dir_all(directory)
             .map_err(|error| DatabaseError::open(place.clone(), &sqlx::Error::Io(error)))?;
     }
+    // Made here and not by SQLite, which would let others read it. Its further files follow.
+    let mut file = std::fs::OpenOptions::new();
+    let file = file.create(true).truncate(false).write(true).mode(0o600);
+    file.open(path)
+        .map_err(|error| DatabaseError::open(place.clone(), &sqlx::Error::Io(error)))?;
     let options = purpose(SqliteConnectOptions::new())
         .filename(path)
         .create_if_missing(true)
