@@ -35,6 +35,16 @@ impl Source {
     }
 }
 
+/// A setting with its effective value.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    pub setting: &'static Setting,
+    /// Masked if it is a secret.
+    pub value: String,
+    /// Where it comes from; empty when it is not set.
+    pub source: &'static str,
+}
+
 /// Sentences about what is wrong with the settings or the machine; the process ends with 64.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
@@ -88,6 +98,25 @@ impl Layers {
             problems,
             unknown,
         }
+    }
+
+    /// Every setting as it may be shown: secrets masked, what is not set empty.
+    pub fn shown(&self) -> Vec<Shown> {
+        let shown = |setting: &'static Setting| {
+            let value = self.get(setting.name).unwrap_or_default();
+            let value = if setting.secret && !value.is_empty() {
+                "********"
+            } else {
+                value
+            };
+            let source = self.source(setting.name).map_or("", Source::as_str);
+            Shown {
+                setting,
+                value: value.to_owned(),
+                source,
+            }
+        };
+        TABLE.iter().map(shown).collect()
     }
 
     pub fn get(&self, name: &str) -> Option<&str> {

@@ -1,7 +1,7 @@
 //! `portunus config`: the effective settings, each with its source; secrets masked.
 
 use crate::cli::Common;
-use crate::settings::{Layers, Settings, TABLE};
+use crate::settings::{Layers, Settings};
 
 pub fn run(common: &Common) -> anyhow::Result<()> {
     let layers = Layers::load(
@@ -9,17 +9,13 @@ pub fn run(common: &Common) -> anyhow::Result<()> {
         std::env::vars().collect(),
         &common.flags(),
     );
-    Settings::read(&layers)?;
-    for setting in TABLE {
-        let value = match layers.get(setting.name) {
-            None | Some("") => "(not set)",
-            Some(_) if setting.secret => "********",
-            Some(value) => value,
+    let settings = Settings::read(&layers)?;
+    for shown in &settings.shown {
+        let value = match shown.value.as_str() {
+            "" => "(not set)",
+            value => value,
         };
-        let source = layers
-            .source(setting.name)
-            .map_or("", |source| source.as_str());
-        println!("{:<18} {:<44} {source}", setting.name, value);
+        println!("{:<24} {value:<44} {}", shown.setting.name, shown.source);
     }
     for name in &layers.unknown {
         eprintln!("There is no setting {name}, so the variable does nothing.");

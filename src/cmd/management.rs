@@ -67,6 +67,7 @@ impl Management {
         let mut plain = portal::Settings::new(addresses.portal, addresses.gateway);
         plain.insecure_http = settings.insecure_http;
         plain.site_dir = site();
+        plain.effective = effective(settings);
         let wrong = plain.problems();
         if !wrong.is_empty() {
             return Err(Problems(wrong).into());
@@ -105,6 +106,20 @@ impl Management {
             }
         }
     }
+}
+
+/// The settings as the operator's page shows them.
+fn effective(settings: &Settings) -> Vec<portal::settings::EffectiveSetting> {
+    let shown = settings
+        .shown
+        .iter()
+        .map(|shown| portal::settings::EffectiveSetting {
+            name: shown.setting.name.to_owned(),
+            value: shown.value.clone(),
+            source: shown.source.to_owned(),
+            help: shown.setting.help.to_owned(),
+        });
+    shown.collect()
 }
 
 /// The folder of the browser part, as `cargo xtask front` leaves it beside the executable or one

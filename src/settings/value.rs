@@ -42,6 +42,8 @@ pub struct Settings {
     pub limits: gateway::Limits,
     pub log: String,
     pub log_json: bool,
+    /// All of them as they may be shown.
+    pub shown: Vec<super::Shown>,
 }
 
 impl Settings {
@@ -79,6 +81,7 @@ impl Settings {
             limits: super::limits::read(&mut reader),
             log: reader.text("log").unwrap_or_default(),
             log_json: reader.log_json(),
+            shown: layers.shown(),
         };
         if reader.problems.is_empty() {
             Ok(settings)

@@ -22,7 +22,7 @@ const KEY_HEADER: &str = "X-Api-Key";
 
 /// With a hint in the key's place; `None` while no subscription is effective.
 pub async fn get(ctx: &Ctx, application: ApplicationId) -> Result<Option<FirstCall>> {
-    with_key(ctx, application, "$PORTUNUS_KEY").await
+    with_key(ctx, application, "$API_KEY").await
 }
 
 /// With this key in it: only for the page that shows the key anyway.

@@ -138,5 +138,5 @@ fn curl(ctx: &Ctx, record: &Record) -> String {
         .chars()
         .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
         .collect();
-    format!("curl -X {method} -H \"X-Api-Key: $PORTUNUS_KEY\" '{base}{path}'")
+    format!("curl -X {method} -H \"X-Api-Key: $API_KEY\" '{base}{path}'")
 }

@@ -33,13 +33,7 @@ pub async fn usage(
     } else {
         Resolution::Hour
     };
-    let length = stretch.to - stretch.from;
-    let earlier = Stretch {
-        from: stretch.from - length,
-        to: stretch.from,
-        step: length,
-        resolution,
-    };
+    let earlier = stretch.before(resolution);
     let before = store::totals(db, &scope, &earlier).await?;
     Ok(Usage {
         range,

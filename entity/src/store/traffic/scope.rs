@@ -121,6 +121,20 @@ pub struct Stretch {
 }
 
 impl Stretch {
+    /// The stretch of the same length before this one, as one point. It ends where this one begins,
+    /// cut to `resolution`, so that nothing is counted in both.
+    pub fn before(&self, resolution: Resolution) -> Self {
+        let length = self.to - self.from;
+        let end = resolution.floor(self.from.timestamp_micros());
+        let to = DateTime::from_timestamp_micros(end).unwrap_or(self.from);
+        Self {
+            from: to - length,
+            to,
+            step: length,
+            resolution,
+        }
+    }
+
     /// In microseconds since 1970: from, to, step. `to` is the end of the step that it lies in.
     pub(super) fn micros(&self) -> (i64, i64, i64) {
         let step = self.step.num_microseconds().unwrap_or(i64::MAX);
@@ -129,5 +143,38 @@ impl Stretch {
         let to = self.to.timestamp_micros();
         let to = to + (step - (to - from).rem_euclid(step)) % step;
         (from, to, step)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stretch_before_shares_nothing_and_is_as_long() {
+        let to = DateTime::from_timestamp(1_790_000_100, 0).unwrap();
+        for (length, step) in [
+            (3600, 60),
+            (86_400, 900),
+            (604_800, 3600),
+            (2_592_000, 86_400),
+        ] {
+            for resolution in [Resolution::Minute, Resolution::Hour] {
+                let now = Stretch {
+                    from: to - TimeDelta::seconds(length),
+                    to,
+                    step: TimeDelta::seconds(step),
+                    resolution: Resolution::Minute,
+                };
+                let (from, _, _) = now.micros();
+                let (before_from, before_to, _) = now.before(resolution).micros();
+                assert!(before_to <= from, "{length} {resolution:?}");
+                assert_eq!(
+                    before_to - before_from,
+                    length * 1_000_000,
+                    "{length} {resolution:?}"
+                );
+            }
+        }
     }
 }
