@@ -22,7 +22,7 @@ pub use ring::{RING_RECORDS, Rings, Sink};
 pub const PATH_BYTES: usize = 160;
 
 /// What a record keeps of a text: its first bytes, inline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Short<const N: usize> {
     length: u8,
     bytes: [u8; N],
@@ -36,17 +36,30 @@ impl<const N: usize> Short<N> {
 
     /// Cut at `N` bytes, on a character's border; `N` is below 256.
     pub fn new(text: &str) -> Self {
-        let end = text.floor_char_boundary(N);
         let mut out = Self::EMPTY;
-        out.bytes[..end].copy_from_slice(&text.as_bytes()[..end]);
-        out.length = end as u8;
+        out.set(text);
         out
+    }
+
+    /// The same in place; what lies behind the text is left as it was and never looked at.
+    pub fn set(&mut self, text: &str) {
+        let end = text.floor_char_boundary(N);
+        self.bytes[..end].copy_from_slice(&text.as_bytes()[..end]);
+        self.length = end as u8;
     }
 
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.bytes[..usize::from(self.length)]).unwrap_or_default()
     }
 }
+
+impl<const N: usize> PartialEq for Short<N> {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl<const N: usize> Eq for Short<N> {}
 
 /// One request (gateway.md §9), at most 512 bytes. Absent ids are the zero id. Texts that come
 /// from the configuration are [`NameId`]s.
@@ -131,6 +144,58 @@ impl Default for Record {
 }
 
 impl Record {
+    /// As [`Record::default`], without touching the texts' bytes.
+    pub(crate) fn clear(&mut self) {
+        let Self {
+            at,
+            state,
+            bytes_in,
+            bytes_out,
+            provider,
+            consumer,
+            api,
+            version,
+            operation,
+            application,
+            credential,
+            subscription,
+            plan,
+            client,
+            revision,
+            observed,
+            total_us,
+            policies_us,
+            connect_us,
+            first_byte_us,
+            units,
+            decided_by,
+            target,
+            status,
+            tries,
+            environment,
+            code,
+            path_cut,
+            method,
+            request_id,
+            path,
+        } = self;
+        *at = 0;
+        (*state, *bytes_in, *bytes_out) = (0, 0, 0);
+        (*provider, *consumer) = (OrganizationId::NIL, OrganizationId::NIL);
+        (*api, *version, *operation) = (ApiId::NIL, VersionId::NIL, OperationId::NIL);
+        (*application, *credential) = (ApplicationId::NIL, CredentialId::NIL);
+        (*subscription, *plan) = (SubscriptionId::NIL, PlanId::NIL);
+        (*client, *code) = (None, None);
+        (*revision, *observed, *units) = (0, 0, 1);
+        (*total_us, *policies_us, *connect_us, *first_byte_us) = (0, 0, 0, 0);
+        (*decided_by, *target) = (NameId::NONE, NameId::NONE);
+        (*status, *tries, *path_cut) = (0, 0, false);
+        *environment = Environment::Live;
+        method.set("");
+        request_id.set("");
+        path.set("");
+    }
+
     /// The stored form, with names instead of numbers.
     pub fn resolve(&self, names: &Names, node: &str) -> traffic::Record {
         traffic::Record {

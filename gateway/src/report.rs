@@ -8,14 +8,15 @@ use http::HeaderValue;
 
 use crate::client::Client;
 use crate::head::{Head, X_REQUEST_ID};
-use crate::record::{PATH_BYTES, Record, Short};
+use crate::record::{PATH_BYTES, Record};
 use crate::request_id;
 use crate::state::Route;
 use crate::worker::Worker;
 
 /// Owns the record; dropping it is what reports it.
 pub(crate) struct Report {
-    record: Box<Record>,
+    /// Taken when it is dropped.
+    record: Option<Box<Record>>,
     pub(crate) worker: Rc<Worker>,
     pub(crate) connection: Rc<Client>,
     /// Microseconds of the gateway's clock when the head was read.
@@ -34,7 +35,7 @@ impl Report {
         worker.sweeper.advance(started / 1000);
         client.body_bytes.set(0);
         Self {
-            record: Box::default(),
+            record: Some(worker.sink.blank()),
             worker,
             connection: client,
             started,
@@ -59,23 +60,23 @@ impl Report {
             .filter(request_id::is_plain)
             .or_else(|| HeaderValue::from_bytes(&self.worker.ids.make(wall_us)).ok())
             .unwrap_or_else(|| HeaderValue::from_static("none"));
-        self.record.at = wall_us as i64;
-        self.record.method = Short::new(head.method.as_str());
-        self.record.request_id = Short::new(id.to_str().unwrap_or_default());
+        self.at = wall_us as i64;
+        self.method.set(head.method.as_str());
+        self.request_id.set(id.to_str().unwrap_or_default());
         id
     }
 
     pub(crate) fn note_path(&mut self, path: &str) {
-        self.record.path = Short::new(path);
-        self.record.path_cut = path.len() > PATH_BYTES;
+        self.path.set(path);
+        self.path_cut = path.len() > PATH_BYTES;
     }
 
     pub(crate) fn note_route(&mut self, route: &Route) {
         self.route = Some(route.number);
-        self.record.provider = route.provider;
-        self.record.api = route.api;
-        self.record.version = route.version;
-        self.record.revision = route.revision;
+        self.provider = route.provider;
+        self.api = route.api;
+        self.version = route.version;
+        self.revision = route.revision;
     }
 
     /// Microseconds since the head was read.
@@ -89,25 +90,34 @@ impl Deref for Report {
     type Target = Record;
 
     fn deref(&self) -> &Record {
-        &self.record
+        match &self.record {
+            Some(record) => record,
+            None => unreachable!("only dropping takes it"),
+        }
     }
 }
 
 impl DerefMut for Report {
     fn deref_mut(&mut self) -> &mut Record {
-        &mut self.record
+        match &mut self.record {
+            Some(record) => record,
+            None => unreachable!("only dropping takes it"),
+        }
     }
 }
 
 impl Drop for Report {
     fn drop(&mut self) {
-        self.record.total_us = self.elapsed();
-        self.record.bytes_in = self.connection.body_bytes.get();
-        if self.record.status == 0 {
-            self.record.status = CLIENT_GONE;
+        let (total_us, bytes_in) = (self.elapsed(), self.connection.body_bytes.get());
+        if let Some(mut record) = self.record.take() {
+            record.total_us = total_us;
+            record.bytes_in = bytes_in;
+            if record.status == 0 {
+                record.status = CLIENT_GONE;
+            }
+            self.worker.metrics.count(&record, self.route);
+            self.worker.sink.push(record);
         }
-        self.worker.metrics.count(&self.record, self.route);
-        self.worker.sink.push((*self.record).clone());
         self.connection.answered();
     }
 }

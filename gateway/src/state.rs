@@ -113,10 +113,26 @@ impl Keys {
     }
 
     /// Searches by the digest's first eight bytes, compares the whole in constant time.
+    ///
+    /// Digests are spread evenly, so a key lies about as far into its shard as its digest lies into
+    /// the shard's range: the search begins there and touches a few neighbours, where halving would
+    /// wait for memory at each step.
     pub(crate) fn find(&self, digest: &KeyDigest) -> Option<&Key> {
         let shard = &self.shards[Self::shard_of(digest)];
         let prefix = digest.prefix();
-        let first = shard.partition_point(|key| key.digest.prefix() < prefix);
+        let into = u128::from(prefix << KEY_SHARDS.ilog2());
+        let mut first = ((into * shard.len() as u128) >> 64) as usize;
+        let is_below = |index: usize| {
+            shard
+                .get(index)
+                .is_some_and(|key: &Key| key.digest.prefix() < prefix)
+        };
+        while first > 0 && !is_below(first - 1) {
+            first -= 1;
+        }
+        while is_below(first) {
+            first += 1;
+        }
         shard[first..]
             .iter()
             .take_while(|key| key.digest.prefix() == prefix)

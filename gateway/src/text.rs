@@ -48,6 +48,10 @@ impl<const N: usize> Text<N> {
         self.push(std::str::from_utf8(&digits[at..]).unwrap_or_default())
     }
 
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
     /// `None` when something did not fit or is no header value.
     pub(crate) fn value(&self) -> Option<HeaderValue> {
         if self.too_long {

@@ -10,9 +10,12 @@ use super::{Names, Record};
 /// Records that a worker's ring holds.
 pub const RING_RECORDS: usize = 4096;
 
+/// Records travel as pointers, and come back as `spare` to be written again: nothing is copied, and
+/// no more memory is touched than there are records under way.
 #[derive(Debug)]
 struct Ring {
-    records: ArrayQueue<Record>,
+    records: ArrayQueue<Box<Record>>,
+    spare: ArrayQueue<Box<Record>>,
     dropped: AtomicU64,
 }
 
@@ -21,7 +24,18 @@ struct Ring {
 pub struct Sink(Arc<Ring>);
 
 impl Sink {
-    pub fn push(&self, record: Record) {
+    /// An empty record to write.
+    pub fn blank(&self) -> Box<Record> {
+        match self.0.spare.pop() {
+            Some(mut record) => {
+                record.clear();
+                record
+            }
+            None => Box::default(),
+        }
+    }
+
+    pub fn push(&self, record: Box<Record>) {
         if self.0.records.push(record).is_err() {
             self.0.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -41,6 +55,7 @@ impl Rings {
         let ring = || {
             Arc::new(Ring {
                 records: ArrayQueue::new(RING_RECORDS),
+                spare: ArrayQueue::new(RING_RECORDS),
                 dropped: AtomicU64::new(0),
             })
         };
@@ -70,6 +85,8 @@ impl Rings {
                 };
                 each(&record);
                 taken += 1;
+                // Beyond what fits they are let go.
+                let _ = ring.spare.push(record);
             }
         }
         taken
@@ -93,10 +110,26 @@ mod tests {
     fn a_full_ring_drops_and_counts() {
         let rings = Rings::new(2, Arc::default());
         for _ in 0..RING_RECORDS + 3 {
-            rings.sink(1).push(Record::default());
+            rings.sink(1).push(Box::default());
         }
-        rings.sink(0).push(Record::default());
+        rings.sink(0).push(Box::default());
         assert_eq!(rings.drain(|_| {}), RING_RECORDS + 1);
         assert_eq!((rings.drain(|_| {}), rings.dropped()), (0, 3));
+    }
+
+    #[test]
+    fn a_record_that_comes_back_is_blank() {
+        let rings = Rings::new(1, Arc::default());
+        let sink = rings.sink(0);
+        let mut record = sink.blank();
+        record.path = crate::record::Short::new("/a/path");
+        record.status = 200;
+        record.tries = 3;
+        sink.push(record);
+        rings.drain(|record| assert_eq!(record.path.as_str(), "/a/path"));
+        let again = sink.blank();
+        let names = Names::default();
+        let fresh = Record::default().resolve(&names, "n");
+        assert_eq!(again.resolve(&names, "n"), fresh);
     }
 }

@@ -26,6 +26,10 @@ use crate::store::traffic as upload;
 /// How often the rings are drained. A `kill -9` loses what was answered since, so that twice this
 /// stays well below 100 ms.
 const DRAIN: Duration = Duration::from_millis(25);
+/// The same while there is much to drain: what is read soon after it was written is still in the
+/// caches, and the workers get their records back sooner.
+const DRAIN_BUSY: Duration = Duration::from_millis(5);
+const MUCH: usize = 128;
 /// Batches between thread and task: one in work and one ready.
 const READY: usize = 2;
 /// How long a spool in use by another process is awaited before trying again.
@@ -144,13 +148,18 @@ impl Work {
         let mut opened = Instant::now();
         loop {
             let stopping = self.stop.load(Ordering::Acquire);
-            let next = Instant::now() + DRAIN;
-            self.drain();
+            let now = Instant::now();
+            let pause = if self.drain() < MUCH {
+                DRAIN
+            } else {
+                DRAIN_BUSY
+            };
+            let next = now + pause;
             match &mut self.out {
                 Out::Lines(_) if stopping => return,
                 // This thread is the writer's own; nothing else runs on it.
                 #[allow(clippy::disallowed_methods)]
-                Out::Lines(_) => std::thread::sleep(DRAIN),
+                Out::Lines(_) => std::thread::sleep(pause),
                 Out::Spool(spooling) => {
                     if spooling.spool.is_none() && opened.elapsed() >= BUSY {
                         opened = Instant::now();
@@ -165,8 +174,10 @@ impl Work {
         }
     }
 
-    /// Takes everything out of the rings, also twice in a row where they were full.
-    fn drain(&mut self) {
+    /// Takes everything out of the rings, also twice in a row where they were full. Says how much
+    /// there was.
+    fn drain(&mut self) -> usize {
+        let mut taken = 0;
         let ready = match &self.out {
             Out::Lines(_) => true,
             Out::Spool(spooling) => spooling.spool.is_some(),
@@ -174,7 +185,8 @@ impl Work {
         if ready {
             self.drained.clear();
             let (node, names, drained) = (&self.node, self.rings.names(), &mut self.drained);
-            self.rings
+            taken = self
+                .rings
                 .drain(|record| drained.push(record.resolve(names, node)));
             let dropped = match &mut self.out {
                 Out::Lines(lines) => append_lines(lines, drained),
@@ -190,6 +202,7 @@ impl Work {
         self.figures
             .ring_dropped
             .store(self.rings.dropped(), Ordering::Relaxed);
+        taken
     }
 }
 

@@ -48,7 +48,7 @@ fn record(rings: &Rings, number: u64) -> Record {
 fn push(rings: &Rings, numbers: std::ops::Range<u64>) {
     let sinks: [Sink; 2] = [rings.sink(0), rings.sink(1)];
     for number in numbers {
-        sinks[(number % 2) as usize].push(record(rings, number));
+        sinks[(number % 2) as usize].push(Box::new(record(rings, number)));
     }
 }
 
@@ -316,7 +316,8 @@ fn rate_of_a_worker() {
     for _ in 0..500 {
         let begun = Instant::now();
         for number in 0..4_000 {
-            let mut record = sample.clone();
+            let mut record = sink.blank();
+            *record = sample.clone();
             record.bytes_out = number;
             sink.push(record);
         }
