@@ -15,13 +15,14 @@ use crate::error::{Error, Result};
 /// full, what is over goes first, then what would be forgotten soonest.
 const CAPACITY: usize = 20_000;
 
-/// What is counted. The number after it is how many are admitted in the window.
+/// What is counted. The number after each is how many are admitted in the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Sign-ins per network address: 20 a minute.
     SignInFrom,
-    /// Mails asked for (sign-up, resend, reset) per mail address: 5 an hour.
-    MailTo,
+    /// Mails asked for per mail address: 5 an hour of each kind, so that nobody can use up
+    /// another's password reset by asking for something else.
+    MailTo(Mail),
     /// Mails asked for per network address: 60 an hour, for many people behind one address.
     MailFrom,
     /// Looking at single-use links per network address: 60 a minute.
@@ -30,11 +31,20 @@ pub enum Kind {
     RefusalOf,
 }
 
+/// What a mail is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mail {
+    SignUp,
+    Resend,
+    Reset,
+    Invitation,
+}
+
 impl Kind {
     const fn limit(self) -> (u32, Duration) {
         match self {
             Self::SignInFrom => (20, Duration::minutes(1)),
-            Self::MailTo => (5, Duration::hours(1)),
+            Self::MailTo(_) => (5, Duration::hours(1)),
             Self::MailFrom => (60, Duration::hours(1)),
             Self::LinkFrom => (60, Duration::minutes(1)),
             Self::RefusalOf => (1, Duration::minutes(1)),
@@ -99,20 +109,12 @@ impl Attempts {
         Ok(())
     }
 
-    /// `Err` (429) while the account of this mail address waits after failed sign-ins. Known and
-    /// unknown addresses are treated alike.
-    pub fn account_may_try(&self, email_key: &str, now: DateTime<Utc>) -> Result<()> {
-        let key = self.hasher.hash_one(("account", email_key));
-        let cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
-        match cells.get(&key) {
-            Some(cell) if cell.until > now => Err(Error::too_many(seconds_until(cell.until, now))),
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    /// Notes a failed sign-in.
-    pub fn account_failed(&self, email_key: &str, now: DateTime<Utc>) {
-        let key = self.hasher.hash_one(("account", email_key));
+    /// Counts one guess at the password of `subject`; `Err` (429) while it waits after earlier
+    /// ones, which is not counted. Every guess counts as wrong from its start, under one lock:
+    /// counted only when its hash was computed, many at once would all pass. Known and unknown
+    /// addresses are treated alike.
+    pub fn may_guess(&self, subject: &str, now: DateTime<Utc>) -> Result<()> {
+        let key = self.hasher.hash_one(("guess", subject));
         let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
         make_room(&mut cells, key, now);
         let cell = cells.entry(key).or_insert(Cell {
@@ -120,6 +122,9 @@ impl Attempts {
             until: now,
             forget: now,
         });
+        if cell.until > now {
+            return Err(Error::too_many(seconds_until(cell.until, now)));
+        }
         if cell.forget <= now {
             cell.count = 0;
         }
@@ -130,11 +135,12 @@ impl Attempts {
         };
         cell.until = now + wait;
         cell.forget = cell.until + Duration::hours(1);
+        Ok(())
     }
 
-    /// A successful sign-in or a reset ends the back-off.
-    pub fn account_succeeded(&self, email_key: &str) {
-        let key = self.hasher.hash_one(("account", email_key));
+    /// The right password, or a reset, ends the back-off.
+    pub fn guessed_right(&self, subject: &str) {
+        let key = self.hasher.hash_one(("guess", subject));
         let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
         cells.remove(&key);
     }
@@ -196,42 +202,51 @@ mod tests {
     fn back_off_doubles_and_ends() {
         let attempts = Attempts::default();
         for _ in 0..5 {
-            attempts.account_may_try("x", at(0)).unwrap();
-            attempts.account_failed("x", at(0));
+            attempts.may_guess("x", at(0)).unwrap();
         }
-        attempts.account_may_try("x", at(0)).unwrap();
-        for (failure, wait) in [(1, 1), (2, 2), (3, 4), (4, 8)] {
-            attempts.account_failed("x", at(0));
-            let error = attempts.account_may_try("x", at(0)).unwrap_err();
-            assert_eq!(error.retry_after, Some(wait), "failure {failure}");
+        let mut now = 0;
+        for wait in [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900] {
+            attempts.may_guess("x", at(now)).unwrap();
+            for _ in 0..3 {
+                let error = attempts.may_guess("x", at(now)).unwrap_err();
+                assert_eq!(
+                    error.retry_after,
+                    Some(wait),
+                    "what is refused adds nothing"
+                );
+            }
+            now += wait.cast_signed();
         }
-        for _ in 0..40 {
-            attempts.account_failed("x", at(0));
-        }
-        assert_eq!(
-            attempts
-                .account_may_try("x", at(0))
-                .unwrap_err()
-                .retry_after,
-            Some(900)
-        );
-        attempts.account_may_try("x", at(900)).unwrap();
-        attempts.account_succeeded("x");
-        attempts.account_may_try("x", at(0)).unwrap();
+        attempts.may_guess("x", at(now)).unwrap();
+        attempts.guessed_right("x");
+        attempts.may_guess("x", at(now)).unwrap();
+    }
+
+    #[test]
+    fn many_guesses_at_once_are_counted_one_by_one() {
+        let attempts = Attempts::default();
+        let admitted = std::thread::scope(|scope| {
+            let guesses: Vec<_> = (0..64)
+                .map(|_| scope.spawn(|| attempts.may_guess("x", at(0)).is_ok()))
+                .collect();
+            let answers = guesses.into_iter().map(|guess| guess.join().unwrap());
+            answers.filter(|admitted| *admitted).count()
+        });
+        assert_eq!(admitted, 6);
     }
 
     #[test]
     fn a_flood_of_subjects_stays_within_the_bound() {
         let attempts = Attempts::default();
         for _ in 0..7 {
-            attempts.account_failed("victim", at(0));
+            let _ = attempts.may_guess("victim", at(0));
         }
         for n in 0..CAPACITY * 2 {
             let _ = attempts.admit(Kind::SignInFrom, &n.to_string(), at(0));
         }
         assert!(attempts.cells.lock().unwrap().len() <= CAPACITY);
         assert!(
-            attempts.account_may_try("victim", at(0)).is_err(),
+            attempts.may_guess("victim", at(0)).is_err(),
             "the longer memory stays"
         );
     }

@@ -3,15 +3,18 @@
 //! Each row's hash is an HMAC-SHA-256 over the row and the hash before it, under a key derived
 //! from the portal's. Whoever changes, removes or reorders rows in the database without that key
 //! breaks the chain; names and addresses lie beside it, so that a person can be erased.
+//!
+//! Where a chain ends is kept beside it ([`head`]), and that it began is a row of the platform's
+//! chain: neither an end nor a whole chain can be taken away unseen.
+
+pub(crate) mod head;
 
 use chrono::{DateTime, Utc};
 use domain::actor::Actor;
 use entity::{audit, audit_person, user};
+use head::End;
 use hmac::{Hmac, KeyInit, Mac};
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
-};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait};
 use serde_json::Value;
 use sha2::Sha256;
 use uuid::Uuid;
@@ -23,19 +26,26 @@ use crate::write::Audit;
 /// What the first row of a chain follows.
 pub(crate) const GENESIS: [u8; 32] = [0; 32];
 
+/// In the platform's chain: that an organization's chain began. Once for each.
+pub(crate) const BEGIN: &str = "audit.begin";
+
 /// Appends a row. Must run inside a write transaction: two at once would fork the chain.
 pub(crate) async fn append<C: ConnectionTrait>(ctx: &Ctx, tx: &C, entry: Audit) -> Result<()> {
+    if let Some(organization) = entry.organization
+        && head::next(ctx, tx, organization.uuid()).await?.is_start()
+    {
+        let begun = Audit::new(BEGIN, "organization", organization);
+        row(ctx, tx, begun).await?;
+    }
+    row(ctx, tx, entry).await
+}
+
+async fn row<C: ConnectionTrait>(ctx: &Ctx, tx: &C, entry: Audit) -> Result<()> {
     let chain = entry.organization.map_or(Uuid::nil(), Into::into);
-    let head: Option<(i64, Vec<u8>)> = audit::Entity::find()
-        .select_only()
-        .columns([audit::Column::Sequence, audit::Column::Hash])
-        .filter(audit::Column::Chain.eq(chain))
-        .order_by_desc(audit::Column::Sequence)
-        .limit(1)
-        .into_tuple()
-        .one(tx)
-        .await?;
-    let (last, previous) = head.unwrap_or((0, GENESIS.to_vec()));
+    let End {
+        sequence: last,
+        hash: previous,
+    } = head::next(ctx, tx, chain).await?;
     let (actor_kind, actor_id) = match &ctx.actor {
         Actor::Anonymous => ("anonymous".to_owned(), None),
         Actor::Person(person) => ("person".to_owned(), Some(person.id.uuid())),
@@ -57,10 +67,15 @@ pub(crate) async fn append<C: ConnectionTrait>(ctx: &Ctx, tx: &C, entry: Audit) 
         hash: Vec::new(),
     };
     row.hash = hash(&ctx.portal_ring().derive("audit"), &row)?.to_vec();
-    let (chain, sequence) = (row.chain, row.sequence);
+    let sequence = row.sequence;
+    let end = End {
+        sequence,
+        hash: row.hash.clone(),
+    };
     audit::Entity::insert(active(row))
         .exec_without_returning(tx)
         .await?;
+    head::write(ctx, tx, chain, end).await?;
     beside(ctx, tx, chain, sequence, actor_id).await
 }
 

@@ -58,6 +58,7 @@ pub fn transport(plane: &Plane) -> Result<Option<Transport>, String> {
 pub async fn deliver(plane: &Arc<Plane>, transport: &Transport) -> Result<u64> {
     let ctx = Ctx::job(plane, "mail");
     let due = mail::Entity::find()
+        .filter(mail::Column::State.eq(outbox::WAITING))
         .filter(mail::Column::NextTryAt.lte(ctx.now))
         .order_by_asc(mail::Column::NextTryAt)
         .limit(BATCH)

@@ -1,10 +1,12 @@
 //! Who acts, in which role, and the one table of who may do what.
 
 mod scope;
+mod standing;
 
 use serde::{Deserialize, Serialize};
 
 pub use scope::{Resource, Scope};
+pub use standing::Standing;
 
 use crate::id::{OrganizationId, TeamId, UserId};
 

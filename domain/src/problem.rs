@@ -165,7 +165,7 @@ codes! {
     IllegalTransition "illegal_transition" 409 "Illegal transition" "From its present state this step is not possible."
     RouteTaken "route_taken" 409 "Route taken" "Another version answers at this host and path. Choose another path."
     LastOwner "last_owner" 409 "Last owner" "An organization keeps at least one owner. Name another one first."
-    IdempotencyConflict "idempotency_conflict" 409 "Idempotency conflict" "This Idempotency-Key was used for another request."
+    IdempotencyConflict "idempotency_conflict" 409 "Idempotency conflict" "This Idempotency-Key was used for another request, or with rights that you do not have now."
     LimitReached "limit_reached" 409 "Limit reached" "The plan allows no more subscriptions of this kind."
     LinkUsed "link_used" 410 "Link no longer good" "The link was used already or its time is over. Ask for a new one."
     PreconditionFailed "precondition_failed" 412 "Changed meanwhile" "Someone changed it since you read it. Read it again, then repeat your change."

@@ -7,6 +7,7 @@
 pub mod api;
 pub mod application;
 pub mod audit;
+pub mod audit_head;
 pub mod audit_person;
 pub mod change;
 pub mod credential;

@@ -30,7 +30,7 @@ pub fn run(common: &Common) -> anyhow::Result<()> {
             };
             let verdict = audit::verify(&ctx, chain).await?;
             match verdict.broken_at {
-                Some(row) => broken.push(format!("{name}: row {row} does not fit.")),
+                Some(row) => broken.push(format!("{name}: row {row} was changed or taken out.")),
                 None => println!(
                     "{name}: {} rows, intact, head {}",
                     verdict.rows, verdict.head

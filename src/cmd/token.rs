@@ -1,22 +1,15 @@
 //! `portunus token`: a personal token for a user, from the machine's console.
 
 use api::Ctx;
-use api::service::tokens;
-use domain::wire::accounts::CreateToken;
+use api::service::tokens::{self, TokenFor};
 
 use super::management::{self, Addresses};
 use super::{keys, start, store};
 use crate::cli::Token;
 use crate::settings::Problems;
 
-const DAY_MILLIS: u64 = 86_400_000;
-
 pub fn run(token: &Token) -> anyhow::Result<()> {
     let settings = start::settings(token.common.settings.as_deref(), &token.common.flags())?;
-    let days = token.expires.as_millis().div_ceil(DAY_MILLIS);
-    let Ok(expires_in_days) = u32::try_from(days) else {
-        return Err(Problems(vec!["--expires is too long.".to_owned()]).into());
-    };
     start::runtime()?.block_on(async {
         let rings = keys::rings(&settings)?;
         let databases = store::open_existing(&settings).await?;
@@ -28,14 +21,46 @@ pub fn run(token: &Token) -> anyhow::Result<()> {
             upstream_allow: Vec::new(),
         };
         let plane = management::plane(&settings, databases.clone(), rings, &addresses)?;
-        let input = CreateToken {
+        let ctx = Ctx::job(&plane, "token");
+        let life = chrono::Duration::from_std(token.expires.duration())?;
+        let input = TokenFor {
+            email: token.user.clone(),
             name: "command line".to_owned(),
             scopes: token.scope.clone(),
-            expires_in_days,
+            expires_at: ctx.now + life,
         };
-        let made = tokens::create_for(&Ctx::job(&plane, "token"), &token.user, input).await?;
-        println!("{}", made.value);
+        let made = tokens::create_for(&ctx, input).await;
         databases.close().await?;
+        println!("{}", made.map_err(|error| explained(token, error))?.value);
         Ok(())
     })
+}
+
+/// What was wrong with the command, by its flags; other failures as they are.
+fn explained(token: &Token, error: api::Error) -> anyhow::Error {
+    if error.code.status() >= 500 {
+        return error.into();
+    }
+    let sentences: Vec<String> = error
+        .invalid
+        .iter()
+        .map(|found| format!("{}: {}", flag(token, &found.pointer), found.message))
+        .collect();
+    if sentences.is_empty() {
+        return Problems(vec![error.detail]).into();
+    }
+    Problems(sentences).into()
+}
+
+/// The part of the command line that a pointer into [`TokenFor`] speaks of.
+fn flag(token: &Token, pointer: &str) -> String {
+    let scope = pointer
+        .strip_prefix("/scopes/")
+        .and_then(|index| token.scope.get(index.parse::<usize>().ok()?));
+    match (pointer, scope) {
+        (_, Some(scope)) => format!("--scope {scope}"),
+        ("/email", None) => format!("--user {}", token.user),
+        ("/expires_at", None) => format!("--expires {}", token.expires),
+        (other, None) => other.to_owned(),
+    }
 }

@@ -59,11 +59,13 @@ async fn resend_sign_up(
 }
 
 /// Use the link of a sign-up: account, organization and team come into being.
-#[utoipa::path(post, path = "/sign-ups/verify", tag = "accounts", operation_id = "verify_sign_up", request_body = wire::Link,
+///
+/// It takes the password that was chosen at this sign-up.
+#[utoipa::path(post, path = "/sign-ups/verify", tag = "accounts", operation_id = "verify_sign_up", request_body = wire::VerifySignUp,
     responses((status = 201, body = wire::Verified), (status = "default", body = Problem, content_type = "application/problem+json")))]
 async fn verify_sign_up(
     Anyone(ctx): Anyone,
-    Json(input): Json<wire::Link>,
+    Json(input): Json<wire::VerifySignUp>,
 ) -> Result<(StatusCode, Json<wire::Verified>)> {
     Ok((
         StatusCode::CREATED,

@@ -1,6 +1,8 @@
 //! `Idempotency-Key` on creates: a repeated request gets the first one's answer and does nothing.
 //!
-//! The answer is kept for a day, sealed, because it may hold a key that is shown once.
+//! The answer is kept for a day, sealed, because it may hold a key that is shown once. It is given
+//! again only to who may still all that the first caller might: a token of fewer scopes, or a role
+//! that was taken since, gets none of it.
 
 use std::sync::Arc;
 
@@ -8,6 +10,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use domain::actor::Standing;
 use domain::problem::Code;
 use http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION};
 use http::{HeaderMap, Method, StatusCode};
@@ -28,6 +31,8 @@ pub const BODY_LIMIT: usize = 12 * 1024 * 1024;
 /// What is kept of an answer.
 #[derive(Serialize, Deserialize)]
 struct Kept {
+    /// What the caller might at the first request.
+    standing: Standing,
     status: u16,
     fields: Vec<(String, String)>,
     body: String,
@@ -60,10 +65,14 @@ fn key(method: &Method, headers: &HeaderMap) -> Result<Option<String>> {
 
 async fn once(key: String, request: Request, next: Next) -> Result<Response> {
     let ctx = request.extensions().get::<Ctx>().cloned();
-    let Some((ctx, user)) = ctx.and_then(|ctx| ctx.user_id().map(|user| (ctx, user))) else {
+    let Some(ctx) = ctx else {
+        return Ok(next.run(request).await);
+    };
+    let Some(person) = ctx.actor.person() else {
         // A stranger has nothing that a repetition could create twice.
         return Ok(next.run(request).await);
     };
+    let (user, standing) = (person.id, Standing::of(person));
     let (parts, body) = request.into_parts();
     let too_large = |_| {
         Error::new(
@@ -74,7 +83,7 @@ async fn once(key: String, request: Request, next: Next) -> Result<Response> {
     let bytes = to_bytes(body, BODY_LIMIT).await.map_err(too_large)?;
     let digest = fingerprint(&parts.method, parts.uri.path(), &bytes);
     match idempotency::begin(&ctx, user, &key, digest).await? {
-        Begun::Again(kept) => return replay(&kept),
+        Begun::Again(kept) => return replay(&kept, &standing),
         Begun::Now => {}
     }
     let response = next
@@ -86,7 +95,7 @@ async fn once(key: String, request: Request, next: Next) -> Result<Response> {
     }
     let (parts, body) = response.into_parts();
     let bytes = to_bytes(body, BODY_LIMIT).await.map_err(Error::internal)?;
-    let kept = serde_json::to_string(&keep(parts.status, &parts.headers, &bytes))?;
+    let kept = serde_json::to_string(&keep(standing, parts.status, &parts.headers, &bytes))?;
     idempotency::finish(&ctx, user, &key, parts.status.as_u16(), &kept).await?;
     Ok(Response::from_parts(parts, Body::from(bytes)))
 }
@@ -101,7 +110,7 @@ fn fingerprint(method: &Method, path: &str, body: &[u8]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-fn keep(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Kept {
+fn keep(standing: Standing, status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Kept {
     let fields = [CONTENT_TYPE, ETAG, LOCATION]
         .into_iter()
         .filter_map(|name| {
@@ -112,14 +121,21 @@ fn keep(status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Kept {
         })
         .collect();
     Kept {
+        standing,
         status: status.as_u16(),
         fields,
         body: String::from_utf8_lossy(body).into_owned(),
     }
 }
 
-fn replay(kept: &str) -> Result<Response> {
+fn replay(kept: &str, standing: &Standing) -> Result<Response> {
     let kept: Kept = serde_json::from_str(kept)?;
+    if !standing.includes(&kept.standing) {
+        return Err(Error::new(
+            Code::IdempotencyConflict,
+            "This Idempotency-Key was used with rights that you, or this token, do not have now.",
+        ));
+    }
     let status = StatusCode::from_u16(kept.status).map_err(Error::internal)?;
     let mut response = (status, kept.body).into_response();
     for (name, value) in kept.fields {

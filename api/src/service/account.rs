@@ -123,24 +123,22 @@ pub async fn change_password(ctx: &Ctx, input: wire::ChangePassword) -> Result<(
         .one(ctx.db())
         .await?
         .ok_or_else(Error::not_found)?;
-    ctx.plane
-        .attempts
-        .account_may_try(&user.email_key, ctx.now)?;
     let mut check = Check::new();
     password(&mut check, ctx, &input.password, &[&user.email, &user.name]);
     check.done()?;
+    ctx.plane.attempts.may_guess(&user.email_key, ctx.now)?;
     let verdict = ctx
         .plane
         .passwords
         .verify(&input.current, Some(user.password_hash.clone()))
         .await?;
     if !verdict.right {
-        ctx.plane.attempts.account_failed(&user.email_key, ctx.now);
         return Err(Error::field(
             "/current",
             "This is not your present password.",
         ));
     }
+    ctx.plane.attempts.guessed_right(&user.email_key);
     let hash = ctx
         .plane
         .passwords

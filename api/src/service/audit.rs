@@ -1,16 +1,19 @@
 //! Reading, exporting and verifying the audit.
 
+use chrono::{DateTime, Utc};
 use domain::actor::Action;
 use domain::id::OrganizationId;
 use domain::wire::platform as wire;
 use domain::wire::{Page, Paging};
-use entity::{audit, audit_person};
+use entity::{audit, audit_head, audit_person, organization, user};
 use futures::{Stream, stream};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
-use std::collections::HashMap;
+use sea_orm::{
+    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+};
+use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
-use crate::audit_chain::{GENESIS, fits};
+use crate::audit_chain::{BEGIN, GENESIS, fits, head};
 use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::paging::Window;
@@ -163,11 +166,17 @@ pub fn export(
     Ok(batches)
 }
 
-/// Checks a chain from its first row to its last.
+/// Checks a chain from its first row to its last, and that its last is the one that we wrote last.
 pub async fn verify(ctx: &Ctx, chain: Chain) -> Result<wire::AuditVerdict> {
     chain.admit(ctx)?;
     let keys = ctx.portal_ring().derive_all("audit");
+    // Read before the rows: what is appended meanwhile comes after it.
+    let end = head::read(ctx, ctx.db(), chain.id()).await?;
+    let oldest = oldest(ctx, chain).await?;
     let (mut rows, mut previous) = (0_i64, GENESIS.to_vec());
+    if !has_begun_once(ctx, chain).await? {
+        return Ok(verdict(0, Some(1), &previous));
+    }
     loop {
         let batch = audit::Entity::find()
             .filter(audit::Column::Chain.eq(chain.id()))
@@ -177,10 +186,21 @@ pub async fn verify(ctx: &Ctx, chain: Chain) -> Result<wire::AuditVerdict> {
             .all(ctx.db())
             .await?;
         if batch.is_empty() {
-            return Ok(verdict(rows, None, &previous));
+            let whole = match &end {
+                Some(end) => rows >= end.sequence,
+                // Before the first account there is nothing that the platform's would tell of.
+                None => rows == 0 && chain == Chain::Platform && oldest.is_none(),
+            };
+            let broken_at = (!whole).then_some(rows + 1);
+            return Ok(verdict(rows, broken_at, &previous));
         }
         for row in batch {
-            if !fits(&keys, &row, rows + 1, &previous)? {
+            let ends = end.as_ref().filter(|end| end.sequence == row.sequence);
+            let late = rows == 0 && oldest.is_some_and(|oldest| row.at > oldest);
+            if late
+                || !fits(&keys, &row, rows + 1, &previous)?
+                || ends.is_some_and(|end| end.hash != row.hash)
+            {
                 return Ok(verdict(rows, Some(rows + 1), &previous));
             }
             rows = row.sequence;
@@ -189,52 +209,95 @@ pub async fn verify(ctx: &Ctx, chain: Chain) -> Result<wire::AuditVerdict> {
     }
 }
 
+/// Whether the platform's chain says once that this chain began: never said, the saying was taken
+/// away; twice, the first chain was.
+async fn has_begun_once(ctx: &Ctx, chain: Chain) -> Result<bool> {
+    let Chain::Organization(id) = chain else {
+        return Ok(true);
+    };
+    let begun = begins().filter(audit::Column::ObjectId.eq(id.uuid()));
+    Ok(begun.count(ctx.db()).await? == 1)
+}
+
+fn begins() -> Select<audit::Entity> {
+    audit::Entity::find()
+        .filter(audit::Column::Chain.eq(Chain::Platform.id()))
+        .filter(audit::Column::Action.eq(BEGIN))
+}
+
+/// When the first thing was made whose making is in the chain. A chain that begins later was begun
+/// anew, after all of it was taken away.
+async fn oldest(ctx: &Ctx, chain: Chain) -> Result<Option<DateTime<Utc>>> {
+    let db = ctx.db();
+    Ok(match chain {
+        Chain::Organization(id) => {
+            let found = organization::Entity::find_by_id(id.uuid()).one(db).await?;
+            found.map(|organization| organization.created_at)
+        }
+        Chain::Platform => {
+            let accounts = user::Entity::find().order_by_asc(user::Column::CreatedAt);
+            let found = accounts.one(db).await?;
+            found.map(|account| account.created_at)
+        }
+    })
+}
+
 fn verdict(rows: i64, broken_at: Option<i64>, head: &[u8]) -> wire::AuditVerdict {
-    let head = head.iter().map(|byte| format!("{byte:02x}")).collect();
     wire::AuditVerdict {
         intact: broken_at.is_none(),
         rows,
         broken_at,
-        head,
+        head: hex(head),
     }
 }
 
-/// All chains that there are, for `portunus audit verify` and the hourly note in the log.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// All chains that there must be, for `portunus audit verify` and the hourly note in the log: the
+/// platform's, and those of all organizations that are there or were.
 pub async fn chains(ctx: &Ctx) -> Result<Vec<Chain>> {
     ctx.operate(false)?;
-    let ids: Vec<Uuid> = audit::Entity::find()
+    let organizations: Vec<Uuid> = organization::Entity::find()
         .select_only()
-        .column(audit::Column::Chain)
-        .group_by(audit::Column::Chain)
-        .order_by_asc(audit::Column::Chain)
+        .column(organization::Column::Id)
         .into_tuple()
         .all(ctx.db())
         .await?;
-    Ok(ids
+    let begun: Vec<Option<Uuid>> = begins()
+        .select_only()
+        .column(audit::Column::ObjectId)
+        .into_tuple()
+        .all(ctx.db())
+        .await?;
+    let written: Vec<Uuid> = audit::Entity::find()
+        .select_only()
+        .column(audit::Column::Chain)
+        .group_by(audit::Column::Chain)
+        .into_tuple()
+        .all(ctx.db())
+        .await?;
+    let ended: Vec<Uuid> = audit_head::Entity::find()
+        .select_only()
+        .column(audit_head::Column::Chain)
+        .into_tuple()
+        .all(ctx.db())
+        .await?;
+    let known = organizations
         .into_iter()
-        .map(|id| {
-            if id.is_nil() {
-                Chain::Platform
-            } else {
-                Chain::Organization(id.into())
-            }
-        })
-        .collect())
+        .chain(begun.into_iter().flatten())
+        .chain(written)
+        .chain(ended);
+    let known: BTreeSet<Uuid> = known.filter(|id| !id.is_nil()).collect();
+    let known = known.into_iter().map(|id| Chain::Organization(id.into()));
+    Ok(std::iter::once(Chain::Platform).chain(known).collect())
 }
 
-/// The last row of a chain: its number and hash in hex. Written to the log, it makes a later cut
-/// of the chain's end visible.
+/// The last row of a chain: its number and hash in hex. Written to the log, it makes visible that
+/// a chain was put back, with its end, to what it was at an earlier moment.
 pub async fn head(ctx: &Ctx, chain: Chain) -> Result<Option<(i64, String)>> {
     chain.admit(ctx)?;
-    let row = audit::Entity::find()
-        .filter(audit::Column::Chain.eq(chain.id()))
-        .order_by_desc(audit::Column::Sequence)
-        .one(ctx.db())
-        .await?;
-    Ok(row.map(|row| {
-        (
-            row.sequence,
-            row.hash.iter().map(|byte| format!("{byte:02x}")).collect(),
-        )
-    }))
+    let end = head::read(ctx, ctx.db(), chain.id()).await?;
+    Ok(end.map(|end| (end.sequence, hex(&end.hash))))
 }

@@ -15,7 +15,10 @@ use sea_orm::{
 use serde_json::json;
 
 use crate::error::{Error, Result};
+use crate::service::versions::is_free;
 use crate::write::{Audit, Write};
+
+const SLUG_TAKEN: &str = "Another organization has this name.";
 
 /// A person about to get an account whose address is proven.
 #[derive(Debug)]
@@ -72,10 +75,10 @@ pub(crate) async fn organization(
     let ctx = write.ctx();
     let id: OrganizationId = ctx.id()?;
     let slug = match wanted {
-        Some(slug) => slug,
+        Some(slug) => checked_slug(write.tx(), slug).await?,
         None => free_slug(write.tx(), name).await?,
     };
-    // The organization's own part of the gateway: nobody else has the slug.
+    // The organization's own part of the gateway: nobody else has the slug, or anything under it.
     let grants = vec![Granted {
         path: format!("/{slug}"),
         hosts: Vec::new(),
@@ -91,9 +94,10 @@ pub(crate) async fn organization(
         created_by: Set(Some(owner.into())),
         etag: Set(1),
     };
-    let made = row.insert(write.tx()).await.map_err(|error| {
-        Error::from(error).unique("/slug", "Another organization has this name.")
-    })?;
+    let made = row
+        .insert(write.tx())
+        .await
+        .map_err(|error| Error::from(error).unique("/slug", SLUG_TAKEN))?;
     let told = json!({ "slug": made.slug, "name": made.name });
     write
         .audit(
@@ -109,6 +113,25 @@ pub(crate) async fn organization(
     Ok(made)
 }
 
+/// The slug that somebody chose, unless it is taken or would give them others' part of the gateway.
+async fn checked_slug<C: ConnectionTrait>(tx: &C, slug: Slug) -> Result<Slug> {
+    if is_known(tx, &slug).await? {
+        return Err(Error::taken("/slug", SLUG_TAKEN));
+    }
+    if !is_free(tx, &format!("/{slug}")).await? {
+        return Err(Error::field(
+            "/slug",
+            "The gateway has something at this path already. Choose another name.",
+        ));
+    }
+    Ok(slug)
+}
+
+async fn is_known<C: ConnectionTrait>(tx: &C, slug: &Slug) -> Result<bool> {
+    let known = organization::Entity::by_slug(slug.as_str());
+    Ok(known.count(tx).await? > 0)
+}
+
 async fn free_slug<C: ConnectionTrait>(tx: &C, name: &DisplayName) -> Result<Slug> {
     let fallback = || "organization".parse::<Slug>().map_err(Error::internal);
     let wish = match Slug::suggest(name.as_str()) {
@@ -117,12 +140,10 @@ async fn free_slug<C: ConnectionTrait>(tx: &C, name: &DisplayName) -> Result<Slu
     };
     let mut slug = wish.clone();
     for number in 2..10_000 {
-        let taken = organization::Entity::find()
-            .filter(organization::Column::Slug.eq(slug.as_str()))
-            .count(tx)
-            .await?
-            > 0;
-        if !taken && !slug.is_reserved() {
+        let free = !slug.is_reserved()
+            && !is_known(tx, &slug).await?
+            && is_free(tx, &format!("/{slug}")).await?;
+        if free {
             return Ok(slug);
         }
         slug = wish.numbered(number);

@@ -18,6 +18,7 @@ use sea_orm::{
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::attempts::Mail;
 use crate::check::Check;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
@@ -85,7 +86,7 @@ pub async fn create(
         || "Choose a team for this role.".to_owned(),
     );
     let (email,) = check.all((email,))?;
-    admit_mail(ctx, &email.key())?;
+    admit_mail(ctx, Mail::Invitation, &email.key())?;
     let team_role = input
         .team
         .map(|_| input.team_role.unwrap_or(TeamRole::Developer));
@@ -246,7 +247,7 @@ pub async fn resend(ctx: &Ctx, id: InvitationId) -> Result<wire::Invitation> {
         row.organization_id.into(),
         organization_role(&row.organization_role)?,
     )?;
-    admit_mail(ctx, &row.email_key)?;
+    admit_mail(ctx, Mail::Invitation, &row.email_key)?;
     let place = place(
         write.tx(),
         row.organization_id.into(),

@@ -66,7 +66,8 @@ async fn hourly(plane: &Arc<Plane>) {
     told("audit heads", heads(&Ctx::job(plane, "audit")).await);
 }
 
-/// Writes the head of each chain to the log: with it a chain that was cut short is found out.
+/// Writes the head of each chain to the log: with it a chain that was put back to an earlier state
+/// is found out.
 async fn heads(ctx: &Ctx) -> Result<u64> {
     let mut count = 0;
     for chain in audit::chains(ctx).await? {

@@ -18,7 +18,8 @@ use crate::write::Write;
 pub(crate) enum Purpose {
     SignUp,
     Reset,
-    /// Does nothing: written for an unknown address, so that it takes as long as for a known one.
+    /// Does nothing: written for an unknown address, with a mail that is never sent, so that it
+    /// takes as long as for a known one.
     Nothing,
 }
 

@@ -17,10 +17,14 @@ use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::letter::Letter;
 use crate::paging::Window;
+use crate::service::links::Purpose;
 use crate::write::{Audit, Write};
 
 /// A mail that could not be sent is given up after this; so is one that nobody picked up.
 pub const KEPT: Duration = Duration::days(7);
+
+/// The state of a mail that is to be sent.
+pub(crate) const WAITING: &str = "waiting";
 
 const WARNING: &str =
     "Whoever reads this mail can act as its recipient. That you opened it is in the audit.";
@@ -29,7 +33,8 @@ const WARNING: &str =
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Origin {
     None,
-    Token(Uuid),
+    /// A mail of [`Purpose::Nothing`] is never sent nor shown; it is forgotten with its link.
+    Link(Purpose, Uuid),
     Invitation(InvitationId),
     Event(EventId),
 }
@@ -57,21 +62,27 @@ pub(crate) async fn put(write: &mut Write<'_>, letter: &Letter, origin: Origin) 
         body: Set(ctx
             .portal_ring()
             .seal(&body, Uuid::nil(), id.uuid(), ctx.random()?)?),
-        state: Set("waiting".to_owned()),
+        state: Set(match origin {
+            Origin::Link(Purpose::Nothing, _) => "nothing".to_owned(),
+            Origin::Link(Purpose::SignUp | Purpose::Reset, _)
+            | Origin::None
+            | Origin::Invitation(_)
+            | Origin::Event(_) => WAITING.to_owned(),
+        }),
         tries: Set(0),
         next_try_at: Set(ctx.now),
         last_error: Set(String::new()),
         mail_token_id: Set(match origin {
-            Origin::Token(id) => Some(id),
+            Origin::Link(_, id) => Some(id),
             Origin::None | Origin::Invitation(_) | Origin::Event(_) => None,
         }),
         invitation_id: Set(match origin {
             Origin::Invitation(id) => Some(id.uuid()),
-            Origin::None | Origin::Token(_) | Origin::Event(_) => None,
+            Origin::None | Origin::Link(..) | Origin::Event(_) => None,
         }),
         event_id: Set(match origin {
             Origin::Event(id) => Some(id.uuid()),
-            Origin::None | Origin::Token(_) | Origin::Invitation(_) => None,
+            Origin::None | Origin::Link(..) | Origin::Invitation(_) => None,
         }),
         created_at: Set(ctx.now),
     };
@@ -116,6 +127,7 @@ pub async fn list(ctx: &Ctx, paging: &Paging) -> Result<Page<wire::Mail>> {
     ctx.operate(false)?;
     let window = Window::<Uuid>::new(paging)?;
     let mut query = mail::Entity::find()
+        .filter(mail::Column::State.eq(WAITING))
         .order_by_desc(mail::Column::Id)
         .limit(window.fetch());
     if let Some(after) = window.after {
@@ -150,12 +162,13 @@ pub async fn show(ctx: &Ctx, id: MailId) -> Result<wire::ShownMail> {
     }
     let write = Write::begin(ctx).await?;
     let row = mail::Entity::find_by_id(id.uuid())
+        .filter(mail::Column::State.eq(WAITING))
         .one(write.tx())
         .await?
         .ok_or_else(Error::not_found)?;
     let body = open(ctx, &row)?;
-    let told =
-        serde_json::json!({ "kind": row.kind, "recipient_digest": digest_hint(&row.recipient) });
+    // Not the recipient, not even as a digest: what is in the chain cannot be erased.
+    let told = serde_json::json!({ "kind": row.kind });
     write
         .audit(Audit::new("mail.show", "mail", id).after(told))
         .await?;
@@ -165,14 +178,4 @@ pub async fn show(ctx: &Ctx, id: MailId) -> Result<wire::ShownMail> {
         text: body.text,
         warning: WARNING.to_owned(),
     })
-}
-
-/// Recognizes a recipient in the audit without keeping the address in its hash.
-fn digest_hint(address: &str) -> String {
-    let digest = crate::secret::digest(address.to_lowercase().as_bytes());
-    digest
-        .iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }

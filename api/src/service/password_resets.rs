@@ -7,7 +7,7 @@ use domain::wire::accounts as wire;
 use entity::{mail_token, user};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
-use crate::attempts::{Kind, network};
+use crate::attempts::{Kind, Mail, network};
 use crate::check::Check;
 use crate::ctx::Ctx;
 use crate::error::Result;
@@ -18,37 +18,30 @@ use crate::service::sign_up::{admit_mail, mail_sent, password};
 use crate::service::{founding, sessions};
 use crate::write::{Audit, Write};
 
-/// Sends the link, if the address has an account; the answer does not tell.
+/// Sends the link, if the address has an account; the answer does not tell, and an address without
+/// one takes the same work.
 pub async fn ask(ctx: &Ctx, input: wire::Address) -> Result<wire::MailSent> {
     let mut check = Check::new();
     let email = check.parse::<EmailAddress>("/email", &input.email);
     let (email,) = check.all((email,))?;
     let key = email.key();
-    admit_mail(ctx, &key)?;
+    admit_mail(ctx, Mail::Reset, &key)?;
     let mut write = Write::begin(ctx).await?;
     let known = founding::find_account(write.tx(), &key)
         .await?
         .filter(|user| user.disabled_at.is_none());
-    let user = known.as_ref().map(|user| user.id.into());
-    let purpose = if known.is_some() {
-        Purpose::Reset
-    } else {
-        Purpose::Nothing
+    let (purpose, user, to, name) = match known {
+        Some(user) => (Purpose::Reset, Some(user.id.into()), user.email, user.name),
+        None => (Purpose::Nothing, None, email.to_string(), "Nobody".into()),
     };
-    let (id, token) = links::issue(
-        &write,
-        purpose,
-        For {
-            user,
-            email_key: &key,
-            payload: String::new(),
-        },
-    )
-    .await?;
-    if let Some(user) = known {
-        let letter = Letters(ctx.settings()).reset(&user.email, &user.name, token.as_str());
-        outbox::put(&mut write, &letter, Origin::Token(id)).await?;
-    }
+    let whom = For {
+        user,
+        email_key: &key,
+        payload: String::new(),
+    };
+    let (id, token) = links::issue(&write, purpose, whom).await?;
+    let letter = Letters(ctx.settings()).reset(&to, &name, token.as_str());
+    outbox::put(&mut write, &letter, Origin::Link(purpose, id)).await?;
     write.commit().await?;
     Ok(mail_sent())
 }
@@ -102,7 +95,7 @@ pub async fn complete(ctx: &Ctx, input: wire::CompleteReset) -> Result<()> {
         .audit(Audit::new("account.reset_password", "user", id))
         .await?;
     write.commit().await?;
-    ctx.plane.attempts.account_succeeded(&account.email_key);
+    ctx.plane.attempts.guessed_right(&account.email_key);
     Ok(())
 }
 

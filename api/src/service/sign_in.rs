@@ -41,7 +41,7 @@ pub async fn sign_in(ctx: &Ctx, input: wire::SignIn, user_agent: &str) -> Result
         .email
         .parse::<EmailAddress>()
         .map_or_else(|_| input.email.to_lowercase(), |email| email.key());
-    attempts.account_may_try(&key, ctx.now)?;
+    attempts.may_guess(&key, ctx.now)?;
 
     let found = founding::find_account(ctx.db(), &key)
         .await?
@@ -53,10 +53,9 @@ pub async fn sign_in(ctx: &Ctx, input: wire::SignIn, user_agent: &str) -> Result
         .verify(&input.password, stored.clone())
         .await?;
     let Some(user) = found.filter(|_| verdict.right) else {
-        attempts.account_failed(&key, ctx.now);
         return Err(wrong());
     };
-    attempts.account_succeeded(&key);
+    attempts.guessed_right(&key);
     let renewed = match verdict.outdated {
         true => Some(
             ctx.plane

@@ -2,13 +2,13 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use domain::actor::{Person, Scope};
 use domain::id::{TokenId, UserId};
 use domain::name::{DisplayName, EmailAddress};
 use domain::problem::{Code, Invalid};
 use domain::wire::accounts as wire;
-use entity::{personal_token, user};
+use entity::personal_token;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter,
     QueryOrder,
@@ -18,7 +18,7 @@ use crate::check::Check;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::secret::digest;
-use crate::service::people;
+use crate::service::{founding, people};
 use crate::write::{Audit, Write};
 
 /// How every personal token begins, so that scanners of leaked secrets know it.
@@ -27,6 +27,8 @@ pub const PREFIX: &str = "ptn_pat_";
 const SHOWN: usize = PREFIX.len() + 6;
 /// Most tokens of one person.
 const MOST: u64 = 50;
+/// Longest life of a token in days.
+const LONGEST: u32 = 366;
 const USED_EVERY: Duration = Duration::seconds(60);
 
 /// Whose token it is, limited to its scopes.
@@ -97,45 +99,69 @@ fn shown(row: personal_token::Model) -> Result<wire::Token> {
 /// Makes a token for the caller. A token cannot make one with more scopes than its own.
 pub async fn create(ctx: &Ctx, input: wire::CreateToken) -> Result<wire::NewToken> {
     let person = ctx.account(true)?;
-    issue(ctx, person.id, person.scopes.as_deref(), input).await
-}
-
-/// Makes a token for the account of `email`: the command line's `portunus token`.
-pub async fn create_for(
-    ctx: &Ctx,
-    email: &str,
-    input: wire::CreateToken,
-) -> Result<wire::NewToken> {
-    let address: EmailAddress = email
-        .parse()
-        .map_err(|error: domain::name::NameError| Error::field("/email", error.to_string()))?;
-    let found = user::Entity::find()
-        .filter(user::Column::EmailKey.eq(address.key()))
-        .one(ctx.db())
-        .await?;
-    let user = found
-        .filter(|user| user.disabled_at.is_none())
-        .ok_or_else(Error::not_found)?;
-    issue(ctx, user.id.into(), None, input).await
-}
-
-async fn issue(
-    ctx: &Ctx,
-    user: UserId,
-    within: Option<&[Scope]>,
-    input: wire::CreateToken,
-) -> Result<wire::NewToken> {
     let mut check = Check::new();
     let name = check.parse::<DisplayName>("/name", &input.name);
-    let scopes = checked_scopes(&mut check, &input.scopes, within);
-    check.that(
-        (1..=366).contains(&input.expires_in_days),
-        "/expires_in_days",
-        || "Choose 1 to 366 days.".to_owned(),
-    );
+    let scopes = checked_scopes(&mut check, &input.scopes, person.scopes.as_deref());
+    let days = input.expires_in_days;
+    check.that((1..=LONGEST).contains(&days), "/expires_in_days", || {
+        format!("Choose 1 to {LONGEST} days.")
+    });
     let (name,) = check.all((name,))?;
-    let value = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(ctx.random::<32>()?));
+    let wanted = Wanted {
+        name,
+        scopes,
+        expires_at: ctx.now + Duration::days(days.into()),
+    };
+    issue(ctx, person.id, wanted).await
+}
 
+/// A token that the product itself makes for somebody.
+#[derive(Debug, Clone)]
+pub struct TokenFor {
+    /// Mail address of the account.
+    pub email: String,
+    pub name: String,
+    pub scopes: Vec<String>,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Makes a token for an account: the command line's `portunus token`. What is wrong is named by
+/// the members of [`TokenFor`].
+pub async fn create_for(ctx: &Ctx, input: TokenFor) -> Result<wire::NewToken> {
+    let user = match input.email.parse::<EmailAddress>() {
+        Ok(address) => founding::find_account(ctx.db(), &address.key()).await?,
+        Err(_) => None,
+    };
+    let user = user.filter(|user| user.disabled_at.is_none());
+    let mut check = Check::new();
+    check.that(user.is_some(), "/email", || {
+        "No account has this address.".to_owned()
+    });
+    let name = check.parse::<DisplayName>("/name", &input.name);
+    let scopes = checked_scopes(&mut check, &input.scopes, None);
+    let longest = ctx.now + Duration::days(LONGEST.into());
+    let within = ctx.now < input.expires_at && input.expires_at <= longest;
+    check.that(within, "/expires_at", || {
+        format!("A token is good for at most {LONGEST} days.")
+    });
+    let (user, name) = check.all((user, name))?;
+    let wanted = Wanted {
+        name,
+        scopes,
+        expires_at: input.expires_at,
+    };
+    issue(ctx, user.id.into(), wanted).await
+}
+
+/// A token as it may be made.
+struct Wanted {
+    name: DisplayName,
+    scopes: Vec<String>,
+    expires_at: DateTime<Utc>,
+}
+
+async fn issue(ctx: &Ctx, user: UserId, wanted: Wanted) -> Result<wire::NewToken> {
+    let value = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(ctx.random::<32>()?));
     let write = Write::begin(ctx).await?;
     let held = personal_token::Entity::find()
         .filter(personal_token::Column::UserId.eq(user.uuid()))
@@ -152,14 +178,12 @@ async fn issue(
     let row = personal_token::ActiveModel {
         id: Set(id.into()),
         user_id: Set(user.into()),
-        name: Set(name.to_string()),
+        name: Set(wanted.name.to_string()),
         display_id: Set(value[..SHOWN].to_owned()),
         digest: Set(digest(value.as_bytes())),
-        scopes: Set(serde_json::to_string(&scopes)?),
+        scopes: Set(serde_json::to_string(&wanted.scopes)?),
         created_at: Set(ctx.now),
-        expires_at: Set(Some(
-            ctx.now + Duration::days(i64::from(input.expires_in_days)),
-        )),
+        expires_at: Set(Some(wanted.expires_at)),
         last_used_at: Set(None),
         revoked_at: Set(None),
     };

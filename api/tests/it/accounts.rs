@@ -2,10 +2,12 @@
 
 use chrono::Duration;
 use domain::problem::Code;
+use entity::{mail, mail_token};
 use http::Method;
+use sea_orm::{EntityTrait, PaginatorTrait, QueryOrder};
 use serde_json::json;
 
-use crate::support::account::{sign_in, sign_up, signed_up};
+use crate::support::account::{sign_in, sign_up, signed_up, verify};
 use crate::support::{Call, PASSWORD, each};
 
 #[tokio::test]
@@ -22,7 +24,7 @@ async fn from_sign_up_to_sign_out() {
             .refused(Code::CredentialsWrong);
         let token = app.mailed_token("account.verify", "ines@fox.example").await;
         let made = client
-            .post("/sign-ups/verify", json!({ "token": token }))
+            .post("/sign-ups/verify", verify(&token))
             .await
             .ok(201)
             .json();
@@ -34,7 +36,7 @@ async fn from_sign_up_to_sign_out() {
             "the mail goes when its link is used"
         );
         client
-            .post("/sign-ups/verify", json!({ "token": token }))
+            .post("/sign-ups/verify", verify(&token))
             .await
             .refused(Code::LinkUsed);
 
@@ -104,32 +106,30 @@ async fn input_is_refused_with_pointers_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn mails_are_limited_per_address_and_resent() {
+async fn mails_are_limited_by_kind_and_address_and_resent() {
     each(async |app| {
-        for _ in 0..4 {
-            app.client()
-                .post("/sign-ups", sign_up("a@b.example"))
+        let address = json!({ "email": "a@b.example" });
+        for (path, body) in [
+            ("/sign-ups", sign_up("a@b.example")),
+            ("/sign-ups/resend", address.clone()),
+            ("/password-resets", address.clone()),
+        ] {
+            // None of the others has used anything of this one up.
+            for _ in 0..5 {
+                app.client().post(path, body.clone()).await.ok(202);
+            }
+            let answer = app
+                .client()
+                .post(path, body)
                 .await
-                .ok(202);
+                .refused(Code::TooManyAttempts);
+            assert!(answer.headers.contains_key("retry-after"), "{path}");
         }
-        app.client()
-            .post("/sign-ups/resend", json!({ "email": "a@b.example" }))
-            .await
-            .ok(202);
-        let answer = app
-            .client()
-            .post("/sign-ups", sign_up("a@b.example"))
-            .await
-            .refused(Code::TooManyAttempts);
-        assert!(answer.headers.contains_key("retry-after"));
         app.advance(Duration::hours(1));
-        app.client()
-            .post("/sign-ups/resend", json!({ "email": "a@b.example" }))
-            .await
-            .ok(202);
+        app.client().post("/sign-ups/resend", address).await.ok(202);
         let token = app.mailed_token("account.verify", "a@b.example").await;
         app.client()
-            .post("/sign-ups/verify", json!({ "token": token }))
+            .post("/sign-ups/verify", verify(&token))
             .await
             .ok(201);
         // An address that nobody has gets the same answer and no mail.
@@ -144,6 +144,117 @@ async fn mails_are_limited_per_address_and_resent() {
 }
 
 #[tokio::test]
+async fn nobody_confirms_the_sign_up_of_somebody_else() {
+    each(async |app| {
+        let email = "victim@fox.example";
+        app.client().post("/sign-ups", sign_up(email)).await.ok(202);
+        let own = app.mailed_token("account.verify", email).await;
+        let theirs = "the strangers own password";
+        let attack = json!({ "email": email, "password": theirs, "name": "Ines", "organization": "Foxglove Books" });
+        app.advance(Duration::seconds(1));
+        app.client().post("/sign-ups", attack).await.ok(202);
+        app.client()
+            .post("/sign-ups/resend", json!({ "email": email }))
+            .await
+            .ok(202);
+        let resent = app.mailed_token("account.verify", email).await;
+
+        let mut victim = app.client();
+        let refused = victim
+            .post("/sign-ups/verify", verify(&resent))
+            .await
+            .refused(Code::ValidationFailed);
+        assert_eq!(refused.pointers(), ["/password"]);
+        for password in [theirs, PASSWORD] {
+            app.client()
+                .post("/sessions", sign_in(email, password))
+                .await
+                .refused(Code::CredentialsWrong);
+        }
+        // The own link is as good as ever, and what others guess at does not slow it down.
+        victim
+            .post("/sign-ups/verify", verify(&own))
+            .await
+            .ok(201);
+        app.client()
+            .post("/sessions", sign_in(email, PASSWORD))
+            .await
+            .ok(201);
+        app.client()
+            .post("/sessions", sign_in(email, theirs))
+            .await
+            .refused(Code::CredentialsWrong);
+
+        // Guesses at a link's password are counted.
+        let mut guesser = app.client();
+        let other = "other@fox.example";
+        guesser.post("/sign-ups", sign_up(other)).await.ok(202);
+        let token = app.mailed_token("account.verify", other).await;
+        let guess = json!({ "token": token, "password": "wrong wrong wrong" });
+        for _ in 0..6 {
+            guesser
+                .post("/sign-ups/verify", guess.clone())
+                .await
+                .refused(Code::ValidationFailed);
+        }
+        guesser
+            .post("/sign-ups/verify", verify(&token))
+            .await
+            .refused(Code::TooManyAttempts);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_address_that_nobody_has_takes_the_same_work() {
+    each(async |app| {
+        let client = signed_up(&app, "ines@fox.example").await;
+        app.client()
+            .post("/sign-ups", sign_up("waits@fox.example"))
+            .await
+            .ok(202);
+        let db = &app.plane.databases.main;
+        let rows = async || {
+            let links = mail_token::Entity::find().count(db).await.unwrap();
+            let mails: Vec<usize> = mail::Entity::find()
+                .order_by_asc(mail::Column::Id)
+                .all(db)
+                .await
+                .unwrap()
+                .iter()
+                .map(|mail| mail.body.len())
+                .collect();
+            (links, mails)
+        };
+        let reset = |email: &str| ("/password-resets", json!({ "email": email }));
+        let resend = |email: &str| ("/sign-ups/resend", json!({ "email": email }));
+        let ask = |email: &str| ("/sign-ups", sign_up(email));
+        for (path, body) in [
+            reset("ines@fox.example"),
+            reset("nobody@fox.example"),
+            resend("waits@fox.example"),
+            resend("nobody@fox.example"),
+            ask("ines@fox.example"),
+            ask("fresh@fox.example"),
+        ] {
+            let (links, mails) = rows().await;
+            client.clone().post(path, body.clone()).await.ok(202);
+            let (more_links, more_mails) = rows().await;
+            assert_eq!(more_links, links + 1, "{path} {body}");
+            assert_eq!(more_mails.len(), mails.len() + 1, "{path} {body}");
+            assert!(*more_mails.last().unwrap() > 1000, "a whole letter, sealed");
+        }
+        // What nobody gets is not shown, and is gone with the next round of forgetting.
+        let shown = app.mail_count().await;
+        assert_eq!(shown, rows().await.1.len() - 2);
+        app.advance(Duration::minutes(1));
+        api::service::jobs::forget(&app.job()).await.unwrap();
+        assert_eq!(rows().await.1.len(), shown);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn links_end() {
     each(async |app| {
         app.client()
@@ -153,11 +264,11 @@ async fn links_end() {
         let token = app.mailed_token("account.verify", "a@b.example").await;
         app.advance(Duration::hours(24));
         app.client()
-            .post("/sign-ups/verify", json!({ "token": token }))
+            .post("/sign-ups/verify", verify(&token))
             .await
             .refused(Code::LinkUsed);
         app.client()
-            .post("/sign-ups/verify", json!({ "token": "guess" }))
+            .post("/sign-ups/verify", verify("guess"))
             .await
             .refused(Code::LinkUsed);
     })

@@ -158,6 +158,44 @@ async fn never_to_more_than_the_inviter_is() {
 }
 
 #[tokio::test]
+async fn who_lost_the_team_invites_nobody_into_it() {
+    each(async |app| {
+        let mut world = World::new(app).await;
+        let path = format!("/organizations/{}/invitations", world.here.id);
+        let mut lead = world.app.person("lead", false).await;
+        world
+            .app
+            .join(world.here, lead.id, OrganizationRole::Member)
+            .await;
+        world
+            .app
+            .join_team(world.here, lead.id, TeamRole::Maintainer)
+            .await;
+        let body = json!({ "email": "second@x.example", "team": world.here.team, "team_role": "maintainer" });
+        lead.client.post(&path, body).await.ok(201);
+        let token = world.app.mailed_token("invitation", "second@x.example").await;
+        let mut guest = world.app.client();
+        guest
+            .post("/invitations/preview", json!({ "token": token }))
+            .await
+            .ok(200);
+        // Out of the team, still in the organization.
+        let place = format!("/teams/{}/members/{}", world.here.team, lead.id);
+        world.owner.client.delete(&place).await.ok(204);
+        guest
+            .post("/invitations/preview", json!({ "token": token }))
+            .await
+            .refused(Code::LinkUsed);
+        let answer = json!({ "token": token, "name": "Second", "password": PASSWORD });
+        guest
+            .post("/invitations/accept", answer)
+            .await
+            .refused(Code::LinkUsed);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn resent_withdrawn_and_over() {
     each(async |app| {
         let mut world = World::new(app).await;

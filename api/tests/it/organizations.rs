@@ -4,6 +4,7 @@ use domain::problem::Code;
 use http::Method;
 use serde_json::json;
 
+use crate::support::world::Tenant;
 use crate::support::{Call, World, each};
 
 #[tokio::test]
@@ -30,6 +31,61 @@ async fn founding_reading_editing() {
         let json = edited.json();
         assert_eq!((json["name"].as_str(), json["slug"].as_str(), json["state"].as_str()), (Some("Lantern"), Some("lantern-labs"), Some("active")));
         world.member.client.send(edit).await.refused(Code::PreconditionFailed);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_new_slug_takes_nothing_of_anybodys_address_space() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let grant = async |tenant: Tenant, path: &str| {
+            let at = format!("/operator/organizations/{}/grants", tenant.id);
+            let body = json!({ "grants": [{ "path": path, "hosts": [] }] });
+            world.operator.client.clone().put(&at, body).await.ok(200);
+        };
+        // `here` holds the rest, with a route in use and a draft; `there` was granted a place.
+        grant(world.here, "/").await;
+        world.imported(&world.owner, world.here).await;
+        let mut owner = world.owner.client.clone();
+        let (_, version) = world.imported(&world.owner, world.here).await;
+        let draft = format!("/versions/{version}");
+        let route = json!({ "route": { "path": "/bookshop/v1", "hosts": [], "strip_path": true } });
+        owner.patch(&format!("{draft}/draft"), route).await.ok(200);
+        owner
+            .post(&format!("{draft}/publish"), json!({}))
+            .await
+            .ok(200);
+        let moved =
+            json!({ "route": { "path": "/elsewhere/v1", "hosts": [], "strip_path": true } });
+        owner.patch(&format!("{draft}/draft"), moved).await.ok(200);
+        grant(world.there, "/shop/eu").await;
+
+        let mut stranger = world.stranger.client.clone();
+        for (slug, why) in [
+            ("bookshop", "a route in use"),
+            ("elsewhere", "a draft"),
+            ("books", "a draft that was never published"),
+            ("shop", "a grant"),
+        ] {
+            let wanted = json!({ "name": "x", "slug": slug });
+            let refused = stranger.post("/organizations", wanted).await;
+            let refused = refused.refused(Code::ValidationFailed);
+            assert_eq!(refused.pointers(), ["/slug"], "{why}");
+            let made = stranger
+                .post("/organizations", json!({ "name": slug }))
+                .await
+                .ok(201)
+                .json();
+            assert_eq!(made["slug"], format!("{slug}-2"), "{why}");
+        }
+        // On the border of a segment only.
+        let made = stranger
+            .post("/organizations", json!({ "name": "x", "slug": "book" }))
+            .await
+            .ok(201)
+            .json();
+        assert_eq!(made["grants"][0]["path"], "/book");
     })
     .await;
 }

@@ -54,6 +54,48 @@ async fn wrong_and_unknown_are_told_alike_and_back_off_ends() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn guesses_at_once_are_no_more_than_guesses_in_turn() {
+    each(async |app| {
+        let client = signed_up(&app, "ines@fox.example").await;
+        let mut answers = std::collections::BTreeMap::new();
+        let guesses: Vec<_> = (0..40)
+            .map(|_| {
+                let mut client = app.client();
+                let guess = sign_in("ines@fox.example", "wrong wrong wrong wrong");
+                tokio::spawn(async move { client.post("/sessions", guess).await.status.as_u16() })
+            })
+            .collect();
+        for guess in guesses {
+            *answers.entry(guess.await.unwrap()).or_insert(0) += 1;
+        }
+        assert_eq!(answers, [(401, 6), (429, 34)].into());
+
+        // The present password, asked for by a change, is guessed at under the same count.
+        app.advance(Duration::hours(2));
+        let mut client = client;
+        client
+            .post("/sessions", sign_in("ines@fox.example", PASSWORD))
+            .await
+            .ok(201);
+        let guesses: Vec<_> = (0..19)
+            .map(|_| {
+                let mut client = client.clone();
+                let guess = json!({ "current": "wrong wrong wrong", "password": "copper lantern rainy thursday" });
+                tokio::spawn(async move {
+                    client.post("/account/password", guess).await.status.as_u16()
+                })
+            })
+            .collect();
+        answers.clear();
+        for guess in guesses {
+            *answers.entry(guess.await.unwrap()).or_insert(0) += 1;
+        }
+        assert_eq!(answers, [(422, 6), (429, 13)].into());
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn sessions_end_by_time_by_hand_and_are_new_each_time() {
     each(async |app| {

@@ -1,6 +1,8 @@
 //! Personal tokens and `Idempotency-Key`.
 
+use api::service::tokens::{TokenFor, create_for};
 use chrono::Duration;
+use domain::actor::{OrganizationRole, TeamRole};
 use domain::problem::Code;
 use http::Method;
 use serde_json::json;
@@ -138,29 +140,34 @@ async fn a_token_makes_no_greater_token_and_is_withdrawn_at_once() {
 async fn the_command_line_makes_tokens_for_people() {
     each(async |app| {
         let world = world(app).await;
-        let input = domain::wire::accounts::CreateToken {
+        let ctx = world.app.job();
+        let input = TokenFor {
+            email: "Owner@owner.example".into(),
             name: "cli".into(),
             scopes: vec!["apis:read".into()],
-            expires_in_days: 1,
+            expires_at: ctx.now + Duration::hours(1),
         };
-        let made = api::service::tokens::create_for(
-            &world.app.job(),
-            "Owner@owner.example",
-            input.clone(),
-        )
-        .await
-        .unwrap();
-        world
-            .app
-            .client()
-            .with_token(&made.value)
+        let made = create_for(&ctx, input.clone()).await.unwrap();
+        let mut token = world.app.client().with_token(&made.value);
+        token.get("/organizations").await.refused(Code::Forbidden);
+        // An hour is an hour.
+        world.app.advance(Duration::minutes(59));
+        token.get("/organizations").await.refused(Code::Forbidden);
+        world.app.advance(Duration::minutes(1));
+        token
             .get("/organizations")
             .await
-            .refused(Code::Forbidden);
-        let error = api::service::tokens::create_for(&world.app.job(), "nobody@x.example", input)
-            .await
-            .unwrap_err();
-        assert_eq!(error.code, Code::NotFound);
+            .refused(Code::TokenExpired);
+
+        let wrong = TokenFor {
+            email: "nobody@x.example".into(),
+            scopes: vec!["apis:read".into(), "apis:red".into()],
+            expires_at: ctx.now + Duration::days(367),
+            ..input
+        };
+        let error = create_for(&ctx, wrong).await.unwrap_err();
+        let pointers: Vec<&str> = error.invalid.iter().map(|at| at.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/email", "/scopes/1", "/expires_at"]);
     })
     .await;
 }
@@ -222,6 +229,55 @@ async fn a_repeated_create_happens_once() {
         world.app.advance(Duration::hours(25));
         let later = world.owner.client.send(call()).await.ok(201);
         assert_ne!(later.text, first.text);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_kept_answer_is_for_who_may_still_what_the_first_caller_might() {
+    each(async |app| {
+        let world = world(app).await;
+        let app = &world.app;
+        let application = world.application(&world.owner, world.here, "Kiosk").await;
+        let keys = format!("/applications/{application}/credentials");
+        let lead = app.person("lead", false).await;
+        app.join(world.here, lead.id, OrganizationRole::Member)
+            .await;
+        app.join_team(world.here, lead.id, TeamRole::Developer)
+            .await;
+        let call = |key: &str| {
+            Call::new(Method::POST, &keys)
+                .json(json!({ "name": "ci", "environment": "test" }))
+                .field("idempotency-key", key)
+        };
+        let first = lead.client.clone().send(call("k")).await.ok(201);
+        // A token of other scopes gets nothing, one of enough gets the answer.
+        for (scopes, right) in [
+            (&["applications:read", "account:write"][..], false),
+            (&["applications:write"], false),
+        ] {
+            let token = app.token(lead.id, "narrow", scopes).await;
+            let answer = app.client().with_token(&token).send(call("k")).await;
+            assert_eq!(answer.status == 201, right, "{scopes:?} {}", answer.text);
+            answer.refused(Code::IdempotencyConflict);
+        }
+        let again = lead.client.clone().send(call("k")).await.ok(201);
+        assert_eq!(again.text, first.text);
+        // Founding an organization adds a membership, which takes nothing back.
+        let found = Call::new(Method::POST, "/organizations")
+            .json(json!({ "name": "Another" }))
+            .field("idempotency-key", "found");
+        let made = lead.client.clone().send(found.clone()).await.ok(201);
+        let repeated = lead.client.clone().send(found).await.ok(201);
+        assert_eq!(made.text, repeated.text);
+        // Put out of the organization: the key is not shown again.
+        let member = format!("/organizations/{}/members/{}", world.here.id, lead.id);
+        world.owner.client.clone().delete(&member).await.ok(204);
+        lead.client
+            .clone()
+            .send(call("k"))
+            .await
+            .refused(Code::IdempotencyConflict);
     })
     .await;
 }

@@ -256,3 +256,68 @@ async fn the_chain_says_where_each_policy_comes_from() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn nobody_publishes_inside_a_route_in_use() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let grant = async |tenant: crate::support::world::Tenant, path: &str| {
+            let at = format!("/operator/organizations/{}/grants", tenant.id);
+            let body = json!({ "grants": [{ "path": path, "hosts": [] }] });
+            world.operator.client.clone().put(&at, body).await.ok(200);
+        };
+        let route =
+            |path: &str| json!({ "route": { "path": path, "hosts": [], "strip_path": true } });
+        grant(world.here, "/").await;
+        let mut owner = world.owner.client.clone();
+        let (_, held) = world.imported(&world.owner, world.here).await;
+        let held = format!("/versions/{held}");
+        owner
+            .patch(&format!("{held}/draft"), route("/bookshop/v1"))
+            .await
+            .ok(200);
+        owner
+            .post(&format!("{held}/publish"), json!({}))
+            .await
+            .ok(200);
+
+        grant(world.there, "/bookshop").await;
+        let mut stranger = world.stranger.client.clone();
+        let (_, version) = world.imported(&world.stranger, world.there).await;
+        let version = format!("/versions/{version}");
+        for path in ["/bookshop/v1", "/bookshop/v1/orders"] {
+            stranger
+                .patch(&format!("{version}/draft"), route(path))
+                .await
+                .refused(Code::RouteTaken);
+        }
+        // Written as a draft while nothing was in use there, and published too late.
+        owner
+            .post(&format!("{held}/unpublish"), json!({}))
+            .await
+            .ok(200);
+        stranger
+            .patch(&format!("{version}/draft"), route("/bookshop/v1/orders"))
+            .await
+            .ok(200);
+        grant(world.there, "/there").await;
+        owner
+            .post(&format!("{held}/publish"), json!({}))
+            .await
+            .ok(200);
+        grant(world.there, "/bookshop").await;
+        stranger
+            .post(&format!("{version}/publish"), json!({}))
+            .await
+            .refused(Code::RouteTaken);
+        stranger
+            .patch(&format!("{version}/draft"), route("/bookshop/v2"))
+            .await
+            .ok(200);
+        stranger
+            .post(&format!("{version}/publish"), json!({}))
+            .await
+            .ok(200);
+    })
+    .await;
+}

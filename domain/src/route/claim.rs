@@ -51,37 +51,42 @@ fn same_address(a: &Route, b: &Route) -> bool {
     same_host && a.path == b.path
 }
 
-/// Judges `route` of `owner`. `grants` are those of all organizations, `others` the routes of all
-/// other versions on the platform.
-pub fn clash<'a>(
+/// Judges `route` of `owner`. `grants` are those of all organizations, `others` the routes in use
+/// by all other versions on the platform, each with the organization that it is of.
+///
+/// Whatever of others reaches the place, a grant or a route in use, is weighed against the owner's
+/// grants, and the more telling decides (host before path). So the holder of `/` cannot reach into
+/// a granted prefix, a granted prefix does not clash with the holder of `/`, and yet it takes
+/// nothing of a route that the holder of `/` has there already.
+pub fn clash(
     route: &Route,
     owner: OrganizationId,
     grants: &[Grant],
-    others: impl IntoIterator<Item = &'a Route>,
+    others: &[(OrganizationId, Route)],
 ) -> Option<Clash> {
+    let covered = |hosts: &[String], path: &str| {
+        (hosts_overlap(hosts, &route.hosts) && covers(path, &route.path))
+            .then(|| (!hosts.is_empty(), path.trim_end_matches('/').len()))
+    };
     // A route for any host answers on no host that has routes of its own, so it takes nothing of
-    // a host that was granted to somebody.
-    let covering = grants.iter().filter(|grant| {
-        let reaches =
-            grant.organization == owner || grant.hosts.is_empty() || !route.hosts.is_empty();
-        reaches && hosts_overlap(&grant.hosts, &route.hosts) && covers(&grant.path, &route.path)
-    });
-    let mut own = None;
-    let mut foreign = None;
-    for grant in covering {
-        let weight = Some((
-            !grant.hosts.is_empty(),
-            grant.path.trim_end_matches('/').len(),
-        ));
-        let heaviest = if grant.organization == owner {
-            &mut own
-        } else {
-            &mut foreign
-        };
-        *heaviest = weight.max(*heaviest);
-    }
-    // The most telling grant decides (host before path), so that the holder of `/` cannot reach into a granted prefix and
-    // a granted prefix does not clash with the holder of `/`.
+    // a host that is somebody's.
+    let reached = |hosts: &[String]| hosts.is_empty() || !route.hosts.is_empty();
+    let own = grants
+        .iter()
+        .filter(|grant| grant.organization == owner)
+        .filter_map(|grant| covered(&grant.hosts, &grant.path))
+        .max();
+    let granted = grants
+        .iter()
+        .map(|grant| (grant.organization, &grant.hosts, &grant.path));
+    let in_use = others
+        .iter()
+        .map(|(holder, other)| (*holder, &other.hosts, &other.path));
+    let foreign = granted
+        .chain(in_use)
+        .filter(|(holder, hosts, _)| *holder != owner && reached(hosts))
+        .filter_map(|(_, hosts, path)| covered(hosts, path))
+        .max();
     if foreign > own || (own.is_some() && foreign == own) {
         return Some(Clash::Taken);
     }
@@ -89,8 +94,8 @@ pub fn clash<'a>(
         return Some(Clash::Outside);
     }
     others
-        .into_iter()
-        .any(|other| same_address(route, other))
+        .iter()
+        .any(|(_, other)| same_address(route, other))
         .then_some(Clash::Taken)
 }
 
@@ -126,7 +131,8 @@ mod tests {
             grant("hosted", &["api.hosted.org"], "/"),
         ];
         let taken = route(&[], "/acme/pets/v1");
-        let judge = |who: &str, route: &Route| clash(route, organization(who), &grants, [&taken]);
+        let others = [(organization("acme"), taken.clone())];
+        let judge = |who: &str, route: &Route| clash(route, organization(who), &grants, &others);
         assert_eq!(judge("acme", &route(&[], "/acme/toys/v1")), None);
         assert_eq!(judge("acme", &taken), Some(Clash::Taken));
         assert_eq!(
@@ -151,9 +157,41 @@ mod tests {
         );
         let alone = [grant("acme", &[], "/acme")];
         assert_eq!(
-            clash(&route(&[], "/x"), organization("acme"), &alone, []),
+            clash(&route(&[], "/x"), organization("acme"), &alone, &[]),
             Some(Clash::Outside)
         );
+    }
+
+    #[test]
+    fn nobody_cuts_into_a_route_in_use() {
+        let grants = [
+            grant("demo", &[], "/"),
+            grant("late", &[], "/bookshop"),
+            grant("deep", &[], "/bookshop/v1/deep"),
+            grant("hosted", &["api.hosted.org"], "/"),
+        ];
+        let others = [
+            (organization("demo"), route(&[], "/")),
+            (organization("demo"), route(&[], "/bookshop/v1")),
+            (organization("demo"), route(&["x.org"], "/bookshop/v2")),
+        ];
+        for (who, hosts, path, answer) in [
+            ("late", &[][..], "/bookshop/v1", Some(Clash::Taken)),
+            ("late", &[], "/bookshop/v1/inner", Some(Clash::Taken)),
+            ("late", &["y.org"], "/bookshop/v1/inner", Some(Clash::Taken)),
+            ("late", &[], "/bookshop", None),
+            ("late", &[], "/bookshop/v10", None),
+            ("late", &[], "/bookshop/v2/inner", None),
+            ("late", &["x.org"], "/bookshop/v2/inner", Some(Clash::Taken)),
+            // The operator granted exactly this, inside of the route.
+            ("deep", &[], "/bookshop/v1/deep/er", None),
+            ("hosted", &["api.hosted.org"], "/bookshop/v1/inner", None),
+            ("demo", &[], "/music/v1", None),
+        ] {
+            let asked = route(hosts, path);
+            let found = clash(&asked, organization(who), &grants, &others);
+            assert_eq!(found, answer, "{who} {hosts:?} {path}");
+        }
     }
 
     #[test]

@@ -43,6 +43,24 @@ pub struct Link {
     pub token: String,
 }
 
+/// What the link of a sign-up would make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignUpOffer {
+    pub email: String,
+    pub name: String,
+    pub organization: String,
+}
+
+/// The link of a sign-up with the password that was chosen there.
+#[derive(Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(default)]
+pub struct VerifySignUp {
+    #[schema(required)]
+    pub token: String,
+    #[schema(required, format = "password")]
+    pub password: String,
+}
+
 /// The account that a link made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Verified {
@@ -197,6 +215,7 @@ macro_rules! silent {
 silent!(
     SignUp,
     Link,
+    VerifySignUp,
     FirstRun,
     SignIn,
     CompleteReset,

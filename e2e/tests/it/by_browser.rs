@@ -144,6 +144,7 @@ impl Story {
         person.shows("Look into your mail").await?;
         let link = self.mail_to(email).await?;
         person.goto(&link).await?;
+        person.fill("password", PASSWORD).await?;
         person.press("Make my account").await?;
         sign_in(person, email).await
     }

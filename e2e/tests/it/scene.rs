@@ -152,8 +152,9 @@ pub(crate) async fn join(
         .done("POST", "/sign-ups", input)
         .await?;
     let token = mailed_token(operator, email, "verify").await?;
+    let link = json!({ "token": token, "password": PASSWORD });
     Person::anonymous(portal)
-        .done("POST", "/sign-ups/verify", json!({ "token": token }))
+        .done("POST", "/sign-ups/verify", link)
         .await?;
     Person::sign_in(portal, email).await
 }

@@ -1,5 +1,6 @@
 //! Signing up: the form, "mail sent", and the page that the link of the mail opens.
 
+use domain::wire::accounts::SignUpOffer;
 use leptos::prelude::*;
 
 use crate::{
@@ -7,7 +8,7 @@ use crate::{
     frame::{self, Visitor},
     icon::{Icon, icon},
     part::{
-        boxes::callout,
+        boxes::{callout, pairs},
         field::{Field, refusal},
         state::Tone,
     },
@@ -97,13 +98,40 @@ pub fn mail_sent(page: MailSent) -> AnyView {
     )
 }
 
-/// What the link of the mail opens: only the button makes the account, because mail programs
-/// follow links by themselves.
+/// What the link of the mail opens.
+#[derive(Clone, Debug)]
+pub struct Verify {
+    pub visitor: Visitor,
+    pub form: Form,
+    pub offer: SignUpOffer,
+}
+
+/// Only the button makes the account, because mail programs follow links by themselves; and only
+/// with the password, because anybody can sign up with anybody's address.
 #[must_use]
-pub fn verify(visitor: &Visitor, form: &Form) -> AnyView {
+pub fn verify(page: Verify) -> AnyView {
+    let (offer, form) = (page.offer, page.form);
+    let email = offer.email.clone();
+    let facts = pairs(vec![
+        ("Name".into(), view! { {offer.name} }.into_any()),
+        (
+            "Organization".into(),
+            view! { {offer.organization} }.into_any(),
+        ),
+        ("For".into(), view! { {offer.email} }.into_any()),
+    ]);
     let card = view! {
+        {facts}
+        <p class="small">
+            "Are these not your words? Then somebody else signed up with your address: do not go on, leave this page."
+        </p>
         <form class="form" method="post">
-            {refusal(form, &[])}
+            {refusal(&form, &["password"])}
+            <input type="hidden" name="email" autocomplete="username" value=email />
+            {Field::password("password", "Password")
+                .autocomplete("current-password")
+                .help("The one that you chose when you signed up.")
+                .of(&form)}
             <button class="btn btn--primary btn--wide">"Make my account"</button>
         </form>
         <p class="small soft">
@@ -113,7 +141,7 @@ pub fn verify(visitor: &Visitor, form: &Form) -> AnyView {
         </p>
     };
     frame::door(
-        visitor,
+        &page.visitor,
         "Confirm your address",
         "Your account comes into being with this step.",
         card,

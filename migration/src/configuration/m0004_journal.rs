@@ -78,6 +78,16 @@ async fn audit(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     index(manager, "audit", &["chain", "actor_id", "sequence"]).await?;
     index(manager, "audit", &["chain", "action", "sequence"]).await?;
 
+    // Where each chain ends, so that rows taken away from its end are missed.
+    let audit_head = Table::create()
+        .table("audit_head")
+        .col(uuid("chain").primary_key())
+        .col(big_integer("sequence"))
+        .col(blob("hash"))
+        .col(blob("mac"))
+        .to_owned();
+    manager.create_table(audit_head).await?;
+
     // Beside the chain and not in its hash, so that a person can be erased from it.
     let audit_person = Table::create()
         .table("audit_person")

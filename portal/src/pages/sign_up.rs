@@ -51,26 +51,34 @@ pub(crate) async fn resend(visit: Visit, typed: Typed) -> Result {
     }
 }
 
-/// The link only shows a button: mail programs follow links by themselves.
+/// The link only shows what it would make: mail programs follow links by themselves.
 pub(crate) async fn link(visit: Visit, Path(token): Path<String>) -> Result {
-    service::preview(visit.ctx(), &token).await?;
-    let page = visit.page("Confirm your address", || {
-        sign_up::verify(&visit.visitor(), &Form::default())
-    });
+    let page = offer(&visit, &token, Form::default()).await?;
+    let page = visit.page("Confirm your address", || sign_up::verify(page));
     Ok(without_referrer(page))
 }
 
 pub(crate) async fn verify(visit: Visit, Path(token): Path<String>, typed: Typed) -> Result {
-    match service::verify(visit.ctx(), wire::Link { token }).await {
+    let input = wire::VerifySignUp {
+        token: token.clone(),
+        password: typed.raw("password").to_owned(),
+    };
+    match service::verify(visit.ctx(), input).await {
         Ok(_) => Ok(see("/sign-in?done=verified")),
         Err(error) => {
-            let form = typed.refused(error)?;
-            let page = visit.refused("Confirm your address", || {
-                sign_up::verify(&visit.visitor(), &form)
-            });
+            let page = offer(&visit, &token, typed.refused(error)?).await?;
+            let page = visit.refused("Confirm your address", || sign_up::verify(page));
             Ok(without_referrer(page))
         }
     }
+}
+
+async fn offer(visit: &Visit, token: &str, form: Form) -> Result<sign_up::Verify> {
+    Ok(sign_up::Verify {
+        visitor: visit.visitor(),
+        form,
+        offer: service::preview(visit.ctx(), token).await?,
+    })
 }
 
 pub(super) fn mail_sent(visit: &Visit, sent: wire::MailSent, resend: Option<String>) -> Response {

@@ -41,9 +41,21 @@ async fn an_account_comes_into_being_with_the_link() {
         let link = app.mailed("account.verify", "ines@lantern.example").await;
         let shown = browser.get(&link).await.ok(200);
         assert_eq!(shown.header("referrer-policy"), "no-referrer");
-        // Looking at the link used nothing up.
-        browser.get(&link).await.ok(200);
-        browser.post(&link, &[]).await.to("/sign-in?done=verified");
+        // What it would make, for a reader who did not ask for it.
+        shown
+            .says("Ines Keller")
+            .says("Lantern Reader")
+            .says("do not go on");
+        // Looking at the link used nothing up, nor does another password.
+        browser
+            .post(&link, &[("password", "some other long password")])
+            .await
+            .ok(422)
+            .says("not the password that was chosen");
+        browser
+            .post(&link, &[("password", PASSWORD)])
+            .await
+            .to("/sign-in?done=verified");
         browser
             .get("/sign-in?done=verified")
             .await

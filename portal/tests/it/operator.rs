@@ -217,7 +217,10 @@ async fn a_mail_is_opened_with_a_warning_and_a_trace() {
     keep("outbox-mail", &shown);
     // The link of the mail is a link of the page, too.
     let link = shown.between("href=\"http://localhost:3000/verify/", "\"");
-    browser.post(&format!("/verify/{link}"), &[]).await.ok(303);
+    browser
+        .post(&format!("/verify/{link}"), &[("password", PASSWORD)])
+        .await
+        .ok(303);
     ops.get("/operator/outbox")
         .await
         .ok(200)

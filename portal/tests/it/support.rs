@@ -97,7 +97,10 @@ impl App {
         browser.post("/sign-up", &form).await.ok(200);
         let link = self.mailed("account.verify", &email).await;
         browser.get(&link).await.ok(200);
-        browser.post(&link, &[]).await.to("/sign-in?done=verified");
+        browser
+            .post(&link, &[("password", PASSWORD)])
+            .await
+            .to("/sign-in?done=verified");
         browser.sign_in(&email, PASSWORD).await.to("/home");
         browser
     }

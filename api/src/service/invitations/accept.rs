@@ -11,13 +11,14 @@ use entity::{invitation, organization, organization_member, team, team_member};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use serde_json::json;
 
+use super::admit;
 use crate::attempts::{Kind, network};
 use crate::check::Check;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::secret::digest;
 use crate::service::founding::{self, NewAccount};
-use crate::service::people::{organization_role, team_role};
+use crate::service::people::{self, organization_role, team_role};
 use crate::service::sign_up::password;
 use crate::service::{links, outbox};
 use crate::write::{Audit, Write};
@@ -31,15 +32,22 @@ async fn find<C: ConnectionTrait>(ctx: &Ctx, db: &C, token: &str) -> Result<invi
         row.used_at.is_none() && row.revoked_at.is_none() && row.expires_at > ctx.now
     };
     let row = found.filter(open).ok_or_else(links::gone)?;
-    // Whoever was taken out or put down since cannot lift somebody else above themselves.
-    let key = (row.organization_id, row.invited_by);
-    let inviter = organization_member::Entity::find_by_id(key)
-        .one(db)
+    // Whoever was taken out or put down since cannot lift somebody else above themselves: the
+    // inviter must still be one who could invite to this.
+    let mut inviter = people::load(db, row.invited_by.into())
         .await?
         .ok_or_else(links::gone)?;
-    if organization_role(&inviter.role)? < organization_role(&row.organization_role)? {
-        return Err(links::gone());
+    // A suspended organization is told of by itself, and only to who accepts.
+    for membership in &mut inviter.memberships {
+        membership.suspended = false;
     }
+    admit(
+        &ctx.clone().acting(Actor::Person(inviter)),
+        row.organization_id.into(),
+        organization_role(&row.organization_role)?,
+        row.team_id.map(Into::into),
+    )
+    .map_err(|_| links::gone())?;
     Ok(row)
 }
 

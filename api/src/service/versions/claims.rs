@@ -3,12 +3,13 @@
 
 use domain::id::OrganizationId;
 use domain::problem::{Code, Invalid};
-use domain::route::{Clash, Grant, clash};
+use domain::route::{Clash, Grant, clash, covers};
 use domain::snapshot::Route;
-use entity::{organization, route};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, Set};
+use entity::{draft, organization, route};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Set};
 use uuid::Uuid;
 
+use super::DraftSettings;
 use crate::error::{Error, Result};
 
 /// `Err` (422) for a malformed route, 409 `route_taken` for one that cannot stand there. Names
@@ -27,13 +28,8 @@ pub(crate) async fn check<C: ConnectionTrait>(
         return Err(Error::invalid(malformed));
     }
     let grants = grants(db).await?;
-    let refused = clash(route, OrganizationId::from(organization), &grants, []);
-    let refused = match refused {
-        Some(refused) => Some(refused),
-        None if is_taken(db, version, route).await? => Some(Clash::Taken),
-        None => None,
-    };
-    match refused {
+    let others = at_or_above(db, version, &route.path).await?;
+    match clash(route, organization.into(), &grants, &others) {
         None => Ok(()),
         Some(clash) => Err(taken(&clash.to_string())),
     }
@@ -63,12 +59,67 @@ fn hosts(route: &Route) -> Vec<String> {
     }
 }
 
-async fn is_taken<C: ConnectionTrait>(db: &C, version: Uuid, route: &Route) -> Result<bool> {
+/// The routes of other versions that calls to `path` may reach: those at it and above it.
+async fn at_or_above<C: ConnectionTrait>(
+    db: &C,
+    version: Uuid,
+    path: &str,
+) -> Result<Vec<(OrganizationId, Route)>> {
+    let ends = path.match_indices('/').map(|(end, _)| &path[..end]);
+    let above = ends.filter(|path| !path.is_empty());
     let found = route::Entity::find()
-        .filter(route::Column::Host.is_in(hosts(route)))
-        .filter(route::Column::Path.eq(&route.path))
-        .filter(route::Column::VersionId.ne(version));
-    Ok(found.count(db).await? > 0)
+        .filter(route::Column::Path.is_in(above.chain(["/", path])))
+        .filter(route::Column::VersionId.ne(version))
+        .all(db)
+        .await?;
+    let route = |row: route::Model| Route {
+        hosts: Some(row.host)
+            .filter(|host| !host.is_empty())
+            .into_iter()
+            .collect(),
+        path: row.path,
+        strip_path: true,
+    };
+    Ok(found
+        .into_iter()
+        .map(|row| (row.organization_id.into(), route(row)))
+        .collect())
+}
+
+/// Whether nobody has anything at or under `prefix`, so that it can become a new organization's:
+/// no grant, no route in use, and no draft that asks for one. The holder of `/` has routes there
+/// without a grant that would say so.
+pub(crate) async fn is_free<C: ConnectionTrait>(db: &C, prefix: &str) -> Result<bool> {
+    // The texts are searched only to load little; what counts is decided by `covers`.
+    let granted = organization::Entity::find()
+        .filter(organization::Column::Grants.contains(prefix))
+        .all(db)
+        .await?;
+    for row in granted {
+        if row.grants()?.iter().any(|held| covers(prefix, &held.path)) {
+            return Ok(false);
+        }
+    }
+    let in_use: Vec<String> = route::Entity::find()
+        .select_only()
+        .column(route::Column::Path)
+        .filter(route::Column::Path.starts_with(prefix))
+        .into_tuple()
+        .all(db)
+        .await?;
+    if in_use.iter().any(|path| covers(prefix, path)) {
+        return Ok(false);
+    }
+    let drafts = draft::Entity::find()
+        .filter(draft::Column::Settings.contains(prefix))
+        .all(db)
+        .await?;
+    for row in drafts {
+        if covers(prefix, &DraftSettings::read(&row)?.route.path) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Takes the place for a version that is about to be served, and gives up what it had before.

@@ -8,6 +8,11 @@ pub fn sign_up(email: &str) -> serde_json::Value {
     json!({ "email": email, "password": PASSWORD, "name": "Ines", "organization": "Foxglove Books" })
 }
 
+/// The link of the mail, with the password that was chosen.
+pub fn verify(token: &str) -> serde_json::Value {
+    json!({ "token": token, "password": PASSWORD })
+}
+
 pub fn sign_in(email: &str, password: &str) -> serde_json::Value {
     json!({ "email": email, "password": password })
 }
@@ -17,7 +22,7 @@ pub async fn signed_up(app: &App, email: &str) -> Client {
     client.post("/sign-ups", sign_up(email)).await.ok(202);
     let token = app.mailed_token("account.verify", email).await;
     client
-        .post("/sign-ups/verify", json!({ "token": token }))
+        .post("/sign-ups/verify", verify(&token))
         .await
         .ok(201);
     client

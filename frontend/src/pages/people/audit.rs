@@ -111,7 +111,7 @@ fn verdict(found: &AuditVerdict) -> AnyView {
             Tone::Danger,
             view! {
                 <p><b>{format!("The chain is broken at row {}. ", format::count(at.unsigned_abs()))}</b>
-                    "This row was changed, or rows before it were taken out, by somebody with access to the database."</p>
+                    "This row was changed or taken out, or rows before it were, by somebody with access to the database."</p>
                 <p class="small break">{format!("{rows} before it fit; the last good hash is ")} <code>{head}</code></p>
             },
         ),
