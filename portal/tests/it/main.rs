@@ -6,11 +6,12 @@ mod accounts;
 mod answers;
 mod applications;
 mod catalog;
+mod hostile;
 mod looks;
 mod operator;
 mod pages;
 mod people;
+mod refusals;
 mod samples;
-
 mod sessions;
 mod support;
