@@ -5,6 +5,7 @@
 mod accounts;
 mod answers;
 mod applications;
+mod bodies;
 mod catalog;
 mod hostile;
 mod looks;
