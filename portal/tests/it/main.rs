@@ -8,6 +8,7 @@ mod applications;
 mod bodies;
 mod catalog;
 mod hostile;
+mod listener;
 mod looks;
 mod operator;
 mod pages;
