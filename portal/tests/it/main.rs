@@ -10,6 +10,7 @@ mod catalog;
 mod hostile;
 mod listener;
 mod looks;
+mod matrix;
 mod operator;
 mod pages;
 mod people;
