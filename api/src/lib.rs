@@ -23,6 +23,7 @@ pub mod ctx;
 pub mod error;
 pub mod http;
 pub mod letter;
+pub mod nul;
 pub mod paging;
 pub mod passwords;
 pub mod plane;

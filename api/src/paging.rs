@@ -6,9 +6,11 @@ use domain::wire::{Page, Paging};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
+use crate::nul;
 
 const DEFAULT: u16 = 20;
 const MOST: u16 = 100;
@@ -74,7 +76,12 @@ impl Window<Uuid> {
 }
 
 fn parse<K: DeserializeOwned>(text: &str) -> Option<K> {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+    let value: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+    // No row has such a key, so it is no cursor of ours.
+    if nul::pointer(&value).is_some() {
+        return None;
+    }
+    serde_json::from_value(value).ok()
 }
 
 /// The same page with each item turned into its wire form.
@@ -121,12 +128,13 @@ mod tests {
                 .is_err()
             );
         }
-        assert!(
-            Window::<u32>::new(&Paging {
+        for bad in ["zzz", &URL_SAFE_NO_PAD.encode("[\"\\u0000\",1]")] {
+            let paging = Paging {
                 limit: None,
-                after: Some("zzz".into())
-            })
-            .is_err()
-        );
+                after: Some(bad.to_owned()),
+            };
+            assert!(Window::<u32>::new(&paging).is_err(), "{bad}");
+            assert!(Window::<(String, u32)>::new(&paging).is_err(), "{bad}");
+        }
     }
 }

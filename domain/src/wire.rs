@@ -16,6 +16,7 @@ pub mod traffic;
 pub mod upstreams;
 pub mod versions;
 
+use chrono::{DateTime, Datelike, Utc};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -185,6 +186,23 @@ where
     read.map(Some).map_err(D::Error::custom)
 }
 
+/// [`blank`] for a point in time, within what every database and every reader of RFC 3339 can
+/// write: the years 1 to 9999 of UTC.
+pub fn moment<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<DateTime<Utc>>, D::Error> {
+    match blank(deserializer)? {
+        Some(time) if !is_storable(&time) => Err(D::Error::custom("choose a year of 1 to 9999")),
+        time => Ok(time),
+    }
+}
+
+/// Whether a point in time is within the years 1 to 9999.
+#[must_use]
+pub fn is_storable(time: &DateTime<Utc>) -> bool {
+    (1..=9999).contains(&time.year())
+}
+
 /// Reads a flag from JSON, or from a form's checkbox, which sends `on` or nothing.
 pub fn checkbox<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     #[derive(Deserialize)]
@@ -200,5 +218,29 @@ pub fn checkbox<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::E
             "" | "off" | "false" | "0" | "no" => Ok(false),
             _ => Err(D::Error::custom("expected true or false")),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_of_the_years_that_can_be_stored() {
+        let read = |text: &str| moment(serde_json::Value::from(text));
+        assert_eq!(read("").unwrap(), None);
+        for good in ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"] {
+            assert!(read(good).unwrap().is_some(), "{good}");
+        }
+        for bad in [
+            "-262143-01-01T00:00:00Z",
+            "0000-12-31T23:59:59Z",
+            "0001-01-01T00:00:00+01:00",
+            "9999-12-31T23:59:59-01:00",
+            "+10000-01-01T00:00:00Z",
+            "soon",
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -10,9 +10,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use api::http::extract::Path as PathOf;
 use axum::{
     body::Body,
-    extract::{Path as PathOf, State},
+    extract::State,
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };

@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use api::{http::problem::Refusal, service::refusals};
+use api::{
+    http::problem::{self, Refusal},
+    service::refusals,
+};
 use axum::{
     Json,
     extract::{FromRequestParts, Request, State},
@@ -111,7 +114,8 @@ pub async fn explain(State(portal): State<Portal>, request: Request, next: Next)
     };
     let Ok(visit) = Visit::from_request_parts(&mut asked, &portal).await;
     if let Some(error) = &failure.source {
-        api::http::problem::log(error, visit.request_id(), &asked.uri);
+        let route = problem::route(&asked.extensions);
+        problem::log(error, visit.request_id(), &route);
         refusals::note(visit.ctx(), error).await;
     }
     let mut explained = if asked.uri.path().starts_with("/api/") {

@@ -2,7 +2,7 @@
 
 use std::{any::Any, time::Duration};
 
-use api::http::identify::RequestId;
+use api::http::{idempotency::BODY_LIMIT, identify::RequestId, problem};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
@@ -19,8 +19,6 @@ use tower_http::{
 
 use crate::{cross_site, failure, failure::Failure, headers, visit::Portal};
 
-/// The largest body of all: a document of 5 MiB with its form around it.
-const BODY: usize = 6 * 1024 * 1024;
 /// The largest body of an ordinary form; the import raises it for itself.
 pub const FORM: usize = 256 * 1024;
 /// No answer takes longer; slow work belongs into a job.
@@ -41,15 +39,17 @@ pub fn around(routes: Router, portal: &Portal) -> Router {
                 PATIENCE,
             ))
             .layer(from_fn_with_state(portal.clone(), cross_site::check))
-            .layer(RequestBodyLimitLayer::new(BODY))
+            // The largest of all, which the management API takes; each route has its own below it.
+            .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
             .layer(DefaultBodyLimit::max(FORM)),
     )
 }
 
-/// One line per answer. The path without its query: single-use tokens travel there.
+/// One line per answer. The route's pattern, not the path: single-use tokens travel there.
 async fn log(request: axum::extract::Request, next: axum::middleware::Next) -> Response {
     let started = std::time::Instant::now();
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let method = request.method().clone();
+    let route = problem::route(request.extensions());
     let id = request
         .extensions()
         .get::<RequestId>()
@@ -57,7 +57,7 @@ async fn log(request: axum::extract::Request, next: axum::middleware::Next) -> R
     let response = next.run(request).await;
     tracing::debug!(
         %method,
-        path,
+        route = &*route,
         status = response.status().as_u16(),
         duration_ms = started.elapsed().as_millis() as u64,
         request.id = id.as_deref(),

@@ -5,7 +5,7 @@
 //! `api::service`, and ends with [`visit::Visit::page`]. What goes wrong is a
 //! [`failure::Failure`], which one layer turns into a page or a problem document.
 
-use std::{future::Future, net::SocketAddr};
+use std::future::Future;
 
 use tokio::net::TcpListener;
 
@@ -14,6 +14,7 @@ pub mod cross_site;
 pub mod failure;
 pub mod headers;
 pub mod layers;
+pub mod listener;
 pub mod pages;
 mod person;
 pub mod place;
@@ -23,6 +24,7 @@ pub mod settings;
 pub mod typed;
 pub mod visit;
 
+pub use listener::Bounds;
 pub use settings::Settings;
 pub use visit::Portal;
 
@@ -32,16 +34,7 @@ pub fn router(portal: &Portal) -> axum::Router {
 }
 
 /// Serves until `stop` resolves, then lets requests in flight end.
-///
-/// # Errors
-/// What the operating system says about the listener.
-pub async fn serve(
-    listener: TcpListener,
-    portal: &Portal,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let service = router(portal).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service)
-        .with_graceful_shutdown(stop)
-        .await
+pub async fn serve(listener: TcpListener, portal: &Portal, stop: impl Future<Output = ()>) {
+    let bounds = portal.settings().bounds;
+    listener::serve(listener, router(portal), bounds, stop).await;
 }

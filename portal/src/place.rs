@@ -1,10 +1,10 @@
 //! The workspace of an address: `/o/{organization}/…` and `/o/{organization}/t/{team}/…`.
 
-use api::service::{organizations, teams};
-use axum::{
-    extract::{FromRequestParts, RawPathParams},
-    http::request::Parts,
+use api::{
+    http::extract,
+    service::{organizations, teams},
 };
+use axum::{extract::FromRequestParts, http::request::Parts};
 use domain::{
     actor::{Action, Owned},
     id::{OrganizationId, TeamId},
@@ -91,9 +91,7 @@ impl FromRequestParts<Portal> for Workspace {
     async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> Result<Self, Failure> {
         let Ok(visit) = Visit::from_request_parts(parts, portal).await;
         visit.signed_in()?;
-        let names = RawPathParams::from_request_parts(parts, portal)
-            .await
-            .map_err(|_| Failure::of(Code::NotFound))?;
+        let names = extract::names(parts, portal).await?;
         let named = |wanted: &str| {
             names
                 .iter()

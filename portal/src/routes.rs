@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
 use domain::problem::Code;
 
@@ -18,14 +18,47 @@ use crate::{
     visit::Portal,
 };
 
-/// All routes, without the layers around them.
-pub fn routes(portal: &Portal) -> Router {
-    Router::new()
-        .merge(anyone())
+/// Routes of pages, with their patterns kept beside them so that tests can tell that they know
+/// every page.
+#[derive(Default)]
+pub(crate) struct Pages {
+    router: Router<Portal>,
+    patterns: Vec<String>,
+}
+
+impl Pages {
+    pub(crate) fn route(mut self, pattern: &str, methods: MethodRouter<Portal>) -> Self {
+        self.patterns.push(pattern.to_owned());
+        self.router = self.router.route(pattern, methods);
+        self
+    }
+
+    fn merge(mut self, other: Self) -> Self {
+        self.patterns.extend(other.patterns);
+        self.router = self.router.merge(other.router);
+        self
+    }
+}
+
+/// Every page.
+fn pages() -> Pages {
+    anyone()
         .merge(developer())
         .merge(publish::routes())
         .merge(people::routes())
         .merge(platform::routes())
+}
+
+/// The patterns of all pages, like `/o/{organization}/apis/{api}`.
+#[must_use]
+pub fn patterns() -> Vec<String> {
+    pages().patterns
+}
+
+/// All routes, without the layers around them.
+pub fn routes(portal: &Portal) -> Router {
+    pages()
+        .router
         .route("/assets/{digest}/{*name}", get(assets::show))
         .fallback(|| async { Failure::of(Code::NotFound) })
         .method_not_allowed_fallback(|| async { Failure::of(Code::MethodNotAllowed) })
@@ -35,8 +68,8 @@ pub fn routes(portal: &Portal) -> Router {
 }
 
 /// What readers without an account use, and the way to one.
-fn anyone() -> Router<Portal> {
-    Router::new()
+fn anyone() -> Pages {
+    Pages::default()
         .route("/", get(catalog::landing))
         .route("/apis", get(catalog::list))
         .route("/apis/{owner}/{api}", get(apis::show))
@@ -70,10 +103,10 @@ fn anyone() -> Router<Portal> {
 }
 
 /// What a signed-in person has, and what the consumer's side of a team does.
-fn developer() -> Router<Portal> {
+fn developer() -> Pages {
     const TEAM: &str = "/o/{organization}/t/{team}";
     const APPLICATION: &str = "/o/{organization}/t/{team}/applications/{application}";
-    Router::new()
+    Pages::default()
         .route("/home", get(home::show))
         .route(
             "/account",

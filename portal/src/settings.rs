@@ -5,6 +5,8 @@ use std::path::PathBuf;
 pub use frontend::pages::platform::settings::EffectiveSetting;
 use url::{Host, Url};
 
+use crate::listener::Bounds;
+
 /// Settings of the portal. The executable reads them; names in brackets are its keys.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -23,6 +25,8 @@ pub struct Settings {
     /// All settings of this process with where each came from, for the operator to read; secrets
     /// are masked by the executable. Default: none.
     pub effective: Vec<EffectiveSetting>,
+    /// What the listener holds, and for how long. Default: 1,000 connections, 10 s for a head.
+    pub bounds: Bounds,
 }
 
 impl Settings {
@@ -36,6 +40,7 @@ impl Settings {
             site_dir: None,
             insecure_http: false,
             effective: Vec::new(),
+            bounds: Bounds::default(),
         }
     }
 

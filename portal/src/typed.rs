@@ -1,5 +1,6 @@
 //! What a form sent, as it was typed; and where to go afterwards.
 
+use api::{Ctx, nul, service::refusals};
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
@@ -16,10 +17,15 @@ use crate::failure::Failure;
 pub struct Typed(Vec<(String, String)>);
 
 impl Typed {
-    /// From a form that was read elsewhere: one with a file.
-    #[must_use]
-    pub fn new(values: Vec<(String, String)>) -> Self {
-        Self(values)
+    /// Of the values of a form, however it was sent.
+    ///
+    /// # Errors
+    /// A value that cannot be stored. No browser sends one that was typed.
+    pub fn new(values: Vec<(String, String)>) -> Result<Self, Failure> {
+        match values.iter().any(|(_, value)| nul::is_in(value)) {
+            true => Err(Failure::because(Code::ValidationFailed, nul::MESSAGE)),
+            false => Ok(Self(values)),
+        }
     }
 
     /// The first value of a field without surrounding blanks; empty if it was not sent.
@@ -67,14 +73,19 @@ impl Typed {
     ///
     /// # Errors
     /// As [`Self::refused`].
-    pub fn refused_under(self, mut error: api::Error, list: &str) -> Result<Form, Failure> {
+    pub async fn refused_under(
+        self,
+        ctx: &Ctx,
+        mut error: api::Error,
+        list: &str,
+    ) -> Result<Form, Failure> {
         let inside = format!("/{list}/");
         for invalid in &mut error.invalid {
             if invalid.pointer.starts_with(&inside) {
                 invalid.pointer = format!("/{list}");
             }
         }
-        self.refused(error)
+        self.refused(ctx, error).await
     }
 
     /// The form to show again, with what was typed.
@@ -84,11 +95,12 @@ impl Typed {
     }
 
     /// The form to show again after a service refused it: problems at their fields, everything
-    /// else at its head.
+    /// else at its head. The refusal is recorded here, as the layer [`crate::failure::explain`]
+    /// does for those that get a page of their own.
     ///
     /// # Errors
     /// A failure that no typing mends (not found, not allowed, broken) gets its own page.
-    pub fn refused(self, error: api::Error) -> Result<Form, Failure> {
+    pub async fn refused(self, ctx: &Ctx, error: api::Error) -> Result<Form, Failure> {
         let mendable = match error.code {
             Code::ValidationFailed
             | Code::DocumentInvalid
@@ -111,6 +123,7 @@ impl Typed {
         if !mendable {
             return Err(error.into());
         }
+        refusals::note(ctx, &error).await;
         let form = self.into_form();
         if error.invalid.is_empty() {
             return Ok(form.refused(error.detail));
@@ -137,9 +150,9 @@ impl<S: Send + Sync> FromRequest<S> for Typed {
         let body = Bytes::from_request(request, state)
             .await
             .map_err(|_| Failure::of(Code::BodyTooLarge))?;
-        serde_urlencoded::from_bytes(&body)
-            .map(Self)
-            .map_err(|_| Failure::of(Code::BadRequest))
+        let values =
+            serde_urlencoded::from_bytes(&body).map_err(|_| Failure::of(Code::BadRequest))?;
+        Self::new(values)
     }
 }
 

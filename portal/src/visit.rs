@@ -2,10 +2,13 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use api::{Ctx, Plane, http::identify::RequestId};
+use api::{
+    Ctx, Plane,
+    http::{cookie, identify::RequestId},
+};
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, StatusCode, header, request::Parts},
+    http::{HeaderMap, StatusCode, request::Parts},
     response::{Html, IntoResponse, Response},
 };
 use domain::problem::Code;
@@ -189,12 +192,7 @@ pub(crate) async fn identify(portal: &Portal, parts: &mut Parts) -> Result<(), F
 
 /// The value of a cookie.
 pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
+    cookie::pairs(headers)
         .find(|(known, _)| *known == name)
         .map(|(_, value)| value)
 }

@@ -83,9 +83,7 @@ impl Management {
             let end = async move {
                 let _ = until.wait_for(|stop| *stop).await;
             };
-            if let Err(error) = portal::serve(listener, &site, end).await {
-                tracing::error!(%error, "The portal's listener failed.");
-            }
+            portal::serve(listener, &site, end).await;
         });
         let jobs = tokio::spawn(jobs::run(Arc::clone(&plane), transport, stopped));
         Ok(Self {

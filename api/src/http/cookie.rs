@@ -1,5 +1,6 @@
 //! The session cookie: its name, its attributes, and its value.
 
+use axum::extract::Request;
 use http::HeaderMap;
 use http::header::{COOKIE, HeaderValue};
 
@@ -17,16 +18,37 @@ pub fn name(settings: &Settings) -> &'static str {
     }
 }
 
+/// The cookies of a request: of all lines the pairs that are text. Other services on the host may
+/// set some that are not; those must not take ours with them.
+pub fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
+        .filter_map(|pair| std::str::from_utf8(pair).ok()?.trim().split_once('='))
+}
+
+/// The request with [`pairs`] as its only cookies, for readers that give up a whole line.
+pub(crate) fn legible(mut request: Request) -> Request {
+    let headers = request.headers_mut();
+    let mut lines = headers.get_all(COOKIE).iter();
+    if lines.all(|line| std::str::from_utf8(line.as_bytes()).is_ok()) {
+        return request;
+    }
+    let kept: Vec<String> = pairs(headers)
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    headers.remove(COOKIE);
+    if let Ok(line) = HeaderValue::from_bytes(kept.join("; ").as_bytes()) {
+        headers.insert(COOKIE, line);
+    }
+    request
+}
+
 /// The secret that the browser sent, if it sent exactly one cookie of the name.
 pub fn read(headers: &HeaderMap, settings: &Settings) -> Option<SessionSecret> {
     let wanted = name(settings);
-    let mut found = headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(name, _)| *name == wanted);
+    let mut found = pairs(headers).filter(|(name, _)| *name == wanted);
     let (_, value) = found.next()?;
     // Two of one name were not both set by us; neither is believed.
     if found.next().is_some() {
@@ -100,5 +122,33 @@ mod tests {
         assert_eq!(read(&headers, &settings), Some(SessionSecret([7; 16])));
         headers.append(COOKIE, format!("portunus={value}").parse().unwrap());
         assert_eq!(read(&headers, &settings), None);
+    }
+
+    #[test]
+    fn what_is_not_text_takes_nothing_with_it() {
+        let settings = settings("http://localhost:3000");
+        let value = SessionSecret([7; 16]).to_text();
+        for lines in [
+            vec![format!("a=b\u{e9}; portunus={value}").into_bytes()],
+            vec![[b"a=\xe9\xff; portunus=", value.as_bytes(), b"; c=\xe9"].concat()],
+            vec![
+                b"a=\xff".to_vec(),
+                format!("portunus={value}; d").into_bytes(),
+            ],
+            vec![format!("portunus={value}").into_bytes(), b"\xff".to_vec()],
+        ] {
+            let mut request = Request::default();
+            for line in &lines {
+                let line = HeaderValue::from_bytes(line).unwrap();
+                request.headers_mut().append(COOKIE, line);
+            }
+            let expected = Some(SessionSecret([7; 16]));
+            assert_eq!(read(request.headers(), &settings), expected, "{lines:?}");
+            let request = legible(request);
+            assert_eq!(read(request.headers(), &settings), expected, "{lines:?}");
+            for line in request.headers().get_all(COOKIE) {
+                assert!(std::str::from_utf8(line.as_bytes()).is_ok(), "{line:?}");
+            }
+        }
     }
 }

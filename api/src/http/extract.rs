@@ -1,10 +1,13 @@
 //! What handlers take: who calls, and bodies, queries and paths whose refusals are problems.
 
+// Wrapped here so that nobody else needs them.
+#![allow(clippy::disallowed_types)]
+
 use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, FromRequestParts, Path as AxumPath, Request};
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::response::{IntoResponse, Response};
 use domain::actor::Denied;
 use domain::problem::Code;
@@ -15,6 +18,7 @@ use serde::de::DeserializeOwned;
 
 use crate::ctx::Ctx;
 use crate::error::Error;
+use crate::nul;
 use crate::plane::Plane;
 
 /// Anyone may call, signed in or not.
@@ -170,7 +174,22 @@ fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     reader
         .end()
         .map_err(|_| Error::new(Code::BadRequest, "Something follows the JSON value."))?;
+    refuse_nul(bytes)?;
     Ok(value)
+}
+
+/// JSON writes U+0000 only as an escape; a body without one is not read a second time.
+fn refuse_nul(json: &[u8]) -> Result<(), Error> {
+    let is_suspect = std::str::from_utf8(json).is_ok_and(|text| text.contains("\\u0000"));
+    if !is_suspect {
+        return Ok(());
+    }
+    let value = serde_json::from_slice(json)
+        .map_err(|_| Error::new(Code::BadRequest, "The body is nested too deeply."))?;
+    match nul::pointer(&value) {
+        Some(pointer) => Err(Error::field(pointer, nul::MESSAGE)),
+        None => Ok(()),
+    }
 }
 
 /// A JSON Pointer (RFC 6901) of serde's path.
@@ -179,9 +198,7 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
     path.iter().fold(String::new(), |mut out, segment| {
         match segment {
             Segment::Seq { index } => out.push_str(&format!("/{index}")),
-            Segment::Map { key } => {
-                out.push_str(&format!("/{}", key.replace('~', "~0").replace('/', "~1")))
-            }
+            Segment::Map { key } => out.push_str(&format!("/{}", nul::escaped(key))),
             Segment::Enum { .. } | Segment::Unknown => {}
         }
         out
@@ -207,8 +224,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
         let query = parts.uri.query().unwrap_or_default();
-        let reader =
-            serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(query.as_bytes()));
+        let pairs = url::form_urlencoded::parse(query.as_bytes());
+        if let Some((name, _)) = pairs.clone().find(|(_, value)| nul::is_in(value)) {
+            let pointer = format!("/{}", nul::escaped(&name));
+            return Err(Error::field(pointer, nul::MESSAGE));
+        }
+        let reader = serde_urlencoded::Deserializer::new(pairs);
         serde_path_to_error::deserialize(reader)
             .map(Self)
             .map_err(|error| {
@@ -225,8 +246,56 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
-        let path = AxumPath::<T>::from_request_parts(parts, state).await;
-        path.map(|AxumPath(value)| Self(value))
+        names(parts, state).await?;
+        let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
+        path.map(|path| Self(path.0))
             .map_err(|_| Error::not_found())
+    }
+}
+
+/// The parameters of the path by name, decoded. Nothing is called by a text that cannot be
+/// stored: 404, as for an unknown name.
+///
+/// # Errors
+/// Not found, also for a path without parameters.
+pub async fn names<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<RawPathParams, Error> {
+    let names = RawPathParams::from_request_parts(parts, state)
+        .await
+        .map_err(|_| Error::not_found())?;
+    match names.iter().any(|(_, value)| nul::is_in(value)) {
+        true => Err(Error::not_found()),
+        false => Ok(names),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    #[test]
+    fn a_text_that_cannot_be_stored_is_pointed_at() {
+        for (body, expected) in [
+            (r#"{"email":"a\u0000@b"}"#, Some("/email")),
+            (r#"{"a":[{"b":"\u0000"}]}"#, Some("/a/0/b")),
+            (r#"{"a":"\\u0000"}"#, None),
+        ] {
+            let read = parse_json::<Value>(body.as_bytes());
+            let pointer = read.err().map(|error| error.invalid[0].pointer.clone());
+            assert_eq!(pointer.as_deref(), expected, "{body}");
+        }
+        // Readers that ignore a member go deeper into it than those that keep it.
+        let deep = format!(
+            r#"{{"a":"\u0000","b":{}{}}}"#,
+            "[".repeat(500),
+            "]".repeat(500)
+        );
+        #[derive(Debug, serde::Deserialize)]
+        struct OnlyA {
+            #[serde(rename = "a")]
+            _a: String,
+        }
+        let error = parse_json::<OnlyA>(deep.as_bytes()).unwrap_err();
+        assert_eq!(error.code, Code::BadRequest);
     }
 }

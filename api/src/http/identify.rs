@@ -16,7 +16,7 @@ use http::request::Parts;
 
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::http::problem::{Refusal, log, render};
+use crate::http::problem::{Refusal, log, render, route};
 use crate::http::session::{self, Session};
 use crate::http::{client, cookie, cross_site};
 use crate::plane::Plane;
@@ -31,7 +31,7 @@ pub struct RequestId(pub String);
 /// For the API: problems in JSON, `no-store`, cross-site requests refused.
 pub async fn layer(State(plane): State<Arc<Plane>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let uri = parts.uri.clone();
+    let route = route(&parts.extensions);
     let (ctx, mut response) = match context(&plane, &parts).await {
         Ok(ctx) => {
             parts.extensions.insert(ctx.clone());
@@ -44,7 +44,7 @@ pub async fn layer(State(plane): State<Arc<Plane>>, request: Request, next: Next
         Err((ctx, error)) => (ctx, error.into_response()),
     };
     if let Some(Refusal(error)) = response.extensions_mut().remove::<Refusal>() {
-        log(&error, &ctx.request_id, &uri);
+        log(&error, &ctx.request_id, &route);
         refusals::note(&ctx, &error).await;
         let kept = response.headers_mut().remove(http::header::ALLOW);
         response = render(&error, ctx.settings().portal_base(), &ctx.request_id);

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use axum::extract::MatchedPath;
 use axum::response::{IntoResponse, Response};
 use domain::problem::{Code, Problem};
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{StatusCode, Uri};
+use http::{Extensions, StatusCode};
 
 use crate::error::Error;
 
@@ -55,11 +56,21 @@ pub fn render(error: &Error, portal_url: &str, request_id: &str) -> Response {
     response
 }
 
+/// The pattern of the route that a request found, for logs: its path may hold a single-use token,
+/// and one that found none may hold half of one.
+#[must_use]
+pub fn route(extensions: &Extensions) -> Arc<str> {
+    match extensions.get::<MatchedPath>() {
+        Some(path) => path.as_str().into(),
+        None => "none".into(),
+    }
+}
+
 /// Writes what only the log may know, once.
-pub fn log(error: &Error, request_id: &str, uri: &Uri) {
+pub fn log(error: &Error, request_id: &str, route: &str) {
     let Some(source) = &error.source else { return };
     if error.code.status() >= 500 {
-        tracing::error!(request.id = request_id, path = uri.path(), error = %chain(source.as_ref()), "a request failed");
+        tracing::error!(request.id = request_id, route, error = %chain(source.as_ref()), "a request failed");
     } else {
         tracing::debug!(request.id = request_id, code = error.code.as_str(), error = %source, "a request was refused");
     }

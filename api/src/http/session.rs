@@ -8,8 +8,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use axum::extract::Request;
 use domain::id::{SessionId, UserId};
 use serde::{Deserialize, Serialize};
+use tower::util::MapRequestLayer;
 use tower_sessions::cookie::SameSite;
 use tower_sessions::cookie::time::{Duration, OffsetDateTime};
 use tower_sessions::session::{Id, Record};
@@ -36,14 +38,22 @@ pub(crate) struct Opened {
     pub(crate) user: UserId,
 }
 
+/// What [`layer`] makes: a line of cookies is made legible, then the manager reads it.
+pub type Layer = (
+    MapRequestLayer<fn(Request) -> Request>,
+    SessionManagerLayer<Store>,
+);
+
 /// The layer that every request with a cookie passes; around [`crate::http::identify`].
-pub fn layer(plane: &Arc<Plane>) -> SessionManagerLayer<Store> {
-    SessionManagerLayer::new(Store(Arc::clone(plane)))
+pub fn layer(plane: &Arc<Plane>) -> Layer {
+    let legible = MapRequestLayer::new(cookie::legible as fn(Request) -> Request);
+    let manager = SessionManagerLayer::new(Store(Arc::clone(plane)))
         .with_name(cookie::name(&plane.settings))
         .with_secure(plane.settings.is_secure())
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
-        .with_path("/")
+        .with_path("/");
+    (legible, manager)
 }
 
 /// Hands the browser the cookie of a session that was just made, and ends the one it had.

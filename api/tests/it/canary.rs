@@ -1,15 +1,69 @@
-//! Secrets that are handed out or typed in are nowhere in the database's files.
+//! Secrets that are handed out or typed in are nowhere in the database: not in SQLite's files,
+//! not in a row of PostgreSQL.
 
-use migration::testing::TestDatabase;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::json;
 
 use crate::support::account::{sign_in, signed_up};
-use crate::support::{App, PASSWORD};
+use crate::support::{App, PASSWORD, each};
 
 #[tokio::test]
-async fn nothing_secret_lies_in_the_files() {
-    let app = App::new(TestDatabase::sqlite().await).await;
-    let mut client = signed_up(&app, "ines@fox.example").await;
+async fn nothing_secret_lies_in_the_database() {
+    each(async |app: App| {
+        let secrets = planted(&app).await;
+        let stored = match app.database.backend {
+            DbBackend::Postgres => tables(&app).await,
+            _ => files(&app),
+        };
+        assert!(stored.len() >= 2, "there was nothing to look at");
+        for secret in &secrets {
+            // PostgreSQL shows bytes in hexadecimal digits.
+            let digits: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+            for (place, bytes) in &stored {
+                for form in [secret, &digits] {
+                    let found = bytes
+                        .windows(form.len())
+                        .any(|window| window == form.as_bytes());
+                    assert!(!found, "a secret lies in {place}");
+                }
+            }
+        }
+    })
+    .await;
+}
+
+/// The files of SQLite.
+fn files(app: &App) -> Vec<(String, Vec<u8>)> {
+    let entries = std::fs::read_dir(app.database.directory.path()).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .map(|path| (path.display().to_string(), std::fs::read(&path).unwrap()))
+        .collect()
+}
+
+/// The rows of every table of PostgreSQL, as text.
+async fn tables(app: &App) -> Vec<(String, Vec<u8>)> {
+    let db = &app.plane.databases.main;
+    let rows = async |sql: String| {
+        let found = db.query_all_raw(Statement::from_string(DbBackend::Postgres, sql));
+        let texts = found.await.unwrap();
+        let texts = texts.iter().map(|row| row.try_get::<String>("", "text"));
+        texts.collect::<Result<Vec<_>, _>>().unwrap()
+    };
+    let names = "SELECT tablename::text AS text FROM pg_tables WHERE schemaname = 'public'";
+    let mut found = Vec::new();
+    for name in rows(names.to_owned()).await {
+        let text = rows(format!("SELECT t::text AS text FROM \"{name}\" t")).await;
+        if !text.is_empty() {
+            found.push((name, text.join("\n").into_bytes()));
+        }
+    }
+    found
+}
+
+/// Secrets that were handed out or typed in.
+async fn planted(app: &App) -> Vec<String> {
+    let mut client = signed_up(app, "ines@fox.example").await;
     let mut secrets = vec![PASSWORD.to_owned()];
     let signed_in = client
         .post("/sessions", sign_in("ines@fox.example", PASSWORD))
@@ -44,17 +98,5 @@ async fn nothing_secret_lies_in_the_files() {
         .unwrap()
         .unwrap();
     secrets.push(link.rsplit('/').next().unwrap().to_owned());
-
-    let mut files = 0;
-    for entry in std::fs::read_dir(app.database.directory.path()).unwrap() {
-        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
-        for secret in &secrets {
-            let found = bytes
-                .windows(secret.len())
-                .any(|window| window == secret.as_bytes());
-            assert!(!found, "a secret lies in the database");
-        }
-        files += 1;
-    }
-    assert!(files >= 2, "there was nothing to look at");
+    secrets
 }

@@ -75,10 +75,22 @@ fn every_route_is_listed_and_every_line_is_a_route() {
 
 #[tokio::test]
 async fn who_may_call_what() {
+    check(async || Some(TestDatabase::sqlite().await)).await;
+}
+
+#[tokio::test]
+async fn who_may_call_what_on_postgres() {
+    check(TestDatabase::postgres).await;
+}
+
+/// A world for each line: some of them delete what the next would need.
+async fn check(database: impl AsyncFn() -> Option<TestDatabase>) {
     let mut wrong = Vec::new();
     for line in table::lines() {
-        // A world for each line: some of them delete what the next would need.
-        let world = World::new(App::new(TestDatabase::sqlite().await).await).await;
+        let Some(database) = database().await else {
+            return;
+        };
+        let world = World::new(App::new(database).await).await;
         if let Err(finding) = judge(world, &line).await {
             wrong.push(format!("{} {}: {finding}", line.method, line.path));
         }

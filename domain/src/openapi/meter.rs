@@ -15,6 +15,9 @@ const MAX_NODES: usize = 700_000;
 /// outgrow the document, so only an alias bomb reaches this.
 const MAX_TEXT: usize = 2 * MAX_BYTES;
 
+/// What is said of U+0000: PostgreSQL cannot store it in a text.
+pub(super) const NUL: &str = "a text cannot hold the character U+0000";
+
 /// How much of something: a document so far, or one value in it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Tally {
@@ -39,7 +42,14 @@ impl Tally {
         })
     }
 
+    /// Every key and every value that is a text passes here, whatever the syntax.
     pub(super) fn text(&mut self, text: &str) -> Result<(), Excess> {
+        if text.contains('\0') {
+            return Err(Excess {
+                code: ParseErrorCode::Syntax,
+                message: NUL.to_owned(),
+            });
+        }
         self.add(Self {
             text: text.len(),
             ..Self::default()

@@ -1,7 +1,7 @@
 //! From bytes to a JSON value: JSON or YAML, told apart by the first character, within the
 //! limits that keep a hostile document from costing more than it weighs.
 
-use super::meter::MAX_BYTES;
+use super::meter::{MAX_BYTES, NUL};
 use super::refusal::{ParseError, ParseErrorCode};
 use super::{json, yaml};
 use serde_json::Value;
@@ -14,7 +14,15 @@ pub fn read(bytes: &[u8]) -> Result<Value, ParseError> {
         let message = format!("a document may have at most {} MiB", MAX_BYTES >> 20);
         return Err(ParseError::at(ParseErrorCode::TooLarge, "", message));
     }
-    let text = std::str::from_utf8(bytes).map_err(|error| not_utf8(bytes, error.valid_up_to()))?;
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let message = "the document is not UTF-8";
+        at_byte(ParseErrorCode::NotUtf8, bytes, error.valid_up_to(), message)
+    })?;
+    // Written out; as an escape it is found where texts are counted. A reader of YAML may take it
+    // for the end of the document.
+    if let Some(at) = text.find('\0') {
+        return Err(at_byte(ParseErrorCode::Syntax, bytes, at, NUL));
+    }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim_start().starts_with(['{', '[']) {
         json::read(text)
@@ -29,13 +37,13 @@ pub fn to_yaml(value: &Value) -> Option<String> {
     serde_saphyr::to_string(value).ok()
 }
 
-fn not_utf8(bytes: &[u8], valid_up_to: usize) -> ParseError {
-    let valid = String::from_utf8_lossy(&bytes[..valid_up_to]);
-    let line = valid.matches('\n').count() as u64 + 1;
-    let last = valid.rsplit('\n').next().unwrap_or_default();
+/// An error at the byte `at`; all bytes before it are UTF-8.
+fn at_byte(code: ParseErrorCode, bytes: &[u8], at: usize, message: &str) -> ParseError {
+    let before = String::from_utf8_lossy(&bytes[..at]);
+    let line = before.matches('\n').count() as u64 + 1;
+    let last = before.rsplit('\n').next().unwrap_or_default();
     let column = last.chars().count() as u64 + 1;
-    let message = "the document is not UTF-8";
-    ParseError::at_text(ParseErrorCode::NotUtf8, line, column, message)
+    ParseError::at_text(code, line, column, message)
 }
 
 #[cfg(test)]
@@ -84,6 +92,31 @@ mod tests {
         let bytes = read(b"a: 1\nb: \xff\n").unwrap_err();
         assert_eq!(bytes.code, ParseErrorCode::NotUtf8);
         assert_eq!(bytes.place, Place::Text { line: 2, column: 4 });
+    }
+
+    #[test]
+    fn the_character_that_no_database_stores_is_refused() {
+        for text in [
+            "{\"a\": 1,\n \"b\": \"x\\u0000\"}",
+            "{\"a\": 1,\n \"x\\u0000\": 1}",
+            "{\"a\": 1,\n \"b\": \"\0\"}",
+            "a: 1\nb: \"\\0\"\n",
+            "a: 1\n\"\\x00\": b\n",
+            "a: 1\nb: x\0\n",
+            "a: 1\n\0",
+        ] {
+            let error = refusal(text);
+            assert_eq!(error.code, ParseErrorCode::Syntax, "{text:?}: {error}");
+            assert_eq!(error.message, NUL, "{text:?}");
+            assert!(
+                matches!(error.place, Place::Text { line: 2, .. }),
+                "{text:?}: {error}"
+            );
+        }
+        assert!(
+            read(br#"{"a": "\\u0000"}"#).is_ok(),
+            "a backslash and digits"
+        );
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub struct CreateKey {
     pub name: String,
     #[serde(default)]
     pub environment: Environment,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::moment")]
     pub expires_at: Option<DateTime<Utc>>,
     /// `203.0.113.0/24`, `2001:db8::/32` or a single address.
     #[serde(default)]

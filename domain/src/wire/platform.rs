@@ -50,9 +50,9 @@ pub struct AuditFilter {
     pub action: Option<String>,
     #[serde(deserialize_with = "crate::wire::blank")]
     pub object: Option<Uuid>,
-    #[serde(deserialize_with = "crate::wire::blank")]
+    #[serde(deserialize_with = "crate::wire::moment")]
     pub from: Option<DateTime<Utc>>,
-    #[serde(deserialize_with = "crate::wire::blank")]
+    #[serde(deserialize_with = "crate::wire::moment")]
     pub to: Option<DateTime<Utc>>,
 }
 

@@ -138,12 +138,12 @@ pub struct ApplicationUsage {
 #[into_params(parameter_in = Query)]
 pub struct LogFilter {
     #[serde(
-        deserialize_with = "super::blank",
+        deserialize_with = "super::moment",
         skip_serializing_if = "Option::is_none"
     )]
     pub from: Option<DateTime<Utc>>,
     #[serde(
-        deserialize_with = "super::blank",
+        deserialize_with = "super::moment",
         skip_serializing_if = "Option::is_none"
     )]
     pub to: Option<DateTime<Utc>>,

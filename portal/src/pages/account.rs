@@ -43,7 +43,7 @@ pub(crate) async fn save_profile(visit: Visit, typed: Typed) -> Result {
     match service::edit(visit.ctx(), typed.etag(), input).await {
         Ok(_) => Ok(see("/account?saved=1")),
         Err(error) => {
-            let form = typed.refused(error)?;
+            let form = typed.refused(visit.ctx(), error).await?;
             let account = service::read(visit.ctx()).await?;
             Ok(visit.refused("Account", || {
                 account::profile(&visit.visitor(), &account, &form, false)
@@ -70,7 +70,7 @@ pub(crate) async fn save_password(visit: Visit, typed: Typed) -> Result {
     match service::change_password(visit.ctx(), input).await {
         Ok(()) => Ok(see("/account/password?saved=1")),
         Err(error) => {
-            let form = typed.refused(error)?;
+            let form = typed.refused(visit.ctx(), error).await?;
             let least = visit.ctx().settings().password_min;
             Ok(visit.refused("Password", || {
                 account::password(&visit.visitor(), &form, least, false)
@@ -132,7 +132,11 @@ pub(crate) async fn create_token(visit: Visit, typed: Typed) -> Result {
             Ok(page)
         }
         Err(error) => {
-            let page = token_props(&visit, typed.refused_under(error, "scopes")?).await?;
+            let page = token_props(
+                &visit,
+                typed.refused_under(visit.ctx(), error, "scopes").await?,
+            )
+            .await?;
             Ok(visit.refused("Personal tokens", || account::tokens(page)))
         }
     }

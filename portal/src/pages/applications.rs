@@ -78,7 +78,7 @@ pub(crate) async fn create(here: Workspace, typed: Typed) -> Result {
     match service::create(here.ctx(), here.organization_id(), input).await {
         Ok(made) => Ok(see(&next.unwrap_or_else(|| home(&here, made.id)))),
         Err(error) => {
-            let page = edit_props(&here, typed.refused(error)?, None, next);
+            let page = edit_props(&here, typed.refused(here.ctx(), error).await?, None, next);
             Ok(here
                 .visit
                 .refused("New application", || applications::edit(page)))
@@ -183,7 +183,12 @@ pub(crate) async fn save(
     match service::edit(here.ctx(), id, typed.etag(), input).await {
         Ok(_) => Ok(see(&home(&here, id))),
         Err(error) => {
-            let page = edit_props(&here, typed.refused(error)?, Some(&found), None);
+            let page = edit_props(
+                &here,
+                typed.refused(here.ctx(), error).await?,
+                Some(&found),
+                None,
+            );
             Ok(here
                 .visit
                 .refused("Edit the application", || applications::edit(page)))

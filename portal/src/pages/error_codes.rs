@@ -1,6 +1,7 @@
 //! `/docs/errors` and the page of each code.
 
-use axum::{extract::Path, response::Response};
+use api::http::extract::Path;
+use axum::response::Response;
 use domain::problem::Code;
 use frontend::pages::error_codes;
 

@@ -1,7 +1,7 @@
 //! Accepting an invitation, by the link of its mail.
 
+use api::http::extract::Path;
 use api::service::invitations as service;
-use axum::extract::Path;
 use domain::wire::organizations as wire;
 use frontend::{form::Form, pages::invitation};
 
@@ -31,7 +31,7 @@ pub(crate) async fn accept(visit: Visit, Path(token): Path<String>, typed: Typed
         Ok(_) if visit.is_signed_in() => Ok(see("/home")),
         Ok(_) => Ok(see("/sign-in?done=joined")),
         Err(error) => {
-            let page = props(&visit, &token, typed.refused(error)?).await?;
+            let page = props(&visit, &token, typed.refused(visit.ctx(), error).await?).await?;
             Ok(without_referrer(
                 visit.refused(TITLE, || invitation::view(page)),
             ))

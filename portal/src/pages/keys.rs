@@ -63,7 +63,11 @@ pub(crate) async fn create(here: Workspace, Path((_, _, id)): Path<Of>, typed: T
     match service::create(here.ctx(), id, input).await {
         Ok(made) => Ok(created(&here, found, made, None)),
         Err(error) => {
-            let page = new_props(&here, found, typed.refused_under(error, "cidrs")?);
+            let page = new_props(
+                &here,
+                found,
+                typed.refused_under(here.ctx(), error, "cidrs").await?,
+            );
             Ok(here.visit.refused("New key", || application::new_key(page)))
         }
     }
@@ -152,7 +156,7 @@ pub(crate) async fn revoke(
     let form = if typed.get("name") == found.name {
         match service::revoke(here.ctx(), key).await {
             Ok(_) => return Ok(see(&home(&here, id))),
-            Err(error) => typed.refused(error)?,
+            Err(error) => typed.refused(here.ctx(), error).await?,
         }
     } else {
         typed

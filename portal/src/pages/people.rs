@@ -9,10 +9,7 @@ mod team_settings;
 mod teams;
 
 use api::service::members as service;
-use axum::{
-    Router,
-    routing::{get, post},
-};
+use axum::routing::{get, post};
 use domain::{
     actor::OrganizationRole,
     id::{TeamId, UserId},
@@ -30,10 +27,10 @@ use crate::{
     failure::{Failure, Result},
     place::Workspace,
     query::Query as Address,
-    visit::Portal,
+    routes::Pages,
 };
 
-pub(crate) fn routes() -> Router<Portal> {
+pub(crate) fn routes() -> Pages {
     const ORGANIZATION: &str = "/o/{organization}";
     const TEAM: &str = "/o/{organization}/t/{team}";
     let of_organization = [
@@ -77,7 +74,7 @@ pub(crate) fn routes() -> Router<Portal> {
     ];
     let routed = of_organization
         .into_iter()
-        .fold(Router::new(), |router, (path, page)| {
+        .fold(Pages::default(), |router, (path, page)| {
             router.route(&format!("{ORGANIZATION}{path}"), page)
         });
     of_team.into_iter().fold(routed, |router, (path, page)| {

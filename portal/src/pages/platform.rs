@@ -7,7 +7,6 @@ mod overview;
 mod settings;
 
 use axum::{
-    Router,
     extract::FromRequestParts,
     http::request::Parts,
     routing::{get, post},
@@ -17,12 +16,13 @@ use frontend::{frame::Place, pages::publish::At};
 use super::people::audit::{self, Wanted};
 use crate::{
     failure::{Failure, Result},
+    routes::Pages,
     typed::Typed,
     visit::{Portal, Visit},
 };
 
-pub(crate) fn routes() -> Router<Portal> {
-    Router::new()
+pub(crate) fn routes() -> Pages {
+    Pages::default()
         .route("/operator", get(overview::show))
         .route("/operator/organizations", get(organizations::list))
         .route(

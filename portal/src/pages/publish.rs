@@ -12,7 +12,6 @@ mod versions;
 
 use api::service::teams;
 use axum::{
-    Router,
     extract::DefaultBodyLimit,
     routing::{MethodRouter, get},
 };
@@ -23,13 +22,13 @@ use frontend::pages::publish::At;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::{failure::Result, place::Workspace, visit::Portal};
+use crate::{failure::Result, place::Workspace, routes::Pages, visit::Portal};
 
 /// A document of 5 MiB with its form around it.
 const IMPORT: usize = 6 * 1024 * 1024;
 
 /// Each page stands in a team's workspace and in the organization's own.
-pub(crate) fn routes() -> Router<Portal> {
+pub(crate) fn routes() -> Pages {
     let import = DefaultBodyLimit::max(IMPORT);
     let pages: [(&str, MethodRouter<Portal>); 16] = [
         ("/apis", get(apis::list)),
@@ -95,7 +94,7 @@ pub(crate) fn routes() -> Router<Portal> {
     pages
         .into_iter()
         .chain(inbox)
-        .fold(Router::new(), |router, (path, page)| {
+        .fold(Pages::default(), |router, (path, page)| {
             router
                 .route(&format!("/o/{{organization}}{path}"), page.clone())
                 .route(&format!("/o/{{organization}}/t/{{team}}{path}"), page)

@@ -1,7 +1,7 @@
 //! A forgotten password.
 
+use api::http::extract::Path;
 use api::service::password_resets as service;
-use axum::extract::Path;
 use domain::wire::accounts as wire;
 use frontend::{form::Form, pages::reset};
 
@@ -27,7 +27,7 @@ pub(crate) async fn ask(visit: Visit, typed: Typed) -> Result {
     match service::ask(visit.ctx(), input).await {
         Ok(sent) => Ok(mail_sent(&visit, sent, None)),
         Err(error) => {
-            let form = typed.refused(error)?;
+            let form = typed.refused(visit.ctx(), error).await?;
             Ok(visit.refused(ASK, || reset::ask(&visit.visitor(), &form)))
         }
     }
@@ -50,7 +50,7 @@ pub(crate) async fn choose(visit: Visit, Path(token): Path<String>, typed: Typed
     match service::complete(visit.ctx(), input).await {
         Ok(()) => Ok(see("/sign-in?done=password")),
         Err(error) => {
-            let form = typed.refused(error)?;
+            let form = typed.refused(visit.ctx(), error).await?;
             let least = visit.ctx().settings().password_min;
             let page = visit.refused(CHOOSE, || reset::choose(&visit.visitor(), &form, least));
             Ok(without_referrer(page))

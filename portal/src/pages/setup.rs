@@ -1,7 +1,7 @@
 //! The first run: the operator's account, by the link of the console.
 
+use api::http::extract::Path;
 use api::service::first_run as service;
-use axum::extract::Path;
 use domain::wire::accounts as wire;
 use frontend::{form::Form, pages::setup};
 
@@ -33,7 +33,7 @@ pub(crate) async fn complete(visit: Visit, Path(token): Path<String>, typed: Typ
     match service::complete(visit.ctx(), input).await {
         Ok(_) => Ok(see("/sign-in?done=setup")),
         Err(error) => {
-            let form = typed.refused(error)?;
+            let form = typed.refused(visit.ctx(), error).await?;
             let least = visit.ctx().settings().password_min;
             let page = visit.refused(TITLE, || setup::view(&visit.visitor(), &form, least));
             Ok(without_referrer(page))

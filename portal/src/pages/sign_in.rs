@@ -1,14 +1,14 @@
 //! Signing in and out.
 
 use api::{
-    http::session::{self, Session},
+    http::{
+        extract::Query,
+        session::{self, Session},
+    },
     service::{sessions, settings, sign_in as service},
     settings::SignUp,
 };
-use axum::{
-    extract::Query,
-    http::{HeaderMap, header},
-};
+use axum::http::{HeaderMap, header};
 use domain::wire::accounts as wire;
 use frontend::{form::Form, pages::sign_in};
 use serde::Deserialize;
@@ -65,7 +65,7 @@ pub(crate) async fn enter(
             Ok(see(next.as_deref().unwrap_or("/home")))
         }
         Err(error) => {
-            let form = typed.refused(error)?;
+            let form = typed.refused(visit.ctx(), error).await?;
             let page = props(&visit, form, next, None).await?;
             Ok(visit.refused("Sign in", || sign_in::view(page)))
         }

@@ -1,10 +1,11 @@
 //! Signing up: the form, the mail, the link.
 
 use api::{
+    http::extract::Path,
     service::{settings, sign_up as service},
     settings::SignUp,
 };
-use axum::{extract::Path, response::Response};
+use axum::response::Response;
 use domain::wire::accounts as wire;
 use frontend::{form::Form, pages::sign_up};
 
@@ -31,7 +32,7 @@ pub(crate) async fn ask(visit: Visit, typed: Typed) -> Result {
     match service::sign_up(visit.ctx(), input).await {
         Ok(sent) => Ok(mail_sent(&visit, sent, Some(email))),
         Err(error) => {
-            let page = props(&visit, typed.refused(error)?).await?;
+            let page = props(&visit, typed.refused(visit.ctx(), error).await?).await?;
             Ok(visit.refused("Make an account", || sign_up::view(page)))
         }
     }
@@ -45,7 +46,7 @@ pub(crate) async fn resend(visit: Visit, typed: Typed) -> Result {
     match service::resend(visit.ctx(), input).await {
         Ok(sent) => Ok(mail_sent(&visit, sent, Some(email))),
         Err(error) => {
-            let page = props(&visit, typed.refused(error)?).await?;
+            let page = props(&visit, typed.refused(visit.ctx(), error).await?).await?;
             Ok(visit.refused("Make an account", || sign_up::view(page)))
         }
     }
@@ -66,7 +67,7 @@ pub(crate) async fn verify(visit: Visit, Path(token): Path<String>, typed: Typed
     match service::verify(visit.ctx(), input).await {
         Ok(_) => Ok(see("/sign-in?done=verified")),
         Err(error) => {
-            let page = offer(&visit, &token, typed.refused(error)?).await?;
+            let page = offer(&visit, &token, typed.refused(visit.ctx(), error).await?).await?;
             let page = visit.refused("Confirm your address", || sign_up::verify(page));
             Ok(without_referrer(page))
         }

@@ -136,7 +136,7 @@ pub(crate) async fn request(
             };
             match service::request(visit.ctx(), application, input).await {
                 Ok(made) => return asked(&visit, &made).await,
-                Err(error) => typed.refused(error)?,
+                Err(error) => typed.refused(visit.ctx(), error).await?,
             }
         }
         (None, _) => typed.into_form().problem_at("plan", "Choose a plan."),

@@ -135,3 +135,52 @@ async fn files_are_kept_for_good_under_their_digest() {
     );
     assert!(!page.body.contains("<script"), "no browser part, no script");
 }
+
+#[tokio::test]
+async fn single_use_tokens_are_in_no_log() {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    const TOKEN: &str = "c2VjcmV0LXNlY3JldC1zZQ";
+    let kept = Kept::default();
+    let writer = kept.clone();
+    // With only one, threads of other tests would switch off for good what they reach first.
+    let [dispatch, _second] = [writer.clone(), writer].map(|writer| {
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::Dispatch::new(subscriber)
+    });
+    let app = App::at("http://localhost:3000", TestDatabase::sqlite().await).await;
+    let _guard = tracing::dispatcher::set_default(&dispatch);
+    let mut browser = app.browser();
+    let paths = ["/reset", "/verify", "/setup", "/invitations", "/no/such"];
+    for path in paths {
+        browser.get(&format!("{path}/{TOKEN}")).await;
+        browser.get(&format!("{path}/{TOKEN}/more")).await;
+    }
+    // A database that is gone is worth an error.
+    app.plane.databases.main.clone().close().await.unwrap();
+    for path in &paths[..4] {
+        let broken = browser.get(&format!("{path}/{TOKEN}")).await;
+        assert!(broken.status.is_server_error(), "{path}: {}", broken.status);
+    }
+    let log = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+    for words in ["answered", "a request failed", "/reset/{token}"] {
+        assert!(log.contains(words), "{words} in {log}");
+    }
+    assert!(!log.contains(TOKEN), "{log}");
+}

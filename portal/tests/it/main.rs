@@ -5,12 +5,16 @@
 mod accounts;
 mod answers;
 mod applications;
+mod bodies;
 mod catalog;
+mod hostile;
+mod listener;
 mod looks;
+mod matrix;
 mod operator;
 mod pages;
 mod people;
+mod refusals;
 mod samples;
-
 mod sessions;
 mod support;

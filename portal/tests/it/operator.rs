@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The operator, made by the link of the console.
-async fn operator(app: &App) -> Browser {
+pub(crate) async fn operator(app: &App) -> Browser {
     let link = first_run::prepare(&Ctx::job(&app.plane, "test"))
         .await
         .unwrap()

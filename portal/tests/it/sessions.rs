@@ -1,7 +1,11 @@
 //! The session cookie: what it looks like, when it ends, and what it does not survive.
 
-use axum::http::{HeaderMap, Method, header};
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderValue, Method, Request, header},
+};
 use migration::testing::TestDatabase;
+use tower::ServiceExt;
 
 use crate::support::{App, PASSWORD, each};
 
@@ -185,6 +189,34 @@ async fn the_management_api_shares_the_session_and_refuses_other_sites() {
             .await
             .ok(200)
             .says("Portunus management API");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn cookies_of_other_services_sign_nobody_out() {
+    each(async |app: App| {
+        let browser = app.member("ines").await;
+        let ours = format!("portunus={}", browser.cookies["portunus"]);
+        let theirs = HeaderValue::from_bytes(b"other=caf\xe9").unwrap();
+        let both = [ours.as_bytes(), b"; other=caf\xe9\xff"].concat();
+        let ours = HeaderValue::from_str(&ours).unwrap();
+        for lines in [
+            vec![HeaderValue::from_bytes(&both).unwrap()],
+            vec![ours.clone(), theirs.clone()],
+            vec![theirs, ours],
+        ] {
+            for path in ["/home", "/api/v1/account"] {
+                let mut request = Request::get(path).body(Body::empty()).unwrap();
+                for line in &lines {
+                    let headers = request.headers_mut();
+                    headers.append(header::COOKIE, line.clone());
+                }
+                let answer = app.router.clone().oneshot(request).await.unwrap();
+                assert_eq!(answer.status(), 200, "{path} {lines:?}");
+                assert_eq!(answer.headers()["cache-control"], "no-store", "{path}");
+            }
+        }
     })
     .await;
 }

@@ -2,6 +2,7 @@
 
 mod browser;
 mod shop;
+mod tenant;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use portal::{Portal, Settings};
 
 pub(crate) use browser::{Answer, Browser};
 pub(crate) use shop::{Shop, publish};
+pub(crate) use tenant::{Tenant, filled, parameters};
 
 /// A password that the rules accept.
 pub(crate) const PASSWORD: &str = "violet anchor seldom brick";
@@ -24,6 +26,7 @@ pub(crate) const PASSWORD: &str = "violet anchor seldom brick";
 /// One process. Its database lives as long as it.
 pub(crate) struct App {
     pub(crate) plane: Arc<Plane>,
+    pub(crate) portal: Portal,
     pub(crate) router: Router,
     _database: TestDatabase,
 }
@@ -34,6 +37,14 @@ impl App {
     }
 
     pub(crate) async fn at(portal_url: &str, database: TestDatabase) -> Self {
+        Self::with(portal_url, database, |_| {}).await
+    }
+
+    pub(crate) async fn with(
+        portal_url: &str,
+        database: TestDatabase,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let options = DatabaseSettings {
             traffic_url: Some(database.traffic_url.clone()),
             ..DatabaseSettings::new(&database.url)
@@ -53,9 +64,11 @@ impl App {
         // A folder without a browser part: what an earlier build left must not change a test.
         std::fs::create_dir_all(database.directory.path().join("site/pkg")).unwrap();
         settings.site_dir = Some(database.directory.path().join("site"));
+        change(&mut settings);
         let portal = Portal::new(settings, Arc::clone(&plane)).unwrap();
         Self {
             router: portal::router(&portal),
+            portal,
             plane,
             _database: database,
         }

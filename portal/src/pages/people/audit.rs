@@ -9,7 +9,7 @@ use domain::{
     id::UserId,
     problem::Code,
     wire::{
-        Paging,
+        Paging, is_storable,
         platform::{AuditEntry, AuditFilter, AuditVerdict},
     },
 };
@@ -215,15 +215,15 @@ fn read(wanted: &Wanted, query: &Address) -> (AuditFilter, Form) {
 
 /// A point in time, or a day: then the beginning of the day that comes `after` days later.
 fn moment(text: &str, after: u64) -> Option<DateTime<Utc>> {
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Some(time.to_utc());
-    }
-    let day: NaiveDate = text.trim().parse().ok()?;
-    Some(
-        day.checked_add_days(Days::new(after))?
-            .and_time(NaiveTime::MIN)
-            .and_utc(),
-    )
+    let time = match DateTime::parse_from_rfc3339(text) {
+        Ok(time) => time.to_utc(),
+        Err(_) => {
+            let day: NaiveDate = text.trim().parse().ok()?;
+            let day = day.checked_add_days(Days::new(after))?;
+            day.and_time(NaiveTime::MIN).and_utc()
+        }
+    };
+    Some(time).filter(is_storable)
 }
 
 #[cfg(test)]
@@ -244,7 +244,14 @@ mod tests {
             moment("2026-11-20T10:00:00+01:00", 1).unwrap().to_rfc3339(),
             "2026-11-20T09:00:00+00:00"
         );
-        for bad in ["", "yesterday", "2026-13-01", "262142-12-31"] {
+        for bad in [
+            "",
+            "yesterday",
+            "2026-13-01",
+            "262142-12-31",
+            "9999-12-31",
+            "-0001-01-01T00:00:00Z",
+        ] {
             assert_eq!(moment(bad, 1), None, "{bad}");
         }
     }

@@ -30,7 +30,7 @@ pub(super) async fn create(here: Workspace, typed: Typed) -> Result {
     let form = match read(&typed) {
         Ok(input) => match service::create(here.ctx(), here.organization_id(), input).await {
             Ok(_) => return Ok(see(&format!("{}/members?done=invited", here.address()))),
-            Err(error) => typed.refused(error)?,
+            Err(error) => typed.refused(here.ctx(), error).await?,
         },
         Err(wrong) => typed.into_form().invalid(&wrong),
     };
@@ -76,7 +76,7 @@ pub(super) async fn resend(here: Workspace, Path(ids): Path<Ids>, typed: Typed) 
         Ok(_) => Ok(see(&format!("{}/members?done=resent", here.address()))),
         Err(error) => {
             // Nothing was typed here: what is wrong is said above the form that invites.
-            let refusal = typed.refused(error)?;
+            let refusal = typed.refused(here.ctx(), error).await?;
             let words = refusal
                 .refusal()
                 .unwrap_or("It could not be sent again.")

@@ -120,7 +120,7 @@ pub(super) async fn edit(here: Workspace, Path(ids): Path<Ids>, typed: Typed) ->
             .await
             {
                 Ok(_) => return Ok(see(&format!("{}/members?done=role", here.address()))),
-                Err(error) => typed.refused(error)?,
+                Err(error) => typed.refused(here.ctx(), error).await?,
             }
         }
         None => typed
@@ -196,7 +196,7 @@ pub(super) async fn remove(here: Workspace, Path(ids): Path<Ids>, typed: Typed) 
         Ok(()) if user == me(&here)? => Ok(see("/home")),
         Ok(()) => Ok(see(&format!("{}/members?done=removed", here.address()))),
         Err(error) => {
-            let form = typed.refused(error)?;
+            let form = typed.refused(here.ctx(), error).await?;
             let page = question(&here, &member(&here, user).await?, form)?;
             Ok(here.visit.refused(TITLE, || people::confirm(page)))
         }

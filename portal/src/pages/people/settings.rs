@@ -38,7 +38,7 @@ pub(super) async fn save(here: Workspace, typed: Typed) -> Result {
     match service::edit(here.ctx(), here.organization_id(), typed.etag(), input).await {
         Ok(_) => Ok(see(&format!("{}/settings?done=1", here.address()))),
         Err(error) => {
-            let page = props(&here, typed.refused(error)?, false);
+            let page = props(&here, typed.refused(here.ctx(), error).await?, false);
             Ok(here.visit.refused(TITLE, || settings::view(page)))
         }
     }

@@ -101,7 +101,7 @@ pub(super) async fn add(here: Workspace, typed: Typed) -> Result {
         (Some(user), Some(role)) => {
             match service::put_team(here.ctx(), team, user, None, EditTeamMember { role }).await {
                 Ok(_) => return done(&here, "added"),
-                Err(error) => typed.refused(error)?,
+                Err(error) => typed.refused(here.ctx(), error).await?,
             }
         }
         (None, _) => typed
@@ -136,7 +136,7 @@ pub(super) async fn edit(here: Workspace, Path(ids): Path<Ids>, typed: Typed) ->
             .await
             {
                 Ok(_) => return done(&here, "role"),
-                Err(error) => typed.refused(error)?,
+                Err(error) => typed.refused(here.ctx(), error).await?,
             }
         }
         None => typed.into_form().problem_at("role", CHOOSE),
@@ -217,7 +217,7 @@ pub(super) async fn invite(here: Workspace, typed: Typed) -> Result {
             };
             match invitations::create(here.ctx(), here.organization_id(), input).await {
                 Ok(_) => return done(&here, "invited"),
-                Err(error) => typed.refused(error)?,
+                Err(error) => typed.refused(here.ctx(), error).await?,
             }
         }
         None => typed.into_form().problem_at("team_role", CHOOSE),

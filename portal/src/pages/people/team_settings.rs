@@ -115,7 +115,12 @@ async fn save(here: Workspace, typed: Typed) -> Result {
     match service::edit(here.ctx(), here.in_team()?.id, typed.etag(), input).await {
         Ok(_) => Ok(see(&format!("{}/settings?done=1", here.address()))),
         Err(error) => {
-            let page = props(&here, typed.refused(error)?, Form::default()).await?;
+            let page = props(
+                &here,
+                typed.refused(here.ctx(), error).await?,
+                Form::default(),
+            )
+            .await?;
             Ok(here.visit.refused(TITLE, || team_settings::view(page)))
         }
     }
@@ -126,7 +131,7 @@ async fn delete(here: Workspace, typed: Typed) -> Result {
     let form = if typed.get("confirm") == team.name {
         match service::delete(here.ctx(), team.id, typed.etag()).await {
             Ok(()) => return Ok(see(&format!("/o/{}/teams", here.organization.slug))),
-            Err(error) => typed.refused(error)?,
+            Err(error) => typed.refused(here.ctx(), error).await?,
         }
     } else {
         here.must(Action::EditTeam)?;

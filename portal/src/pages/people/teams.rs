@@ -44,7 +44,12 @@ pub(super) async fn create(here: Workspace, typed: Typed) -> Result {
         // A new team is empty: who is in it comes next.
         Ok(team) => Ok(see(&format!("{}/t/{}/members", here.address(), team.slug))),
         Err(error) => {
-            let page = props(&here, &Asked::default(), typed.refused(error)?).await?;
+            let page = props(
+                &here,
+                &Asked::default(),
+                typed.refused(here.ctx(), error).await?,
+            )
+            .await?;
             Ok(here.visit.refused("Teams", || teams::list(page)))
         }
     }

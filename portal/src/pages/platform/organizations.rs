@@ -83,7 +83,12 @@ pub(super) async fn act(here: Operating, Path(id): Path<OrganizationId>, typed: 
     };
     match done {
         Ok(_) => Ok(see(&format!("{ADDRESS}/{id}?done=1"))),
-        Err(error) => refuse(&here, form_of(&found), typed.refused(error)?, found),
+        Err(error) => refuse(
+            &here,
+            form_of(&found),
+            typed.refused(here.0.ctx(), error).await?,
+            found,
+        ),
     }
 }
 
@@ -117,7 +122,12 @@ async fn save(here: &Operating, found: Organization, typed: Typed) -> Result {
                     invalid.pointer = "/grants".to_owned();
                 }
             }
-            refuse(here, typed.refused(error)?, Form::default(), found)
+            refuse(
+                here,
+                typed.refused(here.0.ctx(), error).await?,
+                Form::default(),
+                found,
+            )
         }
     }
 }

@@ -57,7 +57,11 @@ pub(super) async fn save(here: Operating, Path(name): Path<String>, typed: Typed
             for invalid in &mut error.invalid {
                 invalid.pointer = format!("/{name}");
             }
-            let page = props(&here, Some((name, typed.refused(error)?))).await?;
+            let page = props(
+                &here,
+                Some((name, typed.refused(here.0.ctx(), error).await?)),
+            )
+            .await?;
             Ok(here.0.refused("Settings", || settings::view(page)))
         }
     }

@@ -1,7 +1,7 @@
 //! The APIs of a workspace: the list, and the page of one.
 
+use api::http::extract::{Path, Query};
 use api::service::apis as service;
-use axum::extract::{Path, Query};
 use domain::actor::Action;
 use domain::api::Visibility;
 use domain::id::ApiId;
@@ -63,7 +63,7 @@ pub(super) async fn save(workspace: Workspace, Path(ids): Path<Ids>, typed: Type
     match service::edit(workspace.ctx(), id, etag, input).await {
         Ok(_) => Ok(see(&format!("{}/apis/{id}", workspace.address()))),
         Err(error) => {
-            let form = typed.refused(error)?;
+            let form = typed.refused(workspace.ctx(), error).await?;
             let api = service::get(workspace.ctx(), id).await?;
             let title = api.name.clone();
             let props = props(&workspace, api, form);

@@ -1,7 +1,7 @@
 //! The provider's side of subscriptions: the inbox and the subscribers.
 
+use api::http::extract::{Path, Query};
 use api::service::{plans, subscriptions as service};
-use axum::extract::{Path, Query};
 use domain::id::SubscriptionId;
 use domain::problem::Code;
 use domain::wire::subscriptions::{Decide, SubscriptionVerb};
@@ -92,7 +92,7 @@ pub(super) async fn decide(workspace: Workspace, Path(ids): Path<Ids>, typed: Ty
     match take(&workspace, id, &typed).await? {
         Ok(()) => Ok(see(&format!("{}/approvals", workspace.address()))),
         Err(error) => {
-            let form = typed.refused(error)?;
+            let form = typed.refused(workspace.ctx(), error).await?;
             let mut props = inbox_props(&workspace, Cursor::default()).await?;
             props.open = Some(opened(&workspace, id, form).await?);
             Ok(workspace
@@ -145,7 +145,8 @@ pub(super) async fn act(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed
     match take(&workspace, id, &typed).await? {
         Ok(()) => Ok(see(&format!("{}/subscribers/{id}", workspace.address()))),
         Err(error) => {
-            let opened = opened(&workspace, id, typed.refused(error)?).await?;
+            let opened =
+                opened(&workspace, id, typed.refused(workspace.ctx(), error).await?).await?;
             let props = approvals::Subscriber {
                 at: at(&workspace),
                 opened,

@@ -1,7 +1,7 @@
 //! Importing a document, and replacing that of a draft: by file or by paste.
 
+use api::http::extract::Path;
 use api::service::{apis as api_service, versions as service};
-use axum::extract::Path;
 use axum::extract::multipart::Multipart;
 use domain::actor::Action;
 use domain::id::VersionId;
@@ -61,7 +61,7 @@ pub(super) async fn import(workspace: Workspace, body: Multipart) -> Result {
             )))
         }
         Err(error) => {
-            let form = typed.refused(error)?;
+            let form = typed.refused(workspace.ctx(), error).await?;
             refuse_import(&workspace, form).await
         }
     }
@@ -98,7 +98,7 @@ pub(super) async fn replace(workspace: Workspace, Path(ids): Path<Ids>, body: Mu
             made.api.id
         ))),
         Err(error) => {
-            let form = typed.refused(error)?;
+            let form = typed.refused(workspace.ctx(), error).await?;
             let frame = versions::frame(&workspace, id).await?;
             let props = version::Document { frame, form };
             Ok(workspace
@@ -138,5 +138,5 @@ async fn parts(mut body: Multipart) -> Result<Typed> {
         // A document that is not UTF-8 is refused by its reader, which says where.
         typed.push((name, String::from_utf8_lossy(&bytes).into_owned()));
     }
-    Ok(Typed::new(typed))
+    Typed::new(typed)
 }

@@ -1,7 +1,7 @@
 //! Plans: the form, and the steps from draft to closed.
 
+use api::http::extract::Path;
 use api::service::{plans as service, products};
-use axum::extract::Path;
 use domain::actor::Action;
 use domain::duration::Span;
 use domain::id::{PlanId, ProductId};
@@ -78,7 +78,15 @@ pub(super) async fn create(workspace: Workspace, Path(ids): Path<Ids>, typed: Ty
             workspace.address(),
             made.id
         ))),
-        Err(error) => refuse(&workspace, product, None, at_fields(typed, error)?).await,
+        Err(error) => {
+            refuse(
+                &workspace,
+                product,
+                None,
+                at_fields(&workspace, typed, error).await?,
+            )
+            .await
+        }
     }
 }
 
@@ -123,7 +131,7 @@ pub(super) async fn act(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed
         Err(error) => {
             let stored = (typed.get("do") != "save").then(|| form_of(&plan));
             let words = error.detail.clone();
-            let form = at_fields(typed, error)?;
+            let form = at_fields(&workspace, typed, error).await?;
             let form = stored.map_or(form, |stored| stored.refused(words));
             refuse(&workspace, product, Some(plan), form).await
         }
@@ -141,7 +149,7 @@ async fn refuse(
 }
 
 /// The form names a limit by what it is, not by its place in a list.
-fn at_fields(typed: Typed, mut error: api::Error) -> Result<Form> {
+async fn at_fields(workspace: &Workspace, typed: Typed, mut error: api::Error) -> Result<Form> {
     for invalid in &mut error.invalid {
         let pointer = invalid.pointer.clone();
         let field = match pointer.rsplit('/').next() {
@@ -156,7 +164,7 @@ fn at_fields(typed: Typed, mut error: api::Error) -> Result<Form> {
         };
         *invalid = Invalid::new(field, invalid.message.clone());
     }
-    typed.refused(error)
+    typed.refused(workspace.ctx(), error).await
 }
 
 /// What the form says. Policies of `before` that the form has no field for stay as they are.

@@ -1,7 +1,7 @@
 //! The policies of a version's draft: one form at a time, by its place or its kind.
 
+use api::http::extract::{Path, Query};
 use api::service::versions as service;
-use axum::extract::{Path, Query};
 use domain::id::VersionId;
 use domain::policy::{Policy, PolicyKind};
 use domain::problem::{Code, Invalid};
@@ -137,7 +137,7 @@ pub(super) async fn save(
                     *invalid = shorten(invalid, &prefix);
                 }
             }
-            let form = typed.refused(error)?;
+            let form = typed.refused(workspace.ctx(), error).await?;
             refuse(&workspace, &ids, &asked, form).await
         }
     }

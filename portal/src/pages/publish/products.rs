@@ -1,7 +1,7 @@
 //! Products: the list, a new one, and the page of one with its bundle.
 
+use api::http::extract::{Path, Query};
 use api::service::{apis, products as service};
-use axum::extract::{Path, Query};
 use domain::actor::Action;
 use domain::id::ProductId;
 use domain::problem::Code;
@@ -68,7 +68,7 @@ pub(super) async fn create(workspace: Workspace, typed: Typed) -> Result {
             made.id
         ))),
         Err(error) => {
-            let props = new_props(&workspace, typed.refused(error)?).await?;
+            let props = new_props(&workspace, typed.refused(workspace.ctx(), error).await?).await?;
             Ok(workspace
                 .visit
                 .refused("New product", move || products::new(props)))
@@ -139,7 +139,7 @@ pub(super) async fn save(workspace: Workspace, Path(ids): Path<Ids>, typed: Type
     match service::edit(workspace.ctx(), id, etag, input).await {
         Ok(_) => Ok(see(&format!("{}/products/{id}", workspace.address()))),
         Err(error) => {
-            let form = typed.refused(error)?;
+            let form = typed.refused(workspace.ctx(), error).await?;
             let product = service::get(workspace.ctx(), id).await?;
             let props = props(&workspace, product, form).await?;
             Ok(workspace

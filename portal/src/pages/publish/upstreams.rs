@@ -1,7 +1,7 @@
 //! Upstreams: the list, the form, the credential.
 
+use api::http::extract::{Path, Query};
 use api::service::upstreams as service;
-use axum::extract::{Path, Query};
 use domain::actor::Action;
 use domain::id::UpstreamId;
 use domain::problem::{Code, Invalid};
@@ -80,7 +80,7 @@ pub(super) async fn create(workspace: Workspace, typed: Typed) -> Result {
             workspace.address(),
             made.id
         ))),
-        Err(error) => refuse(&workspace, at_fields(typed, error)?, None).await,
+        Err(error) => refuse(&workspace, at_fields(&workspace, typed, error).await?, None).await,
     }
 }
 
@@ -128,7 +128,12 @@ pub(super) async fn act(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed
     match done {
         Ok(_) => Ok(see(&format!("{}/upstreams/{id}", workspace.address()))),
         Err(error) if typed.get("do") == "save" => {
-            refuse(&workspace, at_fields(typed, error)?, Some(found)).await
+            refuse(
+                &workspace,
+                at_fields(&workspace, typed, error).await?,
+                Some(found),
+            )
+            .await
         }
         Err(error) => {
             // The other form keeps its stored values; what is wrong with the credential is said above.
@@ -143,7 +148,7 @@ pub(super) async fn act(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed
             } else {
                 message
             };
-            typed.refused(error)?;
+            typed.refused(workspace.ctx(), error).await?;
             let form = form_of(&found).refused(words);
             refuse(&workspace, form, Some(found)).await
         }
@@ -162,7 +167,7 @@ fn refused_fields(typed: &Typed, wrong: Vec<Invalid>) -> Form {
 }
 
 /// The form has one field for all targets, and the settings' fields under their own names.
-fn at_fields(typed: Typed, mut error: api::Error) -> Result<Form> {
+async fn at_fields(workspace: &Workspace, typed: Typed, mut error: api::Error) -> Result<Form> {
     for invalid in &mut error.invalid {
         let pointer = invalid
             .pointer
@@ -180,7 +185,7 @@ fn at_fields(typed: Typed, mut error: api::Error) -> Result<Form> {
         };
         *invalid = Invalid::new(field, invalid.message.clone());
     }
-    typed.refused(error)
+    typed.refused(workspace.ctx(), error).await
 }
 
 fn credential(typed: &Typed) -> UpstreamCredential {

@@ -1,7 +1,7 @@
 //! The editor of a version: its routing, its publishing, its revisions.
 
+use api::http::extract::Path;
 use api::service::{products, upstreams, versions as service};
-use axum::extract::Path;
 use domain::actor::Action;
 use domain::api::{Operations, Visibility};
 use domain::id::VersionId;
@@ -163,7 +163,7 @@ pub(super) async fn act(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed
         Ok(version) => Ok(see(&address(&workspace, &version))),
         Err(error) => {
             let publishing = typed.get("do") == "publish";
-            let form = typed.refused(error)?;
+            let form = typed.refused(workspace.ctx(), error).await?;
             let (edited, publish) = if publishing {
                 (None, form)
             } else {
@@ -248,7 +248,7 @@ pub(super) async fn promote(workspace: Workspace, Path(ids): Path<Ids>, typed: T
             address(&workspace, &frame.version)
         ))),
         Err(error) => {
-            let form = typed.refused(error)?;
+            let form = typed.refused(workspace.ctx(), error).await?;
             let props = revision_props(&workspace, id, form).await?;
             Ok(workspace
                 .visit
