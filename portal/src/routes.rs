@@ -117,7 +117,7 @@ fn developer() -> Router<Portal> {
         )
         .route(
             &format!("{APPLICATION}/disable"),
-            post(applications::disable),
+            get(applications::ask_disable).post(applications::disable),
         )
         .route(&format!("{APPLICATION}/enable"), post(applications::enable))
         .route(

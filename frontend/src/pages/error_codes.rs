@@ -47,6 +47,10 @@ pub fn list(visitor: &Visitor) -> AnyView {
                 "Every refusal of the gateway and of the management API is a problem document (RFC 9457) with one of these codes. Codes are stable.",
             )}
         {Table::new(Shape::Rows, columns).rows(rows.collect::<Vec<_>>())}
+        <p class="pager">
+            "Which operation of the management API answers which, its OpenAPI document says: "
+            <a href="/api/openapi.json">"/api/openapi.json"</a>
+        </p>
     };
     frame::public(visitor, Area::Errors, content)
 }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
+    id::{ApiId, ApplicationId},
     problem::Code,
     wire::traffic::{LogEntry, LogLine},
 };
@@ -36,13 +37,62 @@ pub struct Log {
     pub sides: Vec<(Text, String, bool)>,
     /// Filters that are on: name, value, and the address without it.
     pub filters: Vec<(String, String, String)>,
-    /// The filter form: `status`, `method`, `path`, `code`, with what is set.
+    /// Address without any filter.
+    pub clear: String,
+    /// The filter form: [`FIELDS`], with what is set.
     pub form: Form,
-    pub lines: Vec<LogLine>,
-    /// Query that the address of an entry needs, with its question mark; often empty.
-    pub entry_query: String,
+    pub choices: Choices,
+    pub lines: Vec<Line>,
     pub older: Option<String>,
     pub newest: Option<String>,
+}
+
+/// Fields of the filter form.
+pub const FIELDS: &[&str] = &[
+    "since",
+    "status",
+    "method",
+    "path",
+    "code",
+    "api",
+    "application",
+    "environment",
+];
+
+/// What can be chosen by name: ids and names, in the order in which they were found.
+#[derive(Clone, Debug, Default)]
+pub struct Choices {
+    pub apis: Vec<(String, String)>,
+    pub applications: Vec<(String, String)>,
+}
+
+impl Choices {
+    /// Adds an API, unless it is there or has no name.
+    pub fn api(&mut self, id: ApiId, name: &str) {
+        add(&mut self.apis, id.to_string(), name);
+    }
+
+    /// Adds an application, unless it is there or has no name.
+    pub fn application(&mut self, id: ApplicationId, name: &str) {
+        add(&mut self.applications, id.to_string(), name);
+    }
+}
+
+fn add(list: &mut Vec<(String, String)>, id: String, name: &str) {
+    if !name.is_empty() && list.iter().all(|(known, _)| *known != id) {
+        list.push((id, name.to_owned()));
+    }
+}
+
+/// A line with the addresses behind its cells.
+#[derive(Clone, Debug)]
+pub struct Line {
+    pub line: LogLine,
+    pub entry: String,
+    /// The log of this status only.
+    pub status: String,
+    /// The log of this application only.
+    pub application: String,
 }
 
 #[must_use]
@@ -53,7 +103,7 @@ pub fn list(page: Log) -> AnyView {
         .map(|(name, value, without)| chip(name, value, without.clone()))
         .collect_view();
     let clear = (!page.filters.is_empty())
-        .then(|| view! { <a class="btn btn--quiet btn--s" href=page.address.clone()>"Clear"</a> });
+        .then(|| view! { <a class="btn btn--quiet btn--s" href=page.clear.clone()>"Clear"</a> });
     let sides = (!page.sides.is_empty()).then(|| {
         let links = page
             .sides
@@ -63,11 +113,7 @@ pub fn list(page: Log) -> AnyView {
             .collect_view();
         view! { <nav class="tabs" aria-label="Side">{links}</nav> }
     });
-    let rows: Vec<_> = page
-        .lines
-        .iter()
-        .map(|line| row(line, &page.address, &page.entry_query))
-        .collect();
+    let rows: Vec<_> = page.lines.iter().map(row).collect();
     let columns = vec![
         table::text("Time"),
         table::text("Status"),
@@ -109,13 +155,18 @@ fn filters(page: &Log) -> AnyView {
             .map(|(value, words)| ((*value).to_owned(), (*words).to_owned()))
             .collect()
     };
-    let statuses = choose(&[
+    let mut statuses = choose(&[
         ("", "Any"),
         ("2xx", "2xx"),
         ("3xx", "3xx"),
         ("4xx", "4xx"),
         ("5xx", "5xx"),
     ]);
+    // A line's status narrows to one code, which no list of all codes needs to hold.
+    let exact = page.form.value("status").to_owned();
+    if statuses.iter().all(|(known, _)| *known != exact) {
+        statuses.push((exact.clone(), exact));
+    }
     let methods = choose(&[
         ("", "Any"),
         ("GET", "GET"),
@@ -132,21 +183,43 @@ fn filters(page: &Log) -> AnyView {
         )
         .collect_view();
     let form = &page.form;
+    let since = choose(&[
+        ("", "All that is kept"),
+        ("1h", "1 h"),
+        ("24h", "24 h"),
+        ("7d", "7 d"),
+        ("30d", "30 d"),
+    ]);
+    let environments = choose(&[("", "Any"), ("live", "live"), ("test", "test")]);
+    let named = |list: &[(String, String)]| {
+        let mut options = choose(&[("", "Any")]);
+        options.extend_from_slice(list);
+        options
+    };
     view! {
         <form class="form-row log-filters" role="search" action=page.address.clone()>
             {kept}
-            {Field::select("status", "Status", statuses).filter().of(form)}
-            {Field::select("method", "Method", methods).filter().of(form)}
-            {Field::text("path", "Path has").filter().mono().of(form)}
-            {Field::text("code", "Code").filter().mono().placeholder("rate_limited").of(form)}
+            {Field::select("since", "Since", since).unmarked().of(form)}
+            {Field::select("api", "API", named(&page.choices.apis)).unmarked().of(form)}
+            {Field::select("application", "Application", named(&page.choices.applications)).unmarked().of(form)}
+            {Field::select("environment", "Environment", environments).unmarked().of(form)}
+            {Field::select("status", "Status", statuses).unmarked().of(form)}
+            {Field::select("method", "Method", methods).unmarked().of(form)}
+            {Field::text("path", "Path has").unmarked().mono().of(form)}
+            {Field::text("code", "Code").unmarked().mono().placeholder("rate_limited").of(form)}
             <button class="btn">"Filter"</button>
         </form>
     }
     .into_any()
 }
 
-fn row(line: &LogLine, address: &str, query: &str) -> AnyView {
-    let href = format!("{address}/{}{query}", line.id);
+fn row(shown: &Line) -> AnyView {
+    let line = &shown.line;
+    let href = shown.entry.clone();
+    let only = shown.status.clone();
+    let application = (!line.application.name.is_empty()).then(|| {
+        view! { <a href=shown.application.clone()>{line.application.name.clone()}</a> }
+    });
     let cut = line.path_cut.then_some("…");
     let code = match line.code.as_str() {
         "" if line.status >= 400 => {
@@ -162,12 +235,12 @@ fn row(line: &LogLine, address: &str, query: &str) -> AnyView {
                 <a href=href><time datetime=line.at.to_rfc3339()>{line.at.format("%H:%M:%S%.3f").to_string()}</time></a>
                 <span class="sub">{format::day(line.at)}</span>
             </td>
-            <td data-label="Status">{status(line.status)}</td>
+            <td data-label="Status"><a href=only aria-label=format!("Only {}", line.status)>{status(line.status)}</a></td>
             <td class="second break" data-label="Request">
                 {method(&line.method)} " " <span class="mono">{line.path.clone()} {cut}</span>
             </td>
             {code}
-            <td class="third soft nowrap" data-label="Application">{line.application.name.clone()}</td>
+            <td class="third soft nowrap" data-label="Application">{application}</td>
             <td class="n end" data-label="Total">{millis(line.total_ms)}</td>
         </tr>
     }
@@ -205,9 +278,22 @@ pub fn entry(page: Entry) -> AnyView {
             },
         )
     });
+    // No code of ours: what came is what the upstream said.
+    let explained = explained.or_else(|| {
+        (line.status >= 400).then(|| {
+            let tone = if line.status >= 500 { Tone::Danger } else { Tone::Warn };
+            callout(
+                tone,
+                view! {
+                    <p><strong>{format!("The upstream answered {}", line.status)}</strong></p>
+                    <p>"The gateway let the request through and passed the answer on as it came: what it means, the API says."</p>
+                },
+            )
+        })
+    });
     let title = format!("{} {}", line.method, line.path);
     let content = view! {
-        {crumbs(vec![Link::new(page.back, "Request log")], line.request_id.clone())}
+        {crumbs(vec![Link::new(page.back, "Request log")], line.at.format("%H:%M:%S%.3f").to_string())}
         {PageHead::new(title)
             .beside(status(line.status))
             .lede(view! { {format::time(line.at, page.now)} ", request " <code>{line.request_id.clone()}</code> })}
