@@ -141,7 +141,7 @@ fn head(page: &Application, home: &str) -> AnyView {
         let base = page.place.address();
         let log = format!("{base}/log?application={}", page.application.id);
         view! {
-            <a class="btn" href=format!("{base}/analytics")>"Usage"</a>
+            <a class="btn" href=format!("{base}/analytics?application={}", page.application.id)>"Usage"</a>
             <a class="btn" href=log>"Request log"</a>
         }
     });

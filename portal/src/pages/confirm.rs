@@ -41,7 +41,11 @@ pub(super) async fn called(ctx: &Ctx, subject: Subject) -> Option<(Tone, String)
         return Some((Tone::Info, "No call in the last hour.".to_owned()));
     }
     let calls = format::counted(calls, "call", "calls");
-    let callers = match (subject, usage.applications.len()) {
+    let known = usage
+        .applications
+        .iter()
+        .filter(|application| !application.id.uuid().is_nil());
+    let callers = match (subject, known.count()) {
         (Subject::Application(_), _) | (_, 0) => String::new(),
         (_, 1) => " by one application".to_owned(),
         // No more are named than that.

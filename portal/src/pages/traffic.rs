@@ -7,10 +7,11 @@ use api::{
     http::extract::Query,
     service::traffic::{self as service, Subject},
 };
-use domain::{key::Environment, wire::traffic::Range};
+use domain::{id::ApplicationId, key::Environment, wire::traffic::Range};
 use frontend::{frame::Section, pages::usage, part::Text};
 use serde::{Deserialize, Serialize};
 
+use super::applications;
 use crate::{failure::Result, place::Workspace, query::Query as Address};
 
 pub(crate) use self::log::{entry, list};
@@ -73,17 +74,25 @@ pub(crate) struct Wanted {
         skip_serializing_if = "Option::is_none"
     )]
     environment: Option<Environment>,
+    /// One application's calls only, from the caller's side.
+    #[serde(
+        deserialize_with = "domain::wire::blank",
+        skip_serializing_if = "Option::is_none"
+    )]
+    application: Option<ApplicationId>,
 }
 
 /// `GET …/analytics`.
 pub(crate) async fn usage(here: Workspace, Query(wanted): Query<Wanted>) -> Result {
-    let found = service::usage(
-        here.ctx(),
-        wanted.side.subject(&here),
-        wanted.range,
-        wanted.environment,
-    )
-    .await?;
+    let application = match (wanted.side, wanted.application) {
+        (Side::Calls, Some(id)) => Some(applications::load(&here, id).await?),
+        _ => None,
+    };
+    let subject = match &application {
+        Some(application) => Subject::Application(application.id),
+        None => wanted.side.subject(&here),
+    };
+    let found = service::usage(here.ctx(), subject, wanted.range, wanted.environment).await?;
     let base = format!("{}/analytics", here.address());
     let query = Address::of(&wanted);
     let environment = wanted.environment.map(|environment| {
@@ -93,7 +102,13 @@ pub(crate) async fn usage(here: Workspace, Query(wanted): Query<Wanted>) -> Resu
             query.without("environment").after(&base),
         )
     });
-    let log = Address::default().with("side", wanted.side.as_str());
+    let mut log = Address::default().with("side", wanted.side.as_str());
+    let mut filters: Vec<_> = environment.into_iter().collect();
+    if let Some(application) = application {
+        log = log.with("application", &application.id.to_string());
+        let without = query.without("application").after(&base);
+        filters.push(("application".to_owned(), application.name, without));
+    }
     let page = usage::Usage {
         visitor: here.visitor(),
         place: here.place.clone(),
@@ -104,7 +119,7 @@ pub(crate) async fn usage(here: Workspace, Query(wanted): Query<Wanted>) -> Resu
             .map(|range| query.with("range", range.as_str()).after(&base))
             .to_vec(),
         sides: wanted.side.tabs(&query, &base),
-        filters: environment.into_iter().collect(),
+        filters,
         usage: found,
         log: Some(log.after(&format!("{}/log", here.address()))),
     };

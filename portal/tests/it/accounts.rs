@@ -49,7 +49,13 @@ async fn an_account_comes_into_being_with_the_link() {
             .await
             .ok(200)
             .says("Your account is made");
-        browser.get(&link).await.ok(410).says("link_used");
+        browser
+            .get(&link)
+            .await
+            .ok(410)
+            .says("link_used")
+            .says("href=\"/sign-in\">Sign in</a>")
+            .says("href=\"/sign-up\">Send a new link</a>");
 
         browser
             .sign_in("ines@lantern.example", PASSWORD)

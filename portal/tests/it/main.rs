@@ -10,6 +10,7 @@ mod looks;
 mod operator;
 mod pages;
 mod people;
+mod publishing;
 mod samples;
 
 mod sessions;

@@ -237,7 +237,7 @@ fn form(form: &Form, plan: Option<&Plan>) -> AnyView {
                 {choice("per", "per", prices, form)}
             </div>
             <div class="form-row">
-                {Field::number("max_per_application", "Most subscriptions of one application").optional().mono().min("1").of(form)}
+                {Field::number("max_per_application", "Most for one application").optional().mono().min("1").of(form)}
                 {Field::text("organizations", "Only for these organizations").optional().mono().help("Their short names, with blanks between.").of(form)}
             </div>
             <div class="actions">
