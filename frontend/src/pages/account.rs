@@ -224,8 +224,13 @@ pub fn tokens(props: Tokens) -> AnyView {
         "A token lets a program of yours use the management API in your name, as far as its scopes go.",
     );
     let body = view! {
-        {Table::new(Shape::Rows, columns).rows(rows).or_empty(empty)}
-        <p class="small soft">"What the management API can do is in its OpenAPI document: " <a href="/api/openapi.json">"/api/openapi.json"</a></p>
+        <div class="stack">
+            {Table::new(Shape::Rows, columns).rows(rows).or_empty(empty)}
+            <p class="small soft">
+                "What the management API can do is in its OpenAPI document: "
+                <a href="/api/openapi.json">"/api/openapi.json"</a>
+            </p>
+        </div>
         {Section::new("new", "New token").body(token_form(&props.form, props.operator))}
     };
     page(&props.visitor, TOKENS, body)
