@@ -30,6 +30,17 @@ impl Form {
         self
     }
 
+    /// [`Self::with`] in place of an empty value.
+    #[must_use]
+    pub fn or(mut self, name: &str, value: &str) -> Self {
+        self.values
+            .retain(|(known, held)| known != name || !held.is_empty());
+        if self.values_of(name).next().is_none() {
+            self = self.with(name, value);
+        }
+        self
+    }
+
     /// Adds a problem at a field; `pointer` may be a JSON pointer or the field's name.
     #[must_use]
     pub fn problem_at(mut self, pointer: &str, message: impl Into<String>) -> Self {
@@ -53,6 +64,14 @@ impl Form {
     #[must_use]
     pub fn refused(mut self, message: impl Into<String>) -> Self {
         self.refusal = Some(message.into());
+        self
+    }
+
+    /// Adds the problems of `other`; values stay its own.
+    #[must_use]
+    pub fn also(mut self, other: Self) -> Self {
+        self.problems.extend(other.problems);
+        self.refusal = self.refusal.or(other.refusal);
         self
     }
 

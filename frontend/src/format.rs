@@ -72,9 +72,12 @@ pub fn size(bytes: u64) -> String {
     format!("{bytes} B")
 }
 
-/// A latency, given in microseconds: `0.4 ms`, `84 ms`, `2.1 s`.
+/// A latency, given in microseconds: `<0.1 ms`, `0.4 ms`, `84 ms`, `2.1 s`.
 #[must_use]
 pub fn latency(micros: u64) -> String {
+    if (1..50).contains(&micros) {
+        return "<0.1 ms".to_owned();
+    }
     if micros >= 1_000_000 {
         return format!("{} s", trimmed(micros as f64 / 1e6));
     }
@@ -207,6 +210,8 @@ mod tests {
         assert_eq!(percent(0.0), "0 %");
         assert_eq!(size(812), "812 B");
         assert_eq!(size(2_300_000), "2.3 MB");
+        assert_eq!(latency(0), "0 ms");
+        assert_eq!(latency(30), "<0.1 ms");
         assert_eq!(latency(400), "0.4 ms");
         assert_eq!(latency(84_000), "84 ms");
         assert_eq!(rate(600, 60), "600 a minute");

@@ -100,6 +100,7 @@ pub fn public(visitor: &Visitor, area: Area, page: impl IntoAny) -> AnyView {
                 {link(Area::Apis, "/apis", "APIs")}
                 {link(Area::Errors, "/docs/errors", "Errors")}
             </nav>
+            {places(visitor).map(|list| menu("btn btn--quiet switcher", view! { "Workspaces" {icon(Icon::UpDown)} }, list))}
             {topbar_end(visitor)}
         </header>
         <main id="main" class="page page--centre">
@@ -137,12 +138,24 @@ pub fn workspace(
     .into_any()
 }
 
-/// Organizations and teams as plain links: addresses carry the tenant.
+/// The workspace, with a way to the others.
 fn switcher(visitor: &Visitor, place: &Place) -> AnyView {
-    let list = visitor
-        .person
+    let label = view! {
+        {place.name()}
+        {place.team_name().map(|team| view! { " " <span class="faint">{team}</span> })}
+        {icon(Icon::UpDown)}
+    };
+    menu("btn btn--quiet switcher", label, places(visitor))
+}
+
+/// Organizations and teams as plain links: addresses carry the tenant. None without any.
+fn places(visitor: &Visitor) -> Option<AnyView> {
+    let organizations = &visitor.person.as_ref()?.organizations;
+    if organizations.is_empty() {
+        return None;
+    }
+    let list = organizations
         .iter()
-        .flat_map(|person| &person.organizations)
         .map(|organization| {
             let home = format!("/o/{}", organization.slug);
             let teams = organization
@@ -166,12 +179,7 @@ fn switcher(visitor: &Visitor, place: &Place) -> AnyView {
             }
         })
         .collect_view();
-    let label = view! {
-        {place.name()}
-        {place.team_name().map(|team| view! { " " <span class="faint">{team}</span> })}
-        {icon(Icon::UpDown)}
-    };
-    menu("btn btn--quiet switcher", label, list)
+    Some(list.into_any())
 }
 
 fn topbar_end(visitor: &Visitor) -> AnyView {

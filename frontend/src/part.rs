@@ -6,6 +6,7 @@
 pub mod boxes;
 pub mod chart;
 pub mod code;
+pub mod confirm;
 pub mod field;
 pub mod head;
 mod lifecycle;

@@ -15,7 +15,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use domain::problem::{Code, Problem};
-use frontend::pages;
+use frontend::{pages, part::Text};
 
 use crate::visit::{self, Portal, Visit};
 
@@ -123,7 +123,7 @@ pub async fn explain(State(portal): State<Portal>, request: Request, next: Next)
     } else if let Some(door) = door(&failure, &asked) {
         return door;
     } else {
-        page(&failure, visit)
+        page(&failure, visit, asked.uri.path())
     };
     // Keep what the refusal itself said: Retry-After, Allow.
     for (name, value) in response.headers() {
@@ -177,7 +177,24 @@ fn document(failure: &Failure, visit: &Visit) -> Response {
     response
 }
 
-fn page(failure: &Failure, visit: Visit) -> Response {
+/// What helps somebody whose link is no longer good: it may have done its work already, else a new
+/// one does it. Whoever was invited asks who invited them.
+fn ways(code: Code, path: &str) -> Vec<(Text, Text)> {
+    if code != Code::LinkUsed {
+        return pages::failure::Failure::usual();
+    }
+    let again = match path.split('/').nth(1) {
+        Some("verify") => Some("/sign-up"),
+        Some("reset") => Some("/reset"),
+        _ => None,
+    };
+    let again = again.map(|href| ("Send a new link".into(), href.into()));
+    std::iter::once(("Sign in".into(), "/sign-in".into()))
+        .chain(again)
+        .collect()
+}
+
+fn page(failure: &Failure, visit: Visit, path: &str) -> Response {
     let entry = failure.code.entry();
     let detail = if failure.detail.is_empty() {
         entry.help.to_owned()
@@ -190,6 +207,7 @@ fn page(failure: &Failure, visit: Visit) -> Response {
         code: entry.code.into(),
         title: entry.title.into(),
         detail: detail.into(),
+        ways: ways(failure.code, path),
         request_id: visit.request_id().to_owned(),
     };
     let mut response = visit.page(entry.title, move || pages::failure::view(props));

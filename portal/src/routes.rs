@@ -150,7 +150,7 @@ fn developer() -> Pages {
         )
         .route(
             &format!("{APPLICATION}/disable"),
-            post(applications::disable),
+            get(applications::ask_disable).post(applications::disable),
         )
         .route(&format!("{APPLICATION}/enable"), post(applications::enable))
         .route(

@@ -44,6 +44,12 @@ pub async fn get(ctx: &Ctx, id: PlanId) -> Result<Plan> {
     show(ctx, row, &product).await
 }
 
+/// What is wrong with a plan as written, without making or changing one: for a form of which a part
+/// could not be read.
+pub async fn check(ctx: &Ctx, input: EditPlan) -> Result<()> {
+    Written::check(ctx.db(), input).await.map(drop)
+}
+
 pub async fn create(ctx: &Ctx, product: ProductId, input: CreatePlan) -> Result<Plan> {
     let slug = input.slug.clone().filter(|slug| !slug.is_empty());
     let written = Written::check(ctx.db(), written::as_edit(input)).await?;

@@ -15,7 +15,9 @@ use entity::{application, plan, product, subscription};
 use sea_orm::{ConnectionTrait, EntityTrait};
 
 pub use decide::decide;
-pub use lists::{SubscriberFilter, approvals, mine, of_application, pending_count, subscribers};
+pub use lists::{
+    SubscriberFilter, allowed, approvals, mine, of_application, pending_count, subscribers,
+};
 pub use request::{grant, request};
 pub(crate) use sync::live_gateways;
 

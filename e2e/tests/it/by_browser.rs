@@ -238,7 +238,10 @@ impl Story {
         provider.goto(&self.at("/o/lantern/approvals")).await?;
         provider.shows("Kiosks in 14 cafés").await?;
         provider.fill("note", "Welcome aboard").await?;
-        provider.press("Approve").await?;
+        // A tab says "Approved".
+        provider
+            .follow("//main//button[contains(., 'Approve')]")
+            .await?;
         provider.shows("Nothing waits").await?;
         Ok(())
     }

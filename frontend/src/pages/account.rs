@@ -128,11 +128,7 @@ pub fn sessions(visitor: &Visitor, sessions: &[Session], now: DateTime<Utc>) -> 
 }
 
 fn session_row(session: &Session, now: DateTime<Utc>) -> AnyView {
-    let device = if session.user_agent.is_empty() {
-        "Unknown program".to_owned()
-    } else {
-        session.user_agent.clone()
-    };
+    let device = device(&session.user_agent);
     let current = session
         .current
         .then(|| view! { " " {Badge::new(Tone::Ok, Icon::Ok, "this one")} });
@@ -149,7 +145,7 @@ fn session_row(session: &Session, now: DateTime<Utc>) -> AnyView {
     view! {
         <tr>
             <td>
-                <span class="break">{device}</span> {current}
+                <span class="break" title=session.user_agent.clone()>{device}</span> {current}
                 <span class="sub mono">{session.address.clone()}</span>
             </td>
             <td data-label="Signed in">{format::time(session.created_at, now)}</td>
@@ -159,6 +155,42 @@ fn session_row(session: &Session, now: DateTime<Utc>) -> AnyView {
         </tr>
     }
     .into_any()
+}
+
+/// `Chrome on Linux`, out of a `User-Agent` (RFC 9110, section 10.1.5); what it does not tell is
+/// left out, and a program that is no browser goes by its first word.
+fn device(agent: &str) -> String {
+    // Each also claims to be those below it.
+    const PROGRAMS: [(&str, &str); 6] = [
+        ("Edg", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("FxiOS/", "Firefox"),
+        ("Chrom", "Chrome"),
+        ("Safari/", "Safari"),
+    ];
+    const SYSTEMS: [(&str, &str); 6] = [
+        ("Android", "Android"),
+        ("iPhone", "iOS"),
+        ("iPad", "iPadOS"),
+        ("Windows", "Windows"),
+        ("Mac OS", "macOS"),
+        ("Linux", "Linux"),
+    ];
+    let find = |known: &[(&str, &'static str)]| {
+        known
+            .iter()
+            .find(|(mark, _)| agent.contains(mark))
+            .map(|(_, name)| *name)
+    };
+    let first = agent.split(['/', ' ', '(']).next().unwrap_or_default();
+    match (find(&PROGRAMS), find(&SYSTEMS)) {
+        (Some(program), Some(system)) => format!("{program} on {system}"),
+        (Some(program), None) => program.to_owned(),
+        (None, Some(system)) if !first.is_empty() => format!("{first} on {system}"),
+        (None, _) if first.is_empty() => "Unknown program".to_owned(),
+        (None, _) => first.to_owned(),
+    }
 }
 
 /// What the page of tokens shows.
@@ -192,7 +224,13 @@ pub fn tokens(props: Tokens) -> AnyView {
         "A token lets a program of yours use the management API in your name, as far as its scopes go.",
     );
     let body = view! {
-        {Table::new(Shape::Rows, columns).rows(rows).or_empty(empty)}
+        <div class="stack">
+            {Table::new(Shape::Rows, columns).rows(rows).or_empty(empty)}
+            <p class="small soft">
+                "What the management API can do is in its OpenAPI document: "
+                <a href="/api/openapi.json">"/api/openapi.json"</a>
+            </p>
+        </div>
         {Section::new("new", "New token").body(token_form(&props.form, props.operator))}
     };
     page(&props.visitor, TOKENS, body)
@@ -304,4 +342,40 @@ pub fn token_created(visitor: &Visitor, made: NewToken) -> AnyView {
         </div>
     };
     frame::public(visitor, Area::Elsewhere, content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::device;
+
+    #[test]
+    fn devices_are_told_by_program_and_system() {
+        let mozilla = "Mozilla/5.0";
+        for (rest, words) in [
+            (
+                " (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/140.0.0.0 Safari/537.36",
+                "Chrome on Linux",
+            ),
+            (
+                " (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0",
+                "Edge on Windows",
+            ),
+            (
+                " (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/18.0 Safari/605.1.15",
+                "Safari on macOS",
+            ),
+            (
+                " (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 FxiOS/130.0 Mobile Safari/605.1.15",
+                "Firefox on iOS",
+            ),
+            (
+                " (Linux; Android 14) AppleWebKit/537.36 Chrome/140.0.0.0 Mobile Safari/537.36",
+                "Chrome on Android",
+            ),
+        ] {
+            assert_eq!(device(&format!("{mozilla}{rest}")), words);
+        }
+        assert_eq!(device("curl/8.5.0"), "curl");
+        assert_eq!(device(""), "Unknown program");
+    }
 }

@@ -28,6 +28,8 @@ pub struct Head {
     pub page: ApiPage,
     /// The version that the reader looks at; none while nothing is published.
     pub version: Option<CatalogVersion>,
+    /// Whether the reader may request subscriptions for some team; a stranger may after signing in.
+    pub may_request: bool,
     pub now: DateTime<Utc>,
 }
 
@@ -38,6 +40,13 @@ pub struct Overview {
     pub head: Head,
     /// Newest first, of the version that the reader looks at.
     pub changes: Vec<ChangeLogLine>,
+}
+
+impl Head {
+    /// Whether the reader could ask for a plan here: whoever may not gets no button for it.
+    fn may_ask(&self) -> bool {
+        !self.page.products.is_empty() && self.may_request
+    }
 }
 
 /// Address of an API's overview.
@@ -71,7 +80,7 @@ pub fn view(overview: Overview) -> AnyView {
         {head.view(head.page.description.trim().is_empty())}
         {self::tabs_of(&head, &home)}
         <div class="stack">{description} {answer}</div>
-        {Section::new("plans", "Plans").body(plans(&head.page, signed_in))}
+        {Section::new("plans", "Plans").body(plans(&head, signed_in))}
         {Section::new("versions", "Versions").body(versions(&head, &home))}
         {changes_of(changes, head.now)}
     };
@@ -130,7 +139,7 @@ impl Head {
             let href = format!("/o/{}/apis/{}", entry.owner.slug, entry.id);
             view! { <a class="btn" href=href>{icon(Icon::Pencil)} "Edit"</a> }
         });
-        let subscribe = (!self.page.products.is_empty()).then(|| {
+        let subscribe = self.may_ask().then(|| {
             view! { <a class="btn btn--primary" href=format!("{home}/subscribe")>"Subscribe"</a> }
         });
         view! {
@@ -200,7 +209,8 @@ fn banner(version: &CatalogVersion) -> Option<AnyView> {
     }
 }
 
-fn plans(page: &ApiPage, signed_in: bool) -> AnyView {
+fn plans(head: &Head, signed_in: bool) -> AnyView {
+    let page = &head.page;
     let offered: Vec<_> = page
         .products
         .iter()
@@ -215,18 +225,21 @@ fn plans(page: &ApiPage, signed_in: bool) -> AnyView {
         return Empty::new(Icon::Tag, "No plan yet", words).view();
     }
     let home = address(page);
-    offered
+    let ask = (!head.may_request).then(|| {
+        view! { <p class="small soft">"To subscribe, ask a maintainer of a team: a team's applications subscribe, and your role requests nothing."</p> }
+    });
+    let plans = offered
         .into_iter()
-        .map(|product| product_plans(product, &home))
-        .collect_view()
-        .into_any()
+        .map(|product| product_plans(product, &home, head.may_ask()))
+        .collect_view();
+    view! { <div class="stack">{ask} {plans}</div> }.into_any()
 }
 
-fn product_plans(product: &OfferedProduct, home: &str) -> AnyView {
+fn product_plans(product: &OfferedProduct, home: &str, may_ask: bool) -> AnyView {
     let rows = product
         .plans
         .iter()
-        .map(|plan| plan_row(plan, home))
+        .map(|plan| plan_row(plan, home, may_ask))
         .collect::<Vec<_>>();
     let columns = vec![
         table::wide("Plan"),
@@ -248,7 +261,7 @@ fn product_plans(product: &OfferedProduct, home: &str) -> AnyView {
     .into_any()
 }
 
-fn plan_row(plan: &OfferedPlan, home: &str) -> AnyView {
+fn plan_row(plan: &OfferedPlan, home: &str, may_ask: bool) -> AnyView {
     let lines = match limits(&plan.policies) {
         lines if lines.is_empty() => vec!["no limit".to_owned()],
         lines => lines,
@@ -266,7 +279,7 @@ fn plan_row(plan: &OfferedPlan, home: &str) -> AnyView {
     } else {
         "Request"
     };
-    let action = (plan.state == PlanState::Published).then(|| {
+    let action = (may_ask && plan.state == PlanState::Published).then(|| {
         let href = format!("{home}/subscribe?plan={}", plan.id);
         view! { <a class="btn btn--s" href=href>{how}</a> }
     });

@@ -3,9 +3,13 @@
 mod keys;
 mod light;
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use domain::{
+    id::PlanId,
     lifecycle::ApplicationState,
+    policy::Policy,
     wire::{
         applications::{Application as Wire, FirstCall},
         credentials::Credential,
@@ -29,7 +33,7 @@ use crate::{
     },
 };
 
-pub use self::keys::{Created, NewKey, Revoke, created, new_key, revoke};
+pub use self::keys::{Created, Disable, NewKey, Revoke, created, disable, new_key, revoke};
 
 /// What the page shows.
 #[derive(Clone, Debug)]
@@ -39,6 +43,8 @@ pub struct Application {
     pub application: Wire,
     pub keys: Vec<Credential>,
     pub subscriptions: Vec<Subscription>,
+    /// What the plans of the subscriptions allow.
+    pub allowed: HashMap<PlanId, Vec<Policy>>,
     /// Of the last seven days; absent for who may not read traffic.
     pub usage: Option<Usage>,
     /// What to type, without a key in it.
@@ -60,7 +66,14 @@ pub struct May {
 pub fn view(page: Application) -> AnyView {
     let base = page.place.address();
     let home = format!("{base}/applications/{}", page.application.id);
-    let subscriptions = subscriptions::rows(&page.subscriptions, &base, &home, false, page.now);
+    let subscriptions = subscriptions::rows(
+        &page.subscriptions,
+        &page.allowed,
+        &base,
+        &home,
+        false,
+        page.now,
+    );
     let subscribe = page.may.request.then(|| {
         view! { <a class="btn btn--s" href="/apis">"Subscribe to a product"</a> }
     });
@@ -80,6 +93,7 @@ pub fn view(page: Application) -> AnyView {
         {disabled}
         {page.usage.as_ref().map(figures)}
         {next_step(&page, &home)}
+        {again(&page)}
         {keys::section(&page.keys, &home, page.may.keys, page.now)}
         {Section::new("subscriptions", "Subscriptions")
             .count(count)
@@ -95,7 +109,7 @@ pub fn view(page: Application) -> AnyView {
 }
 
 fn head(page: &Application, home: &str) -> AnyView {
-    let called = page.keys.iter().any(|key| key.first_success_at.is_some());
+    let called = called(page);
     let state = match page.application.state {
         ApplicationState::Active if called => Badge::new(Tone::Ok, Icon::Ok, "Calling"),
         ApplicationState::Active => Badge::new(Tone::Plain, Icon::Clock, "No successful call yet"),
@@ -108,27 +122,35 @@ fn head(page: &Application, home: &str) -> AnyView {
         .may
         .edit
         .then(|| view! { <a href=format!("{home}/edit")>{icon(Icon::Pencil)} "Edit"</a> });
-    let disable = page.may.disable.then(|| {
-        let (verb, words, symbol) = match page.application.state {
-            ApplicationState::Active => ("disable", "Disable", Icon::Pause),
-            ApplicationState::Disabled => ("enable", "Enable", Icon::Play),
-        };
-        view! {
-            <form method="post" action=format!("{home}/{verb}")>
-                <button>{icon(symbol)} {words}</button>
+    let disable = page.may.disable.then(|| match page.application.state {
+        ApplicationState::Active => {
+            view! { <a href=format!("{home}/disable")>{icon(Icon::Pause)} "Disable"</a> }.into_any()
+        }
+        ApplicationState::Disabled => view! {
+            <form method="post" action=format!("{home}/enable")>
+                <button>{icon(Icon::Play)} "Enable"</button>
             </form>
         }
+        .into_any(),
     });
     let more = (edit.is_some() || disable.is_some()).then(|| {
         let label = view! { {icon(Icon::Dots)} <span class="vh">"More"</span> };
         menu("btn btn--icon", label, view! { {edit} {disable} })
+    });
+    let traffic = page.usage.as_ref().map(|_| {
+        let base = page.place.address();
+        let log = format!("{base}/log?application={}", page.application.id);
+        view! {
+            <a class="btn" href=format!("{base}/analytics?application={}", page.application.id)>"Usage"</a>
+            <a class="btn" href=log>"Request log"</a>
+        }
     });
     let lede = page.application.description.clone();
     view! {
         {PageHead::new(page.application.name.clone())
             .beside(view! { {state} })
             .lede(lede)
-            .actions(view! { {more} {new_key} })}
+            .actions(view! { {traffic} {more} {new_key} })}
     }
     .into_any()
 }
@@ -147,19 +169,33 @@ fn figures(usage: &Usage) -> AnyView {
         .iter()
         .map(|point| point.totals.requests as f64)
         .collect();
+    // A step of the week is longer than an hour.
+    let hours = (usage.step_seconds / 3600).max(1).unsigned_abs();
     let last = usage.series.last().map_or(0, |point| point.totals.requests);
+    let hourly = last.div_ceil(hours);
     stats(vec![
         Stat::new("Requests, 7 days", format::count(totals.requests), ""),
-        Stat::new("Errors", ratio, ""),
+        Stat::new("Error ratio", ratio, ""),
         Stat::new("p95", p95, ""),
-        Stat::new("Requests over time", format::count(last), "now")
+        Stat::new("Requests per hour", format::count(hourly), "now")
             .below(spark(Kind::Requests, &line)),
     ])
 }
 
+fn called(page: &Application) -> bool {
+    page.keys.iter().any(|key| key.first_success_at.is_some())
+}
+
+/// The ready call stays after it succeeded: for the next program, and the next developer.
+fn again(page: &Application) -> Option<AnyView> {
+    let call = page.first_call.as_ref().filter(|_| called(page))?;
+    let body = code(call.title.clone(), call.curl.clone());
+    Some(view! { {Section::new("call", "A call").body(body)} }.into_any())
+}
+
 /// Until the first call succeeded: the one thing that is missing.
 fn next_step(page: &Application, home: &str) -> Option<AnyView> {
-    if page.keys.iter().any(|key| key.first_success_at.is_some()) {
+    if called(page) {
         return None;
     }
     let effective = page

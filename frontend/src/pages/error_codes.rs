@@ -43,9 +43,10 @@ pub fn list(visitor: &Visitor) -> AnyView {
     ];
     let content = view! {
         {PageHead::new("Errors")
-            .lede(
-                "Every refusal of the gateway and of the management API is a problem document (RFC 9457) with one of these codes. Codes are stable.",
-            )}
+            .lede(view! {
+                "Every refusal of the gateway and of the management API is a problem document (RFC 9457) with one of these codes. Codes are stable. The operations of the management API are in its "
+                <a href="/api/openapi.json">"OpenAPI document"</a> "."
+            })}
         {Table::new(Shape::Rows, columns).rows(rows.collect::<Vec<_>>())}
     };
     frame::public(visitor, Area::Errors, content)

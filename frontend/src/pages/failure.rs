@@ -18,8 +18,22 @@ pub struct Failure {
     pub title: Text,
     /// What to do now.
     pub detail: Text,
+    /// What helps, words and address, the most likely first; the start page and the catalog unless
+    /// something else does.
+    pub ways: Vec<(Text, Text)>,
     /// To be named when asking for help.
     pub request_id: String,
+}
+
+impl Failure {
+    /// The ways on from most failures.
+    #[must_use]
+    pub fn usual() -> Vec<(Text, Text)> {
+        vec![
+            ("To the start page".into(), "/".into()),
+            ("Browse APIs".into(), "/apis".into()),
+        ]
+    }
 }
 
 #[must_use]
@@ -29,14 +43,21 @@ pub fn view(failure: Failure) -> AnyView {
     } else {
         Icon::Search
     };
+    let mut class = "btn btn--primary";
+    let ways = failure
+        .ways
+        .into_iter()
+        .map(|(words, href)| {
+            view! { <a class=std::mem::replace(&mut class, "btn") href=href>{words}</a> }
+        })
+        .collect_view();
     let page = view! {
         <div class="failure">
             <p class="failure-status">{icon(symbol)} <span class="mono">{failure.status}</span></p>
             <h1>{failure.title}</h1>
             <p class="lede">{failure.detail}</p>
             <div class="actions">
-                <a class="btn btn--primary" href="/">"To the start page"</a>
-                <a class="btn" href="/apis">"Browse APIs"</a>
+                {ways}
             </div>
             <p class="meta">
                 <span>

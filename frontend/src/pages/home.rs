@@ -25,6 +25,8 @@ pub struct Home {
     pub applications: Vec<(String, Application)>,
     /// Where decisions wait: address, name, how many.
     pub waiting: Vec<(String, String, u64)>,
+    /// Where a first document is imported, for who may publish and has no API.
+    pub import: Option<String>,
     pub now: DateTime<Utc>,
 }
 
@@ -52,12 +54,28 @@ pub fn view(page: Home) -> AnyView {
             )
         })
         .collect_view();
+    let steps = steps(&page);
+    let notes = (operator.is_some() || !page.waiting.is_empty())
+        .then(|| view! { <div class="stack">{operator} {waiting}</div> });
+    let lede = if steps.is_some() || notes.is_some() {
+        "What to do next, and your places."
+    } else {
+        "Your applications and your places."
+    };
+    let actions = match page.import.clone() {
+        Some(import) => view! {
+            <a class="btn" href="/apis">"Browse APIs"</a>
+            <a class="btn btn--primary" href=import>{icon(Icon::Plus)} "Import a document"</a>
+        }
+        .into_any(),
+        None => view! { <a class="btn btn--primary" href="/apis">"Browse APIs"</a> }.into_any(),
+    };
     let content = view! {
         {PageHead::new(format!("Hello, {name}"))
-            .lede("What to do next, and your places.")
-            .actions(view! { <a class="btn btn--primary" href="/apis">"Browse APIs"</a> })}
-        <div class="stack">{operator} {waiting}</div>
-        {steps(&page)}
+            .lede(lede)
+            .actions(actions)}
+        {notes}
+        {steps}
         {applications(page.applications, page.now)}
         {Section::new("places", "Organizations and teams").body(places(page.memberships))}
     };

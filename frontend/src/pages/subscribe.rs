@@ -148,6 +148,15 @@ fn plan_choice(
 }
 
 fn no_application(teams: Vec<(String, String)>, home: &str) -> AnyView {
+    if teams.is_empty() {
+        return Empty::new(
+            Icon::Application,
+            "Ask a maintainer of a team",
+            "An application subscribes, and a team owns it. In no team of yours may you make one or ask for it: a maintainer of the team does, or makes you a developer there.",
+        )
+        .next(view! { <a class="btn" href="/home">"Your teams"</a> })
+        .view();
+    }
     let next = format!("{home}/subscribe");
     let buttons = teams
         .into_iter()

@@ -1,6 +1,10 @@
 //! Subscriptions as their consumer sees them: the list of a team, and what can be done to one.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
+use domain::id::PlanId;
+use domain::policy::Policy;
 use domain::wire::subscriptions::{Subscription, SubscriptionVerb, Sync};
 use leptos::prelude::*;
 
@@ -13,6 +17,7 @@ use crate::{
         boxes::pairs,
         field::refusal,
         head::{Link, PageHead, crumbs},
+        limits::limits,
         state::{Badge, Tone},
         table::{self, Empty, Shape, Table, pager},
     },
@@ -24,6 +29,8 @@ pub struct Subscriptions {
     pub visitor: Visitor,
     pub place: Place,
     pub subscriptions: Vec<Subscription>,
+    /// What their plans allow.
+    pub allowed: HashMap<PlanId, Vec<Policy>>,
     pub older: Option<String>,
     pub now: DateTime<Utc>,
 }
@@ -41,7 +48,7 @@ pub fn list(page: Subscriptions) -> AnyView {
         {PageHead::new("Subscriptions")
             .lede("What the applications of this team may call, and under which plan.")
             .actions(view! { <a class="btn btn--primary" href="/apis">"Browse APIs"</a> })}
-        {rows(&page.subscriptions, &base, &next, true, page.now)}
+        {rows(&page.subscriptions, &page.allowed, &base, &next, true, page.now)}
         {page.older.map(|older| pager(shown, None, Some(older)))}
     };
     frame::workspace(
@@ -56,6 +63,7 @@ pub fn list(page: Subscriptions) -> AnyView {
 /// Also on the page of an application, which needs no column for it.
 pub(super) fn rows(
     subscriptions: &[Subscription],
+    allowed: &HashMap<PlanId, Vec<Policy>>,
     base: &str,
     next: &str,
     with_application: bool,
@@ -73,7 +81,12 @@ pub(super) fn rows(
     ]);
     let rows: Vec<_> = subscriptions
         .iter()
-        .map(|subscription| row(subscription, base, next, with_application, now))
+        .map(|subscription| {
+            let allowed = allowed
+                .get(&subscription.plan.id)
+                .map_or(&[][..], Vec::as_slice);
+            row(subscription, allowed, base, next, with_application, now)
+        })
         .collect();
     let empty = Empty::new(
         Icon::Tag,
@@ -86,6 +99,7 @@ pub(super) fn rows(
 
 fn row(
     subscription: &Subscription,
+    allowed: &[Policy],
     base: &str,
     next: &str,
     with_application: bool,
@@ -106,6 +120,10 @@ fn row(
     let ends = subscription
         .ends_at
         .map(|at| view! { <span class="sub">"ends " {format::time(at, now)}</span> });
+    let limits = limits(allowed)
+        .into_iter()
+        .map(|line| view! { <span class="sub">{line}</span> })
+        .collect_view();
     view! {
         <tr>
             <td>
@@ -114,7 +132,7 @@ fn row(
             </td>
             {application}
             <td data-label="State">{Badge::from(subscription.state)} {paused} {note} {asked} {ends}</td>
-            <td data-label="Plan">{subscription.plan.name.clone()}</td>
+            <td data-label="Plan">{subscription.plan.name.clone()} {limits}</td>
             <td data-label="Gateways">{synced(subscription)}</td>
             <td class="act">{verbs(subscription, base, next)}</td>
         </tr>

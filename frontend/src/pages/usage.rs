@@ -218,7 +218,7 @@ fn chart(
     usage: &Wire,
     label: &str,
     unit: &'static str,
-    small: bool,
+    (small, stacked): (bool, bool),
     series: Vec<Series>,
 ) -> AnyView {
     let times = usage
@@ -233,6 +233,7 @@ fn chart(
         series,
         unit,
         small,
+        stacked,
     };
     view! { {chart} }.into_any()
 }
@@ -257,7 +258,7 @@ fn requests(usage: &Wire) -> AnyView {
     let all = line(usage, Kind::Requests, true, |point| {
         Some(point.totals.requests as f64)
     });
-    chart(usage, "Requests", "", false, vec![all])
+    chart(usage, "Requests", "", (false, false), vec![all])
 }
 
 fn errors(usage: &Wire) -> AnyView {
@@ -267,7 +268,13 @@ fn errors(usage: &Wire) -> AnyView {
     let server = line(usage, Kind::ServerError, false, |point| {
         Some(point.totals.server_errors as f64)
     });
-    chart(usage, "Errors by class", "", true, vec![client, server])
+    chart(
+        usage,
+        "Errors by class",
+        "",
+        (true, true),
+        vec![client, server],
+    )
 }
 
 fn latency(usage: &Wire) -> AnyView {
@@ -276,7 +283,7 @@ fn latency(usage: &Wire) -> AnyView {
         line(usage, Kind::P95, false, |point| point.totals.p95_ms),
         line(usage, Kind::P99, false, |point| point.totals.p99_ms),
     ];
-    chart(usage, "Latency", " ms", true, series)
+    chart(usage, "Latency", " ms", (true, false), series)
 }
 
 fn columns(first: &'static str) -> Vec<table::Column> {

@@ -114,7 +114,10 @@ pub fn team(page: OfTeam) -> AnyView {
         .usage
         .as_ref()
         .filter(|usage| usage.totals.requests > 0)
-        .map(totals);
+        .map(|usage| {
+            let log = view! { <a class="btn btn--s" href=format!("{base}/analytics")>"Analytics"</a> };
+            view! { {Section::new("figures", "Our calls").note("last 24 hours, UTC").actions(log).body(totals(usage))} }
+        });
     let applications = page
         .applications
         .map(|list| applications(list, &base, page.may_edit_applications, page.now));

@@ -4,13 +4,15 @@
 //! Colours come from classes (`c-2xx`, `c-p95`, …), which mean the same on every page.
 
 mod scale;
+mod small;
 
 use std::fmt::Write as _;
 
 use leptos::prelude::*;
 
 use self::scale::Scale;
-use super::{Text, escape, part, table};
+pub use self::small::{bar, spark};
+use super::{escape, part, table};
 use crate::{
     format,
     icon::{Icon, icon},
@@ -67,7 +69,14 @@ pub struct Series {
     pub area: bool,
 }
 
-/// A line chart over equal steps of time.
+impl Series {
+    /// The value of a step; none counts as nothing.
+    fn at(&self, step: usize) -> f64 {
+        self.values.get(step).copied().flatten().unwrap_or(0.0)
+    }
+}
+
+/// A chart over equal steps of time: lines, or bars of parts.
 #[derive(Clone, Debug)]
 pub struct Chart {
     /// What it shows, for who cannot see it.
@@ -81,25 +90,37 @@ pub struct Chart {
     pub unit: &'static str,
     /// A lower chart, for a second rank.
     pub small: bool,
+    /// Bars that stand on each other, the first series lowest, instead of lines: parts of a sum.
+    pub stacked: bool,
 }
 
 impl Chart {
     fn view(self) -> AnyView {
         let svg = self.svg();
+        let legend = self.stacked.then(|| self.legend());
         view! {
             <div inner_html=svg></div>
+            {legend}
             {self.numbers()}
         }
         .into_any()
     }
 
     fn svg(&self) -> String {
-        let highest = self.series.iter().flat_map(|line| &line.values).flatten();
-        let scale = Scale::up_to(highest.copied().fold(0.0, f64::max));
-        let size = if self.small {
-            "chart chart--s"
+        let highest = if self.stacked {
+            (0..self.times.len())
+                .map(|step| self.series.iter().map(|bars| bars.at(step)).sum())
+                .fold(0.0, f64::max)
         } else {
-            "chart"
+            let all = self.series.iter().flat_map(|line| &line.values).flatten();
+            all.copied().fold(0.0, f64::max)
+        };
+        let scale = Scale::up_to(highest);
+        let size = match (self.small, self.stacked) {
+            (true, true) => "chart chart--s chart--wide",
+            (true, false) => "chart chart--s",
+            (false, true) => "chart chart--wide",
+            (false, false) => "chart",
         };
         let mut svg = format!(
             "<svg class=\"{size}\" role=\"img\" aria-label=\"{}. The table below holds the numbers.\">",
@@ -115,6 +136,62 @@ impl Chart {
             );
         }
         self.write_times(&mut svg);
+        if self.stacked {
+            self.write_bars(&mut svg, &scale);
+        } else {
+            self.write_lines(&mut svg, &scale);
+            self.write_labels(&mut svg, &scale);
+        }
+        svg.push_str("</svg>");
+        svg
+    }
+
+    fn write_bars(&self, svg: &mut String, scale: &Scale) {
+        let width = 100.0 / self.times.len().max(1) as f64;
+        for step in 0..self.times.len() {
+            let x = (step as f64 + 0.2) * width;
+            let mut below = 0.0;
+            for bars in &self.series {
+                let value = bars.at(step);
+                let (top, foot) = (scale.y(below + value), scale.y(below));
+                below += value;
+                if value > 0.0 {
+                    let _ = write!(
+                        svg,
+                        "<rect class=\"fill {}\" x=\"{x:.2}%\" width=\"{:.2}%\" y=\"{top:.2}%\" height=\"{:.2}%\"/>",
+                        bars.kind.class(),
+                        width * 0.6,
+                        foot - top
+                    );
+                }
+            }
+        }
+    }
+
+    /// What the colours of bars mean, with the sum of each.
+    fn legend(&self) -> AnyView {
+        let unit = self.unit;
+        let entries = self
+            .series
+            .iter()
+            .map(|bars| {
+                let svg = format!(
+                    "<svg class=\"{}\" aria-hidden=\"true\"><rect class=\"fill\" width=\"8\" height=\"8\" rx=\"1\"/></svg>",
+                    bars.kind.class()
+                );
+                let sum = bars.values.iter().flatten().sum();
+                view! {
+                    <span>
+                        <span inner_html=svg></span>
+                        {format!("{} {}", bars.kind.label(), figure(sum, unit))}
+                    </span>
+                }
+            })
+            .collect_view();
+        view! { <p class="legend">{entries}</p> }.into_any()
+    }
+
+    fn write_lines(&self, svg: &mut String, scale: &Scale) {
         svg.push_str(
             "<svg class=\"plot\" width=\"100%\" height=\"100%\" viewBox=\"0 0 100 100\" \
              preserveAspectRatio=\"none\" aria-hidden=\"true\">",
@@ -131,12 +208,15 @@ impl Chart {
                 let _ = write!(svg, "<path class=\"area {class}\" d=\"{area}\"/>");
             }
             let path = scale.path(&line.values);
-            let _ = write!(svg, "<path class=\"{before}{class}\" d=\"{path}\"/>");
+            if !path.is_empty() {
+                let _ = write!(svg, "<path class=\"{before}{class}\" d=\"{path}\"/>");
+            }
+            let dots = scale.dots(&line.values);
+            if !dots.is_empty() {
+                let _ = write!(svg, "<path class=\"dot {class}\" d=\"{dots}\"/>");
+            }
         }
         svg.push_str("</svg>");
-        self.write_labels(&mut svg, &scale);
-        svg.push_str("</svg>");
-        svg
     }
 
     /// Five times along the axis; the second and fourth go on narrow screens.
@@ -157,25 +237,30 @@ impl Chart {
         }
     }
 
-    /// The name of each line at its end, moved apart where lines end close together.
+    /// The name of each line at its end, with the last value where it has a unit, moved apart where
+    /// lines end close together. A line without a value has no end.
     fn write_labels(&self, svg: &mut String, scale: &Scale) {
-        let mut ends: Vec<(f64, Kind)> = self
+        let mut ends: Vec<(f64, Kind, String)> = self
             .series
             .iter()
-            .map(|line| {
-                let end = line.values.last().copied().flatten().unwrap_or(0.0);
-                (scale.y(end), line.kind)
+            .filter_map(|line| {
+                let end = line.values.iter().rev().find_map(|value| *value)?;
+                let value = match self.unit {
+                    "" => String::new(),
+                    unit => format!(" {}", figure(end, unit)),
+                };
+                Some((scale.y(end), line.kind, value))
             })
             .collect();
         ends.sort_by(|a, b| b.0.total_cmp(&a.0));
         // From the lowest upwards, each label keeps 9 % of the height: its own line of text.
         let mut free_above = 100.0;
-        for (y, kind) in ends {
+        for (y, kind, value) in ends {
             let y = y.min(free_above);
             free_above = y - if self.small { 12.0 } else { 9.0 };
             let _ = write!(
                 svg,
-                "<text class=\"direct {}\" x=\"100%\" dx=\"8\" dy=\"4\" y=\"{y:.2}%\">{}</text>",
+                "<text class=\"direct {}\" x=\"100%\" dx=\"8\" dy=\"4\" y=\"{y:.2}%\">{}{value}</text>",
                 kind.class(),
                 kind.label()
             );
@@ -228,37 +313,6 @@ fn figure(value: f64, unit: &str) -> String {
     }
 }
 
-/// A small line without axes, beside its number.
-#[must_use]
-pub fn spark(kind: Kind, values: &[f64]) -> AnyView {
-    let scale = Scale::up_to(values.iter().copied().fold(0.0, f64::max));
-    let values: Vec<_> = values.iter().copied().map(Some).collect();
-    let svg = format!(
-        "<svg class=\"spark {}\" viewBox=\"0 0 100 100\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\
-         <path class=\"area\" d=\"{}\"/><path d=\"{}\"/></svg>",
-        kind.class(),
-        scale.area(&values),
-        scale.path(&values),
-    );
-    view! { <div inner_html=svg></div> }.into_any()
-}
-
-/// A bar of a share between 0 and 1. With words it is read out, without it only decorates.
-#[must_use]
-pub fn bar(kind: Kind, share: f64, words: Option<Text>) -> AnyView {
-    let role = match words {
-        Some(words) => format!("role=\"img\" aria-label=\"{}\"", escape(&words)),
-        None => "aria-hidden=\"true\"".to_owned(),
-    };
-    let svg = format!(
-        "<svg class=\"bar {}\" {role}><rect class=\"track\" width=\"100%\" height=\"6\" rx=\"3\"/>\
-         <rect class=\"fill\" width=\"{:.1}%\" height=\"6\" rx=\"3\"/></svg>",
-        kind.class(),
-        share.clamp(0.0, 1.0) * 100.0
-    );
-    view! { <div class="bar-box" inner_html=svg></div> }.into_any()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,6 +332,7 @@ mod tests {
             }],
             unit: " ms",
             small: false,
+            stacked: false,
         };
         let svg = chart(vec![Some(10.0), None, Some(30.0), Some(20.0)]).svg();
         assert!(svg.contains("Latency &lt;p95&gt;"));
@@ -286,7 +341,41 @@ mod tests {
             4,
             "line and area each start twice: {svg}"
         );
+        assert!(svg.contains("class=\"dot c-p95\""), "a lone value: {svg}");
+        assert!(svg.contains("p95 20 ms"), "{svg}");
+        let ended = chart(vec![Some(10.0), Some(30.0), None]).svg();
+        assert!(
+            ended.contains("p95 30 ms"),
+            "the last that is there: {ended}"
+        );
+        let bare = chart(vec![None, None]).svg();
+        assert!(!bare.contains("p95</text>"), "no value, no end: {bare}");
         assert!(!chart(Vec::new()).svg().contains("NaN"));
         assert!(!chart(vec![Some(0.0)]).svg().contains("NaN"));
+    }
+
+    #[test]
+    fn parts_of_a_sum_stand_on_each_other() {
+        let bars = |kind, values| Series {
+            kind,
+            values,
+            area: false,
+        };
+        let chart = Chart {
+            label: "Errors".into(),
+            step: "Hour",
+            times: vec!["00:00".into(), "01:00".into()],
+            series: vec![
+                bars(Kind::ClientError, vec![Some(3.0), Some(0.0)]),
+                bars(Kind::ServerError, vec![Some(1.0), None]),
+            ],
+            unit: "",
+            small: true,
+            stacked: true,
+        };
+        let svg = chart.svg();
+        assert_eq!(svg.matches("<rect").count(), 2, "{svg}");
+        assert!(svg.contains("y=\"25.00%\" height=\"75.00%\""), "{svg}");
+        assert!(svg.contains("y=\"0.00%\" height=\"25.00%\""), "{svg}");
     }
 }

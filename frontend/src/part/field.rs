@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{Text, escape, part};
+use super::{Text, escape, head::Link, part};
 use crate::{
     form::Form,
     icon::{Icon, icon},
@@ -31,6 +31,9 @@ pub struct Field {
     autocomplete: Option<&'static str>,
     placeholder: Option<Text>,
     unit: Option<&'static str>,
+    min: Option<&'static str>,
+    step: Option<&'static str>,
+    link: Option<Link>,
 }
 
 impl Field {
@@ -48,6 +51,9 @@ impl Field {
             autocomplete: None,
             placeholder: None,
             unit: None,
+            min: None,
+            step: None,
+            link: None,
         }
     }
 
@@ -122,9 +128,9 @@ impl Field {
         self
     }
 
-    /// A field of a filter: it may stay empty, and that goes without saying.
+    /// It may stay empty, and that goes without saying: a filter, or one of two ways.
     #[must_use]
-    pub fn filter(mut self) -> Self {
+    pub fn unmarked(mut self) -> Self {
         self.optional = true;
         self.marked = false;
         self
@@ -157,7 +163,32 @@ impl Field {
         self
     }
 
+    /// The least that a number may be.
+    #[must_use]
+    pub fn min(mut self, least: &'static str) -> Self {
+        self.min = Some(least);
+        self
+    }
+
+    /// How fine a number may be: `0.01`; whole unless set.
+    #[must_use]
+    pub fn step(mut self, step: &'static str) -> Self {
+        self.step = Some(step);
+        self
+    }
+
+    /// Where what is missing can be made: behind the help.
+    #[must_use]
+    pub fn link(mut self, link: Option<Link>) -> Self {
+        self.link = link;
+        self
+    }
+
     fn view(self) -> AnyView {
+        let link = self
+            .link
+            .clone()
+            .map(|link| view! { <p class="help"><a href=link.href>{link.label}</a></p> });
         let help_id = self.help.is_some().then(|| format!("{}-h", self.name));
         let problem_id = self.problem.is_some().then(|| format!("{}-e", self.name));
         let described = [problem_id.clone(), help_id.clone()]
@@ -189,6 +220,7 @@ impl Field {
                 {control}
                 {problem.map(|problem| error(problem_id, problem))}
                 {help.map(|help| view! { <p class="help" id=help_id>{help}</p> })}
+                {link}
             </div>
         }
         .into_any()
@@ -216,6 +248,8 @@ impl Field {
                         required=required
                         autocomplete=self.autocomplete
                         placeholder=self.placeholder
+                        min=self.min
+                        step=self.step
                         aria-invalid=invalid
                         aria-describedby=described
                     />

@@ -6,12 +6,35 @@ use domain::{
     wire::plans::{Price, PricePeriod},
 };
 
+use leptos::prelude::*;
+
+use super::Text;
 use crate::format;
 
 /// What a plan allows, a line per policy: `600 requests a minute`. Empty: no limit of its own.
 #[must_use]
 pub fn limits(policies: &[Policy]) -> Vec<String> {
     policies.iter().filter_map(limit).collect()
+}
+
+/// The same as rows of a list of names and values: `Rate` and `Quota`, each as often as there is one.
+#[must_use]
+pub fn allowed(policies: &[Policy]) -> Vec<(Text, AnyView)> {
+    let mut rows: Vec<(Text, AnyView)> = policies
+        .iter()
+        .filter_map(|policy| {
+            let name = match policy {
+                Policy::KeyAuth(_) => return None,
+                Policy::RateLimit(_) => "Rate",
+                Policy::Quota(_) => "Quota",
+            };
+            Some((name.into(), limit(policy)?.into_any()))
+        })
+        .collect();
+    if rows.is_empty() {
+        rows.push(("Limit".into(), "none".into_any()));
+    }
+    rows
 }
 
 fn limit(policy: &Policy) -> Option<String> {

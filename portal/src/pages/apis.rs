@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use api::{
+    Ctx,
     http::extract::{Path, Query},
     service::{catalog as service, versions::Syntax},
 };
@@ -10,7 +11,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use domain::{openapi::Language, problem::Code, wire::catalog::CatalogVersion};
+use domain::{actor::Action, openapi::Language, problem::Code, wire::catalog::CatalogVersion};
 use frontend::pages::{api as overview, reference};
 use serde::Deserialize;
 
@@ -75,7 +76,19 @@ async fn head(
     Ok(overview::Head {
         page,
         version,
+        may_request: may_request(visit.ctx()),
         now: visit.ctx().now,
+    })
+}
+
+/// Whether the reader may ask for a subscription in some team. Of a stranger nobody knows yet.
+fn may_request(ctx: &Ctx) -> bool {
+    let Some(person) = ctx.actor.person() else {
+        return true;
+    };
+    person.memberships.iter().any(|membership| {
+        let can = |team| ctx.can(Action::RequestSubscription, membership.organization, team);
+        can(None) || membership.teams.iter().any(|(team, _)| can(Some(*team)))
     })
 }
 

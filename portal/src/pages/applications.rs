@@ -20,10 +20,13 @@ use domain::{
 };
 use frontend::{
     form::Form,
+    icon::Icon,
     pages::{application, applications},
+    part::confirm::Question,
 };
 use serde::Deserialize;
 
+use super::confirm;
 use crate::{
     failure::{Failure, Result},
     place::Workspace,
@@ -140,6 +143,7 @@ pub(crate) async fn show(
         place: here.place.clone(),
         application: found,
         keys,
+        allowed: subscriptions::allowed(ctx, &subscriptions).await?,
         subscriptions,
         usage,
         first_call: first_call::get(ctx, id).await?,
@@ -196,11 +200,54 @@ pub(crate) async fn save(
     }
 }
 
-pub(crate) async fn disable(
+pub(crate) async fn ask_disable(
     here: Workspace,
     Path((_, _, id)): Path<(String, String, ApplicationId)>,
 ) -> Result {
-    set(&here, id, ApplicationState::Disabled).await
+    here.must(Action::DisableApplication)?;
+    let found = load(&here, id).await?;
+    let page = disable_props(&here, found, Form::default()).await;
+    Ok(here
+        .visit
+        .page("Disable an application", || application::disable(page)))
+}
+
+async fn disable_props(here: &Workspace, found: Application, form: Form) -> application::Disable {
+    let mut blast = vec![confirm::subscribed(found.subscriptions)];
+    blast.extend(confirm::called(here.ctx(), Subject::Application(found.id)).await);
+    let question = Question {
+        name: found.name.clone(),
+        verb: "Disable",
+        does: "All its calls are refused, with every key, within a second. Keys and subscriptions stay, and it can be enabled again.",
+        blast,
+        symbol: Icon::Pause,
+        button: "Disable the application",
+        home: home(here, found.id),
+        form,
+    };
+    application::Disable {
+        visitor: here.visitor(),
+        place: here.place.clone(),
+        application: found,
+        question,
+    }
+}
+
+pub(crate) async fn disable(
+    here: Workspace,
+    Path((_, _, id)): Path<(String, String, ApplicationId)>,
+    typed: Typed,
+) -> Result {
+    let found = load(&here, id).await?;
+    match confirm::named(typed, &found.name) {
+        Ok(_) => set(&here, id, ApplicationState::Disabled).await,
+        Err(form) => {
+            let page = disable_props(&here, found, form).await;
+            Ok(here
+                .visit
+                .refused("Disable an application", || application::disable(page)))
+        }
+    }
 }
 
 pub(crate) async fn enable(

@@ -1,7 +1,7 @@
 //! Where a signed-in person starts.
 
-use api::service::{account, applications, subscriptions};
-use domain::wire::TeamPaging;
+use api::service::{account, apis, applications, subscriptions};
+use domain::{actor::Action, wire::TeamPaging};
 use frontend::pages::home;
 
 use crate::{failure::Result, visit::Visit};
@@ -13,7 +13,7 @@ pub(crate) async fn show(visit: Visit) -> Result {
     visit.signed_in()?;
     let ctx = visit.ctx();
     let account = account::read(ctx).await?;
-    let (mut found, mut waiting) = (Vec::new(), Vec::new());
+    let (mut found, mut waiting, mut import) = (Vec::new(), Vec::new(), None);
     for membership in &account.memberships {
         let home = format!("/o/{}", membership.slug);
         for team in &membership.teams {
@@ -30,6 +30,17 @@ pub(crate) async fn show(visit: Visit) -> Result {
                         .map(|application| (address.clone(), application)),
                 );
             }
+            // Whoever may publish there and has not begun to.
+            if import.is_none()
+                && ctx.can(Action::EditApi, membership.organization, Some(team.team))
+            {
+                let apis = apis::list(ctx, membership.organization, &paging).await?;
+                import = Some(
+                    apis.items
+                        .is_empty()
+                        .then(|| format!("{address}/apis/import")),
+                );
+            }
             if let Ok(count @ 1..) =
                 subscriptions::pending_count(ctx, membership.organization, Some(team.team)).await
             {
@@ -44,6 +55,7 @@ pub(crate) async fn show(visit: Visit) -> Result {
         memberships: account.memberships,
         applications: found,
         waiting,
+        import: import.flatten(),
         now: ctx.now,
     };
     Ok(visit.page("Home", || home::view(page)))

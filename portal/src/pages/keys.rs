@@ -19,7 +19,10 @@ use domain::{
 };
 use frontend::{form::Form, pages::application};
 
-use super::applications::{home, load};
+use super::{
+    applications::{home, load},
+    confirm,
+};
 use crate::{
     failure::{Failure, Result},
     place::Workspace,
@@ -153,15 +156,12 @@ pub(crate) async fn revoke(
 ) -> Result {
     load(&here, id).await?;
     let found = one(&here, id, key).await?;
-    let form = if typed.get("name") == found.name {
-        match service::revoke(here.ctx(), key).await {
+    let form = match confirm::named(typed, &found.name) {
+        Ok(typed) => match service::revoke(here.ctx(), key).await {
             Ok(_) => return Ok(see(&home(&here, id))),
             Err(error) => typed.refused(here.ctx(), error).await?,
-        }
-    } else {
-        typed
-            .into_form()
-            .problem_at("name", format!("Type {} to confirm.", found.name))
+        },
+        Err(form) => form,
     };
     let page = revoke_props(&here, id, key, form).await?;
     Ok(here

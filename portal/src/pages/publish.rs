@@ -30,7 +30,7 @@ const IMPORT: usize = 6 * 1024 * 1024;
 /// Each page stands in a team's workspace and in the organization's own.
 pub(crate) fn routes() -> Pages {
     let import = DefaultBodyLimit::max(IMPORT);
-    let pages: [(&str, MethodRouter<Portal>); 16] = [
+    let pages: [(&str, MethodRouter<Portal>); 19] = [
         ("/apis", get(apis::list)),
         (
             "/apis/import",
@@ -42,6 +42,14 @@ pub(crate) fn routes() -> Pages {
         (
             "/apis/{api}/versions/{version}",
             get(versions::show).post(versions::act),
+        ),
+        (
+            "/apis/{api}/versions/{version}/unpublish",
+            get(versions::ask_unpublish).post(versions::unpublish),
+        ),
+        (
+            "/apis/{api}/versions/{version}/switch-off",
+            get(versions::ask_switch_off).post(versions::switch_off),
         ),
         (
             "/apis/{api}/versions/{version}/policies",
@@ -77,6 +85,10 @@ pub(crate) fn routes() -> Pages {
         (
             "/products/{product}/plans/{plan}",
             get(plans::show).post(plans::act),
+        ),
+        (
+            "/products/{product}/plans/{plan}/close",
+            get(plans::ask_close).post(plans::close),
         ),
         ("/subscribers", get(approvals::subscribers)),
     ];
@@ -154,7 +166,8 @@ fn at(workspace: &Workspace) -> At {
 /// it has one.
 async fn teams_for(workspace: &Workspace, action: Action) -> Result<Vec<(String, String)>> {
     if let Some(team) = &workspace.team {
-        return Ok(vec![(team.id.to_string(), team.name.clone())]);
+        let own = (team.id.to_string(), team.name.clone());
+        return Ok(workspace.can(action).then_some(own).into_iter().collect());
     }
     let ctx = workspace.ctx();
     let organization = workspace.organization_id();

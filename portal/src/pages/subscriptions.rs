@@ -39,6 +39,7 @@ pub(crate) async fn list(here: Workspace, Query(paging): Query<Paging>) -> Resul
     let page = subscriptions::Subscriptions {
         visitor: here.visitor(),
         place: here.place.clone(),
+        allowed: service::allowed(here.ctx(), &found.items).await?,
         subscriptions: found.items,
         older: found
             .next

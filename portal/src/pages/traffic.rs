@@ -1,27 +1,20 @@
-//! Dashboards and the request log of a workspace, from the caller's side and the owner's.
+//! Traffic of a workspace, from the caller's side and the owner's: dashboards here, the request
+//! log in `log`.
+
+mod log;
 
 use api::{
-    http::extract::{Path, Query},
+    http::extract::Query,
     service::traffic::{self as service, Subject},
 };
-use domain::{
-    id::RecordId,
-    key::Environment,
-    wire::traffic::{LogFilter, Range},
-};
-use frontend::{
-    form::Form,
-    frame::Section,
-    pages::{log, usage},
-    part::Text,
-};
+use domain::{id::ApplicationId, key::Environment, wire::traffic::Range};
+use frontend::{frame::Section, pages::usage, part::Text};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    failure::Result,
-    place::Workspace,
-    query::{self, Query as Address},
-};
+use super::applications;
+use crate::{failure::Result, place::Workspace, query::Query as Address};
+
+pub(crate) use self::log::{entry, list};
 
 /// Which side of the calls is looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -81,17 +74,25 @@ pub(crate) struct Wanted {
         skip_serializing_if = "Option::is_none"
     )]
     environment: Option<Environment>,
+    /// One application's calls only, from the caller's side.
+    #[serde(
+        deserialize_with = "domain::wire::blank",
+        skip_serializing_if = "Option::is_none"
+    )]
+    application: Option<ApplicationId>,
 }
 
 /// `GET …/analytics`.
 pub(crate) async fn usage(here: Workspace, Query(wanted): Query<Wanted>) -> Result {
-    let found = service::usage(
-        here.ctx(),
-        wanted.side.subject(&here),
-        wanted.range,
-        wanted.environment,
-    )
-    .await?;
+    let application = match (wanted.side, wanted.application) {
+        (Side::Calls, Some(id)) => Some(applications::load(&here, id).await?),
+        _ => None,
+    };
+    let subject = match &application {
+        Some(application) => Subject::Application(application.id),
+        None => wanted.side.subject(&here),
+    };
+    let found = service::usage(here.ctx(), subject, wanted.range, wanted.environment).await?;
     let base = format!("{}/analytics", here.address());
     let query = Address::of(&wanted);
     let environment = wanted.environment.map(|environment| {
@@ -101,7 +102,13 @@ pub(crate) async fn usage(here: Workspace, Query(wanted): Query<Wanted>) -> Resu
             query.without("environment").after(&base),
         )
     });
-    let log = Address::default().with("side", wanted.side.as_str());
+    let mut log = Address::default().with("side", wanted.side.as_str());
+    let mut filters: Vec<_> = environment.into_iter().collect();
+    if let Some(application) = application {
+        log = log.with("application", &application.id.to_string());
+        let without = query.without("application").after(&base);
+        filters.push(("application".to_owned(), application.name, without));
+    }
     let page = usage::Usage {
         visitor: here.visitor(),
         place: here.place.clone(),
@@ -112,87 +119,9 @@ pub(crate) async fn usage(here: Workspace, Query(wanted): Query<Wanted>) -> Resu
             .map(|range| query.with("range", range.as_str()).after(&base))
             .to_vec(),
         sides: wanted.side.tabs(&query, &base),
-        filters: environment.into_iter().collect(),
+        filters,
         usage: found,
         log: Some(log.after(&format!("{}/log", here.address()))),
     };
     Ok(here.visit.page("Analytics", || usage::view(page)))
-}
-
-#[derive(Debug, Default, Deserialize, Serialize)]
-#[serde(default)]
-pub(crate) struct Asked {
-    side: Side,
-}
-
-/// `GET …/log`. An impossible filter gets the page with what is wrong, not a bare refusal.
-pub(crate) async fn list(
-    here: Workspace,
-    Query(asked): Query<Asked>,
-    Query(filter): Query<LogFilter>,
-) -> Result {
-    let base = format!("{}/log", here.address());
-    let query = query::of_log(&filter);
-    let kept = Address::of(&asked);
-    let mut form = Form::default();
-    let mut filters = Vec::new();
-    for (name, value) in query.iter() {
-        form = form.with(name, value.clone());
-        let without = query
-            .without(name)
-            .with("side", asked.side.as_str())
-            .after(&base);
-        filters.push((name.clone(), value.clone(), without));
-    }
-    let (lines, next) = match service::log(here.ctx(), asked.side.subject(&here), &filter).await {
-        Ok(page) => (page.items, page.next),
-        Err(error) if !error.invalid.is_empty() => {
-            form = form.invalid(&error.invalid);
-            (Vec::new(), None)
-        }
-        Err(error) => return Err(error.into()),
-    };
-    let refused = form.is_refused();
-    let here_query = query.with("side", asked.side.as_str());
-    let page = log::Log {
-        visitor: here.visitor(),
-        place: here.place.clone(),
-        kept: kept.iter().cloned().collect(),
-        sides: asked.side.tabs(&query, &base),
-        filters,
-        form,
-        lines,
-        entry_query: kept.after(""),
-        older: next.map(|next| here_query.with("after", &next).after(&base)),
-        newest: filter.after.is_some().then(|| here_query.after(&base)),
-        address: base,
-    };
-    if refused {
-        return Ok(here.visit.refused("Request log", || log::list(page)));
-    }
-    Ok(here.visit.page("Request log", || log::list(page)))
-}
-
-/// Organization and, in a team's workspace, team: the id of the record is what matters.
-#[derive(Debug, Deserialize)]
-pub(crate) struct One {
-    record: RecordId,
-}
-
-/// `GET …/log/{record}`.
-pub(crate) async fn entry(
-    here: Workspace,
-    Path(One { record }): Path<One>,
-    Query(asked): Query<Asked>,
-) -> Result {
-    let found = service::entry(here.ctx(), here.organization_id(), record).await?;
-    let title = format!("{} {}", found.line.method, found.line.path);
-    let page = log::Entry {
-        visitor: here.visitor(),
-        place: here.place.clone(),
-        back: Address::of(&asked).after(&format!("{}/log", here.address())),
-        entry: found,
-        now: here.ctx().now,
-    };
-    Ok(here.visit.page(&title, || log::entry(page)))
 }

@@ -61,7 +61,12 @@ async fn an_account_comes_into_being_with_the_link() {
             .await
             .ok(200)
             .says("Your account is made");
-        browser.get(&link).await.ok(410).says("link_used");
+        browser
+            .get(&link)
+            .await
+            .ok(410)
+            .says("link_used")
+            .says("Send a new link");
 
         browser
             .sign_in("ines@lantern.example", PASSWORD)

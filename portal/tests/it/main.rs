@@ -14,6 +14,7 @@ mod matrix;
 mod operator;
 mod pages;
 mod people;
+mod publishing;
 mod refusals;
 mod samples;
 mod sessions;

@@ -196,6 +196,7 @@ fn parts(visitor: &Visitor) -> AnyView {
             ],
             unit: "",
             small: false,
+            stacked: false,
         }.into_render())}
         {Part::new("latency-h", "Latency").note("total").body(Chart {
             label: "Latency per hour".into(),
@@ -208,6 +209,7 @@ fn parts(visitor: &Visitor) -> AnyView {
             ],
             unit: " ms",
             small: true,
+            stacked: false,
         }.into_render())}
         {Part::new("quota-h", "Quota").body(view! {
             {bar(Kind::Requests, 0.62, Some("62 % used".into()))}

@@ -130,6 +130,7 @@ pub(crate) fn missing(theme: Theme) -> Failure {
         code: "not_found".into(),
         title: "Not found".into(),
         detail: "There is no such thing, or it is not yours to see.".into(),
+        ways: Failure::usual(),
         request_id: "0a9e4d6c-5b1f-4a53-9a6f-0d1b2c3d4e5f".into(),
     }
 }

@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 
 use domain::actor::Action;
-use domain::id::{ApplicationId, OrganizationId, ProductId, TeamId};
+use domain::id::{ApplicationId, OrganizationId, PlanId, ProductId, TeamId};
+use domain::policy::Policy;
 use domain::subscription::SubscriptionState;
 use domain::wire::subscriptions::{Approvals, Subscription};
 use domain::wire::{Page, Paging, TeamPaging};
@@ -34,6 +35,24 @@ pub async fn of_application(
     let query =
         subscription::Entity::find().filter(subscription::Column::ApplicationId.eq(application.id));
     load_page(ctx, query, paging).await
+}
+
+/// What the plans of `subscriptions` allow. Whoever was given these may know it: the plan was
+/// offered with it.
+pub async fn allowed(
+    ctx: &Ctx,
+    subscriptions: &[Subscription],
+) -> Result<HashMap<PlanId, Vec<Policy>>> {
+    let plans = subscriptions
+        .iter()
+        .map(|subscription| subscription.plan.id.uuid());
+    let rows = plan::Entity::find()
+        .filter(plan::Column::Id.is_in(plans))
+        .all(ctx.db())
+        .await?;
+    rows.into_iter()
+        .map(|row| Ok((row.id.into(), row.policies()?)))
+        .collect()
 }
 
 /// Of the applications that the caller's teams own.

@@ -138,5 +138,11 @@ fn curl(ctx: &Ctx, record: &Record) -> String {
         .chars()
         .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
         .collect();
-    format!("curl -X {method} -H \"X-Api-Key: $API_KEY\" '{base}{path}'")
+    // GET is what curl does unasked.
+    let verb = match method.as_str() {
+        "GET" => String::new(),
+        "HEAD" => " -I".to_owned(),
+        other => format!(" -X {other}"),
+    };
+    format!("curl{verb} '{base}{path}' \\\n  -H \"X-Api-Key: $API_KEY\"")
 }

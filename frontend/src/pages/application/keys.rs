@@ -20,6 +20,7 @@ use crate::{
     part::{
         boxes::{callout, menu, pairs},
         code::{Once, code, once},
+        confirm::{Question, confirm},
         field::{Field, choice, refusal},
         head::{Link, PageHead, Section, crumbs},
         state::{Badge, Tone},
@@ -314,6 +315,29 @@ pub fn created(page: Created) -> AnyView {
     )
 }
 
+/// The page that asks before an application is disabled.
+#[derive(Clone, Debug)]
+pub struct Disable {
+    pub visitor: Visitor,
+    pub place: Place,
+    pub application: Application,
+    pub question: Question,
+}
+
+#[must_use]
+pub fn disable(page: Disable) -> AnyView {
+    let content = view! {
+        {way(&page.place, &page.application, "Disable")}
+        {confirm(page.question)}
+    };
+    frame::workspace(
+        &page.visitor,
+        &page.place,
+        Some(Open::Applications),
+        content,
+    )
+}
+
 /// The page that asks before a key dies for good.
 #[derive(Clone, Debug)]
 pub struct Revoke {
@@ -334,37 +358,34 @@ pub fn revoke(page: Revoke) -> AnyView {
     );
     let key = page.key;
     let blast = match key.last_used_at {
-        Some(at) if (page.now - at).num_seconds() < STILL_USED => callout(
-            Tone::Warn,
-            format!(
-                "It is in use: the last call came {}. Whoever calls with it is refused from the next call on.",
-                format::relative(at, page.now)
-            ),
-        ),
-        Some(at) => callout(
-            Tone::Info,
-            format!(
-                "The last call with it came {}.",
-                format::relative(at, page.now)
-            ),
-        ),
-        None => callout(Tone::Info, "It was never used."),
+        Some(at) => {
+            let ago = format::relative(at, page.now);
+            if (page.now - at).num_seconds() < STILL_USED {
+                (
+                    Tone::Warn,
+                    format!(
+                        "It is in use: the last call came {ago}. Whoever calls with it is refused from the next call on."
+                    ),
+                )
+            } else {
+                (Tone::Info, format!("The last call with it came {ago}."))
+            }
+        }
+        None => (Tone::Info, "It was never used.".to_owned()),
+    };
+    let question = Question {
+        name: key.name,
+        verb: "Revoke",
+        does: "A revoked key never works again. To change it without a gap, roll it instead.",
+        blast: vec![blast],
+        symbol: Icon::Ban,
+        button: "Revoke the key",
+        home,
+        form: page.form,
     };
     let content = view! {
         {way(&page.place, &page.application, "Revoke a key")}
-        {PageHead::new(format!("Revoke {}?", key.name))
-            .lede("A revoked key never works again. To change it without a gap, roll it instead.")}
-        <div class="stack">
-            {blast}
-            <form class="form form--page" method="post">
-                {refusal(&page.form, &["name"])}
-                {Field::text("name", format!("Type {} to confirm", key.name)).of(&page.form)}
-                <div class="actions">
-                    <button class="btn btn--solid-danger">{icon(Icon::Ban)} "Revoke the key"</button>
-                    <a class="btn" href=home>"Keep it"</a>
-                </div>
-            </form>
-        </div>
+        {confirm(question)}
     };
     frame::workspace(
         &page.visitor,

@@ -12,23 +12,29 @@ use crate::{
     frame::Section as Menu,
     icon::{Icon, icon},
     part::{
+        Text,
         boxes::{callout, pairs},
         field::{Field, refusal},
-        head::{Link, PageHead, crumbs},
-        limits::limits,
+        head::{Link, PageHead, crumbs, tabs},
+        limits::allowed,
         state::{Badge, Tone},
         table::{self, Empty, Shape, Table, pager},
     },
 };
 
-/// The inbox: what waits on the left, one of it on the right.
+/// The inbox: the requests of one state on the left, one of them on the right.
 #[derive(Clone, Debug)]
 pub struct Approvals {
     pub at: At,
-    pub pending: Vec<Subscription>,
-    pub count: u64,
+    /// One of [`TABS`].
+    pub state: SubscriptionState,
+    pub listed: Vec<Subscription>,
+    /// How many wait, whatever is listed.
+    pub waiting: u64,
     pub older: Option<String>,
     pub open: Option<Opened>,
+    /// What was just decided, and about which request.
+    pub done: Option<(SubscriptionVerb, Subscription)>,
 }
 
 /// The request that is looked at.
@@ -36,25 +42,58 @@ pub struct Approvals {
 pub struct Opened {
     pub subscription: Subscription,
     pub plan: Plan,
+    /// The versions that the product covers.
+    pub versions: Vec<String>,
     pub form: Form,
 }
+
+/// The states that have a tab: what waits, and what became of it.
+pub const TABS: [SubscriptionState; 4] = [
+    SubscriptionState::Pending,
+    SubscriptionState::Approved,
+    SubscriptionState::Rejected,
+    SubscriptionState::Suspended,
+];
 
 #[must_use]
 pub fn inbox(page: Approvals) -> AnyView {
     let base = format!("{}/approvals", page.at.base());
     let now = page.at.now;
     let head = PageHead::new("Approvals").lede("Requests for your products. The requester hears of your decision at once, by mail and in the portal.");
-    let content = if page.pending.is_empty() && page.open.is_none() {
-        let empty = Empty::new(
-            Icon::Inbox,
-            "Nothing waits",
-            "A request for a plan with approval by a person appears here.",
-        );
-        view! { {head} <div class="table-box">{empty}</div> }.into_any()
+    let address = |state: SubscriptionState| match state {
+        SubscriptionState::Pending => base.clone(),
+        other => format!("{base}?state={}", other.as_str()),
+    };
+    let links = TABS
+        .into_iter()
+        .map(|state| {
+            let words = match state {
+                SubscriptionState::Pending if page.waiting > 0 => {
+                    Text::from(format!("Waiting ({})", format::count(page.waiting)))
+                }
+                SubscriptionState::Pending => "Waiting".into(),
+                SubscriptionState::Approved => "Approved".into(),
+                SubscriptionState::Rejected => "Rejected".into(),
+                _ => "Suspended".into(),
+            };
+            Link::new(address(state), words)
+        })
+        .collect();
+    let body = if page.listed.is_empty() && page.open.is_none() {
+        let empty = if page.state == SubscriptionState::Pending {
+            Empty::new(
+                Icon::Inbox,
+                "Nothing waits",
+                "A request for a plan with approval by a person appears here.",
+            )
+        } else {
+            Empty::new(Icon::Inbox, "None", "No request is in this state.")
+        };
+        view! { <div class="table-box">{empty}</div> }.into_any()
     } else {
         let opened = page.open.as_ref().map(|opened| opened.subscription.id);
         let list = page
-            .pending
+            .listed
             .iter()
             .map(|subscription| {
                 let current = (opened == Some(subscription.id)).then_some("true");
@@ -70,9 +109,8 @@ pub fn inbox(page: Approvals) -> AnyView {
                 }
             })
             .collect_view();
-        let shown = format::counted(page.count, "request waits", "requests wait");
+        let shown = format::counted(page.listed.len() as u64, "request", "requests");
         view! {
-            {head}
             <div class="inbox">
                 <div class="inbox-list">{list}</div>
                 {page.open.as_ref().map(|opened| item(opened, &base, now))}
@@ -81,13 +119,48 @@ pub fn inbox(page: Approvals) -> AnyView {
         }
         .into_any()
     };
+    let content = view! {
+        {head}
+        {page.done.as_ref().map(|(verb, subscription)| done(*verb, subscription))}
+        {tabs("Approvals", links, &address(page.state))}
+        {body}
+    };
     page.at.page(Menu::Approvals, content)
+}
+
+/// What a decision did.
+fn done(verb: SubscriptionVerb, subscription: &Subscription) -> AnyView {
+    let (application, plan) = (
+        &subscription.application.name,
+        format!("{}, {}", subscription.product.name, subscription.plan.name),
+    );
+    let words = match verb {
+        SubscriptionVerb::Approve => format!("Approved: {application} may call {plan}."),
+        SubscriptionVerb::Reject => format!("Rejected: {application} does not get {plan}."),
+        SubscriptionVerb::Suspend => {
+            format!("Suspended: {application} may not call {plan} until you resume it.")
+        }
+        SubscriptionVerb::Resume => format!("Resumed: {application} may call {plan} again."),
+        SubscriptionVerb::Revoke => format!("Revoked: {application} lost {plan}."),
+        SubscriptionVerb::Withdraw
+        | SubscriptionVerb::Pause
+        | SubscriptionVerb::Unpause
+        | SubscriptionVerb::Cancel => return ().into_any(),
+    };
+    callout(
+        Tone::Ok,
+        format!("{words} The requester hears of it by mail."),
+    )
 }
 
 fn item(opened: &Opened, base: &str, now: chrono::DateTime<chrono::Utc>) -> AnyView {
     let subscription = &opened.subscription;
+    let verb = match subscription.state {
+        SubscriptionState::Pending => "wants",
+        _ => "and",
+    };
     let title = format!(
-        "{} wants {}, {}",
+        "{} {verb} {}, {}",
         subscription.application.name, subscription.product.name, subscription.plan.name
     );
     let asked = match &subscription.requested_by.email {
@@ -106,23 +179,41 @@ fn item(opened: &Opened, base: &str, now: chrono::DateTime<chrono::Utc>) -> AnyV
             view! { {application.name.clone()} <span class="sub">{application.description.clone()}</span> }.into_any(),
         ),
     ]);
-    let mut get: Vec<(_, AnyView)> = limits(&opened.plan.policies)
-        .into_iter()
-        .map(|line| ("Limit".into(), line.into_any()))
-        .collect();
-    if get.is_empty() {
-        get.push(("Limit".into(), "none".into_any()));
+    let mut get: Vec<(_, AnyView)> = Vec::new();
+    if !opened.versions.is_empty() {
+        get.push(("Versions".into(), opened.versions.join(", ").into_any()));
     }
+    get.extend(allowed(&opened.plan.policies));
     if let Some(revision) = subscription.terms_accepted {
         get.push((
             "Terms".into(),
             format!("accepted, revision {revision}").into_any(),
         ));
     }
-    let does = callout(
+    let pending = subscription.state == SubscriptionState::Pending;
+    let note = (!subscription.note.is_empty()).then(|| {
+        view! { <p class="small soft">{format!("You said: “{}”", subscription.note)}</p> }
+    });
+    let does = pending.then(|| callout(
         Tone::Plain,
         view! { <p><b>"What approving does"</b></p><p>"The application may call at once, on every gateway within a second. You can suspend it at any time."</p> },
-    );
+    ));
+    let field = subscription
+        .may
+        .iter()
+        .any(|verb| verb.is_providers())
+        .then(|| {
+            Field::area("note", "Note to the requester", 3)
+                .optional()
+                .help(if pending {
+                    "Needed when you reject."
+                } else {
+                    "Needed to suspend or revoke: they read it."
+                })
+                .placeholder("What they should know, or what to change before asking again")
+                .of(&opened.form)
+                .into_render()
+        });
     view! {
         <form class="inbox-item" method="post" action=format!("{base}/{}", subscription.id)>
             <div class="page-head">
@@ -133,17 +224,14 @@ fn item(opened: &Opened, base: &str, now: chrono::DateTime<chrono::Utc>) -> AnyV
                 {Badge::from(subscription.state)}
             </div>
             {reason}
+            {note}
             <div class="halves">
                 <div><h3>"Who"</h3>{who}</div>
-                <div><h3>"What they would get"</h3>{pairs(get)}</div>
+                <div><h3>{if pending { "What they would get" } else { "What they get" }}</h3>{pairs(get)}</div>
             </div>
             {does}
             {refusal(&opened.form, &["note"])}
-            {Field::area("note", "Note to the requester", 3)
-                .optional()
-                .help("Needed when you reject.")
-                .placeholder("What they should know, or what to change before asking again")
-                .of(&opened.form)}
+            {field}
             <div class="row">{verbs(subscription)}</div>
         </form>
     }

@@ -38,8 +38,8 @@ pub fn view(page: Import) -> AnyView {
         <form class="form form--page" method="post" enctype="multipart/form-data">
             {refusal(form, FIELDS)}
             {team}
-            {Field::file("file", "File").optional().of(form)}
-            {Field::area("document", "Or paste it here", 12).optional().mono().of(form)}
+            {Field::file("file", "File").unmarked().of(form)}
+            {Field::area("document", "Or paste it here", 12).unmarked().mono().of(form)}
             <div class="form-row">
                 {Field::text("name", "Name").optional().help("The document's title unless you say otherwise.").of(form)}
                 {Field::text("version", "Version").optional().mono().placeholder("v1").of(form)}

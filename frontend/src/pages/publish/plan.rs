@@ -1,6 +1,7 @@
 //! A plan: its limits, who says yes, and its way from draft to closed.
 
 use domain::lifecycle::PlanState;
+use domain::policy::{Mode, Policy, PolicyKind};
 use domain::wire::plans::Plan;
 use leptos::prelude::*;
 
@@ -9,11 +10,14 @@ use crate::{
     form::Form,
     format,
     frame::Section as Menu,
+    markdown::markdown,
     part::{
         Text,
-        boxes::callout,
+        boxes::{callout, pairs},
+        confirm::{Question, confirm},
         field::{Field, choice, refusal},
         head::{Link, PageHead, crumbs},
+        limits::{allowed, approval, limits, price},
         state::{Badge, Tone},
     },
 };
@@ -75,7 +79,11 @@ pub fn edit(page: Edit) -> AnyView {
         .as_ref()
         .and_then(|plan| plan.overshoot.clone())
         .map(|words| callout(Tone::Info, view! { <p>{words}</p> }));
-    let form = page.may_edit.then(|| form(&page.form, page.plan.is_some()));
+    let form = if page.may_edit {
+        form(&page.form, page.plan.as_ref())
+    } else {
+        page.plan.as_ref().map(facts).into_any()
+    };
     let head = match lede {
         Some(lede) => PageHead::new(title.clone()).lede(lede),
         None => PageHead::new(title.clone()).lede("A draft until you publish it."),
@@ -103,29 +111,105 @@ fn steps(plan: &Plan, home: &str) -> Option<AnyView> {
             "btn",
             "Take no new subscriptions",
         )),
-        PlanState::Deprecated => Some(button(
-            home,
-            "close",
-            "btn btn--danger",
-            "Close: end what is subscribed",
-        )),
+        PlanState::Deprecated => Some(
+            view! { <a class="btn btn--danger" href=format!("{home}/close")>"Close"</a> }
+                .into_any(),
+        ),
         PlanState::Closed => None,
     }
 }
 
-fn form(form: &Form, exists: bool) -> AnyView {
+/// The policy that the form has fields for: the first of its kind that refuses, whatever its name.
+#[must_use]
+pub fn in_form(policies: &[Policy], kind: PolicyKind) -> Option<usize> {
+    policies
+        .iter()
+        .position(|policy| policy.kind() == kind && policy.mode() == Mode::Enforce)
+}
+
+/// Those that the form has no fields for, in words.
+fn beside(policies: &[Policy]) -> Vec<String> {
+    let rest = policies
+        .iter()
+        .enumerate()
+        .filter(|(index, policy)| in_form(policies, policy.kind()) != Some(*index));
+    rest.flat_map(|(_, policy)| limits(std::slice::from_ref(policy)))
+        .collect()
+}
+
+/// The plan for who may not change it.
+fn facts(plan: &Plan) -> AnyView {
+    let text = |words: String| words.into_any();
+    let mut rows: Vec<(Text, AnyView)> = Vec::new();
+    if !plan.description.is_empty() {
+        rows.push(("Description".into(), text(plan.description.clone())));
+    }
+    rows.push(("Approval".into(), text(approval(plan.approval).to_owned())));
+    rows.extend(allowed(&plan.policies));
+    rows.push(("Price".into(), text(price(plan.price.as_ref()))));
+    if let Some(most) = plan.max_per_application {
+        let words = format::counted(u64::from(most), "subscription", "subscriptions");
+        rows.push((
+            "For one application".into(),
+            text(format!("at most {words}")),
+        ));
+    }
+    if !plan.organizations.is_empty() {
+        rows.push(("Only for".into(), text(plan.organizations.join(", "))));
+    }
+    if let Some(terms) = &plan.terms {
+        let body = view! {
+            {format!("revision {}", terms.revision)}
+            {markdown(&terms.text)}
+        };
+        rows.push(("Terms".into(), body.into_any()));
+    }
+    pairs(rows)
+}
+
+/// The page that asks before a plan is closed.
+#[derive(Clone, Debug)]
+pub struct Close {
+    pub at: At,
+    /// Address and name of the product.
+    pub product: (String, String),
+    pub question: Question,
+}
+
+#[must_use]
+pub fn close(page: Close) -> AnyView {
+    let (address, product) = page.product;
+    let question = page.question;
+    let content = view! {
+        {crumbs(
+            vec![
+                Link::new(format!("{}/products", page.at.base()), "Products and plans"),
+                Link::new(address, product),
+                Link::new(question.home.clone(), question.name.clone()),
+            ],
+            "Close",
+        )}
+        {confirm(question)}
+    };
+    page.at.page(Menu::Products, content)
+}
+
+fn form(form: &Form, plan: Option<&Plan>) -> AnyView {
+    let rest = plan.map(|plan| beside(&plan.policies)).unwrap_or_default();
+    let rest = (!rest.is_empty()).then(|| {
+        view! { <p class="small soft">{format!("And beside these, as the management API set it: {}.", rest.join("; "))}</p> }
+    });
+    let exists = plan.is_some();
     let approvals: Vec<(&'static str, Text)> = vec![
         ("manual", "A person says yes".into()),
         ("auto", "At once".into()),
     ];
     let periods: Vec<(&'static str, Text)> = ["month", "week", "day"]
-        .map(|period| (period, Text::from(format!("a {period}"))))
+        .map(|period| (period, Text::from(period)))
         .to_vec();
-    let prices: Vec<(&'static str, Text)> = vec![
-        ("month", "a month".into()),
-        ("year", "a year".into()),
-        ("once", "once".into()),
-    ];
+    let prices: Vec<(&'static str, Text)> = ["month", "year", "once"]
+        .map(|period| (period, Text::from(period)))
+        .to_vec();
     view! {
         <form class="form form--page" method="post">
             {super::tag(form)}
@@ -135,24 +219,25 @@ fn form(form: &Form, exists: bool) -> AnyView {
             {choice("approval", "Approval", approvals, form)}
             <h2>"Limits"</h2>
             <div class="form-row">
-                {Field::number("limit", "Rate").optional().mono().unit("requests").of(form)}
+                {Field::number("limit", "Rate").optional().mono().min("1").unit("requests").of(form)}
                 {Field::text("window", "in each").optional().mono().placeholder("60s").of(form)}
-                {Field::number("burst", "Burst").optional().mono().placeholder("same as rate").of(form)}
+                {Field::number("burst", "Burst").optional().mono().min("1").placeholder("same as rate").of(form)}
             </div>
             <div class="form-row">
-                {Field::number("quota", "Quota").optional().mono().unit("requests").of(form)}
+                {Field::number("quota", "Quota").optional().mono().min("1").unit("requests").of(form)}
                 {choice("period", "in each", periods, form)}
                 {Field::text("time_zone", "Time zone").optional().mono().placeholder("UTC").of(form)}
             </div>
+            {rest}
             <h2>"Terms and price"</h2>
             {Field::area("terms", "Terms to accept", 4).optional().help("Markdown. Whoever subscribes accepts this text; a change makes a new revision of it.").of(form)}
             <div class="form-row">
-                {Field::number("price", "Price").optional().mono().help("In whole units; shown and exported, never charged.").of(form)}
+                {Field::number("price", "Price").optional().mono().min("0").step("0.01").help("Shown and exported, never charged.").of(form)}
                 {Field::text("currency", "Currency").optional().mono().placeholder("EUR").of(form)}
                 {choice("per", "per", prices, form)}
             </div>
             <div class="form-row">
-                {Field::number("max_per_application", "Most subscriptions of one application").optional().mono().of(form)}
+                {Field::number("max_per_application", "Most for one application").optional().mono().min("1").of(form)}
                 {Field::text("organizations", "Only for these organizations").optional().mono().help("Their short names, with blanks between.").of(form)}
             </div>
             <div class="actions">

@@ -170,9 +170,10 @@ pub(super) fn fields(kind: PolicyKind, form: &Form) -> AnyView {
     };
     match kind {
         PolicyKind::KeyAuth => {
-            let options: Vec<(&'static str, Text)> = vec![("", "Needed".into()), ("yes", "Optional: none is fine, a wrong one is refused".into())];
+            let options: Vec<(&'static str, Text)> = vec![("", "Needed".into()), ("yes", "Optional".into())];
             view! {
                 {choice("optional", "A key is", options, form)}
+                <p class="help">"Optional: a call without a key passes, one with a wrong key is refused."</p>
                 {Field::text("query", "Also from this query parameter").optional().mono().help("Keys in addresses end up in logs elsewhere; better not.").of(form)}
             }
             .into_any()
@@ -180,9 +181,9 @@ pub(super) fn fields(kind: PolicyKind, form: &Form) -> AnyView {
         PolicyKind::RateLimit => view! {
             {name()}
             <div class="form-row">
-                {Field::number("limit", "Limit").mono().unit("requests").of(form)}
+                {Field::number("limit", "Limit").mono().min("1").unit("requests").of(form)}
                 {Field::text("window", "Window").mono().help("Like 10s, 5m, 1h").of(form)}
-                {Field::number("burst", "Burst").optional().mono().placeholder("same as limit").of(form)}
+                {Field::number("burst", "Burst").optional().mono().min("1").placeholder("same as limit").of(form)}
             </div>
             {Field::text("by", "Counted by").optional().mono()
                 .help("subscription, application, key, address or route; several with blanks between. Unless set: the subscription in a plan, the application elsewhere, the address of strangers.")
@@ -190,11 +191,11 @@ pub(super) fn fields(kind: PolicyKind, form: &Form) -> AnyView {
         }
         .into_any(),
         PolicyKind::Quota => {
-            let periods = ["day", "week", "month"].map(|period| (period, Text::from(format!("a {period}")))).to_vec();
+            let periods = ["day", "week", "month"].map(|period| (period, Text::from(period))).to_vec();
             view! {
                 {name()}
-                {Field::number("limit", "Limit").mono().unit("requests").of(form)}
-                {choice("period", "Period", periods, form)}
+                {Field::number("limit", "Limit").mono().min("1").unit("requests").of(form)}
+                {choice("period", "in each", periods, form)}
                 {Field::text("time_zone", "Time zone").optional().mono().placeholder("UTC").of(form)}
             }
             .into_any()

@@ -47,11 +47,14 @@ pub fn list(page: Products) -> AnyView {
         table::text("Plans"),
         table::number("Subscriptions"),
     ];
-    let empty = Empty::new(
+    let mut empty = Empty::new(
         Icon::Tag,
         "No product yet",
         "Publishing a version makes one of its own; a product of yours may bundle several.",
     );
+    if page.may_edit {
+        empty = empty.next(view! { <a class="btn" href=new>"New product"</a> });
+    }
     let content = view! {
         {PageHead::new("Products and plans").lede("What applications subscribe to, and under which limits.").actions(view! { {action} })}
         {Table::new(Shape::Rows, columns).rows(rows).or_empty(empty)}
@@ -145,11 +148,15 @@ pub fn show(page: Shown) -> AnyView {
         table::number("Subscriptions"),
     ];
     let add = page.may_edit.then(|| view! { <a class="btn btn--primary" href=format!("{home}/plans/new")>{icon(Icon::Plus)} "New plan"</a> });
-    let empty = Empty::new(
+    let mut empty = Empty::new(
         Icon::Tag,
         "No plan yet",
         "Without a published plan nobody can subscribe.",
     );
+    if page.may_edit {
+        empty =
+            empty.next(view! { <a class="btn" href=format!("{home}/plans/new")>"New plan"</a> });
+    }
     let plans = Table::new(Shape::Rows, columns).rows(rows).or_empty(empty);
     let edit = page
         .may_edit

@@ -10,6 +10,8 @@ use crate::{
     frame::Section as Menu,
     icon::{Icon, icon},
     part::{
+        Text,
+        boxes::pairs,
         field::{Field, check, refusal},
         head::{Link, PageHead, Section, crumbs},
         table::{self, Empty, Shape, Table, pager},
@@ -46,11 +48,14 @@ pub fn list(page: Upstreams) -> AnyView {
         table::number("Versions"),
         table::text("Changed"),
     ];
-    let empty = Empty::new(
+    let mut empty = Empty::new(
         Icon::Node,
         "No upstream yet",
-        "An upstream is the server behind an API. An import proposes one from the document.",
+        "An upstream is the server behind an API: its address, its timeouts, its credential.",
     );
+    if page.may_edit {
+        empty = empty.next(view! { <a class="btn" href=new>"New upstream"</a> });
+    }
     let content = view! {
         {PageHead::new("Upstreams").lede("The servers behind your APIs. Changes are live at once.").actions(view! { {action} })}
         {Table::new(Shape::Rows, columns).rows(rows).or_empty(empty)}
@@ -100,9 +105,14 @@ pub struct Edit {
     /// Teams to choose from, for a new one.
     pub teams: Vec<(String, String)>,
     pub existing: Option<Upstream>,
+    /// Whether the person may change it: else the page only tells.
+    pub may_edit: bool,
+    /// Where to go on after making one.
+    pub next: Option<String>,
 }
 
 const FIELDS: &[&str] = &[
+    "next",
     "team",
     "name",
     "targets",
@@ -135,12 +145,75 @@ pub fn edit(page: Edit) -> AnyView {
         .existing
         .as_ref()
         .map(|upstream| self::credential(upstream, form));
+    let body = match &page.existing {
+        Some(upstream) if !page.may_edit => facts(upstream),
+        _ => view! { {fields(form, team, page.next)} {credential} }.into_any(),
+    };
     let content = view! {
         {crumbs(vec![Link::new(base, "Upstreams")], title.clone())}
         {PageHead::new(title)}
+        {body}
+    };
+    page.at.page(Menu::Upstreams, content)
+}
+
+/// The upstream for who may not change it.
+fn facts(upstream: &Upstream) -> AnyView {
+    let settings = &upstream.settings;
+    let targets = settings
+        .targets
+        .iter()
+        .map(|target| {
+            let weight = (target.weight != 1).then(
+                || view! { " " <span class="faint">{format!("weight {}", target.weight)}</span> },
+            );
+            view! { <span class="line mono">{target.url.clone()} {weight}</span> }
+        })
+        .collect_view();
+    let times = &settings.timeouts;
+    let mut rows: Vec<(Text, AnyView)> = vec![
+        ("Team".into(), upstream.team.name.clone().into_any()),
+        ("Targets".into(), targets.into_any()),
+        (
+            "Connect within".into(),
+            times.connect.to_string().into_any(),
+        ),
+        (
+            "First byte within".into(),
+            times.first_byte.to_string().into_any(),
+        ),
+        ("Between bytes".into(), times.idle.to_string().into_any()),
+        (
+            "Host sent".into(),
+            if settings.preserve_host {
+                "the client's"
+            } else {
+                "the target's"
+            }
+            .into_any(),
+        ),
+        (
+            "Credential".into(),
+            hint(upstream.credential.as_ref()).into_any(),
+        ),
+        (
+            "Used by".into(),
+            format::counted(upstream.used_by, "version", "versions").into_any(),
+        ),
+    ];
+    if let Some(name) = &settings.tls.server_name {
+        rows.push(("Name on the certificate".into(), name.clone().into_any()));
+    }
+    pairs(rows)
+}
+
+fn fields(form: &Form, team: AnyView, next: Option<String>) -> AnyView {
+    let next = next.map(|next| view! { <input type="hidden" name="next" value=next /> });
+    view! {
         <form class="form form--page" method="post">
             {super::tag(form)}
             {refusal(form, FIELDS)}
+            {next}
             {team}
             {Field::text("name", "Name").mono().of(form)}
             {Field::area("targets", "Targets", 3)
@@ -158,9 +231,8 @@ pub fn edit(page: Edit) -> AnyView {
             {Field::area("ca", "Trusted certificates (PEM)", 3).optional().mono().help("Instead of the system's.").of(form)}
             <div class="actions"><button class="btn btn--primary" name="do" value="save">"Save"</button></div>
         </form>
-        {credential}
-    };
-    page.at.page(Menu::Upstreams, content)
+    }
+    .into_any()
 }
 
 fn credential(upstream: &Upstream, form: &Form) -> AnyView {

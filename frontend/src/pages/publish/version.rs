@@ -1,25 +1,32 @@
 //! The editor of a version: its draft, what keeps it from being published, and its revisions.
 
+mod document;
+mod revisions;
+
+use domain::api::Operations;
 use domain::lifecycle::VersionState;
 use domain::problem::Invalid;
-use domain::wire::versions::{LintFinding, Revision, Version};
+use domain::wire::NamedUpstream;
+use domain::wire::versions::Version;
 use leptos::prelude::*;
 
 use super::{At, apis, button};
 use crate::{
     form::Form,
-    format,
     frame::Section as Menu,
     icon::{Icon, icon},
     part::{
-        boxes::callout,
+        boxes::{callout, pairs},
         code::code_line,
+        confirm::{Question, confirm},
         field::{Field, check, choice, refusal},
         head::{Link, PageHead, Section, crumbs, tabs},
-        state::{Tone, method},
-        table::{self, Empty, Shape, Table},
+        state::Tone,
     },
 };
+
+pub use self::document::{Document, document};
+pub use self::revisions::{Revisions, revisions};
 
 /// The version, its address in the workspace and who looks: what all tabs share.
 #[derive(Clone, Debug)]
@@ -96,12 +103,8 @@ impl Frame {
         }
         let home = self.home_address();
         let switch = if summary.enabled {
-            button(
-                home.clone(),
-                "disable",
-                "btn",
-                view! { {icon(Icon::Pause)} "Switch off" },
-            )
+            let href = format!("{home}/switch-off");
+            view! { <a class="btn" href=href>{icon(Icon::Pause)} "Switch off"</a> }.into_any()
         } else {
             button(
                 home.clone(),
@@ -111,8 +114,11 @@ impl Frame {
             )
         };
         Some(
-            view! { {switch} {button(home, "unpublish", "btn btn--danger", "Unpublish")} }
-                .into_any(),
+            view! {
+                {switch}
+                <a class="btn btn--danger" href=format!("{home}/unpublish")>"Unpublish"</a>
+            }
+            .into_any(),
         )
     }
 }
@@ -123,6 +129,8 @@ pub struct Routing {
     pub frame: Frame,
     /// Id and name of the organization's upstreams.
     pub upstreams: Vec<(String, String)>,
+    /// Where one is made, for who may; it leads back here.
+    pub new_upstream: Option<String>,
     pub form: Form,
     pub publish: Form,
     /// Products of a served version while none has a plan to subscribe to: where a plan is made or
@@ -142,7 +150,11 @@ const FIELDS: &[&str] = &[
 #[must_use]
 pub fn routing(page: Routing) -> AnyView {
     let draft = &page.frame.version.draft;
-    let blockers = blockers(&draft.blockers);
+    let missing = page
+        .new_upstream
+        .clone()
+        .filter(|_| page.frame.may_edit && page.upstreams.is_empty());
+    let blockers = blockers(&draft.blockers, missing);
     let publish = page
         .frame
         .may_edit
@@ -155,10 +167,11 @@ pub fn routing(page: Routing) -> AnyView {
     let address = page.frame.version.summary.address.clone().map(|address| {
         view! { <div class="field"><span class="label">"Answers at"</span>{code_line(address)}</div> }
     });
-    let edit = page
-        .frame
-        .may_edit
-        .then(|| edit(&page.form, page.upstreams.clone()));
+    let edit = if page.frame.may_edit {
+        edit(&page.form, page.upstreams.clone(), page.new_upstream)
+    } else {
+        facts(&page.frame.version)
+    };
     let content = view! {
         {address}
         {bare}
@@ -181,14 +194,77 @@ fn not_offered(products: &[(String, String)]) -> Option<AnyView> {
     ))
 }
 
-fn blockers(found: &[Invalid]) -> Option<AnyView> {
+/// The draft's routing for who may not change it.
+fn facts(version: &Version) -> AnyView {
+    let draft = &version.draft;
+    let named = |upstream: &Option<NamedUpstream>, none: &'static str| match upstream {
+        Some(upstream) => upstream.name.clone().into_any(),
+        None => view! { <span class="faint">{none}</span> }.into_any(),
+    };
+    let hosts = match draft.route.hosts.join(", ") {
+        hosts if hosts.is_empty() => "any".to_owned(),
+        hosts => hosts,
+    };
+    let cut = if draft.route.strip_path {
+        "cut off before the target"
+    } else {
+        "sent to the target"
+    };
+    let answers = match draft.operations_mode {
+        Operations::Listed => "only operations of the document",
+        Operations::Open => "everything under the path",
+    };
+    pairs(vec![
+        (
+            "Path".into(),
+            view! { <code>{draft.route.path.clone()}</code> ", " {cut} }.into_any(),
+        ),
+        ("Hosts".into(), hosts.into_any()),
+        ("Upstream".into(), named(&draft.upstream, "none yet")),
+        (
+            "Upstream of test keys".into(),
+            named(&draft.test_upstream, "the same"),
+        ),
+        ("Answers".into(), answers.into_any()),
+    ])
+}
+
+/// The page that asks before a version is unpublished or switched off.
+#[derive(Clone, Debug)]
+pub struct Stop {
+    pub frame: Frame,
+    pub question: Question,
+}
+
+#[must_use]
+pub fn stop(page: Stop) -> AnyView {
+    let frame = page.frame;
+    let content = view! {
+        {crumbs(
+            vec![
+                Link::new(format!("{}/apis", frame.at.base()), "APIs"),
+                Link::new(frame.api(), frame.version.api.name.clone()),
+                Link::new(frame.home_address(), frame.version.summary.slug.clone()),
+            ],
+            page.question.verb,
+        )}
+        {confirm(page.question)}
+    };
+    frame.at.page(Menu::Apis, content)
+}
+
+fn blockers(found: &[Invalid], new_upstream: Option<String>) -> Option<AnyView> {
     if found.is_empty() {
         return None;
     }
     let lines = found.iter().map(|invalid| view! { <li>{invalid.message.clone()} " " <code>{invalid.pointer.clone()}</code></li> }).collect_view();
     Some(callout(
         Tone::Warn,
-        view! { <p><b>"Before this can be published"</b></p> <ul>{lines}</ul> },
+        view! {
+            <p><b>"Before this can be published"</b></p>
+            <ul>{lines}</ul>
+            {new_upstream.map(|href| view! { <p><a class="btn btn--s" href=href>{icon(Icon::Plus)} "New upstream"</a></p> })}
+        },
     ))
 }
 
@@ -216,7 +292,7 @@ fn publish(frame: &Frame, form: &Form) -> AnyView {
     view! { {Section::new("publish", "Publish").body(body)} }.into_any()
 }
 
-fn edit(form: &Form, upstreams: Vec<(String, String)>) -> AnyView {
+fn edit(form: &Form, upstreams: Vec<(String, String)>, new: Option<String>) -> AnyView {
     let with_none = |words: &str| {
         let mut options = vec![(String::new(), words.to_owned())];
         options.extend(upstreams.clone());
@@ -233,164 +309,13 @@ fn edit(form: &Form, upstreams: Vec<(String, String)>) -> AnyView {
             {Field::text("path", "Path").mono().help("Under your organization's prefix.").of(form)}
             {Field::text("hosts", "Hosts").optional().mono().help("Separated by blanks; empty is any host.").of(form)}
             {check("strip_path", "yes", "Cut the path off before the rest goes to the target", form)}
-            {Field::select("upstream", "Upstream", with_none("choose one")).of(form)}
+            {Field::select("upstream", "Upstream", with_none("choose one"))
+                .link(new.map(|href| Link::new(href, "New upstream")))
+                .of(form)}
             {Field::select("test_upstream", "Upstream of test keys", with_none("the same")).optional().of(form)}
             {choice("operations_mode", "What it answers", modes, form)}
             <div class="actions"><button class="btn" name="do" value="save">"Save to draft"</button></div>
         </form>
-    }
-    .into_any()
-}
-
-/// The tab of the document: what is in it, what its lint says, and replacing it.
-#[derive(Clone, Debug)]
-pub struct Document {
-    pub frame: Frame,
-    pub form: Form,
-}
-
-#[must_use]
-pub fn document(page: Document) -> AnyView {
-    let draft = &page.frame.version.draft;
-    let info = draft.document.as_ref().map(|info| {
-        let words = format!(
-            "{} {}, OpenAPI {}, {}",
-            info.title,
-            info.version,
-            info.openapi,
-            format::size(info.bytes)
-        );
-        view! { <p class="small soft">{words}</p> {findings(&info.findings)} }
-    });
-    let rows: Vec<_> = draft
-        .operations
-        .iter()
-        .map(|operation| {
-            view! {
-                <tr>
-                    <td>{method(&operation.method)} " " <code>{operation.template.clone()}</code></td>
-                    <td class="grow">{operation.summary.clone()}</td>
-                </tr>
-            }
-        })
-        .collect();
-    let count = rows.len() as u64;
-    let empty = Empty::new(
-        Icon::Book,
-        "No document",
-        "Without a document the version passes everything under its path and shows no reference.",
-    );
-    let operations = Table::new(
-        Shape::Tight,
-        vec![table::text("Operation"), table::wide("Summary")],
-    )
-    .rows(rows)
-    .or_empty(empty);
-    let replace = page.frame.may_edit.then(|| {
-        let form = &page.form;
-        let body = view! {
-            <form class="form form--page" method="post" enctype="multipart/form-data">
-                {refusal(form, &["file", "document"])}
-                {Field::file("file", "File").optional().of(form)}
-                {Field::area("document", "Or paste it here", 10).optional().mono().of(form)}
-                <div class="actions"><button class="btn">"Replace in the draft"</button></div>
-            </form>
-        };
-        view! { {Section::new("replace", "Replace the document").body(body)} }
-    });
-    let content = view! {
-        {info}
-        {Section::new("operations", "Operations").count(count).body(view! { {operations} })}
-        {replace}
-    };
-    page.frame.around("document", content)
-}
-
-fn findings(found: &[LintFinding]) -> Option<AnyView> {
-    if found.is_empty() {
-        return None;
-    }
-    let lines = found
-        .iter()
-        .take(50)
-        .map(|finding| view! { <li>{finding.message.clone()} " " <code>{finding.pointer.clone()}</code></li> })
-        .collect_view();
-    let more =
-        (found.len() > 50).then(|| view! { <li>{format!("and {} more", found.len() - 50)}</li> });
-    let title = format::counted(found.len() as u64, "finding", "findings");
-    Some(view! { <details class="more"><summary>{title} " of the lint"</summary><ul>{lines}{more}</ul></details> }.into_any())
-}
-
-/// The tab of the revisions.
-#[derive(Clone, Debug)]
-pub struct Revisions {
-    pub frame: Frame,
-    pub revisions: Vec<Revision>,
-    pub refused: Form,
-}
-
-#[must_use]
-pub fn revisions(page: Revisions) -> AnyView {
-    let action = format!("{}/revisions", page.frame.home_address());
-    let may = page.frame.may_edit;
-    let now = page.frame.at.now;
-    let rows: Vec<_> = page
-        .revisions
-        .iter()
-        .map(|revision| revision_row(revision, &action, may, now))
-        .collect();
-    let columns = vec![
-        table::number("Revision"),
-        table::wide("Note"),
-        table::text("Path"),
-        table::number("Operations"),
-        table::text("Published"),
-        table::actions(),
-    ];
-    let empty = Empty::new(
-        Icon::Branch,
-        "No revision yet",
-        "Publishing makes the first one.",
-    );
-    let content = view! {
-        {refusal(&page.refused, &[])}
-        {Table::new(Shape::Rows, columns).rows(rows).or_empty(empty)}
-    };
-    page.frame.around("revisions", content)
-}
-
-fn revision_row(
-    revision: &Revision,
-    action: &str,
-    may: bool,
-    now: chrono::DateTime<chrono::Utc>,
-) -> AnyView {
-    let note = if revision.note.is_empty() {
-        "–".to_owned()
-    } else {
-        revision.note.clone()
-    };
-    let act = if revision.current {
-        view! { <span class="badge badge--ok">{icon(Icon::Ok)} "Current"</span> }.into_any()
-    } else if may {
-        view! {
-            <form method="post" action=action.to_owned()>
-                <button class="btn btn--s" name="number" value=revision.number.to_string()>"Make current"</button>
-            </form>
-        }
-        .into_any()
-    } else {
-        ().into_any()
-    };
-    view! {
-        <tr>
-            <td class="n"><b>{revision.number}</b></td>
-            <td data-label="Note">{note}<span class="sub">{revision.published_by.name.clone()}</span></td>
-            <td class="mono" data-label="Path">{revision.route.path.clone()}</td>
-            <td class="n" data-label="Operations">{format::count(revision.operations)}</td>
-            <td data-label="Published">{format::time(revision.published_at, now)}</td>
-            <td class="act">{act}</td>
-        </tr>
     }
     .into_any()
 }

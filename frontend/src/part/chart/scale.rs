@@ -38,11 +38,21 @@ impl Scale {
         100.0 - value / (self.step * f64::from(self.steps)) * 100.0
     }
 
-    /// The line as path data; a gap lifts the pen.
+    /// The line as path data; a gap lifts the pen. Values without a neighbour are [`Self::dots`].
     pub(super) fn path(self, values: &[Option<f64>]) -> String {
         self.runs(values)
             .into_iter()
+            .filter(|run| run.len() > 1)
             .map(|run| self.line(&run))
+            .collect()
+    }
+
+    /// Values between gaps, as lines of no length: round ends make dots of them.
+    pub(super) fn dots(self, values: &[Option<f64>]) -> String {
+        self.runs(values)
+            .into_iter()
+            .filter(|run| run.len() == 1)
+            .map(|run| format!("{}h0", self.line(&run)))
             .collect()
     }
 
@@ -64,10 +74,6 @@ impl Scale {
         for (index, (x, value)) in run.iter().enumerate() {
             let pen = if index == 0 { 'M' } else { 'L' };
             let _ = write!(path, "{pen}{x:.2} {:.1}", self.y(*value));
-        }
-        // A lone value is a dot: a line of no length with round ends would be, so give it one.
-        if let [(x, value)] = run {
-            let _ = write!(path, "L{:.2} {:.1}", x + 0.3, self.y(*value));
         }
         path
     }

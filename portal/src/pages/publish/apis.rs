@@ -23,17 +23,9 @@ pub(super) async fn list(workspace: Workspace, Query(cursor): Query<Cursor>) -> 
         at: at(&workspace),
         apis: page.items,
         older: older(&format!("{}/apis", workspace.address()), page.next),
-        may_import: !teams_for(&workspace, Action::EditApi).await?.is_empty()
-            && can_edit_somewhere(&workspace).await?,
+        may_import: !teams_for(&workspace, Action::EditApi).await?.is_empty(),
     };
     Ok(workspace.visit.page("APIs", move || apis::list(props)))
-}
-
-async fn can_edit_somewhere(workspace: &Workspace) -> Result<bool> {
-    match workspace.team_id() {
-        Some(_) => Ok(workspace.can(Action::EditApi)),
-        None => Ok(!teams_for(workspace, Action::EditApi).await?.is_empty()),
-    }
 }
 
 pub(super) async fn show(workspace: Workspace, Path(ids): Path<Ids>) -> Result {

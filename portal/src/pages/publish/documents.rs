@@ -18,6 +18,9 @@ use crate::{
     typed::{Typed, see},
 };
 
+/// Neither a file nor a paste came.
+const NOTHING: &str = "Choose a file or paste a document.";
+
 pub(super) async fn import_form(workspace: Workspace) -> Result {
     let props = import_props(&workspace, Form::default()).await?;
     Ok(workspace.visit.page("Import", move || import::view(props)))
@@ -25,7 +28,7 @@ pub(super) async fn import_form(workspace: Workspace) -> Result {
 
 async fn import_props(workspace: &Workspace, form: Form) -> Result<import::Import> {
     let teams = teams_for(workspace, Action::EditApi).await?;
-    if teams.is_empty() || (workspace.team.is_some() && !workspace.can(Action::EditApi)) {
+    if teams.is_empty() {
         return Err(Failure::of(Code::Forbidden));
     }
     Ok(import::Import {
@@ -37,16 +40,20 @@ async fn import_props(workspace: &Workspace, form: Form) -> Result<import::Impor
 
 pub(super) async fn import(workspace: Workspace, body: Multipart) -> Result {
     let typed = parts(body).await?;
-    let Ok(team) = typed.get("team").parse() else {
-        return refuse_import(
-            &workspace,
-            typed.into_form().problem_at("/team", "Choose a team."),
-        )
-        .await;
+    let (team, document) = (typed.get("team").parse().ok(), document(&typed));
+    let (Some(team), Some(document)) = (team, document.clone()) else {
+        let mut form = typed.into_form();
+        if team.is_none() {
+            form = form.problem_at("/team", "Choose a team.");
+        }
+        if document.is_none() {
+            form = form.problem_at("/file", NOTHING);
+        }
+        return refuse_import(&workspace, form).await;
     };
     let input = ImportApi {
         team,
-        document: document(&typed),
+        document,
         name: typed.optional("name"),
         slug: None,
         version: typed.optional("version"),
@@ -88,9 +95,11 @@ pub(super) async fn show(workspace: Workspace, Path(ids): Path<Ids>) -> Result {
 pub(super) async fn replace(workspace: Workspace, Path(ids): Path<Ids>, body: Multipart) -> Result {
     let typed = parts(body).await?;
     let id = VersionId::from_uuid(ids.version);
-    let input = SetDocument {
-        document: document(&typed),
+    let Some(document) = document(&typed) else {
+        let form = typed.into_form().problem_at("/file", NOTHING);
+        return refuse_document(&workspace, id, form).await;
     };
+    let input = SetDocument { document };
     match service::set_document(workspace.ctx(), id, None, input).await {
         Ok(made) => Ok(see(&format!(
             "{}/apis/{}/versions/{id}/document",
@@ -99,23 +108,25 @@ pub(super) async fn replace(workspace: Workspace, Path(ids): Path<Ids>, body: Mu
         ))),
         Err(error) => {
             let form = typed.refused(workspace.ctx(), error).await?;
-            let frame = versions::frame(&workspace, id).await?;
-            let props = version::Document { frame, form };
-            Ok(workspace
-                .visit
-                .refused("Document", move || version::document(props)))
+            refuse_document(&workspace, id, form).await
         }
     }
 }
 
-/// The file if one was chosen, else the paste.
-fn document(typed: &Typed) -> String {
-    let file = typed.raw("file");
-    if file.is_empty() {
-        typed.raw("document").to_owned()
-    } else {
-        file.to_owned()
-    }
+async fn refuse_document(workspace: &Workspace, id: VersionId, form: Form) -> Result {
+    let frame = versions::frame(workspace, id).await?;
+    let props = version::Document { frame, form };
+    Ok(workspace
+        .visit
+        .refused("Document", move || version::document(props)))
+}
+
+/// The file if one was chosen, else the paste, unless that is empty too.
+fn document(typed: &Typed) -> Option<String> {
+    [typed.raw("file"), typed.raw("document")]
+        .into_iter()
+        .find(|text| !text.trim().is_empty())
+        .map(str::to_owned)
 }
 
 /// The parts of a `multipart/form-data` body (RFC 7578) as text.

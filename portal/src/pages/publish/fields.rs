@@ -50,8 +50,9 @@ impl<'a> Fields<'a> {
         self.typed.get("etag").parse().ok()
     }
 
-    /// The policy that a form of its kind describes; `None` when a field is wrong.
-    pub(super) fn policy(&mut self, kind: PolicyKind) -> Option<Policy> {
+    /// The policy that a form of its kind describes. What is wrong with it is kept, both what could
+    /// not be read and what does not fit; the policy then only stands in for a right one.
+    pub(super) fn policy(&mut self, kind: PolicyKind) -> Policy {
         const COUNT: &str = "Write a whole number of requests, 1 or more.";
         let mode = if self.typed.get("mode") == "observe" {
             Mode::Observe
@@ -59,44 +60,40 @@ impl<'a> Fields<'a> {
             Mode::Enforce
         };
         let name = self.typed.optional("name");
-        match kind {
-            PolicyKind::KeyAuth => Some(Policy::KeyAuth(KeyAuth {
+        let policy = match kind {
+            PolicyKind::KeyAuth => Policy::KeyAuth(KeyAuth {
                 mode,
                 name,
                 optional: self.typed.is_ticked("optional"),
                 query: self.typed.optional("query"),
-            })),
-            PolicyKind::RateLimit => {
-                let limit = self.needed("limit", COUNT);
-                let window = self.span("window").or(self
-                    .typed
-                    .get("window")
-                    .is_empty()
-                    .then_some(Span::from_secs(60)));
-                let burst = self.read("burst", COUNT);
-                let by = self.subjects();
-                Some(Policy::RateLimit(RateLimit {
-                    mode,
-                    name,
-                    limit: limit?,
-                    window: window?,
-                    burst,
-                    by: by?,
-                }))
-            }
-            PolicyKind::Quota => {
-                let limit = self.needed("limit", COUNT);
-                let period = self.period();
-                let time_zone = self.typed.optional("time_zone");
-                Some(Policy::Quota(Quota {
-                    mode,
-                    name,
-                    limit: limit?,
-                    period,
-                    time_zone,
-                }))
-            }
+            }),
+            PolicyKind::RateLimit => Policy::RateLimit(RateLimit {
+                mode,
+                name,
+                limit: self.needed("limit", COUNT).unwrap_or(1),
+                window: self.span("window").unwrap_or(Span::from_secs(60)),
+                burst: self.read("burst", COUNT),
+                by: self.subjects(),
+            }),
+            PolicyKind::Quota => Policy::Quota(Quota {
+                mode,
+                name,
+                limit: self.needed("limit", COUNT).unwrap_or(1),
+                period: self.period(),
+                time_zone: self.typed.optional("time_zone"),
+            }),
+        };
+        let prefix = format!("/{}", kind.as_str());
+        for found in policy.check() {
+            let pointer = found.pointer.strip_prefix(&prefix);
+            let pointer = match pointer.unwrap_or(&found.pointer) {
+                // One field holds them all.
+                inside if inside.starts_with("/by/") => "/by",
+                pointer => pointer,
+            };
+            self.wrong.push(Invalid::new(pointer, found.message));
         }
+        policy
     }
 
     pub(super) fn period(&self) -> Period {
@@ -107,7 +104,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn subjects(&mut self) -> Option<Vec<Subject>> {
+    fn subjects(&mut self) -> Vec<Subject> {
         let words = self
             .typed
             .get("by")
@@ -120,7 +117,7 @@ impl<'a> Fields<'a> {
             let message = "Name subscription, application, key, address or route.";
             self.wrong.push(Invalid::new("/by", message));
         }
-        subjects
+        subjects.unwrap_or_default()
     }
 }
 

@@ -7,15 +7,18 @@ use domain::duration::Span;
 use domain::id::{PlanId, ProductId};
 use domain::lifecycle::PlanStep;
 use domain::plan::Approval;
-use domain::policy::{Mode, Policy, Quota, RateLimit};
+use domain::policy::{Mode, Policy, PolicyKind, Quota, RateLimit};
 use domain::problem::{Code, Invalid};
 use domain::wire::plans::{CreatePlan, EditPlan, Plan, Price, PricePeriod};
 use frontend::form::Form;
+use frontend::icon::Icon;
 use frontend::pages::publish::plan;
+use frontend::part::confirm::Question;
 
 use super::{Ids, at, fields::Fields};
 use crate::{
     failure::{Failure, Result},
+    pages::confirm,
     place::Workspace,
     typed::{Typed, see},
 };
@@ -54,12 +57,11 @@ async fn props(
 
 pub(super) async fn create(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed) -> Result {
     let product = ProductId::from_uuid(ids.product);
-    let written = match written(&typed, &[]) {
-        Ok(written) => written,
-        Err(wrong) => {
-            return refuse(&workspace, product, None, typed.into_form().invalid(&wrong)).await;
-        }
-    };
+    let (written, wrong) = written(&typed, &[]);
+    if !wrong.is_empty() {
+        let form = unreadable(&workspace, typed, wrong, written).await?;
+        return refuse(&workspace, product, None, form).await;
+    }
     let input = CreatePlan {
         name: written.name,
         slug: None,
@@ -105,22 +107,15 @@ pub(super) async fn act(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed
     let done = match typed.get("do") {
         "publish" => service::step(ctx, id, PlanStep::Publish, None).await,
         "deprecate" => service::step(ctx, id, PlanStep::Deprecate, None).await,
-        "close" => service::step(ctx, id, PlanStep::Close, None).await,
-        "save" => match written(&typed, &plan.policies) {
-            Ok(mut input) => {
-                input.max_subscriptions = plan.max_subscriptions;
-                service::edit(ctx, id, Fields::of(&typed).etag(), input).await
+        "save" => {
+            let (mut input, wrong) = written(&typed, &plan.policies);
+            if !wrong.is_empty() {
+                let form = unreadable(&workspace, typed, wrong, input).await?;
+                return refuse(&workspace, product, Some(plan), form).await;
             }
-            Err(wrong) => {
-                return refuse(
-                    &workspace,
-                    product,
-                    Some(plan),
-                    typed.into_form().invalid(&wrong),
-                )
-                .await;
-            }
-        },
+            input.max_subscriptions = plan.max_subscriptions;
+            service::edit(ctx, id, typed.etag(), input).await
+        }
         _ => return Err(Failure::of(Code::BadRequest)),
     };
     match done {
@@ -148,6 +143,72 @@ async fn refuse(
     Ok(workspace.visit.refused("Plan", move || plan::edit(props)))
 }
 
+/// The form with what could not be read, and with what the service would not take of the rest: one
+/// round tells all.
+async fn unreadable(
+    workspace: &Workspace,
+    typed: Typed,
+    wrong: Vec<Invalid>,
+    rest: EditPlan,
+) -> Result<Form> {
+    let form = typed.clone().into_form().invalid(&wrong);
+    Ok(match service::check(workspace.ctx(), rest).await {
+        Ok(()) => form,
+        Err(error) => form.also(at_fields(workspace, typed, error).await?),
+    })
+}
+
+pub(super) async fn ask_close(workspace: Workspace, Path(ids): Path<Ids>) -> Result {
+    let found = service::get(workspace.ctx(), PlanId::from_uuid(ids.plan)).await?;
+    let props = close_props(&workspace, found, Form::default()).await?;
+    Ok(workspace
+        .visit
+        .page("Close a plan", move || plan::close(props)))
+}
+
+async fn close_props(workspace: &Workspace, found: Plan, form: Form) -> Result<plan::Close> {
+    let product = products::get(workspace.ctx(), found.product.id).await?;
+    let team = Some(product.team.id);
+    workspace
+        .ctx()
+        .may(Action::EditProduct, product.organization, team)?;
+    let address = format!("{}/products/{}", workspace.address(), product.id);
+    Ok(plan::Close {
+        at: at(workspace),
+        question: Question {
+            name: found.name.clone(),
+            verb: "Close",
+            does: "Every subscription to it ends, and its calls are refused at once. A closed plan stays closed.",
+            blast: vec![confirm::subscribed(found.subscriptions)],
+            symbol: Icon::Ban,
+            button: "Close the plan",
+            home: format!("{address}/plans/{}", found.id),
+            form,
+        },
+        product: (address, product.name),
+    })
+}
+
+pub(super) async fn close(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed) -> Result {
+    let id = PlanId::from_uuid(ids.plan);
+    let found = service::get(workspace.ctx(), id).await?;
+    let form = match confirm::named(typed, &found.name) {
+        Ok(typed) => match service::step(workspace.ctx(), id, PlanStep::Close, None).await {
+            Ok(closed) => {
+                let product = closed.product.id;
+                let address = format!("{}/products/{product}/plans/{id}", workspace.address());
+                return Ok(see(&address));
+            }
+            Err(error) => typed.refused(workspace.ctx(), error).await?,
+        },
+        Err(form) => form,
+    };
+    let props = close_props(&workspace, found, form).await?;
+    Ok(workspace
+        .visit
+        .refused("Close a plan", move || plan::close(props)))
+}
+
 /// The form names a limit by what it is, not by its place in a list.
 async fn at_fields(workspace: &Workspace, typed: Typed, mut error: api::Error) -> Result<Form> {
     for invalid in &mut error.invalid {
@@ -167,51 +228,21 @@ async fn at_fields(workspace: &Workspace, typed: Typed, mut error: api::Error) -
     typed.refused(workspace.ctx(), error).await
 }
 
-/// What the form says. Policies of `before` that the form has no field for stay as they are.
-fn written(typed: &Typed, before: &[Policy]) -> Result<EditPlan, Vec<Invalid>> {
+/// What the form says, and what of it could not be read. Policies of `before` that the form has no
+/// field for stay as they are.
+fn written(typed: &Typed, before: &[Policy]) -> (EditPlan, Vec<Invalid>) {
     let mut fields = Fields::of(typed);
-    let mut policies: Vec<Policy> = before
-        .iter()
-        .filter(|policy| !is_shown(policy, before))
-        .cloned()
-        .collect();
-    if let Some(limit) = fields.read("limit", COUNT) {
-        let window = fields.span("window").unwrap_or(Span::from_secs(60));
-        let burst = fields.read("burst", COUNT);
-        policies.push(Policy::RateLimit(RateLimit {
-            mode: Mode::Enforce,
-            name: None,
-            limit,
-            window,
-            burst,
-            by: Vec::new(),
-        }));
-    }
-    if let Some(limit) = fields.read("quota", COUNT) {
-        let (period, time_zone) = (fields.period(), typed.optional("time_zone"));
-        policies.push(Policy::Quota(Quota {
-            mode: Mode::Enforce,
-            name: None,
-            limit,
-            period,
-            time_zone,
-        }));
-    }
-    let price = fields
-        .read::<f64>("price", "Write an amount like 49 or 49.90.")
-        .filter(|amount| *amount > 0.0)
-        .map(|amount| Price {
-            amount: (amount * 100.0).round() as u64,
-            currency: typed
-                .optional("currency")
-                .unwrap_or_else(|| "EUR".to_owned())
-                .to_uppercase(),
-            per: match typed.get("per") {
-                "year" => PricePeriod::Year,
-                "once" => PricePeriod::Once,
-                _ => PricePeriod::Month,
-            },
-        });
+    let mut policies = before.to_vec();
+    put(
+        &mut policies,
+        PolicyKind::RateLimit,
+        rate(typed, &mut fields, before),
+    );
+    put(
+        &mut policies,
+        PolicyKind::Quota,
+        quota(typed, &mut fields, before),
+    );
     let input = EditPlan {
         name: typed.get("name").to_owned(),
         description: typed.get("description").to_owned(),
@@ -220,32 +251,83 @@ fn written(typed: &Typed, before: &[Policy]) -> Result<EditPlan, Vec<Invalid>> {
         policies,
         max_per_application: fields.read("max_per_application", COUNT),
         max_subscriptions: None,
-        price,
+        price: price(typed, &mut fields),
         organizations: typed
             .get("organizations")
             .split_whitespace()
             .map(str::to_owned)
             .collect(),
     };
-    if fields.wrong.is_empty() {
-        Ok(input)
-    } else {
-        Err(fields.wrong)
+    (input, fields.wrong)
+}
+
+/// The policy that the form shows takes its old place; an empty field takes it away.
+fn put(policies: &mut Vec<Policy>, kind: PolicyKind, written: Option<Policy>) {
+    match (plan::in_form(policies, kind), written) {
+        (Some(index), Some(policy)) => policies[index] = policy,
+        (Some(index), None) => drop(policies.remove(index)),
+        (None, Some(policy)) => policies.push(policy),
+        (None, None) => {}
     }
 }
 
-/// Whether the form has fields for this policy: the first unnamed rate limit and quota.
-fn is_shown(policy: &Policy, all: &[Policy]) -> bool {
-    let plain = |other: &Policy| {
-        other.kind() == policy.kind()
-            && other.mode() == Mode::Enforce
-            && other.name() == other.kind().as_str()
+/// Name and subjects have no field: they stay as they were.
+fn rate(typed: &Typed, fields: &mut Fields<'_>, before: &[Policy]) -> Option<Policy> {
+    let (name, by) = match plan::in_form(before, PolicyKind::RateLimit).map(|at| &before[at]) {
+        Some(Policy::RateLimit(old)) => (old.name.clone(), old.by.clone()),
+        Some(Policy::KeyAuth(_) | Policy::Quota(_)) | None => (None, Vec::new()),
     };
-    plain(policy)
-        && all
-            .iter()
-            .find(|other| plain(other))
-            .is_some_and(|first| std::ptr::eq(first, policy))
+    let limit = fields.read("limit", COUNT);
+    let window = fields.span("window").unwrap_or(Span::from_secs(60));
+    let burst = fields.read("burst", COUNT);
+    if limit.is_none() && burst.is_some() && typed.get("limit").is_empty() {
+        let words = "A burst needs a rate.";
+        fields.wrong.push(Invalid::new("/limit", words));
+    }
+    Some(Policy::RateLimit(RateLimit {
+        mode: Mode::Enforce,
+        name,
+        limit: limit?,
+        window,
+        burst,
+        by,
+    }))
+}
+
+fn quota(typed: &Typed, fields: &mut Fields<'_>, before: &[Policy]) -> Option<Policy> {
+    let name = match plan::in_form(before, PolicyKind::Quota).map(|at| &before[at]) {
+        Some(Policy::Quota(old)) => old.name.clone(),
+        Some(Policy::KeyAuth(_) | Policy::RateLimit(_)) | None => None,
+    };
+    let limit = fields.read("quota", COUNT);
+    Some(Policy::Quota(Quota {
+        mode: Mode::Enforce,
+        name,
+        limit: limit?,
+        period: fields.period(),
+        time_zone: typed.optional("time_zone"),
+    }))
+}
+
+fn price(typed: &Typed, fields: &mut Fields<'_>) -> Option<Price> {
+    const AMOUNT: &str = "Write an amount like 49 or 49.90.";
+    let amount = fields.read::<f64>("price", AMOUNT)?;
+    if !amount.is_finite() || amount < 0.0 {
+        fields.wrong.push(Invalid::new("/price", AMOUNT));
+        return None;
+    }
+    (amount > 0.0).then(|| Price {
+        amount: (amount * 100.0).round() as u64,
+        currency: typed
+            .optional("currency")
+            .unwrap_or_else(|| "EUR".to_owned())
+            .to_uppercase(),
+        per: match typed.get("per") {
+            "year" => PricePeriod::Year,
+            "once" => PricePeriod::Once,
+            _ => PricePeriod::Month,
+        },
+    })
 }
 
 fn form_of(plan: &Plan) -> Form {
@@ -268,12 +350,11 @@ fn form_of(plan: &Plan) -> Form {
         )
         .with("organizations", plan.organizations.join(" "))
         .with("etag", plan.etag.to_string());
-    for policy in plan
-        .policies
-        .iter()
-        .filter(|policy| is_shown(policy, &plan.policies))
-    {
-        form = match policy {
+    for kind in PolicyKind::ALL {
+        let Some(at) = plan::in_form(&plan.policies, kind) else {
+            continue;
+        };
+        form = match &plan.policies[at] {
             Policy::RateLimit(limit) => form
                 .with("limit", limit.limit.to_string())
                 .with("window", limit.window.to_string())

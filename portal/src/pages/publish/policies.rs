@@ -101,10 +101,11 @@ pub(super) async fn save(
                 Open::None => return Err(Failure::of(Code::BadRequest)),
             };
             let mut fields = Fields::of(&typed);
-            let Some(policy) = fields.policy(kind).filter(|_| fields.wrong.is_empty()) else {
+            let policy = fields.policy(kind);
+            if !fields.wrong.is_empty() {
                 let wrong = fields.wrong;
                 return refuse(&workspace, &ids, &asked, typed.into_form().invalid(&wrong)).await;
-            };
+            }
             let index = if let Open::At(index) = open {
                 index
             } else {

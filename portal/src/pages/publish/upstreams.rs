@@ -9,12 +9,13 @@ use domain::upstream::{Target, Timeouts, UpstreamCredential, UpstreamSettings, U
 use domain::wire::upstreams::{CreateUpstream, EditUpstream, SetUpstreamCredential, Upstream};
 use frontend::form::Form;
 use frontend::pages::publish::upstreams;
+use serde::Deserialize;
 
 use super::{Cursor, Ids, at, fields::Fields, older, teams_for};
 use crate::{
     failure::{Failure, Result},
     place::Workspace,
-    typed::{Typed, see},
+    typed::{Typed, local, see},
 };
 
 pub(super) async fn list(workspace: Workspace, Query(cursor): Query<Cursor>) -> Result {
@@ -31,9 +32,17 @@ pub(super) async fn list(workspace: Workspace, Query(cursor): Query<Cursor>) -> 
         .page("Upstreams", move || upstreams::list(props)))
 }
 
-pub(super) async fn new(workspace: Workspace) -> Result {
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Asked {
+    /// Where to go on afterwards: back to the version that waits for it.
+    next: String,
+}
+
+pub(super) async fn new(workspace: Workspace, Query(asked): Query<Asked>) -> Result {
     let times = Timeouts::default();
     let form = Form::default()
+        .with("next", asked.next)
         .with("connect", times.connect.to_string())
         .with("first_byte", times.first_byte.to_string())
         .with("idle", times.idle.to_string());
@@ -48,15 +57,27 @@ async fn props(
     form: Form,
     existing: Option<Upstream>,
 ) -> Result<upstreams::Edit> {
-    let teams = teams_for(workspace, Action::EditUpstream).await?;
-    if teams.is_empty() {
+    let teams = match &existing {
+        Some(_) => Vec::new(),
+        None => teams_for(workspace, Action::EditUpstream).await?,
+    };
+    if existing.is_none() && teams.is_empty() {
         return Err(Failure::of(Code::Forbidden));
     }
+    let team = existing.as_ref().map(|upstream| upstream.team.id);
+    let may_edit = team.is_none_or(|team| {
+        let organization = workspace.organization_id();
+        workspace
+            .ctx()
+            .can(Action::EditUpstream, organization, Some(team))
+    });
     Ok(upstreams::Edit {
         at: at(workspace),
+        next: local(form.value("next")).map(str::to_owned),
         form,
         teams,
         existing,
+        may_edit,
     })
 }
 
@@ -75,11 +96,10 @@ pub(super) async fn create(workspace: Workspace, typed: Typed) -> Result {
         credential: None,
     };
     match service::create(workspace.ctx(), workspace.organization_id(), input).await {
-        Ok(made) => Ok(see(&format!(
-            "{}/upstreams/{}",
-            workspace.address(),
-            made.id
-        ))),
+        Ok(made) => {
+            let own = format!("{}/upstreams/{}", workspace.address(), made.id);
+            Ok(see(local(typed.get("next")).unwrap_or(&own)))
+        }
         Err(error) => refuse(&workspace, at_fields(&workspace, typed, error).await?, None).await,
     }
 }

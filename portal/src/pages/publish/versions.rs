@@ -1,7 +1,7 @@
 //! The editor of a version: its routing, its publishing, its revisions.
 
 use api::http::extract::Path;
-use api::service::{products, upstreams, versions as service};
+use api::service::{products, traffic::Subject, upstreams, versions as service};
 use domain::actor::Action;
 use domain::api::{Operations, Visibility};
 use domain::id::VersionId;
@@ -11,11 +11,14 @@ use domain::snapshot::Route;
 use domain::wire::versions::{EditDraft, PromoteRevision, PublishVersion, Version};
 use domain::wire::{Paging, TeamPaging};
 use frontend::form::Form;
+use frontend::icon::Icon;
 use frontend::pages::publish::version;
+use frontend::part::confirm::Question;
 
-use super::{Ids, at, fields::Fields};
+use super::{Ids, at, fields::Fields, teams_for};
 use crate::{
     failure::{Failure, Result},
+    pages::confirm,
     place::Workspace,
     typed::{Typed, see},
 };
@@ -77,7 +80,14 @@ async fn props(
                 .collect(),
             Err(_) => Vec::new(),
         };
-    let form = edited.unwrap_or_else(|| form_of(&frame.version));
+    let mut form = edited.unwrap_or_else(|| form_of(&frame.version));
+    // Where there is no choice, the only one stands there already: it is kept with the next save.
+    if let ([(only, _)], "") = (upstreams.as_slice(), form.value("upstream")) {
+        form = form.or("upstream", only);
+    }
+    let home = address(workspace, &frame.version);
+    let new_upstream = (!teams_for(workspace, Action::EditUpstream).await?.is_empty())
+        .then(|| format!("{}/upstreams/new?next={home}", workspace.address()));
     let publish = if publish.is_refused() {
         publish
     } else {
@@ -88,6 +98,7 @@ async fn props(
         frame,
         not_offered,
         upstreams,
+        new_upstream,
         form,
         publish,
     })
@@ -146,8 +157,6 @@ pub(super) async fn act(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed
     frame(&workspace, id).await?;
     let done = match typed.get("do") {
         "enable" => service::set_enabled(ctx, id, true).await,
-        "disable" => service::set_enabled(ctx, id, false).await,
-        "unpublish" => service::unpublish(ctx, id, None).await,
         "publish" => {
             let input = PublishVersion {
                 note: typed.get("note").to_owned(),
@@ -175,6 +184,103 @@ pub(super) async fn act(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed
                 .refused("Version", move || version::routing(props)))
         }
     }
+}
+
+/// The two steps that end what is served; each asks first, on a page of its own.
+#[derive(Clone, Copy, Debug)]
+enum Stop {
+    Unpublish,
+    SwitchOff,
+}
+
+impl Stop {
+    async fn props(
+        self,
+        workspace: &Workspace,
+        frame: version::Frame,
+        form: Form,
+    ) -> Result<version::Stop> {
+        let found = &frame.version;
+        let ctx = workspace.ctx();
+        ctx.may(Action::EditApi, found.organization, Some(found.team.id))?;
+        let mut open = 0;
+        for product in &found.products {
+            open += products::get(ctx, product.id).await?.subscriptions;
+        }
+        let mut blast = vec![confirm::subscribed(open)];
+        let subject = Subject::Version(found.summary.id);
+        blast.extend(confirm::called(ctx, subject).await);
+        let (verb, does, symbol, button) = match self {
+            Self::Unpublish => (
+                "Unpublish",
+                "It leaves the catalog, and its address answers as if it had never been. Publishing it again brings both back.",
+                Icon::Ban,
+                "Unpublish the version",
+            ),
+            Self::SwitchOff => (
+                "Switch off",
+                "It stays in the catalog, and all its calls are refused with version_disabled until it is switched on again.",
+                Icon::Pause,
+                "Switch the version off",
+            ),
+        };
+        let question = Question {
+            name: format!("{} {}", found.api.name, found.summary.slug),
+            verb,
+            does,
+            blast,
+            symbol,
+            button,
+            home: address(workspace, found),
+            form,
+        };
+        Ok(version::Stop { frame, question })
+    }
+
+    async fn ask(self, workspace: Workspace, ids: Ids) -> Result {
+        let frame = frame(&workspace, VersionId::from_uuid(ids.version)).await?;
+        let props = self.props(&workspace, frame, Form::default()).await?;
+        let title = props.question.verb;
+        Ok(workspace.visit.page(title, move || version::stop(props)))
+    }
+
+    async fn take(self, workspace: Workspace, ids: Ids, typed: Typed) -> Result {
+        let id = VersionId::from_uuid(ids.version);
+        let frame = frame(&workspace, id).await?;
+        let name = format!("{} {}", frame.version.api.name, frame.version.summary.slug);
+        let form = match confirm::named(typed, &name) {
+            Ok(typed) => {
+                let done = match self {
+                    Self::Unpublish => service::unpublish(workspace.ctx(), id, None).await,
+                    Self::SwitchOff => service::set_enabled(workspace.ctx(), id, false).await,
+                };
+                match done {
+                    Ok(version) => return Ok(see(&address(&workspace, &version))),
+                    Err(error) => typed.refused(workspace.ctx(), error).await?,
+                }
+            }
+            Err(form) => form,
+        };
+        let props = self.props(&workspace, frame, form).await?;
+        let title = props.question.verb;
+        Ok(workspace.visit.refused(title, move || version::stop(props)))
+    }
+}
+
+pub(super) async fn ask_unpublish(workspace: Workspace, Path(ids): Path<Ids>) -> Result {
+    Stop::Unpublish.ask(workspace, ids).await
+}
+
+pub(super) async fn unpublish(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed) -> Result {
+    Stop::Unpublish.take(workspace, ids, typed).await
+}
+
+pub(super) async fn ask_switch_off(workspace: Workspace, Path(ids): Path<Ids>) -> Result {
+    Stop::SwitchOff.ask(workspace, ids).await
+}
+
+pub(super) async fn switch_off(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed) -> Result {
+    Stop::SwitchOff.take(workspace, ids, typed).await
 }
 
 fn edit(typed: &Typed) -> EditDraft {
