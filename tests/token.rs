@@ -6,12 +6,17 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+/// Both rings: a command on a database that is there makes none.
+const KEY: &str = "dGVzdC10ZXN0LXRlc3QtdGVzdC10ZXN0LXRlc3QtdGU=";
+
 fn portunus(data: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_portunus"))
         .args(arguments)
         .arg("--data")
         .arg(data)
         .env_clear()
+        .env("PORTUNUS_PORTAL_KEY", KEY)
+        .env("PORTUNUS_GATEWAY_KEY", KEY)
         .current_dir(data)
         .output()
         .unwrap()

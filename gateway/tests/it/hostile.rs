@@ -230,6 +230,11 @@ async fn slow_heads_and_bodies_meet_their_deadline() {
         .await;
     let mut idle = rig.client().await;
     assert_eq!(idle.get("/", &[]).await.status, 200);
+    assert_eq!(
+        silent.read().await.status,
+        408,
+        "also before its first byte"
+    );
     assert_eq!(slow_head.read().await.status, 408);
     assert_eq!(slow_body.read().await.status, 408);
     for client in [&mut silent, &mut slow_head, &mut slow_body, &mut idle] {

@@ -49,7 +49,11 @@ async fn five_a_minute_and_eight_a_day() {
         (429, "rate_limited")
     );
     assert_eq!(refused.field("retry-after"), Some("12"));
-    assert_eq!(refused.field("ratelimit"), Some("\"minute\";r=0;t=60"));
+    // Where all limits stand, also those that would have let it through.
+    assert_eq!(
+        refused.field("ratelimit"),
+        Some("\"minute\";r=0;t=60, \"quota\";r=3;t=43200")
+    );
     assert!(refused.field("ratelimit-policy").is_some());
     assert_eq!(
         rig.get("/shop", &[&field(3)]).await.status,
