@@ -127,10 +127,12 @@ pub enum Section {
 
 const OF_ORGANIZATION: &[Section] = &[
     Section::Home,
+    Section::Approvals,
     Section::Analytics,
     Section::Log,
     Section::Apis,
     Section::Products,
+    Section::Subscribers,
     Section::Upstreams,
     Section::Catalog,
     Section::Teams,
