@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use domain::id::NodeId;
+use domain::policy::Period;
 use domain::seal::KeyRing;
 use entity::database::{DatabaseSettings, connect_later};
+use gateway::quota::{Counter, QuotaKey};
 use gateway::settings::Settings;
 use gateway::source::channel;
 use gateway::source::disk::Disk;
@@ -47,6 +49,17 @@ async fn joined(url: &str, data: &std::path::Path) -> (Handle, Joined) {
     };
     let joined = join.start(&handle, changes).unwrap();
     (handle, joined)
+}
+
+/// A counter of a month, in which the test does not end.
+fn counted(handle: &Handle) -> std::sync::Arc<Counter> {
+    let key = QuotaKey {
+        attach: uuid::Uuid::from_u128(1),
+        name: "month".into(),
+        subject: uuid::Uuid::from_u128(2),
+    };
+    let zone = chrono_tz::Tz::UTC;
+    handle.quotas.counter(&key, Period::Month, zone, Utc::now())
 }
 
 fn get(handle: &Handle, path: &str) -> String {
@@ -105,6 +118,9 @@ async fn calls_are_logged_also_those_of_a_restart_without_the_database() {
             line.cut();
         }
         get(&handle, "/second");
+        for _ in 0..3 {
+            assert!(counted(&handle).admit(10, Utc::now().timestamp()).admitted);
+        }
         handle.shutdown().await;
         joined_once.leave().await;
         let (handle, joined_again) = joined(&url, &data).await;
@@ -112,6 +128,9 @@ async fn calls_are_logged_also_those_of_a_restart_without_the_database() {
             .await
             .unwrap();
         get(&handle, "/third");
+        // A quota goes on from what the node knew, also while its database is away.
+        let admission = counted(&handle).admit(10, Utc::now().timestamp());
+        assert_eq!((admission.admitted, admission.left), (true, 6));
         if let Some(line) = &line {
             assert_eq!(logged().await.len(), 1);
             line.join();

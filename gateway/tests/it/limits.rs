@@ -26,6 +26,18 @@ fn field(number: u8) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_behind_the_limits_costs_nothing() {
+    let rig = Rig::new(LIMITED).await;
+    for _ in 0..20 {
+        let answer = rig.get("/shop", &[&field(1), "x_forwarded_for: 1"]).await;
+        assert_eq!(answer.status, 400, "it would pass for one of ours");
+    }
+    let answer = rig.get("/shop", &[&field(1)]).await;
+    let left = answer.field("ratelimit").unwrap_or_default().to_owned();
+    assert!(left.starts_with("\"minute\";r=4;"), "{left}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn five_a_minute_and_eight_a_day() {
     let rig = Rig::new(LIMITED).await;
     for left in [4, 3, 2, 1, 0] {

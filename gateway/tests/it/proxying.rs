@@ -141,6 +141,8 @@ async fn a_dead_kept_connection_is_tried_once_more() {
 async fn upstreams_that_fail_are_named_by_phase() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let resetting = upstream::scripted(vec![vec![""]]).await;
+    let unasked = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n";
+    let switching = upstream::scripted(vec![vec![unasked]]).await;
     let text = format!(
         r#"
 portunus: 1
@@ -148,6 +150,7 @@ upstreams:
   silent: {{ targets: [{{ url: "http://{}" }}], timeouts: {{ first_byte: 200ms }} }}
   closed: {{ targets: [{{ url: "http://127.0.0.1:1" }}] }}
   reset: {{ targets: [{{ url: "http://{resetting}" }}] }}
+  switching: {{ targets: [{{ url: "http://{switching}" }}] }}
   metadata: {{ targets: [{{ url: "http://169.254.169.254" }}] }}
 apis:
   x:
@@ -156,6 +159,7 @@ apis:
       v2: {{ match: {{ path: /closed }}, upstream: closed }}
       v3: {{ match: {{ path: /reset }}, upstream: reset }}
       v4: {{ match: {{ path: /metadata }}, upstream: metadata }}
+      v5: {{ match: {{ path: /switching }}, upstream: switching }}
 "#,
         silent.local_addr().unwrap()
     );
@@ -168,6 +172,7 @@ apis:
         ("/closed", 502, "upstream_unreachable"),
         ("/reset", 502, "upstream_reset"),
         ("/metadata", 502, "upstream_unreachable"),
+        ("/switching", 502, "upstream_reset"),
     ] {
         let answer = rig.get(path, &[]).await;
         assert_eq!(
