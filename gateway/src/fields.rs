@@ -348,6 +348,18 @@ mod tests {
     }
 
     #[test]
+    fn the_peer_stands_behind_all_lines_of_a_proxy() {
+        let peer = HeaderValue::from_static("10.0.0.1");
+        assert_eq!(forwarded_for(&map(&[]), &peer), "10.0.0.1");
+        let lines = map(&[
+            ("x-forwarded-for", "1.1.1.1, 2.2.2.2"),
+            ("x-forwarded-for", "3.3.3.3"),
+        ]);
+        let all = forwarded_for(&lines, &peer);
+        assert_eq!(all, "1.1.1.1, 2.2.2.2, 3.3.3.3, 10.0.0.1");
+    }
+
+    #[test]
     fn answers_are_stripped_as_well() {
         let mut headers = map(&[
             ("connection", "close, x-hop"),
