@@ -9,6 +9,7 @@ pub mod api;
 pub mod application;
 pub mod duration;
 pub mod effective;
+pub mod explain;
 pub mod id;
 pub mod key;
 pub mod lifecycle;
