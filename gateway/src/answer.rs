@@ -145,6 +145,15 @@ impl Refusal {
         self
     }
 
+    /// The sentence that stands in the answer.
+    pub(crate) fn sentence(&self) -> &str {
+        if self.detail.is_empty() {
+            self.code.entry().help
+        } else {
+            &self.detail
+        }
+    }
+
     /// The answer. `wants_page`: the client prefers HTML.
     pub(crate) fn answer(
         self,
@@ -152,11 +161,7 @@ impl Refusal {
         portal_url: Option<&str>,
         wants_page: bool,
     ) -> Response<Outbound> {
-        let detail = if self.detail.is_empty() {
-            self.code.entry().help.to_owned()
-        } else {
-            self.detail
-        };
+        let detail = self.sentence().to_owned();
         let problem = Problem::new(self.code, detail, portal_url, request_id);
         let (media_type, text) = if wants_page {
             ("text/html; charset=utf-8", page::page(&problem))

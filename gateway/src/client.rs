@@ -14,7 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, Sweeper};
 use crate::guard::Guard;
 use crate::pipeline;
 use crate::worker::Worker;
@@ -48,6 +48,19 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    pub(crate) fn new(peer: Peer, sweeper: &Sweeper) -> Self {
+        Self {
+            peer,
+            read_by: sweeper.deadline(),
+            write_by: sweeper.deadline(),
+            open: Cell::new(0),
+            received: Cell::new(0),
+            fault: Cell::new(None),
+            body_bytes: Cell::new(0),
+            reader: RefCell::new(None),
+        }
+    }
+
     pub(crate) fn wake_reader_by(&self, cx: &Context<'_>) {
         let mut reader = self.reader.borrow_mut();
         match &mut *reader {
@@ -71,16 +84,7 @@ impl Client {
 pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: SocketAddr) {
     // An accepted socket without it costs a delayed acknowledgement per answer.
     let _ = stream.set_nodelay(true);
-    let client = Rc::new(Client {
-        peer: worker.peer(address.ip()),
-        read_by: worker.sweeper.deadline(),
-        write_by: worker.sweeper.deadline(),
-        open: Cell::new(0),
-        received: Cell::new(0),
-        fault: Cell::new(None),
-        body_bytes: Cell::new(0),
-        reader: RefCell::new(None),
-    });
+    let client = Rc::new(Client::new(worker.peer(address.ip()), &worker.sweeper));
     let guard = Guard::new(stream, client.clone(), worker.clone());
     let service = {
         let worker = worker.clone();

@@ -3,6 +3,7 @@
 
 mod access;
 mod model;
+mod named;
 mod route;
 mod upstream;
 
@@ -33,7 +34,7 @@ pub(crate) enum NotTaken {
 /// Holds the source of the present state and compiles what changes.
 pub(crate) struct Compiler {
     names: Arc<Names>,
-    limits: Limits,
+    limits: Arc<Limits>,
     ring: Option<KeyRing>,
     roots: Roots,
     model: Model,
@@ -54,10 +55,10 @@ pub(crate) struct Compiler {
 
 impl Compiler {
     /// `ring` opens upstream credentials that are sealed.
-    pub(crate) fn new(names: Arc<Names>, ring: Option<KeyRing>) -> Self {
+    pub(crate) fn new(names: Arc<Names>, limits: Arc<Limits>, ring: Option<KeyRing>) -> Self {
         Self {
             names,
-            limits: Limits::default(),
+            limits,
             ring,
             roots: Roots::default(),
             model: Model::default(),

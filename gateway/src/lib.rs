@@ -16,6 +16,7 @@ mod connections;
 mod control;
 mod deadline;
 pub mod disk_file;
+pub mod explain;
 mod fields;
 mod forward;
 mod guard;

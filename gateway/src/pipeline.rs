@@ -98,7 +98,7 @@ async fn serve(
 }
 
 /// The operation's chain of policies, or the version's.
-fn operation<'a>(
+pub(crate) fn operation<'a>(
     report: &mut Report,
     route: &'a Route,
     method: &str,

@@ -6,12 +6,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use domain::explain::Counted;
 use tokio::sync::{mpsc, watch};
 
 use crate::admin;
 use crate::compile::Compiler;
 use crate::connections::Connections;
 use crate::control::{self, Told};
+use crate::explain::Counts;
 use crate::limiter::Cells;
 use crate::listen::listeners;
 use crate::metrics::WorkerMetrics;
@@ -38,6 +40,7 @@ pub struct Handle {
     /// True while changes are missing and the source should send a whole state.
     pub needs_full: watch::Receiver<bool>,
     node: Arc<Node>,
+    counts: Counts,
     drain: watch::Sender<bool>,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
@@ -125,7 +128,15 @@ pub fn start(
         more: std::sync::Mutex::default(),
     });
     let (number, needs_full) = (told.number.subscribe(), told.needs_full.subscribe());
-    let compiler = Compiler::new(names, settings.gateway_key.clone());
+    let limits = Arc::default();
+    let counts = Counts {
+        shared: node.shared.clone(),
+        limits: Arc::clone(&limits),
+        clock: settings.clock.clone(),
+        rates: Counted::Node,
+        quotas: Counted::Node,
+    };
+    let compiler = Compiler::new(names, limits, settings.gateway_key.clone());
     let mut tasks = vec![
         tokio::spawn(control::run(changes, compiler, told)),
         tokio::spawn(follow_clock(settings.clock.clone(), stopping.clone())),
@@ -143,6 +154,7 @@ pub fn start(
         state: number,
         needs_full,
         node,
+        counts,
         drain,
         stop,
         threads,
@@ -220,6 +232,19 @@ impl Handle {
     /// Whether `/readyz` says yes.
     pub fn is_ready(&self) -> bool {
         self.node.is_ready()
+    }
+
+    /// What this gateway has counted, to explain by. `shared`: quotas are those of all nodes.
+    pub fn counts(&self, shared: bool) -> Counts {
+        let quotas = if shared {
+            Counted::Platform
+        } else {
+            Counted::Node
+        };
+        Counts {
+            quotas,
+            ..self.counts.clone()
+        }
     }
 
     /// Open client connections.

@@ -10,6 +10,7 @@
 mod answers;
 mod database_source;
 mod drain;
+mod explain;
 mod hostile;
 mod joined;
 mod keys;
