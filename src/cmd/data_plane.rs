@@ -79,6 +79,11 @@ fn plain(
     }
 }
 
+/// What explaining needs of a gateway's settings.
+pub(super) fn explaining(settings: &Settings, ring: Option<KeyRing>) -> gateway::Settings {
+    plain(settings, "explain", ring, None)
+}
+
 /// Health and metrics of a process with a gateway in it.
 pub(super) fn admin(settings: &Settings) -> std::net::SocketAddr {
     let usual = ([127, 0, 0, 1], 9090).into();

@@ -6,7 +6,7 @@ use super::data_plane::{self, Neighbours};
 use super::management::{self, Addresses, Management};
 use super::preflight::Preflight;
 use super::start::{self, Ready};
-use super::{keys, services, store};
+use super::{explain, keys, services, store};
 use crate::cli::Up;
 use crate::demo;
 use crate::settings::{Problems, Settings};
@@ -82,8 +82,15 @@ async fn serve(up: &Up, settings: Settings, rings: Rings) -> anyhow::Result<()> 
             Vec::new()
         },
     };
+    let gateway_ring = rings.gateway.clone();
     let plane = management::plane(&settings, databases.clone(), rings, &addresses)?;
     forward(&plane, changed);
+    explain::beside(
+        &plane,
+        databases.clone(),
+        data_plane::explaining(&settings, Some(gateway_ring)),
+        data_plane.handle.counts(true),
+    );
     let management = Management::start(&settings, plane, listener, addresses).await?;
     let filled = match &sample {
         Some(sample) => Some(demo::fill(&management.plane, sample, &settings.data, gateway).await?),
