@@ -15,8 +15,10 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use crate::deadline::Deadline;
+use crate::door::{self, Door};
 use crate::guard::Guard;
 use crate::pipeline;
+use crate::tls::Secure;
 use crate::worker::Worker;
 
 /// Who is at the other end of the socket.
@@ -27,6 +29,18 @@ pub(crate) struct Peer {
     pub(crate) header: HeaderValue,
     /// One of `trusted_proxies`: its forwarding fields are believed.
     pub(crate) trusted: bool,
+    /// What TLS established; `None` on a plain connection.
+    pub(crate) secure: Option<Secure>,
+}
+
+impl Peer {
+    /// What the client speaks with this gateway.
+    pub(crate) const fn scheme(&self) -> &'static str {
+        match self.secure {
+            Some(_) => "https",
+            None => "http",
+        }
+    }
 }
 
 /// What the parts of a connection share.
@@ -68,11 +82,14 @@ impl Client {
 }
 
 /// Serves one connection until either side ends it, or the worker drains.
-pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: SocketAddr) {
+pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: SocketAddr, door: Door) {
     // An accepted socket without it costs a delayed acknowledgement per answer.
     let _ = stream.set_nodelay(true);
+    let Some((stream, peer)) = door::enter(&worker, stream, address.ip(), door).await else {
+        return;
+    };
     let client = Rc::new(Client {
-        peer: worker.peer(address.ip()),
+        peer,
         read_by: worker.sweeper.deadline(),
         write_by: worker.sweeper.deadline(),
         open: Cell::new(0),

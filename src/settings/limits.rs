@@ -33,6 +33,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Limits {
         target_bytes,
         body_bytes,
         head_read: reader.time("head_timeout"),
+        tls_handshake: reader.time("tls_timeout"),
         body_rate,
         body_window,
         idle: reader.time("idle_timeout"),

@@ -57,6 +57,18 @@ pub const TABLE: &[Setting] = &[
         "Address that the gateway listens on.",
     ),
     plain(
+        "gateway_tls",
+        "PORTUNUS_GATEWAY_TLS",
+        None,
+        "A second address of the gateway, for TLS; none unless set.",
+    ),
+    plain(
+        "proxy_protocol",
+        "PORTUNUS_PROXY_PROTOCOL",
+        Some("false"),
+        "Connections from trusted_proxies begin with a PROXY header, version 1 or 2.",
+    ),
+    plain(
         "admin",
         "PORTUNUS_ADMIN",
         None,
@@ -207,6 +219,12 @@ pub const TABLE: &[Setting] = &[
         "PORTUNUS_HEAD_TIMEOUT",
         Some("10s"),
         "How long a client may take to send a head.",
+    ),
+    plain(
+        "tls_timeout",
+        "PORTUNUS_TLS_TIMEOUT",
+        Some("10s"),
+        "How long a client's TLS handshake may take.",
     ),
     plain(
         "body_rate",

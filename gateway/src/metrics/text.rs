@@ -84,6 +84,18 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         "Messages refused before a request existed.",
         sum(|w| w.framing.get()),
     );
+    page.one(
+        "tls_handshakes_total",
+        "counter",
+        "TLS handshakes that clients completed.",
+        sum(|w| w.tls_handshakes.get()),
+    );
+    page.one(
+        "tls_handshakes_failed_total",
+        "counter",
+        "TLS handshakes that failed or took too long.",
+        sum(|w| w.tls_failed.get()),
+    );
     page.head(
         "timed_out_total",
         "counter",
