@@ -21,6 +21,7 @@ mod fields;
 mod forward;
 mod guard;
 mod head;
+mod http2;
 mod limiter;
 mod listen;
 mod metrics;

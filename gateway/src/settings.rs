@@ -94,6 +94,10 @@ pub struct Limits {
     pub body_rate: u64,
     /// Default 10 s.
     pub body_window: Duration,
+    /// Requests at a time on one connection of HTTP/2, default 100.
+    pub http2_streams: u32,
+    /// Streams that a client may reset in 30 s before its connection is ended, default 200.
+    pub http2_resets: u32,
     /// Between two requests of a connection, default 60 s.
     pub idle: Duration,
     /// Without progress of a write to the client, default 30 s.
@@ -123,6 +127,8 @@ impl Default for Limits {
             tls_handshake: Duration::from_secs(10),
             body_rate: 2400,
             body_window: Duration::from_secs(10),
+            http2_streams: 100,
+            http2_resets: 200,
             idle: Duration::from_secs(60),
             write_stall: Duration::from_secs(30),
             upstream_idle: Duration::from_secs(4),

@@ -6,6 +6,7 @@ mod handshake;
 mod written;
 
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
@@ -20,7 +21,7 @@ pub(crate) use written::check;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Secure {
     /// Lower case, without a trailing dot.
-    pub(crate) server_name: Option<Box<str>>,
+    pub(crate) server_name: Option<Rc<str>>,
     /// The authorities under which the client's certificate was verified, by the digest of their
     /// text: a connection outlives the state that it was made under.
     pub(crate) clients: Option<[u8; 32]>,
@@ -83,7 +84,7 @@ impl ResolvesServerCert for Certificates {
 }
 
 /// As it is matched.
-fn server_name(sent: &str) -> Box<str> {
+fn server_name(sent: &str) -> Rc<str> {
     sent.strip_suffix('.')
         .unwrap_or(sent)
         .to_ascii_lowercase()

@@ -233,6 +233,18 @@ pub const TABLE: &[Setting] = &[
         "Least bytes a second of a request's body, over any 10 s; 0 asks for none.",
     ),
     plain(
+        "http2_streams",
+        "PORTUNUS_HTTP2_STREAMS",
+        Some("100"),
+        "Most requests at a time on one connection of HTTP/2.",
+    ),
+    plain(
+        "http2_resets",
+        "PORTUNUS_HTTP2_RESETS",
+        Some("200"),
+        "Most streams of HTTP/2 that a client may reset in 30 s before its connection is ended.",
+    ),
+    plain(
         "idle_timeout",
         "PORTUNUS_IDLE_TIMEOUT",
         Some("60s"),

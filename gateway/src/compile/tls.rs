@@ -14,11 +14,12 @@ use rustls::server::{NoServerSessionStorage, ProducesTickets, WebPkiClientVerifi
 use sha2::{Digest, Sha256};
 
 use super::Compiler;
+use crate::http2;
 use crate::tls::certificate::{self, Pair};
 use crate::tls::{self, Certificates, Clients, Patterns, Tls};
 
 /// Protocols that are offered, in our order (RFC 7301).
-const PROTOCOLS: [&[u8]; 1] = [b"http/1.1"];
+const PROTOCOLS: [&[u8]; 2] = [http2::ALPN, b"http/1.1"];
 
 /// The source of the present part of the state.
 #[derive(Debug, Default)]
