@@ -88,6 +88,9 @@ pub struct Up {
     /// Address of the gateway [default: 127.0.0.1:8080].
     #[arg(long, value_name = "ADDR")]
     pub gateway: Option<String>,
+    /// A second address of the gateway, for TLS.
+    #[arg(long, value_name = "ADDR")]
+    pub gateway_tls: Option<String>,
     /// Address of health and metrics [default: 127.0.0.1:9090].
     #[arg(long, value_name = "ADDR")]
     pub admin: Option<String>,
@@ -111,6 +114,7 @@ impl Up {
         flags.extend(pairs([
             ("portal", &self.portal),
             ("gateway", &self.gateway),
+            ("gateway_tls", &self.gateway_tls),
             ("admin", &self.admin),
             ("node", &self.node),
             (
@@ -132,6 +136,9 @@ pub struct Gateway {
     /// Address of the gateway [default: 127.0.0.1:8080].
     #[arg(long, value_name = "ADDR")]
     pub gateway: Option<String>,
+    /// A second address of the gateway, for TLS.
+    #[arg(long, value_name = "ADDR")]
+    pub gateway_tls: Option<String>,
     /// Address of health and metrics [default: 127.0.0.1:9090].
     #[arg(long, value_name = "ADDR")]
     pub admin: Option<String>,
@@ -148,6 +155,7 @@ impl Gateway {
         let mut flags = self.common.flags();
         flags.extend(pairs([
             ("gateway", &self.gateway),
+            ("gateway_tls", &self.gateway_tls),
             ("admin", &self.admin),
             ("node", &self.node),
         ]));

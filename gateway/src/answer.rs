@@ -205,6 +205,20 @@ impl Refusal {
     }
 }
 
+/// Sends the client to the same resource elsewhere, with the same method (RFC 9110 §15.4.9).
+pub(crate) fn elsewhere(location: String) -> Response<Outbound> {
+    let mut response = Response::new(Outbound::full(Bytes::new()));
+    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    let headers = response.headers_mut();
+    if let Ok(location) = HeaderValue::try_from(location) {
+        headers.insert(http::header::LOCATION, location);
+    }
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
+    // The host may be served without TLS again tomorrow.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
 /// RFC 6750 §3: without a credential no error is named.
 fn challenge(code: Code) -> HeaderValue {
     HeaderValue::from_static(match code {

@@ -5,6 +5,7 @@ mod access;
 mod model;
 mod named;
 mod route;
+mod tls;
 mod upstream;
 
 use std::collections::{BTreeMap, HashMap};
@@ -37,6 +38,7 @@ pub(crate) struct Compiler {
     limits: Arc<Limits>,
     ring: Option<KeyRing>,
     roots: Roots,
+    tls: tls::Source,
     model: Model,
     /// By what tells connections apart.
     target_numbers: HashMap<String, u32>,
@@ -61,6 +63,7 @@ impl Compiler {
             limits,
             ring,
             roots: Roots::default(),
+            tls: tls::Source::default(),
             model: Model::default(),
             target_numbers: HashMap::new(),
             targets: HashMap::new(),
@@ -76,12 +79,13 @@ impl Compiler {
                 routes: domain::route::Routes::default(),
                 keys: Keys::empty(),
                 settings: Arc::default(),
+                tls: Arc::default(),
             },
         }
     }
 
     /// Compiles a whole state anew.
-    pub(crate) fn full(&mut self, snapshot: Snapshot) -> Result<Arc<State>, NotTaken> {
+    pub(crate) fn full(&mut self, mut snapshot: Snapshot) -> Result<Arc<State>, NotTaken> {
         if snapshot.schema > SCHEMA {
             return Err(NotTaken::Newer(snapshot.schema));
         }
@@ -94,6 +98,10 @@ impl Compiler {
         self.state.routes = domain::route::Routes::default();
         self.state.keys = Keys::empty();
         self.state.settings = Arc::default();
+        // No change comes alone for these: their source is read as a whole.
+        let certificates = std::mem::take(&mut snapshot.parts.certificates);
+        let hosts = std::mem::take(&mut snapshot.parts.hosts);
+        self.compile_tls(certificates, hosts);
         let dirty = self.model.put(snapshot.parts);
         Ok(self.compile(dirty, snapshot.state))
     }

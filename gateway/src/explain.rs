@@ -181,10 +181,13 @@ impl Explainer {
                     stand_in,
                     out: &mut explained,
                     decided_by: None,
+                    elsewhere: None,
                 };
                 if let Err(refusal) = walk.through(request) {
-                    let decided_by = walk.decided_by;
-                    explained.explanation.verdict = refused(&refusal, decided_by);
+                    let (decided_by, elsewhere) = (walk.decided_by, walk.elsewhere);
+                    let verdict = &mut explained.explanation.verdict;
+                    *verdict = refused(&refusal, decided_by);
+                    verdict.status = elsewhere.or(verdict.status);
                 }
             }
         }
@@ -201,6 +204,8 @@ struct Walk<'w> {
     stand_in: Option<StandIn>,
     out: &'w mut Explained,
     decided_by: Option<String>,
+    /// The status of an answer that sends the client to https.
+    elsewhere: Option<u16>,
 }
 
 impl Walk<'_> {
@@ -220,6 +225,15 @@ impl Walk<'_> {
         let (route, prefix) = {
             let host = target::host(&request.uri, &head.headers)?;
             self.read(|read| read.host = Some(host.to_string()));
+            if !state.tls.asks_nothing() {
+                let (worker, client) = (&request.worker, &request.client);
+                let uri = &request.uri;
+                let sent = pipeline::by_https(worker, client, state, &host, &path, uri, &head)?;
+                if let Some(answer) = sent {
+                    self.elsewhere = Some(answer.status().as_u16());
+                    return Err(Refusal::new(Code::HttpsRequired));
+                }
+            }
             let found = state.routes.find(&host, &path);
             self.runners_up(state, &host, &path, found.map(|(route, _)| &**route));
             found

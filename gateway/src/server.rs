@@ -15,7 +15,7 @@ use crate::connections::Connections;
 use crate::control::{self, Told};
 use crate::explain::Counts;
 use crate::limiter::Cells;
-use crate::listen::listeners;
+use crate::listen;
 use crate::metrics::WorkerMetrics;
 use crate::node::{MoreMetrics, Node};
 use crate::quota::Quotas;
@@ -29,6 +29,8 @@ use crate::worker::{self, Orders, Shared, Worker};
 pub struct Handle {
     /// The bound address of the data plane, its port filled in.
     pub gateway: SocketAddr,
+    /// The bound address for TLS.
+    pub gateway_tls: Option<SocketAddr>,
     /// The bound address of health and metrics.
     pub admin: Option<SocketAddr>,
     /// The records, to be drained by one traffic writer.
@@ -54,10 +56,17 @@ pub fn start(
     changes: mpsc::Receiver<Change>,
 ) -> Result<Handle, StartError> {
     let count = settings.workers.unwrap_or_else(cores).max(1);
-    let listeners = listeners(settings.listen, count, settings.takeover)?;
+    let listeners = listen::listeners(settings.listen, count, settings.takeover)?;
     let gateway = listeners[0]
         .local_addr()
         .map_err(|error| StartError::Listen(settings.listen, error))?;
+    let mut secure = match settings.listen_tls {
+        None => Vec::new(),
+        Some(address) => listen::listeners(address, count, settings.takeover)?,
+    };
+    let gateway_tls = secure
+        .first()
+        .and_then(|listener| listener.local_addr().ok());
     let admin_listener = match settings.admin {
         None => None,
         Some(address) => Some(admin::listen(address).map_err(|error| match error.kind() {
@@ -70,6 +79,9 @@ pub fn start(
         .and_then(|listener| listener.local_addr().ok());
     settings.own_addresses.push(gateway);
     settings.own_addresses.extend(admin_address);
+    settings.own_addresses.extend(gateway_tls);
+    // Where plain requests are sent on to, its port filled in.
+    settings.listen_tls = gateway_tls;
     let settings = Arc::new(settings);
 
     let quotas = Arc::new(Quotas::default());
@@ -95,7 +107,11 @@ pub fn start(
         };
         let (settings, shared, sink) = (settings.clone(), shared.clone(), rings.sink(index));
         let make = move || Rc::new(Worker::new(settings, shared, metrics, sink));
-        match thread(index, listener, orders, make) {
+        let listeners = Listeners {
+            plain: listener,
+            secure: secure.pop(),
+        };
+        match thread(index, listeners, orders, make) {
             Ok(thread) => threads.push(thread),
             Err(error) => {
                 drain.send_replace(true);
@@ -148,6 +164,7 @@ pub fn start(
     }
     Ok(Handle {
         gateway,
+        gateway_tls,
         admin: admin_address,
         rings,
         quotas,
@@ -166,10 +183,16 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// What one worker listens on.
+struct Listeners {
+    plain: std::net::TcpListener,
+    secure: Option<std::net::TcpListener>,
+}
+
 /// One worker on its own thread and single-threaded runtime.
 fn thread(
     index: usize,
-    listener: std::net::TcpListener,
+    listeners: Listeners,
     orders: Orders,
     make: impl FnOnce() -> Rc<Worker> + Send + 'static,
 ) -> std::io::Result<JoinHandle<()>> {
@@ -183,8 +206,9 @@ fn thread(
         .spawn(move || {
             let ran = runtime().and_then(|runtime| {
                 runtime.block_on(async {
-                    let listener = tokio::net::TcpListener::from_std(listener)?;
-                    worker::run(make(), listener, orders).await;
+                    let listener = tokio::net::TcpListener::from_std(listeners.plain)?;
+                    let secure = listeners.secure.map(tokio::net::TcpListener::from_std);
+                    worker::run(make(), listener, secure.transpose()?, orders).await;
                     Ok(())
                 })
             });

@@ -17,6 +17,7 @@ use crate::policy::Chain;
 use crate::report::Report;
 use crate::state::{Route, State, Upstream};
 use crate::target;
+use crate::tls::Secure;
 use crate::worker::Worker;
 
 /// A request that nobody sent.
@@ -45,8 +46,15 @@ impl Request {
             let host = uri.authority().map_or("localhost", |known| known.as_str());
             headers.insert(HOST, HeaderValue::try_from(host).ok()?);
         }
-        let peer = worker.peer(asked.client.unwrap_or(HERE));
-        let client = Rc::new(Client::new(peer, &worker.sweeper));
+        let mut peer = worker.peer(asked.client.unwrap_or(HERE));
+        if uri.scheme_str() == Some("https") {
+            let name = uri.host().map(|host| host.to_ascii_lowercase().into());
+            peer.secure = Some(Secure {
+                server_name: name,
+                clients: None,
+            });
+        }
+        let client = Rc::new(Client::of_nobody(&worker, peer));
         Some(Self {
             worker,
             client,
