@@ -12,6 +12,7 @@ mod client_tls;
 mod database_source;
 mod drain;
 mod hostile;
+mod http2;
 mod joined;
 mod keys;
 mod limits;
