@@ -298,10 +298,11 @@ async fn old_versions_are_refused() {
     let rig = rig(&file(json!({ "a": shown(A) }), json!({}))).await;
     for minor in [1_u8, 2] {
         // A hello of TLS 1.0 or 1.1: that version, 32 bytes of chance, no session, one suite, no
-        // compression, no extensions.
+        // compression, one signature algorithm.
         let mut hello = vec![3, minor];
         hello.extend([7; 32]);
         hello.extend([0, 0, 2, 0xc0, 0x13, 1, 0]);
+        hello.extend([0, 10, 0, 13, 0, 6, 0, 4, 4, 3, 4, 1]);
         let mut message = vec![1, 0, 0, hello.len() as u8];
         message.extend(hello);
         let mut record = vec![22, 3, 1, 0, message.len() as u8];
@@ -335,6 +336,9 @@ async fn a_thousand_stalled_handshakes_end_on_their_deadline() {
             stream.write_all(&[22, 3, 1, 0, 200, 1]).await.unwrap();
         }
         stalled.push(stream);
+    }
+    while rig.handle.connections() < STALLED as u64 {
+        tokio::task::yield_now().await;
     }
     let mut client = caller("a.test").client(&rig).await;
     assert_eq!(client.send(&get("a.test", "/x")).await.status, 200);

@@ -13,6 +13,7 @@ mod database_source;
 mod drain;
 mod explain;
 mod hostile;
+mod http2;
 mod joined;
 mod keys;
 mod limits;

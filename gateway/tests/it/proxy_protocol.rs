@@ -60,7 +60,7 @@ async fn without_its_header_a_trusted_proxy_gets_nothing() {
     let rig = rig("127.0.0.0/8").await;
     for start in [
         REQUEST,
-        "PROXY TCP4 here there 1 2\r\n",
+        "PROXY TCP4 here there 10000 20000\r\n",
         "PROXY TCP9 \r\n\r\n",
     ] {
         let mut client = rig.client().await;

@@ -1,0 +1,227 @@
+//! HTTP/2 towards clients: by ALPN and with prior knowledge, beside HTTP/1.1, and what a hostile
+//! client gets.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::client::{Connection, SendRequest};
+use http::{Request, Response};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::rig::{Client, Rig};
+
+const FILE: &str = "portunus: 1\nupstreams: { u: { targets: [{ url: 'http://@UPSTREAM@' }] } }\n\
+    apis: { x: { versions: { v1: { match: { path: /x, hosts: [a.test] }, upstream: u } } } }\n";
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn connect(rig: &Rig) -> SendRequest<Bytes> {
+    let stream = TcpStream::connect(rig.handle.gateway).await.unwrap();
+    let (sender, connection): (_, Connection<TcpStream>) =
+        h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+async fn ask(sender: &mut SendRequest<Bytes>, request: Request<()>, body: &str) -> (u16, String) {
+    *sender = sender.clone().ready().await.unwrap();
+    let (answer, mut stream) = sender.send_request(request, body.is_empty()).unwrap();
+    if !body.is_empty() {
+        stream
+            .send_data(Bytes::copy_from_slice(body.as_bytes()), true)
+            .unwrap();
+    }
+    let answer = tokio::time::timeout(PATIENCE, answer).await;
+    read(answer.expect("an answer in time").unwrap()).await
+}
+
+async fn read(answer: Response<h2::RecvStream>) -> (u16, String) {
+    let (head, mut body) = answer.into_parts();
+    let mut bytes = Vec::new();
+    while let Some(data) = body.data().await {
+        let data = data.unwrap();
+        body.flow_control().release_capacity(data.len()).unwrap();
+        bytes.extend_from_slice(&data);
+    }
+    (head.status.as_u16(), String::from_utf8(bytes).unwrap())
+}
+
+fn get(path: &str) -> http::request::Builder {
+    Request::get(format!("http://a.test{path}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_requests_go_over_one_connection() {
+    let rig = Rig::new(FILE).await;
+    let sender = connect(&rig).await;
+    let mut tasks = Vec::new();
+    for number in 0..20 {
+        let mut sender = sender.clone();
+        tasks.push(tokio::spawn(async move {
+            let request = Request::post(format!("http://a.test/x/{number}?q"))
+                .header("cookie", "a=1")
+                .header("cookie", "b=2")
+                .body(());
+            ask(&mut sender, request.unwrap(), &format!("body {number}")).await
+        }));
+    }
+    for (number, task) in tasks.into_iter().enumerate() {
+        let (status, body) = task.await.unwrap();
+        assert_eq!(status, 200, "{body}");
+        let seen: serde_json::Value = serde_json::from_str(&body).unwrap();
+        let fields = seen["headers"].as_array().unwrap();
+        let field = |name: &str| fields.iter().find(|field| field[0] == name).cloned();
+        assert_eq!(field("cookie").unwrap()[1], "a=1; b=2");
+        assert_eq!(field("x-forwarded-host").unwrap()[1], "a.test");
+        assert!(seen.to_string().contains(&format!("/{number}?q")), "{seen}");
+    }
+    assert_eq!(rig.wait_records(20).await.len(), 20);
+    assert_eq!(rig.handle.connections(), 1);
+    // HTTP/1.1 on the same address, and one that begins like the other.
+    let request = "PATCH /x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(rig.send(request).await.status, 200);
+    let mut client = rig.client().await;
+    client.write(b"P").await;
+    assert_eq!(client.send(&request[1..]).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ambiguous_and_oversized_requests_are_refused() {
+    let rig = Rig::new(FILE).await;
+    let mut sender = connect(&rig).await;
+    let other = get("/x").header("host", "b.test").body(()).unwrap();
+    let (status, body) = ask(&mut sender, other, "").await;
+    assert_eq!(status, 400);
+    assert!(body.contains("host_invalid"), "{body}");
+    let same = get("/x").header("host", "a.test").body(()).unwrap();
+    assert_eq!(ask(&mut sender, same, "").await.0, 200);
+    let mut many = get("/x");
+    for number in 0..101 {
+        many = many.header(format!("x-{number}"), "1");
+    }
+    assert_eq!(ask(&mut sender, many.body(()).unwrap(), "").await.0, 431);
+    let long = get("/x").header("x-long", "1".repeat(17_000));
+    assert_eq!(ask(&mut sender, long.body(()).unwrap(), "").await.0, 431);
+    let far = get(&format!("/x/{}", "y".repeat(9000)));
+    assert_eq!(ask(&mut sender, far.body(()).unwrap(), "").await.0, 414);
+    let dots = get("/x/%2e%2e/%2e%2e/y").body(()).unwrap();
+    assert_eq!(ask(&mut sender, dots, "").await.0, 400);
+    let good = get("/x").body(()).unwrap();
+    assert_eq!(ask(&mut sender, good, "").await.0, 200, "it goes on");
+}
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let mut out = (payload.len() as u32).to_be_bytes()[1..].to_vec();
+    out.extend([kind, flags]);
+    out.extend(stream.to_be_bytes());
+    out.extend(payload);
+    out
+}
+
+const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
+
+/// `GET http://a.test/x` in HPACK, without Huffman codes and the dynamic table.
+fn head() -> Vec<u8> {
+    let mut out = vec![0x82, 0x86];
+    out.extend(b"\x04\x02/x");
+    out.extend(b"\x01\x06a.test");
+    out
+}
+
+/// Writes as far as the other side lets it, and says whether it was told to go away.
+async fn flood(rig: &Rig, flood: Vec<u8>) -> bool {
+    let stream = TcpStream::connect(rig.handle.gateway).await.unwrap();
+    let (mut from, mut to) = stream.into_split();
+    let writer = tokio::spawn(async move {
+        let begin = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
+        if to.write_all(&begin).await.is_ok() {
+            let _ = to.write_all(&flood).await;
+        }
+        to
+    });
+    let mut told = false;
+    let all = async {
+        loop {
+            let mut head = [0; 9];
+            if from.read_exact(&mut head).await.is_err() {
+                return;
+            }
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+            let mut payload = vec![0; length];
+            if from.read_exact(&mut payload).await.is_err() {
+                return;
+            }
+            told |= head[3] == GOAWAY;
+        }
+    };
+    // A parting connection is closed a second of the gateway's clock later.
+    let clock = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            rig.advance(1);
+        }
+    };
+    tokio::select! {
+        () = all => {}
+        () = clock => {}
+        () = tokio::time::sleep(PATIENCE) => panic!("the flood goes on"),
+    }
+    writer.abort();
+    told
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn floods_end_with_goaway_while_others_are_served() {
+    let rig = Rig::with(FILE, |settings| settings.limits.http2_resets = 50).await;
+    let mut other = connect(&rig).await;
+    let mut resets = Vec::new();
+    for number in 0..2000_u32 {
+        let stream = 2 * number + 1;
+        resets.extend(frame(1, 5, stream, &head()));
+        resets.extend(frame(3, 0, stream, &8_u32.to_be_bytes()));
+    }
+    let mut continuations = frame(1, 1, 1, &head());
+    for _ in 0..10_000 {
+        continuations.extend(frame(9, 0, 1, &[0x00, 1, b'a', 1, b'b']));
+    }
+    for (name, bytes) in [("rapid reset", resets), ("CONTINUATION", continuations)] {
+        assert!(flood(&rig, bytes).await, "{name}");
+        let request = get("/x").body(()).unwrap();
+        assert_eq!(ask(&mut other, request, "").await.0, 200, "{name}");
+    }
+    let metrics = rig.admin("/metrics").await.body;
+    let count = |name: &str| -> u64 {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap().trim().parse().unwrap()
+    };
+    let refused = count("portunus_http2_flooded_total") + count("portunus_framing_refused_total");
+    assert!(refused >= 2, "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_asks_nothing_is_ended() {
+    let rig = Rig::new(FILE).await;
+    let mut silent: Client = rig.client().await;
+    silent.write(PREFACE).await;
+    silent.write(&frame(SETTINGS, 0, 0, &[])).await;
+    let mut idle = connect(&rig).await;
+    let request = get("/x").body(()).unwrap();
+    assert_eq!(ask(&mut idle, request, "").await.0, 200);
+    while rig.handle.connections() < 2 {
+        tokio::task::yield_now().await;
+    }
+    for (seconds, left) in [(11, 1), (61, 0)] {
+        rig.advance(seconds);
+        let gone = async {
+            while rig.handle.connections() > left {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                // The parting takes a second.
+                rig.advance(1);
+            }
+        };
+        tokio::time::timeout(PATIENCE, gone).await.expect("ended");
+    }
+}
