@@ -23,6 +23,7 @@ use crate::answer::Refusal;
 use crate::clock::Clock;
 use crate::compile::Compiler;
 use crate::connections::Connections;
+use crate::in_flight::InFlight;
 use crate::limiter::Cells;
 use crate::metrics::WorkerMetrics;
 use crate::pipeline;
@@ -56,6 +57,7 @@ impl Counts {
             shared: Arc::new(Shared {
                 cells: Cells::new(settings.limits.cells.min(100_000)),
                 quotas,
+                in_flight: InFlight::new(settings.limits.requests),
                 connections: Connections::new(&settings.limits, true),
             }),
             limits: Arc::default(),

@@ -23,6 +23,7 @@ mod forward;
 mod guard;
 mod head;
 mod http2;
+mod in_flight;
 mod limiter;
 mod listen;
 mod metrics;

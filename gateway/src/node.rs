@@ -44,6 +44,7 @@ impl Node {
         Gauges {
             state: *self.number.borrow(),
             connections: self.shared.connections.open(),
+            in_flight: self.shared.in_flight.now(),
             records_dropped: self.rings.dropped(),
             cells: self.shared.cells.len(),
             cells_overflowed: self.shared.cells.overflowed(),

@@ -62,6 +62,9 @@ async fn serve(
     body: Inbound,
     request_id: &HeaderValue,
 ) -> Result<Response<Outbound>, Refusal> {
+    if !report.admit() {
+        return Err(Refusal::new(Code::Overloaded).retry_after(1));
+    }
     let held = worker.state.borrow().clone();
     let not_ready = || Refusal::new(Code::NotReady).retry_after(1);
     let state: &State = held.as_deref().ok_or_else(not_ready)?;

@@ -23,6 +23,8 @@ pub(crate) struct Report {
     started: u64,
     /// Index of the route's counters.
     route: Option<u32>,
+    /// Whether it has a place among the requests in flight.
+    admitted: bool,
 }
 
 /// What nginx taught everybody to read as "the client went away".
@@ -40,7 +42,14 @@ impl Report {
             connection: client,
             started,
             route: None,
+            admitted: false,
         }
+    }
+
+    /// Takes a place among the requests in flight until it is dropped; `false`: there is none.
+    pub(crate) fn admit(&mut self) -> bool {
+        self.admitted = self.worker.shared.in_flight.enter();
+        self.admitted
     }
 
     pub(crate) const fn started(&self) -> u64 {
@@ -117,6 +126,9 @@ impl Drop for Report {
             }
             self.worker.metrics.count(&record, self.route);
             self.worker.sink.push(record);
+        }
+        if self.admitted {
+            self.worker.shared.in_flight.leave();
         }
         self.connection.answered();
     }

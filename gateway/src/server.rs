@@ -14,6 +14,7 @@ use crate::compile::Compiler;
 use crate::connections::Connections;
 use crate::control::{self, Told};
 use crate::explain::Counts;
+use crate::in_flight::InFlight;
 use crate::limiter::Cells;
 use crate::listen;
 use crate::metrics::WorkerMetrics;
@@ -90,6 +91,7 @@ pub fn start(
     let shared = Arc::new(Shared {
         cells: Cells::new(settings.limits.cells),
         quotas: quotas.clone(),
+        in_flight: InFlight::new(settings.limits.requests),
         connections: Connections::new(&settings.limits, !settings.trusted_proxies.is_empty()),
     });
 

@@ -111,6 +111,8 @@ pub struct Limits {
     pub connections: usize,
     /// Client connections of one address, default 100; not counted behind trusted proxies.
     pub connections_per_address: usize,
+    /// Requests in flight of all workers, default 10,000; what is above is answered 503.
+    pub requests: usize,
     /// Limiter cells for subjects that are only met on the way, default 1,000,000.
     pub cells: usize,
 }
@@ -135,6 +137,7 @@ impl Default for Limits {
             upstream_kept: 256,
             connections: 10_000,
             connections_per_address: 100,
+            requests: 10_000,
             cells: 1_000_000,
         }
     }

@@ -19,6 +19,7 @@ use crate::client::{self, Peer};
 use crate::connections::Connections;
 use crate::deadline::{SWEEP_MS, Sweeper};
 use crate::door::Door;
+use crate::in_flight::InFlight;
 use crate::limiter::{self, CellKey, Cells};
 use crate::metrics::WorkerMetrics;
 use crate::quota::{Counter, Quotas};
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) cells: Cells,
     pub(crate) quotas: Arc<Quotas>,
     pub(crate) connections: Connections,
+    pub(crate) in_flight: InFlight,
 }
 
 /// Cells and counters beyond this are let go and looked up anew.

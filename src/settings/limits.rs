@@ -26,6 +26,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Limits {
     let mut small = |name, range| u32::try_from(count(name, range)).unwrap_or(u32::MAX);
     let http2_streams = small("http2_streams", 1..=10_000);
     let http2_resets = small("http2_resets", 1..=1_000_000);
+    let requests = count("requests_in_flight", 1..=10_000_000);
     let cells = count("limiter_cells", 1000..=100_000_000);
     let body_window = Limits::default().body_window;
     let body_rate = reader.count("body_rate", 0..=1_000_000_000) * body_window.as_secs();
@@ -47,6 +48,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Limits {
         upstream_kept,
         connections,
         connections_per_address,
+        requests,
         cells,
     }
 }

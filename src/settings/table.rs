@@ -281,6 +281,12 @@ pub const TABLE: &[Setting] = &[
         "Most client connections of one address; not counted when trusted_proxies is set.",
     ),
     plain(
+        "requests_in_flight",
+        "PORTUNUS_REQUESTS_IN_FLIGHT",
+        Some("10000"),
+        "Most requests that the gateway works on at a time; what is above is answered 503 overloaded.",
+    ),
+    plain(
         "limiter_cells",
         "PORTUNUS_LIMITER_CELLS",
         Some("1000000"),

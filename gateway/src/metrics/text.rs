@@ -13,6 +13,7 @@ use super::{BOUNDS, Lane, Late, WorkerMetrics};
 pub(crate) struct Gauges {
     pub(crate) state: u64,
     pub(crate) connections: usize,
+    pub(crate) in_flight: usize,
     pub(crate) records_dropped: u64,
     pub(crate) cells: usize,
     pub(crate) cells_overflowed: u64,
@@ -65,6 +66,12 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         "gauge",
         "Client connections.",
         gauges.connections as u64,
+    );
+    page.one(
+        "requests_in_flight",
+        "gauge",
+        "Requests that are worked on.",
+        gauges.in_flight as u64,
     );
     page.one(
         "connections_total",

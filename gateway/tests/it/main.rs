@@ -18,6 +18,7 @@ mod joined;
 mod keys;
 mod limits;
 mod node_report;
+mod overload;
 mod proxy_protocol;
 mod proxying;
 mod quota_store;
