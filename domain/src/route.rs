@@ -3,6 +3,8 @@
 
 mod claim;
 mod operations;
+#[cfg(test)]
+mod properties;
 mod tree;
 
 use std::collections::HashMap;
