@@ -3,6 +3,8 @@
 
 mod claim;
 mod operations;
+#[cfg(test)]
+mod properties;
 mod runners;
 mod tree;
 
