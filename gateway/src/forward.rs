@@ -66,7 +66,7 @@ pub(crate) async fn forward(
     }
 }
 
-fn choose_upstream<'a>(call: &Call<'a>) -> Result<&'a Upstream, Refusal> {
+pub(crate) fn choose_upstream<'a>(call: &Call<'a>) -> Result<&'a Upstream, Refusal> {
     let test = call
         .caller
         .is_some_and(|caller| caller.key.environment == Environment::Test);
