@@ -1,5 +1,6 @@
-"""What the proxies forward to: nginx with two fixed answers, on the load generator's CPU."""
+"""What the proxies forward to: nginx with two fixed answers and one that says what came, on the load generator's CPU."""
 
+import json
 from pathlib import Path
 
 from process import Process, free_port
@@ -25,10 +26,21 @@ http {{
     listen 127.0.0.1:{port} backlog=1024;
     location = /small {{ return 200 '{small}'; }}
     location = /large {{ return 200 '{large}'; }}
+    location = /said {{ return 200 '{said}'; }}
     location / {{ return 404; }}
   }}
 }}
 """
+
+
+# What a peer must have set or taken away before the backend.
+SAID = {
+    "request_id": "$http_x_request_id",
+    "for": "$http_x_forwarded_for",
+    "host": "$http_x_forwarded_host",
+    "proto": "$http_x_forwarded_proto",
+    "key": "$http_x_api_key",
+}
 
 
 def body(size: int) -> str:
@@ -39,7 +51,7 @@ def start(folder: Path, user: str, cpu: int) -> Process:
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     config = folder / "nginx.conf"
-    config.write_text(CONFIG.format(folder=folder, port=port, user=user, small=body(200), large=body(1024)))
+    config.write_text(CONFIG.format(folder=folder, port=port, user=user, small=body(200), large=body(1024), said=json.dumps(SAID)))
     process = Process(["nginx", "-p", str(folder), "-c", str(config)], cpu, port, folder / "out.log")
     process.wait_until_it_answers()
     return process

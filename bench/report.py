@@ -60,11 +60,48 @@ def own_rows(runs: Runs) -> list[list[str]]:
     w5, w0, refused = "W5, 200 B", "W0, 200 B", "W5, refused (401)"
     rows = []
     for name in runs[w5]:
-        rows.append([
-            name,
-            spread(ratios(cpu(runs, w5, name), cpu(runs, w0, name))),
-            spread(ratios(cpu(runs, refused, name), cpu(runs, w5, name))),
-        ])
+        if name in runs[w0] and name in runs[refused]:
+            rows.append([
+                name,
+                spread(ratios(cpu(runs, w5, name), cpu(runs, w0, name))),
+                spread(ratios(cpu(runs, refused, name), cpu(runs, w5, name))),
+            ])
+    return rows
+
+
+# What is asked of us (must, goal), against what was found.
+WANTED = {
+    "nginx": (1.00, 0.85), "haproxy": (1.00, 0.85), "envoy": (0.35, 0.28), "plain hyper": (0.98, 0.88),
+    "W5 / W0": (1.15, 1.07), "refused / proxied": (0.55, 0.45), "calls": (5.0, 4.3), "switches": (0.05, 0.02),
+}
+
+
+def wanted_rows(runs: Runs, calls: dict) -> list[list[str]]:
+    """Musts and goals beside the measured ratios; ours is the upper of each."""
+    w5, w0, refused, us = "W5, 200 B", "W0, 200 B", "W5, refused (401)", "portunus"
+    if us not in runs[w5]:
+        return []
+    found = {
+        "nginx": ("CPU, W5: portunus / nginx", ratios(cpu(runs, w5, us), control(runs, w5))),
+        "W5 / W0": ("CPU: portunus W5 / W0", ratios(cpu(runs, w5, us), cpu(runs, w0, us))),
+        "refused / proxied": ("CPU, W5: portunus refused (401) / proxied", ratios(cpu(runs, refused, us), cpu(runs, w5, us))),
+        "switches": ("context switches (waits) per request, W5", [figures.waited for figures in runs[w5][us]]),
+    }
+    for peer in ("haproxy", "envoy", "lua gateway"):
+        if peer in runs[w5]:
+            found[peer] = (f"CPU, W5: portunus / {peer}", ratios(cpu(runs, w5, us), cpu(runs, w5, peer)))
+    if "plain hyper" in runs[w0]:
+        found["plain hyper"] = ("CPU: portunus W5 / plain hyper W0", ratios(cpu(runs, w5, us), cpu(runs, w0, "plain hyper")))
+    if calls.get(us):
+        found["calls"] = ("system calls per request, W5", [calls[us]])
+    rows = []
+    for name, (what, values) in found.items():
+        must, goal = WANTED.get(name, (None, None))
+        middle = statistics.median(values)
+        said = "–" if must is None else "goal" if middle <= goal else "must" if middle <= must else "missed"
+        digits = 3 if name == "switches" else 2
+        shown = f"{middle:.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"
+        rows.append([what, shown, "–" if must is None else f"≤ {must:.2f}", "–" if goal is None else f"≤ {goal:.2f}", said])
     return rows
 
 
@@ -104,6 +141,8 @@ times mean nothing between runs. Below 1.00 is less than nginx. In brackets: the
 highest round. A case is unreadable when the two instances of nginx differ by more than
 {UNREADABLE:.0%} in the median.
 
+## Musts and goals
+{table(["what", "median (spread)", "must", "goal", "reached"], wanted_rows(runs, calls))}
 ## Ratios
 {table(["case", "ratio of", "median (spread)", "nginx against nginx"], ratio_rows(runs))}
 {table(["proxy", "W5 / W0", "refused (401) / proxied, W5"], own_rows(runs))}
@@ -120,7 +159,8 @@ so it is no true open loop.
 - Machine: {machine()}; proxies on CPU {how["proxy_cpu"]}, load generator and backend on CPU {how["load_cpu"]}. Load average at the start {how["load"][0]:.2f}, at the end {how["load"][1]:.2f}.
 - Versions: {", ".join(f"{name} {version}" for name, version in versions.items())}.
 - W5: {work.ROUTES:,} routes, {work.KEYS:,} keys; {work.DRAWN:,} different requests in turn.
-- Configurations: `bench/peers/*.py` write them to `bench/out/` (nginx: `nginx.conf`, `keys.map`; portunus: `gateway.yaml`).
+- Configurations: `bench/peers/*.py` write them to `bench/out/<peer>-<w5 or w0>/`. Before it is measured, each is seen to answer 200 with a key, 401 without one, 404 elsewhere, to send request id and X-Forwarded-* upstream without the key, and to log the request.
+- Left out: {"; ".join(f"{name} {why}" for name, why in how["skipped"].items()) if how["skipped"] else "none"}. Caddy and the plain hyper forwarder do W0 only.
 - Cases that are unreadable in this run: {", ".join(unreadable) if unreadable else "none"}.
 """
     path.write_text(text)

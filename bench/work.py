@@ -52,6 +52,7 @@ class Case:
     path: str  # behind the prefix: /small (200 B) or /large (1 KB)
     key: str  # "known", "unknown" or "none"
     status: int  # the answer that counts as success
+    everyone: bool = False  # asked of all peers, not only of those close by
     rate: int = 0  # requests per second in all; 0 is a closed loop
 
     def example(self) -> tuple[str, dict[str, str]]:
@@ -117,10 +118,10 @@ end
 """
 
 CASES = [
-    Case("W5, 200 B", "w5", "/small", "known", 200),
+    Case("W5, 200 B", "w5", "/small", "known", 200, everyone=True),
     Case("W5, 1 KB", "w5", "/large", "known", 200),
     Case("W5, 200 B, paced at 5,000/s", "w5", "/small", "known", 200, rate=5_000),
-    Case("W0, 200 B", "w0", "/small", "none", 200),
+    Case("W0, 200 B", "w0", "/small", "none", 200, everyone=True),
     Case("W5, refused (401)", "w5", "/small", "unknown", 401),
 ]
 

@@ -13,6 +13,16 @@ NAME = "portunus"
 PACKAGES: list[str] = []
 
 
+def prepare(out: Path) -> None:
+    """Builds the `dist` profile unless PORTUNUS_BIN names an executable."""
+    if "PORTUNUS_BIN" in os.environ:
+        return
+    checkout = Path(__file__).resolve().parents[2]
+    target = Path(os.environ.get("CARGO_TARGET_DIR", checkout / "target"))
+    subprocess.run(["cargo", "build", "--profile", "dist", "--package", "portunus"], cwd=checkout, check=True)
+    os.environ["PORTUNUS_BIN"] = str(target / "dist/portunus")
+
+
 def binary() -> str:
     return os.environ["PORTUNUS_BIN"]
 
