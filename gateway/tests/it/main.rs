@@ -23,3 +23,4 @@ mod routing;
 mod switch;
 mod tls;
 mod traffic;
+mod upstreams;
