@@ -32,6 +32,8 @@ pub enum Role {
     Health(Health),
     /// Serve the demo's bookshop, an upstream to try things with.
     Sample(Sample),
+    /// Say what the gateway would do with a request, and why; nothing is sent or counted.
+    Explain(Explain),
     /// Work with the audit log.
     Audit {
         #[command(subcommand)]
@@ -86,6 +88,9 @@ pub struct Up {
     /// Address of the gateway [default: 127.0.0.1:8080].
     #[arg(long, value_name = "ADDR")]
     pub gateway: Option<String>,
+    /// A second address of the gateway, for TLS.
+    #[arg(long, value_name = "ADDR")]
+    pub gateway_tls: Option<String>,
     /// Address of health and metrics [default: 127.0.0.1:9090].
     #[arg(long, value_name = "ADDR")]
     pub admin: Option<String>,
@@ -109,6 +114,7 @@ impl Up {
         flags.extend(pairs([
             ("portal", &self.portal),
             ("gateway", &self.gateway),
+            ("gateway_tls", &self.gateway_tls),
             ("admin", &self.admin),
             ("node", &self.node),
             (
@@ -130,6 +136,9 @@ pub struct Gateway {
     /// Address of the gateway [default: 127.0.0.1:8080].
     #[arg(long, value_name = "ADDR")]
     pub gateway: Option<String>,
+    /// A second address of the gateway, for TLS.
+    #[arg(long, value_name = "ADDR")]
+    pub gateway_tls: Option<String>,
     /// Address of health and metrics [default: 127.0.0.1:9090].
     #[arg(long, value_name = "ADDR")]
     pub admin: Option<String>,
@@ -146,6 +155,7 @@ impl Gateway {
         let mut flags = self.common.flags();
         flags.extend(pairs([
             ("gateway", &self.gateway),
+            ("gateway_tls", &self.gateway_tls),
             ("admin", &self.admin),
             ("node", &self.node),
         ]));
@@ -217,6 +227,34 @@ pub struct Sample {
     /// Address to listen on.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9000")]
     pub listen: std::net::SocketAddr,
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    #[command(flatten)]
+    pub common: Common,
+    /// Method and target, as in 'GET /pets/7?full=1'; GET unless a method is given.
+    #[arg(value_name = "REQUEST", required_unless_present = "request_id")]
+    pub request: Option<String>,
+    /// A header field of the request, as in 'X-Api-Key: …'; may be given several times.
+    #[arg(short = 'H', long = "header", value_name = "FIELD")]
+    pub header: Vec<String>,
+    /// Address that the request comes from [default: 127.0.0.1; of a portal, where you are].
+    #[arg(long, value_name = "IP")]
+    pub client: Option<std::net::IpAddr>,
+    /// Ask about a declarative file, without any server.
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    pub config: Option<PathBuf>,
+    /// Ask a running platform at its portal's address, with the token in PORTUNUS_TOKEN
+    /// [default: the database of the settings].
+    #[arg(long, value_name = "URL")]
+    pub from: Option<url::Url>,
+    /// Explain a request of your own traffic by its X-Request-Id.
+    #[arg(long, value_name = "ID", requires = "from", conflicts_with_all = ["request", "header", "client"])]
+    pub request_id: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Subcommand)]

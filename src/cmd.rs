@@ -9,6 +9,7 @@ pub mod check;
 pub mod config;
 mod data_plane;
 pub mod exit;
+pub mod explain;
 pub mod gateway;
 pub mod health;
 mod keys;

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Role::Token(token) => cmd::token::run(&token),
         Role::Health(health) => cmd::health::run(&health),
         Role::Sample(sample) => cmd::sample::run(&sample),
+        Role::Explain(explain) => cmd::explain::run(&explain),
         Role::Audit {
             what: Audit::Verify(common),
         } => cmd::audit::run(&common),

@@ -11,6 +11,7 @@ mod credentials;
 pub mod cross_site;
 mod document;
 pub mod etag;
+mod explain;
 pub mod extract;
 pub mod idempotency;
 pub mod identify;
@@ -55,6 +56,7 @@ fn resources() -> OpenApiRouter<Arc<Plane>> {
     OpenApiRouter::with_openapi(document::skeleton())
         .merge(accounts::routes())
         .merge(audit::routes())
+        .merge(explain::routes())
         .merge(invitations::routes())
         .merge(members::routes())
         .merge(organizations::routes())

@@ -21,6 +21,7 @@ mod audit_chain;
 pub mod check;
 pub mod ctx;
 pub mod error;
+pub mod explain;
 pub mod http;
 pub mod letter;
 pub mod nul;

@@ -1,7 +1,7 @@
 //! What one process of the management plane shares: databases, settings, keys, clock, counters.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, SubsecRound, Utc};
 use domain::seal::KeyRing;
@@ -10,6 +10,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::attempts::Attempts;
 use crate::error::{Error, Result};
+use crate::explain::Explains;
 use crate::passwords::Passwords;
 use crate::settings::Settings;
 
@@ -66,6 +67,9 @@ pub struct Plane {
     pub mail: Notify,
     pub passwords: Passwords,
     pub attempts: Attempts,
+    /// Set once by the executable, which knows the gateway's code; where it is not, nothing can be
+    /// explained.
+    pub explainer: OnceLock<Arc<dyn Explains>>,
 }
 
 impl Plane {
@@ -85,6 +89,7 @@ impl Plane {
             mail: Notify::new(),
             passwords,
             attempts: Attempts::default(),
+            explainer: OnceLock::new(),
         }))
     }
 }

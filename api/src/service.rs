@@ -11,6 +11,7 @@ pub mod catalog;
 pub mod credentials;
 pub mod demo;
 mod documents;
+pub mod explain;
 pub mod first_call;
 pub mod first_run;
 mod founding;

@@ -196,6 +196,8 @@ pub mod of {
     pub enum Node {}
     pub enum Record {}
     pub enum Batch {}
+    pub enum Certificate {}
+    pub enum Host {}
 }
 
 pub type OrganizationId = Id<of::Organization>;
@@ -220,6 +222,8 @@ pub type AuditId = Id<of::Audit>;
 pub type NodeId = Id<of::Node>;
 pub type RecordId = Id<of::Record>;
 pub type BatchId = Id<of::Batch>;
+pub type CertificateId = Id<of::Certificate>;
+pub type HostId = Id<of::Host>;
 
 #[cfg(test)]
 mod tests {

@@ -13,6 +13,7 @@ pub use read::{MAX_BYTES, read};
 pub use resolve::resolve;
 
 use crate::api::{Operations, Visibility};
+use crate::certificate::{Certificate, HostSettings};
 use crate::key::Environment;
 use crate::lifecycle::PlanState;
 use crate::plan::Approval;
@@ -44,6 +45,12 @@ pub struct Manifest {
     pub products: BTreeMap<String, Product>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub applications: BTreeMap<String, Application>,
+    /// What the gateway shows to clients on its TLS address.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub certificates: BTreeMap<String, Certificate>,
+    /// What single hosts ask of a connection, by name: `api.example.com` or `*.example.com`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hosts: BTreeMap<String, HostSettings>,
 }
 
 /// Where requests go.

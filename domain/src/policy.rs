@@ -64,7 +64,20 @@ pub enum PolicyKind {
 }
 
 /// The named stages that order policies; never a number (design.md "gateway").
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum Stage {
     Edge,
     Identity,
@@ -76,7 +89,19 @@ pub enum Stage {
 }
 
 /// Where a policy may be attached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum AttachPoint {
     Organization,
@@ -84,6 +109,32 @@ pub enum AttachPoint {
     Version,
     Operation,
     Plan,
+}
+
+impl Stage {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Edge => "edge",
+            Self::Identity => "identity",
+            Self::Access => "access",
+            Self::Allowance => "allowance",
+            Self::Contract => "contract",
+            Self::Answer => "answer",
+            Self::Shape => "shape",
+        }
+    }
+}
+
+impl AttachPoint {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Organization => "organization",
+            Self::Api => "api",
+            Self::Version => "version",
+            Self::Operation => "operation",
+            Self::Plan => "plan",
+        }
+    }
 }
 
 impl PolicyKind {

@@ -133,6 +133,7 @@ codes! {
     MethodNotAllowed "method_not_allowed" 405 "Method not allowed" "The path exists, the method does not; the Allow header lists those that do."
     RequestTimeout "request_timeout" 408 "Request timeout" "The request arrived too slowly. Send it again on a better line."
     BodyTooLarge "body_too_large" 413 "Body too large" "The request body is larger than this API accepts; the detail has the limit."
+    Misdirected "misdirected_request" 421 "Misdirected request" "This host wants a connection of its own, made under its name with a client certificate. Open a new connection for it."
     UriTooLong "uri_too_long" 414 "Target too long" "The path and query are longer than the gateway accepts."
     HeadersTooLarge "headers_too_large" 431 "Headers too large" "The header fields are too many or too large."
     VersionRetired "version_retired" 410 "Version retired" "This version is retired; the Link header names its successor."

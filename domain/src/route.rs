@@ -3,6 +3,7 @@
 
 mod claim;
 mod operations;
+mod runners;
 mod tree;
 
 use std::collections::HashMap;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 pub use claim::{Clash, Grant, clash, hosts_overlap};
 pub use operations::{Found, Operations};
+pub use runners::Runner;
 pub use tree::{Tree, covers};
 
 /// The host of a request as it is matched: lower case, no port, no trailing dot. `None` when it

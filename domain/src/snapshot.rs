@@ -3,6 +3,8 @@
 //! It holds nothing that a gateway does not use: no passwords, mail addresses or names of people.
 //! Secrets stay sealed until the gateway opens them with its own key.
 
+mod tls;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -18,6 +20,8 @@ use crate::lifecycle::{ApplicationState, PlanState};
 use crate::policy::Policy;
 use crate::subscription::SubscriptionState;
 use crate::upstream::{UpstreamCredential, UpstreamSettings};
+
+pub use tls::{Certificate, Host, PrivateKey};
 
 /// Version of this module's shape. A gateway refuses a newer one and keeps its last state.
 pub const SCHEMA: u32 = 1;
@@ -102,6 +106,10 @@ pub struct Parts {
     pub applications: Vec<Application>,
     pub credentials: Vec<Credential>,
     pub subscriptions: Vec<Subscription>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<Certificate>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<Host>,
     /// `None` in a delta that does not touch it.
     pub settings: Option<Settings>,
 }
@@ -290,6 +298,10 @@ impl Parts {
         put_each(&mut self.subscriptions, put.subscriptions, |item| {
             item.id.uuid()
         });
+        put_each(&mut self.certificates, put.certificates, |item| {
+            item.id.uuid()
+        });
+        put_each(&mut self.hosts, put.hosts, |item| item.id.uuid());
         if put.settings.is_some() {
             self.settings = put.settings;
         }

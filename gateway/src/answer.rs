@@ -145,6 +145,15 @@ impl Refusal {
         self
     }
 
+    /// The sentence that stands in the answer.
+    pub(crate) fn sentence(&self) -> &str {
+        if self.detail.is_empty() {
+            self.code.entry().help
+        } else {
+            &self.detail
+        }
+    }
+
     /// The answer. `wants_page`: the client prefers HTML.
     pub(crate) fn answer(
         self,
@@ -152,11 +161,7 @@ impl Refusal {
         portal_url: Option<&str>,
         wants_page: bool,
     ) -> Response<Outbound> {
-        let detail = if self.detail.is_empty() {
-            self.code.entry().help.to_owned()
-        } else {
-            self.detail
-        };
+        let detail = self.sentence().to_owned();
         let problem = Problem::new(self.code, detail, portal_url, request_id);
         let (media_type, text) = if wants_page {
             ("text/html; charset=utf-8", page::page(&problem))
@@ -198,6 +203,20 @@ impl Refusal {
         }
         response
     }
+}
+
+/// Sends the client to the same resource elsewhere, with the same method (RFC 9110 §15.4.9).
+pub(crate) fn elsewhere(location: String) -> Response<Outbound> {
+    let mut response = Response::new(Outbound::full(Bytes::new()));
+    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    let headers = response.headers_mut();
+    if let Ok(location) = HeaderValue::try_from(location) {
+        headers.insert(http::header::LOCATION, location);
+    }
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
+    // The host may be served without TLS again tomorrow.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// RFC 6750 §3: without a credential no error is named.

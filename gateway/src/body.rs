@@ -61,7 +61,11 @@ impl Body for Inbound {
             return Poll::Ready(None);
         };
         loop {
-            let frame = match std::task::ready!(Pin::new(&mut *incoming).poll_frame(cx)) {
+            let polled = Pin::new(&mut *incoming).poll_frame(cx);
+            if polled.is_pending() && client.is_too_slow(cx) {
+                return Poll::Ready(Some(Err(Cut)));
+            }
+            let frame = match std::task::ready!(polled) {
                 None => return Poll::Ready(None),
                 Some(Err(_)) => return Poll::Ready(Some(Err(Cut))),
                 Some(Ok(frame)) => frame,

@@ -15,18 +15,34 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use crate::deadline::Deadline;
+use crate::door::{self, Door, Entered, Protocol};
 use crate::guard::Guard;
+use crate::http2;
+use crate::metrics::Late;
 use crate::pipeline;
+use crate::tls::Secure;
 use crate::worker::Worker;
 
 /// Who is at the other end of the socket.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Peer {
     pub(crate) address: IpAddr,
     /// The address as it goes into `X-Forwarded-For`.
     pub(crate) header: HeaderValue,
     /// One of `trusted_proxies`: its forwarding fields are believed.
     pub(crate) trusted: bool,
+    /// What TLS established; `None` on a plain connection.
+    pub(crate) secure: Option<Secure>,
+}
+
+impl Peer {
+    /// What the client speaks with this gateway.
+    pub(crate) const fn scheme(&self) -> &'static str {
+        match self.secure {
+            Some(_) => "https",
+            None => "http",
+        }
+    }
 }
 
 /// What the parts of a connection share.
@@ -43,11 +59,78 @@ pub(crate) struct Client {
     pub(crate) fault: Cell<Option<Code>>,
     /// Body bytes of the present request.
     pub(crate) body_bytes: Cell<u64>,
+    /// Only for one stream of HTTP/2; the reader of HTTP/1 watches the rate itself.
+    pace: Option<Pace>,
     /// Waits for `open` to become zero.
     reader: RefCell<Option<Waker>>,
 }
 
+/// The least rate of a body that a library reads.
+struct Pace {
+    worker: Rc<Worker>,
+    /// Body bytes when the present window began.
+    from: Cell<u64>,
+}
+
+impl std::fmt::Debug for Pace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Pace({})", self.from.get())
+    }
+}
+
 impl Client {
+    fn new(worker: &Worker, peer: Peer, pace: Option<Pace>) -> Self {
+        Self {
+            peer,
+            read_by: worker.sweeper.deadline(),
+            write_by: worker.sweeper.deadline(),
+            open: Cell::new(0),
+            received: Cell::new(0),
+            fault: Cell::new(None),
+            body_bytes: Cell::new(0),
+            pace,
+            reader: RefCell::new(None),
+        }
+    }
+
+    /// One request of a connection that carries many at a time.
+    pub(crate) fn on_stream(worker: &Rc<Worker>, peer: Peer) -> Self {
+        let pace = Pace {
+            worker: worker.clone(),
+            from: Cell::new(0),
+        };
+        Self::new(worker, peer, Some(pace))
+    }
+
+    /// The client of a request that nobody sent.
+    pub(crate) fn of_nobody(worker: &Worker, peer: Peer) -> Self {
+        Self::new(worker, peer, None)
+    }
+
+    /// Nothing of the body is there now: whether too little came in the window that is over.
+    pub(crate) fn is_too_slow(&self, cx: &Context<'_>) -> bool {
+        let Some(pace) = &self.pace else {
+            return false;
+        };
+        let limits = &pace.worker.settings.limits;
+        let total = self.body_bytes.get();
+        if self.read_by.is_set() && self.read_by.has_passed(cx) {
+            if total - pace.from.get() < limits.body_rate {
+                self.fault.set(Some(Code::RequestTimeout));
+                pace.worker.metrics.late(Late::Body);
+                return true;
+            }
+            self.read_by.clear();
+        }
+        if !self.read_by.is_set() {
+            pace.from.set(total);
+            self.read_by.set(limits.body_window.as_millis() as u64);
+            // Asks to be woken.
+            self.read_by.has_passed(cx);
+        }
+        false
+    }
+
     pub(crate) fn wake_reader_by(&self, cx: &Context<'_>) {
         let mut reader = self.reader.borrow_mut();
         match &mut *reader {
@@ -68,19 +151,28 @@ impl Client {
 }
 
 /// Serves one connection until either side ends it, or the worker drains.
-pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: SocketAddr) {
+pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: SocketAddr, door: Door) {
     // An accepted socket without it costs a delayed acknowledgement per answer.
     let _ = stream.set_nodelay(true);
-    let client = Rc::new(Client {
-        peer: worker.peer(address.ip()),
-        read_by: worker.sweeper.deadline(),
-        write_by: worker.sweeper.deadline(),
-        open: Cell::new(0),
-        received: Cell::new(0),
-        fault: Cell::new(None),
-        body_bytes: Cell::new(0),
-        reader: RefCell::new(None),
-    });
+    let Some(entered) = door::enter(&worker, stream, address.ip(), door).await else {
+        return;
+    };
+    let Entered {
+        stream,
+        peer,
+        protocol,
+    } = entered;
+    let is_late = match protocol {
+        Protocol::Http1 { is_late } => is_late,
+        Protocol::Http2 => {
+            worker.metrics.http2_connections.add(1);
+            return Box::pin(http2::serve(worker, stream, peer)).await;
+        }
+    };
+    let client = Rc::new(Client::new(&worker, peer, None));
+    if is_late {
+        client.read_by.set(0);
+    }
     let guard = Guard::new(stream, client.clone(), worker.clone());
     let service = {
         let worker = worker.clone();

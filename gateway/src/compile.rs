@@ -3,7 +3,9 @@
 
 mod access;
 mod model;
+mod named;
 mod route;
+mod tls;
 mod upstream;
 
 use std::collections::{BTreeMap, HashMap};
@@ -34,9 +36,10 @@ pub(crate) enum NotTaken {
 /// Holds the source of the present state and compiles what changes.
 pub(crate) struct Compiler {
     names: Arc<Names>,
-    limits: Limits,
+    limits: Arc<Limits>,
     ring: Option<KeyRing>,
     roots: Roots,
+    tls: tls::Source,
     model: Model,
     /// By what tells connections apart.
     target_numbers: HashMap<String, u32>,
@@ -57,12 +60,13 @@ pub(crate) struct Compiler {
 
 impl Compiler {
     /// `ring` opens upstream credentials that are sealed.
-    pub(crate) fn new(names: Arc<Names>, ring: Option<KeyRing>) -> Self {
+    pub(crate) fn new(names: Arc<Names>, limits: Arc<Limits>, ring: Option<KeyRing>) -> Self {
         Self {
             names,
-            limits: Limits::default(),
+            limits,
             ring,
             roots: Roots::default(),
+            tls: tls::Source::default(),
             model: Model::default(),
             target_numbers: HashMap::new(),
             targets: HashMap::new(),
@@ -79,12 +83,13 @@ impl Compiler {
                 routes: domain::route::Routes::default(),
                 keys: Keys::empty(),
                 settings: Arc::default(),
+                tls: Arc::default(),
             },
         }
     }
 
     /// Compiles a whole state anew.
-    pub(crate) fn full(&mut self, snapshot: Snapshot) -> Result<Arc<State>, NotTaken> {
+    pub(crate) fn full(&mut self, mut snapshot: Snapshot) -> Result<Arc<State>, NotTaken> {
         if snapshot.schema > SCHEMA {
             return Err(NotTaken::Newer(snapshot.schema));
         }
@@ -97,6 +102,10 @@ impl Compiler {
         self.state.routes = domain::route::Routes::default();
         self.state.keys = Keys::empty();
         self.state.settings = Arc::default();
+        // No change comes alone for these: their source is read as a whole.
+        let certificates = std::mem::take(&mut snapshot.parts.certificates);
+        let hosts = std::mem::take(&mut snapshot.parts.hosts);
+        self.compile_tls(certificates, hosts);
         let dirty = self.model.put(snapshot.parts);
         let present = &self.model.upstreams;
         self.crews.retain(|id, _| present.contains_key(id));

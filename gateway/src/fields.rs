@@ -171,7 +171,7 @@ pub(crate) fn add_request(call: &mut Call<'_>, upstream: &Upstream, request_id: 
     let forwarded = forwarded_for(headers, &peer.header);
     headers.insert(X_FORWARDED_FOR, forwarded);
     if !peer.trusted || !headers.contains_key(X_FORWARDED_PROTO) {
-        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(peer.scheme()));
     }
     if let Some(host) = headers.get(HOST).cloned()
         && (!peer.trusted || !headers.contains_key(X_FORWARDED_HOST))

@@ -118,7 +118,7 @@ fn retry_after(headers: &http::HeaderMap) -> Option<u64> {
     Some(seconds.unwrap_or(u64::MAX))
 }
 
-fn choose_upstream<'a>(call: &Call<'a>) -> Result<&'a Upstream, Refusal> {
+pub(crate) fn choose_upstream<'a>(call: &Call<'a>) -> Result<&'a Upstream, Refusal> {
     let test = call
         .caller
         .is_some_and(|caller| caller.key.environment == Environment::Test);

@@ -15,16 +15,16 @@ use std::task::{Context, Poll, ready};
 
 use domain::problem::Code;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use crate::client::Client;
 use crate::metrics::Late;
+use crate::socket::Socket;
 use crate::worker::Worker;
 use scan::{Scan, Wrong};
 
 /// A client's connection as the HTTP library sees it.
 pub(crate) struct Guard {
-    stream: TcpStream,
+    stream: Socket,
     client: Rc<Client>,
     worker: Rc<Worker>,
     scan: Scan,
@@ -44,7 +44,7 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    pub(crate) fn new(stream: TcpStream, client: Rc<Client>, worker: Rc<Worker>) -> Self {
+    pub(crate) fn new(stream: Socket, client: Rc<Client>, worker: Rc<Worker>) -> Self {
         Self {
             stream,
             client,

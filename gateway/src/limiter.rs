@@ -50,31 +50,23 @@ impl Cell {
     pub(crate) fn admit(&self, now: u64, rate: Rate) -> Verdict {
         let mut arrival = self.0.load(Ordering::Relaxed);
         loop {
-            let next = arrival.max(now).saturating_add(rate.interval);
-            let used = next - now;
-            if used > rate.tolerance {
-                return Verdict {
-                    admitted: false,
-                    left: 0,
-                    full_in: used - rate.interval,
-                    retry_in: used - rate.tolerance,
-                };
+            let (next, verdict) = judge(arrival, now, rate);
+            if !verdict.admitted {
+                return verdict;
             }
             match self
                 .0
                 .compare_exchange_weak(arrival, next, Ordering::Relaxed, Ordering::Relaxed)
             {
-                Ok(_) => {
-                    return Verdict {
-                        admitted: true,
-                        left: (rate.tolerance - used) / rate.interval,
-                        full_in: used,
-                        retry_in: 0,
-                    };
-                }
+                Ok(_) => return verdict,
                 Err(changed) => arrival = changed,
             }
         }
+    }
+
+    /// What [`Cell::admit`] would say, and nothing is taken.
+    pub(crate) fn peek(&self, now: u64, rate: Rate) -> Verdict {
+        judge(self.0.load(Ordering::Relaxed), now, rate).1
     }
 
     /// Puts an admitted request back: something else refused it.
@@ -88,6 +80,29 @@ impl Cell {
     fn is_full(&self, now: u64) -> bool {
         self.0.load(Ordering::Relaxed) <= now
     }
+}
+
+/// The arrival time after one more request, and whether that one is admitted.
+#[inline]
+fn judge(arrival: u64, now: u64, rate: Rate) -> (u64, Verdict) {
+    let next = arrival.max(now).saturating_add(rate.interval);
+    let used = next - now;
+    let verdict = if used > rate.tolerance {
+        Verdict {
+            admitted: false,
+            left: 0,
+            full_in: used - rate.interval,
+            retry_in: used - rate.tolerance,
+        }
+    } else {
+        Verdict {
+            admitted: true,
+            left: (rate.tolerance - used) / rate.interval,
+            full_in: used,
+            retry_in: 0,
+        }
+    };
+    (next, verdict)
 }
 
 /// What a cell belongs to: the number of a limit (attach point, kind and name) and a subject.
@@ -203,7 +218,9 @@ mod tests {
         let cell = Cell::default();
         let start = 1_000 * SECOND;
         for left in [4, 3, 2, 1, 0] {
+            let seen = cell.peek(start, rate);
             let verdict = cell.admit(start, rate);
+            assert_eq!(seen, verdict);
             assert!(verdict.admitted);
             assert_eq!(verdict.left, left);
         }

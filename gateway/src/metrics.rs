@@ -63,6 +63,8 @@ impl Lane {
 pub(crate) enum Late {
     /// A client's head, its first included.
     Head,
+    /// A TLS handshake.
+    Handshake,
     /// A request's body, below the least rate.
     Body,
     /// A connection that rests between two requests.
@@ -74,8 +76,9 @@ pub(crate) enum Late {
 }
 
 impl Late {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Head,
+        Self::Handshake,
         Self::Body,
         Self::Idle,
         Self::Write,
@@ -85,6 +88,7 @@ impl Late {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Head => "head",
+            Self::Handshake => "tls_handshake",
             Self::Body => "body",
             Self::Idle => "idle",
             Self::Write => "write",
@@ -108,6 +112,10 @@ pub(crate) struct WorkerMetrics {
     observed: Count,
     bytes_in: Count,
     bytes_out: Count,
+    pub(crate) tls_handshakes: Count,
+    pub(crate) tls_failed: Count,
+    pub(crate) http2_connections: Count,
+    pub(crate) http2_flooded: Count,
     pub(crate) upstream_dialled: Count,
     pub(crate) upstream_reused: Count,
     pub(crate) upstream_retried: Count,
@@ -138,6 +146,10 @@ impl Default for WorkerMetrics {
             observed: Count::default(),
             bytes_in: Count::default(),
             bytes_out: Count::default(),
+            tls_handshakes: Count::default(),
+            tls_failed: Count::default(),
+            http2_connections: Count::default(),
+            http2_flooded: Count::default(),
             upstream_dialled: Count::default(),
             upstream_reused: Count::default(),
             upstream_retried: Count::default(),

@@ -6,20 +6,22 @@ use std::rc::Rc;
 
 use domain::problem::Code;
 use domain::route::Found;
-use http::{HeaderValue, Request, Response, Uri};
+use http::header::HOST;
+use http::{HeaderValue, Method, Request, Response, Uri};
 use hyper::body::Incoming;
 
 use crate::access;
-use crate::answer::{Refusal, wants_page};
+use crate::answer::{self, Refusal, wants_page};
 use crate::body::{Inbound, Outbound};
 use crate::call::{Call, TakenList};
 use crate::client::Client;
 use crate::forward::{forward, prepare};
-use crate::head::{Head, X_REQUEST_ID};
+use crate::head::{Head, X_FORWARDED_PROTO, X_REQUEST_ID};
 use crate::policy::{self, Chain};
 use crate::report::Report;
 use crate::state::{Route, State};
 use crate::target;
+use crate::tls::{self, Ask};
 use crate::worker::Worker;
 
 /// Answers one request, and sees to it that it is reported.
@@ -76,6 +78,12 @@ async fn serve(
     report.note_path(&path);
     let (route, prefix) = {
         let host = target::host(uri, &head.headers)?;
+        if !state.tls.asks_nothing()
+            && let Some(answer) = by_https(worker, client, state, &host, &path, uri, &head)?
+        {
+            report.code = Some(Code::HttpsRequired);
+            return Ok(answer);
+        }
         let found = state.routes.find(&host, &path);
         found.ok_or_else(|| Refusal::new(Code::NoRoute))?
     };
@@ -97,8 +105,32 @@ async fn serve(
     forward(&mut call, upstream, rest, body).await
 }
 
+/// An answer, where the host asks for TLS and the request came without.
+pub(crate) fn by_https(
+    worker: &Worker,
+    client: &Client,
+    state: &State,
+    host: &str,
+    path: &str,
+    uri: &Uri,
+    head: &Head,
+) -> Result<Option<Response<Outbound>>, Refusal> {
+    let field = |name| head.headers.get(name).map(HeaderValue::as_bytes);
+    let ask = Ask {
+        host,
+        has_port: field(HOST).is_some_and(tls::has_port),
+        is_safe: matches!(head.method, Method::GET | Method::HEAD),
+        path,
+        query: uri.query(),
+        secure: client.peer.secure.as_ref(),
+        by_proxy: client.peer.trusted && field(X_FORWARDED_PROTO) == Some(b"https"),
+        https_port: worker.settings.listen_tls.map(|address| address.port()),
+    };
+    Ok(tls::admit(&state.tls, &ask)?.map(answer::elsewhere))
+}
+
 /// The operation's chain of policies, or the version's.
-fn operation<'a>(
+pub(crate) fn operation<'a>(
     report: &mut Report,
     route: &'a Route,
     method: &str,

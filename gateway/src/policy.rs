@@ -7,7 +7,7 @@ pub(crate) mod quota;
 pub(crate) mod rate_limit;
 
 use domain::effective::Effective;
-use domain::policy::{Mode, Policy, Stage, Subject};
+use domain::policy::{AttachPoint, Mode, Policy, Stage, Subject};
 
 use crate::answer::Refusal;
 use crate::call::Call;
@@ -37,9 +37,11 @@ pub(crate) enum Running {
 pub(crate) struct Step {
     pub(crate) running: Running,
     /// Decides and counts, but never refuses.
-    observe: bool,
+    pub(crate) observe: bool,
     /// `kind/name`, for the record.
-    label: NameId,
+    pub(crate) label: NameId,
+    /// Where it is attached.
+    pub(crate) from: AttachPoint,
     /// Its bit among the observe verdicts of the record.
     bit: u32,
 }
@@ -72,7 +74,7 @@ impl Chain {
     /// each attach point.
     pub(crate) fn compile(
         chain: &[Effective<'_>],
-        attach: impl Fn(domain::policy::AttachPoint) -> uuid::Uuid,
+        attach: impl Fn(AttachPoint) -> uuid::Uuid,
         context: &Context<'_>,
     ) -> Result<Self, Uncompiled> {
         let (mut edge, mut identity, mut allowance) = (Vec::new(), Vec::new(), Vec::new());
@@ -134,7 +136,7 @@ impl Step {
             let reason = format!("{}: {}", invalid.pointer, invalid.message);
             return Err(Uncompiled { label, reason });
         }
-        let in_plan = effective.from == domain::policy::AttachPoint::Plan;
+        let in_plan = effective.from == AttachPoint::Plan;
         let running = match effective.policy {
             Policy::KeyAuth(policy) => Running::KeyAuth(KeyAuth::compile(policy)),
             Policy::RateLimit(policy) => {
@@ -150,6 +152,7 @@ impl Step {
         Ok(Self {
             running,
             observe: effective.policy.mode() == Mode::Observe,
+            from: effective.from,
             label: context.names.intern(&label),
             bit,
         })

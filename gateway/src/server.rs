@@ -6,14 +6,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use domain::explain::Counted;
 use tokio::sync::{mpsc, watch};
 
 use crate::admin;
 use crate::compile::Compiler;
 use crate::connections::Connections;
 use crate::control::{self, Told};
+use crate::explain::Counts;
 use crate::limiter::Cells;
-use crate::listen::listeners;
+use crate::listen;
 use crate::metrics::WorkerMetrics;
 use crate::node::{MoreMetrics, Node};
 use crate::quota::Quotas;
@@ -27,6 +29,8 @@ use crate::worker::{self, Orders, Shared, Worker};
 pub struct Handle {
     /// The bound address of the data plane, its port filled in.
     pub gateway: SocketAddr,
+    /// The bound address for TLS.
+    pub gateway_tls: Option<SocketAddr>,
     /// The bound address of health and metrics.
     pub admin: Option<SocketAddr>,
     /// The records, to be drained by one traffic writer.
@@ -38,6 +42,7 @@ pub struct Handle {
     /// True while changes are missing and the source should send a whole state.
     pub needs_full: watch::Receiver<bool>,
     node: Arc<Node>,
+    counts: Counts,
     drain: watch::Sender<bool>,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
@@ -51,10 +56,17 @@ pub fn start(
     changes: mpsc::Receiver<Change>,
 ) -> Result<Handle, StartError> {
     let count = settings.workers.unwrap_or_else(cores).max(1);
-    let listeners = listeners(settings.listen, count, settings.takeover)?;
+    let listeners = listen::listeners(settings.listen, count, settings.takeover)?;
     let gateway = listeners[0]
         .local_addr()
         .map_err(|error| StartError::Listen(settings.listen, error))?;
+    let mut secure = match settings.listen_tls {
+        None => Vec::new(),
+        Some(address) => listen::listeners(address, count, settings.takeover)?,
+    };
+    let gateway_tls = secure
+        .first()
+        .and_then(|listener| listener.local_addr().ok());
     let admin_listener = match settings.admin {
         None => None,
         Some(address) => Some(admin::listen(address).map_err(|error| match error.kind() {
@@ -67,6 +79,9 @@ pub fn start(
         .and_then(|listener| listener.local_addr().ok());
     settings.own_addresses.push(gateway);
     settings.own_addresses.extend(admin_address);
+    settings.own_addresses.extend(gateway_tls);
+    // Where plain requests are sent on to, its port filled in.
+    settings.listen_tls = gateway_tls;
     let settings = Arc::new(settings);
 
     let quotas = Arc::new(Quotas::default());
@@ -92,7 +107,11 @@ pub fn start(
         };
         let (settings, shared, sink) = (settings.clone(), shared.clone(), rings.sink(index));
         let make = move || Rc::new(Worker::new(settings, shared, metrics, sink));
-        match thread(index, listener, orders, make) {
+        let listeners = Listeners {
+            plain: listener,
+            secure: secure.pop(),
+        };
+        match thread(index, listeners, orders, make) {
             Ok(thread) => threads.push(thread),
             Err(error) => {
                 drain.send_replace(true);
@@ -125,7 +144,15 @@ pub fn start(
         more: std::sync::Mutex::default(),
     });
     let (number, needs_full) = (told.number.subscribe(), told.needs_full.subscribe());
-    let compiler = Compiler::new(names, settings.gateway_key.clone());
+    let limits = Arc::default();
+    let counts = Counts {
+        shared: node.shared.clone(),
+        limits: Arc::clone(&limits),
+        clock: settings.clock.clone(),
+        rates: Counted::Node,
+        quotas: Counted::Node,
+    };
+    let compiler = Compiler::new(names, limits, settings.gateway_key.clone());
     let mut tasks = vec![
         tokio::spawn(control::run(changes, compiler, told)),
         tokio::spawn(follow_clock(settings.clock.clone(), stopping.clone())),
@@ -137,12 +164,14 @@ pub fn start(
     }
     Ok(Handle {
         gateway,
+        gateway_tls,
         admin: admin_address,
         rings,
         quotas,
         state: number,
         needs_full,
         node,
+        counts,
         drain,
         stop,
         threads,
@@ -154,10 +183,16 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// What one worker listens on.
+struct Listeners {
+    plain: std::net::TcpListener,
+    secure: Option<std::net::TcpListener>,
+}
+
 /// One worker on its own thread and single-threaded runtime.
 fn thread(
     index: usize,
-    listener: std::net::TcpListener,
+    listeners: Listeners,
     orders: Orders,
     make: impl FnOnce() -> Rc<Worker> + Send + 'static,
 ) -> std::io::Result<JoinHandle<()>> {
@@ -171,8 +206,9 @@ fn thread(
         .spawn(move || {
             let ran = runtime().and_then(|runtime| {
                 runtime.block_on(async {
-                    let listener = tokio::net::TcpListener::from_std(listener)?;
-                    worker::run(make(), listener, orders).await;
+                    let listener = tokio::net::TcpListener::from_std(listeners.plain)?;
+                    let secure = listeners.secure.map(tokio::net::TcpListener::from_std);
+                    worker::run(make(), listener, secure.transpose()?, orders).await;
                     Ok(())
                 })
             });
@@ -220,6 +256,19 @@ impl Handle {
     /// Whether `/readyz` says yes.
     pub fn is_ready(&self) -> bool {
         self.node.is_ready()
+    }
+
+    /// What this gateway has counted, to explain by. `shared`: quotas are those of all nodes.
+    pub fn counts(&self, shared: bool) -> Counts {
+        let quotas = if shared {
+            Counted::Platform
+        } else {
+            Counted::Node
+        };
+        Counts {
+            quotas,
+            ..self.counts.clone()
+        }
     }
 
     /// Open client connections.

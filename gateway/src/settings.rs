@@ -14,6 +14,11 @@ use crate::clock::Clock;
 pub struct Settings {
     /// `PORTUNUS_GATEWAY`, default `127.0.0.1:8080`; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// `PORTUNUS_GATEWAY_TLS`: a second address, for TLS; none unless set.
+    pub listen_tls: Option<SocketAddr>,
+    /// `PORTUNUS_PROXY_PROTOCOL`: connections from [`Settings::trusted_proxies`] begin with a PROXY
+    /// header.
+    pub proxy_protocol: bool,
     /// `PORTUNUS_ADMIN`, default `127.0.0.1:9090`; `None`: no health and metrics address.
     pub admin: Option<SocketAddr>,
     /// `PORTUNUS_WORKERS`: threads of the data plane; one per core unless set.
@@ -49,6 +54,8 @@ impl Default for Settings {
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
         Self {
             listen: loopback(8080),
+            listen_tls: None,
+            proxy_protocol: false,
             admin: Some(loopback(9090)),
             workers: None,
             takeover: false,
@@ -81,10 +88,16 @@ pub struct Limits {
     pub body_bytes: u64,
     /// From the first byte awaited to the head's last, default 10 s.
     pub head_read: Duration,
+    /// From the connection to the end of its TLS handshake, default 10 s.
+    pub tls_handshake: Duration,
     /// Least bytes of a request body in any [`Limits::body_window`], default 2,400 (240 B/s).
     pub body_rate: u64,
     /// Default 10 s.
     pub body_window: Duration,
+    /// Requests at a time on one connection of HTTP/2, default 100.
+    pub http2_streams: u32,
+    /// Streams that a client may reset in 30 s before its connection is ended, default 200.
+    pub http2_resets: u32,
     /// Between two requests of a connection, default 60 s.
     pub idle: Duration,
     /// Without progress of a write to the client, default 30 s.
@@ -111,8 +124,11 @@ impl Default for Limits {
             target_bytes: 8 * 1024,
             body_bytes: 10 * 1024 * 1024,
             head_read: Duration::from_secs(10),
+            tls_handshake: Duration::from_secs(10),
             body_rate: 2400,
             body_window: Duration::from_secs(10),
+            http2_streams: 100,
+            http2_resets: 200,
             idle: Duration::from_secs(60),
             write_stall: Duration::from_secs(30),
             upstream_idle: Duration::from_secs(4),

@@ -20,6 +20,7 @@ use ipnet::IpNet;
 
 use crate::policy::{Chain, Uncompiled};
 use crate::slot::Slots;
+use crate::tls::Tls;
 use crate::upstream::{Member, Vitals};
 
 /// One configuration state.
@@ -29,6 +30,7 @@ pub(crate) struct State {
     pub(crate) routes: Routes<Arc<Route>>,
     pub(crate) keys: Keys,
     pub(crate) settings: Arc<snapshot::Settings>,
+    pub(crate) tls: Arc<Tls>,
 }
 
 /// A version where it answers.

@@ -113,6 +113,7 @@ mod tests {
             address: address.parse().unwrap(),
             header: HeaderValue::from_static("x"),
             trusted,
+            secure: None,
         };
         let headers =
             |value| HeaderMap::from_iter([(X_FORWARDED_FOR, HeaderValue::from_static(value))]);

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use crate::client::{self, Peer};
 use crate::connections::Connections;
 use crate::deadline::{SWEEP_MS, Sweeper};
+use crate::door::Door;
 use crate::limiter::{self, CellKey, Cells};
 use crate::metrics::WorkerMetrics;
 use crate::quota::{Counter, Quotas};
@@ -102,6 +103,7 @@ impl Worker {
             address,
             header: header.unwrap_or_else(|_| HeaderValue::from_static("unknown")),
             trusted,
+            secure: None,
         }
     }
 
@@ -175,18 +177,38 @@ pub(crate) struct Orders {
 }
 
 /// Runs until it has drained.
-pub(crate) async fn run(worker: Rc<Worker>, listener: TcpListener, mut orders: Orders) {
+pub(crate) async fn run(
+    worker: Rc<Worker>,
+    listener: TcpListener,
+    secure: Option<TcpListener>,
+    mut orders: Orders,
+) {
     follow_state(&worker, &mut orders.state);
     tokio::task::spawn_local(watch_state(worker.clone(), orders.state.clone()));
     tokio::task::spawn_local(tick(worker.clone()));
+    if let Some(secure) = secure {
+        let drain = orders.drain.clone();
+        tokio::task::spawn_local(listen(worker.clone(), secure, Door::Tls, drain));
+    }
+    listen(worker.clone(), listener, Door::Plain, orders.drain).await;
+    drain(&worker).await;
+}
+
+/// Accepts until the worker drains.
+async fn listen(
+    worker: Rc<Worker>,
+    listener: TcpListener,
+    door: Door,
+    mut drain: watch::Receiver<bool>,
+) {
     loop {
         let accepted = tokio::select! {
             biased;
-            _ = orders.drain.wait_for(|drain| *drain) => break,
+            _ = drain.wait_for(|drain| *drain) => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, address)) => accept(&worker, stream, address),
+            Ok((stream, address)) => accept(&worker, stream, address, door),
             // Out of descriptors, or a client that is gone already: go on, but not in a circle.
             Err(error) => {
                 tracing::warn!(%error, "A connection could not be accepted.");
@@ -194,11 +216,14 @@ pub(crate) async fn run(worker: Rc<Worker>, listener: TcpListener, mut orders: O
             }
         }
     }
-    drop(listener);
-    drain(&worker).await;
 }
 
-fn accept(worker: &Rc<Worker>, stream: tokio::net::TcpStream, address: std::net::SocketAddr) {
+fn accept(
+    worker: &Rc<Worker>,
+    stream: tokio::net::TcpStream,
+    address: std::net::SocketAddr,
+    door: Door,
+) {
     let Some(place) = worker.shared.connections.enter(address.ip()) else {
         // Closed without a word: an answer would cost what the limit protects.
         worker.metrics.refuse_connection();
@@ -208,7 +233,7 @@ fn accept(worker: &Rc<Worker>, stream: tokio::net::TcpStream, address: std::net:
     let worker = worker.clone();
     worker.open.set(worker.open.get() + 1);
     tokio::task::spawn_local(async move {
-        client::serve(worker.clone(), stream, address).await;
+        client::serve(worker.clone(), stream, address, door).await;
         worker.open.set(worker.open.get() - 1);
         drop(place);
     });

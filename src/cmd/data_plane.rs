@@ -65,6 +65,8 @@ fn plain(
 ) -> gateway::Settings {
     gateway::Settings {
         listen: settings.gateway,
+        listen_tls: settings.gateway_tls,
+        proxy_protocol: settings.proxy_protocol,
         admin: Some(admin(settings)),
         workers: settings.workers,
         node: node.to_owned(),
@@ -79,10 +81,20 @@ fn plain(
     }
 }
 
+/// What explaining needs of a gateway's settings.
+pub(super) fn explaining(settings: &Settings, ring: Option<KeyRing>) -> gateway::Settings {
+    plain(settings, "explain", ring, None)
+}
+
 /// Health and metrics of a process with a gateway in it.
 pub(super) fn admin(settings: &Settings) -> std::net::SocketAddr {
     let usual = ([127, 0, 0, 1], 9090).into();
     settings.admin.unwrap_or(usual)
+}
+
+/// The address for TLS with its name, if there is one.
+pub(super) fn tls(settings: &Settings) -> Option<(&'static str, std::net::SocketAddr)> {
+    settings.gateway_tls.map(|address| ("gateway TLS", address))
 }
 
 fn refused(error: StartError) -> Problems {

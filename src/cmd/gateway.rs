@@ -42,6 +42,7 @@ pub fn run(gateway: &Gateway) -> anyhow::Result<()> {
         if ready {
             let said = Ready {
                 gateway: Some(start::url(plane.handle.gateway)),
+                gateway_tls: plane.handle.gateway_tls.map(start::secure_url),
                 admin: plane.handle.admin.map(start::url),
                 ..Ready::default()
             };
@@ -61,6 +62,7 @@ async fn check(settings: &Settings, file: bool) -> anyhow::Result<Option<KeyRing
         ("gateway", settings.gateway),
         ("admin", data_plane::admin(settings)),
     ]);
+    preflight.listeners(data_plane::tls(settings).as_slice());
     if file {
         preflight.finish()?;
         return Ok(None);

@@ -5,7 +5,7 @@ use api::Rings;
 use super::management::{self, Addresses, Management};
 use super::preflight::Preflight;
 use super::start::{self, Ready};
-use super::{admin, services, store};
+use super::{admin, data_plane, explain, services, store};
 use crate::cli::Portal;
 
 pub fn run(portal: &Portal) -> anyhow::Result<()> {
@@ -41,7 +41,10 @@ pub fn run(portal: &Portal) -> anyhow::Result<()> {
             own,
             upstream_allow: Vec::new(),
         };
+        let ring = rings.gateway.clone();
         let plane = management::plane(&settings, databases.clone(), rings, &addresses)?;
+        let explaining = data_plane::explaining(&settings, Some(ring));
+        explain::alone(&plane, databases.clone(), explaining);
         let management = Management::start(&settings, plane, listener, addresses).await?;
         let health =
             tokio::spawn(axum::serve(health, admin::router(databases.clone())).into_future());

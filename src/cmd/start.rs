@@ -117,6 +117,8 @@ pub(super) struct Ready {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) gateway: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) gateway_tls: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) admin: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) first_run: Option<String>,
@@ -137,6 +139,7 @@ impl Ready {
         for (name, url) in [
             ("portal", &self.portal),
             ("gateway", &self.gateway),
+            ("tls", &self.gateway_tls),
             ("admin", &self.admin),
         ] {
             if let Some(url) = url {
@@ -176,4 +179,9 @@ fn say_demo(demo: &serde_json::Value) {
 /// `http://` and the address, for a listener that is bound.
 pub(super) fn url(address: SocketAddr) -> String {
     format!("http://{address}")
+}
+
+/// The same for one that speaks TLS.
+pub(super) fn secure_url(address: SocketAddr) -> String {
+    format!("https://{address}")
 }

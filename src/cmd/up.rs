@@ -6,7 +6,7 @@ use super::data_plane::{self, Neighbours};
 use super::management::{self, Addresses, Management};
 use super::preflight::Preflight;
 use super::start::{self, Ready};
-use super::{keys, services, store};
+use super::{explain, keys, services, store};
 use crate::cli::Up;
 use crate::demo;
 use crate::settings::{Problems, Settings};
@@ -35,6 +35,7 @@ async fn check(settings: &Settings) -> Result<(), Problems> {
         ("gateway", settings.gateway),
         ("admin", data_plane::admin(settings)),
     ]);
+    preflight.listeners(data_plane::tls(settings).as_slice());
     preflight.management(settings);
     preflight.database(settings).await;
     preflight.finish()
@@ -75,6 +76,7 @@ async fn serve(up: &Up, settings: Settings, rings: Rings) -> anyhow::Result<()> 
             .into_iter()
             .chain([bound, gateway])
             .chain(data_plane.handle.admin)
+            .chain(data_plane.handle.gateway_tls)
             .collect(),
         upstream_allow: if is_all_loopback(&settings) {
             loopback()
@@ -82,8 +84,15 @@ async fn serve(up: &Up, settings: Settings, rings: Rings) -> anyhow::Result<()> 
             Vec::new()
         },
     };
+    let gateway_ring = rings.gateway.clone();
     let plane = management::plane(&settings, databases.clone(), rings, &addresses)?;
     forward(&plane, changed);
+    explain::beside(
+        &plane,
+        databases.clone(),
+        data_plane::explaining(&settings, Some(gateway_ring)),
+        data_plane.handle.counts(true),
+    );
     let management = Management::start(&settings, plane, listener, addresses).await?;
     let filled = match &sample {
         Some(sample) => Some(demo::fill(&management.plane, sample, &settings.data, gateway).await?),
@@ -93,6 +102,7 @@ async fn serve(up: &Up, settings: Settings, rings: Rings) -> anyhow::Result<()> 
     let said = Ready {
         portal: Some(start::url(bound)),
         gateway: Some(start::url(gateway)),
+        gateway_tls: data_plane.handle.gateway_tls.map(start::secure_url),
         admin: data_plane.handle.admin.map(start::url),
         first_run: management.first_run.clone().filter(|_| filled.is_none()),
         demo: filled,
@@ -117,7 +127,10 @@ fn forward(plane: &api::Plane, changed: tokio::sync::watch::Sender<u64>) {
 
 fn is_all_loopback(settings: &Settings) -> bool {
     let admin = settings.admin.is_none_or(|admin| admin.ip().is_loopback());
-    settings.portal.ip().is_loopback() && settings.gateway.ip().is_loopback() && admin
+    let tls = settings
+        .gateway_tls
+        .is_none_or(|tls| tls.ip().is_loopback());
+    settings.portal.ip().is_loopback() && settings.gateway.ip().is_loopback() && admin && tls
 }
 
 /// On one machine for one person, upstreams on the same machine are the usual case.

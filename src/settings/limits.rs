@@ -23,6 +23,9 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Limits {
     let upstream_kept = count("upstream_kept", 0..=100_000);
     let connections = count("connections", 1..=10_000_000);
     let connections_per_address = count("connections_per_address", 1..=10_000_000);
+    let mut small = |name, range| u32::try_from(count(name, range)).unwrap_or(u32::MAX);
+    let http2_streams = small("http2_streams", 1..=10_000);
+    let http2_resets = small("http2_resets", 1..=1_000_000);
     let cells = count("limiter_cells", 1000..=100_000_000);
     let body_window = Limits::default().body_window;
     let body_rate = reader.count("body_rate", 0..=1_000_000_000) * body_window.as_secs();
@@ -33,8 +36,11 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Limits {
         target_bytes,
         body_bytes,
         head_read: reader.time("head_timeout"),
+        tls_handshake: reader.time("tls_timeout"),
         body_rate,
         body_window,
+        http2_streams,
+        http2_resets,
         idle: reader.time("idle_timeout"),
         write_stall: reader.time("write_timeout"),
         upstream_idle: reader.time("upstream_keep"),

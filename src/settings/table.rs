@@ -57,6 +57,18 @@ pub const TABLE: &[Setting] = &[
         "Address that the gateway listens on.",
     ),
     plain(
+        "gateway_tls",
+        "PORTUNUS_GATEWAY_TLS",
+        None,
+        "A second address of the gateway, for TLS; none unless set.",
+    ),
+    plain(
+        "proxy_protocol",
+        "PORTUNUS_PROXY_PROTOCOL",
+        Some("false"),
+        "Connections from trusted_proxies begin with a PROXY header, version 1 or 2.",
+    ),
+    plain(
         "admin",
         "PORTUNUS_ADMIN",
         None,
@@ -209,10 +221,28 @@ pub const TABLE: &[Setting] = &[
         "How long a client may take to send a head.",
     ),
     plain(
+        "tls_timeout",
+        "PORTUNUS_TLS_TIMEOUT",
+        Some("10s"),
+        "How long a client's TLS handshake may take.",
+    ),
+    plain(
         "body_rate",
         "PORTUNUS_BODY_RATE",
         Some("240"),
         "Least bytes a second of a request's body, over any 10 s; 0 asks for none.",
+    ),
+    plain(
+        "http2_streams",
+        "PORTUNUS_HTTP2_STREAMS",
+        Some("100"),
+        "Most requests at a time on one connection of HTTP/2.",
+    ),
+    plain(
+        "http2_resets",
+        "PORTUNUS_HTTP2_RESETS",
+        Some("200"),
+        "Most streams of HTTP/2 that a client may reset in 30 s before its connection is ended.",
     ),
     plain(
         "idle_timeout",

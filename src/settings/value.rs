@@ -15,6 +15,9 @@ pub struct Settings {
     pub data: PathBuf,
     pub portal: SocketAddr,
     pub gateway: SocketAddr,
+    /// `None`: the gateway speaks no TLS itself.
+    pub gateway_tls: Option<SocketAddr>,
+    pub proxy_protocol: bool,
     /// `None`: the role's own default.
     pub admin: Option<SocketAddr>,
     pub database_url: Option<String>,
@@ -56,6 +59,10 @@ impl Settings {
             data: reader.text("data").unwrap_or_default().into(),
             portal: reader.address("portal").unwrap_or(UNUSED),
             gateway: reader.address("gateway").unwrap_or(UNUSED),
+            gateway_tls: reader.address("gateway_tls"),
+            proxy_protocol: reader
+                .parsed("proxy_protocol", "true or false")
+                .unwrap_or(false),
             admin: reader.address("admin"),
             database_url: reader.database(),
             redis_url: reader.text("redis_url"),

@@ -3,11 +3,13 @@
 
 mod entry;
 mod log;
+mod past;
 mod subject;
 mod title;
 mod usage;
 
 pub use entry::entry;
 pub use log::log;
+pub(crate) use past::{Past, past};
 pub use subject::Subject;
 pub use usage::usage;

@@ -11,6 +11,7 @@ mod audit;
 mod canary;
 mod catalog;
 mod concurrency;
+mod explain;
 mod first_run;
 mod invitations;
 mod jobs;

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod call;
+pub mod explaining;
 pub mod shop;
 pub mod world;
 
@@ -13,6 +14,7 @@ use entity::database::{DatabaseSettings, connect};
 use migration::testing::{TestDatabase, each_backend};
 
 pub use call::{Answer, Call, Client};
+pub use explaining::Listener;
 pub use world::{Caller, World};
 
 /// A password that the rules accept.
@@ -23,6 +25,8 @@ pub struct App {
     pub plane: Arc<Plane>,
     pub router: axum::Router,
     pub database: TestDatabase,
+    /// In the place of the gateway's code.
+    pub explaining: Listener,
 }
 
 impl App {
@@ -45,11 +49,14 @@ impl App {
         };
         let clock = Clock::manual("2026-11-21T12:00:00Z".parse().unwrap());
         let plane = Plane::new(databases, settings, rings, clock).unwrap();
+        let explaining = Listener::default();
+        plane.explainer.set(Arc::new(explaining.clone())).unwrap();
         let router = api::http::router(Arc::clone(&plane));
         Self {
             plane,
             router,
             database,
+            explaining,
         }
     }
 

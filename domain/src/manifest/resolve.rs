@@ -2,6 +2,7 @@
 //! problem is collected with its pointer.
 
 mod applications;
+mod certificates;
 mod versions;
 
 use std::collections::BTreeMap;
@@ -51,6 +52,8 @@ pub fn resolve(
         resolver.product(name, product);
     }
     resolver.applications(manifest);
+    resolver.certificates(manifest, load);
+    resolver.hosts(manifest, load);
     if resolver.found.is_empty() {
         Ok(Snapshot {
             schema: SCHEMA,

@@ -80,8 +80,18 @@ impl<T> Tree<T> {
 
     /// The value at the longest prefix of the canonical `path`, and that prefix's length.
     pub fn find(&self, path: &str) -> Option<(&T, usize)> {
+        let mut found = None;
+        self.each(path, |value, length| found = Some((value, length)));
+        found
+    }
+
+    /// Every value at a prefix of the canonical `path`, the shortest first.
+    #[inline]
+    pub fn each<'a>(&'a self, path: &str, mut met: impl FnMut(&'a T, usize)) {
         let mut node = &*self.0;
-        let mut found = node.value.as_ref().map(|value| (value, 0));
+        if let Some(value) = &node.value {
+            met(value, 0);
+        }
         let mut at = 0;
         while at < path.len() && !node.children.is_empty() {
             let rest = &path[at + 1..];
@@ -92,10 +102,9 @@ impl<T> Tree<T> {
             node = child;
             at = end;
             if let Some(value) = &node.value {
-                found = Some((value, at));
+                met(value, at);
             }
         }
-        found
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod by_api;
 mod by_browser;
+mod explains;
 mod outage;
 mod product;
 mod scene;

@@ -84,6 +84,30 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         "Messages refused before a request existed.",
         sum(|w| w.framing.get()),
     );
+    page.one(
+        "tls_handshakes_total",
+        "counter",
+        "TLS handshakes that clients completed.",
+        sum(|w| w.tls_handshakes.get()),
+    );
+    page.one(
+        "tls_handshakes_failed_total",
+        "counter",
+        "TLS handshakes that failed or took too long.",
+        sum(|w| w.tls_failed.get()),
+    );
+    page.one(
+        "http2_connections_total",
+        "counter",
+        "Client connections that spoke HTTP/2.",
+        sum(|w| w.http2_connections.get()),
+    );
+    page.one(
+        "http2_flooded_total",
+        "counter",
+        "Connections of HTTP/2 that were ended for too many resets.",
+        sum(|w| w.http2_flooded.get()),
+    );
     page.head(
         "timed_out_total",
         "counter",

@@ -11,6 +11,15 @@ use crate::call::{Call, Caller};
 use crate::head::{X_API_KEY, bearer_key};
 use crate::query;
 
+/// A key by its digest, for explaining a request whose key is not at hand.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StandIn {
+    /// `None`: there is no such key any more.
+    pub(crate) digest: Option<KeyDigest>,
+    /// Whether its own state counts; else it is taken as good, as that is its owner's to see.
+    pub(crate) judged: bool,
+}
+
 /// The running form.
 #[derive(Debug)]
 pub(crate) struct KeyAuth {
@@ -28,19 +37,32 @@ impl KeyAuth {
     }
 
     pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>) -> Flow {
-        match self.caller(call) {
-            Ok(Some(caller)) => {
-                call.identify(caller);
-                Flow::Next
-            }
-            Ok(None) if self.optional => Flow::Next,
-            Ok(None) => Flow::Answer(Box::new(Refusal::new(Code::KeyMissing))),
-            Err(refusal) => Flow::Answer(refusal),
+        match self.shown(call) {
+            Some(digest) => Self::judge(call, digest, true),
+            None => self.nobody(),
         }
     }
 
-    /// The one who calls; `None` when no key is shown. Takes the key out of the request.
-    fn caller<'a>(&self, call: &mut Call<'a>) -> Result<Option<Caller<'a>>, Box<Refusal>> {
+    /// The same with the key of `stand_in`, if there is one, as the one that is shown.
+    pub(crate) fn peek<'a>(&'a self, call: &mut Call<'a>, stand_in: Option<&StandIn>) -> Flow {
+        match (stand_in, self.shown(call)) {
+            (Some(stand_in), _) => Self::judge(call, stand_in.digest, stand_in.judged),
+            (None, Some(digest)) => Self::judge(call, digest, true),
+            (None, None) => self.nobody(),
+        }
+    }
+
+    fn nobody(&self) -> Flow {
+        if self.optional {
+            Flow::Next
+        } else {
+            Flow::Answer(Box::new(Refusal::new(Code::KeyMissing)))
+        }
+    }
+
+    /// The digest of the key that is shown, `Some(None)` if it is none by its form; `None` when no
+    /// key is shown. Takes the key out of the request.
+    fn shown(&self, call: &mut Call<'_>) -> Option<Option<KeyDigest>> {
         // Cut out whether or not it is the one that counts: no key reaches an upstream.
         let by_query = self.query.as_deref().and_then(|name| {
             let (value, rest) = query::cut(call.query().unwrap_or_default(), name)?;
@@ -49,22 +71,26 @@ impl KeyAuth {
             Some(digest)
         });
         let headers = &mut call.head.headers;
-        let digest = if let Some(value) = headers.get(X_API_KEY) {
+        if let Some(value) = headers.get(X_API_KEY) {
             let digest = digest(value.as_bytes());
             headers.remove(X_API_KEY);
-            digest
+            Some(digest)
         } else if let Some(shown) = headers.get(AUTHORIZATION).and_then(bearer_key) {
             let digest = digest(shown);
             headers.remove(AUTHORIZATION);
-            digest
-        } else if let Some(digest) = by_query {
-            digest
+            Some(digest)
         } else {
-            return Ok(None);
+            by_query
+        }
+    }
+
+    /// Finds whose key it is, and whether it is good.
+    fn judge(call: &mut Call<'_>, digest: Option<KeyDigest>, judged: bool) -> Flow {
+        let refuse = |code| Flow::Answer(Box::new(Refusal::new(code)));
+        let keys = &call.state.keys;
+        let Some(key) = digest.and_then(|digest| keys.find(&digest)) else {
+            return refuse(Code::KeyInvalid);
         };
-        let invalid = || Box::new(Refusal::new(Code::KeyInvalid));
-        let digest = digest.ok_or_else(invalid)?;
-        let key = call.state.keys.find(&digest).ok_or_else(invalid)?;
         let caller = Caller {
             key,
             application: &key.application,
@@ -72,9 +98,14 @@ impl KeyAuth {
         };
         // Known from here on, so that the record of a refusal says whose key it was.
         call.recognize(&caller);
-        key.judge(call.wall_us, call.peer_address())
-            .map_err(|code| Box::new(Refusal::new(code)))?;
-        Ok(Some(caller))
+        let good = key.judge(call.wall_us, call.peer_address());
+        match good {
+            Err(code) if judged => refuse(code),
+            Ok(()) | Err(_) => {
+                call.identify(caller);
+                Flow::Next
+            }
+        }
     }
 }
 

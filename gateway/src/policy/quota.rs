@@ -12,7 +12,7 @@ use super::{Context, Flow};
 use crate::answer::{Refusal, Shown};
 use crate::call::{Call, Taken};
 use crate::limiter::CellKey;
-use crate::quota::{Counter, QuotaKey};
+use crate::quota::{Admission, Counter, QuotaKey};
 
 /// The running form.
 #[derive(Debug)]
@@ -51,20 +51,49 @@ impl Quota {
         let Some(counter) = self.counter(call, place) else {
             return Flow::Next;
         };
-        let now = call.wall_secs();
-        let admission = counter.admit(self.limit, now);
-        call.shown.push(Shown {
+        let admission = counter.admit(self.limit, call.wall_secs());
+        call.shown.push(self.shown(&counter, admission));
+        if admission.admitted {
+            call.taken.push(Taken::Counter(counter));
+            return Flow::Next;
+        }
+        self.refuse(admission)
+    }
+
+    /// What [`Quota::run`] would say, and nothing is counted. Also whose count it is and when its
+    /// period began; `None` where the caller has no quota.
+    pub(crate) fn peek<'a>(
+        &'a self,
+        call: &Call<'a>,
+        place: usize,
+    ) -> Option<(Flow, Shown<'a>, (QuotaKey, i64))> {
+        let counter = self.counter(call, place)?;
+        let admission = counter.peek(self.limit, call.wall_secs());
+        let subject = match call.subscription().filter(|_| self.in_plan) {
+            Some(subscription) => subscription.id.uuid(),
+            None => call.caller?.application.id.uuid(),
+        };
+        let shown = self.shown(&counter, admission);
+        let flow = if admission.admitted {
+            Flow::Next
+        } else {
+            self.refuse(admission)
+        };
+        Some((flow, shown, (self.key(subject), counter.period())))
+    }
+
+    fn shown(&self, counter: &Counter, admission: Admission) -> Shown<'_> {
+        Shown {
             name: &self.name,
             quota: self.limit,
             window: counter.length(),
             left: admission.left,
             reset: admission.reset,
             taken: admission.admitted,
-        });
-        if admission.admitted {
-            call.taken.push(Taken::Counter(counter));
-            return Flow::Next;
         }
+    }
+
+    fn refuse(&self, admission: Admission) -> Flow {
         Flow::Answer(Box::new(
             Refusal::new(Code::QuotaExhausted)
                 .detail(format!(
@@ -79,11 +108,7 @@ impl Quota {
 
     fn counter(&self, call: &Call<'_>, place: usize) -> Option<Arc<Counter>> {
         let find = |subject: Uuid| {
-            let key = QuotaKey {
-                attach: self.attach,
-                name: self.name.clone(),
-                subject,
-            };
+            let key = self.key(subject);
             call.quotas()
                 .counter(&key, self.period, self.zone, call.utc())
         };
@@ -102,5 +127,13 @@ impl Quota {
             .worker
             .counter(key, self.period, self.zone, || find(subject));
         Some(counter)
+    }
+
+    fn key(&self, subject: Uuid) -> QuotaKey {
+        QuotaKey {
+            attach: self.attach,
+            name: self.name.clone(),
+            subject,
+        }
     }
 }

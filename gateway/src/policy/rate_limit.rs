@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Context, Flow};
 use crate::answer::{Refusal, Shown};
 use crate::call::{Call, Taken};
-use crate::limiter::{Cell, CellKey, Rate};
+use crate::limiter::{Cell, CellKey, Rate, Verdict};
 
 /// The running form.
 #[derive(Debug)]
@@ -49,19 +49,37 @@ impl RateLimit {
     pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>, place: usize) -> Flow {
         let cell = self.cell(call, place);
         let verdict = cell.admit(call.now_ns(), self.rate);
-        let seconds = |nanos: u64| nanos.div_ceil(1_000_000_000);
-        call.shown.push(Shown {
+        call.shown.push(self.shown(verdict));
+        if verdict.admitted {
+            call.taken.push(Taken::Cell(cell, self.rate));
+            return Flow::Next;
+        }
+        self.refuse(verdict)
+    }
+
+    /// What [`RateLimit::run`] would say, and nothing is counted.
+    pub(crate) fn peek<'a>(&'a self, call: &Call<'a>, place: usize) -> (Flow, Shown<'a>) {
+        let verdict = self.cell(call, place).peek(call.now_ns(), self.rate);
+        let flow = if verdict.admitted {
+            Flow::Next
+        } else {
+            self.refuse(verdict)
+        };
+        (flow, self.shown(verdict))
+    }
+
+    fn shown(&self, verdict: Verdict) -> Shown<'_> {
+        Shown {
             name: &self.name,
             quota: u64::from(self.limit),
             window: self.window_secs,
             left: verdict.left,
             reset: seconds(verdict.full_in),
             taken: verdict.admitted,
-        });
-        if verdict.admitted {
-            call.taken.push(Taken::Cell(cell, self.rate));
-            return Flow::Next;
         }
+    }
+
+    fn refuse(&self, verdict: Verdict) -> Flow {
         Flow::Answer(Box::new(
             Refusal::new(Code::RateLimited)
                 .detail(format!(
@@ -84,6 +102,28 @@ impl RateLimit {
         let (subject, known) = self.subject(call);
         let key = self.key(subject);
         call.worker.cell(key, || find(key, known))
+    }
+
+    /// What its subjects are, in words.
+    pub(crate) fn counted_by(&self, call: &Call<'_>) -> String {
+        let one = |subject: &Subject| match subject {
+            Subject::Route => "route",
+            Subject::Subscription if call.subscription().is_some() => "subscription",
+            Subject::Application if call.caller.is_some() => "application",
+            Subject::Key if call.caller.is_some() => "key",
+            Subject::Subscription | Subject::Application | Subject::Key | Subject::Address => {
+                "address"
+            }
+        };
+        match &*self.by {
+            [] if self.in_subscription && call.subscription().is_some() => "subscription".into(),
+            [] if call.caller.is_some() => "application".into(),
+            [] => "address".into(),
+            several => {
+                let names: Vec<&str> = several.iter().map(one).collect();
+                names.join(" and ")
+            }
+        }
     }
 
     const fn key(&self, subject: u128) -> CellKey {
@@ -128,4 +168,8 @@ impl RateLimit {
             None => (call.address(), false),
         }
     }
+}
+
+const fn seconds(nanos: u64) -> u64 {
+    nanos.div_ceil(1_000_000_000)
 }

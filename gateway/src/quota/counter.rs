@@ -62,26 +62,36 @@ impl Counter {
     /// Counts one request at `now` (seconds since 1970) unless `limit` is reached. A refused one
     /// costs nothing.
     pub fn admit(&self, limit: u64, now: i64) -> Admission {
+        let before = self.used_at(now, |used| used.fetch_add(1, Ordering::Relaxed));
+        let admission = self.judge(before, limit, now);
+        if !admission.admitted {
+            self.used.fetch_sub(1, Ordering::Relaxed);
+        }
+        admission
+    }
+
+    /// What [`Counter::admit`] would say, and nothing is counted.
+    pub fn peek(&self, limit: u64, now: i64) -> Admission {
+        let before = self.used_at(now, |used| used.load(Ordering::Relaxed));
+        self.judge(before, limit, now)
+    }
+
+    /// Asks for the count of the period that `now` lies in.
+    fn used_at(&self, now: i64, ask: impl FnOnce(&AtomicU64) -> u64) -> u64 {
         if now >= self.end.load(Ordering::Acquire) {
             self.turn(now);
         }
-        let reset = self
-            .end
-            .load(Ordering::Relaxed)
-            .saturating_sub(now)
-            .max(0)
-            .unsigned_abs();
-        let before = self.used.fetch_add(1, Ordering::Relaxed);
+        ask(&self.used)
+    }
+
+    /// About one more request, `before` of which this node had in the period.
+    fn judge(&self, before: u64, limit: u64, now: i64) -> Admission {
         let total = before.saturating_add(self.others.load(Ordering::Relaxed));
-        let admitted = total < limit;
-        if !admitted {
-            self.used.fetch_sub(1, Ordering::Relaxed);
-        }
-        let left = limit.saturating_sub(total.saturating_add(1));
+        let end = self.end.load(Ordering::Relaxed);
         Admission {
-            admitted,
-            left,
-            reset,
+            admitted: total < limit,
+            left: limit.saturating_sub(total.saturating_add(1)),
+            reset: end.saturating_sub(now).max(0).unsigned_abs(),
         }
     }
 
@@ -125,7 +135,7 @@ impl Counter {
         self.end.store(next.timestamp(), Ordering::Release);
     }
 
-    pub(super) fn period(&self) -> i64 {
+    pub(crate) fn period(&self) -> i64 {
         self.start.load(Ordering::Relaxed)
     }
 
@@ -207,7 +217,13 @@ mod tests {
     fn a_day_admits_its_limit_and_the_next_begins_anew() {
         let quotas = Quotas::default();
         let counter = quotas.counter(&key(), Period::Day, Tz::UTC, at(10));
-        let said: Vec<_> = (0..3).map(|_| counter.admit(2, 10)).collect();
+        let said: Vec<_> = (0..3)
+            .map(|_| {
+                let seen = counter.peek(2, 10);
+                assert_eq!(seen, counter.admit(2, 10));
+                seen
+            })
+            .collect();
         assert_eq!(
             said.iter().map(|a| a.admitted).collect::<Vec<_>>(),
             [true, true, false]

@@ -15,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 
 use super::{Change, Changes};
+use crate::tls;
 
 /// How often the file is looked at.
 const EVERY: Duration = Duration::from_secs(1);
@@ -83,7 +84,14 @@ fn read_noting(
             let text = String::from_utf8(bytes)
                 .map_err(|_| vec![Invalid::new("", "The file is not UTF-8.")])?;
             let manifest = manifest::read(&text, variable)?;
-            manifest::resolve(&manifest, number, &|name| open(&directory.join(name)))
+            let snapshot =
+                manifest::resolve(&manifest, number, &|name| open(&directory.join(name)))?;
+            let wrong = tls::check(&snapshot.parts);
+            if wrong.is_empty() {
+                Ok(snapshot)
+            } else {
+                Err(wrong)
+            }
         });
     let (mut print, digest) = seen.into_inner();
     print.digest = digest.finalize().into();
@@ -180,6 +188,21 @@ mod tests {
         assert!(first.print.looks_changed());
         let problems = read(&path, 2, &|_| None).unwrap_err();
         assert_eq!(problems[0].pointer, "/apis/x/versions/v1/openapi");
+        let pem = directory.path().join("a.pem");
+        std::fs::write(&pem, include_str!("../../tests/it/tls/a.pem")).unwrap();
+        std::fs::write(
+            directory.path().join("a.key"),
+            include_str!("../../tests/it/tls/a.key"),
+        )
+        .unwrap();
+        let text = "portunus: 1\ncertificates: { a: { certificate: a.pem, key: a.key, hosts: [a.test] } }\n";
+        std::fs::write(&path, text).unwrap();
+        let read_again = |number| read(&path, number, &|_| None);
+        let first = read_again(3).unwrap();
+        std::fs::write(&pem, include_str!("../../tests/it/tls/b.pem")).unwrap();
+        assert!(first.print.looks_changed(), "the certificate's file counts");
+        let problems = read_again(4).unwrap_err();
+        assert_eq!(problems[0].pointer, "/certificates/a/key");
         let none = read(&directory.path().join("none.yaml"), 1, &|_| None).unwrap_err();
         assert!(none[0].message.contains("cannot be read"));
     }

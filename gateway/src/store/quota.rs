@@ -232,7 +232,7 @@ impl Remote {
     }
 }
 
-fn to_key(key: &QuotaKey, period: i64) -> rows::Key {
+pub(super) fn to_key(key: &QuotaKey, period: i64) -> rows::Key {
     rows::Key {
         attach: key.attach,
         name: key.name.to_string(),
@@ -249,7 +249,7 @@ fn to_stored(row: &Row) -> rows::Used {
     }
 }
 
-fn to_counted(key: rows::Key) -> (QuotaKey, i64) {
+pub(super) fn to_counted(key: rows::Key) -> (QuotaKey, i64) {
     let rows::Key {
         attach,
         name,

@@ -8,13 +8,16 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod answers;
+mod client_tls;
 mod database_source;
 mod drain;
+mod explain;
 mod hostile;
 mod joined;
 mod keys;
 mod limits;
 mod node_report;
+mod proxy_protocol;
 mod proxying;
 mod quota_store;
 mod reload;

@@ -3,6 +3,7 @@
 mod apis;
 mod approvals;
 mod documents;
+mod explain;
 mod fields;
 mod plans;
 mod policies;
@@ -30,7 +31,7 @@ const IMPORT: usize = 6 * 1024 * 1024;
 /// Each page stands in a team's workspace and in the organization's own.
 pub(crate) fn routes() -> Pages {
     let import = DefaultBodyLimit::max(IMPORT);
-    let pages: [(&str, MethodRouter<Portal>); 19] = [
+    let pages: [(&str, MethodRouter<Portal>); 20] = [
         ("/apis", get(apis::list)),
         (
             "/apis/import",
@@ -62,6 +63,10 @@ pub(crate) fn routes() -> Pages {
         (
             "/apis/{api}/versions/{version}/revisions",
             get(versions::revisions).post(versions::promote),
+        ),
+        (
+            "/apis/{api}/versions/{version}/explain",
+            get(explain::show).post(explain::ask),
         ),
         ("/upstreams", get(upstreams::list)),
         (

@@ -7,6 +7,7 @@ mod answers;
 mod applications;
 mod bodies;
 mod catalog;
+mod explains;
 mod hostile;
 mod listener;
 mod looks;

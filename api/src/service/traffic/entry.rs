@@ -34,7 +34,7 @@ pub async fn entry(ctx: &Ctx, organization: OrganizationId, id: RecordId) -> Res
     show(ctx, organization, row, provider, consumer).await
 }
 
-async fn may_as_provider(ctx: &Ctx, record: &Record) -> Result<bool> {
+pub(super) async fn may_as_provider(ctx: &Ctx, record: &Record) -> Result<bool> {
     let row = api::Entity::find_by_id(record.api.uuid())
         .one(ctx.db())
         .await?;
@@ -45,7 +45,7 @@ async fn may_as_provider(ctx: &Ctx, record: &Record) -> Result<bool> {
     ))
 }
 
-async fn may_as_consumer(ctx: &Ctx, record: &Record) -> Result<bool> {
+pub(super) async fn may_as_consumer(ctx: &Ctx, record: &Record) -> Result<bool> {
     let row = application::Entity::find_by_id(record.application.uuid())
         .one(ctx.db())
         .await?;

@@ -260,8 +260,14 @@ fn consuming() -> Vec<Line> {
 }
 
 fn looking() -> Vec<Line> {
-    use Door::{Anyone, Member};
+    use Door::{Anyone, Member, Self_};
     vec![
+        line(
+            "POST",
+            "/explain",
+            Self_,
+            json!({ "request": { "target": "/x" } }),
+        ),
         line("GET", "/catalog", Anyone, Value::Null),
         line("GET", "/catalog/{organization}/{api}", Anyone, Value::Null),
         line(

@@ -1,6 +1,7 @@
 //! The editor of a version: its draft, what keeps it from being published, and its revisions.
 
 mod document;
+mod explain;
 mod revisions;
 
 use domain::api::Operations;
@@ -26,6 +27,7 @@ use crate::{
 };
 
 pub use self::document::{Document, document};
+pub use self::explain::{Explain, explain};
 pub use self::revisions::{Revisions, revisions};
 
 /// The version, its address in the workspace and who looks: what all tabs share.
@@ -67,6 +69,7 @@ impl Frame {
             Link::new(format!("{home}/policies"), format!("Policies ({count})")),
             Link::new(format!("{home}/document"), "Document"),
             Link::new(format!("{home}/revisions"), "Revisions"),
+            Link::new(format!("{home}/explain"), "Explain"),
         ];
         let open = if open.is_empty() {
             home.clone()

@@ -162,6 +162,7 @@ fn publishing() -> Vec<Line> {
         ("/apis/{api}/versions/{version}/policies", SAVE),
         ("/apis/{api}/versions/{version}/document", &[]),
         ("/apis/{api}/versions/{version}/revisions", PROMOTE),
+        ("/apis/{api}/versions/{version}/explain", &[]),
         ("/apis/{api}/versions/{version}/switch-off", NAMED),
         ("/apis/{api}/versions/{version}/unpublish", NAMED),
         ("/upstreams", &[]),

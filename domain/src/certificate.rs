@@ -1,0 +1,221 @@
+//! TLS towards clients as it is written: certificates, and what a host asks of a connection.
+//!
+//! Whether a certificate can be parsed and fits its key is for the gateway to say, which has the
+//! library for it; here is what can be said of the text.
+
+use serde::{Deserialize, Serialize};
+
+use crate::problem::Invalid;
+use crate::route;
+
+/// Largest PEM text, in bytes: a chain of a few certificates, or a set of authorities.
+pub const MAX_PEM: usize = 256 * 1024;
+
+/// Most host names of one certificate.
+pub const MAX_HOSTS: usize = 100;
+
+/// A certificate with its private key.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    /// PEM, the host's own certificate first, then the authorities between it and the root; or
+    /// the path of such a file, relative to this one.
+    pub certificate: String,
+    /// PEM of the private key (PKCS #8, PKCS #1 or SEC1, not encrypted), or the path of such a
+    /// file.
+    pub key: String,
+    /// Names that it is shown for, `api.example.com` or `*.example.com`; all DNS names that the
+    /// certificate itself is for unless set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
+    /// Also shown to clients that name no host, or one that has no certificate.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub default: bool,
+}
+
+impl std::fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Certificate({})", self.hosts.join(", "))
+    }
+}
+
+impl Certificate {
+    /// What is wrong with it, the two texts being PEM by now; pointers from its own root.
+    pub fn check(&self) -> Vec<Invalid> {
+        let mut found = Vec::new();
+        found.extend(certificates(&self.certificate).map(|why| Invalid::new("/certificate", why)));
+        found.extend(private_key(&self.key).map(|why| Invalid::new("/key", why)));
+        for (index, host) in self.hosts.iter().enumerate() {
+            if !is_pattern(host) {
+                found.push(Invalid::new(format!("/hosts/{index}"), PATTERN));
+            }
+            if self.hosts[..index].contains(host) {
+                found.push(Invalid::new(
+                    format!("/hosts/{index}"),
+                    "Name each host once.",
+                ));
+            }
+        }
+        if self.hosts.len() > MAX_HOSTS {
+            found.push(Invalid::new("/hosts", "Name at most 100 hosts."));
+        }
+        found
+    }
+}
+
+/// Whether a host may be called without TLS.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+    utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum TlsMode {
+    /// Plain HTTP is answered with 308 to the same address by https for GET and HEAD, else with
+    /// 403 `https_required`.
+    Required,
+    /// Both are served.
+    Optional,
+}
+
+/// What a host asks of a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostSettings {
+    /// `required` for a host that has a certificate (or `client_ca`) unless set, else `optional`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsMode>,
+    /// PEM of the authorities, one of which must have issued the client's certificate; or the path
+    /// of such a file. A client without one gets no connection for this host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_ca: Option<String>,
+}
+
+impl HostSettings {
+    /// What is wrong with them; pointers from their own root.
+    pub fn check(&self, host: &str) -> Vec<Invalid> {
+        let mut found = Vec::new();
+        if !is_pattern(host) {
+            found.push(Invalid::new("", PATTERN));
+        }
+        if let Some(authorities) = &self.client_ca {
+            found.extend(certificates(authorities).map(|why| Invalid::new("/client_ca", why)));
+            if self.tls == Some(TlsMode::Optional) {
+                found.push(Invalid::new(
+                    "/tls",
+                    "A host with client_ca asks for TLS always: over plain HTTP nobody shows a certificate.",
+                ));
+            }
+        }
+        found
+    }
+}
+
+const PATTERN: &str = "Write a host name in lower case without port, or *. and a name.";
+
+/// Whether a text is PEM itself, and not the path of a file.
+pub fn is_pem(text: &str) -> bool {
+    text.trim_start().starts_with("-----BEGIN ")
+}
+
+fn is_pattern(host: &str) -> bool {
+    let name = host.strip_prefix("*.").unwrap_or(host);
+    route::host(name).as_deref() == Some(name)
+}
+
+fn certificates(pem: &str) -> Option<&'static str> {
+    if pem.len() > MAX_PEM {
+        return Some("The certificates may have at most 256 KiB.");
+    }
+    (!pem.contains("-----BEGIN CERTIFICATE-----"))
+        .then_some("Write certificates as PEM: -----BEGIN CERTIFICATE----- and so on.")
+}
+
+fn private_key(pem: &str) -> Option<&'static str> {
+    if pem.len() > MAX_PEM {
+        return Some("The private key may have at most 256 KiB.");
+    }
+    if pem.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----")
+        || pem.contains("Proc-Type: 4,ENCRYPTED")
+    {
+        return Some("The private key is encrypted; write it without a pass phrase.");
+    }
+    (!pem.contains("PRIVATE KEY-----"))
+        .then_some("Write the private key as PEM: -----BEGIN PRIVATE KEY----- and so on.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+    const KEY: &str = "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n";
+
+    #[test]
+    fn certificates_are_looked_at_as_text() {
+        let good = Certificate {
+            certificate: CERTIFICATE.into(),
+            key: KEY.into(),
+            hosts: vec!["api.example.com".into(), "*.example.com".into()],
+            default: false,
+        };
+        assert_eq!(good.check(), []);
+        assert!(!format!("{good:?}").contains("PRIVATE"));
+        let encrypted = KEY.replace("PRIVATE", "ENCRYPTED PRIVATE");
+        let many: Vec<String> = (0..=MAX_HOSTS).map(|n| format!("h{n}.test")).collect();
+        let with = |change: &dyn Fn(&mut Certificate)| {
+            let mut changed = good.clone();
+            change(&mut changed);
+            changed.check()
+        };
+        let table: [(Vec<Invalid>, &str); 8] = [
+            (
+                with(&|c| c.certificate = "server.pem".into()),
+                "/certificate",
+            ),
+            (with(&|c| c.certificate = KEY.into()), "/certificate"),
+            (with(&|c| c.key = CERTIFICATE.into()), "/key"),
+            (with(&|c| c.key = encrypted.clone()), "/key"),
+            (with(&|c| c.hosts[1] = "API.example.com".into()), "/hosts/1"),
+            (
+                with(&|c| c.hosts[0] = "api.example.com:443".into()),
+                "/hosts/0",
+            ),
+            (with(&|c| c.hosts[1] = c.hosts[0].clone()), "/hosts/1"),
+            (with(&|c| c.hosts = many.clone()), "/hosts"),
+        ];
+        for (found, pointer) in table {
+            let found: Vec<_> = found.iter().map(|invalid| &*invalid.pointer).collect();
+            assert_eq!(found, [pointer]);
+        }
+    }
+
+    #[test]
+    fn a_client_certificate_needs_tls() {
+        let host = |tls, client_ca: Option<&str>| HostSettings {
+            tls,
+            client_ca: client_ca.map(str::to_owned),
+        };
+        for (host, name, pointers) in [
+            (host(Some(TlsMode::Optional), None), "a.test", &[][..]),
+            (host(None, Some(CERTIFICATE)), "*.a.test", &[]),
+            (host(Some(TlsMode::Required), None), "A.test", &[""]),
+            (
+                host(Some(TlsMode::Optional), Some(CERTIFICATE)),
+                "a.test",
+                &["/tls"],
+            ),
+            (host(None, Some("ca.pem")), "a.test", &["/client_ca"]),
+        ] {
+            let found = host.check(name);
+            let found: Vec<_> = found.iter().map(|invalid| &*invalid.pointer).collect();
+            assert_eq!(found, pointers, "{host:?}");
+        }
+    }
+}

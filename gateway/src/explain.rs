@@ -1,0 +1,365 @@
+//! Says what the gateway would do with a request and why, by the very code that would do it: the
+//! steps of [`crate::pipeline`] on a request that nobody sent, with limits that are looked at
+//! instead of counted.
+//!
+//! The same table of requests is sent to a running gateway and explained in `tests/it/explain.rs`;
+//! the two must agree.
+
+mod asked;
+mod chain;
+mod destination;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use domain::explain::{
+    Asked, Counted, Explanation, KeyState, Lost, Operation, Place, Read, RunnerUp, Sight, Verdict,
+    masked,
+};
+use domain::problem::Code;
+use domain::snapshot::{Delta, Snapshot};
+
+use crate::answer::Refusal;
+use crate::clock::Clock;
+use crate::compile::Compiler;
+use crate::connections::Connections;
+use crate::limiter::Cells;
+use crate::metrics::WorkerMetrics;
+use crate::pipeline;
+use crate::policy::key_auth::StandIn;
+use crate::quota::{QuotaKey, Quotas};
+use crate::record::{Names, Rings};
+use crate::report::Report;
+use crate::settings::Settings;
+use crate::slot::Limits;
+use crate::state::{Route, State};
+use crate::target;
+use crate::worker::{Shared, Worker};
+use asked::Request;
+
+/// Where limits are looked up.
+#[derive(Debug, Clone)]
+pub struct Counts {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) clock: Clock,
+    pub(crate) rates: Counted,
+    pub(crate) quotas: Counted,
+}
+
+impl Counts {
+    /// Of no gateway: limits are taken as unused. With `totals` somebody puts the sums of all nodes
+    /// into [`Explainer::quotas`] before each answer.
+    pub fn none(settings: &Settings, totals: bool) -> Self {
+        let quotas = Arc::<Quotas>::default();
+        Self {
+            shared: Arc::new(Shared {
+                cells: Cells::new(settings.limits.cells.min(100_000)),
+                quotas,
+                connections: Connections::new(&settings.limits, true),
+            }),
+            limits: Arc::default(),
+            clock: settings.clock.clone(),
+            rates: Counted::Elsewhere,
+            quotas: if totals {
+                Counted::Platform
+            } else {
+                Counted::Elsewhere
+            },
+        }
+    }
+}
+
+/// What came out, and which quotas were looked at, with the start of their period: seconds since
+/// 1970.
+#[derive(Debug)]
+pub struct Explained {
+    pub explanation: Explanation,
+    pub quotas: Vec<(QuotaKey, i64)>,
+}
+
+/// The configuration did not become a state.
+#[derive(Debug, thiserror::Error)]
+#[error("The configuration cannot be taken: {0}.")]
+pub struct NoState(String);
+
+/// A configuration state to ask about.
+pub struct Explainer {
+    settings: Arc<Settings>,
+    counts: Counts,
+    names: Arc<Names>,
+    rings: Rings,
+    compiler: Compiler,
+    state: Arc<State>,
+}
+
+impl std::fmt::Debug for Explainer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Explainer")
+            .field("state", &self.state.number)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Explainer {
+    pub fn new(snapshot: Snapshot, settings: Settings, counts: Counts) -> Result<Self, NoState> {
+        let names = Arc::new(Names::default());
+        let settings = Settings {
+            clock: counts.clock.clone(),
+            ..settings
+        };
+        let mut compiler = Compiler::new(
+            names.clone(),
+            counts.limits.clone(),
+            settings.gateway_key.clone(),
+        );
+        let state = compiler
+            .full(snapshot)
+            .map_err(|error| NoState(error.to_string()))?;
+        Ok(Self {
+            settings: Arc::new(settings),
+            counts,
+            rings: Rings::new(1, names.clone()),
+            names,
+            compiler,
+            state,
+        })
+    }
+
+    /// The number of the state that is explained.
+    pub fn state(&self) -> u64 {
+        self.state.number
+    }
+
+    /// Takes what changed since; the state before stays where that is not possible.
+    pub fn follow(&mut self, delta: Delta) -> Result<(), NoState> {
+        let state = self.compiler.delta(delta);
+        self.state = state.map_err(|error| NoState(error.to_string()))?;
+        Ok(())
+    }
+
+    /// The counters of quotas that are looked at.
+    pub fn quotas(&self) -> &Quotas {
+        &self.counts.shared.quotas
+    }
+
+    /// What would become of a request. It must have passed [`Asked::check`].
+    pub fn explain(&self, asked: &Asked, key: KeyState, sight: &Sight) -> Explained {
+        let worker = Rc::new(Worker::new(
+            self.settings.clone(),
+            self.counts.shared.clone(),
+            Arc::<WorkerMetrics>::default(),
+            self.rings.sink(0),
+        ));
+        self.settings.clock.adjust();
+        let mut explained = Explained {
+            explanation: Explanation {
+                state: self.state.number,
+                at: self.settings.clock.utc(),
+                request: asked::shown(asked),
+                route: None,
+                runners_up: Vec::new(),
+                operation: None,
+                caller: None,
+                steps: Vec::new(),
+                upstream: None,
+                headers: None,
+                verdict: forwarded(),
+            },
+            quotas: Vec::new(),
+        };
+        match Request::read(worker, asked) {
+            None => explained.explanation.verdict = unreadable(),
+            Some(request) => {
+                let stand_in = asked.credential.map(|id| StandIn {
+                    digest: self.compiler.digest_of(id),
+                    judged: key == KeyState::Judged,
+                });
+                let mut walk = Walk {
+                    explainer: self,
+                    sight,
+                    stand_in,
+                    out: &mut explained,
+                    decided_by: None,
+                    elsewhere: None,
+                };
+                if let Err(refusal) = walk.through(request) {
+                    let (decided_by, elsewhere) = (walk.decided_by, walk.elsewhere);
+                    let verdict = &mut explained.explanation.verdict;
+                    *verdict = refused(&refusal, decided_by);
+                    verdict.status = elsewhere.or(verdict.status);
+                }
+            }
+        }
+        // What the walk left is no traffic.
+        self.rings.drain(|_| ());
+        explained
+    }
+}
+
+/// One request on its way.
+struct Walk<'w> {
+    explainer: &'w Explainer,
+    sight: &'w Sight,
+    stand_in: Option<StandIn>,
+    out: &'w mut Explained,
+    decided_by: Option<String>,
+    /// The status of an answer that sends the client to https.
+    elsewhere: Option<u16>,
+}
+
+impl Walk<'_> {
+    /// The steps of [`pipeline`]'s `serve`, up to where it would be forwarded.
+    fn through(&mut self, request: Request) -> Result<(), Refusal> {
+        let explainer = self.explainer;
+        let state = &*explainer.state;
+        let mut report = Report::new(request.worker.clone(), request.client.clone());
+        let (request, mut head, before) = request.begin();
+        let request_id = report.name(&mut head);
+        let address = request.address(&head);
+        self.out.explanation.request.client = address;
+
+        target::method(&head)?;
+        let path = target::path(&request.uri)?;
+        self.read(|read| read.path = Some(masked(&path)));
+        let (route, prefix) = {
+            let host = target::host(&request.uri, &head.headers)?;
+            self.read(|read| read.host = Some(host.to_string()));
+            if !state.tls.asks_nothing() {
+                let (worker, client) = (&request.worker, &request.client);
+                let uri = &request.uri;
+                let sent = pipeline::by_https(worker, client, state, &host, &path, uri, &head)?;
+                if let Some(answer) = sent {
+                    self.elsewhere = Some(answer.status().as_u16());
+                    return Err(Refusal::new(Code::HttpsRequired));
+                }
+            }
+            let found = state.routes.find(&host, &path);
+            self.runners_up(state, &host, &path, found.map(|(route, _)| &**route));
+            found
+                .filter(|(route, _)| self.sight.api(route.api))
+                .ok_or_else(|| Refusal::new(Code::NoRoute))?
+        };
+        report.note_route(route);
+        self.out.explanation.route = explainer.compiler.place_of(route.version);
+        request.body(&head)?;
+        let chain = pipeline::operation(&mut report, route, head.method.as_str(), &path[prefix..]);
+        self.operation(route, report.operation, chain.is_ok());
+        let chain =
+            chain.map_err(|refusal| because(refusal, route, report.operation, explainer))?;
+
+        let mut call = request.call(head, state, &mut report, route, chain, address);
+        self.admit(&mut call)?;
+        let upstream = destination::prepare(&mut call, &request_id)?;
+        let rest = if route.strip_path {
+            &path[prefix..]
+        } else {
+            &path
+        };
+        let explanation = &mut self.out.explanation;
+        explanation.headers = Some(asked::changes(&before, &mut call, upstream));
+        if self.sight.upstream(upstream.id) {
+            explanation.upstream = destination::shown(&explainer.compiler, &call, upstream, rest);
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, note: impl FnOnce(&mut Read)) {
+        note(&mut self.out.explanation.request);
+    }
+
+    /// Nothing of them where another organization's version answers: that would tell of it.
+    fn runners_up(&mut self, state: &State, host: &str, path: &str, found: Option<&Route>) {
+        if found.is_some_and(|route| !self.sight.api(route.api)) {
+            return;
+        }
+        for runner in state.routes.runners_up(host, path) {
+            if self.sight.api(runner.value.api)
+                && let Some(place) = self.explainer.compiler.place_of(runner.value.version)
+            {
+                let lost = if runner.by_host {
+                    Lost::Host
+                } else {
+                    Lost::ShorterPath
+                };
+                let known = &mut self.out.explanation.runners_up;
+                // A version with several host patterns is named once.
+                if !known.iter().any(|other| is_same(&other.place, &place)) {
+                    known.push(RunnerUp { place, lost });
+                }
+            }
+        }
+    }
+
+    fn operation(&mut self, route: &Route, id: domain::id::OperationId, found: bool) {
+        let source = self.explainer.compiler.operation(route.version, id);
+        self.out.explanation.operation = match source {
+            Some(source) => Some(Operation {
+                id: Some(id),
+                name: format!("{} {}", source.method, source.template),
+                own_policies: !source.policies.is_empty(),
+            }),
+            None if found => Some(Operation {
+                id: None,
+                name: "other".to_owned(),
+                own_policies: false,
+            }),
+            None => None,
+        };
+    }
+}
+
+fn is_same(one: &Place, other: &Place) -> bool {
+    one.version_id == other.version_id
+}
+
+/// Adds to `policy_invalid` what only its owner sees: which policy, and what is wrong with it.
+fn because(
+    refusal: Refusal,
+    route: &Route,
+    operation: domain::id::OperationId,
+    explainer: &Explainer,
+) -> Refusal {
+    if refusal.code != Code::PolicyInvalid {
+        return refusal;
+    }
+    let name = explainer.compiler.operation(route.version, operation);
+    let wrong = match &route.chain {
+        Err(error) => error.to_string(),
+        Ok(_) => name.map_or_else(String::new, |operation| {
+            format!("a policy of {} {}", operation.method, operation.template)
+        }),
+    };
+    refusal.detail(format!("It cannot be loaded: {wrong}."))
+}
+
+fn forwarded() -> Verdict {
+    Verdict {
+        forwarded: true,
+        status: None,
+        code: None,
+        why: "It goes to the upstream.".to_owned(),
+        decided_by: None,
+    }
+}
+
+/// Refused by the reader, before it is a request: a bare status.
+fn unreadable() -> Verdict {
+    Verdict {
+        forwarded: false,
+        status: Some(400),
+        code: None,
+        why: "It cannot be read as a request of HTTP/1.1.".to_owned(),
+        decided_by: None,
+    }
+}
+
+fn refused(refusal: &Refusal, decided_by: Option<String>) -> Verdict {
+    Verdict {
+        forwarded: false,
+        status: Some(refusal.code.status()),
+        code: Some(refusal.code.as_str().to_owned()),
+        why: refusal.sentence().to_owned(),
+        decided_by,
+    }
+}

@@ -1,0 +1,295 @@
+//! The chain of policies of one request: the order of [`crate::pipeline`]'s `admit`, each step
+//! asked by its own code what it would say.
+
+use domain::explain::{Caller, Counted, Decision, Limit, Step as Told};
+use domain::policy::{Mode, Stage};
+use domain::problem::Code;
+
+use super::Walk;
+use crate::access;
+use crate::answer::{Refusal, Shown};
+use crate::call::Call;
+use crate::policy::{Chain, Flow, Running, Step};
+
+/// What a step said.
+struct Said<'a> {
+    flow: Flow,
+    shown: Option<(Shown<'a>, Counted)>,
+    why: String,
+}
+
+impl Walk<'_> {
+    /// Edge → identity → access → allowance, of the version and then of the plan.
+    pub(super) fn admit(&mut self, call: &mut Call<'_>) -> Result<(), Refusal> {
+        let chain = call.chain;
+        let refused = self
+            .stage(&chain.edge, Stage::Edge, call)
+            .or_else(|| self.stage(&chain.identity, Stage::Identity, call));
+        self.caller(call);
+        if let Some(refusal) = refused {
+            self.behind(chain);
+            return Err(refusal);
+        }
+        if call.caller.is_some() {
+            self.subscription(call)?;
+        }
+        let Some(subscription) = call.subscription() else {
+            return self.allowances([(&*chain.allowance, Stage::Allowance)], call);
+        };
+        let plan = (*subscription.chain).as_ref().map_err(|error| {
+            Refusal::new(Code::PolicyInvalid).detail(format!("It cannot be loaded: {error}."))
+        })?;
+        self.allowances(
+            [
+                (&*chain.allowance, Stage::Allowance),
+                (&*plan.edge, Stage::Edge),
+                (&*plan.allowance, Stage::Allowance),
+            ],
+            call,
+        )
+    }
+
+    /// Up to the first refusal, as [`crate::policy::stage`].
+    fn stage<'a>(
+        &mut self,
+        steps: &'a [Step],
+        stage: Stage,
+        call: &mut Call<'a>,
+    ) -> Option<Refusal> {
+        let mut refused = None;
+        for (place, step) in steps.iter().enumerate() {
+            if refused.is_some() {
+                self.not_reached(step, stage);
+                continue;
+            }
+            refused = self.ask(step, place, stage, call);
+        }
+        refused
+    }
+
+    /// All of them, also behind a refusal, as [`crate::policy::allowances`].
+    fn allowances<'a, const N: usize>(
+        &mut self,
+        lists: [(&'a [Step], Stage); N],
+        call: &mut Call<'a>,
+    ) -> Result<(), Refusal> {
+        let mut refused = None;
+        for (steps, stage) in lists {
+            for (place, step) in steps.iter().enumerate() {
+                let decided_by = self.decided_by.clone();
+                if let Some(refusal) = self.ask(step, place, stage, call) {
+                    if refused.is_none() {
+                        refused = Some(refusal);
+                    } else {
+                        self.decided_by = decided_by;
+                    }
+                }
+            }
+        }
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// Asks one step; a refusal where it enforces.
+    fn ask<'a>(
+        &mut self,
+        step: &'a Step,
+        place: usize,
+        stage: Stage,
+        call: &mut Call<'a>,
+    ) -> Option<Refusal> {
+        let said = self.peek(step, place, call);
+        let mut told = self.told(step, stage);
+        told.limit = said.shown.map(|(shown, counted)| limit(&shown, counted));
+        let refusal = match said.flow {
+            Flow::Next => {
+                told.why = said.why;
+                None
+            }
+            Flow::Answer(refusal) => {
+                told.why = refusal.sentence().to_owned();
+                told.code = Some(refusal.code.as_str().to_owned());
+                told.decision = if step.observe {
+                    Decision::WouldRefuse
+                } else {
+                    Decision::Refuses
+                };
+                (!step.observe).then_some(*refusal)
+            }
+        };
+        if refusal.is_some() {
+            self.decided_by = Some(told.policy.clone());
+        }
+        self.out.explanation.steps.push(told);
+        refusal
+    }
+
+    fn peek<'a>(&mut self, step: &'a Step, place: usize, call: &mut Call<'a>) -> Said<'a> {
+        let counts = &self.explainer.counts;
+        match &step.running {
+            Running::KeyAuth(policy) => {
+                let flow = policy.peek(call, self.stand_in.as_ref());
+                let why = match call.caller {
+                    Some(caller) => format!("A good key of application {}.", caller.application.id),
+                    None => "No key is shown, and none is asked for.".to_owned(),
+                };
+                Said {
+                    flow,
+                    shown: None,
+                    why,
+                }
+            }
+            Running::RateLimit(policy) => {
+                let (flow, shown) = policy.peek(call, place);
+                Said {
+                    flow,
+                    shown: Some((shown, counts.rates)),
+                    why: format!("By {}.", policy.counted_by(call)),
+                }
+            }
+            Running::Quota(policy) => match policy.peek(call, place) {
+                None => Said {
+                    flow: Flow::Next,
+                    shown: None,
+                    why: "A caller who is not known has no quota.".to_owned(),
+                },
+                Some((flow, shown, key)) => {
+                    let by = if call.subscription().is_some() && key.0.subject != application(call)
+                    {
+                        "subscription"
+                    } else {
+                        "application"
+                    };
+                    self.out.quotas.push(key);
+                    Said {
+                        flow,
+                        shown: Some((shown, counts.quotas)),
+                        why: format!("By {by}."),
+                    }
+                }
+            },
+        }
+    }
+
+    /// Whether the caller's application may use the version, and under which plan.
+    fn subscription(&mut self, call: &mut Call<'_>) -> Result<(), Refusal> {
+        let Some(caller) = call.caller else {
+            return Ok(());
+        };
+        let judged = access::judge(caller.application, call.route, call.utc());
+        let mut told = of_subscription();
+        let outcome = match judged {
+            Ok(subscription) => {
+                call.subscribe(subscription);
+                let plan = self.explainer.compiler.plan_slug(subscription.plan);
+                told.why = format!(
+                    "Subscription {} in plan {}.",
+                    subscription.id,
+                    plan.unwrap_or("unknown")
+                );
+                Ok(())
+            }
+            Err(code) => {
+                let refusal = Refusal::new(code);
+                told.decision = Decision::Refuses;
+                told.code = Some(code.as_str().to_owned());
+                told.why = refusal.sentence().to_owned();
+                self.decided_by = Some(told.policy.clone());
+                Err(refusal)
+            }
+        };
+        self.out.explanation.steps.push(told);
+        self.caller(call);
+        if outcome.is_err() {
+            for step in &call.chain.allowance {
+                self.not_reached(step, Stage::Allowance);
+            }
+        }
+        outcome
+    }
+
+    fn caller(&mut self, call: &Call<'_>) {
+        self.out.explanation.caller = call.caller.map(|caller| Caller {
+            application: caller.application.id,
+            environment: caller.key.environment,
+            subscription: caller.subscription.map(|subscription| subscription.id),
+            plan: caller.subscription.and_then(|subscription| {
+                let slug = self.explainer.compiler.plan_slug(subscription.plan);
+                slug.map(str::to_owned)
+            }),
+        });
+    }
+
+    /// What would have come behind a refusal of the edge or of the identity.
+    fn behind(&mut self, chain: &Chain) {
+        let at_the_edge =
+            chain.identity.len() + chain.edge.len() > self.out.explanation.steps.len();
+        if at_the_edge {
+            for step in &chain.identity {
+                self.not_reached(step, Stage::Identity);
+            }
+        }
+        if !chain.identity.is_empty() {
+            let mut told = of_subscription();
+            told.decision = Decision::NotReached;
+            self.out.explanation.steps.push(told);
+        }
+        for step in &chain.allowance {
+            self.not_reached(step, Stage::Allowance);
+        }
+    }
+
+    fn not_reached(&mut self, step: &Step, stage: Stage) {
+        let mut told = self.told(step, stage);
+        told.decision = Decision::NotReached;
+        self.out.explanation.steps.push(told);
+    }
+
+    /// A step that passes, so far.
+    fn told(&self, step: &Step, stage: Stage) -> Told {
+        Told {
+            policy: self.explainer.names.get(step.label).to_string(),
+            stage,
+            from: Some(step.from),
+            mode: if step.observe {
+                Mode::Observe
+            } else {
+                Mode::Enforce
+            },
+            decision: Decision::Passes,
+            code: None,
+            why: String::new(),
+            limit: None,
+        }
+    }
+}
+
+fn of_subscription() -> Told {
+    Told {
+        policy: "subscription".to_owned(),
+        stage: Stage::Access,
+        from: None,
+        mode: Mode::Enforce,
+        decision: Decision::Passes,
+        code: None,
+        why: String::new(),
+        limit: None,
+    }
+}
+
+fn application(call: &Call<'_>) -> uuid::Uuid {
+    call.caller
+        .map(|caller| caller.application.id.uuid())
+        .unwrap_or_default()
+}
+
+/// `left` with this request, as none was taken.
+fn limit(shown: &Shown<'_>, counted: Counted) -> Limit {
+    let is_known = counted != Counted::Elsewhere;
+    Limit {
+        limit: shown.quota,
+        window_s: shown.window,
+        left: is_known.then(|| shown.left + u64::from(shown.taken)),
+        reset_s: is_known.then_some(shown.reset),
+        counted,
+    }
+}

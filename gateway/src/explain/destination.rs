@@ -1,0 +1,46 @@
+//! Where a request goes that nothing refused.
+
+use domain::explain::{Destination, WeightedTarget, masked};
+use http::HeaderValue;
+
+use crate::answer::Refusal;
+use crate::call::Call;
+use crate::compile::Compiler;
+use crate::forward;
+use crate::state::Upstream;
+
+/// Chooses the upstream and makes the fields ready, as the last step before sending does.
+pub(super) fn prepare<'a>(
+    call: &mut Call<'a>,
+    request_id: &HeaderValue,
+) -> Result<&'a Upstream, Refusal> {
+    forward::prepare(call, request_id)
+}
+
+/// `rest` is the path that goes on.
+pub(super) fn shown(
+    compiler: &Compiler,
+    call: &Call<'_>,
+    upstream: &Upstream,
+    rest: &str,
+) -> Option<Destination> {
+    let source = compiler.source_of_upstream(upstream.id)?;
+    let rest = if rest.is_empty() { "/" } else { rest };
+    let targets = source.settings.targets.iter();
+    let targets = targets
+        .filter(|target| target.weight > 0)
+        .map(|target| WeightedTarget {
+            url: format!("{}{}", target.url.trim_end_matches('/'), masked(rest)),
+            weight: target.weight,
+        });
+    let is = |other: &Option<std::sync::Arc<Upstream>>| {
+        other.as_ref().is_some_and(|other| other.id == upstream.id)
+    };
+    Some(Destination {
+        upstream_id: upstream.id,
+        upstream: source.name.clone(),
+        test: is(&call.route.test_upstream) && !is(&call.route.upstream),
+        targets: targets.collect(),
+        preserve_host: upstream.preserve_host,
+    })
+}

@@ -1,0 +1,195 @@
+//! What one connection has under way, and what is held against it: streams that the client reset,
+//! answers that it does not take.
+
+use std::cell::{Cell, RefCell};
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::body::{Cut, Outbound};
+use crate::client::Peer;
+use crate::metrics::Late;
+use crate::worker::Worker;
+
+/// Resets are counted over so long.
+const WINDOW_MS: u64 = 30_000;
+
+pub(super) struct Connection {
+    pub(super) worker: Rc<Worker>,
+    pub(super) peer: Peer,
+    resets: Resets,
+    /// Since when no request is under way.
+    idle_since: Cell<u64>,
+    has_asked: Cell<bool>,
+    streams: RefCell<Vec<Weak<Stream>>>,
+}
+
+impl Connection {
+    pub(super) fn new(worker: Rc<Worker>, peer: Peer) -> Self {
+        let now = worker.sweeper.now();
+        Self {
+            worker,
+            peer,
+            resets: Resets::default(),
+            idle_since: Cell::new(now),
+            has_asked: Cell::new(false),
+            streams: RefCell::default(),
+        }
+    }
+
+    /// More streams were reset than a client has reason for.
+    pub(super) fn is_flooded(&self) -> bool {
+        self.resets.count.get() > self.worker.settings.limits.http2_resets
+    }
+
+    /// What takes too long, if anything.
+    pub(super) fn late(&self, now: u64) -> Option<Late> {
+        let limits = &self.worker.settings.limits;
+        let mut streams = self.streams.borrow_mut();
+        streams.retain(|stream| stream.strong_count() > 0);
+        if streams.is_empty() {
+            let (wait, late) = if self.has_asked.get() {
+                (limits.idle, Late::Idle)
+            } else {
+                (limits.head_read, Late::Head)
+            };
+            let since = self.idle_since.get();
+            return (now.saturating_sub(since) >= wait.as_millis() as u64).then_some(late);
+        }
+        let stall = limits.write_stall.as_millis() as u64;
+        let is_stalled = |stream: &Rc<Stream>| match stream.offered.get() {
+            0 => false,
+            since => now.saturating_sub(since) >= stall,
+        };
+        let mut live = streams.iter().filter_map(Weak::upgrade);
+        live.any(|stream| is_stalled(&stream))
+            .then_some(Late::Write)
+    }
+}
+
+/// Counts in fixed windows: twice the limit around a border is no harm.
+#[derive(Debug, Default)]
+struct Resets {
+    since: Cell<u64>,
+    count: Cell<u32>,
+}
+
+impl Resets {
+    fn add(&self, now: u64) {
+        if now.saturating_sub(self.since.get()) >= WINDOW_MS {
+            self.since.set(now);
+            self.count.set(0);
+        }
+        self.count.set(self.count.get().saturating_add(1));
+    }
+}
+
+/// One request on the connection.
+#[derive(Debug)]
+struct Stream {
+    /// When a part of the answer was handed over that the client has not taken yet; 0 for none.
+    offered: Cell<u64>,
+}
+
+/// Held from a request's head to the last byte of its answer. Let go before that, it was reset.
+pub(super) struct Exchange {
+    connection: Rc<Connection>,
+    stream: Rc<Stream>,
+    is_done: bool,
+}
+
+impl Exchange {
+    pub(super) fn begin(connection: Rc<Connection>) -> Self {
+        let stream = Rc::new(Stream {
+            offered: Cell::new(0),
+        });
+        let mut streams = connection.streams.borrow_mut();
+        // The next look is half a second away, and a flood is faster.
+        if streams.len() >= 2 * connection.worker.settings.limits.http2_streams as usize {
+            streams.retain(|stream| stream.strong_count() > 0);
+        }
+        streams.push(Rc::downgrade(&stream));
+        drop(streams);
+        connection.has_asked.set(true);
+        Self {
+            connection,
+            stream,
+            is_done: false,
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let now = self.connection.worker.sweeper.now();
+        self.connection.idle_since.set(now);
+        if !self.is_done {
+            self.connection.resets.add(now);
+        }
+    }
+}
+
+/// An answer's body that knows whether the client takes it.
+pub(super) struct Answered {
+    body: Outbound,
+    exchange: Exchange,
+}
+
+impl Answered {
+    pub(super) fn new(body: Outbound, mut exchange: Exchange) -> Self {
+        exchange.is_done = body.is_end_stream();
+        Self { body, exchange }
+    }
+}
+
+impl Body for Answered {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let this = self.get_mut();
+        // Whoever asks for more has got rid of what there was.
+        this.exchange.stream.offered.set(0);
+        let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
+        match &frame {
+            Some(Ok(_)) => {
+                let now = this.exchange.connection.worker.sweeper.now();
+                this.exchange.stream.offered.set(now.max(1));
+                this.exchange.is_done = this.body.is_end_stream();
+            }
+            // An upstream's fault is not held against the client.
+            Some(Err(_)) | None => this.exchange.is_done = true,
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resets_are_counted_over_half_a_minute() {
+        let resets = Resets::default();
+        for now in [50_000, 60_000, 79_999] {
+            resets.add(now);
+        }
+        assert_eq!(resets.count.get(), 3);
+        resets.add(80_000);
+        assert_eq!(resets.count.get(), 1);
+    }
+}

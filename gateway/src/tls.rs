@@ -1,0 +1,272 @@
+//! TLS towards clients: which certificate is shown, and what each host asks of a connection.
+
+mod admit;
+pub(crate) mod certificate;
+mod handshake;
+mod written;
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+
+pub(crate) use admit::{Ask, admit, has_port};
+pub(crate) use handshake::handshake;
+pub(crate) use written::check;
+
+/// What a connection's handshake established.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Secure {
+    /// Lower case, without a trailing dot.
+    pub(crate) server_name: Option<Rc<str>>,
+    /// The authorities under which the client's certificate was verified, by the digest of their
+    /// text: a connection outlives the state that it was made under.
+    pub(crate) clients: Option<[u8; 32]>,
+}
+
+/// Everything about TLS in one configuration state.
+#[derive(Debug, Default)]
+pub(crate) struct Tls {
+    /// `None` without certificates: nothing can be shown.
+    pub(crate) open: Option<Arc<ServerConfig>>,
+    pub(crate) certificates: Arc<Certificates>,
+    pub(crate) hosts: Patterns<Host>,
+}
+
+/// What a host asks of a connection.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Host {
+    /// As written.
+    pub(crate) required: Option<bool>,
+    pub(crate) clients: Option<Clients>,
+}
+
+/// The authorities of a host's clients.
+#[derive(Debug, Clone)]
+pub(crate) struct Clients {
+    pub(crate) digest: [u8; 32],
+    /// `None` when they cannot be read: then nobody gets in.
+    pub(crate) config: Option<Arc<ServerConfig>>,
+}
+
+/// Certificates by the names that they are shown for.
+#[derive(Debug, Default)]
+pub(crate) struct Certificates {
+    /// `None` for one that cannot be used: its host keeps asking for TLS and gets none.
+    pub(crate) exact: HashMap<Box<str>, Option<Arc<CertifiedKey>>>,
+    /// By the part behind `*.`, which stands for one label.
+    pub(crate) under: HashMap<Box<str>, Option<Arc<CertifiedKey>>>,
+    pub(crate) default: Option<Arc<CertifiedKey>>,
+}
+
+impl Certificates {
+    /// The entry for exactly this host, without the default.
+    fn entry(&self, host: &str) -> Option<&Option<Arc<CertifiedKey>>> {
+        let under = || self.under.get(host.split_once('.')?.1);
+        self.exact.get(host).or_else(under)
+    }
+
+    pub(crate) fn find(&self, host: Option<&str>) -> Option<Arc<CertifiedKey>> {
+        match host.and_then(|host| self.entry(host)) {
+            Some(entry) => entry.clone(),
+            None => self.default.clone(),
+        }
+    }
+}
+
+impl ResolvesServerCert for Certificates {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.find(hello.server_name().map(server_name).as_deref())
+    }
+}
+
+/// As it is matched.
+fn server_name(sent: &str) -> Rc<str> {
+    sent.strip_suffix('.')
+        .unwrap_or(sent)
+        .to_ascii_lowercase()
+        .into()
+}
+
+/// Values by host pattern: exact before `*.x`, the longest of these first.
+#[derive(Debug)]
+pub(crate) struct Patterns<T> {
+    exact: HashMap<Box<str>, T>,
+    under: HashMap<Box<str>, T>,
+}
+
+impl<T> Default for Patterns<T> {
+    fn default() -> Self {
+        Self {
+            exact: HashMap::new(),
+            under: HashMap::new(),
+        }
+    }
+}
+
+impl<T> Patterns<T> {
+    pub(crate) fn insert(&mut self, pattern: &str, value: T) {
+        match pattern.strip_prefix("*.") {
+            Some(rest) => self.under.insert(rest.into(), value),
+            None => self.exact.insert(pattern.into(), value),
+        };
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.exact.is_empty() && self.under.is_empty()
+    }
+
+    pub(crate) fn find(&self, host: &str) -> Option<&T> {
+        if let Some(value) = self.exact.get(host) {
+            return Some(value);
+        }
+        if self.under.is_empty() {
+            return None;
+        }
+        let mut rest = host;
+        while let Some((_, parent)) = rest.split_once('.') {
+            if let Some(value) = self.under.get(parent) {
+                return Some(value);
+            }
+            rest = parent;
+        }
+        None
+    }
+}
+
+/// Whether a request may be served on its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Serve,
+    /// Made for another host (RFC 9110 §15.5.20).
+    Misdirected,
+    HttpsRequired,
+}
+
+impl Tls {
+    /// No host asks for anything: nothing of this is looked up then.
+    pub(crate) fn asks_nothing(&self) -> bool {
+        self.hosts.is_empty()
+            && self.certificates.exact.is_empty()
+            && self.certificates.under.is_empty()
+    }
+
+    /// The handshake's settings for a server name as it was sent, and what they will establish.
+    pub(crate) fn choose(&self, sent: Option<&str>) -> (Option<Arc<ServerConfig>>, Secure) {
+        let name = sent.map(server_name);
+        let host = name.as_deref().and_then(|name| self.hosts.find(name));
+        let clients = host.and_then(|host| host.clients.as_ref());
+        let config = match clients {
+            Some(clients) => clients.config.clone(),
+            None => self.open.clone(),
+        };
+        let secure = Secure {
+            server_name: name,
+            clients: clients.map(|clients| clients.digest),
+        };
+        (config, secure)
+    }
+
+    /// Judges a request for `host`. `by_proxy`: a trusted proxy says that it came by https.
+    pub(crate) fn judge(&self, host: &str, secure: Option<&Secure>, by_proxy: bool) -> Verdict {
+        let settings = self.hosts.find(host);
+        let is_named = |secure: &Secure| secure.server_name.as_deref() == Some(host);
+        if let Some(clients) = settings.and_then(|host| host.clients.as_ref()) {
+            // A proxy's word is no certificate.
+            return match secure {
+                None => Verdict::HttpsRequired,
+                Some(secure) if is_named(secure) && secure.clients == Some(clients.digest) => {
+                    Verdict::Serve
+                }
+                Some(_) => Verdict::Misdirected,
+            };
+        }
+        match secure {
+            Some(secure) if secure.clients.is_some() && !is_named(secure) => Verdict::Misdirected,
+            Some(_) => Verdict::Serve,
+            None if by_proxy => Verdict::Serve,
+            None => {
+                let written = settings.and_then(|host| host.required);
+                let required = written.unwrap_or_else(|| self.certificates.entry(host).is_some());
+                if required {
+                    Verdict::HttpsRequired
+                } else {
+                    Verdict::Serve
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tls() -> Tls {
+        let mut certificates = Certificates::default();
+        certificates.exact.insert("a.test".into(), None);
+        certificates.under.insert("w.test".into(), None);
+        let mut hosts = Patterns::default();
+        let clients = |byte| Clients {
+            digest: [byte; 32],
+            config: None,
+        };
+        let host = |required, clients| Host { required, clients };
+        hosts.insert("m.test", host(None, Some(clients(1))));
+        hosts.insert("n.test", host(None, Some(clients(2))));
+        hosts.insert("*.r.test", host(Some(true), None));
+        hosts.insert("o.w.test", host(Some(false), None));
+        Tls {
+            open: None,
+            certificates: Arc::new(certificates),
+            hosts,
+        }
+    }
+
+    #[test]
+    fn a_host_is_served_on_the_connection_that_it_asks_for() {
+        use Verdict::{HttpsRequired, Misdirected, Serve};
+        let secure = |name: &str, clients: Option<u8>| {
+            Some(Secure {
+                server_name: (!name.is_empty()).then(|| name.into()),
+                clients: clients.map(|byte| [byte; 32]),
+            })
+        };
+        for (host, connection, by_proxy, verdict) in [
+            ("x.test", None, false, Serve),
+            ("a.test", None, false, HttpsRequired),
+            ("a.test", None, true, Serve),
+            ("a.test", secure("a.test", None), false, Serve),
+            ("a.test", secure("", None), false, Serve),
+            ("a.test", secure("b.test", None), false, Serve),
+            ("x.w.test", None, false, HttpsRequired),
+            ("y.x.w.test", None, false, Serve),
+            ("o.w.test", None, false, Serve),
+            ("y.x.r.test", None, false, HttpsRequired),
+            ("r.test", None, false, Serve),
+            ("m.test", None, false, HttpsRequired),
+            ("m.test", None, true, HttpsRequired),
+            ("m.test", secure("m.test", Some(1)), false, Serve),
+            ("m.test", secure("m.test", None), false, Misdirected),
+            ("m.test", secure("m.test", Some(2)), false, Misdirected),
+            ("m.test", secure("n.test", Some(2)), false, Misdirected),
+            ("m.test", secure("a.test", None), false, Misdirected),
+            ("m.test", secure("", None), false, Misdirected),
+            ("a.test", secure("m.test", Some(1)), false, Misdirected),
+        ] {
+            let found = tls().judge(host, connection.as_ref(), by_proxy);
+            assert_eq!(found, verdict, "{host} on {connection:?}, {by_proxy}");
+        }
+    }
+
+    #[test]
+    fn authorities_that_cannot_be_read_let_nobody_in() {
+        let (config, secure) = tls().choose(Some("M.test."));
+        assert!(config.is_none());
+        assert_eq!(secure.server_name.as_deref(), Some("m.test"));
+        assert_eq!(secure.clients, Some([1; 32]));
+    }
+}

@@ -1,0 +1,112 @@
+//! `portunus explain --config`: a file and a request, without any server, as a person reads it.
+
+// A test fails by panicking.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+const FILE: &str = r#"
+portunus: 1
+upstreams:
+  echo: { targets: [{ url: "http://127.0.0.1:9000/base" }], credential: { bearer: { token: t0psecret } } }
+apis:
+  shop:
+    versions:
+      v1: { match: { path: /shop }, upstream: echo, policies: [{ key_auth: { optional: true } }, { rate_limit: { name: minute, limit: 5, window: 60s } }] }
+      v2: { match: { path: /shop/v2 }, upstream: echo, policies: [{ key_auth: {} }] }
+"#;
+
+fn explain(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_portunus"))
+        .arg("explain")
+        .args(arguments)
+        .env_clear()
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[test]
+fn a_file_and_a_request() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("gateway.yaml"), FILE).unwrap();
+    let ask = |more: &[&str]| {
+        let all: Vec<&str> = ["--config", "gateway.yaml"]
+            .iter()
+            .chain(more)
+            .copied()
+            .collect();
+        explain(folder.path(), &all)
+    };
+    let text = said(&ask(&["GET /shop/%61?x=1", "-H", "Host: A.example:80"]));
+    for line in [
+        "request    GET /shop/%61",
+        "path       /shop/a",
+        "host       a.example",
+        "route      shop/v1 at */shop (revision 1)",
+        "operation  other",
+        "upstream   echo",
+        "           http://127.0.0.1:9000/base/a weight 1",
+        "verdict    forwarded",
+    ] {
+        assert!(text.lines().any(|known| known == line), "{line} in\n{text}");
+    }
+    assert!(text.contains("rate_limit/minute"), "{text}");
+    assert!(
+        text.contains("authorization") && !text.contains("t0psecret"),
+        "{text}"
+    );
+
+    let text = said(&ask(&["/shop/v2", "-H", "X-Api-Key: ptn_live_nonsense"]));
+    assert!(
+        text.contains("401 key_invalid by key_auth/key_auth"),
+        "{text}"
+    );
+    assert!(text.contains("not shop/v1 at */shop"), "{text}");
+    assert!(!text.contains("nonsense"), "{text}");
+
+    let json = said(&ask(&["--json", "POST /nowhere"]));
+    let answer: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(answer["now"]["verdict"]["code"], "no_route");
+    assert!(!folder.path().join("data").exists(), "nothing is written");
+}
+
+#[test]
+fn what_is_wrong_is_said_and_ends_with_64() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("gateway.yaml"), FILE).unwrap();
+    for (arguments, sentence) in [
+        (&["--config", "none.yaml", "/x"][..], "none.yaml"),
+        (&["--config", "gateway.yaml", "GET /x y"], "GET /path"),
+        (
+            &["--config", "gateway.yaml", "/x", "-H", "secret"],
+            "-H number 1",
+        ),
+        (&["--from", "http://127.0.0.1:9", "/x"], "PORTUNUS_TOKEN"),
+        (
+            &[
+                "--from",
+                "http://127.0.0.1:9",
+                "--config",
+                "gateway.yaml",
+                "/x",
+            ],
+            "cannot be used with",
+        ),
+        (&["--request-id", "r"], "--from"),
+    ] {
+        let output = explain(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(64), "{arguments:?} {output:?}");
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            told.contains(sentence) && !told.contains("secret"),
+            "{arguments:?}: {told}"
+        );
+    }
+}
