@@ -18,7 +18,9 @@ use crate::key::Environment;
 use crate::lifecycle::PlanState;
 use crate::plan::Approval;
 use crate::policy::Policy;
-use crate::upstream::{Target, Timeouts, UpstreamCredential, UpstreamTls};
+use crate::upstream::{
+    Balance, Health, Retries, Target, Timeouts, UpstreamCredential, UpstreamTls, is_default,
+};
 
 #[cfg(doc)]
 use crate::snapshot::Snapshot;
@@ -62,6 +64,12 @@ pub struct Upstream {
     pub tls: UpstreamTls,
     #[serde(default)]
     pub preserve_host: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub balance: Balance,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub health: Health,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub retries: Retries,
     /// Sent to the targets. Take the secret part from the environment: `${NAME}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<UpstreamCredential>,

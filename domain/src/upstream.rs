@@ -1,56 +1,22 @@
-//! Upstreams: named sets of targets, their time-outs and the credential sent to them.
+//! Upstreams: named sets of targets, how requests are shared among them, their time-outs and the
+//! credential sent to them.
+
+mod balance;
+mod credential;
+mod health;
+mod retries;
+mod target;
 
 use serde::{Deserialize, Serialize};
 
 use crate::duration::Span;
 use crate::problem::Invalid;
 
-/// One address that requests go to.
-#[derive(
-    Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, utoipa::ToSchema,
-)]
-#[serde(deny_unknown_fields)]
-pub struct Target {
-    /// `http` or `https`, host, optional port, optional base path; no userinfo, query or fragment.
-    pub url: String,
-    /// Share of the requests among the targets, 0 to 1000; 0 takes none.
-    #[serde(default = "one")]
-    pub weight: u16,
-}
-
-const fn one() -> u16 {
-    1
-}
-
-impl Target {
-    pub fn new(url: impl Into<String>) -> Self {
-        Self {
-            url: url.into(),
-            weight: 1,
-        }
-    }
-
-    /// The parsed address, or why it cannot be one.
-    pub fn parse(&self) -> Result<url::Url, &'static str> {
-        let url = url::Url::parse(&self.url)
-            .map_err(|_| "Enter an address like https://api.example.com/base.")?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err("Use http or https.");
-        }
-        if url.host().is_none() {
-            return Err("Name a host.");
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(
-                "Leave user and password out of the address; store them as the upstream's credential.",
-            );
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err("Leave query and fragment out of the address.");
-        }
-        Ok(url)
-    }
-}
+pub use balance::{Algorithm, Balance, HashBy};
+pub use credential::UpstreamCredential;
+pub use health::{Health, Passive};
+pub use retries::Retries;
+pub use target::Target;
 
 /// How long each phase may take. Defaults: gateway.md §3.
 #[derive(
@@ -106,87 +72,6 @@ pub struct UpstreamTls {
     pub server_name: Option<String>,
 }
 
-/// The credential that the gateway shows to the upstream, in clear. At rest it is sealed.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum UpstreamCredential {
-    Header { name: String, value: String },
-    Basic { user: String, password: String },
-    Bearer { token: String },
-}
-
-impl std::fmt::Debug for UpstreamCredential {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Header { .. } => "UpstreamCredential::Header(…)",
-            Self::Basic { .. } => "UpstreamCredential::Basic(…)",
-            Self::Bearer { .. } => "UpstreamCredential::Bearer(…)",
-        })
-    }
-}
-
-impl UpstreamCredential {
-    /// What is wrong with it; pointers from its own root. Nothing of the secret is repeated.
-    pub fn check(&self) -> Vec<Invalid> {
-        let mut found = Vec::new();
-        let mut that = |holds: bool, pointer: &str, message: &str| {
-            if !holds {
-                found.push(Invalid::new(pointer, message));
-            }
-        };
-        const SECRET: &str = "Enter 1 to 4,096 visible characters.";
-        let secret = |text: &str| {
-            (1..=4096).contains(&text.len()) && text.bytes().all(|b| matches!(b, b' '..=b'~'))
-        };
-        match self {
-            Self::Header { name, value } => {
-                let token = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
-                let plain = (1..=64).contains(&name.len()) && name.bytes().all(token);
-                that(
-                    plain,
-                    "/header/name",
-                    "Name a header with letters, digits and hyphens.",
-                );
-                let ours = FRAMING.iter().any(|taken| name.eq_ignore_ascii_case(taken));
-                that(
-                    !ours,
-                    "/header/name",
-                    "The gateway itself sets this header.",
-                );
-                that(secret(value), "/header/value", SECRET);
-            }
-            Self::Basic { user, password } => {
-                let plain = secret(user) && !user.contains(':');
-                that(
-                    plain,
-                    "/basic/user",
-                    "Enter a name without a colon (RFC 7617 §2).",
-                );
-                that(secret(password), "/basic/password", SECRET);
-            }
-            Self::Bearer { token } => {
-                let plain = secret(token) && !token.contains(' ');
-                that(plain, "/bearer/token", SECRET);
-            }
-        }
-        found
-    }
-}
-
-/// Headers that frame or route a request; a credential in them would break it.
-const FRAMING: [&str; 10] = [
-    "host",
-    "connection",
-    "content-length",
-    "transfer-encoding",
-    "upgrade",
-    "te",
-    "trailer",
-    "keep-alive",
-    "expect",
-    "proxy-authorization",
-];
-
 /// Everything of an upstream but its credential.
 #[derive(
     Debug,
@@ -209,6 +94,16 @@ pub struct UpstreamSettings {
     /// Send the client's authority instead of the target's.
     #[serde(default)]
     pub preserve_host: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub balance: Balance,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub health: Health,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub retries: Retries,
+}
+
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Most targets of one upstream.
@@ -234,6 +129,20 @@ impl UpstreamSettings {
                 ));
             }
         }
+        for (index, target) in self.targets.iter().enumerate() {
+            if target.tier > 9 {
+                let pointer = format!("/targets/{index}/tier");
+                found.push(Invalid::new(pointer, "Use a tier of 0 to 9."));
+            }
+        }
+        let parts = [
+            ("/balance", self.balance.check()),
+            ("/health", self.health.check()),
+            ("/retries", self.retries.check()),
+        ];
+        for (pointer, problems) in parts {
+            found.extend(problems.into_iter().map(|invalid| invalid.under(pointer)));
+        }
         if !self.targets.is_empty() && self.targets.iter().all(|target| target.weight == 0) {
             found.push(Invalid::new(
                 "/targets",
@@ -248,33 +157,74 @@ impl UpstreamSettings {
 mod tests {
     use super::*;
 
+    fn read(text: &str) -> Result<UpstreamSettings, String> {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
+
     #[test]
-    fn targets() {
-        for good in [
-            "http://127.0.0.1:9000",
-            "https://api.example.com/base/",
-            "http://[::1]:8080",
+    fn what_was_stored_before_is_read_and_written_as_before() {
+        let old = r#"{"targets":[{"url":"http://h","weight":1}],"timeouts":{"connect":"2s","first_byte":"30s","idle":"60s"},"tls":{},"preserve_host":false}"#;
+        let settings = read(old).unwrap();
+        assert_eq!(settings.check(), []);
+        assert_eq!(serde_json::to_string(&settings).unwrap(), old);
+    }
+
+    #[test]
+    fn what_is_set_comes_back() {
+        let text = r#"{"targets":[{"url":"http://h","weight":1,"tier":1}],"timeouts":{"idle":"5s"},
+            "balance":{"algorithm":"consistent_hash","by":{"header":"x-user"},"slow_start":"30s"},
+            "health":{"passive":{"failures":3},"panic":20},"retries":{"tries":3}}"#;
+        let settings = read(text).unwrap();
+        assert_eq!(settings.check(), []);
+        let again = read(&serde_json::to_string(&settings).unwrap()).unwrap();
+        assert_eq!(again, settings);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_by_its_place() {
+        let with = |part: &str| format!(r#"{{"targets":[{{"url":"http://h"}}],{part}}}"#);
+        for (part, pointer) in [
+            (r#""balance":{"bound":99}"#, "/balance/bound"),
+            (r#""balance":{"by":"path"}"#, "/balance/by"),
+            (
+                r#""balance":{"algorithm":"consistent_hash","by":{"header":"a b"}}"#,
+                "/balance/by/header",
+            ),
+            (r#""balance":{"slow_start":"2h"}"#, "/balance/slow_start"),
+            (r#""health":{"panic":101}"#, "/health/panic"),
+            (
+                r#""health":{"passive":{"base":"400s"}}"#,
+                "/health/passive/base",
+            ),
+            (
+                r#""health":{"passive":{"most":101}}"#,
+                "/health/passive/most",
+            ),
+            (r#""retries":{"tries":0}"#, "/retries/tries"),
+            (r#""retries":{"statuses":[404]}"#, "/retries/statuses"),
+            (r#""retries":{"budget":101}"#, "/retries/budget"),
         ] {
-            assert!(Target::new(good).parse().is_ok(), "{good}");
+            let found = read(&with(part)).unwrap().check();
+            let pointers: Vec<&str> = found.iter().map(|one| one.pointer.as_str()).collect();
+            assert_eq!(pointers, [pointer], "{part}");
         }
-        for bad in [
-            "",
-            "ftp://x",
-            "http://",
-            "/x",
-            "http://u:p@h",
-            "http://h/?q",
-            "http://h/#f",
-            "unix:/x",
+        for part in [
+            r#""balance":{"algorithm":"fair"}"#,
+            r#""health":{"activ":{}}"#,
+            r#""retries":{"try":1}"#,
         ] {
-            assert!(Target::new(bad).parse().is_err(), "{bad}");
+            assert!(read(&with(part)).is_err(), "{part}");
         }
+    }
+
+    #[test]
+    fn an_upstream_needs_a_target_with_a_weight() {
         let none = UpstreamSettings::default();
         assert_eq!(none.check()[0].pointer, "/targets");
         let idle = UpstreamSettings {
             targets: vec![Target {
-                url: "http://h".into(),
                 weight: 0,
+                ..Target::new("http://h")
             }],
             ..none
         };

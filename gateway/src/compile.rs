@@ -22,6 +22,7 @@ use crate::slot::Limits;
 use crate::state::{Application, Keys, State, Upstream};
 use crate::upstream::{Roots, Target};
 use model::{Dirty, Model};
+use upstream::Crew;
 
 /// Why a change was not taken; the state before stays.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +48,8 @@ pub(crate) struct Compiler {
     product_numbers: HashMap<ProductId, u32>,
     route_numbers: HashMap<VersionId, u32>,
     upstreams: HashMap<UpstreamId, Arc<Upstream>>,
+    /// What is counted per upstream and target; it outlives a change.
+    crews: HashMap<UpstreamId, Crew>,
     plans: HashMap<PlanId, Arc<Result<Chain, Uncompiled>>>,
     applications: HashMap<ApplicationId, Arc<Application>>,
     /// Where versions and keys stand in the state, to find them again.
@@ -70,6 +73,7 @@ impl Compiler {
             product_numbers: HashMap::new(),
             route_numbers: HashMap::new(),
             upstreams: HashMap::new(),
+            crews: HashMap::new(),
             plans: HashMap::new(),
             applications: HashMap::new(),
             placed_routes: HashMap::new(),
@@ -103,6 +107,8 @@ impl Compiler {
         let hosts = std::mem::take(&mut snapshot.parts.hosts);
         self.compile_tls(certificates, hosts);
         let dirty = self.model.put(snapshot.parts);
+        let present = &self.model.upstreams;
+        self.crews.retain(|id, _| present.contains_key(id));
         Ok(self.compile(dirty, snapshot.state))
     }
 

@@ -2,6 +2,7 @@
 
 use domain::key::Environment;
 use domain::problem::Code;
+use domain::upstream::{Algorithm, HashBy};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Request, Response, Uri};
 
@@ -11,7 +12,7 @@ use crate::call::Call;
 use crate::fields;
 use crate::state::Upstream;
 use crate::target;
-use crate::upstream::{self, ConnectError, Failure, Sent, Target};
+use crate::upstream::{self, Attempts, ConnectError, Failure, Sent, Target};
 
 /// Where the request goes, and its fields as they go there. A refusal here costs no limit, as
 /// nothing was sent.
@@ -34,10 +35,11 @@ pub(crate) async fn forward(
     body: Inbound,
 ) -> Result<Response<Outbound>, Refusal> {
     let worker = call.worker;
+    let key = balance_key(call, upstream, rest);
+    let mut attempts = Attempts::new(worker, upstream, key);
     let mut pending = Some(request(call, body));
-    let mut failed = None;
     loop {
-        let chosen = worker.pool.choose(upstream, failed);
+        let chosen = attempts.next();
         let target = chosen.ok_or_else(|| Refusal::new(Code::NoHealthyTarget).retry_after(1))?;
         if let Some(request) = &mut pending {
             fields::address(request.headers_mut(), upstream, target);
@@ -46,24 +48,74 @@ pub(crate) async fn forward(
         call.record.target = target.name;
         let sent =
             upstream::send(worker, upstream, &call.state.settings, target, &mut pending).await;
-        match sent {
+        let pause = match sent {
             // Nothing that we forward asks for another protocol (RFC 9110 §15.2.2).
             Ok(sent) if sent.response.status().is_informational() => {
+                attempts.failed();
                 call.record.tries += sent.tries;
                 return Err(refusal(call, &Failure::Reset));
             }
-            Ok(sent) => return Ok(answer(call, sent)),
-            // Nothing was sent: another target may take it.
-            Err((Failure::Connect(_), tries)) if failed.is_none() && upstream.targets.len() > 1 => {
-                call.record.tries += tries;
-                failed = Some(target.number);
+            Ok(mut sent) => {
+                let again = attempts.answered(sent.response.status().as_u16());
+                let replayed = again.then(|| sent.link.replay()).flatten();
+                let told = again
+                    .then(|| retry_after(sent.response.headers()))
+                    .flatten();
+                let pause = replayed.as_ref().and_then(|_| attempts.again(told));
+                let Some(pause) = pause else {
+                    sent.link.ticket = attempts.ticket();
+                    return Ok(answer(call, sent));
+                };
+                call.record.tries += sent.tries;
+                pending = replayed;
+                pause
             }
             Err((failure, tries)) => {
+                attempts.failed();
                 call.record.tries += tries;
-                return Err(refusal(call, &failure));
+                // Nothing was sent: the same or another target may take it.
+                let unsent = matches!(failure, Failure::Connect(_)) && pending.is_some();
+                let pause = unsent.then(|| attempts.again(None)).flatten();
+                pause.ok_or_else(|| refusal(call, &failure))?
             }
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// What consistent hashing hashes.
+fn balance_key(call: &Call<'_>, upstream: &Upstream, rest: &str) -> u64 {
+    match (upstream.balance.algorithm, &upstream.balance.by) {
+        (
+            Algorithm::RoundRobin | Algorithm::LeastRequests | Algorithm::Ewma | Algorithm::Random,
+            _,
+        ) => return 0,
+        (Algorithm::ConsistentHash, None | Some(HashBy::Address)) => None,
+        (Algorithm::ConsistentHash, Some(HashBy::Path)) => Some(rest.as_bytes()),
+        (Algorithm::ConsistentHash, Some(HashBy::Header(name))) => {
+            call.head.headers.get(name).map(HeaderValue::as_bytes)
+        }
+        (Algorithm::ConsistentHash, Some(HashBy::Cookie(name))) => {
+            let lines = call.head.headers.get_all(http::header::COOKIE).iter();
+            let mut pairs = lines.flat_map(|line| line.as_bytes().split(|b| *b == b';'));
+            pairs.find_map(|pair| {
+                pair.trim_ascii()
+                    .strip_prefix(name.as_bytes())?
+                    .strip_prefix(b"=")
+            })
         }
     }
+    .map_or_else(
+        || upstream::identity(&call.address().to_be_bytes()),
+        upstream::identity,
+    )
+}
+
+/// The seconds of `Retry-After`; a date is taken as too long to wait for.
+fn retry_after(headers: &http::HeaderMap) -> Option<u64> {
+    let value = headers.get(http::header::RETRY_AFTER)?;
+    let seconds = value.to_str().ok().and_then(|text| text.parse().ok());
+    Some(seconds.unwrap_or(u64::MAX))
 }
 
 pub(crate) fn choose_upstream<'a>(call: &Call<'a>) -> Result<&'a Upstream, Refusal> {

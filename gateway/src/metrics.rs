@@ -120,6 +120,9 @@ pub(crate) struct WorkerMetrics {
     pub(crate) upstream_reused: Count,
     pub(crate) upstream_retried: Count,
     pub(crate) upstream_failed: Count,
+    pub(crate) upstream_budget_spent: Count,
+    pub(crate) upstream_ejected: Count,
+    pub(crate) upstream_panicked: Count,
     /// By the route's number.
     routes: Mutex<HashMap<u32, Arc<Lane>>>,
 }
@@ -151,6 +154,9 @@ impl Default for WorkerMetrics {
             upstream_reused: Count::default(),
             upstream_retried: Count::default(),
             upstream_failed: Count::default(),
+            upstream_budget_spent: Count::default(),
+            upstream_ejected: Count::default(),
+            upstream_panicked: Count::default(),
             routes: Mutex::default(),
         }
     }

@@ -14,13 +14,14 @@ use domain::problem::Code;
 use domain::route::{Operations, Routes};
 use domain::snapshot;
 use domain::subscription::Terms;
+use domain::upstream::{Balance, Passive, Retries};
 use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 
 use crate::policy::{Chain, Uncompiled};
 use crate::slot::Slots;
 use crate::tls::Tls;
-use crate::upstream::Target;
+use crate::upstream::{Member, Vitals};
 
 /// One configuration state.
 #[derive(Debug, Clone)]
@@ -67,8 +68,16 @@ pub(crate) struct Operation {
 #[derive(Debug)]
 pub(crate) struct Upstream {
     pub(crate) id: UpstreamId,
-    /// Those with a weight; never empty.
-    pub(crate) targets: Box<[(Arc<Target>, u16)]>,
+    /// Those with a weight, at most 64; never empty.
+    pub(crate) targets: Box<[Member]>,
+    /// The members of each tier as bits, best first.
+    pub(crate) tiers: Box<[u64]>,
+    pub(crate) balance: Balance,
+    pub(crate) passive: Passive,
+    /// Percentage of healthy targets below which health is not heeded.
+    pub(crate) panic: u8,
+    pub(crate) retries: Retries,
+    pub(crate) vitals: Arc<Vitals>,
     pub(crate) connect_ms: u64,
     pub(crate) first_byte_ms: u64,
     pub(crate) idle_ms: u64,

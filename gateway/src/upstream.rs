@@ -1,9 +1,13 @@
 //! The way to upstreams: targets with everything parsed, connections that the request's own task
 //! drives, and a pool of them per worker.
 
+mod attempts;
+mod balance;
+mod budget;
 mod connect;
 mod link;
 mod pool;
+mod pulse;
 mod replay;
 mod send;
 mod stream;
@@ -18,11 +22,25 @@ use rustls_pki_types::ServerName;
 
 use crate::record::NameId;
 
+pub(crate) use attempts::{Attempts, Ticket};
+pub(crate) use balance::identity;
+pub(crate) use budget::Vitals;
 pub(crate) use connect::ConnectError;
 pub(crate) use link::Link;
 pub(crate) use pool::Pool;
+pub(crate) use pulse::Pulse;
 pub(crate) use send::{Failure, Sent, send};
 pub(crate) use tls::{Roots, client_config};
+
+/// A target in its place in an upstream.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) target: Arc<Target>,
+    pub(crate) weight: u16,
+    /// The same on all nodes, for consistent hashing.
+    pub(crate) identity: u64,
+    pub(crate) pulse: Arc<Pulse>,
+}
 
 /// One address that requests go to. Equal targets of different upstreams and states share their
 /// connections by their number.

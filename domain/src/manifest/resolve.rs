@@ -121,6 +121,9 @@ impl<'a> Resolver<'a> {
                 timeouts: upstream.timeouts,
                 tls: upstream.tls.clone(),
                 preserve_host: upstream.preserve_host,
+                balance: upstream.balance.clone(),
+                health: upstream.health.clone(),
+                retries: upstream.retries.clone(),
             };
             let problems = settings.check().into_iter();
             self.found

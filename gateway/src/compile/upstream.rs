@@ -1,26 +1,35 @@
 //! Upstreams with their targets, TLS and credential.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::snapshot::{self, Secret};
-use domain::upstream::UpstreamCredential;
+use domain::upstream::{MAX_TARGETS, UpstreamCredential};
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
 use rustls_pki_types::ServerName;
 
 use super::model::Dirty;
 use super::{Compiler, numbered};
 use crate::state::Upstream;
-use crate::upstream::{Host, Target, Tls, client_config};
+use crate::upstream::{Host, Member, Pulse, Target, Tls, Vitals, client_config, identity};
 
 type Broken = String;
+
+/// What the nodes' workers know of an upstream, by the addresses of its targets.
+#[derive(Debug, Default)]
+pub(super) struct Crew {
+    vitals: Arc<Vitals>,
+    pulses: HashMap<String, Arc<Pulse>>,
+}
 
 impl Compiler {
     pub(super) fn compile_upstreams(&mut self, dirty: &Dirty) {
         for id in &dirty.upstreams {
             let Some(source) = self.model.upstreams.get(id).cloned() else {
                 self.upstreams.remove(id);
+                self.crews.remove(id);
                 continue;
             };
             let compiled = self.upstream(&source);
@@ -35,9 +44,28 @@ impl Compiler {
         let settings = &source.settings;
         let mut broken = None;
         let mut targets = Vec::new();
+        let mut tiers: BTreeMap<u8, u64> = BTreeMap::new();
+        let before = self.crews.remove(&source.id).unwrap_or_default();
+        let mut crew = Crew {
+            vitals: before.vitals,
+            pulses: HashMap::new(),
+        };
         for target in settings.targets.iter().filter(|target| target.weight > 0) {
             match self.target(target, &settings.tls) {
-                Ok(compiled) => targets.push((compiled, target.weight)),
+                Ok(_) if targets.len() == MAX_TARGETS => {
+                    broken = Some("too many targets".to_owned())
+                }
+                Ok(compiled) => {
+                    *tiers.entry(target.tier).or_default() |= 1 << targets.len();
+                    let known = before.pulses.get(&target.url).cloned();
+                    let pulse = crew.pulses.entry(target.url.clone());
+                    targets.push(Member {
+                        target: compiled,
+                        weight: target.weight,
+                        identity: identity(target.url.as_bytes()),
+                        pulse: pulse.or_insert_with(|| known.unwrap_or_default()).clone(),
+                    });
+                }
                 Err(reason) => broken = Some(reason),
             }
         }
@@ -48,9 +76,17 @@ impl Compiler {
             broken = Some(reason);
             None
         });
+        let vitals = crew.vitals.clone();
+        self.crews.insert(source.id, crew);
         Upstream {
             id: source.id,
             targets: targets.into(),
+            tiers: tiers.into_values().collect(),
+            balance: settings.balance.clone(),
+            passive: settings.health.passive,
+            panic: settings.health.panic,
+            retries: settings.retries.clone(),
+            vitals,
             connect_ms: settings.timeouts.connect.as_millis(),
             first_byte_ms: settings.timeouts.first_byte.as_millis(),
             idle_ms: settings.timeouts.idle.as_millis(),

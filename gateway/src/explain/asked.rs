@@ -18,6 +18,7 @@ use crate::report::Report;
 use crate::state::{Route, State, Upstream};
 use crate::target;
 use crate::tls::Secure;
+use crate::upstream::Member;
 use crate::worker::Worker;
 
 /// A request that nobody sent.
@@ -122,7 +123,7 @@ pub(super) fn shown(asked: &Asked) -> Read {
 
 /// What became of the fields; the first target stands for all.
 pub(super) fn changes(before: &Before, call: &mut Call<'_>, upstream: &Upstream) -> Changes {
-    if let Some((target, _)) = upstream.targets.first() {
+    if let Some(Member { target, .. }) = upstream.targets.first() {
         fields::address(&mut call.head.headers, upstream, target);
     }
     let (before, after) = (&before.0, &call.head.headers);

@@ -171,6 +171,24 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         sum(|w| w.upstream_failed.get()),
     );
     page.one(
+        "upstream_retry_budget_spent_total",
+        "counter",
+        "Requests that were not tried again because too many were.",
+        sum(|w| w.upstream_budget_spent.get()),
+    );
+    page.one(
+        "upstream_ejected_total",
+        "counter",
+        "Ejections of targets that failed in a row.",
+        sum(|w| w.upstream_ejected.get()),
+    );
+    page.one(
+        "upstream_panic_total",
+        "counter",
+        "Choices among all targets because too few were healthy.",
+        sum(|w| w.upstream_panicked.get()),
+    );
+    page.one(
         "records_dropped_total",
         "counter",
         "Traffic records lost to full rings.",

@@ -6,10 +6,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use http::Request;
 use hyper::client::conn::http1::{Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 
 use super::stream::{Stream, Trace};
+use super::{Ticket, replay};
 use crate::body::Inbound;
 use crate::deadline::Deadline;
 
@@ -26,6 +28,8 @@ pub(crate) struct Link {
     /// When it was put there, in the worker's milliseconds.
     pub(super) kept_at: u64,
     pub(super) target: u32,
+    /// The request in flight, where such are counted.
+    pub(crate) ticket: Option<Ticket>,
     closed: bool,
 }
 
@@ -46,6 +50,7 @@ impl Link {
             keep_ms: 0,
             kept_at: 0,
             target,
+            ticket: None,
             closed: false,
         }
     }
@@ -60,6 +65,13 @@ impl Link {
                 tracing::debug!(%error, "An upstream connection ended.");
             }
         }
+    }
+
+    /// The request as it was sent, if it may be sent once more.
+    pub(crate) fn replay(&self) -> Option<Request<Inbound>> {
+        let kept = self.trace.keep.get();
+        kept.then(|| replay::request(&self.trace.written.borrow()))
+            .flatten()
     }
 
     /// Whether another request may be sent: nothing outstanding, not closed by the other side.

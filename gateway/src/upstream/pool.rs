@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 use super::Target;
 use super::link::Link;
 use crate::settings::Settings;
-use crate::state::Upstream;
 
 /// Of one target.
 #[derive(Default)]
@@ -27,7 +26,7 @@ pub(crate) struct Pool {
     /// By the target's number.
     targets: RefCell<Vec<Idle>>,
     /// Present weights of smooth weighted round robin, by upstream.
-    weights: RefCell<HashMap<domain::id::UpstreamId, Vec<i32>>>,
+    weights: RefCell<HashMap<domain::id::UpstreamId, Vec<i64>>>,
     keep_ms: u64,
     most: usize,
 }
@@ -78,6 +77,7 @@ impl Pool {
             return;
         }
         link.deadline.clear();
+        link.ticket = None;
         link.kept_at = now_ms;
         if link.keep_ms == 0 {
             link.keep_ms = self.keep_ms;
@@ -123,33 +123,12 @@ impl Pool {
         });
     }
 
-    /// The next target by smooth weighted round robin; `not` is one that has just failed.
-    pub(crate) fn choose<'u>(
+    /// The present weights of an upstream's round robin, for `turn` to move on.
+    pub(super) fn rotation<T>(
         &self,
-        upstream: &'u Upstream,
-        not: Option<u32>,
-    ) -> Option<&'u Target> {
-        let targets = &upstream.targets;
-        if let [(only, _)] = &**targets {
-            return Some(only);
-        }
-        let mut all = self.weights.borrow_mut();
-        let weights = all.entry(upstream.id).or_default();
-        weights.resize(targets.len(), 0);
-        let mut best: Option<usize> = None;
-        let mut total = 0;
-        for (index, (target, weight)) in targets.iter().enumerate() {
-            if Some(target.number) == not {
-                continue;
-            }
-            weights[index] += i32::from(*weight);
-            total += i32::from(*weight);
-            if best.is_none_or(|best| weights[index] > weights[best]) {
-                best = Some(index);
-            }
-        }
-        let best = best?;
-        weights[best] -= total;
-        Some(&targets[best].0)
+        upstream: domain::id::UpstreamId,
+        turn: impl FnOnce(&mut Vec<i64>) -> T,
+    ) -> T {
+        turn(self.weights.borrow_mut().entry(upstream).or_default())
     }
 }

@@ -73,7 +73,7 @@ pub(crate) async fn send(
             return Err((Failure::Reset, tries));
         };
         link.idle_ms = upstream.idle_ms;
-        link.trace.begin(reused && replayable);
+        link.trace.begin(replayable);
         match exchange(&mut link, request, upstream.first_byte_ms).await {
             Ok(response) => {
                 link.keep_ms = worker.pool.keep_ms(promised(response.headers()));

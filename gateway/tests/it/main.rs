@@ -28,3 +28,4 @@ mod routing;
 mod switch;
 mod tls;
 mod traffic;
+mod upstreams;

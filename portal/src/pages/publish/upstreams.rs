@@ -232,6 +232,12 @@ fn settings(
     before: Option<&UpstreamSettings>,
 ) -> UpstreamSettings {
     let times = before.map(|settings| settings.timeouts).unwrap_or_default();
+    // What the form does not show stays as it is.
+    let tier_of = |url: &str| {
+        let targets = before.map_or(&[][..], |settings| &settings.targets);
+        let known = targets.iter().find(|target| target.url == url);
+        known.map_or(0, |target| target.tier)
+    };
     let targets = typed
         .get("targets")
         .lines()
@@ -249,10 +255,14 @@ fn settings(
                     1
                 });
                 Target {
-                    url: url.to_owned(),
                     weight,
+                    ..Target::new(url)
                 }
             }
+        })
+        .map(|target| Target {
+            tier: tier_of(&target.url),
+            ..target
         })
         .collect();
     UpstreamSettings {
@@ -267,6 +277,7 @@ fn settings(
             server_name: typed.optional("server_name"),
         },
         preserve_host: typed.is_ticked("preserve_host"),
+        ..before.cloned().unwrap_or_default()
     }
 }
 

@@ -1,0 +1,277 @@
+//! The tries of one request: which target is next, whether there is one more try and after what
+//! pause, and what the counters are told. `forward` only loops over it.
+
+use std::cell::Cell;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use domain::upstream::Algorithm;
+
+use super::balance::{self, Tier, each};
+use super::budget::pause_ms;
+use super::pulse::{self, Pulse};
+use super::{Member, Target};
+use crate::state::Upstream;
+use crate::worker::Worker;
+
+/// One per request that is forwarded. With a single target it is a few words on the stack and two
+/// relaxed counts.
+pub(crate) struct Attempts<'a> {
+    worker: &'a Worker,
+    upstream: &'a Upstream,
+    /// What consistent hashing hashes.
+    key: u64,
+    tries: u8,
+    /// Targets that were tried, as bits.
+    tried: u64,
+    current: usize,
+    /// Microseconds of the clock at the present try's begin; only taken where it counts.
+    began_us: u64,
+    retrying: bool,
+    ticket: Option<Ticket>,
+}
+
+/// A request in flight to a target, until it is dropped with the answer's last byte.
+#[derive(Debug)]
+pub(crate) struct Ticket(Arc<Pulse>);
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+impl<'a> Attempts<'a> {
+    /// `key` is asked for only where it is hashed.
+    pub(crate) fn new(worker: &'a Worker, upstream: &'a Upstream, key: u64) -> Self {
+        upstream.vitals.active.fetch_add(1, Relaxed);
+        Self {
+            worker,
+            upstream,
+            key,
+            tries: 0,
+            tried: 0,
+            current: 0,
+            began_us: 0,
+            retrying: false,
+            ticket: None,
+        }
+    }
+
+    /// Where the next try goes.
+    pub(crate) fn next(&mut self) -> Option<&'a Target> {
+        self.tries += 1;
+        if let [only] = &*self.upstream.targets {
+            return Some(&only.target);
+        }
+        self.current = self.choose()?;
+        self.tried |= 1 << self.current;
+        let member = &self.upstream.targets[self.current];
+        self.ticket = None;
+        match self.upstream.balance.algorithm {
+            Algorithm::RoundRobin | Algorithm::Random => {}
+            Algorithm::LeastRequests | Algorithm::Ewma | Algorithm::ConsistentHash => {
+                member.pulse.enter();
+                self.ticket = Some(Ticket(member.pulse.clone()));
+                self.began_us = self.worker.settings.clock.micros();
+            }
+        }
+        Some(&member.target)
+    }
+
+    fn now(&self) -> u64 {
+        self.worker.sweeper.now()
+    }
+
+    fn choose(&self) -> Option<usize> {
+        let members = &*self.upstream.targets;
+        let now = self.now();
+        let all = u64::MAX >> (64 - members.len().clamp(1, 64));
+        let healthy = each(all)
+            .filter(|index| !members[*index].pulse.is_ejected(now))
+            .fold(0, |set, index| set | 1 << index);
+        let set = if healthy == all && self.upstream.tiers.len() == 1 {
+            all
+        } else {
+            self.of_tier(healthy)
+        };
+        // Never the same again if there is another.
+        let set = match set & !self.tried {
+            0 => match healthy & !self.tried {
+                0 => set,
+                others => others,
+            },
+            fresh => fresh,
+        };
+        self.pick(set, now)
+    }
+
+    /// The healthy ones of the tier whose turn it is; in a panic all there are.
+    fn of_tier(&self, healthy: u64) -> u64 {
+        let mut counted = [Tier::default(); 10];
+        let tiers = &*self.upstream.tiers;
+        for (tier, set) in counted.iter_mut().zip(tiers) {
+            *tier = Tier {
+                all: set.count_ones(),
+                healthy: (set & healthy).count_ones(),
+            };
+        }
+        let counted = &counted[..tiers.len().min(10)];
+        match balance::tier(counted, self.upstream.panic, chance()) {
+            Some(index) if tiers[index] & healthy != 0 => tiers[index] & healthy,
+            Some(_) | None => {
+                self.worker.metrics.upstream_panicked.add(1);
+                tiers.iter().fold(0, |set, tier| set | tier)
+            }
+        }
+    }
+
+    fn pick(&self, set: u64, now: u64) -> Option<usize> {
+        let members = &*self.upstream.targets;
+        let weight = |index: usize| self.weight(&members[index], now);
+        match self.upstream.balance.algorithm {
+            Algorithm::RoundRobin => {
+                let rotate = |rotation: &mut _| balance::rotate(rotation, set, weight);
+                self.worker.pool.rotation(self.upstream.id, rotate)
+            }
+            Algorithm::Random => balance::random(set, weight, chance()),
+            Algorithm::LeastRequests => {
+                let load = |index: usize| u64::from(members[index].pulse.in_flight()) + 1;
+                balance::lighter(set, weight, load, [chance(), chance()])
+            }
+            Algorithm::Ewma => {
+                let load = |index: usize| {
+                    let pulse = &members[index].pulse;
+                    (u64::from(pulse.cost(now)) + 1) * (u64::from(pulse.in_flight()) + 1)
+                };
+                balance::lighter(set, weight, load, [chance(), chance()])
+            }
+            Algorithm::ConsistentHash => balance::hashed(
+                set,
+                self.key,
+                self.upstream.balance.bound,
+                weight,
+                |index| members[index].identity,
+                |index| members[index].pulse.in_flight(),
+            ),
+        }
+    }
+
+    /// In thousandths where there is a slow start, so that a tenth of 1 is not nothing.
+    fn weight(&self, member: &Member, now: u64) -> u32 {
+        let weight = u32::from(member.weight);
+        let Some(slow) = self.upstream.balance.slow_start else {
+            return weight;
+        };
+        let back = member.pulse.back_at();
+        let (whole, age) = (slow.as_millis(), now.saturating_sub(back));
+        if back == 0 || age >= whole {
+            return weight * 1000;
+        }
+        weight * (age * 1000 / whole).max(100) as u32
+    }
+
+    /// An answer's head is there. True when it should be tried again, if the request can be.
+    pub(crate) fn answered(&mut self, status: u16) -> bool {
+        if self.upstream.targets.len() > 1 {
+            let pulse = &self.upstream.targets[self.current].pulse;
+            if self.ticket.is_some() {
+                let took = self.worker.settings.clock.micros() - self.began_us;
+                pulse.note(u32::try_from(took).unwrap_or(u32::MAX), self.now());
+            }
+            if status < 500 {
+                pulse.succeed();
+            } else {
+                self.fail();
+            }
+        }
+        status >= 500 && self.upstream.retries.statuses.contains(&status)
+    }
+
+    /// There was no answer.
+    pub(crate) fn failed(&self) {
+        if self.upstream.targets.len() > 1 {
+            self.fail();
+        }
+    }
+
+    #[cold]
+    fn fail(&self) {
+        let (members, rule) = (&*self.upstream.targets, &self.upstream.passive);
+        let pulse = &members[self.current].pulse;
+        if pulse.fail(rule) {
+            let all = members.iter().map(|member| &*member.pulse);
+            let busy = &self.upstream.vitals.ejecting;
+            if pulse::eject(pulse, all, rule, self.now(), busy) {
+                self.worker.metrics.upstream_ejected.add(1);
+            }
+        }
+    }
+
+    /// The pause before one more try, if there may be one. `told` are the seconds of an answer's
+    /// `Retry-After`, which count where the same target would be asked again.
+    #[cold]
+    pub(crate) fn again(&mut self, told: Option<u64>) -> Option<Duration> {
+        let (upstream, retries) = (self.upstream, &self.upstream.retries);
+        if self.tries >= retries.tries {
+            return None;
+        }
+        let mut pause = pause_ms(retries.backoff.as_millis(), self.tries + 1, chance());
+        if let Some(told) = told.map(|seconds| seconds.saturating_mul(1000))
+            && !self.has_other()
+        {
+            if told > retries.longest_wait.as_millis() {
+                return None;
+            }
+            pause = pause.max(told);
+        }
+        if !self.retrying {
+            if !upstream.vitals.begin_retry(retries.budget, retries.least) {
+                self.worker.metrics.upstream_budget_spent.add(1);
+                return None;
+            }
+            self.retrying = true;
+        }
+        self.worker.metrics.upstream_retried.add(1);
+        Some(Duration::from_millis(pause))
+    }
+
+    fn has_other(&self) -> bool {
+        let now = self.now();
+        let members = self.upstream.targets.iter().enumerate();
+        members
+            .filter(|(index, _)| self.tried & 1 << index == 0 && self.upstream.targets.len() > 1)
+            .any(|(_, member)| !member.pulse.is_ejected(now))
+    }
+
+    /// What must live as long as the answer.
+    pub(crate) fn ticket(&mut self) -> Option<Ticket> {
+        self.ticket.take()
+    }
+}
+
+impl Drop for Attempts<'_> {
+    fn drop(&mut self) {
+        self.upstream.vitals.active.fetch_sub(1, Relaxed);
+        if self.retrying {
+            self.upstream.vitals.end_retry();
+        }
+    }
+}
+
+thread_local! {
+    static CHANCE: Cell<u64> = Cell::new(RandomState::new().hash_one(0));
+}
+
+/// Good enough to share load by (SplitMix64); nothing secret comes of it.
+fn chance() -> u64 {
+    CHANCE.with(|state| {
+        let next = state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        state.set(next);
+        let mixed = (next ^ (next >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    })
+}
