@@ -68,6 +68,7 @@ struct Caller<'a> {
     says_name: bool,
     certificate: Option<[&'a str; 2]>,
     versions: &'a [&'static rustls::SupportedProtocolVersion],
+    protocols: &'a [&'a [u8]],
 }
 
 fn caller(name: &str) -> Caller<'_> {
@@ -76,6 +77,7 @@ fn caller(name: &str) -> Caller<'_> {
         says_name: true,
         certificate: None,
         versions: rustls::ALL_VERSIONS,
+        protocols: &[],
     }
 }
 
@@ -98,6 +100,7 @@ impl Caller<'_> {
             }
         };
         config.enable_sni = self.says_name;
+        config.alpn_protocols = self.protocols.iter().map(|name| name.to_vec()).collect();
         let name = ServerName::try_from(self.name.to_owned()).unwrap();
         let stream = TcpStream::connect(rig.handle.gateway_tls.unwrap()).await?;
         TlsConnector::from(Arc::new(config))
@@ -171,6 +174,34 @@ async fn a_certificate_is_chosen_by_name() {
         .await;
     let unknown = caller("c.test").connect(&rig).await.unwrap_err();
     assert!(unknown.to_string().contains("alert"), "{unknown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_protocol_is_agreed_on() {
+    let rig = rig(&file(json!({ "a": shown(A) }), json!({}))).await;
+    let with = |protocols| Caller {
+        protocols,
+        ..caller("a.test")
+    };
+    let stream = with(&[b"http/1.1", b"h2"]).connect(&rig).await.unwrap();
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    let (mut sender, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let request = http::Request::get("https://a.test/x").body(()).unwrap();
+    let (answer, _) = sender.send_request(request, true).unwrap();
+    let (head, mut body) = answer.await.unwrap().into_parts();
+    assert_eq!(head.status, 200);
+    let seen = body.data().await.unwrap().unwrap();
+    let seen: Value = serde_json::from_slice(&seen).unwrap();
+    let proto = json!(["x-forwarded-proto", "https"]);
+    assert!(
+        seen["headers"].as_array().unwrap().contains(&proto),
+        "{seen}"
+    );
+
+    let mut old = with(&[b"http/1.1"]).client(&rig).await;
+    assert_eq!(old.send(&get("a.test", "/x")).await.status, 200);
+    assert!(with(&[b"spdy/3"]).connect(&rig).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,7 @@ const SPARE: u32 = 140;
 /// than `panic` percent are healthy, so that health should not be heeded.
 pub(crate) fn tier(tiers: &[Tier], panic: u8, chance: u64) -> Option<usize> {
     let is_sound = |tier: &Tier| tier.healthy * 100 >= tier.all * u32::from(panic) && tier.all > 0;
-    if !tiers.iter().any(|tier| is_sound(tier)) {
+    if !tiers.iter().any(is_sound) {
         return None;
     }
     let share = |tier: &Tier| (tier.healthy * SPARE / tier.all.max(1)).min(100);

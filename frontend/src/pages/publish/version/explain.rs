@@ -107,10 +107,7 @@ fn facts(answer: &Explanation) -> AnyView {
         ("Client".into(), mono(request.client.to_string())),
         (
             "Route".into(),
-            answer
-                .route
-                .as_ref()
-                .map_or_else(none, |place| place_of(place)),
+            answer.route.as_ref().map_or_else(none, place_of),
         ),
     ];
     for runner in &answer.runners_up {
