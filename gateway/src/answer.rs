@@ -3,8 +3,11 @@
 
 mod page;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use domain::problem::{Code, Problem};
+use domain::upstream::FixedAnswer;
 use http::header::{
     ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER,
     WWW_AUTHENTICATE,
@@ -12,6 +15,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::body::Outbound;
+use crate::record::NameId;
 use crate::text::Text;
 
 pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -94,6 +98,15 @@ pub(crate) struct Refusal {
     limits: Option<Box<HeaderMap>>,
     /// The rest of this connection cannot be understood or is not wanted.
     close: bool,
+    /// What the API's owner set to be answered instead.
+    instead: Option<Box<Instead>>,
+}
+
+/// An answer of the API's owner in the place of a refusal.
+#[derive(Debug)]
+struct Instead {
+    label: NameId,
+    answer: Arc<FixedAnswer>,
 }
 
 impl Refusal {
@@ -105,7 +118,20 @@ impl Refusal {
             allow: None,
             limits: None,
             close: false,
+            instead: None,
         }
+    }
+
+    /// The answer that goes out in its place; `label` is for the record.
+    #[must_use]
+    pub(crate) fn instead(mut self, label: NameId, answer: Arc<FixedAnswer>) -> Self {
+        self.instead = Some(Box::new(Instead { label, answer }));
+        self
+    }
+
+    /// What the record says about who answered, where that is not the refusal itself.
+    pub(crate) fn label(&self) -> Option<NameId> {
+        self.instead.as_ref().map(|instead| instead.label)
     }
 
     /// One sentence about this occurrence.
@@ -161,6 +187,9 @@ impl Refusal {
         portal_url: Option<&str>,
         wants_page: bool,
     ) -> Response<Outbound> {
+        if let Some(instead) = &self.instead {
+            return fixed(&instead.answer);
+        }
         let detail = self.sentence().to_owned();
         let problem = Problem::new(self.code, detail, portal_url, request_id);
         let (media_type, text) = if wants_page {
@@ -203,6 +232,21 @@ impl Refusal {
         }
         response
     }
+}
+
+fn fixed(answer: &FixedAnswer) -> Response<Outbound> {
+    let length = answer.body.len() as u64;
+    let mut response = Response::new(Outbound::full(Bytes::from(answer.body.clone())));
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let headers = response.headers_mut();
+    if let Ok(media_type) = HeaderValue::try_from(&answer.content_type) {
+        headers.insert(CONTENT_TYPE, media_type);
+    }
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    // It stands in for a moment; nobody may keep it for longer.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// Sends the client to the same resource elsewhere, with the same method (RFC 9110 §15.4.9).

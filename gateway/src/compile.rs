@@ -20,7 +20,7 @@ use crate::policy::{Chain, Context, Uncompiled};
 use crate::record::Names;
 use crate::slot::Limits;
 use crate::state::{Application, Keys, State, Upstream};
-use crate::upstream::{Roots, Target};
+use crate::upstream::{Resolved, Roots, Target};
 use model::{Dirty, Model};
 use upstream::Crew;
 
@@ -45,6 +45,8 @@ pub(crate) struct Compiler {
     target_numbers: HashMap<String, u32>,
     /// By address and TLS settings.
     targets: HashMap<String, Arc<Target>>,
+    /// By name and port.
+    resolved: HashMap<String, Arc<Resolved>>,
     product_numbers: HashMap<ProductId, u32>,
     route_numbers: HashMap<VersionId, u32>,
     upstreams: HashMap<UpstreamId, Arc<Upstream>>,
@@ -70,6 +72,7 @@ impl Compiler {
             model: Model::default(),
             target_numbers: HashMap::new(),
             targets: HashMap::new(),
+            resolved: HashMap::new(),
             product_numbers: HashMap::new(),
             route_numbers: HashMap::new(),
             upstreams: HashMap::new(),
@@ -84,6 +87,7 @@ impl Compiler {
                 keys: Keys::empty(),
                 settings: Arc::default(),
                 tls: Arc::default(),
+                upstreams: Arc::default(),
             },
         }
     }
@@ -102,6 +106,7 @@ impl Compiler {
         self.state.routes = domain::route::Routes::default();
         self.state.keys = Keys::empty();
         self.state.settings = Arc::default();
+        self.state.upstreams = Arc::default();
         // No change comes alone for these: their source is read as a whole.
         let certificates = std::mem::take(&mut snapshot.parts.certificates);
         let hosts = std::mem::take(&mut snapshot.parts.hosts);

@@ -1,5 +1,7 @@
 //! The last step of a request that nothing refused: to a target, and its answer back.
 
+use std::time::Duration;
+
 use domain::key::Environment;
 use domain::problem::Code;
 use domain::upstream::{Algorithm, HashBy};
@@ -12,31 +14,59 @@ use crate::call::Call;
 use crate::fields;
 use crate::state::Upstream;
 use crate::target;
-use crate::upstream::{self, Attempts, ConnectError, Failure, Sent, Target};
+use crate::upstream::{self, Attempts, ConnectError, Failure, Sent, Target, Way};
 
 /// Where the request goes, and its fields as they go there. A refusal here costs no limit, as
 /// nothing was sent.
 pub(crate) fn prepare<'a>(
     call: &mut Call<'a>,
     request_id: &HeaderValue,
-) -> Result<&'a Upstream, Refusal> {
-    let upstream = choose_upstream(call)?;
+) -> Result<Way<'a>, Refusal> {
+    let (upstream, other) = choose_upstream(call)?;
+    let way = upstream::admit(call.worker, upstream, other)?;
+    if let Some(label) = way.instead {
+        call.record.decided_by = label;
+    }
     let cookie = &call.worker.settings.session_cookie;
     fields::strip_request(&mut call.head.headers, call.peer.trusted, cookie)?;
-    fields::add_request(call, upstream, request_id);
-    Ok(upstream)
+    fields::add_request(call, way.upstream, request_id);
+    Ok(way)
 }
 
 /// Sends the request; `rest` is the canonical path that goes on to the target.
 pub(crate) async fn forward(
     call: &mut Call<'_>,
-    upstream: &Upstream,
+    way: Way<'_>,
     rest: &str,
     body: Inbound,
 ) -> Result<Response<Outbound>, Refusal> {
-    let worker = call.worker;
+    let Some(total) = way.upstream.total_ms else {
+        return exchange(call, way, rest, body).await;
+    };
+    let left = total.saturating_sub(u64::from(call.record.elapsed()) / 1000);
+    let exchange = exchange(call, way, rest, body);
+    match tokio::time::timeout(Duration::from_millis(left), exchange).await {
+        Ok(result) => result,
+        Err(_) => {
+            call.worker.metrics.upstream_failed.add(1);
+            Err(timeout("no whole answer, in all"))
+        }
+    }
+}
+
+async fn exchange(
+    call: &mut Call<'_>,
+    way: Way<'_>,
+    rest: &str,
+    body: Inbound,
+) -> Result<Response<Outbound>, Refusal> {
+    let (worker, upstream) = (call.worker, way.upstream);
     let key = balance_key(call, upstream, rest);
-    let mut attempts = Attempts::new(worker, upstream, key);
+    let mut attempts = Attempts::new(worker, way, key);
+    if let Some(sticky) = &upstream.sticky {
+        let lines = call.head.headers.get_all(http::header::COOKIE).iter();
+        attempts.prefer(sticky.find(lines.map(HeaderValue::as_bytes)));
+    }
     let mut pending = Some(request(call, body));
     loop {
         let chosen = attempts.next();
@@ -64,14 +94,27 @@ pub(crate) async fn forward(
                 let pause = replayed.as_ref().and_then(|_| attempts.again(told));
                 let Some(pause) = pause else {
                     sent.link.ticket = attempts.ticket();
-                    return Ok(answer(call, sent));
+                    let mut answer = answer(call, sent);
+                    if let Some(sticky) = &upstream.sticky
+                        && let Some(index) = attempts.moved_to()
+                        && let Some(cookie) = sticky.set(index, call.peer.scheme() == "https")
+                    {
+                        answer
+                            .headers_mut()
+                            .append(http::header::SET_COOKIE, cookie);
+                    }
+                    return Ok(answer);
                 };
                 call.record.tries += sent.tries;
                 pending = replayed;
                 pause
             }
             Err((failure, tries)) => {
-                attempts.failed();
+                // A body that the client did not bring to its end is no fault of the target.
+                let fault = call.record.connection.fault.get();
+                if fault.is_none() && !matches!(failure, Failure::Full) {
+                    attempts.failed();
+                }
                 call.record.tries += tries;
                 // Nothing was sent: the same or another target may take it.
                 let unsent = matches!(failure, Failure::Connect(_)) && pending.is_some();
@@ -118,17 +161,22 @@ fn retry_after(headers: &http::HeaderMap) -> Option<u64> {
     Some(seconds.unwrap_or(u64::MAX))
 }
 
-pub(crate) fn choose_upstream<'a>(call: &Call<'a>) -> Result<&'a Upstream, Refusal> {
+/// The caller's upstream, and the one that it may fall back on.
+fn choose_upstream<'a>(call: &Call<'a>) -> Result<(&'a Upstream, Option<&'a Upstream>), Refusal> {
     let test = call
         .caller
         .is_some_and(|caller| caller.key.environment == Environment::Test);
-    let test = call.route.test_upstream.as_deref().filter(|_| test);
-    let upstream = test.or(call.route.upstream.as_deref());
+    let route = call.route;
+    let test = route.test_upstream.as_deref().filter(|_| test);
+    let (upstream, other) = match test {
+        Some(test) => (Some(test), &route.test_fallback),
+        None => (route.upstream.as_deref(), &route.fallback),
+    };
     let upstream = upstream
         .filter(|upstream| upstream.broken.is_some() || !upstream.targets.is_empty())
         .ok_or_else(|| Refusal::new(Code::NoHealthyTarget).retry_after(1))?;
     match &upstream.broken {
-        None => Ok(upstream),
+        None => Ok((upstream, other.as_deref())),
         Some(_) => Err(Refusal::new(Code::PolicyInvalid)
             .detail("The upstream of this route cannot be used as it is set up.")),
     }
@@ -190,11 +238,10 @@ fn refusal(call: &Call<'_>, failure: &Failure) -> Refusal {
         None => {}
     }
     call.worker.metrics.upstream_failed.add(1);
-    let timeout = |phase: &str| {
-        Refusal::new(Code::UpstreamTimeout)
-            .detail(format!("The API's own server took too long: {phase}."))
-    };
     match failure {
+        Failure::Full => Refusal::new(Code::CircuitOpen)
+            .detail("As many connections to the API's servers as may be are being made.")
+            .retry_after(1),
         Failure::Connect(ConnectError::TimedOut) => timeout("no connection"),
         Failure::TimedOut => timeout("no first byte of an answer"),
         Failure::Reset => Refusal::new(Code::UpstreamReset),
@@ -205,4 +252,9 @@ fn refusal(call: &Call<'_>, failure: &Failure) -> Refusal {
             Refusal::new(Code::UpstreamUnreachable)
         }
     }
+}
+
+fn timeout(phase: &str) -> Refusal {
+    Refusal::new(Code::UpstreamTimeout)
+        .detail(format!("The API's own server took too long: {phase}."))
 }

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use crate::metrics::{Gauges, WorkerMetrics};
 use crate::record::Rings;
 use crate::source::disk::Disk;
+use crate::upstream::Upkeep;
 use crate::worker::Shared;
 
 /// Adds figures of other parts of the process to `/metrics`, in Prometheus's text form.
@@ -23,6 +24,7 @@ pub(crate) struct Node {
     pub(crate) draining: watch::Receiver<bool>,
     /// For the age of the last good state.
     pub(crate) disk: Option<Disk>,
+    pub(crate) upkeep: Arc<Upkeep>,
     pub(crate) more: Mutex<Vec<MoreMetrics>>,
 }
 
@@ -54,6 +56,7 @@ impl Node {
                 .and_then(Disk::age)
                 .map(|age| age.as_secs()),
             routes: self.routes.borrow().clone(),
+            upkeep: self.upkeep.clone(),
         }
     }
 

@@ -42,6 +42,9 @@ pub(crate) async fn handle(
         Ok(answer) => answer,
         Err(refusal) => {
             report.code = Some(refusal.code);
+            if let Some(label) = refusal.label() {
+                report.decided_by = label;
+            }
             let id = request_id.to_str().unwrap_or_default();
             refusal.answer(id, worker.settings.portal_url.as_deref(), page)
         }
@@ -97,15 +100,15 @@ async fn serve(
     let mut call = Call::new(
         worker, state, client, uri, head, report, route, chain, address,
     );
-    let upstream = admit(&mut call).and_then(|()| prepare(&mut call, request_id));
-    let upstream = upstream.inspect_err(|_| call.give_back())?;
+    let way = admit(&mut call).and_then(|()| prepare(&mut call, request_id));
+    let way = way.inspect_err(|_| call.give_back())?;
     call.record.policies_us = call.record.elapsed();
     let rest = if route.strip_path {
         &path[prefix..]
     } else {
         &path
     };
-    forward(&mut call, upstream, rest, body).await
+    forward(&mut call, way, rest, body).await
 }
 
 /// An answer, where the host asks for TLS and the request came without.

@@ -24,6 +24,7 @@ use crate::record::{Names, Rings};
 use crate::settings::{Settings, StartError};
 use crate::source::Change;
 use crate::source::disk::Disk;
+use crate::upstream::keep_up;
 use crate::worker::{self, Orders, Shared, Worker};
 
 /// A running gateway. Dropping it does not stop it; [`Handle::shutdown`] does.
@@ -143,6 +144,7 @@ pub fn start(
         routes: told.routes.subscribe(),
         draining,
         disk,
+        upkeep: Arc::default(),
         more: std::sync::Mutex::default(),
     });
     let (number, needs_full) = (told.number.subscribe(), told.needs_full.subscribe());
@@ -155,8 +157,15 @@ pub fn start(
         quotas: Counted::Node,
     };
     let compiler = Compiler::new(names, limits, settings.gateway_key.clone());
+    let upkeep = keep_up(
+        settings.clone(),
+        told.state.subscribe(),
+        node.upkeep.clone(),
+        stopping.clone(),
+    );
     let mut tasks = vec![
         tokio::spawn(control::run(changes, compiler, told)),
+        tokio::spawn(upkeep),
         tokio::spawn(follow_clock(settings.clock.clone(), stopping.clone())),
     ];
     if let Some(listener) = admin_listener {

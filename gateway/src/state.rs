@@ -14,14 +14,14 @@ use domain::problem::Code;
 use domain::route::{Operations, Routes};
 use domain::snapshot;
 use domain::subscription::Terms;
-use domain::upstream::{Balance, Passive, Retries};
+use domain::upstream::{Active, Balance, Breaker, Passive, Retries};
 use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 
 use crate::policy::{Chain, Uncompiled};
 use crate::slot::Slots;
 use crate::tls::Tls;
-use crate::upstream::{Member, Vitals};
+use crate::upstream::{Fallback, Member, Sticky, Vitals};
 
 /// One configuration state.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub(crate) struct State {
     pub(crate) keys: Keys,
     pub(crate) settings: Arc<snapshot::Settings>,
     pub(crate) tls: Arc<Tls>,
+    /// All there are, in no order, for what is done off the way of requests.
+    pub(crate) upstreams: Arc<[Arc<Upstream>]>,
 }
 
 /// A version where it answers.
@@ -55,6 +57,9 @@ pub(crate) struct Route {
     pub(crate) products: Box<[u32]>,
     pub(crate) upstream: Option<Arc<Upstream>>,
     pub(crate) test_upstream: Option<Arc<Upstream>>,
+    /// Where requests go while `upstream` takes none, if that is another upstream.
+    pub(crate) fallback: Option<Arc<Upstream>>,
+    pub(crate) test_fallback: Option<Arc<Upstream>>,
 }
 
 #[derive(Debug)]
@@ -73,14 +78,25 @@ pub(crate) struct Upstream {
     /// The members of each tier as bits, best first.
     pub(crate) tiers: Box<[u64]>,
     pub(crate) balance: Balance,
+    /// One target, and nothing probes it: there is nothing to choose.
+    pub(crate) lone: bool,
+    /// How requests go is of interest to a choice or a circuit.
+    pub(crate) watched: bool,
+    /// It may happen that it takes no requests.
+    pub(crate) guarded: bool,
     pub(crate) passive: Passive,
+    pub(crate) active: Option<Active>,
     /// Percentage of healthy targets below which health is not heeded.
     pub(crate) panic: u8,
     pub(crate) retries: Retries,
+    pub(crate) breaker: Option<Breaker>,
+    pub(crate) fallback: Option<Fallback>,
+    pub(crate) sticky: Option<Sticky>,
     pub(crate) vitals: Arc<Vitals>,
     pub(crate) connect_ms: u64,
     pub(crate) first_byte_ms: u64,
     pub(crate) idle_ms: u64,
+    pub(crate) total_ms: Option<u64>,
     pub(crate) preserve_host: bool,
     pub(crate) credential: Option<(HeaderName, HeaderValue)>,
     /// Why it cannot be used: its credential does not open, its certificates cannot be read.

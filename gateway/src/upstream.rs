@@ -4,14 +4,19 @@
 mod attempts;
 mod balance;
 mod budget;
+mod circuit;
 mod connect;
 mod link;
 mod pool;
 mod pulse;
 mod replay;
+mod resolve;
 mod send;
+mod sticky;
 mod stream;
 mod tls;
+mod upkeep;
+mod way;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -29,8 +34,13 @@ pub(crate) use connect::ConnectError;
 pub(crate) use link::Link;
 pub(crate) use pool::Pool;
 pub(crate) use pulse::Pulse;
+pub(crate) use resolve::Resolved;
+pub use resolve::Resolver;
 pub(crate) use send::{Failure, Sent, send};
+pub(crate) use sticky::Sticky;
 pub(crate) use tls::{Roots, client_config};
+pub(crate) use upkeep::{Upkeep, keep_up};
+pub(crate) use way::{Fallback, Way, admit};
 
 /// A target in its place in an upstream.
 #[derive(Debug)]
@@ -61,7 +71,7 @@ pub(crate) struct Target {
 #[derive(Debug)]
 pub(crate) enum Host {
     Address(IpAddr),
-    Name(Box<str>),
+    Name(Arc<Resolved>),
 }
 
 #[derive(Debug)]

@@ -5,15 +5,18 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use domain::duration::Span;
 use domain::snapshot::{self, Secret};
-use domain::upstream::{MAX_TARGETS, UpstreamCredential};
+use domain::upstream::{self, MAX_TARGETS, UpstreamCredential, UpstreamSettings};
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
 use rustls_pki_types::ServerName;
 
 use super::model::Dirty;
 use super::{Compiler, numbered};
 use crate::state::Upstream;
-use crate::upstream::{Host, Member, Pulse, Target, Tls, Vitals, client_config, identity};
+use crate::upstream::{
+    Fallback, Host, Member, Pulse, Resolved, Sticky, Target, Tls, Vitals, client_config, identity,
+};
 
 type Broken = String;
 
@@ -38,14 +41,20 @@ impl Compiler {
             }
             self.upstreams.insert(*id, Arc::new(compiled));
         }
+        if !dirty.upstreams.is_empty() {
+            self.state.upstreams = self.upstreams.values().cloned().collect();
+        }
     }
 
     fn upstream(&mut self, source: &snapshot::Upstream) -> Upstream {
         let settings = &source.settings;
         let mut broken = None;
-        let mut targets = Vec::new();
+        let (mut targets, mut urls) = (Vec::new(), Vec::new());
         let mut tiers: BTreeMap<u8, u64> = BTreeMap::new();
-        let before = self.crews.remove(&source.id).unwrap_or_default();
+        let before = self.crews.remove(&source.id);
+        // All of a new upstream's targets are as new; none has a slow start.
+        let is_new = before.is_none();
+        let before = before.unwrap_or_default();
         let mut crew = Crew {
             vitals: before.vitals,
             pulses: HashMap::new(),
@@ -59,11 +68,20 @@ impl Compiler {
                     *tiers.entry(target.tier).or_default() |= 1 << targets.len();
                     let known = before.pulses.get(&target.url).cloned();
                     let pulse = crew.pulses.entry(target.url.clone());
+                    let pulse = pulse.or_insert_with(|| match known {
+                        Some(known) => known,
+                        None if is_new => Arc::default(),
+                        None => Arc::new(Pulse::fresh()),
+                    });
+                    if settings.health.active.is_none() {
+                        pulse.forget_probes();
+                    }
+                    urls.push(target.url.as_str());
                     targets.push(Member {
                         target: compiled,
                         weight: target.weight,
                         identity: identity(target.url.as_bytes()),
-                        pulse: pulse.or_insert_with(|| known.unwrap_or_default()).clone(),
+                        pulse: pulse.clone(),
                     });
                 }
                 Err(reason) => broken = Some(reason),
@@ -78,22 +96,45 @@ impl Compiler {
         });
         let vitals = crew.vitals.clone();
         self.crews.insert(source.id, crew);
+        let (health, breaker) = (&settings.health, settings.breaker);
+        let breaker = (!breaker.is_idle()).then_some(breaker);
+        let lone = targets.len() == 1 && health.active.is_none();
+        let sticky = settings.balance.sticky.as_ref();
         Upstream {
             id: source.id,
             targets: targets.into(),
             tiers: tiers.into_values().collect(),
             balance: settings.balance.clone(),
-            passive: settings.health.passive,
-            panic: settings.health.panic,
+            lone,
+            watched: !lone || breaker.is_some(),
+            guarded: breaker.is_some() || (health.panic == 0 && !lone),
+            passive: health.passive,
+            active: health.active.clone(),
+            panic: health.panic,
             retries: settings.retries.clone(),
+            breaker,
+            fallback: self.fallback(settings),
+            sticky: sticky.map(|form| Sticky::new(form, source.id, urls.into_iter())),
             vitals,
             connect_ms: settings.timeouts.connect.as_millis(),
             first_byte_ms: settings.timeouts.first_byte.as_millis(),
             idle_ms: settings.timeouts.idle.as_millis(),
+            total_ms: settings.timeouts.total.map(Span::as_millis),
             preserve_host: settings.preserve_host,
             credential,
             broken,
         }
+    }
+
+    fn fallback(&self, settings: &UpstreamSettings) -> Option<Fallback> {
+        let (label, answer) = match settings.fallback.as_ref()? {
+            upstream::Fallback::Answer(answer) => ("answer", Some(Arc::new(answer.clone()))),
+            upstream::Fallback::Upstream(id) => (self.model.upstreams.get(id)?.name.as_str(), None),
+        };
+        Some(Fallback {
+            label: self.names.intern(&format!("fallback/{label}")),
+            answer,
+        })
     }
 
     fn target(
@@ -140,7 +181,10 @@ impl Compiler {
             authority: HeaderValue::try_from(authority)
                 .map_err(|_| "a target's name is no header value".to_owned())?,
             host: match host {
-                url::Host::Domain(name) => Host::Name(name.into()),
+                url::Host::Domain(host) => {
+                    let fresh = || Arc::new(Resolved::new(host, port));
+                    Host::Name(self.resolved.entry(name).or_insert_with(fresh).clone())
+                }
                 url::Host::Ipv4(ip) => Host::Address(ip.into()),
                 url::Host::Ipv6(ip) => Host::Address(ip.into()),
             },

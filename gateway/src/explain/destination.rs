@@ -14,7 +14,7 @@ pub(super) fn prepare<'a>(
     call: &mut Call<'a>,
     request_id: &HeaderValue,
 ) -> Result<&'a Upstream, Refusal> {
-    forward::prepare(call, request_id)
+    forward::prepare(call, request_id).map(|way| way.upstream)
 }
 
 /// `rest` is the path that goes on.

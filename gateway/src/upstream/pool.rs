@@ -3,7 +3,6 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::net::SocketAddr;
 
 use super::Target;
 use super::link::Link;
@@ -17,9 +16,6 @@ struct Idle {
         reason = "a link moves between pool and answers as a pointer"
     )]
     links: Vec<Box<Link>>,
-    /// What its name resolved to, and when.
-    addresses: Vec<SocketAddr>,
-    resolved_at: u64,
 }
 
 pub(crate) struct Pool {
@@ -30,9 +26,6 @@ pub(crate) struct Pool {
     keep_ms: u64,
     most: usize,
 }
-
-/// How long a resolved name is believed.
-const RESOLVED_MS: u64 = 10_000;
 
 impl Pool {
     pub(crate) fn new(settings: &Settings) -> Self {
@@ -102,25 +95,6 @@ impl Pool {
             idle.links
                 .retain(|link| now_ms < link.kept_at + link.keep_ms);
         }
-    }
-
-    pub(super) fn resolved(&self, target: u32, now_ms: u64) -> Option<Vec<SocketAddr>> {
-        self.with(target, |idle| {
-            let fresh = !idle.addresses.is_empty() && now_ms < idle.resolved_at + RESOLVED_MS;
-            fresh.then(|| idle.addresses.clone())
-        })
-    }
-
-    /// What is known when the resolver fails.
-    pub(super) fn stale(&self, target: u32) -> Vec<SocketAddr> {
-        self.with(target, |idle| idle.addresses.clone())
-    }
-
-    pub(super) fn remember(&self, target: u32, addresses: &[SocketAddr], now_ms: u64) {
-        self.with(target, |idle| {
-            idle.addresses = addresses.to_vec();
-            idle.resolved_at = now_ms;
-        });
     }
 
     /// The present weights of an upstream's round robin, for `turn` to move on.

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 
 use super::connect::{ConnectError, connect};
 use super::link::Link;
+use super::way::begin_connect;
 use super::{Target, replay};
 use crate::body::Inbound;
 use crate::state::Upstream;
@@ -33,6 +34,8 @@ pub(crate) enum Failure {
     Reset,
     /// No first byte in time.
     TimedOut,
+    /// As many connections as may be are being made.
+    Full,
 }
 
 const TRIES: u8 = 2;
@@ -62,6 +65,8 @@ pub(crate) async fn send(
                 link
             }
             None => {
+                let leave = begin_connect(worker, upstream);
+                let _leave = leave.ok_or((Failure::Full, tries))?;
                 let began = worker.settings.clock.micros();
                 let link = connect(worker, target, settings, upstream.connect_ms).await;
                 let took = worker.settings.clock.micros().saturating_sub(began);

@@ -8,10 +8,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod answers;
+mod circuit;
 mod client_tls;
 mod database_source;
 mod drain;
 mod explain;
+mod health;
 mod hostile;
 mod http2;
 mod joined;

@@ -1,6 +1,7 @@
 //! What every test stands on: gateway, upstream, client.
 
 pub mod client;
+pub mod moody;
 pub mod upstream;
 
 use std::sync::Arc;

@@ -271,6 +271,7 @@ fn settings(
             connect: fields.span("connect").unwrap_or(times.connect),
             first_byte: fields.span("first_byte").unwrap_or(times.first_byte),
             idle: fields.span("idle").unwrap_or(times.idle),
+            ..times
         },
         tls: UpstreamTls {
             ca: typed.optional("ca"),
