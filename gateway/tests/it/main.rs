@@ -7,6 +7,7 @@
 )]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod ambiguous;
 mod answers;
 mod circuit;
 mod client_tls;
@@ -15,6 +16,7 @@ mod drain;
 mod explain;
 mod health;
 mod hostile;
+mod http1;
 mod http2;
 mod joined;
 mod keys;

@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod moody;
+pub mod recorder;
 pub mod upstream;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use gateway::source::{Change, Changes, channel};
 use gateway::{Handle, Settings, start};
 
 pub use client::{Answer, Client};
+pub use recorder::Recorder;
 pub use upstream::Upstream;
 
 /// A gateway with an upstream behind it. Its clock stands still until a test moves it.
