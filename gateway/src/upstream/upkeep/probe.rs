@@ -1,5 +1,7 @@
 //! One probe of a target: a connection of its own, and a GET over it where a path is asked.
 
+use std::pin::pin;
+
 use bytes::Bytes;
 use domain::upstream::Active;
 use domain::{address, snapshot};
@@ -95,15 +97,13 @@ where
         .body(Empty::<Bytes>::new());
     let request = request.map_err(|_| Failed::Path)?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let answer = sender.send_request(request);
+    let mut answer = pin!(sender.send_request(request));
     // The answer's head is all that is wanted: whatever comes behind it is dropped.
     let answer = tokio::select! {
         biased;
-        answer = answer => answer?,
-        ended = connection => {
-            ended?;
-            return Err(Failed::TimedOut);
-        }
+        answer = &mut answer => answer?,
+        // It may have brought the answer with its last step.
+        _ = connection => answer.await?,
     };
     match answer.status().as_u16() {
         status if rule.accepts(status) => Ok(()),
