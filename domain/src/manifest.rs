@@ -19,7 +19,7 @@ use crate::lifecycle::PlanState;
 use crate::plan::Approval;
 use crate::policy::Policy;
 use crate::upstream::{
-    Balance, Breaker, FixedAnswer, Health, Retries, Target, Timeouts, UpstreamCredential,
+    Balance, Breaker, FixedAnswer, Health, Retries, Split, Target, Timeouts, UpstreamCredential,
     UpstreamTls, is_default,
 };
 
@@ -75,6 +75,8 @@ pub struct Upstream {
     pub breaker: Breaker,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<Fallback>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
     /// Sent to the targets. Take the secret part from the environment: `${NAME}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<UpstreamCredential>,

@@ -8,6 +8,7 @@ mod credential;
 mod fallback;
 mod health;
 mod retries;
+mod split;
 mod target;
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ pub use credential::UpstreamCredential;
 pub use fallback::{Fallback, FixedAnswer};
 pub use health::{Health, Passive};
 pub use retries::Retries;
+pub use split::{Kept, MAX_VARIANTS, NamedBy, Ramp, Rollback, Split, Variant};
 pub use target::Target;
 
 /// How long each phase may take. Defaults: gateway.md §3.
@@ -127,6 +129,9 @@ pub struct UpstreamSettings {
     pub breaker: Breaker,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<Fallback>,
+    /// Variants of its targets and their shares; none unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
 }
 
 pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -174,6 +179,7 @@ impl UpstreamSettings {
         for (pointer, problems) in parts {
             found.extend(problems.into_iter().map(|invalid| invalid.under(pointer)));
         }
+        found.extend(Split::check(self.split.as_ref(), &self.targets));
         if !self.targets.is_empty() && self.targets.iter().all(|target| target.weight == 0) {
             found.push(Invalid::new(
                 "/targets",

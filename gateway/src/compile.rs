@@ -5,6 +5,7 @@ mod access;
 mod model;
 mod named;
 mod route;
+mod split;
 mod tls;
 mod upstream;
 

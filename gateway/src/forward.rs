@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::key::Environment;
 use domain::problem::Code;
-use domain::upstream::{Algorithm, HashBy};
+use domain::upstream::{Algorithm, HashBy, Kept, NamedBy};
 
 use crate::answer::Refusal;
 use crate::body::{Answer, Inflow, Outflow};
@@ -13,7 +13,7 @@ use crate::fields::{Fields, Name};
 use crate::passage;
 use crate::state::Upstream;
 use crate::target;
-use crate::upstream::{self, Attempts, ConnectError, Failure, Outgoing, Sent, Way};
+use crate::upstream::{self, Attempts, ConnectError, Failure, Outgoing, Sent, Split, Way};
 
 /// Why there is no answer of an upstream.
 pub(crate) enum Stop {
@@ -81,6 +81,9 @@ async fn exchange(
     let (worker, upstream) = (call.worker, way.upstream);
     let key = balance_key(call, upstream);
     let mut attempts = Attempts::new(worker, way, key);
+    if let Some(split) = &upstream.split {
+        attempts.keep_to(variant(call, split));
+    }
     if let Some(sticky) = &upstream.sticky {
         attempts.prefer(sticky.find(call.head.fields.all(Name::Cookie)));
     }
@@ -136,6 +139,33 @@ async fn exchange(
     }
 }
 
+/// The targets of the request's variant, as bits.
+fn variant(call: &Call<'_>, split: &Split) -> u64 {
+    let named = match &split.by {
+        None => None,
+        Some(NamedBy::Header(name)) => call.head.fields.named(name).next(),
+        Some(NamedBy::Cookie(name)) => cookie(call, name),
+    };
+    let address = call.address();
+    let subject = match split.sticky {
+        Kept::Caller => call.caller_id().unwrap_or(address),
+        Kept::Address => address,
+        Kept::Nothing => u128::from(upstream::chance()),
+    };
+    let index = split.choose(named, &subject.to_be_bytes(), call.wall_us);
+    split.variants[index].members
+}
+
+fn cookie<'c>(call: &'c Call<'_>, name: &str) -> Option<&'c [u8]> {
+    let lines = call.head.fields.all(Name::Cookie);
+    let mut pairs = lines.flat_map(|line| line.split(|b| *b == b';'));
+    pairs.find_map(|pair| {
+        pair.trim_ascii()
+            .strip_prefix(name.as_bytes())?
+            .strip_prefix(b"=")
+    })
+}
+
 /// What consistent hashing hashes.
 fn balance_key(call: &Call<'_>, upstream: &Upstream) -> u64 {
     match (upstream.balance.algorithm, &upstream.balance.by) {
@@ -148,15 +178,7 @@ fn balance_key(call: &Call<'_>, upstream: &Upstream) -> u64 {
         (Algorithm::ConsistentHash, Some(HashBy::Header(name))) => {
             call.head.fields.named(name).next()
         }
-        (Algorithm::ConsistentHash, Some(HashBy::Cookie(name))) => {
-            let lines = call.head.fields.all(Name::Cookie);
-            let mut pairs = lines.flat_map(|line| line.split(|b| *b == b';'));
-            pairs.find_map(|pair| {
-                pair.trim_ascii()
-                    .strip_prefix(name.as_bytes())?
-                    .strip_prefix(b"=")
-            })
-        }
+        (Algorithm::ConsistentHash, Some(HashBy::Cookie(name))) => cookie(call, name),
     }
     .map_or_else(
         || upstream::identity(&call.address().to_be_bytes()),

@@ -126,6 +126,7 @@ pub(crate) struct WorkerMetrics {
     pub(crate) upstream_circuit_opened: Count,
     pub(crate) upstream_circuit_refused: Count,
     pub(crate) upstream_fell_back: Count,
+    pub(crate) upstream_rolled_back: Count,
     /// By the route's number.
     routes: Mutex<HashMap<u32, Arc<Lane>>>,
 }
@@ -163,6 +164,7 @@ impl Default for WorkerMetrics {
             upstream_circuit_opened: Count::default(),
             upstream_circuit_refused: Count::default(),
             upstream_fell_back: Count::default(),
+            upstream_rolled_back: Count::default(),
             routes: Mutex::default(),
         }
     }

@@ -21,7 +21,7 @@ use ipnet::IpNet;
 use crate::policy::{Chain, Uncompiled};
 use crate::slot::Slots;
 use crate::tls::Tls;
-use crate::upstream::{Fallback, Member, Sticky, Vitals};
+use crate::upstream::{Fallback, Member, Split, Sticky, Vitals};
 
 /// One configuration state.
 #[derive(Debug, Clone)]
@@ -92,6 +92,7 @@ pub(crate) struct Upstream {
     pub(crate) breaker: Option<Breaker>,
     pub(crate) fallback: Option<Fallback>,
     pub(crate) sticky: Option<Sticky>,
+    pub(crate) split: Option<Split>,
     pub(crate) vitals: Arc<Vitals>,
     pub(crate) connect_ms: u64,
     pub(crate) first_byte_ms: u64,

@@ -12,6 +12,7 @@ mod pool;
 mod pulse;
 mod resolve;
 mod send;
+mod split;
 mod sticky;
 mod tls;
 mod upkeep;
@@ -26,7 +27,7 @@ use rustls_pki_types::ServerName;
 
 use crate::record::NameId;
 
-pub(crate) use attempts::{Attempts, Ticket};
+pub(crate) use attempts::{Attempts, Ticket, chance};
 pub(crate) use balance::identity;
 pub(crate) use budget::Vitals;
 pub(crate) use connect::ConnectError;
@@ -36,6 +37,7 @@ pub(crate) use pulse::Pulse;
 pub(crate) use resolve::Resolved;
 pub use resolve::Resolver;
 pub(crate) use send::{Failure, Outgoing, Sent, send};
+pub(crate) use split::{Split, Trial, Variant, Watch};
 pub(crate) use sticky::Sticky;
 pub(crate) use tls::{Roots, client_config};
 pub(crate) use upkeep::{Upkeep, keep_up};

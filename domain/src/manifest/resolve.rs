@@ -125,6 +125,7 @@ impl<'a> Resolver<'a> {
                 health: upstream.health.clone(),
                 retries: upstream.retries.clone(),
                 breaker: upstream.breaker,
+                split: upstream.split.clone(),
                 fallback: self.fallback(&pointer, manifest, name, upstream),
             };
             let problems = settings.check().into_iter();

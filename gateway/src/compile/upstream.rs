@@ -15,7 +15,8 @@ use super::model::Dirty;
 use super::{Compiler, numbered};
 use crate::state::Upstream;
 use crate::upstream::{
-    Fallback, Host, Member, Pulse, Resolved, Sticky, Target, Tls, Vitals, client_config, identity,
+    Fallback, Host, Member, Pulse, Resolved, Sticky, Target, Tls, Trial, Vitals, client_config,
+    identity,
 };
 
 type Broken = String;
@@ -25,6 +26,8 @@ type Broken = String;
 pub(super) struct Crew {
     vitals: Arc<Vitals>,
     pulses: HashMap<String, Arc<Pulse>>,
+    /// Of the split that it was made for: another one begins anew.
+    trial: Option<(upstream::Split, Arc<Trial>)>,
 }
 
 impl Compiler {
@@ -49,7 +52,7 @@ impl Compiler {
     fn upstream(&mut self, source: &snapshot::Upstream) -> Upstream {
         let settings = &source.settings;
         let mut broken = None;
-        let (mut targets, mut urls) = (Vec::new(), Vec::new());
+        let (mut targets, mut sources) = (Vec::new(), Vec::new());
         let mut tiers: BTreeMap<u8, u64> = BTreeMap::new();
         let before = self.crews.remove(&source.id);
         // All of a new upstream's targets are as new; none has a slow start.
@@ -58,6 +61,7 @@ impl Compiler {
         let mut crew = Crew {
             vitals: before.vitals,
             pulses: HashMap::new(),
+            trial: None,
         };
         for target in settings.targets.iter().filter(|target| target.weight > 0) {
             match self.target(target, &settings.tls) {
@@ -76,7 +80,7 @@ impl Compiler {
                     if settings.health.active.is_none() {
                         pulse.forget_probes();
                     }
-                    urls.push(target.url.as_str());
+                    sources.push(target);
                     targets.push(Member {
                         target: compiled,
                         weight: target.weight,
@@ -94,6 +98,16 @@ impl Compiler {
             broken = Some(reason);
             None
         });
+        let mut split = None;
+        if let Some(form) = &settings.split {
+            let known = before.trial.filter(|(known, _)| known == form);
+            let trial = known.map_or_else(Arc::default, |(_, trial)| trial);
+            match super::split::split(form, source.id, &sources, &trial) {
+                Ok(compiled) => split = Some(compiled),
+                Err(reason) => broken = Some(reason.to_owned()),
+            }
+            crew.trial = Some((form.clone(), trial));
+        }
         let vitals = crew.vitals.clone();
         self.crews.insert(source.id, crew);
         let (health, breaker) = (&settings.health, settings.breaker);
@@ -114,7 +128,11 @@ impl Compiler {
             retries: settings.retries.clone(),
             breaker,
             fallback: self.fallback(settings),
-            sticky: sticky.map(|form| Sticky::new(form, source.id, urls.into_iter())),
+            sticky: sticky.map(|form| {
+                let urls = sources.iter().map(|target| target.url.as_str());
+                Sticky::new(form, source.id, urls)
+            }),
+            split,
             vitals,
             connect_ms: settings.timeouts.connect.as_millis(),
             first_byte_ms: settings.timeouts.first_byte.as_millis(),

@@ -13,7 +13,7 @@ use super::balance::{self, Tier, each};
 use super::budget::pause_ms;
 use super::pulse::{self, Pulse};
 use super::way::{Place, Probing, Way};
-use super::{Member, Target};
+use super::{Member, Target, Watch};
 use crate::state::Upstream;
 use crate::worker::Worker;
 
@@ -37,6 +37,8 @@ pub(crate) struct Attempts<'a> {
     probe: Option<Probing>,
     /// The target that the client's cookie names.
     preferred: Option<usize>,
+    /// The targets of the request's variant, as bits.
+    among: u64,
 }
 
 /// A request in flight to a target.
@@ -79,7 +81,13 @@ impl<'a> Attempts<'a> {
             place,
             probe,
             preferred: None,
+            among: u64::MAX,
         }
+    }
+
+    /// Keeps to some of the targets, as bits, while one of them is healthy.
+    pub(crate) fn keep_to(&mut self, members: u64) {
+        self.among = members;
     }
 
     /// Asks for a target by index, for the first try and if it is healthy.
@@ -107,8 +115,10 @@ impl<'a> Attempts<'a> {
             Algorithm::LeastRequests | Algorithm::Ewma | Algorithm::ConsistentHash => {
                 member.pulse.enter();
                 self.stay = Some(Stay(member.pulse.clone()));
-                self.began_us = self.worker.settings.clock.micros();
             }
+        }
+        if self.stay.is_some() || self.watch().is_some() {
+            self.began_us = self.worker.settings.clock.micros();
         }
         Some(&member.target)
     }
@@ -124,6 +134,10 @@ impl<'a> Attempts<'a> {
         let healthy = each(all)
             .filter(|index| members[*index].pulse.is_healthy(now))
             .fold(0, |set, index| set | 1 << index);
+        let (all, healthy) = match healthy & self.among {
+            0 => (all, healthy),
+            own => (all & self.among, own),
+        };
         if let Some(preferred) = self.preferred
             && healthy & !self.tried & 1 << preferred != 0
         {
@@ -132,7 +146,7 @@ impl<'a> Attempts<'a> {
         let set = if healthy == all && self.upstream.tiers.len() == 1 {
             all
         } else {
-            self.of_tier(healthy)?
+            self.of_tier(all, healthy)?
         };
         // Never the same again if there is another.
         let set = match set & !self.tried {
@@ -147,12 +161,12 @@ impl<'a> Attempts<'a> {
 
     /// The healthy ones of the tier whose turn it is; in a panic all there are, or none where panic
     /// is not allowed.
-    fn of_tier(&self, healthy: u64) -> Option<u64> {
+    fn of_tier(&self, all: u64, healthy: u64) -> Option<u64> {
         let mut counted = [Tier::default(); 10];
         let tiers = &*self.upstream.tiers;
         for (tier, set) in counted.iter_mut().zip(tiers) {
             *tier = Tier {
-                all: set.count_ones(),
+                all: (set & all).count_ones(),
                 healthy: (set & healthy).count_ones(),
             };
         }
@@ -162,7 +176,7 @@ impl<'a> Attempts<'a> {
             Some(_) | None if self.upstream.panic == 0 => None,
             Some(_) | None => {
                 self.worker.metrics.upstream_panicked.add(1);
-                Some(tiers.iter().fold(0, |set, tier| set | tier))
+                Some(all)
             }
         }
     }
@@ -214,12 +228,16 @@ impl<'a> Attempts<'a> {
     /// An answer's head is there. True when it should be tried again, if the request can be.
     pub(crate) fn answered(&mut self, status: u16) -> bool {
         if self.upstream.watched {
-            if self.stay.is_some() {
+            let took = || {
                 let took = self.worker.settings.clock.micros() - self.began_us;
+                u32::try_from(took).unwrap_or(u32::MAX)
+            };
+            if self.stay.is_some() {
                 let pulse = &self.upstream.targets[self.current].pulse;
-                pulse.note(u32::try_from(took).unwrap_or(u32::MAX), self.now());
+                pulse.note(took(), self.now());
             }
-            self.went(status >= 500);
+            let took = self.watch().map(|_| took());
+            self.went(status >= 500, took);
         }
         status >= 500 && self.upstream.retries.statuses.contains(&status)
     }
@@ -227,12 +245,36 @@ impl<'a> Attempts<'a> {
     /// There was no answer.
     pub(crate) fn failed(&mut self) {
         if self.upstream.watched {
-            self.went(true);
+            self.went(true, None);
+        }
+    }
+
+    fn watch(&self) -> Option<&'a Watch> {
+        self.upstream.split.as_ref()?.watch.as_ref()
+    }
+
+    /// Tells the trial of a variant how a try went.
+    #[cold]
+    fn compare(&self, watch: &Watch, failed: bool, took: Option<u32>) {
+        let split = self.upstream.split.iter();
+        let mut variants = split.flat_map(|split| &split.variants);
+        let own = variants.position(|variant| variant.members & 1 << self.current != 0);
+        let side = watch.sides.iter().position(|side| own == Some(*side));
+        if let Some(side) = side
+            && watch
+                .trial
+                .note(&watch.rule, side, failed, took, self.now())
+        {
+            self.worker.metrics.upstream_rolled_back.add(1);
+            tracing::warn!(upstream.id = %self.upstream.id, variant = watch.rule.variant, "A variant does worse than the other and gets no share any more.");
         }
     }
 
     /// Tells target and circuit how a try went.
-    fn went(&mut self, failed: bool) {
+    fn went(&mut self, failed: bool, took: Option<u32>) {
+        if let Some(watch) = self.watch() {
+            self.compare(watch, failed, took);
+        }
         if !self.upstream.lone {
             if failed {
                 self.fail();
@@ -328,7 +370,7 @@ thread_local! {
 }
 
 /// Good enough to share load by (SplitMix64); nothing secret comes of it.
-pub(super) fn chance() -> u64 {
+pub(crate) fn chance() -> u64 {
     CHANCE.with(|state| {
         let next = state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
         state.set(next);

@@ -321,7 +321,7 @@ impl Link {
         if !self.deadline.is_set() {
             self.deadline.set(match self.ends_at {
                 0 => self.idle_ms,
-                end => self.idle_ms.min(end - worker.sweeper.now()),
+                end => self.idle_ms.min(end.saturating_sub(worker.sweeper.now())),
             });
         }
         if self.deadline.has_passed(cx) {

@@ -220,6 +220,31 @@ async fn the_whole_may_take_so_long() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_has_begun_is_cut_off_in_the_end() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    // The rest of its body never comes.
+    const BEGUN: &str = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc";
+    let target = crate::upstreams::always(BEGUN).await;
+    let rig = rig(&over(&[target], ", timeouts: { total: 5s }")).await;
+    let mut stream = tokio::net::TcpStream::connect(rig.handle.gateway)
+        .await
+        .unwrap();
+    let request = b"GET /x HTTP/1.1\r\nHost: t\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut got = Vec::new();
+    while !got.ends_with(b"\r\n\r\nabc") {
+        assert!(stream.read_buf(&mut got).await.unwrap() > 0);
+    }
+    rig.advance(6);
+    let rest = stream.read_to_end(&mut got);
+    let rest = tokio::time::timeout(std::time::Duration::from_secs(20), rest);
+    let _ = rest.await.expect("it is cut off");
+    assert!(got.ends_with(b"\r\n\r\nabc"));
+    let late = metric(&rig, "portunus_timed_out_total{phase=\"upstream\"} ").await;
+    assert_eq!(late, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cookie_keeps_a_client_at_its_target() {
     let (one, two) = (Upstream::start().await, Upstream::start().await);
     let more = ", balance: { sticky: { cookie: at, max_age: 1h } }";

@@ -29,6 +29,7 @@ mod quota_store;
 mod reload;
 mod rig;
 mod routing;
+mod split;
 mod switch;
 mod tls;
 mod traffic;

@@ -70,6 +70,12 @@ pub(super) fn write(
         "Requests that got an upstream's fallback.",
         sum(|w| w.upstream_fell_back.get()),
     );
+    page.one(
+        "upstream_rolled_back_total",
+        "counter",
+        "Variants that lost their share.",
+        sum(|w| w.upstream_rolled_back.get()),
+    );
     by_upkeep(page, upkeep);
 }
 
