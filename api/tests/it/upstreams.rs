@@ -239,7 +239,7 @@ async fn a_fallback_is_an_upstream_of_the_same_organization() {
         let main = world.owner.client.post(&here, body.clone()).await;
         let main = main.ok(201).json();
         assert_eq!(main["settings"]["fallback"]["upstream"], spare["id"]);
-        let path = |one: &Value| format!("/upstreams/{}", id(&one["id"]));
+        let path = |one: &Value| format!("/upstreams/{}", id(one));
         let mut itself = body["settings"].clone();
         itself["fallback"] = json!({ "upstream": main["id"] });
         let edit = Call::new(http::Method::PATCH, &path(&main));
