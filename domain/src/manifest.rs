@@ -19,7 +19,8 @@ use crate::lifecycle::PlanState;
 use crate::plan::Approval;
 use crate::policy::Policy;
 use crate::upstream::{
-    Balance, Health, Retries, Target, Timeouts, UpstreamCredential, UpstreamTls, is_default,
+    Balance, Health, Protocol, Retries, Target, Timeouts, UpstreamCredential, UpstreamTls,
+    is_default,
 };
 
 #[cfg(doc)]
@@ -64,6 +65,8 @@ pub struct Upstream {
     pub tls: UpstreamTls,
     #[serde(default)]
     pub preserve_host: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub protocol: Protocol,
     #[serde(default, skip_serializing_if = "is_default")]
     pub balance: Balance,
     #[serde(default, skip_serializing_if = "is_default")]

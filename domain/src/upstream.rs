@@ -4,6 +4,7 @@
 mod balance;
 mod credential;
 mod health;
+mod protocol;
 mod retries;
 mod target;
 
@@ -15,6 +16,7 @@ use crate::problem::Invalid;
 pub use balance::{Algorithm, Balance, HashBy};
 pub use credential::UpstreamCredential;
 pub use health::{Health, Passive};
+pub use protocol::Protocol;
 pub use retries::Retries;
 pub use target::Target;
 
@@ -95,6 +97,8 @@ pub struct UpstreamSettings {
     #[serde(default)]
     pub preserve_host: bool,
     #[serde(default, skip_serializing_if = "is_default")]
+    pub protocol: Protocol,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub balance: Balance,
     #[serde(default, skip_serializing_if = "is_default")]
     pub health: Health,
@@ -172,7 +176,7 @@ mod tests {
     #[test]
     fn what_is_set_comes_back() {
         let text = r#"{"targets":[{"url":"http://h","weight":1,"tier":1}],"timeouts":{"idle":"5s"},
-            "balance":{"algorithm":"consistent_hash","by":{"header":"x-user"},"slow_start":"30s"},
+            "protocol":"http2","balance":{"algorithm":"consistent_hash","by":{"header":"x-user"},"slow_start":"30s"},
             "health":{"passive":{"failures":3},"panic":20},"retries":{"tries":3}}"#;
         let settings = read(text).unwrap();
         assert_eq!(settings.check(), []);
@@ -210,6 +214,7 @@ mod tests {
         }
         for part in [
             r#""balance":{"algorithm":"fair"}"#,
+            r#""protocol":"http3""#,
             r#""health":{"activ":{}}"#,
             r#""retries":{"try":1}"#,
         ] {

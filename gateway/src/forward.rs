@@ -5,7 +5,7 @@ use domain::problem::Code;
 use domain::upstream::{Algorithm, HashBy};
 
 use crate::answer::Refusal;
-use crate::body::{Answer, Inflow, Outflow};
+use crate::body::{Answer, Inflow};
 use crate::call::Call;
 use crate::fields::{Fields, Name};
 use crate::passage;
@@ -67,7 +67,7 @@ pub(crate) async fn forward(
                 let told = again.then(|| retry_after(&sent.head.fields)).flatten();
                 let pause = again.then(|| attempts.again(told)).flatten();
                 let Some(pause) = pause else {
-                    sent.link.ticket = attempts.ticket();
+                    sent.outflow.hold(attempts.ticket());
                     return Ok(answer(call, sent));
                 };
                 call.record.tries += sent.tries;
@@ -144,7 +144,7 @@ pub(crate) fn choose_upstream<'a>(call: &Call<'a>) -> Result<&'a Upstream, Refus
 fn answer(call: &mut Call<'_>, sent: Sent) -> Answer {
     let Sent {
         head,
-        link,
+        outflow,
         tries,
         connect_us,
     } = sent;
@@ -157,15 +157,10 @@ fn answer(call: &mut Call<'_>, sent: Sent) -> Answer {
     if (200..300).contains(&head.status) {
         call.shown.write(&mut fields);
     }
-    let body = if head.status == 101 {
-        Outflow::Switched(Some(link))
-    } else {
-        Outflow::Link(Some(link))
-    };
     Answer {
         status: head.status,
         fields,
-        body,
+        body: outflow,
         closes: false,
     }
 }

@@ -22,6 +22,8 @@ mod door;
 pub mod explain;
 mod fields;
 mod forward;
+#[doc(hidden)]
+pub mod fuzzing;
 mod head;
 mod http1;
 mod http2;

@@ -7,7 +7,7 @@ use domain::route::Found;
 use http::Method;
 
 use crate::access;
-use crate::answer::{self, Refusal, wants_page};
+use crate::answer::{self, Form, Refusal};
 use crate::body::{Answer, Delivery, Inflow};
 use crate::call::{Call, TakenList};
 use crate::client::Client;
@@ -28,7 +28,7 @@ pub(crate) async fn handle(
     mut head: Head,
     inflow: &mut dyn Inflow,
 ) -> Option<Delivery> {
-    let page = wants_page(&head.fields);
+    let form = Form::of(&head.fields);
     let mut report = Report::new(worker.clone(), client.clone());
     report.name(&mut head);
 
@@ -40,11 +40,15 @@ pub(crate) async fn handle(
         Err(Stop::Gone) => return None,
         Err(Stop::Refused(refusal)) => {
             report.code = Some(refusal.code);
-            refusal.answer(id, worker.settings.portal_url.as_deref(), page)
+            // Also where gRPC hides it behind a 200.
+            report.status = refusal.code.status();
+            refusal.answer(id, worker.settings.portal_url.as_deref(), form)
         }
     };
     answer.fields.set("x-request-id", id.as_bytes());
-    report.status = answer.status;
+    if report.status == 0 {
+        report.status = answer.status;
+    }
     Some(Delivery { answer, report })
 }
 

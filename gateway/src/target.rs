@@ -130,7 +130,8 @@ pub(crate) fn shadows(name: &[u8]) -> bool {
         | Name::Underscore
         | Name::Date
         | Name::RetryAfter
-        | Name::Accept => false,
+        | Name::Accept
+        | Name::ContentType => false,
     }
 }
 

@@ -5,16 +5,19 @@ mod attempts;
 mod balance;
 mod budget;
 mod connect;
+mod grpc_web;
 mod head;
 mod link;
 mod pool;
 mod pulse;
 mod send;
+mod stream;
 mod tls;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use domain::upstream::Protocol;
 use http::HeaderValue;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
@@ -29,6 +32,7 @@ pub(crate) use link::Link;
 pub(crate) use pool::Pool;
 pub(crate) use pulse::Pulse;
 pub(crate) use send::{Failure, Outgoing, Sent, send};
+pub(crate) use stream::Stream;
 pub(crate) use tls::{Roots, client_config};
 
 /// A target in its place in an upstream.
@@ -55,6 +59,7 @@ pub(crate) struct Target {
     /// In front of every path; without a trailing slash, empty for none.
     pub(crate) base_path: Box<str>,
     pub(crate) tls: Option<Tls>,
+    pub(crate) protocol: Protocol,
 }
 
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::snapshot::{self, Secret};
-use domain::upstream::{MAX_TARGETS, UpstreamCredential};
+use domain::upstream::{MAX_TARGETS, UpstreamCredential, UpstreamSettings};
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
 use rustls_pki_types::ServerName;
 
@@ -51,7 +51,7 @@ impl Compiler {
             pulses: HashMap::new(),
         };
         for target in settings.targets.iter().filter(|target| target.weight > 0) {
-            match self.target(target, &settings.tls) {
+            match self.target(target, settings) {
                 Ok(_) if targets.len() == MAX_TARGETS => {
                     broken = Some("too many targets".to_owned())
                 }
@@ -99,11 +99,12 @@ impl Compiler {
     fn target(
         &mut self,
         target: &domain::upstream::Target,
-        tls: &domain::upstream::UpstreamTls,
+        upstream: &UpstreamSettings,
     ) -> Result<Arc<Target>, Broken> {
+        let (tls, protocol) = (&upstream.tls, upstream.protocol);
         let url = target.parse().map_err(str::to_owned)?;
         let settings = format!(
-            "{}\0{}",
+            "{protocol:?}\0{}\0{}",
             tls.ca.as_deref().unwrap_or_default(),
             tls.server_name.as_deref().unwrap_or_default()
         );
@@ -128,8 +129,8 @@ impl Compiler {
             });
             let name = ServerName::try_from(verified)
                 .map_err(|_| "its server name cannot be verified".to_owned())?;
-            let config =
-                client_config(tls.ca.as_deref(), &self.roots).map_err(|error| error.to_string())?;
+            let config = client_config(tls.ca.as_deref(), protocol, &self.roots)
+                .map_err(|error| error.to_string())?;
             Some(Tls { config, name })
         } else {
             None
@@ -147,6 +148,7 @@ impl Compiler {
             port,
             base_path: url.path().trim_end_matches('/').into(),
             tls: secure,
+            protocol,
         });
         self.targets.insert(key, compiled.clone());
         Ok(compiled)

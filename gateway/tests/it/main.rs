@@ -10,9 +10,11 @@
 mod ambiguous;
 mod answers;
 mod client_tls;
+mod corpus;
 mod database_source;
 mod drain;
 mod explain;
+
 mod hostile;
 mod http1;
 mod http2;
@@ -21,6 +23,7 @@ mod keys;
 mod limits;
 mod node_report;
 mod overload;
+mod peers;
 mod proxy_protocol;
 mod proxying;
 mod quota_store;
