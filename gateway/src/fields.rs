@@ -166,7 +166,8 @@ fn forwarded_for(headers: &HeaderMap, peer: &HeaderValue) -> HeaderValue {
 /// Adds ours: identity, forwarding, request id, the upstream's credential.
 pub(crate) fn add_request(call: &mut Call<'_>, upstream: &Upstream, request_id: &HeaderValue) {
     let peer = call.peer;
-    let (caller, headers) = (call.caller, &mut call.head.headers);
+    let (caller, plan) = (call.caller, call.plan());
+    let headers = &mut call.head.headers;
     headers.insert(X_REQUEST_ID, request_id.clone());
     let forwarded = forwarded_for(headers, &peer.header);
     headers.insert(X_FORWARDED_FOR, forwarded);
@@ -179,15 +180,17 @@ pub(crate) fn add_request(call: &mut Call<'_>, upstream: &Upstream, request_id: 
         headers.insert(X_FORWARDED_HOST, host);
     }
     if let Some(caller) = caller {
-        headers.insert(PORTUNUS_APPLICATION, caller.application.header.clone());
-        let environment = match caller.key.environment {
+        headers.insert(PORTUNUS_APPLICATION, caller.application.header().clone());
+        let environment = match caller.key.environment() {
             Environment::Live => "live",
             Environment::Test => "test",
         };
         headers.insert(PORTUNUS_ENVIRONMENT, HeaderValue::from_static(environment));
         if let Some(subscription) = caller.subscription {
-            headers.insert(PORTUNUS_PLAN, subscription.plan_header.clone());
-            headers.insert(PORTUNUS_SUBSCRIPTION, subscription.header.clone());
+            headers.insert(PORTUNUS_SUBSCRIPTION, subscription.header().clone());
+        }
+        if let Some(plan) = plan {
+            headers.insert(PORTUNUS_PLAN, plan.header.clone());
         }
     }
     if let Some((name, value)) = &upstream.credential {
