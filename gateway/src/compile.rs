@@ -163,3 +163,6 @@ fn numbered<K: std::hash::Hash + Eq>(numbers: &mut HashMap<K, u32>, key: K) -> u
     let next = numbers.len() as u32;
     *numbers.entry(key).or_insert(next)
 }
+
+#[cfg(test)]
+mod properties;

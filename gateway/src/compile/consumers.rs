@@ -165,6 +165,12 @@ impl Consumers {
                 | Kind::Settings => {}
             }
         }
+        // The last one counts, should one be put twice.
+        let credentials = put.credentials.into_iter();
+        let credentials: BTreeMap<_, _> = credentials.map(|one| (one.id, one)).collect();
+        for id in credentials.keys() {
+            self.take_key(&mut work, *id, keys);
+        }
         for source in put.applications {
             self.put_application(&mut work, &source);
         }
@@ -180,11 +186,7 @@ impl Consumers {
                 }
             }
         }
-        // The last one counts, should one be put twice.
-        let credentials = put.credentials.into_iter();
-        let credentials: BTreeMap<_, _> = credentials.map(|one| (one.id, one)).collect();
         for (id, source) in credentials {
-            self.take_key(&mut work, id, keys);
             self.credentials.insert(id, source.digest.prefix());
             keys.restrict(id, &source.cidrs);
             let key = Key::new(&source, Arc::default());
@@ -255,7 +257,6 @@ impl Consumers {
         for lone in self.lone_keys.values_mut() {
             lone.retain(|key| key.id != id);
         }
-        work.waiting.retain(|(_, key)| key.id != id);
         keys.restrict(id, &[]);
     }
 

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod answers;
+mod churn;
 mod client_tls;
 mod database_source;
 mod drain;
