@@ -23,6 +23,7 @@ use crate::answer::Refusal;
 use crate::clock::Clock;
 use crate::compile::Compiler;
 use crate::connections::Connections;
+use crate::head::Head;
 use crate::in_flight::InFlight;
 use crate::limiter::Cells;
 use crate::metrics::WorkerMetrics;
@@ -36,7 +37,7 @@ use crate::slot::Limits;
 use crate::state::{Route, State};
 use crate::target;
 use crate::worker::{Shared, Worker};
-use asked::Request;
+use asked::{Before, Request};
 
 /// Where limits are looked up.
 #[derive(Debug, Clone)]
@@ -172,7 +173,7 @@ impl Explainer {
         };
         match Request::read(worker, asked) {
             None => explained.explanation.verdict = unreadable(),
-            Some(request) => {
+            Some((request, head, before)) => {
                 let stand_in = asked.credential.map(|id| StandIn {
                     digest: self.compiler.digest_of(id),
                     judged: key == KeyState::Judged,
@@ -185,7 +186,7 @@ impl Explainer {
                     decided_by: None,
                     elsewhere: None,
                 };
-                if let Err(refusal) = walk.through(request) {
+                if let Err(refusal) = walk.through(&request, head, &before) {
                     let (decided_by, elsewhere) = (walk.decided_by, walk.elsewhere);
                     let verdict = &mut explained.explanation.verdict;
                     *verdict = refused(&refusal, decided_by);
@@ -212,56 +213,61 @@ struct Walk<'w> {
 
 impl Walk<'_> {
     /// The steps of [`pipeline`]'s `serve`, up to where it would be forwarded.
-    fn through(&mut self, request: Request) -> Result<(), Refusal> {
+    fn through(
+        &mut self,
+        request: &Request,
+        mut head: Head,
+        before: &Before,
+    ) -> Result<(), Refusal> {
         let explainer = self.explainer;
         let state = &*explainer.state;
         let mut report = Report::new(request.worker.clone(), request.client.clone());
-        let (request, mut head, before) = request.begin();
-        let request_id = report.name(&mut head);
+        report.name(&mut head);
         let address = request.address(&head);
         self.out.explanation.request.client = address;
 
         target::method(&head)?;
-        let path = target::path(&request.uri)?;
-        self.read(|read| read.path = Some(masked(&path)));
+        target::path(&mut head)?;
+        self.read(|read| read.path = Some(masked(head.canonical())));
         let (route, prefix) = {
-            let host = target::host(&request.uri, &head.headers)?;
+            let host = target::host(&head)?;
             self.read(|read| read.host = Some(host.to_string()));
             if !state.tls.asks_nothing() {
                 let (worker, client) = (&request.worker, &request.client);
-                let uri = &request.uri;
-                let sent = pipeline::by_https(worker, client, state, &host, &path, uri, &head)?;
+                let sent = pipeline::by_https(worker, client, state, &host, &head)?;
                 if let Some(answer) = sent {
-                    self.elsewhere = Some(answer.status().as_u16());
+                    self.elsewhere = Some(answer.status);
                     return Err(Refusal::new(Code::HttpsRequired));
                 }
             }
-            let found = state.routes.find(&host, &path);
-            self.runners_up(state, &host, &path, found.map(|(route, _)| &**route));
+            let found = state.routes.find(&host, head.canonical());
+            self.runners_up(
+                state,
+                &host,
+                head.canonical(),
+                found.map(|(route, _)| &**route),
+            );
             found
                 .filter(|(route, _)| self.sight.api(route.api))
                 .ok_or_else(|| Refusal::new(Code::NoRoute))?
         };
         report.note_route(route);
         self.out.explanation.route = explainer.compiler.place_of(route.version);
-        request.body(&head)?;
-        let chain = pipeline::operation(&mut report, route, head.method.as_str(), &path[prefix..]);
+        request.body()?;
+        let inside = &head.canonical()[prefix..];
+        let chain = pipeline::operation(&mut report, route, head.method.as_str(), inside);
         self.operation(route, report.operation, chain.is_ok());
         let chain =
             chain.map_err(|refusal| because(refusal, route, report.operation, explainer))?;
 
         let mut call = request.call(head, state, &mut report, route, chain, address);
         self.admit(&mut call)?;
-        let upstream = destination::prepare(&mut call, &request_id)?;
-        let rest = if route.strip_path {
-            &path[prefix..]
-        } else {
-            &path
-        };
+        let upstream = destination::prepare(&mut call)?;
+        call.rest = if route.strip_path { prefix } else { 0 };
         let explanation = &mut self.out.explanation;
-        explanation.headers = Some(asked::changes(&before, &mut call, upstream));
+        explanation.headers = Some(asked::changes(before, &mut call, upstream));
         if self.sight.upstream(upstream.id) {
-            explanation.upstream = destination::shown(&explainer.compiler, &call, upstream, rest);
+            explanation.upstream = destination::shown(&explainer.compiler, &call, upstream);
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use crate::policy::{Chain, Uncompiled};
 use crate::tls::Tls;
 use crate::upstream::{Member, Vitals};
 
-pub(crate) use consumer::{Application, IdHeader, Plan, Subscription};
+pub(crate) use consumer::{Application, Plan, Subscription};
 pub(crate) use keys::{Key, Keys, Place};
 
 /// One configuration state.

@@ -33,9 +33,11 @@ impl Compiler {
         if let Err(error) = &chain {
             tracing::error!(plan.id = %id, %error, "A plan's policy could not be compiled; its subscribers are answered 500.");
         }
+        // It goes into a header field as it is.
+        HeaderValue::from_str(&plan.slug).ok()?;
         Some(Plan {
             id: *id,
-            header: HeaderValue::try_from(plan.slug.as_str()).ok()?,
+            slug: plan.slug.as_str().into(),
             state: plan.state,
             chain,
         })

@@ -10,7 +10,7 @@ use domain::snapshot::{self, Kind, Parts};
 use uuid::Uuid;
 
 use super::numbered;
-use crate::state::{Application, IdHeader, Key, Keys, Place, Subscription};
+use crate::state::{Application, Key, Keys, Place, Subscription};
 
 pub(super) type ProductNumbers = HashMap<ProductId, u32>;
 
@@ -332,7 +332,6 @@ impl Consumers {
             ends_at: source.ends_at,
             approved_at: approved.map_or(i64::MAX, |at| at.timestamp_micros()),
             slots: Default::default(),
-            header: IdHeader::default(),
         }
     }
 }

@@ -1,18 +1,14 @@
 //! Who calls, and on what terms: applications, their subscriptions, and the plans behind them.
 
-use std::sync::OnceLock;
-
 use chrono::{DateTime, Utc};
 use domain::id::{ApplicationId, OrganizationId, PlanId, SubscriptionId};
 use domain::lifecycle::PlanState;
 use domain::subscription::{SubscriptionState, Terms};
-use http::HeaderValue;
 
 use crate::policy::{Chain, Uncompiled};
 use crate::slot::Slots;
 
-/// A consumer's program. There may be a million, most of them silent: what only a request needs
-/// is made by the first one.
+/// A consumer's program. There may be a million, most of them silent.
 #[derive(Debug, Default)]
 pub(crate) struct Application {
     pub(crate) id: ApplicationId,
@@ -20,7 +16,6 @@ pub(crate) struct Application {
     pub(crate) disabled: bool,
     /// Sorted by product, then by time of approval.
     pub(crate) access: Box<[Subscription]>,
-    header: IdHeader,
 }
 
 impl Application {
@@ -36,13 +31,7 @@ impl Application {
             organization,
             disabled,
             access: access.into(),
-            header: IdHeader::default(),
         }
-    }
-
-    /// Its id as the value of a field.
-    pub(crate) fn header(&self) -> &HeaderValue {
-        self.header.of(self.id.uuid())
     }
 }
 
@@ -63,14 +52,9 @@ pub(crate) struct Subscription {
     pub(crate) approved_at: i64,
     /// Where the limits of the plan keep their counts.
     pub(crate) slots: Slots,
-    pub(crate) header: IdHeader,
 }
 
 impl Subscription {
-    pub(crate) fn header(&self) -> &HeaderValue {
-        self.header.of(self.id.uuid())
-    }
-
     pub(crate) const fn terms(&self, plan: &Plan) -> Terms {
         Terms {
             state: self.state,
@@ -85,7 +69,6 @@ impl Subscription {
     pub(crate) fn anew(&self) -> Self {
         Self {
             slots: Slots::default(),
-            header: IdHeader::default(),
             ..*self
         }
     }
@@ -95,23 +78,8 @@ impl Subscription {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) id: PlanId,
-    pub(crate) header: HeaderValue,
+    /// As the upstream is told.
+    pub(crate) slug: Box<str>,
     pub(crate) state: PlanState,
     pub(crate) chain: Result<Chain, Uncompiled>,
-}
-
-/// An id as the value of a field, made at first use.
-#[derive(Debug, Default)]
-pub(crate) struct IdHeader(OnceLock<Box<HeaderValue>>);
-
-impl IdHeader {
-    fn of(&self, id: uuid::Uuid) -> &HeaderValue {
-        self.0.get_or_init(|| {
-            let mut buffer = uuid::Uuid::encode_buffer();
-            let text = id.hyphenated().encode_lower(&mut buffer);
-            // Digits and hyphens are a field's value.
-            let value = HeaderValue::from_str(text);
-            Box::new(value.unwrap_or_else(|_| HeaderValue::from_static("")))
-        })
-    }
 }
