@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use domain::id::{ApplicationId, CredentialId, SubscriptionId, VersionId};
 use domain::key::KeyDigest;
 use domain::lifecycle::ApplicationState;
+use domain::seal::KeyRing;
 use domain::snapshot::{Delta, Kind, Parts, Snapshot};
 use gateway::source::Change;
+use gateway::source::disk::Disk;
 
 use crate::rig::{Client, Rig, key, snapshot};
 
@@ -154,7 +156,13 @@ async fn thousands_of_changes_under_load() {
     let own = subscriptions.filter(|one| one.application == application);
     parts.subscriptions = own.cloned().collect();
     let changing = Changing { parts, version };
-    rig.change(Change::Full(Box::new(whole)), 2).await;
+    // By way of the disk, as a node that starts without its database.
+    let data = tempfile::tempdir().unwrap();
+    let disk = Disk::new(data.path(), &KeyRing::new(vec![[1; 32]]));
+    disk.save(&whole).unwrap();
+    let loaded = disk.load().unwrap().unwrap();
+    assert_eq!(loaded, whole);
+    rig.change(Change::Full(Box::new(loaded)), 2).await;
 
     let stop = Arc::new(AtomicBool::new(false));
     let served = Arc::new(AtomicUsize::new(0));
