@@ -12,7 +12,7 @@ mod upstream;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::id::{UpstreamId, VersionId};
+use domain::id::{ProductId, UpstreamId, VersionId};
 use domain::seal::KeyRing;
 use domain::snapshot::{self, Delta, SCHEMA, Snapshot};
 
@@ -23,7 +23,6 @@ use crate::slot::Limits;
 use crate::state::{Keys, State, Upstream};
 use crate::upstream::{Roots, Target};
 use consumers::Consumers;
-use domain::id::ProductId;
 use model::{Dirty, Model};
 use upstream::Crew;
 
@@ -48,6 +47,8 @@ pub(crate) struct Compiler {
     target_numbers: HashMap<String, u32>,
     /// By address and TLS settings.
     targets: HashMap<String, Arc<Target>>,
+    /// More of them than this are looked through for those of no upstream.
+    most_targets: usize,
     product_numbers: HashMap<ProductId, u32>,
     route_numbers: HashMap<VersionId, u32>,
     route_names: Arc<RouteNames>,
@@ -72,6 +73,7 @@ impl Compiler {
             model: Model::default(),
             target_numbers: HashMap::new(),
             targets: HashMap::new(),
+            most_targets: 0,
             product_numbers: HashMap::new(),
             route_numbers: HashMap::new(),
             route_names: Arc::default(),
