@@ -7,6 +7,7 @@
 )]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod ambiguous;
 mod answers;
 mod churn;
 mod client_tls;
@@ -14,6 +15,7 @@ mod database_source;
 mod drain;
 mod explain;
 mod hostile;
+mod http1;
 mod http2;
 mod joined;
 mod keys;
