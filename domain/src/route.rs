@@ -58,17 +58,17 @@ pub fn host(authority: &str) -> Option<std::borrow::Cow<'_, str>> {
 /// structure, so that a changed copy costs what changed.
 #[derive(Debug, Clone)]
 pub struct Routes<T> {
-    exact: HashMap<Arc<str>, Tree<T>>,
+    exact: Arc<HashMap<Arc<str>, Tree<T>>>,
     /// By the part behind `*.`.
-    under: HashMap<Arc<str>, Tree<T>>,
+    under: Arc<HashMap<Arc<str>, Tree<T>>>,
     any: Tree<T>,
 }
 
 impl<T> Default for Routes<T> {
     fn default() -> Self {
         Self {
-            exact: HashMap::new(),
-            under: HashMap::new(),
+            exact: Arc::default(),
+            under: Arc::default(),
             any: Tree::default(),
         }
     }
@@ -81,8 +81,12 @@ impl<T: Clone> Routes<T> {
         let tree = match host {
             None => &mut self.any,
             Some(host) => match host.strip_prefix("*.") {
-                Some(under) => self.under.entry(under.into()).or_default(),
-                None => self.exact.entry(host.into()).or_default(),
+                Some(under) => Arc::make_mut(&mut self.under)
+                    .entry(under.into())
+                    .or_default(),
+                None => Arc::make_mut(&mut self.exact)
+                    .entry(host.into())
+                    .or_default(),
             },
         };
         tree.insert(prefix, value)
@@ -96,6 +100,9 @@ impl<T: Clone> Routes<T> {
             Some(under) => (&mut self.under, under),
             None => (&mut self.exact, host),
         };
+        // Removing what is not there must not copy anything.
+        trees.get(name)?;
+        let trees = Arc::make_mut(trees);
         let tree = trees.get_mut(name)?;
         let removed = tree.remove(prefix);
         if tree.is_empty() {

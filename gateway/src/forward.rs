@@ -128,7 +128,7 @@ fn retry_after(fields: &Fields) -> Option<u64> {
 pub(crate) fn choose_upstream<'a>(call: &Call<'a>) -> Result<&'a Upstream, Refusal> {
     let test = call
         .caller
-        .is_some_and(|caller| caller.key.environment == Environment::Test);
+        .is_some_and(|caller| caller.key.environment() == Environment::Test);
     let test = call.route.test_upstream.as_deref().filter(|_| test);
     let upstream = test.or(call.route.upstream.as_deref());
     let upstream = upstream

@@ -161,13 +161,13 @@ fn admit(call: &mut Call<'_>) -> Result<(), Refusal> {
     call.taken = TakenList::default();
     policy::stage(&chain.identity, call)?;
     if let Some(caller) = call.caller {
-        let judged = access::judge(caller.application, call.route, call.utc());
+        let judged = access::judge(call.state, caller.application, call.route, call.utc());
         call.subscribe(judged.map_err(Refusal::new)?);
     }
-    let Some(subscription) = call.subscription() else {
+    let Some(plan) = call.plan() else {
         return policy::allowances([&chain.allowance], call);
     };
-    let plan = (*subscription.chain).as_ref();
+    let plan = plan.chain.as_ref();
     let plan = plan.map_err(|_| Refusal::new(Code::PolicyInvalid))?;
     policy::allowances([&chain.allowance, &plan.edge, &plan.allowance], call)
 }

@@ -45,6 +45,7 @@ impl Compiler {
     }
 
     pub(crate) fn digest_of(&self, id: CredentialId) -> Option<KeyDigest> {
-        Some(self.model.credentials.get(&id)?.digest)
+        let place = self.consumers.place(id)?;
+        Some(self.state.keys.at(place)?.digest)
     }
 }

@@ -18,6 +18,9 @@ impl Compiler {
     pub(super) fn compile_routes(&mut self, dirty: &Dirty) {
         // All are taken out before any is put in: two versions may have changed places.
         for id in &dirty.versions {
+            if let Some(number) = self.route_numbers.get(id) {
+                self.route_names.remove(*number);
+            }
             if let Some(old) = self.placed_routes.remove(id) {
                 for host in hosts(&old) {
                     self.state.routes.remove(host, &old.path);
@@ -46,9 +49,11 @@ impl Compiler {
 
     /// `None` when something that it refers to is not there (yet).
     fn route(&mut self, id: VersionId) -> Option<Route> {
-        let number = numbered(&mut self.route_numbers, id);
         let version = self.model.versions.get(&id)?;
         let api = self.model.apis.get(&version.api)?;
+        let number = numbered(&mut self.route_numbers, id);
+        let name = format!("{}/{}", api.slug, version.slug);
+        self.route_names.put(number, name);
         let organization = self.model.organizations.get(&api.organization)?;
         let revision = &version.revision;
         let chain = |operation: Option<&snapshot::Operation>| {
@@ -72,7 +77,7 @@ impl Compiler {
             .model
             .products_of
             .of(&id)
-            .filter_map(|product| self.product_numbers.get(&product).copied())
+            .map(|product| numbered(&mut self.product_numbers, product))
             .collect();
         products.sort_unstable();
         Some(Route {
@@ -123,13 +128,6 @@ impl Compiler {
             }
         };
         Chain::compile(&chain, attach, &self.context())
-    }
-
-    /// Numbers must be there before routes and subscriptions name them.
-    pub(super) fn number_products(&mut self) {
-        for product in self.model.products.keys() {
-            numbered(&mut self.product_numbers, *product);
-        }
     }
 }
 

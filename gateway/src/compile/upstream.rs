@@ -38,6 +38,12 @@ impl Compiler {
             }
             self.upstreams.insert(*id, Arc::new(compiled));
         }
+        if self.targets.len() > self.most_targets {
+            // Those of no upstream would pile up as upstreams change.
+            self.targets
+                .retain(|_, target| Arc::strong_count(target) > 1);
+            self.most_targets = self.targets.len() * 2 + MAX_TARGETS;
+        }
     }
 
     fn upstream(&mut self, source: &snapshot::Upstream) -> Upstream {

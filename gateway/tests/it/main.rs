@@ -9,6 +9,7 @@
 
 mod ambiguous;
 mod answers;
+mod churn;
 mod client_tls;
 mod corpus;
 mod database_source;
