@@ -18,6 +18,7 @@ use crate::id::{
 use crate::key::{Environment, KeyDigest};
 use crate::lifecycle::{ApplicationState, PlanState};
 use crate::policy::Policy;
+use crate::route::{Condition, Selector};
 use crate::subscription::SubscriptionState;
 use crate::upstream::{UpstreamCredential, UpstreamSettings};
 
@@ -171,6 +172,29 @@ pub struct Route {
     /// Cut the prefix before the rest is appended to the target's base path.
     #[serde(default = "yes")]
     pub strip_path: bool,
+    /// Take paths with `%2F` or `%5C`, and pass them on so; else they are refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub encoded_slashes: bool,
+    /// How a request asks for this version, where others of the API share hosts and path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<Selector>,
+    /// What a request must have besides; where several versions fit, more conditions win.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub when: Vec<Condition>,
+}
+
+impl Route {
+    /// Any host, the prefix cut off, nothing asked of a request.
+    pub fn at(path: impl Into<String>) -> Self {
+        Self {
+            hosts: Vec::new(),
+            path: path.into(),
+            strip_path: true,
+            encoded_slashes: false,
+            selector: None,
+            when: Vec::new(),
+        }
+    }
 }
 
 const fn yes() -> bool {

@@ -17,6 +17,7 @@ use domain::explain::{
     masked,
 };
 use domain::problem::Code;
+use domain::route::Spot;
 use domain::snapshot::{Delta, Snapshot};
 
 use crate::answer::Refusal;
@@ -27,6 +28,7 @@ use crate::in_flight::InFlight;
 use crate::limiter::Cells;
 use crate::metrics::WorkerMetrics;
 use crate::pipeline;
+use crate::place;
 use crate::policy::key_auth::StandIn;
 use crate::quota::{QuotaKey, Quotas};
 use crate::record::{Names, Rings};
@@ -222,25 +224,38 @@ impl Walk<'_> {
         self.out.explanation.request.client = address;
 
         target::method(&head)?;
-        let path = target::path(&request.uri)?;
-        self.read(|read| read.path = Some(masked(&path)));
+        let canonical = target::path(&request.uri)?;
+        let path = &*canonical.path;
+        self.read(|read| read.path = Some(masked(path)));
         let (route, prefix) = {
             let host = target::host(&request.uri, &head.headers)?;
             self.read(|read| read.host = Some(host.to_string()));
             if !state.tls.asks_nothing() {
                 let (worker, client) = (&request.worker, &request.client);
                 let uri = &request.uri;
-                let sent = pipeline::by_https(worker, client, state, &host, &path, uri, &head)?;
+                let sent = pipeline::by_https(worker, client, state, &host, path, uri, &head)?;
                 if let Some(answer) = sent {
                     self.elsewhere = Some(answer.status().as_u16());
                     return Err(Refusal::new(Code::HttpsRequired));
                 }
             }
-            let found = state.routes.find(&host, &path);
-            self.runners_up(state, &host, &path, found.map(|(route, _)| &**route));
-            found
-                .filter(|(route, _)| self.sight.api(route.api))
-                .ok_or_else(|| Refusal::new(Code::NoRoute))?
+            let asked = place::Request {
+                head: &head,
+                uri: &request.uri,
+            };
+            let found = state.routes.find(&host, path).map(|(spot, _)| spot);
+            // All at one place are of one API.
+            let is_seen = found.is_none_or(|spot| self.sees(spot));
+            if is_seen {
+                self.runners_up(state, &host, path, &asked);
+            }
+            let found = place::find(state, &host, &canonical, &asked, &mut report.vary);
+            if !is_seen {
+                let hidden = canonical.has_encoded_slash && found.is_err();
+                let code = if hidden { Code::PathNotCanonical } else { Code::NoRoute };
+                return Err(Refusal::new(code));
+            }
+            found?
         };
         report.note_route(route);
         self.out.explanation.route = explainer.compiler.place_of(route.version);
@@ -256,7 +271,7 @@ impl Walk<'_> {
         let rest = if route.strip_path {
             &path[prefix..]
         } else {
-            &path
+            path
         };
         let explanation = &mut self.out.explanation;
         explanation.headers = Some(asked::changes(&before, &mut call, upstream));
@@ -270,20 +285,31 @@ impl Walk<'_> {
         note(&mut self.out.explanation.request);
     }
 
-    /// Nothing of them where another organization's version answers: that would tell of it.
-    fn runners_up(&mut self, state: &State, host: &str, path: &str, found: Option<&Route>) {
-        if found.is_some_and(|route| !self.sight.api(route.api)) {
-            return;
+    fn sees(&self, spot: &Spot<Arc<Route>>) -> bool {
+        let mut routes = spot.values().into_iter();
+        routes.any(|route| self.sight.api(route.api))
+    }
+
+    /// Not to be told where another organization's version answers: that would tell of it.
+    fn runners_up(&mut self, state: &State, host: &str, path: &str, asked: &place::Request<'_>) {
+        let mut lost = Vec::new();
+        if let Some((Spot::Choice(choice), _)) = state.routes.find(host, path) {
+            let others = choice.others(asked).into_iter();
+            lost.extend(others.map(|(route, missed)| (route.clone(), Lost::from(missed))));
         }
         for runner in state.routes.runners_up(host, path) {
-            if self.sight.api(runner.value.api)
-                && let Some(place) = self.explainer.compiler.place_of(runner.value.version)
+            let why = if runner.by_host {
+                Lost::Host
+            } else {
+                Lost::ShorterPath
+            };
+            let routes = runner.value.values().into_iter();
+            lost.extend(routes.map(|route| (route.clone(), why)));
+        }
+        for (route, lost) in lost {
+            if self.sight.api(route.api)
+                && let Some(place) = self.explainer.compiler.place_of(route.version)
             {
-                let lost = if runner.by_host {
-                    Lost::Host
-                } else {
-                    Lost::ShorterPath
-                };
                 let known = &mut self.out.explanation.runners_up;
                 // A version with several host patterns is named once.
                 if !known.iter().any(|other| is_same(&other.place, &place)) {

@@ -10,6 +10,7 @@ use crate::answer::Refusal;
 use crate::body::{Inbound, Outbound};
 use crate::call::Call;
 use crate::fields;
+use crate::place;
 use crate::state::Upstream;
 use crate::target;
 use crate::upstream::{self, Attempts, ConnectError, Failure, Sent, Target};
@@ -23,6 +24,9 @@ pub(crate) fn prepare<'a>(
     let upstream = choose_upstream(call)?;
     let cookie = &call.worker.settings.session_cookie;
     fields::strip_request(&mut call.head.headers, call.peer.trusted, cookie)?;
+    if let Some(scheme) = &call.route.strip_selector {
+        place::strip(call, scheme);
+    }
     fields::add_request(call, upstream, request_id);
     Ok(upstream)
 }

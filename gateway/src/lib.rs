@@ -29,6 +29,7 @@ mod listen;
 mod metrics;
 mod node;
 mod pipeline;
+mod place;
 mod policy;
 mod proxy_protocol;
 mod query;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use domain::problem::Code;
 use domain::route::Found;
-use http::header::HOST;
+use http::header::{HOST, VARY};
 use http::{HeaderValue, Method, Request, Response, Uri};
 use hyper::body::Incoming;
 
@@ -17,6 +17,7 @@ use crate::call::{Call, TakenList};
 use crate::client::Client;
 use crate::forward::{forward, prepare};
 use crate::head::{Head, X_FORWARDED_PROTO, X_REQUEST_ID};
+use crate::place;
 use crate::policy::{self, Chain};
 use crate::report::Report;
 use crate::state::{Route, State};
@@ -47,6 +48,9 @@ pub(crate) async fn handle(
         }
     };
     answer.headers_mut().insert(X_REQUEST_ID, request_id);
+    if let Some(vary) = report.vary.take() {
+        answer.headers_mut().append(VARY, vary);
+    }
     report.status = answer.status().as_u16();
     answer.body_mut().report(report);
     Ok(answer)
@@ -77,18 +81,19 @@ async fn serve(
     report.client = Some(address);
 
     target::method(&head)?;
-    let path = target::path(uri)?;
-    report.note_path(&path);
+    let canonical = target::path(uri)?;
+    let path = &*canonical.path;
+    report.note_path(path);
     let (route, prefix) = {
         let host = target::host(uri, &head.headers)?;
         if !state.tls.asks_nothing()
-            && let Some(answer) = by_https(worker, client, state, &host, &path, uri, &head)?
+            && let Some(answer) = by_https(worker, client, state, &host, path, uri, &head)?
         {
             report.code = Some(Code::HttpsRequired);
             return Ok(answer);
         }
-        let found = state.routes.find(&host, &path);
-        found.ok_or_else(|| Refusal::new(Code::NoRoute))?
+        let asked = place::Request { head: &head, uri };
+        place::find(state, &host, &canonical, &asked, &mut report.vary)?
     };
     report.note_route(route);
     target::body(&head.headers, worker.settings.limits.body_bytes)?;
@@ -103,7 +108,7 @@ async fn serve(
     let rest = if route.strip_path {
         &path[prefix..]
     } else {
-        &path
+        path
     };
     forward(&mut call, upstream, rest, body).await
 }

@@ -11,7 +11,7 @@ use domain::id::{
 };
 use domain::key::{Environment, KeyDigest};
 use domain::problem::Code;
-use domain::route::{Operations, Routes};
+use domain::route::{Operations, Routes, Scheme, Spot};
 use domain::snapshot;
 use domain::subscription::Terms;
 use domain::upstream::{Balance, Passive, Retries};
@@ -27,7 +27,7 @@ use crate::upstream::{Member, Vitals};
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     pub(crate) number: u64,
-    pub(crate) routes: Routes<Arc<Route>>,
+    pub(crate) routes: Routes<Spot<Arc<Route>>>,
     pub(crate) keys: Keys,
     pub(crate) settings: Arc<snapshot::Settings>,
     pub(crate) tls: Arc<Tls>,
@@ -43,6 +43,10 @@ pub(crate) struct Route {
     /// Index of its counters.
     pub(crate) number: u32,
     pub(crate) strip_path: bool,
+    /// Paths with `%2F` or `%5C` are taken.
+    pub(crate) encoded_slashes: bool,
+    /// What asks for the version does not go on.
+    pub(crate) strip_selector: Option<Scheme>,
     pub(crate) enabled: bool,
     /// The provider's organization is suspended.
     pub(crate) suspended: bool,

@@ -29,8 +29,8 @@ pub(crate) fn method(head: &Head) -> Result<(), Refusal> {
 }
 
 /// The canonical path: matched, logged and forwarded.
-pub(crate) fn path(uri: &Uri) -> Result<Cow<'_, str>, Refusal> {
-    path::canonical(uri.path())
+pub(crate) fn path(uri: &Uri) -> Result<path::Canonical<'_>, Refusal> {
+    path::keeping_slashes(uri.path())
         .map_err(|error| Refusal::new(Code::PathNotCanonical).detail(error.to_string()))
 }
 
