@@ -121,7 +121,10 @@ fn segment<'r>(raw: &'r str, has_encoded_slash: &mut bool) -> Result<Cow<'r, str
 fn check_between(text: &str) -> Result<(), PathError> {
     let mut rest = text;
     loop {
-        let end = ["%2F", "%5C"].iter().filter_map(|slash| rest.find(slash)).min();
+        let end = ["%2F", "%5C"]
+            .iter()
+            .filter_map(|slash| rest.find(slash))
+            .min();
         let part = &rest[..end.unwrap_or(rest.len())];
         let dots = part.len() - part.trim_start_matches('.').len();
         let behind = &part[dots..];
@@ -325,7 +328,11 @@ mod tests {
             ("/a%2f%00", Err(PathError::Hidden), true),
         ] {
             let found = keeping_slashes(path);
-            assert_eq!(found.as_ref().map(|found| &*found.path), form.as_ref().map(|f| *f), "{path}");
+            assert_eq!(
+                found.as_ref().map(|found| &*found.path),
+                form.as_ref().map(|f| *f),
+                "{path}"
+            );
             if let Ok(found) = found {
                 assert_eq!(found.has_encoded_slash, has, "{path}");
             }

@@ -18,8 +18,8 @@ use std::sync::Arc;
 
 pub use asked::Asked;
 pub use choice::{Choice, Missed, NotChosen, Spot};
-pub use claim::{Claim, Clash, Grant, clash, hosts_overlap};
 pub(crate) use claim::shared;
+pub use claim::{Claim, Clash, Grant, clash, hosts_overlap};
 pub use condition::{Condition, MAX_CONDITIONS};
 pub use operations::{Found, Operations};
 pub use rule::{Rule, Tie, check as check_rule};

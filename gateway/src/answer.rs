@@ -3,19 +3,11 @@
 
 mod page;
 
-use bytes::Bytes;
 use domain::problem::{Code, Problem};
-use http::header::{
-    ACCEPT, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER,
-    WWW_AUTHENTICATE,
-};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-use crate::body::Outbound;
+use crate::body::{Answer, Outflow};
+use crate::fields::{Fields, Name};
 use crate::text::Text;
-
-pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// One limit as the client sees it (draft-ietf-httpapi-ratelimit-headers).
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +45,7 @@ impl<'a> ShownLimits<'a> {
     }
 
     /// Adds `RateLimit-Policy` and `RateLimit`, nothing when no limit was met.
-    pub(crate) fn write(&self, headers: &mut HeaderMap) {
+    pub(crate) fn write(&self, fields: &mut Fields) {
         if self.items[0].is_none() {
             return;
         }
@@ -76,9 +68,10 @@ impl<'a> ShownLimits<'a> {
                 .push(";t=")
                 .number(item.reset);
         }
-        if let (Some(policy), Some(state)) = (policy.value(), state.value()) {
-            headers.insert(RATE_LIMIT_POLICY, policy);
-            headers.insert(RATE_LIMIT, state);
+        if let (Some(policy), Some(state)) = (policy.whole(), state.whole()) {
+            // An upstream behind another gateway may have said the same of itself.
+            fields.set("ratelimit-policy", policy);
+            fields.set("ratelimit", state);
         }
     }
 }
@@ -91,7 +84,7 @@ pub(crate) struct Refusal {
     retry_after: Option<u64>,
     allow: Option<String>,
     /// `RateLimit-Policy` and `RateLimit`.
-    limits: Option<Box<HeaderMap>>,
+    limits: Option<Box<Fields>>,
     /// The rest of this connection cannot be understood or is not wanted.
     close: bool,
 }
@@ -132,7 +125,7 @@ impl Refusal {
     #[must_use]
     pub(crate) fn limits(mut self, shown: &ShownLimits<'_>) -> Self {
         if self.code.status() == 429 {
-            let mut fields = HeaderMap::new();
+            let mut fields = Fields::new(b"");
             shown.write(&mut fields);
             self.limits = Some(Box::new(fields));
         }
@@ -160,7 +153,7 @@ impl Refusal {
         request_id: &str,
         portal_url: Option<&str>,
         wants_page: bool,
-    ) -> Response<Outbound> {
+    ) -> Answer {
         let detail = self.sentence().to_owned();
         let problem = Problem::new(self.code, detail, portal_url, request_id);
         let (media_type, text) = if wants_page {
@@ -171,68 +164,65 @@ impl Refusal {
                 serde_json::to_string(&problem).unwrap_or_default(),
             )
         };
-        let length = text.len() as u64;
-        let mut response = Response::new(Outbound::full(Bytes::from(text)));
-        *response.status_mut() =
-            StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let mut fields = Fields::new(b"");
+        fields.push("content-type", media_type.as_bytes());
+        push_number(&mut fields, "content-length", text.len() as u64);
+        fields.push("cache-control", b"no-store");
         if wants_page {
-            let nothing = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
-            headers.insert(http::header::CONTENT_SECURITY_POLICY, nothing);
+            let nothing = b"default-src 'none'; style-src 'unsafe-inline'";
+            fields.push("content-security-policy", nothing);
         }
         if let Some(seconds) = self.retry_after {
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+            push_number(&mut fields, "retry-after", seconds);
         }
         if problem.status == 401 {
-            headers.insert(WWW_AUTHENTICATE, challenge(self.code));
+            fields.push("www-authenticate", challenge(self.code).as_bytes());
         }
-        if let Some(allow) = self
-            .allow
-            .and_then(|methods| HeaderValue::try_from(methods).ok())
-        {
-            headers.insert(ALLOW, allow);
+        if let Some(allow) = &self.allow {
+            fields.push("allow", allow.as_bytes());
         }
-        if let Some(limits) = self.limits {
-            headers.extend(*limits);
+        for (name, value) in self.limits.iter().flat_map(|limits| limits.iter()) {
+            fields.push(std::str::from_utf8(name).unwrap_or_default(), value);
         }
-        if self.close {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        Answer {
+            status: problem.status,
+            fields,
+            body: Outflow::Whole(text.into_bytes(), 0),
+            closes: self.close,
         }
-        response
     }
+}
+
+fn push_number(fields: &mut Fields, name: &str, number: u64) {
+    fields.push(name, Text::<20>::new().number(number).as_bytes());
 }
 
 /// Sends the client to the same resource elsewhere, with the same method (RFC 9110 §15.4.9).
-pub(crate) fn elsewhere(location: String) -> Response<Outbound> {
-    let mut response = Response::new(Outbound::full(Bytes::new()));
-    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
-    let headers = response.headers_mut();
-    if let Ok(location) = HeaderValue::try_from(location) {
-        headers.insert(http::header::LOCATION, location);
-    }
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
+pub(crate) fn elsewhere(location: &str) -> Answer {
+    let mut fields = Fields::new(b"");
+    fields.push("location", location.as_bytes());
+    fields.push("content-length", b"0");
     // The host may be served without TLS again tomorrow.
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    fields.push("cache-control", b"no-store");
+    Answer {
+        status: 308,
+        fields,
+        body: Outflow::empty(),
+        closes: false,
+    }
 }
 
 /// RFC 6750 §3: without a credential no error is named.
-fn challenge(code: Code) -> HeaderValue {
-    HeaderValue::from_static(match code {
+const fn challenge(code: Code) -> &'static str {
+    match code {
         Code::KeyMissing | Code::TokenMissing => "Bearer realm=\"portunus\"",
         _ => "Bearer realm=\"portunus\", error=\"invalid_token\"",
-    })
+    }
 }
 
 /// Whether a person's browser asks: `text/html` by name, and no problem document.
-pub(crate) fn wants_page(headers: &HeaderMap) -> bool {
-    let accept = headers
-        .get(ACCEPT)
-        .map(HeaderValue::as_bytes)
-        .unwrap_or_default();
+pub(crate) fn wants_page(fields: &Fields) -> bool {
+    let accept = fields.get(Name::Accept).unwrap_or_default();
     let has = |name: &[u8]| {
         accept
             .windows(name.len())
@@ -251,9 +241,9 @@ mod tests {
     #[test]
     fn limits_are_list_members() {
         let mut shown = ShownLimits::default();
-        let mut headers = HeaderMap::new();
-        shown.write(&mut headers);
-        assert!(headers.is_empty());
+        let mut fields = Fields::new(b"");
+        shown.write(&mut fields);
+        assert_eq!(fields.iter().count(), 0);
         shown.push(Shown {
             name: "minute",
             quota: 100,
@@ -270,14 +260,13 @@ mod tests {
             reset: 5,
             taken: false,
         });
-        shown.write(&mut headers);
+        shown.write(&mut fields);
+        let mut out = Vec::new();
+        fields.write(&mut out);
         assert_eq!(
-            headers[RATE_LIMIT_POLICY],
-            "\"minute\";q=100;w=60, \"quota\";q=1000;w=86400"
-        );
-        assert_eq!(
-            headers[RATE_LIMIT],
-            "\"minute\";r=57;t=31, \"quota\";r=9;t=5"
+            String::from_utf8(out).unwrap(),
+            "ratelimit-policy: \"minute\";q=100;w=60, \"quota\";q=1000;w=86400\r\n\
+             ratelimit: \"minute\";r=57;t=31, \"quota\";r=9;t=5\r\n"
         );
     }
 
@@ -289,8 +278,9 @@ mod tests {
             ("application/json, text/html", false),
             ("", false),
         ] {
-            let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
-            assert_eq!(wants_page(&headers), page, "{accept}");
+            let mut fields = Fields::new(b"");
+            fields.push("Accept", accept.as_bytes());
+            assert_eq!(wants_page(&fields), page, "{accept}");
         }
     }
 }

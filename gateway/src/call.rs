@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use http::Uri;
 
 use crate::answer::ShownLimits;
 use crate::client::{Client, Peer};
@@ -69,11 +68,12 @@ pub(crate) struct Call<'a> {
     pub(crate) worker: &'a Worker,
     pub(crate) state: &'a State,
     pub(crate) peer: &'a Peer,
-    uri: &'a Uri,
     pub(crate) head: Head,
     pub(crate) record: &'a mut Report,
     pub(crate) route: &'a Route,
     pub(crate) chain: &'a Chain,
+    /// Where in the canonical path that begins which goes on to the target.
+    pub(crate) rest: usize,
     /// The client's address behind trusted proxies.
     client: IpAddr,
     pub(crate) caller: Option<Caller<'a>>,
@@ -94,7 +94,6 @@ impl<'a> Call<'a> {
         worker: &'a Worker,
         state: &'a State,
         client: &'a Client,
-        uri: &'a Uri,
         head: Head,
         record: &'a mut Report,
         route: &'a Route,
@@ -105,13 +104,13 @@ impl<'a> Call<'a> {
             worker,
             state,
             peer: &client.peer,
-            uri,
             head,
             now_us: record.started(),
             wall_us: record.at as u64,
             record,
             route,
             chain,
+            rest: 0,
             client: address,
             caller: None,
             shown: ShownLimits::default(),
@@ -119,12 +118,9 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// What goes on as query, without the question mark.
-    pub(crate) fn query(&self) -> Option<&str> {
-        match &self.head.cut_query {
-            Some(rest) => rest.as_deref(),
-            None => self.uri.query(),
-        }
+    /// The path that goes on to the target.
+    pub(crate) fn rest(&self) -> &str {
+        &self.head.canonical()[self.rest..]
     }
 
     pub(crate) const fn now_ns(&self) -> u64 {

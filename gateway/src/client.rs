@@ -1,25 +1,19 @@
 //! One client connection: who is at the other end, and its life from accept to close.
 
-use std::cell::{Cell, RefCell};
-use std::future::{Future, poll_fn};
+use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::Context;
 
 use domain::problem::Code;
 use http::HeaderValue;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use crate::deadline::Deadline;
 use crate::door::{self, Door, Entered, Protocol};
-use crate::guard::Guard;
+use crate::http1;
 use crate::http2;
 use crate::metrics::Late;
-use crate::pipeline;
 use crate::tls::Secure;
 use crate::worker::Worker;
 
@@ -51,8 +45,6 @@ pub(crate) struct Client {
     pub(crate) peer: Peer,
     pub(crate) read_by: Deadline,
     pub(crate) write_by: Deadline,
-    /// Requests read and not yet answered to the last byte.
-    pub(crate) open: Cell<u32>,
     /// Bytes received, for the least rate.
     pub(crate) received: Cell<u64>,
     /// What was wrong with a request's body. Never reset: the connection ends with that request.
@@ -61,8 +53,6 @@ pub(crate) struct Client {
     pub(crate) body_bytes: Cell<u64>,
     /// Only for one stream of HTTP/2; the reader of HTTP/1 watches the rate itself.
     pace: Option<Pace>,
-    /// Waits for `open` to become zero.
-    reader: RefCell<Option<Waker>>,
 }
 
 /// The least rate of a body that a library reads.
@@ -84,12 +74,10 @@ impl Client {
             peer,
             read_by: worker.sweeper.deadline(),
             write_by: worker.sweeper.deadline(),
-            open: Cell::new(0),
             received: Cell::new(0),
             fault: Cell::new(None),
             body_bytes: Cell::new(0),
             pace,
-            reader: RefCell::new(None),
         }
     }
 
@@ -130,24 +118,6 @@ impl Client {
         }
         false
     }
-
-    pub(crate) fn wake_reader_by(&self, cx: &Context<'_>) {
-        let mut reader = self.reader.borrow_mut();
-        match &mut *reader {
-            Some(known) if known.will_wake(cx.waker()) => {}
-            place => *place = Some(cx.waker().clone()),
-        }
-    }
-
-    /// A request is answered.
-    pub(crate) fn answered(&self) {
-        self.open.set(self.open.get().saturating_sub(1));
-        if self.open.get() == 0
-            && let Some(reader) = self.reader.borrow_mut().take()
-        {
-            reader.wake();
-        }
-    }
 }
 
 /// Serves one connection until either side ends it, or the worker drains.
@@ -173,33 +143,5 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, address: Socket
     if is_late {
         client.read_by.set(0);
     }
-    let guard = Guard::new(stream, client.clone(), worker.clone());
-    let service = {
-        let worker = worker.clone();
-        service_fn(move |request| pipeline::handle(worker.clone(), client.clone(), request))
-    };
-    let limits = &worker.settings.limits;
-    let connection = http1::Builder::new()
-        .max_headers(limits.fields)
-        .max_buf_size(limits.head_bytes.max(16 * 1024) + 64 * 1024)
-        .serve_connection(TokioIo::new(guard), service);
-    let mut connection = pin!(connection);
-    let mut told = false;
-    let ended = poll_fn(|cx| {
-        if worker.draining.get() && !told {
-            told = true;
-            connection.as_mut().graceful_shutdown();
-        }
-        match connection.as_mut().poll(cx) {
-            // A connection that had nothing to do when the drain began is done.
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(result) => Poll::Ready(result),
-        }
-    })
-    .await;
-    if let Err(error) = ended
-        && error.is_parse()
-    {
-        worker.metrics.refuse_framing(400);
-    }
+    http1::serve(&worker, &client, stream).await;
 }

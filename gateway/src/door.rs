@@ -108,7 +108,7 @@ pub(crate) async fn enter(
                 Some(http2::ALPN) => Protocol::Http2,
                 Some(_) | None => Protocol::Http1 { is_late: false },
             };
-            let stream = Socket::Tls(Box::new(stream));
+            let stream = Socket::Tls(Box::new(stream.into()));
             Some(Entered {
                 stream,
                 peer,

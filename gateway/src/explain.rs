@@ -8,22 +8,22 @@
 mod asked;
 mod chain;
 mod destination;
+mod runners;
 
 use std::rc::Rc;
 use std::sync::Arc;
 
 use domain::explain::{
-    Asked, Counted, Explanation, KeyState, Lost, Operation, Place, Read, RunnerUp, Sight, Verdict,
-    masked,
+    Asked, Counted, Explanation, KeyState, Operation, Read, Sight, Verdict, masked,
 };
 use domain::problem::Code;
-use domain::route::Spot;
 use domain::snapshot::{Delta, Snapshot};
 
 use crate::answer::Refusal;
 use crate::clock::Clock;
 use crate::compile::Compiler;
 use crate::connections::Connections;
+use crate::head::Head;
 use crate::in_flight::InFlight;
 use crate::limiter::Cells;
 use crate::metrics::WorkerMetrics;
@@ -38,7 +38,7 @@ use crate::slot::Limits;
 use crate::state::{Route, State};
 use crate::target;
 use crate::worker::{Shared, Worker};
-use asked::Request;
+use asked::{Before, Request};
 
 /// Where limits are looked up.
 #[derive(Debug, Clone)]
@@ -174,7 +174,7 @@ impl Explainer {
         };
         match Request::read(worker, asked) {
             None => explained.explanation.verdict = unreadable(),
-            Some(request) => {
+            Some((request, head, before)) => {
                 let stand_in = asked.credential.map(|id| StandIn {
                     digest: self.compiler.digest_of(id),
                     judged: key == KeyState::Judged,
@@ -187,7 +187,7 @@ impl Explainer {
                     decided_by: None,
                     elsewhere: None,
                 };
-                if let Err(refusal) = walk.through(request) {
+                if let Err(refusal) = walk.through(&request, head, &before) {
                     let (decided_by, elsewhere) = (walk.decided_by, walk.elsewhere);
                     let verdict = &mut explained.explanation.verdict;
                     *verdict = refused(&refusal, decided_by);
@@ -214,109 +214,68 @@ struct Walk<'w> {
 
 impl Walk<'_> {
     /// The steps of [`pipeline`]'s `serve`, up to where it would be forwarded.
-    fn through(&mut self, request: Request) -> Result<(), Refusal> {
+    fn through(
+        &mut self,
+        request: &Request,
+        mut head: Head,
+        before: &Before,
+    ) -> Result<(), Refusal> {
         let explainer = self.explainer;
         let state = &*explainer.state;
         let mut report = Report::new(request.worker.clone(), request.client.clone());
-        let (request, mut head, before) = request.begin();
-        let request_id = report.name(&mut head);
+        report.name(&mut head);
         let address = request.address(&head);
         self.out.explanation.request.client = address;
 
         target::method(&head)?;
-        let canonical = target::path(&request.uri)?;
-        let path = &*canonical.path;
-        self.read(|read| read.path = Some(masked(path)));
+        target::path(&mut head)?;
+        self.read(|read| read.path = Some(masked(head.canonical())));
         let (route, prefix) = {
-            let host = target::host(&request.uri, &head.headers)?;
+            let host = target::host(&head)?;
             self.read(|read| read.host = Some(host.to_string()));
             if !state.tls.asks_nothing() {
                 let (worker, client) = (&request.worker, &request.client);
-                let uri = &request.uri;
-                let sent = pipeline::by_https(worker, client, state, &host, path, uri, &head)?;
+                let sent = pipeline::by_https(worker, client, state, &host, &head)?;
                 if let Some(answer) = sent {
-                    self.elsewhere = Some(answer.status().as_u16());
+                    self.elsewhere = Some(answer.status);
                     return Err(Refusal::new(Code::HttpsRequired));
                 }
             }
-            let asked = place::Request {
-                head: &head,
-                uri: &request.uri,
-            };
-            let found = state.routes.find(&host, path).map(|(spot, _)| spot);
-            // All at one place are of one API.
-            let is_seen = found.is_none_or(|spot| self.sees(spot));
-            if is_seen {
-                self.runners_up(state, &host, path, &asked);
-            }
-            let found = place::find(state, &host, &canonical, &asked, &mut report.vary);
-            if !is_seen {
-                let hidden = canonical.has_encoded_slash && found.is_err();
-                let code = if hidden { Code::PathNotCanonical } else { Code::NoRoute };
+            // Nothing is told of a place where another organization's version answers.
+            if !self.sees(state, &host, &head) {
+                let code = if head.has_encoded_slash {
+                    Code::PathNotCanonical
+                } else {
+                    Code::NoRoute
+                };
                 return Err(Refusal::new(code));
             }
-            found?
+            self.runners_up(state, &host, &head);
+            place::find(state, &host, &head, &mut report.vary)?
         };
         report.note_route(route);
         self.out.explanation.route = explainer.compiler.place_of(route.version);
-        request.body(&head)?;
-        let chain = pipeline::operation(&mut report, route, head.method.as_str(), &path[prefix..]);
+        request.body()?;
+        let inside = &head.canonical()[prefix..];
+        let chain = pipeline::operation(&mut report, route, head.method.as_str(), inside);
         self.operation(route, report.operation, chain.is_ok());
         let chain =
             chain.map_err(|refusal| because(refusal, route, report.operation, explainer))?;
 
         let mut call = request.call(head, state, &mut report, route, chain, address);
         self.admit(&mut call)?;
-        let upstream = destination::prepare(&mut call, &request_id)?;
-        let rest = if route.strip_path {
-            &path[prefix..]
-        } else {
-            path
-        };
+        let upstream = destination::prepare(&mut call)?;
+        call.rest = if route.strip_path { prefix } else { 0 };
         let explanation = &mut self.out.explanation;
-        explanation.headers = Some(asked::changes(&before, &mut call, upstream));
+        explanation.headers = Some(asked::changes(before, &mut call, upstream));
         if self.sight.upstream(upstream.id) {
-            explanation.upstream = destination::shown(&explainer.compiler, &call, upstream, rest);
+            explanation.upstream = destination::shown(&explainer.compiler, &call, upstream);
         }
         Ok(())
     }
 
     fn read(&mut self, note: impl FnOnce(&mut Read)) {
         note(&mut self.out.explanation.request);
-    }
-
-    fn sees(&self, spot: &Spot<Arc<Route>>) -> bool {
-        let mut routes = spot.values().into_iter();
-        routes.any(|route| self.sight.api(route.api))
-    }
-
-    /// Not to be told where another organization's version answers: that would tell of it.
-    fn runners_up(&mut self, state: &State, host: &str, path: &str, asked: &place::Request<'_>) {
-        let mut lost = Vec::new();
-        if let Some((Spot::Choice(choice), _)) = state.routes.find(host, path) {
-            let others = choice.others(asked).into_iter();
-            lost.extend(others.map(|(route, missed)| (route.clone(), Lost::from(missed))));
-        }
-        for runner in state.routes.runners_up(host, path) {
-            let why = if runner.by_host {
-                Lost::Host
-            } else {
-                Lost::ShorterPath
-            };
-            let routes = runner.value.values().into_iter();
-            lost.extend(routes.map(|route| (route.clone(), why)));
-        }
-        for (route, lost) in lost {
-            if self.sight.api(route.api)
-                && let Some(place) = self.explainer.compiler.place_of(route.version)
-            {
-                let known = &mut self.out.explanation.runners_up;
-                // A version with several host patterns is named once.
-                if !known.iter().any(|other| is_same(&other.place, &place)) {
-                    known.push(RunnerUp { place, lost });
-                }
-            }
-        }
     }
 
     fn operation(&mut self, route: &Route, id: domain::id::OperationId, found: bool) {
@@ -335,10 +294,6 @@ impl Walk<'_> {
             None => None,
         };
     }
-}
-
-fn is_same(one: &Place, other: &Place) -> bool {
-    one.version_id == other.version_id
 }
 
 /// Adds to `policy_invalid` what only its owner sees: which policy, and what is wrong with it.

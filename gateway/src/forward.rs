@@ -3,84 +3,90 @@
 use domain::key::Environment;
 use domain::problem::Code;
 use domain::upstream::{Algorithm, HashBy};
-use http::uri::PathAndQuery;
-use http::{HeaderValue, Request, Response, Uri};
 
 use crate::answer::Refusal;
-use crate::body::{Inbound, Outbound};
+use crate::body::{Answer, Inflow, Outflow};
 use crate::call::Call;
-use crate::fields;
+use crate::fields::{Fields, Name};
+use crate::passage;
 use crate::place;
 use crate::state::Upstream;
 use crate::target;
-use crate::upstream::{self, Attempts, ConnectError, Failure, Sent, Target};
+use crate::upstream::{self, Attempts, ConnectError, Failure, Outgoing, Sent};
+
+/// Why there is no answer of an upstream.
+pub(crate) enum Stop {
+    Refused(Refusal),
+    /// Nobody is there to be answered.
+    Gone,
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
 
 /// Where the request goes, and its fields as they go there. A refusal here costs no limit, as
 /// nothing was sent.
-pub(crate) fn prepare<'a>(
-    call: &mut Call<'a>,
-    request_id: &HeaderValue,
-) -> Result<&'a Upstream, Refusal> {
+pub(crate) fn prepare<'a>(call: &mut Call<'a>) -> Result<&'a Upstream, Refusal> {
     let upstream = choose_upstream(call)?;
     let cookie = &call.worker.settings.session_cookie;
-    fields::strip_request(&mut call.head.headers, call.peer.trusted, cookie)?;
+    passage::strip_request(&mut call.head.fields, call.peer.trusted, cookie)?;
     if let Some(scheme) = &call.route.strip_selector {
         place::strip(call, scheme);
     }
-    fields::add_request(call, upstream, request_id);
+    passage::add_request(call, upstream);
     Ok(upstream)
 }
 
-/// Sends the request; `rest` is the canonical path that goes on to the target.
+/// Sends the request.
 pub(crate) async fn forward(
     call: &mut Call<'_>,
     upstream: &Upstream,
-    rest: &str,
-    body: Inbound,
-) -> Result<Response<Outbound>, Refusal> {
+    inflow: &mut dyn Inflow,
+) -> Result<Answer, Stop> {
     let worker = call.worker;
-    let key = balance_key(call, upstream, rest);
+    let key = balance_key(call, upstream);
     let mut attempts = Attempts::new(worker, upstream, key);
-    let mut pending = Some(request(call, body));
     loop {
         let chosen = attempts.next();
         let target = chosen.ok_or_else(|| Refusal::new(Code::NoHealthyTarget).retry_after(1))?;
-        if let Some(request) = &mut pending {
-            fields::address(request.headers_mut(), upstream, target);
-            *request.uri_mut() = uri(target, rest, call.query())?;
-        }
         call.record.target = target.name;
-        let sent =
-            upstream::send(worker, upstream, &call.state.settings, target, &mut pending).await;
+        let outgoing = Outgoing {
+            head: &call.head,
+            rest: call.rest(),
+            upstream,
+        };
+        let sent = upstream::send(worker, &call.state.settings, target, outgoing, inflow).await;
         let pause = match sent {
-            // Nothing that we forward asks for another protocol (RFC 9110 §15.2.2).
-            Ok(sent) if sent.response.status().is_informational() => {
+            // Only what was asked for is switched to (RFC 9110 §15.2.2).
+            Ok(sent) if sent.head.status == 101 && !call.head.asks_websocket => {
                 attempts.failed();
                 call.record.tries += sent.tries;
-                return Err(refusal(call, &Failure::Reset));
+                return Err(stop(call, &Failure::Reset));
             }
             Ok(mut sent) => {
-                let again = attempts.answered(sent.response.status().as_u16());
-                let replayed = again.then(|| sent.link.replay()).flatten();
-                let told = again
-                    .then(|| retry_after(sent.response.headers()))
-                    .flatten();
-                let pause = replayed.as_ref().and_then(|_| attempts.again(told));
+                let again = attempts.answered(sent.head.status) && outgoing.is_replayable(inflow);
+                let told = again.then(|| retry_after(&sent.head.fields)).flatten();
+                let pause = again.then(|| attempts.again(told)).flatten();
                 let Some(pause) = pause else {
                     sent.link.ticket = attempts.ticket();
                     return Ok(answer(call, sent));
                 };
                 call.record.tries += sent.tries;
-                pending = replayed;
                 pause
             }
             Err((failure, tries)) => {
-                attempts.failed();
                 call.record.tries += tries;
+                if matches!(failure, Failure::Client) {
+                    return Err(stop(call, &failure));
+                }
+                attempts.failed();
                 // Nothing was sent: the same or another target may take it.
-                let unsent = matches!(failure, Failure::Connect(_)) && pending.is_some();
+                let unsent = matches!(failure, Failure::Connect(_));
                 let pause = unsent.then(|| attempts.again(None)).flatten();
-                pause.ok_or_else(|| refusal(call, &failure))?
+                pause.ok_or_else(|| stop(call, &failure))?
             }
         };
         tokio::time::sleep(pause).await;
@@ -88,20 +94,20 @@ pub(crate) async fn forward(
 }
 
 /// What consistent hashing hashes.
-fn balance_key(call: &Call<'_>, upstream: &Upstream, rest: &str) -> u64 {
+fn balance_key(call: &Call<'_>, upstream: &Upstream) -> u64 {
     match (upstream.balance.algorithm, &upstream.balance.by) {
         (
             Algorithm::RoundRobin | Algorithm::LeastRequests | Algorithm::Ewma | Algorithm::Random,
             _,
         ) => return 0,
         (Algorithm::ConsistentHash, None | Some(HashBy::Address)) => None,
-        (Algorithm::ConsistentHash, Some(HashBy::Path)) => Some(rest.as_bytes()),
+        (Algorithm::ConsistentHash, Some(HashBy::Path)) => Some(call.rest().as_bytes()),
         (Algorithm::ConsistentHash, Some(HashBy::Header(name))) => {
-            call.head.headers.get(name).map(HeaderValue::as_bytes)
+            call.head.fields.named(name).next()
         }
         (Algorithm::ConsistentHash, Some(HashBy::Cookie(name))) => {
-            let lines = call.head.headers.get_all(http::header::COOKIE).iter();
-            let mut pairs = lines.flat_map(|line| line.as_bytes().split(|b| *b == b';'));
+            let lines = call.head.fields.all(Name::Cookie);
+            let mut pairs = lines.flat_map(|line| line.split(|b| *b == b';'));
             pairs.find_map(|pair| {
                 pair.trim_ascii()
                     .strip_prefix(name.as_bytes())?
@@ -116,9 +122,10 @@ fn balance_key(call: &Call<'_>, upstream: &Upstream, rest: &str) -> u64 {
 }
 
 /// The seconds of `Retry-After`; a date is taken as too long to wait for.
-fn retry_after(headers: &http::HeaderMap) -> Option<u64> {
-    let value = headers.get(http::header::RETRY_AFTER)?;
-    let seconds = value.to_str().ok().and_then(|text| text.parse().ok());
+fn retry_after(fields: &Fields) -> Option<u64> {
+    let value = fields.get(Name::RetryAfter)?;
+    let seconds = std::str::from_utf8(value).ok();
+    let seconds = seconds.and_then(|text| text.parse().ok());
     Some(seconds.unwrap_or(u64::MAX))
 }
 
@@ -138,32 +145,9 @@ pub(crate) fn choose_upstream<'a>(call: &Call<'a>) -> Result<&'a Upstream, Refus
     }
 }
 
-fn request(call: &mut Call<'_>, body: Inbound) -> Request<Inbound> {
-    let mut request = Request::new(body);
-    *request.method_mut() = call.head.method.clone();
-    *request.headers_mut() = std::mem::take(&mut call.head.headers);
-    request
-}
-
-/// Base path, rest and query in one piece.
-fn uri(target: &Target, rest: &str, query: Option<&str>) -> Result<Uri, Refusal> {
-    let rest = if rest.is_empty() { "/" } else { rest };
-    let room = target.base_path.len() + rest.len() + query.map_or(0, |query| query.len() + 1);
-    let mut text = Vec::with_capacity(room);
-    text.extend_from_slice(target.base_path.as_bytes());
-    text.extend_from_slice(rest.as_bytes());
-    if let Some(query) = query {
-        text.push(b'?');
-        text.extend_from_slice(query.as_bytes());
-    }
-    let path = PathAndQuery::from_maybe_shared(text);
-    path.map(Uri::from)
-        .map_err(|_| Refusal::new(Code::PathNotCanonical))
-}
-
-fn answer(call: &mut Call<'_>, sent: Sent) -> Response<Outbound> {
+fn answer(call: &mut Call<'_>, sent: Sent) -> Answer {
     let Sent {
-        response,
+        head,
         link,
         tries,
         connect_us,
@@ -172,41 +156,49 @@ fn answer(call: &mut Call<'_>, sent: Sent) -> Response<Outbound> {
     record.tries += tries;
     record.connect_us = connect_us;
     record.first_byte_us = record.elapsed();
-    let (mut parts, incoming) = response.into_parts();
-    fields::strip_response(&mut parts.headers, &call.worker.settings.session_cookie);
-    if parts.status.is_success() {
-        call.shown.write(&mut parts.headers);
+    let mut fields = head.fields;
+    passage::strip_response(&mut fields, &call.worker.settings.session_cookie);
+    if (200..300).contains(&head.status) {
+        call.shown.write(&mut fields);
     }
-    // The version and extensions of the other hop are not ours.
-    let mut answer = Response::new(Outbound::stream(incoming, link));
-    *answer.status_mut() = parts.status;
-    *answer.headers_mut() = parts.headers;
-    answer
+    let body = if head.status == 101 {
+        Outflow::Switched(Some(link))
+    } else {
+        Outflow::Link(Some(link))
+    };
+    Answer {
+        status: head.status,
+        fields,
+        body,
+        closes: false,
+    }
 }
 
-fn refusal(call: &Call<'_>, failure: &Failure) -> Refusal {
+fn stop(call: &Call<'_>, failure: &Failure) -> Stop {
     // The client's own fault comes first: its body was cut off on the way.
-    match call.record.connection.fault.get() {
-        Some(Code::BodyTooLarge) => {
-            return target::too_large(call.worker.settings.limits.body_bytes);
+    match (call.record.connection.fault.get(), failure) {
+        (Some(Code::BodyTooLarge), _) => {
+            return target::too_large(call.worker.settings.limits.body_bytes).into();
         }
-        Some(code) => return Refusal::new(code).close(),
-        None => {}
+        (Some(code), _) => return Refusal::new(code).close().into(),
+        (None, Failure::Client) => return Stop::Gone,
+        (None, Failure::Connect(_) | Failure::Reset | Failure::TimedOut) => {}
     }
     call.worker.metrics.upstream_failed.add(1);
     let timeout = |phase: &str| {
         Refusal::new(Code::UpstreamTimeout)
             .detail(format!("The API's own server took too long: {phase}."))
     };
-    match failure {
+    let refusal = match failure {
         Failure::Connect(ConnectError::TimedOut) => timeout("no connection"),
         Failure::TimedOut => timeout("no first byte of an answer"),
-        Failure::Reset => Refusal::new(Code::UpstreamReset),
+        Failure::Reset | Failure::Client => Refusal::new(Code::UpstreamReset),
         Failure::Connect(error) => {
             // Addresses and certificates are the operator's to see, not the client's.
             let api = call.route.api;
             tracing::warn!(api.id = %api, %error, "An upstream could not be reached.");
             Refusal::new(Code::UpstreamUnreachable)
         }
-    }
+    };
+    refusal.into()
 }

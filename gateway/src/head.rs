@@ -1,42 +1,165 @@
-//! The head of a request, neutral: the pipeline knows nothing of the library that read it.
+//! The head of a request, neutral: the pipeline knows nothing of the protocol that it came by.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use std::ops::Range;
 
-pub(crate) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-pub(crate) const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-pub(crate) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-pub(crate) const PORTUNUS_APPLICATION: HeaderName =
-    HeaderName::from_static("x-portunus-application");
-pub(crate) const PORTUNUS_PLAN: HeaderName = HeaderName::from_static("x-portunus-plan");
-pub(crate) const PORTUNUS_SUBSCRIPTION: HeaderName =
-    HeaderName::from_static("x-portunus-subscription");
-pub(crate) const PORTUNUS_ENVIRONMENT: HeaderName =
-    HeaderName::from_static("x-portunus-environment");
+use http::Method;
 
-/// Everything of a request before its body, except the target, which stays as it was sent.
+use crate::fields::Fields;
+
+/// Everything of a request before its body. The target stands in front of the fields, as it was
+/// sent.
 #[derive(Debug)]
 pub(crate) struct Head {
     pub(crate) method: Method,
-    pub(crate) headers: HeaderMap,
+    pub(crate) fields: Fields,
+    target: Target,
     /// The query that goes on instead of the one sent: a key was cut out of it.
     pub(crate) cut_query: Option<Option<String>>,
+    /// The path as it is matched, logged and forwarded, where that differs from the one sent.
+    pub(crate) canonical: Option<String>,
+    /// That form has `%2F` or `%5C`: not every version takes it.
+    pub(crate) has_encoded_slash: bool,
+    /// It asks for a WebSocket on its connection (RFC 6455 §4.1).
+    pub(crate) asks_websocket: bool,
+}
+
+/// Where in a text the parts of a request target are (RFC 9112 §3.2).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Target {
+    path: Range<usize>,
+    /// Without its question mark.
+    query: Option<Range<usize>>,
+    authority: Option<Range<usize>>,
+}
+
+/// As which an absolute form without a path is read; it stands behind the method in each request.
+const ROOT: &str = "/";
+
+impl Target {
+    /// Reads the target that is `text[at]`. `None` for what is none: origin-form, absolute-form,
+    /// `*` and, for CONNECT alone, an authority are.
+    pub(crate) fn read(text: &[u8], at: Range<usize>, method: &Method) -> Option<Self> {
+        let target = text.get(at.clone())?;
+        if method == Method::CONNECT || target == b"*" {
+            return Some(Self {
+                path: at,
+                query: None,
+                authority: None,
+            });
+        }
+        let (path, authority) = if target.first() == Some(&b'/') {
+            (at.clone(), None)
+        } else {
+            let scheme = [&b"http://"[..], b"https://"].into_iter().find(|scheme| {
+                let start = target.get(..scheme.len());
+                start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+            })?;
+            let start = at.start + scheme.len();
+            let rest = &text[start..at.end];
+            let ends = |byte: &u8| matches!(byte, b'/' | b'?');
+            let length = rest.iter().position(ends).unwrap_or(rest.len());
+            if length == 0 {
+                return None;
+            }
+            (start + length..at.end, Some(start..start + length))
+        };
+        let question = memchr::memchr(b'?', &text[path.clone()]);
+        let (path, query) = match question {
+            None => (path, None),
+            Some(length) => {
+                let mark = path.start + length;
+                (path.start..mark, Some(mark + 1..path.end))
+            }
+        };
+        Some(Self {
+            path,
+            query,
+            authority,
+        })
+    }
 }
 
 impl Head {
-    pub(crate) const fn new(method: Method, headers: HeaderMap) -> Self {
+    pub(crate) const fn new(method: Method, target: Target, fields: Fields) -> Self {
         Self {
             method,
-            headers,
+            fields,
+            target,
             cut_query: None,
+            canonical: None,
+            has_encoded_slash: false,
+            asks_websocket: false,
+        }
+    }
+
+    /// One that was not read by our own reader. `target` is origin-form or absolute-form.
+    pub(crate) fn of(method: Method, target: &str) -> Option<Self> {
+        let read = Target::read(target.as_bytes(), 0..target.len(), &method)?;
+        Some(Self::new(method, read, Fields::new(target.as_bytes())))
+    }
+
+    /// As it was sent.
+    pub(crate) fn path(&self) -> &str {
+        match self.fields.text(self.target.path.clone()) {
+            "" => ROOT,
+            path => path,
+        }
+    }
+
+    /// The one form that counts, once [`crate::target::path`] has judged it.
+    pub(crate) fn canonical(&self) -> &str {
+        match &self.canonical {
+            Some(path) => path,
+            None => self.path(),
+        }
+    }
+
+    /// The host of an absolute-form.
+    pub(crate) fn authority(&self) -> Option<&str> {
+        let authority = self.target.authority.clone()?;
+        Some(self.fields.text(authority))
+    }
+
+    /// What goes on as query, without the question mark.
+    pub(crate) fn query(&self) -> Option<&str> {
+        match &self.cut_query {
+            Some(rest) => rest.as_deref(),
+            None => Some(self.fields.text(self.target.query.clone()?)),
         }
     }
 }
 
 /// The key in `Authorization: Bearer ptn_…`, if it is one of ours.
-pub(crate) fn bearer_key(value: &HeaderValue) -> Option<&[u8]> {
-    let (scheme, token) = value.as_bytes().split_at_checked(7)?;
+pub(crate) fn bearer_key(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = value.split_at_checked(7)?;
     let token = token.trim_ascii();
     (scheme.eq_ignore_ascii_case(b"bearer ") && token.starts_with(b"ptn_")).then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_have_their_parts() {
+        for (target, parts) in [
+            ("/", Some(("/", None, None))),
+            ("/a?b=c?d", Some(("/a", Some("b=c?d"), None))),
+            ("/?", Some(("/", Some(""), None))),
+            ("http://h/a?b", Some(("/a", Some("b"), Some("h")))),
+            ("HTTPS://h:1", Some(("/", None, Some("h:1")))),
+            ("http://h?b", Some(("/", Some("b"), Some("h")))),
+            ("http:///a", None),
+            ("ftp://h/a", None),
+            ("a/b", None),
+            ("", None),
+            ("*", Some(("*", None, None))),
+        ] {
+            let head = Head::of(Method::GET, target);
+            let found = head
+                .as_ref()
+                .map(|head| (head.path(), head.query(), head.authority()));
+            assert_eq!(found, parts, "{target}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //! of HTTP/1, and bounds on what a connection may do beside them.
 
 mod exchange;
+mod inflow;
 mod request;
 
 use std::error::Error;

@@ -1,22 +1,19 @@
-//! The life of a request, step by step. Everything here is on the neutral head and body; only the
-//! first lines of [`handle`] know which library read them.
+//! The life of a request, step by step, whichever protocol it came by.
 
-use std::convert::Infallible;
 use std::rc::Rc;
 
 use domain::problem::Code;
 use domain::route::Found;
-use http::header::{HOST, VARY};
-use http::{HeaderValue, Method, Request, Response, Uri};
-use hyper::body::Incoming;
+use http::Method;
 
 use crate::access;
 use crate::answer::{self, Refusal, wants_page};
-use crate::body::{Inbound, Outbound};
+use crate::body::{Answer, Delivery, Inflow};
 use crate::call::{Call, TakenList};
 use crate::client::Client;
-use crate::forward::{forward, prepare};
-use crate::head::{Head, X_FORWARDED_PROTO, X_REQUEST_ID};
+use crate::fields::Name;
+use crate::forward::{Stop, forward, prepare};
+use crate::head::Head;
 use crate::place;
 use crate::policy::{self, Chain};
 use crate::report::Report;
@@ -25,35 +22,34 @@ use crate::target;
 use crate::tls::{self, Ask};
 use crate::worker::Worker;
 
-/// Answers one request, and sees to it that it is reported.
+/// Answers one request, and sees to it that it is reported. `None`: the client went away.
 pub(crate) async fn handle(
-    worker: Rc<Worker>,
-    client: Rc<Client>,
-    request: Request<Incoming>,
-) -> Result<Response<Outbound>, Infallible> {
-    let (parts, incoming) = request.into_parts();
-    let body = Inbound::new(incoming, client.clone(), worker.settings.limits.body_bytes);
-    let (uri, mut head) = (parts.uri, Head::new(parts.method, parts.headers));
-    let page = wants_page(&head.headers);
+    worker: &Rc<Worker>,
+    client: &Rc<Client>,
+    mut head: Head,
+    inflow: &mut dyn Inflow,
+) -> Option<Delivery> {
+    let page = wants_page(&head.fields);
     let mut report = Report::new(worker.clone(), client.clone());
-    let request_id = report.name(&mut head);
+    report.name(&mut head);
 
-    let mut answer = match serve(&mut report, &worker, &client, &uri, head, body, &request_id).await
-    {
+    let served = serve(&mut report, worker, client, head, inflow).await;
+    let id = report.request_id;
+    let id = id.as_str();
+    let mut answer = match served {
         Ok(answer) => answer,
-        Err(refusal) => {
+        Err(Stop::Gone) => return None,
+        Err(Stop::Refused(refusal)) => {
             report.code = Some(refusal.code);
-            let id = request_id.to_str().unwrap_or_default();
             refusal.answer(id, worker.settings.portal_url.as_deref(), page)
         }
     };
-    answer.headers_mut().insert(X_REQUEST_ID, request_id);
+    answer.fields.set("x-request-id", id.as_bytes());
     if let Some(vary) = report.vary.take() {
-        answer.headers_mut().append(VARY, vary);
+        answer.fields.push("vary", vary.as_bytes());
     }
-    report.status = answer.status().as_u16();
-    answer.body_mut().report(report);
-    Ok(answer)
+    report.status = answer.status;
+    Some(Delivery { answer, report })
 }
 
 /// Finds the route, runs its policies stage by stage, and forwards.
@@ -61,56 +57,47 @@ async fn serve(
     report: &mut Report,
     worker: &Worker,
     client: &Client,
-    uri: &Uri,
-    head: Head,
-    body: Inbound,
-    request_id: &HeaderValue,
-) -> Result<Response<Outbound>, Refusal> {
+    mut head: Head,
+    inflow: &mut dyn Inflow,
+) -> Result<Answer, Stop> {
     if !report.admit() {
-        return Err(Refusal::new(Code::Overloaded).retry_after(1));
+        return Err(Refusal::new(Code::Overloaded).retry_after(1).into());
     }
     let held = worker.state.borrow().clone();
     let not_ready = || Refusal::new(Code::NotReady).retry_after(1);
     let state: &State = held.as_deref().ok_or_else(not_ready)?;
     report.state = state.number;
-    let address = target::client(
-        &client.peer,
-        &head.headers,
-        &worker.settings.trusted_proxies,
-    );
+    let address = target::client(&client.peer, &head.fields, &worker.settings.trusted_proxies);
     report.client = Some(address);
 
     target::method(&head)?;
-    let canonical = target::path(uri)?;
-    let path = &*canonical.path;
-    report.note_path(path);
+    target::path(&mut head)?;
+    report.note_path(head.canonical());
     let (route, prefix) = {
-        let host = target::host(uri, &head.headers)?;
+        let host = target::host(&head)?;
         if !state.tls.asks_nothing()
-            && let Some(answer) = by_https(worker, client, state, &host, path, uri, &head)?
+            && let Some(answer) = by_https(worker, client, state, &host, &head)?
         {
             report.code = Some(Code::HttpsRequired);
             return Ok(answer);
         }
-        let asked = place::Request { head: &head, uri };
-        place::find(state, &host, &canonical, &asked, &mut report.vary)?
+        place::find(state, &host, &head, &mut report.vary)?
     };
     report.note_route(route);
-    target::body(&head.headers, worker.settings.limits.body_bytes)?;
-    let chain = operation(report, route, head.method.as_str(), &path[prefix..])?;
+    target::body(inflow.length(), worker.settings.limits.body_bytes)?;
+    let chain = operation(
+        report,
+        route,
+        head.method.as_str(),
+        &head.canonical()[prefix..],
+    )?;
 
-    let mut call = Call::new(
-        worker, state, client, uri, head, report, route, chain, address,
-    );
-    let upstream = admit(&mut call).and_then(|()| prepare(&mut call, request_id));
+    let mut call = Call::new(worker, state, client, head, report, route, chain, address);
+    call.rest = if route.strip_path { prefix } else { 0 };
+    let upstream = admit(&mut call).and_then(|()| prepare(&mut call));
     let upstream = upstream.inspect_err(|_| call.give_back())?;
     call.record.policies_us = call.record.elapsed();
-    let rest = if route.strip_path {
-        &path[prefix..]
-    } else {
-        path
-    };
-    forward(&mut call, upstream, rest, body).await
+    forward(&mut call, upstream, inflow).await
 }
 
 /// An answer, where the host asks for TLS and the request came without.
@@ -119,22 +106,21 @@ pub(crate) fn by_https(
     client: &Client,
     state: &State,
     host: &str,
-    path: &str,
-    uri: &Uri,
     head: &Head,
-) -> Result<Option<Response<Outbound>>, Refusal> {
-    let field = |name| head.headers.get(name).map(HeaderValue::as_bytes);
+) -> Result<Option<Answer>, Refusal> {
+    let field = |name| head.fields.get(name);
     let ask = Ask {
         host,
-        has_port: field(HOST).is_some_and(tls::has_port),
+        has_port: field(Name::Host).is_some_and(tls::has_port),
         is_safe: matches!(head.method, Method::GET | Method::HEAD),
-        path,
-        query: uri.query(),
+        path: head.canonical(),
+        query: head.query(),
         secure: client.peer.secure.as_ref(),
-        by_proxy: client.peer.trusted && field(X_FORWARDED_PROTO) == Some(b"https"),
+        by_proxy: client.peer.trusted && field(Name::ForwardedProto) == Some(b"https"),
         https_port: worker.settings.listen_tls.map(|address| address.port()),
     };
-    Ok(tls::admit(&state.tls, &ask)?.map(answer::elsewhere))
+    let location = tls::admit(&state.tls, &ask)?;
+    Ok(location.as_deref().map(answer::elsewhere))
 }
 
 /// The operation's chain of policies, or the version's.

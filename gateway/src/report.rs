@@ -4,10 +4,9 @@
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
-use http::HeaderValue;
-
 use crate::client::Client;
-use crate::head::{Head, X_REQUEST_ID};
+use crate::fields::Name;
+use crate::head::Head;
 use crate::record::{PATH_BYTES, Record};
 use crate::request_id;
 use crate::state::Route;
@@ -22,7 +21,7 @@ pub(crate) struct Report {
     /// Microseconds of the gateway's clock when the head was read.
     started: u64,
     /// The fields by which the version was chosen, for the answer's `Vary`.
-    pub(crate) vary: Option<HeaderValue>,
+    pub(crate) vary: Option<Box<str>>,
     /// Index of the route's counters.
     route: Option<u32>,
     /// Whether it has a place among the requests in flight.
@@ -60,22 +59,21 @@ impl Report {
     }
 
     /// Notes what is known of every request, and gives it its id: a trusted proxy's or our own.
-    pub(crate) fn name(&mut self, head: &mut Head) -> HeaderValue {
+    pub(crate) fn name(&mut self, head: &mut Head) {
         let wall_us = self.worker.settings.clock.wall(self.started);
-        let trusted = self.connection.peer.trusted;
-        let shown = if trusted {
-            head.headers.remove(X_REQUEST_ID)
-        } else {
-            None
-        };
-        let id = shown
-            .filter(request_id::is_plain)
-            .or_else(|| HeaderValue::from_bytes(&self.worker.ids.make(wall_us)).ok())
-            .unwrap_or_else(|| HeaderValue::from_static("none"));
         self.at = wall_us as i64;
         self.method.set(head.method.as_str());
-        self.request_id.set(id.to_str().unwrap_or_default());
-        id
+        if self.connection.peer.trusted
+            && let Some(shown) = head.fields.get(Name::RequestId)
+            && request_id::is_plain(shown)
+        {
+            self.request_id
+                .set(std::str::from_utf8(shown).unwrap_or_default());
+        } else {
+            let id = self.worker.ids.make(wall_us);
+            self.request_id
+                .set(std::str::from_utf8(&id).unwrap_or_default());
+        }
     }
 
     pub(crate) fn note_path(&mut self, path: &str) {
@@ -133,6 +131,5 @@ impl Drop for Report {
         if self.admitted {
             self.worker.shared.in_flight.leave();
         }
-        self.connection.answered();
     }
 }

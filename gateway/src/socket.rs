@@ -1,4 +1,4 @@
-//! A client's socket, plain or with TLS on it.
+//! A socket to a client or an upstream, plain or with TLS on it.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -6,9 +6,9 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::TlsStream;
 
-/// Bytes to and from a client.
+/// Bytes both ways.
 #[derive(Debug)]
 pub(crate) enum Socket {
     Plain(TcpStream),

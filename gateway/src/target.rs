@@ -7,13 +7,13 @@ use std::net::IpAddr;
 use domain::path;
 use domain::problem::Code;
 use domain::route;
-use http::header::{CONTENT_LENGTH, HOST};
-use http::{HeaderMap, HeaderName, Method, Uri};
+use http::Method;
 use ipnet::IpNet;
 
 use crate::answer::Refusal;
 use crate::client::Peer;
-use crate::head::{Head, X_FORWARDED_FOR};
+use crate::fields::{Fields, Name};
+use crate::head::Head;
 
 /// Methods that are answered at all, for `Allow`.
 const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
@@ -28,25 +28,35 @@ pub(crate) fn method(head: &Head) -> Result<(), Refusal> {
     }
 }
 
-/// The canonical path: matched, logged and forwarded.
-pub(crate) fn path(uri: &Uri) -> Result<path::Canonical<'_>, Refusal> {
-    path::keeping_slashes(uri.path())
-        .map_err(|error| Refusal::new(Code::PathNotCanonical).detail(error.to_string()))
+/// Finds the canonical path: matched, logged and forwarded. Whether one with encoded slashes is
+/// taken is the version's to say.
+pub(crate) fn path(head: &mut Head) -> Result<(), Refusal> {
+    let found = path::keeping_slashes(head.path())
+        .map_err(|error| Refusal::new(Code::PathNotCanonical).detail(error.to_string()))?;
+    let has_encoded_slash = found.has_encoded_slash;
+    let canonical = match found.path {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(path) => Some(path),
+    };
+    head.canonical = canonical;
+    head.has_encoded_slash = has_encoded_slash;
+    Ok(())
 }
 
 /// The one host, as it is matched (RFC 9112 §3.2).
-pub(crate) fn host<'h>(uri: &Uri, headers: &'h HeaderMap) -> Result<Cow<'h, str>, Refusal> {
+pub(crate) fn host(head: &Head) -> Result<Cow<'_, str>, Refusal> {
     let refuse = |detail: &str| Refusal::new(Code::HostInvalid).detail(detail).close();
-    let mut hosts = headers.get_all(HOST).iter();
+    let mut hosts = head.fields.all(Name::Host);
     let value = match (hosts.next(), hosts.next()) {
-        (Some(value), None) => value
-            .to_str()
-            .map_err(|_| refuse("The Host is not plain text."))?,
+        (Some(value), None) => std::str::from_utf8(value)
+            .ok()
+            .filter(|value| value.is_ascii())
+            .ok_or_else(|| refuse("The Host is not plain text."))?,
         (None, _) => return Err(refuse("The request has no Host.")),
         (Some(_), Some(_)) => return Err(refuse("The request has more than one Host.")),
     };
-    if let Some(authority) = uri.authority()
-        && !authority.as_str().eq_ignore_ascii_case(value)
+    if let Some(authority) = head.authority()
+        && !authority.eq_ignore_ascii_case(value)
     {
         return Err(refuse(
             "The Host differs from the one in the request target.",
@@ -55,12 +65,9 @@ pub(crate) fn host<'h>(uri: &Uri, headers: &'h HeaderMap) -> Result<Cow<'h, str>
     route::host(value).ok_or_else(|| refuse("The Host does not name a host."))
 }
 
-/// The declared length, where it is above `limit`.
-pub(crate) fn body(headers: &HeaderMap, limit: u64) -> Result<(), Refusal> {
-    let declared = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    match declared {
+/// The length that a body is declared to have, where it is above `limit`.
+pub(crate) fn body(length: Option<u64>, limit: u64) -> Result<(), Refusal> {
+    match length {
         Some(length) if length > limit => Err(too_large(limit)),
         Some(_) | None => Ok(()),
     }
@@ -73,13 +80,14 @@ pub(crate) fn too_large(limit: u64) -> Refusal {
 }
 
 /// The client behind trusted proxies: from the right, the first address that is not one of them.
-pub(crate) fn client(peer: &Peer, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+pub(crate) fn client(peer: &Peer, fields: &Fields, trusted: &[IpNet]) -> IpAddr {
     if !peer.trusted {
         return peer.address;
     }
     let mut client = peer.address;
-    for value in headers.get_all(X_FORWARDED_FOR).iter().rev() {
-        for part in value.to_str().unwrap_or_default().rsplit(',') {
+    for value in fields.all(Name::ForwardedFor).rev() {
+        let value = std::str::from_utf8(value).unwrap_or_default();
+        for part in value.rsplit(',') {
             let Ok(address) = part.trim().parse::<IpAddr>() else {
                 return client;
             };
@@ -94,11 +102,38 @@ pub(crate) fn client(peer: &Peer, headers: &HeaderMap, trusted: &[IpNet]) -> IpA
 
 /// Names with `_` reach some upstreams as `-`: dropped, and refused where they would pass for a
 /// field that we set.
-pub(crate) fn shadows(name: &HeaderName) -> bool {
-    let as_read = name.as_str().replace('_', "-");
-    as_read.starts_with("x-portunus-")
-        || as_read.starts_with("x-forwarded-")
-        || matches!(&*as_read, "x-request-id" | "x-api-key" | "x-real-ip")
+pub(crate) fn shadows(name: &[u8]) -> bool {
+    if !name.contains(&b'_') {
+        return false;
+    }
+    let dashed = |byte: &u8| if *byte == b'_' { b'-' } else { *byte };
+    let as_read: Vec<u8> = name.iter().map(dashed).collect();
+    match Name::of(&as_read) {
+        Name::ApiKey
+        | Name::RequestId
+        | Name::ForwardedFor
+        | Name::ForwardedHost
+        | Name::ForwardedProto
+        | Name::Forwarding
+        | Name::Portunus => true,
+        Name::Other
+        | Name::Connection
+        | Name::KeepAlive
+        | Name::TransferEncoding
+        | Name::Upgrade
+        | Name::Expect
+        | Name::Hop
+        | Name::Host
+        | Name::ContentLength
+        | Name::Authorization
+        | Name::Cookie
+        | Name::SetCookie
+        | Name::Forwarded
+        | Name::Underscore
+        | Name::Date
+        | Name::RetryAfter
+        | Name::Accept => false,
+    }
 }
 
 #[cfg(test)]
@@ -115,8 +150,11 @@ mod tests {
             trusted,
             secure: None,
         };
-        let headers =
-            |value| HeaderMap::from_iter([(X_FORWARDED_FOR, HeaderValue::from_static(value))]);
+        let fields = |value: &str| {
+            let mut fields = Fields::new(b"");
+            fields.push("x-forwarded-for", value.as_bytes());
+            fields
+        };
         for (from, is_trusted, forwarded, client_is) in [
             ("1.1.1.1", false, "2.2.2.2", "1.1.1.1"),
             ("10.0.0.1", true, "2.2.2.2", "2.2.2.2"),
@@ -124,7 +162,7 @@ mod tests {
             ("10.0.0.1", true, "10.0.0.3", "10.0.0.3"),
             ("10.0.0.1", true, "6.6.6.6, nonsense", "10.0.0.1"),
         ] {
-            let found = client(&peer(from, is_trusted), &headers(forwarded), &trusted);
+            let found = client(&peer(from, is_trusted), &fields(forwarded), &trusted);
             assert_eq!(found.to_string(), client_is, "{from} {forwarded}");
         }
     }

@@ -1,7 +1,5 @@
 //! Short texts built on the stack, for header values on the request's way.
 
-use http::HeaderValue;
-
 /// Up to `N` bytes of ASCII; what does not fit marks it as too long.
 pub(crate) struct Text<const N: usize> {
     bytes: [u8; N],
@@ -52,12 +50,9 @@ impl<const N: usize> Text<N> {
         &self.bytes[..self.length]
     }
 
-    /// `None` when something did not fit or is no header value.
-    pub(crate) fn value(&self) -> Option<HeaderValue> {
-        if self.too_long {
-            return None;
-        }
-        HeaderValue::from_bytes(&self.bytes[..self.length]).ok()
+    /// `None` when something did not fit.
+    pub(crate) fn whole(&self) -> Option<&[u8]> {
+        (!self.too_long).then(|| self.as_bytes())
     }
 }
 
@@ -69,7 +64,7 @@ mod tests {
     fn numbers_and_ends() {
         let mut text = Text::<32>::new();
         text.quoted("a").push("=").number(0).number(u64::MAX);
-        assert_eq!(text.value().unwrap(), "\"a\"=018446744073709551615");
-        assert!(text.push("too long now").value().is_none());
+        assert_eq!(text.whole().unwrap(), b"\"a\"=018446744073709551615");
+        assert!(text.push("too long now").whole().is_none());
     }
 }

@@ -5,12 +5,11 @@ mod attempts;
 mod balance;
 mod budget;
 mod connect;
+mod head;
 mod link;
 mod pool;
 mod pulse;
-mod replay;
 mod send;
-mod stream;
 mod tls;
 
 use std::net::IpAddr;
@@ -29,7 +28,7 @@ pub(crate) use connect::ConnectError;
 pub(crate) use link::Link;
 pub(crate) use pool::Pool;
 pub(crate) use pulse::Pulse;
-pub(crate) use send::{Failure, Sent, send};
+pub(crate) use send::{Failure, Outgoing, Sent, send};
 pub(crate) use tls::{Roots, client_config};
 
 /// A target in its place in an upstream.

@@ -38,6 +38,9 @@ pub(crate) struct Shared {
     pub(crate) in_flight: InFlight,
 }
 
+/// Bytes of the memory that sockets are read into.
+const SCRATCH: usize = 64 * 1024;
+
 /// Cells and counters beyond this are let go and looked up anew.
 const KEPT: usize = 65_536;
 
@@ -85,7 +88,7 @@ impl Worker {
             metrics,
             ids: Ids::new(random.0.hash_one(0), random.1.hash_one(1)),
             sink,
-            scratch: RefCell::new(vec![0; 16 * 1024].into()),
+            scratch: RefCell::new(vec![0; SCRATCH].into()),
             draining: Cell::new(false),
             open: Cell::new(0),
             cells: RefCell::default(),

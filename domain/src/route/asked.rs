@@ -122,8 +122,7 @@ mod tests {
             ],
         );
         for (name, value) in [("x", Some("1")), ("y", None)] {
-            assert!(first_field(&asked, name, |found| found
-                == value.map(str::as_bytes)));
+            assert!(first_field(&asked, name, |found| found == value.map(str::as_bytes)));
         }
         for (name, value) in [
             ("a", Some("1")),

@@ -224,9 +224,21 @@ mod tests {
         let strict = choice(&["header v = 1", "header v = 2"]);
         for (asked, found, strictly) in [
             (Written("GET /", &[("v", "1")]), Ok("header v = 1"), None),
-            (Written("GET /", &[("v", "2")]), Ok("header v = 2 default"), Some(Ok("header v = 2"))),
-            (Written("GET /", &[]), Ok("header v = 2 default"), Some(Err(NotChosen::Required))),
-            (Written("GET /", &[("v", "3")]), Err(NotChosen::Unknown), None),
+            (
+                Written("GET /", &[("v", "2")]),
+                Ok("header v = 2 default"),
+                Some(Ok("header v = 2")),
+            ),
+            (
+                Written("GET /", &[]),
+                Ok("header v = 2 default"),
+                Some(Err(NotChosen::Required)),
+            ),
+            (
+                Written("GET /", &[("v", "3")]),
+                Err(NotChosen::Unknown),
+                None,
+            ),
             (
                 Written("GET /", &[("v", "1"), ("v", "2")]),
                 Err(NotChosen::Several),
@@ -257,10 +269,22 @@ mod tests {
                 (Written("POST /", &[("beta", "1")]), Ok(rules[3])),
                 (Written("GET /", &[("beta", "1")]), Ok(rules[1])),
                 (Written("GET /", &[("beta", "2")]), Ok(rules[1])),
-                (Written("GET /", &[("beta", "2"), ("cookie", "c=")]), Ok(rules[2])),
-                (Written("PUT /", &[("beta", "2")]), Err(NotChosen::Conditions)),
+                (
+                    Written("GET /", &[("beta", "2"), ("cookie", "c=")]),
+                    Ok(rules[2]),
+                ),
+                (
+                    Written("PUT /", &[("beta", "2")]),
+                    Err(NotChosen::Conditions),
+                ),
             ] {
-                assert_eq!(choice.choose(&asked).copied(), found, "{} {:?}", asked.0, asked.1);
+                assert_eq!(
+                    choice.choose(&asked).copied(),
+                    found,
+                    "{} {:?}",
+                    asked.0,
+                    asked.1
+                );
             }
             assert_eq!(choice.vary(), "beta, cookie");
         }

@@ -173,9 +173,8 @@ mod tests {
         ];
         let taken = route(&[], "/acme/pets/v1");
         let others = [claim("acme", "pets", taken.clone())];
-        let judge = |who: &str, route: &Route| {
-            clash(&claim(who, who, route.clone()), &grants, &others)
-        };
+        let judge =
+            |who: &str, route: &Route| clash(&claim(who, who, route.clone()), &grants, &others);
         assert_eq!(judge("acme", &route(&[], "/acme/toys/v1")), None);
         assert_eq!(judge("acme", &taken), Some(Clash::Taken));
         assert_eq!(
@@ -247,11 +246,7 @@ mod tests {
         let others = [claim("demo", "shop", with(r#"{"query":"v"}"#))];
         for (api, selector, answer) in [
             ("shop", r#"{"query":"v","value":"v2"}"#, None),
-            (
-                "shop",
-                r#"{"query":"v"}"#,
-                Some(Clash::Tie(Tie::Value)),
-            ),
+            ("shop", r#"{"query":"v"}"#, Some(Clash::Tie(Tie::Value))),
             ("shop", "null", Some(Clash::Tie(Tie::Mixed))),
             ("other", r#"{"query":"v","value":"v2"}"#, Some(Clash::Taken)),
         ] {
@@ -266,7 +261,10 @@ mod tests {
             hosts: Vec::new(),
             ..with("null")
         };
-        assert_eq!(clash(&claim("demo", "shop", elsewhere), &grants, &others), None);
+        assert_eq!(
+            clash(&claim("demo", "shop", elsewhere), &grants, &others),
+            None
+        );
     }
 
     #[test]

@@ -109,7 +109,12 @@ impl Condition {
                 return wrong("/method", "Write methods in upper case, such as GET.");
             }
             return Ok(Test {
-                of: Of::Method(self.method.iter().map(|method| (&**method).into()).collect()),
+                of: Of::Method(
+                    self.method
+                        .iter()
+                        .map(|method| (&**method).into())
+                        .collect(),
+                ),
                 is: Is::Present,
             });
         }
@@ -224,7 +229,9 @@ impl Test {
     pub fn excludes(&self, other: &Self) -> bool {
         match (&self.of, &other.of) {
             (Of::Method(one), Of::Method(two)) => !one.iter().any(|method| two.contains(method)),
-            (one, two) => one == two && (self.is.excludes(&other.is) || other.is.excludes(&self.is)),
+            (one, two) => {
+                one == two && (self.is.excludes(&other.is) || other.is.excludes(&self.is))
+            }
         }
     }
 

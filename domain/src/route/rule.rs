@@ -88,7 +88,12 @@ impl Rule {
         lines.sort_unstable();
         let selector = selected.as_ref().map(ToString::to_string);
         Ok(Self {
-            text: selector.into_iter().chain(lines).collect::<Vec<_>>().join("\n").into(),
+            text: selector
+                .into_iter()
+                .chain(lines)
+                .collect::<Vec<_>>()
+                .join("\n")
+                .into(),
             selected,
             tests: tests.map_err(|invalid| vec![invalid])?,
             never: false,
@@ -204,10 +209,18 @@ mod tests {
             ),
             ("query a = 1 default", "query a = 2", None),
             ("-", "-; header b present", None),
-            ("-; header b present", "-; header c present", Some(Tie::Conditions)),
+            (
+                "-; header b present",
+                "-; header c present",
+                Some(Tie::Conditions),
+            ),
             ("-; header b = 1", "-; header b = 2", None),
             ("-; method GET", "-; method POST", None),
-            ("-; header b = 1; method GET", "-; header c = 2; method POST", None),
+            (
+                "-; header b = 1; method GET",
+                "-; header c = 2; method POST",
+                None,
+            ),
             (
                 "-; header b = 1; method GET",
                 "-; header c = 2; method GET",

@@ -136,7 +136,11 @@ impl Selector {
             }
             _ => return wrong("", "Name one of header, accept and query."),
         };
-        let value = self.value.as_deref().unwrap_or(version).to_ascii_lowercase();
+        let value = self
+            .value
+            .as_deref()
+            .unwrap_or(version)
+            .to_ascii_lowercase();
         if !is_value(&value) {
             let message = "Use letters, digits, dots, hyphens and underscores, at most 64.";
             return wrong("/value", message);
@@ -258,26 +262,65 @@ mod tests {
         let query = Scheme::Query("v".into());
         for (scheme, asked, wanted) in [
             (&header, Written("GET /", &[]), Wanted::Nothing),
-            (&header, Written("GET /", &[("x-api-version", " V2 ")]), Wanted::Known(1)),
-            (&header, Written("GET /", &[("x-api-version", "")]), Wanted::Unknown),
-            (&header, Written("GET /", &[("x-api-version", "3")]), Wanted::Unknown),
-            (&header, Written("GET /", &[("x-api-version", "1"), ("x-api-version", "1")]), Wanted::Known(0)),
-            (&header, Written("GET /", &[("x-api-version", "1"), ("x-api-version", "2")]), Wanted::Several),
+            (
+                &header,
+                Written("GET /", &[("x-api-version", " V2 ")]),
+                Wanted::Known(1),
+            ),
+            (
+                &header,
+                Written("GET /", &[("x-api-version", "")]),
+                Wanted::Unknown,
+            ),
+            (
+                &header,
+                Written("GET /", &[("x-api-version", "3")]),
+                Wanted::Unknown,
+            ),
+            (
+                &header,
+                Written("GET /", &[("x-api-version", "1"), ("x-api-version", "1")]),
+                Wanted::Known(0),
+            ),
+            (
+                &header,
+                Written("GET /", &[("x-api-version", "1"), ("x-api-version", "2")]),
+                Wanted::Several,
+            ),
             (&query, Written("GET /?v=1", &[]), Wanted::Known(0)),
             (&query, Written("GET /?w=1", &[]), Wanted::Nothing),
-            (&query, Written("GET /?v=1&%76=%76%32", &[]), Wanted::Several),
+            (
+                &query,
+                Written("GET /?v=1&%76=%76%32", &[]),
+                Wanted::Several,
+            ),
             (&query, Written("GET /?v", &[]), Wanted::Unknown),
         ] {
-            assert_eq!(scheme.wanted(&asked, known), wanted, "{} {:?}", asked.0, asked.1);
+            assert_eq!(
+                scheme.wanted(&asked, known),
+                wanted,
+                "{} {:?}",
+                asked.0,
+                asked.1
+            );
         }
     }
 
     #[test]
     fn the_value_is_the_versions_name_unless_set() {
         let of = |json| selected(json).unwrap().to_string();
-        assert_eq!(of(r#"{"header":"X-Api-Version"}"#), "header x-api-version = v3");
-        assert_eq!(of(r#"{"accept":"vnd.Shop","value":"2"}"#), "accept vnd.shop = 2");
-        assert_eq!(of(r#"{"accept":"version","value":"2"}"#), "accept version = 2");
+        assert_eq!(
+            of(r#"{"header":"X-Api-Version"}"#),
+            "header x-api-version = v3"
+        );
+        assert_eq!(
+            of(r#"{"accept":"vnd.Shop","value":"2"}"#),
+            "accept vnd.shop = 2"
+        );
+        assert_eq!(
+            of(r#"{"accept":"version","value":"2"}"#),
+            "accept version = 2"
+        );
         assert_eq!(of(r#"{"query":"v"}"#), "query v = v3");
     }
 

@@ -1,18 +1,18 @@
 //! The only place where explaining meets the reader's own form of a request: a question becomes a
 //! head, and the head's way to the upstream becomes names of fields.
 
+use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
-
-use domain::explain::{Asked, Changes, Read, masked};
-use http::header::HOST;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use crate::answer::Refusal;
 use crate::call::Call;
 use crate::client::Client;
-use crate::fields;
+use crate::fields::{Fields, Name};
 use crate::head::Head;
+use crate::http1;
+use crate::passage;
 use crate::policy::Chain;
 use crate::report::Report;
 use crate::state::{Route, State, Upstream};
@@ -20,68 +20,83 @@ use crate::target;
 use crate::tls::Secure;
 use crate::upstream::Member;
 use crate::worker::Worker;
+use domain::explain::{Asked, Changes, Read, masked};
 
 /// A request that nobody sent.
 pub(super) struct Request {
     pub(super) worker: Rc<Worker>,
     pub(super) client: Rc<Client>,
-    pub(super) uri: Uri,
-    head: Head,
+    /// Of its body, as it is declared.
+    length: Option<u64>,
 }
 
-/// The fields as the client has them.
-pub(super) struct Before(HeaderMap);
+/// The fields as the client has them: the values of each name in lower case.
+pub(super) struct Before(BTreeMap<String, Vec<Vec<u8>>>);
+
+impl Before {
+    fn of(fields: &Fields) -> Self {
+        let mut all: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
+        for (name, value) in fields.iter() {
+            let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+            all.entry(name).or_default().push(value.to_owned());
+        }
+        Self(all)
+    }
+}
 
 impl Request {
-    /// `None` for what the reader refuses before it is a request.
-    pub(super) fn read(worker: Rc<Worker>, asked: &Asked) -> Option<Self> {
-        let method = Method::from_bytes(asked.method.as_bytes()).ok()?;
-        let uri = Uri::try_from(&asked.target).ok()?;
-        let mut headers = HeaderMap::new();
+    /// With its head, and how its fields were before anything read them. `None` for what the reader
+    /// refuses before it is a request.
+    pub(super) fn read(worker: Rc<Worker>, asked: &Asked) -> Option<(Self, Head, Before)> {
+        let mut text = format!("{} {} HTTP/1.1\r\n", asked.method, asked.target);
+        let mut has_host = false;
         for field in &asked.headers {
-            let name = HeaderName::try_from(&field.name).ok()?;
-            let value = HeaderValue::try_from(field.value.trim()).ok()?;
-            headers.append(name, value);
+            has_host |= Name::of(field.name.as_bytes()) == Name::Host;
+            write!(text, "{}: {}\r\n", field.name, field.value.trim()).ok()?;
         }
-        if !headers.contains_key(HOST) {
-            let host = uri.authority().map_or("localhost", |known| known.as_str());
-            headers.insert(HOST, HeaderValue::try_from(host).ok()?);
+        let lines = 1 + asked.headers.len();
+        if text.matches(['\r', '\n']).count() != 2 * lines {
+            return None;
+        }
+        let end = if has_host {
+            "\r\n"
+        } else {
+            "host: localhost\r\n\r\n"
+        };
+        text.push_str(end);
+        let mut parsed = http1::parse(text.as_bytes(), &worker.settings.limits).ok()?;
+        let authority = parsed.head.authority().map(str::to_owned);
+        if let Some(authority) = authority.as_deref().filter(|_| !has_host) {
+            parsed.head.fields.set("host", authority.as_bytes());
         }
         let mut peer = worker.peer(asked.client.unwrap_or(HERE));
-        if uri.scheme_str() == Some("https") {
-            let name = uri.host().map(|host| host.to_ascii_lowercase().into());
+        let scheme = asked.target.get(..8);
+        if scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
+            let host = authority.as_deref().and_then(domain::route::host);
             peer.secure = Some(Secure {
-                server_name: name,
+                server_name: host.map(|host| host.as_ref().into()),
                 clients: None,
             });
         }
-        let client = Rc::new(Client::of_nobody(&worker, peer));
-        Some(Self {
+        let request = Self {
+            client: Rc::new(Client::of_nobody(&worker, peer)),
             worker,
-            client,
-            uri,
-            head: Head::new(method, headers),
-        })
-    }
-
-    /// Its head by itself, and how it was before anything read it.
-    pub(super) fn begin(mut self) -> (Self, Head, Before) {
-        let nothing = Head::new(Method::GET, HeaderMap::new());
-        let head = std::mem::replace(&mut self.head, nothing);
-        let before = Before(head.headers.clone());
-        (self, head, before)
+            length: parsed.framing.length(),
+        };
+        let before = Before::of(&parsed.head.fields);
+        Some((request, parsed.head, before))
     }
 
     /// The client's address behind trusted proxies.
     pub(super) fn address(&self, head: &Head) -> IpAddr {
         let trusted = &self.worker.settings.trusted_proxies;
-        target::client(&self.client.peer, &head.headers, trusted)
+        target::client(&self.client.peer, &head.fields, trusted)
     }
 
     /// Refuses a declared length above the limit.
-    pub(super) fn body(&self, head: &Head) -> Result<(), Refusal> {
+    pub(super) fn body(&self) -> Result<(), Refusal> {
         let limit = self.worker.settings.limits.body_bytes;
-        target::body(&head.headers, limit)
+        target::body(self.length, limit)
     }
 
     pub(super) fn call<'a>(
@@ -97,7 +112,6 @@ impl Request {
             &self.worker,
             state,
             &self.client,
-            &self.uri,
             head,
             report,
             route,
@@ -124,20 +138,21 @@ pub(super) fn shown(asked: &Asked) -> Read {
 /// What became of the fields; the first target stands for all.
 pub(super) fn changes(before: &Before, call: &mut Call<'_>, upstream: &Upstream) -> Changes {
     if let Some(Member { target, .. }) = upstream.targets.first() {
-        fields::address(&mut call.head.headers, upstream, target);
+        passage::address(&mut call.head.fields, upstream, target);
     }
-    let (before, after) = (&before.0, &call.head.headers);
-    let same = |name: &HeaderName| before.get_all(name).iter().eq(after.get_all(name).iter());
-    let names = |names: Vec<&HeaderName>| {
-        let mut names: Vec<String> = names.into_iter().map(ToString::to_string).collect();
-        names.sort_unstable();
-        names
-    };
-    let (kept, cut): (Vec<_>, Vec<_>) = before.keys().partition(|name| after.contains_key(*name));
+    let (before, after) = (&before.0, Before::of(&call.head.fields).0);
+    let (mut cut, mut changed) = (Vec::new(), Vec::new());
+    for (name, values) in before {
+        match after.get(name) {
+            None => cut.push(name.clone()),
+            Some(now) if now != values => changed.push(name.clone()),
+            Some(_) => {}
+        }
+    }
     let added = after.keys().filter(|name| !before.contains_key(*name));
     Changes {
-        cut: names(cut),
-        added: names(added.collect()),
-        changed: names(kept.into_iter().filter(|name| !same(name)).collect()),
+        cut,
+        added: added.cloned().collect(),
+        changed,
     }
 }

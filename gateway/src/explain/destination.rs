@@ -1,7 +1,6 @@
 //! Where a request goes that nothing refused.
 
 use domain::explain::{Destination, WeightedTarget, masked};
-use http::HeaderValue;
 
 use crate::answer::Refusal;
 use crate::call::Call;
@@ -10,22 +9,21 @@ use crate::forward;
 use crate::state::Upstream;
 
 /// Chooses the upstream and makes the fields ready, as the last step before sending does.
-pub(super) fn prepare<'a>(
-    call: &mut Call<'a>,
-    request_id: &HeaderValue,
-) -> Result<&'a Upstream, Refusal> {
-    forward::prepare(call, request_id)
+pub(super) fn prepare<'a>(call: &mut Call<'a>) -> Result<&'a Upstream, Refusal> {
+    forward::prepare(call)
 }
 
-/// `rest` is the path that goes on.
+/// The targets, with the path that goes on.
 pub(super) fn shown(
     compiler: &Compiler,
     call: &Call<'_>,
     upstream: &Upstream,
-    rest: &str,
 ) -> Option<Destination> {
     let source = compiler.source_of_upstream(upstream.id)?;
-    let rest = if rest.is_empty() { "/" } else { rest };
+    let rest = match call.rest() {
+        "" => "/",
+        rest => rest,
+    };
     let targets = source.settings.targets.iter();
     let targets = targets
         .filter(|target| target.weight > 0)

@@ -9,7 +9,8 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::body::{Cut, Outbound};
+use super::inflow::Streamed;
+use crate::body::{Cut, Delivery};
 use crate::client::Peer;
 use crate::metrics::Late;
 use crate::worker::Worker;
@@ -134,47 +135,102 @@ impl Drop for Exchange {
 
 /// An answer's body that knows whether the client takes it.
 pub(super) struct Answered {
-    body: Outbound,
+    /// With what is left of the request; `None` for nothing at all.
+    delivery: Option<(Delivery, Streamed)>,
     exchange: Exchange,
 }
 
+/// As the library's type for errors wants it.
+#[derive(Debug, thiserror::Error)]
+#[error("the body was cut off")]
+pub(super) struct CutOff;
+
+impl From<Cut> for CutOff {
+    fn from(_: Cut) -> Self {
+        Self
+    }
+}
+
 impl Answered {
-    pub(super) fn new(body: Outbound, mut exchange: Exchange) -> Self {
-        exchange.is_done = body.is_end_stream();
-        Self { body, exchange }
+    pub(super) fn new(delivery: Delivery, inflow: Streamed, mut exchange: Exchange) -> Self {
+        exchange.is_done = delivery.left() == Some(0);
+        let mut answered = Self {
+            delivery: Some((delivery, inflow)),
+            exchange,
+        };
+        if answered.exchange.is_done {
+            // Nobody polls a body that is empty: its connection goes back now.
+            answered.end();
+        }
+        answered
+    }
+
+    pub(super) const fn nothing(mut exchange: Exchange) -> Self {
+        exchange.is_done = true;
+        Self {
+            delivery: None,
+            exchange,
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some((delivery, inflow)) = &mut self.delivery {
+            let mut cx = Context::from_waker(std::task::Waker::noop());
+            let _ = delivery.poll_fill(&mut cx, inflow, &mut Vec::new());
+        }
     }
 }
 
 impl Body for Answered {
     type Data = Bytes;
-    type Error = Cut;
+    type Error = CutOff;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
         let this = self.get_mut();
         // Whoever asks for more has got rid of what there was.
         this.exchange.stream.offered.set(0);
-        let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
-        match &frame {
-            Some(Ok(_)) => {
-                let now = this.exchange.connection.worker.sweeper.now();
-                this.exchange.stream.offered.set(now.max(1));
-                this.exchange.is_done = this.body.is_end_stream();
-            }
+        let Some((delivery, inflow)) = &mut this.delivery else {
+            return Poll::Ready(None);
+        };
+        let mut data = Vec::new();
+        let filled = ready!(delivery.poll_fill(cx, inflow, &mut data));
+        let is_over = match filled {
+            Ok(is_over) => is_over,
             // An upstream's fault is not held against the client.
-            Some(Err(_)) | None => this.exchange.is_done = true,
+            Err(cut) => {
+                this.exchange.is_done = true;
+                return Poll::Ready(Some(Err(cut.into())));
+            }
+        };
+        if is_over {
+            this.exchange.is_done = true;
+            // What is counted ends here.
+            this.delivery = None;
         }
-        Poll::Ready(frame)
+        if data.is_empty() {
+            return Poll::Ready(None);
+        }
+        let now = this.exchange.connection.worker.sweeper.now();
+        this.exchange.stream.offered.set(now.max(1));
+        Poll::Ready(Some(Ok(Frame::data(data.into()))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        match &self.delivery {
+            None => true,
+            Some((delivery, _)) => delivery.left() == Some(0),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match self.delivery.as_ref().map(|(delivery, _)| delivery.left()) {
+            None => SizeHint::with_exact(0),
+            Some(Some(left)) => SizeHint::with_exact(left),
+            Some(None) => SizeHint::default(),
+        }
     }
 }
 

@@ -5,34 +5,83 @@ use std::convert::Infallible;
 use std::rc::Rc;
 
 use http::header::{COOKIE, HOST};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 
 use super::exchange::{Answered, Connection, Exchange};
-use crate::body::Outbound;
+use super::inflow::Streamed;
+use crate::body::Outflow;
 use crate::client::Client;
+use crate::fields::Fields;
+use crate::head::Head;
+use crate::http1::is_odd;
 use crate::pipeline;
 use crate::settings::Limits;
 
 /// Answers one request.
 pub(super) async fn answer(
     connection: Rc<Connection>,
-    mut request: Request<Incoming>,
+    request: Request<Incoming>,
 ) -> Result<Response<Answered>, Infallible> {
     let exchange = Exchange::begin(connection.clone());
     let worker = connection.worker.clone();
-    if let Err(status) = check(request.uri(), request.headers(), &worker.settings.limits) {
-        worker.metrics.refuse_framing(status.as_u16());
-        let mut refused = Response::new(Outbound::full(bytes::Bytes::new()));
-        *refused.status_mut() = status;
-        return Ok(refused.map(|body| Answered::new(body, exchange)));
-    }
-    let authority = request.uri().authority().map(ToString::to_string);
-    settle(authority.as_deref(), request.headers_mut());
+    let (mut parts, incoming) = request.into_parts();
+    let to_head = parts.method == Method::HEAD;
+    let read = check(&parts.uri, &parts.headers, &worker.settings.limits).and_then(|()| {
+        let authority = parts.uri.authority().map(ToString::to_string);
+        settle(authority.as_deref(), &mut parts.headers);
+        head(parts.method, &parts.uri, &parts.headers).ok_or(StatusCode::BAD_REQUEST)
+    });
+    let head = match read {
+        Ok(head) => head,
+        Err(status) => {
+            worker.metrics.refuse_framing(status.as_u16());
+            return Ok(bare(status, exchange));
+        }
+    };
     // Each stream is a client of its own: faults and counts are of one request.
     let client = Rc::new(Client::on_stream(&worker, connection.peer.clone()));
-    let answer = pipeline::handle(worker, client, request).await?;
-    Ok(answer.map(|body| Answered::new(body, exchange)))
+    let mut inflow = Streamed::new(incoming, client.clone(), worker.settings.limits.body_bytes);
+    let handled = pipeline::handle(&worker, &client, head, &mut inflow).await;
+    let Some(mut delivery) = handled else {
+        // Nobody is there to see it.
+        return Ok(bare(StatusCode::BAD_GATEWAY, exchange));
+    };
+    let status = StatusCode::from_u16(delivery.answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    if to_head && let Outflow::Whole(bytes, _) = &mut delivery.answer.body {
+        bytes.clear();
+    }
+    let headers = map(&delivery.answer.fields);
+    let mut response = Response::new(Answered::new(delivery, inflow, exchange));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+fn bare(status: StatusCode, exchange: Exchange) -> Response<Answered> {
+    let mut refused = Response::new(Answered::nothing(exchange));
+    *refused.status_mut() = status;
+    refused
+}
+
+/// `None` for what is no request to a gateway.
+fn head(method: Method, uri: &Uri, headers: &HeaderMap) -> Option<Head> {
+    let mut head = Head::of(method, &uri.to_string())?;
+    for (name, value) in headers {
+        head.fields.push(name.as_str(), value.as_bytes());
+    }
+    Some(head)
+}
+
+fn map(fields: &Fields) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields.iter() {
+        let (name, value) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value));
+        if let (Ok(name), Ok(value)) = (name, value) {
+            headers.append(name, value);
+        }
+    }
+    headers
 }
 
 /// What the reader of HTTP/1 checks on the raw bytes.
@@ -41,10 +90,7 @@ fn check(uri: &Uri, headers: &HeaderMap, limits: &Limits) -> Result<(), StatusCo
     if target.len() > limits.target_bytes {
         return Err(StatusCode::URI_TOO_LONG);
     }
-    if target
-        .bytes()
-        .any(|byte| !matches!(byte, b'!'..=b'~') || byte == b'\\')
-    {
+    if target.bytes().any(|byte| is_odd(&byte)) {
         return Err(StatusCode::BAD_REQUEST);
     }
     let is_long = |(name, value): (&http::HeaderName, &HeaderValue)| {

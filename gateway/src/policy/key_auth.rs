@@ -3,12 +3,12 @@
 use domain::key::{self, KeyDigest};
 use domain::policy;
 use domain::problem::Code;
-use http::header::AUTHORIZATION;
 
 use super::Flow;
 use crate::answer::Refusal;
 use crate::call::{Call, Caller};
-use crate::head::{X_API_KEY, bearer_key};
+use crate::fields::Name;
+use crate::head::bearer_key;
 use crate::query;
 
 /// A key by its digest, for explaining a request whose key is not at hand.
@@ -65,19 +65,19 @@ impl KeyAuth {
     fn shown(&self, call: &mut Call<'_>) -> Option<Option<KeyDigest>> {
         // Cut out whether or not it is the one that counts: no key reaches an upstream.
         let by_query = self.query.as_deref().and_then(|name| {
-            let (value, rest) = query::cut(call.query().unwrap_or_default(), name)?;
+            let (value, rest) = query::cut(call.head.query().unwrap_or_default(), name)?;
             let digest = digest(value.as_bytes());
             call.head.cut_query = Some(rest);
             Some(digest)
         });
-        let headers = &mut call.head.headers;
-        if let Some(value) = headers.get(X_API_KEY) {
-            let digest = digest(value.as_bytes());
-            headers.remove(X_API_KEY);
-            Some(digest)
-        } else if let Some(shown) = headers.get(AUTHORIZATION).and_then(bearer_key) {
+        let fields = &mut call.head.fields;
+        if let Some(shown) = fields.get(Name::ApiKey) {
             let digest = digest(shown);
-            headers.remove(AUTHORIZATION);
+            fields.remove(Name::ApiKey);
+            Some(digest)
+        } else if let Some(shown) = fields.get(Name::Authorization).and_then(bearer_key) {
+            let digest = digest(shown);
+            fields.remove(Name::Authorization);
             Some(digest)
         } else {
             by_query

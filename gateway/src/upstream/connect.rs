@@ -2,20 +2,17 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::time::Duration;
 
 use domain::address;
 use domain::snapshot;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::link::Link;
-use super::stream::{Stream, Trace};
 use super::{Host, Target};
+use crate::socket::Socket;
 use crate::worker::Worker;
 
 /// Why there is no connection.
@@ -31,8 +28,6 @@ pub(crate) enum ConnectError {
     Unreachable(io::Error),
     #[error("TLS failed: {0}")]
     Tls(io::Error),
-    #[error("HTTP failed: {0}")]
-    Http(#[from] hyper::Error),
 }
 
 /// Connects within `limit_ms`, handshakes included.
@@ -104,24 +99,14 @@ async fn establish(
     stream
         .set_nodelay(true)
         .map_err(ConnectError::Unreachable)?;
-    let trace = Rc::new(Trace::default());
-    let stream = match &target.tls {
-        None => Stream::plain(stream, trace.clone()),
+    let socket = match &target.tls {
+        None => Socket::Plain(stream),
         Some(tls) => {
             let connector = TlsConnector::from(tls.config.clone());
             let stream = connector.connect(tls.name.clone(), stream);
-            Stream::tls(stream.await.map_err(ConnectError::Tls)?, trace.clone())
+            Socket::Tls(Box::new(stream.await.map_err(ConnectError::Tls)?.into()))
         }
     };
-    let (sender, connection) = http1::Builder::new()
-        .handshake(TokioIo::new(stream))
-        .await?;
     let deadline = worker.sweeper.deadline();
-    Ok(Box::new(Link::new(
-        sender,
-        connection,
-        trace,
-        deadline,
-        target.number,
-    )))
+    Ok(Box::new(Link::new(socket, deadline, target.number)))
 }

@@ -1,24 +1,64 @@
-//! One upstream connection. It has no task of its own: whoever uses it polls it along, so a
-//! request and its connection are one wake-up instead of three.
+//! One upstream connection of HTTP/1.1. It has no task of its own: whoever uses it polls it along,
+//! so a request and its connection are one wake-up instead of three.
 
-use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
-use http::Request;
-use hyper::client::conn::http1::{Connection, SendRequest};
-use hyper_util::rt::TokioIo;
+use bytes::BufMut;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::io::poll_read_buf;
 
-use super::stream::{Stream, Trace};
-use super::{Ticket, replay};
-use crate::body::Inbound;
+use super::Ticket;
+use super::head::{self, Framing, Head};
+use crate::body::{Cut, Inflow, ROOM};
+use crate::buffer::Buffer;
 use crate::deadline::Deadline;
+use crate::http1::{self, Chunked};
+use crate::metrics::Late;
+use crate::socket::Socket;
+use crate::worker::Worker;
+
+/// How far the request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    Body {
+        chunked: bool,
+    },
+    /// Everything is handed over, if not written yet.
+    Done,
+    /// The other side takes nothing more; it may have answered all the same.
+    Broken,
+}
+
+/// What of the answer is next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Head,
+    Length(u64),
+    Chunked(Chunked),
+    Close,
+}
+
+/// Room for a part of a body of which nothing is known.
+const UNKNOWN: usize = 16 * 1024;
+
+const DONE: Reading = Reading::Length(0);
 
 pub(crate) struct Link {
-    pub(super) sender: SendRequest<Inbound>,
-    connection: Pin<Box<Connection<TokioIo<Stream>, Inbound>>>,
-    pub(super) trace: Rc<Trace>,
+    socket: Socket,
+    /// Of the request, not written yet from `sent` on.
+    out: Buffer,
+    sent: usize,
+    /// Whether anything of the request was written.
+    has_sent: bool,
+    sending: Sending,
+    /// Of the answer, not taken yet from `taken` on.
+    input: Buffer,
+    taken: usize,
+    reading: Reading,
+    /// Whether anything came back.
+    heard: bool,
+    keeps: bool,
     /// For the present phase of the exchange.
     pub(crate) deadline: Deadline,
     /// Between two reads of an answer's body, of the upstream in use.
@@ -30,53 +70,372 @@ pub(crate) struct Link {
     pub(super) target: u32,
     /// The request in flight, where such are counted.
     pub(crate) ticket: Option<Ticket>,
-    closed: bool,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// The connection ended, or what came was no answer.
+    Ended,
+    /// The client's body was cut off, or the client is gone.
+    Client,
+}
+
+impl From<Cut> for Broken {
+    fn from(_: Cut) -> Self {
+        Self::Client
+    }
 }
 
 impl Link {
-    pub(super) fn new(
-        sender: SendRequest<Inbound>,
-        connection: Connection<TokioIo<Stream>, Inbound>,
-        trace: Rc<Trace>,
-        deadline: Deadline,
-        target: u32,
-    ) -> Self {
+    pub(super) const fn new(socket: Socket, deadline: Deadline, target: u32) -> Self {
         Self {
-            sender,
-            connection: Box::pin(connection),
-            trace,
+            socket,
+            out: Buffer::new(),
+            sent: 0,
+            has_sent: false,
+            sending: Sending::Done,
+            input: Buffer::new(),
+            taken: 0,
+            reading: DONE,
+            heard: false,
+            keeps: true,
             deadline,
             idle_ms: 0,
             keep_ms: 0,
             kept_at: 0,
             target,
             ticket: None,
-            closed: false,
         }
     }
 
-    /// Moves bytes both ways as far as possible.
-    pub(crate) fn drive(&mut self, cx: &mut Context<'_>) {
-        if !self.closed
-            && let Poll::Ready(result) = self.connection.as_mut().poll(cx)
-        {
-            self.closed = true;
-            if let Err(error) = result {
-                tracing::debug!(%error, "An upstream connection ended.");
+    /// Begins an exchange: the request's head goes into the buffer that is returned. `length` is
+    /// that of its body.
+    pub(super) fn begin(&mut self, length: Option<u64>) -> &mut Vec<u8> {
+        self.sending = match length {
+            Some(0) => Sending::Done,
+            length => Sending::Body {
+                chunked: length.is_none(),
+            },
+        };
+        self.reading = Reading::Head;
+        self.has_sent = false;
+        self.heard = false;
+        self.sent = 0;
+        self.out.open()
+    }
+
+    /// Whether the other side has seen nothing of the request, as far as this side knows.
+    pub(super) const fn is_unsent(&self) -> bool {
+        !self.has_sent
+    }
+
+    pub(super) const fn heard(&self) -> bool {
+        self.heard
+    }
+
+    /// Writes as much of the request as goes. True when anything moved.
+    fn send(&mut self, cx: &mut Context<'_>, inflow: &mut dyn Inflow) -> Result<bool, Cut> {
+        let mut moved = false;
+        let mut waits = false;
+        loop {
+            if let Sending::Body { chunked } = self.sending
+                && !waits
+                && self.out.len() - self.sent < ROOM
+            {
+                match take(cx, inflow, self.out.open(), chunked) {
+                    Poll::Pending => waits = true,
+                    Poll::Ready(Err(cut)) => return Err(cut),
+                    Poll::Ready(Ok(())) => {
+                        moved = true;
+                        if inflow.is_done() {
+                            self.sending = Sending::Done;
+                        }
+                    }
+                }
+            }
+            if self.sent == self.out.len() {
+                if !self.out.is_empty() {
+                    self.out.close();
+                    self.sent = 0;
+                    // TLS keeps bytes of its own.
+                    let _ = Pin::new(&mut self.socket).poll_flush(cx);
+                }
+                if waits || !matches!(self.sending, Sending::Body { .. }) {
+                    return Ok(moved);
+                }
+                continue;
+            }
+            match Pin::new(&mut self.socket).poll_write(cx, &self.out[self.sent..]) {
+                Poll::Pending => return Ok(moved),
+                Poll::Ready(Ok(count)) if count > 0 => {
+                    self.sent += count;
+                    self.has_sent = true;
+                    moved = true;
+                }
+                Poll::Ready(_) => {
+                    self.out.close();
+                    self.sent = 0;
+                    self.sending = Sending::Broken;
+                    self.keeps = false;
+                    return Ok(true);
+                }
             }
         }
     }
 
-    /// The request as it was sent, if it may be sent once more.
-    pub(crate) fn replay(&self) -> Option<Request<Inbound>> {
-        let kept = self.trace.keep.get();
-        kept.then(|| replay::request(&self.trace.written.borrow()))
-            .flatten()
+    /// Sends the request along and waits for the answer's head. `first_byte_ms` counts from when
+    /// the last of the request moved.
+    pub(super) fn poll_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        worker: &Worker,
+        inflow: &mut dyn Inflow,
+        first_byte_ms: u64,
+        to_head: bool,
+    ) -> Poll<Result<Head, Broken>> {
+        if !self.is_sent() && self.send(cx, inflow)? {
+            self.deadline.set(first_byte_ms);
+        }
+        let mut scratch = worker.scratch.borrow_mut();
+        loop {
+            let mut read = ReadBuf::new(&mut scratch);
+            match Pin::new(&mut self.socket).poll_read(cx, &mut read) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(())) if !read.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(Err(Broken::Ended)),
+            }
+            self.heard = true;
+            match self.read_head(read.filled(), to_head) {
+                Ok(Some(head)) => {
+                    self.deadline.clear();
+                    return Poll::Ready(Ok(head));
+                }
+                Ok(None) => {}
+                Err(head::Malformed) => return Poll::Ready(Err(Broken::Ended)),
+            }
+        }
+        drop(scratch);
+        if inflow.is_done() && inflow.poll_gone(cx).is_ready() {
+            return Poll::Ready(Err(Broken::Client));
+        }
+        Poll::Pending
+    }
+
+    /// Whether the whole request is written, or cannot be.
+    fn is_sent(&self) -> bool {
+        self.sent == self.out.len() && !matches!(self.sending, Sending::Body { .. })
+    }
+
+    /// Takes over what was read, up to the end of a head that is an answer's.
+    fn read_head(&mut self, read: &[u8], to_head: bool) -> Result<Option<Head>, head::Malformed> {
+        let is_first = self.input.is_empty();
+        if !is_first {
+            self.input.extend_from_slice(read);
+        }
+        let mut at = self.taken;
+        let head = loop {
+            let bytes = if is_first { read } else { &**self.input };
+            let Some((head, used)) = head::parse(&bytes[at..], to_head)? else {
+                break None;
+            };
+            at += used;
+            // Interim answers are this hop's (RFC 9110 §15.2), but for the one that ends HTTP.
+            if head.status >= 200 || head.status == 101 {
+                break Some(head);
+            }
+        };
+        if is_first {
+            if at < read.len() {
+                self.input.open().extend_from_slice(&read[at..]);
+            }
+        } else {
+            self.taken = at;
+        }
+        if let Some(head) = &head {
+            self.keeps &= head.keeps;
+            self.reading = match head.framing {
+                _ if head.status == 101 => Reading::Close,
+                Framing::Length(length) => Reading::Length(length),
+                Framing::Chunked => Reading::Chunked(Chunked::START),
+                Framing::Close => Reading::Close,
+            };
+            self.settle();
+        }
+        Ok(head)
+    }
+
+    /// Lets go of what is not needed any more. Bytes behind an answer are nobody's.
+    fn settle(&mut self) {
+        if self.taken == self.input.len() {
+            self.input.close();
+            self.taken = 0;
+        }
+        if self.reading == DONE && !self.input.is_empty() {
+            self.keeps = false;
+        }
+    }
+
+    /// What is left of the answer's body, where that is known.
+    pub(crate) const fn left(&self) -> Option<u64> {
+        match self.reading {
+            Reading::Length(left) => Some(left),
+            Reading::Head | Reading::Chunked(_) | Reading::Close => None,
+        }
+    }
+
+    /// Appends what there is of the answer's body; true at its end. The rest of the request goes
+    /// along.
+    pub(crate) fn poll_body(
+        &mut self,
+        cx: &mut Context<'_>,
+        worker: &Worker,
+        inflow: &mut dyn Inflow,
+        out: &mut Vec<u8>,
+    ) -> Poll<Result<bool, Cut>> {
+        if !self.is_sent() {
+            self.send(cx, inflow)?;
+        }
+        if self.reading == DONE {
+            return Poll::Ready(Ok(true));
+        }
+        let before = out.len();
+        let polled = loop {
+            let polled = self.read_body(cx, worker, out);
+            // A part of a chunk's frame is nothing to anybody.
+            if polled != Poll::Ready(Ok(false)) || out.len() > before {
+                break polled;
+            }
+        };
+        if polled.is_ready() {
+            self.deadline.clear();
+            return polled;
+        }
+        if !self.deadline.is_set() {
+            self.deadline.set(self.idle_ms);
+        }
+        if self.deadline.has_passed(cx) {
+            worker.metrics.late(Late::Upstream);
+            return Poll::Ready(Err(Cut));
+        }
+        if inflow.is_done() && inflow.poll_gone(cx).is_ready() {
+            return Poll::Ready(Err(Cut));
+        }
+        Poll::Pending
+    }
+
+    fn read_body(
+        &mut self,
+        cx: &mut Context<'_>,
+        worker: &Worker,
+        out: &mut Vec<u8>,
+    ) -> Poll<Result<bool, Cut>> {
+        if self.taken < self.input.len() {
+            let end = self.input.len().min(self.taken + ROOM);
+            let ahead = &self.input[self.taken..end];
+            let used = match &mut self.reading {
+                Reading::Length(left) => {
+                    let used = (*left).min(ahead.len() as u64);
+                    *left -= used;
+                    out.extend_from_slice(&ahead[..used as usize]);
+                    used as usize
+                }
+                Reading::Chunked(state) => state.decode(ahead, out).map_err(|()| Cut)?,
+                Reading::Close | Reading::Head => {
+                    out.extend_from_slice(ahead);
+                    ahead.len()
+                }
+            };
+            self.taken += used;
+            self.finish();
+            return Poll::Ready(Ok(self.reading == DONE));
+        }
+        let socket = Pin::new(&mut self.socket);
+        match &mut self.reading {
+            Reading::Chunked(state) => {
+                let mut scratch = worker.scratch.borrow_mut();
+                let mut read = ReadBuf::new(&mut scratch[..ROOM]);
+                ready!(socket.poll_read(cx, &mut read)).map_err(|_| Cut)?;
+                let read = read.filled();
+                if read.is_empty() {
+                    return Poll::Ready(Err(Cut));
+                }
+                let used = state.decode(read, out).map_err(|()| Cut)?;
+                if used < read.len() {
+                    self.input.open().extend_from_slice(&read[used..]);
+                }
+            }
+            Reading::Length(left) => {
+                // A byte more than is left is asked for, so that the socket is known to be empty.
+                let room = ROOM.min(usize::try_from(*left).unwrap_or(ROOM).saturating_add(1));
+                let before = out.len();
+                out.reserve(room);
+                let count = ready!(poll_read_buf(socket, cx, &mut (&mut *out).limit(room)));
+                let count = count.map_err(|_| Cut)? as u64;
+                if count == 0 {
+                    return Poll::Ready(Err(Cut));
+                }
+                if count > *left {
+                    out.truncate(before + *left as usize);
+                    self.keeps = false;
+                }
+                *left -= count.min(*left);
+            }
+            Reading::Close | Reading::Head => {
+                out.reserve(UNKNOWN);
+                let count = ready!(poll_read_buf(socket, cx, &mut (&mut *out).limit(ROOM)));
+                if count.map_err(|_| Cut)? == 0 {
+                    self.reading = DONE;
+                }
+            }
+        }
+        self.finish();
+        Poll::Ready(Ok(self.reading == DONE))
+    }
+
+    /// Sees whether that was all.
+    fn finish(&mut self) {
+        if self.reading == Reading::Chunked(Chunked::Done) {
+            self.reading = DONE;
+        }
+        self.settle();
     }
 
     /// Whether another request may be sent: nothing outstanding, not closed by the other side.
     pub(super) fn is_usable(&mut self) -> bool {
-        self.drive(&mut Context::from_waker(Waker::noop()));
-        !self.closed && self.sender.is_ready()
+        let is_over = self.reading == DONE && self.sending == Sending::Done && self.is_sent();
+        if !is_over || !self.keeps || !self.input.is_empty() {
+            return false;
+        }
+        let mut one = [0];
+        let mut cx = Context::from_waker(Waker::noop());
+        let read = Pin::new(&mut self.socket).poll_read(&mut cx, &mut ReadBuf::new(&mut one));
+        read.is_pending()
     }
+
+    /// The socket, and what came over it already: it speaks something else from here on.
+    pub(crate) fn into_tunnel(mut self) -> (Socket, Buffer, Option<Ticket>) {
+        self.input.drain(..self.taken);
+        (self.socket, self.input, self.ticket)
+    }
+}
+
+/// Takes a part of the request's body, framed as it goes out.
+fn take(
+    cx: &mut Context<'_>,
+    inflow: &mut dyn Inflow,
+    out: &mut Vec<u8>,
+    chunked: bool,
+) -> Poll<Result<(), Cut>> {
+    if !chunked {
+        return inflow.poll_fill(cx, out);
+    }
+    let start = out.len();
+    http1::begin_chunk(out);
+    let polled = inflow.poll_fill(cx, out);
+    http1::end_chunk(out, start);
+    if polled == Poll::Ready(Ok(())) && inflow.is_done() {
+        out.extend_from_slice(http1::LAST_CHUNK);
+    }
+    polled
 }

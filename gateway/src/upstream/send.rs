@@ -1,24 +1,32 @@
 //! One exchange with an upstream: a kept connection or a new one, the deadline of the answer's
 //! first byte, and one more try where the first left no trace.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::poll_fn;
 use std::task::Poll;
 
 use domain::snapshot;
-use http::{HeaderMap, Method, Request, Response};
-use hyper::body::Incoming;
+use http::Method;
 
+use super::Target;
 use super::connect::{ConnectError, connect};
-use super::link::Link;
-use super::{Target, replay};
-use crate::body::Inbound;
+use super::head::Head as AnswerHead;
+use super::link::{Broken, Link};
+use crate::body::Inflow;
+use crate::head::Head;
 use crate::state::Upstream;
 use crate::worker::Worker;
 
-/// An answer, and the connection that its body comes over.
+/// What is sent: the head as it was prepared, and the path that goes on.
+#[derive(Clone, Copy)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) head: &'a Head,
+    pub(crate) rest: &'a str,
+    pub(crate) upstream: &'a Upstream,
+}
+
+/// An answer's head, and the connection that its body comes over.
 pub(crate) struct Sent {
-    pub(crate) response: Response<Incoming>,
+    pub(crate) head: AnswerHead,
     pub(crate) link: Box<Link>,
     pub(crate) tries: u8,
     /// Microseconds spent connecting.
@@ -33,19 +41,68 @@ pub(crate) enum Failure {
     Reset,
     /// No first byte in time.
     TimedOut,
+    /// The client went away, or its body was cut off.
+    Client,
 }
 
 const TRIES: u8 = 2;
 
-/// Sends what `pending` holds to `target`. After a failure to connect the request is still there.
+impl Outgoing<'_> {
+    /// Idempotent (RFC 9110 §9.2.2) and without a body that would be gone.
+    pub(crate) fn is_replayable(&self, inflow: &dyn Inflow) -> bool {
+        inflow.length() == Some(0)
+            && matches!(
+                self.head.method,
+                Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
+            )
+    }
+
+    /// Writes the head as `target` gets it. `length` is that of the body.
+    fn write(&self, target: &Target, length: Option<u64>, out: &mut Vec<u8>) {
+        let Head { method, fields, .. } = self.head;
+        out.extend_from_slice(method.as_str().as_bytes());
+        out.push(b' ');
+        out.extend_from_slice(target.base_path.as_bytes());
+        let rest = if self.rest.is_empty() { "/" } else { self.rest };
+        out.extend_from_slice(rest.as_bytes());
+        if let Some(query) = self.head.query() {
+            out.push(b'?');
+            out.extend_from_slice(query.as_bytes());
+        }
+        out.extend_from_slice(b" HTTP/1.1\r\n");
+        if !self.upstream.preserve_host {
+            out.extend_from_slice(b"host: ");
+            out.extend_from_slice(target.authority.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        fields.write(out);
+        match length {
+            None => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+            // Asked for where the method expects a body (RFC 9110 §8.6).
+            Some(0)
+                if matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+                    && fields.get(crate::fields::Name::ContentLength).is_none() =>
+            {
+                out.extend_from_slice(b"content-length: 0\r\n");
+            }
+            Some(_) => {}
+        }
+        if self.head.asks_websocket {
+            out.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Sends `outgoing` to `target`. After a failure to connect nothing of `inflow` is gone.
 pub(crate) async fn send(
     worker: &Worker,
-    upstream: &Upstream,
     settings: &snapshot::Settings,
     target: &Target,
-    pending: &mut Option<Request<Inbound>>,
+    outgoing: Outgoing<'_>,
+    inflow: &mut dyn Inflow,
 ) -> Result<Sent, (Failure, u8)> {
-    let replayable = pending.as_ref().is_some_and(is_replayable);
+    let upstream = outgoing.upstream;
     let mut connect_us = 0;
     let mut tries = 0;
     loop {
@@ -69,81 +126,41 @@ pub(crate) async fn send(
                 link.map_err(|error| (Failure::Connect(error), tries))?
             }
         };
-        let Some(request) = pending.take() else {
-            return Err((Failure::Reset, tries));
-        };
         link.idle_ms = upstream.idle_ms;
-        link.trace.begin(replayable);
-        match exchange(&mut link, request, upstream.first_byte_ms).await {
-            Ok(response) => {
-                link.keep_ms = worker.pool.keep_ms(promised(response.headers()));
+        let length = inflow.length();
+        outgoing.write(target, length, link.begin(length));
+        link.deadline.set(upstream.first_byte_ms);
+        let to_head = outgoing.head.method == Method::HEAD;
+        let exchanged = poll_fn(|cx| {
+            let first_byte_ms = upstream.first_byte_ms;
+            match link.poll_answer(cx, worker, inflow, first_byte_ms, to_head) {
+                Poll::Ready(result) => Poll::Ready(Some(result)),
+                Poll::Pending if link.deadline.has_passed(cx) => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
+        });
+        match exchanged.await {
+            Some(Ok(head)) => {
+                link.keep_ms = worker.pool.keep_ms(head.promised);
                 return Ok(Sent {
-                    response,
+                    head,
                     link,
                     tries,
                     connect_us,
                 });
             }
-            Err(Broken::TimedOut) => return Err((Failure::TimedOut, tries)),
-            Err(Broken::Ended(unsent)) => {
+            None => return Err((Failure::TimedOut, tries)),
+            Some(Err(Broken::Client)) => return Err((Failure::Client, tries)),
+            Some(Err(Broken::Ended)) => {
                 // A kept connection may have been closed while the request was on its way: it is
                 // tried once more if nothing came back and nothing can have happened twice.
-                let again = unsent.map(|request| *request).or_else(|| {
-                    let silent = reused && link.trace.keep.get() && !link.trace.answered.get();
-                    silent
-                        .then(|| replay::request(&link.trace.written.borrow()))
-                        .flatten()
-                });
-                if again.is_none() || tries >= TRIES || !reused {
+                let again = inflow.length() == Some(0) && link.is_unsent()
+                    || outgoing.is_replayable(inflow) && !link.heard();
+                if !again || tries >= TRIES || !reused {
                     return Err((Failure::Reset, tries));
                 }
                 worker.metrics.upstream_retried.add(1);
-                *pending = again;
             }
         }
     }
-}
-
-enum Broken {
-    TimedOut,
-    /// With the request, where nothing of it was written.
-    Ended(Option<Box<Request<Inbound>>>),
-}
-
-async fn exchange(
-    link: &mut Link,
-    request: Request<Inbound>,
-    first_byte_ms: u64,
-) -> Result<Response<Incoming>, Broken> {
-    let mut answer = pin!(link.sender.try_send_request(request));
-    link.deadline.set(first_byte_ms);
-    let result = poll_fn(|cx| {
-        link.drive(cx);
-        match answer.as_mut().poll(cx) {
-            Poll::Ready(result) => Poll::Ready(Ok(result)),
-            Poll::Pending if link.deadline.has_passed(cx) => Poll::Ready(Err(Broken::TimedOut)),
-            Poll::Pending => Poll::Pending,
-        }
-    });
-    let result = result.await?;
-    link.deadline.clear();
-    result.map_err(|mut error| Broken::Ended(error.take_message().map(Box::new)))
-}
-
-/// Idempotent (RFC 9110 §9.2.2) and without a body that would be gone.
-fn is_replayable(request: &Request<Inbound>) -> bool {
-    request.body().is_empty()
-        && matches!(
-            *request.method(),
-            Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
-        )
-}
-
-/// The seconds of `Keep-Alive: timeout=5`.
-fn promised(headers: &HeaderMap) -> Option<u64> {
-    let value = headers.get("keep-alive")?.to_str().ok()?;
-    let parts = value.split(',').map(str::trim);
-    parts
-        .filter_map(|part| part.strip_prefix("timeout="))
-        .find_map(|seconds| seconds.parse().ok())
 }

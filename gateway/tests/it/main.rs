@@ -29,3 +29,4 @@ mod switch;
 mod tls;
 mod traffic;
 mod upstreams;
+mod versions;

@@ -34,7 +34,13 @@ impl MigrationTrait for Migration {
             .col(text("rule").default(""))
             .col(uuid("version_id"))
             .col(uuid("organization_id"))
-            .primary_key(Index::create().name("route_place").col("host").col("path").col("selector"))
+            .primary_key(
+                Index::create()
+                    .name("route_place")
+                    .col("host")
+                    .col("path")
+                    .col("selector"),
+            )
             .foreign_key(&mut belongs(
                 "version_id",
                 "version",
@@ -55,5 +61,61 @@ impl MigrationTrait for Migration {
             .await?;
         index(manager, "route", &["version_id"]).await?;
         index(manager, "route", &["organization_id"]).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ConnectOptions, ConnectionTrait, Database, Statement};
+    use sea_orm_migration::MigratorTrait;
+
+    use crate::configuration::Migrator;
+
+    #[tokio::test]
+    async fn routes_stay_where_they_are() {
+        let mut options = ConnectOptions::new("sqlite::memory:");
+        options.max_connections(1).min_connections(1);
+        let db = Database::connect(options).await.unwrap();
+        Migrator::up(&db, Some(5)).await.unwrap();
+        // Only the one table counts here, not whose its rows are.
+        let run = async |sql: &str| db.execute_unprepared(sql).await;
+        run("PRAGMA foreign_keys = OFF").await.unwrap();
+        let put = async |host: &str, id: u8| {
+            run(&format!(
+                "INSERT INTO route (host, path, version_id, organization_id) \
+                 VALUES ('{host}', '/shop', x'{id:032x}', x'{:032x}')",
+                9
+            ))
+            .await
+        };
+        put("", 1).await.unwrap();
+        put("x.org", 2).await.unwrap();
+        Migrator::up(&db, None).await.unwrap();
+
+        put("", 3).await.unwrap_err();
+        put("y.org", 3).await.unwrap();
+        run(
+            "INSERT INTO route (host, path, selector, version_id, organization_id) \
+             VALUES ('', '/shop', 'query v = 2', x'04', x'09')",
+        )
+        .await
+        .unwrap();
+        let all = "SELECT host, selector, rule, hex(version_id) AS id FROM route ORDER BY id";
+        let rows = db
+            .query_all_raw(Statement::from_string(db.get_database_backend(), all))
+            .await
+            .unwrap();
+        let text =
+            |row: &sea_orm::QueryResult, name: &str| -> String { row.try_get("", name).unwrap() };
+        let found: Vec<_> = rows
+            .iter()
+            .map(|row| (text(row, "host"), text(row, "selector"), text(row, "rule")))
+            .collect();
+        let expected = [("", ""), ("x.org", ""), ("y.org", ""), ("", "query v = 2")];
+        for (host, selector) in expected {
+            let row = (host.to_owned(), selector.to_owned(), String::new());
+            assert!(found.contains(&row), "{row:?} is not in {found:?}");
+        }
+        assert_eq!(found.len(), expected.len());
     }
 }

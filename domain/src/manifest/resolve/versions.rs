@@ -158,7 +158,10 @@ impl<'a> Resolver<'a> {
                 Clash::Outside | Clash::Taken | Clash::Tie(Tie::Same) => "",
                 Clash::Tie(tie) => tie.pointer(),
             };
-            self.refuse(format!("{pointer}/match{at}"), format!("{clash} It is {other}."));
+            self.refuse(
+                format!("{pointer}/match{at}"),
+                format!("{clash} It is {other}."),
+            );
         }
     }
 

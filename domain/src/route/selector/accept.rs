@@ -161,7 +161,10 @@ mod tests {
                 Wanted::Nothing,
             ),
             (
-                &[("accept", "application/vnd.shop.v9+json, application/vnd.shop.1+json;q=0.1")],
+                &[(
+                    "accept",
+                    "application/vnd.shop.v9+json, application/vnd.shop.1+json;q=0.1",
+                )],
                 Wanted::Known(0),
                 Wanted::Nothing,
             ),
@@ -179,7 +182,10 @@ mod tests {
                 Wanted::Nothing,
             ),
             (
-                &[("accept", "application/json; Version=1, text/html;version=v2;q=0.3")],
+                &[(
+                    "accept",
+                    "application/json; Version=1, text/html;version=v2;q=0.3",
+                )],
                 Wanted::Nothing,
                 Wanted::Known(0),
             ),
@@ -200,7 +206,11 @@ mod tests {
             ),
         ] {
             let asked = Written("GET /", lines);
-            assert_eq!(wanted(&asked, &In::Type("vnd.shop"), find), by_type, "{lines:?}");
+            assert_eq!(
+                wanted(&asked, &In::Type("vnd.shop"), find),
+                by_type,
+                "{lines:?}"
+            );
             let found = wanted(&asked, &In::Parameter("version"), find);
             assert_eq!(found, by_parameter, "{lines:?}");
         }

@@ -92,7 +92,9 @@ mod tests {
     use super::*;
 
     fn typed(values: &[(&str, &str)]) -> Typed {
-        let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let values = values
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Typed::new(values.collect()).unwrap()
     }
 
@@ -106,8 +108,16 @@ mod tests {
             let route: Route = serde_json::from_str(json).unwrap();
             let form = shown(Form::default(), &route);
             let names = [
-                "path", "hosts", "strip_path", "encoded_slashes", "selector_by", "selector_name",
-                "selector_value", "selector_default", "selector_strip", "when",
+                "path",
+                "hosts",
+                "strip_path",
+                "encoded_slashes",
+                "selector_by",
+                "selector_name",
+                "selector_value",
+                "selector_default",
+                "selector_strip",
+                "when",
             ];
             let values: Vec<_> = names.map(|name| (name, form.value(name))).to_vec();
             assert_eq!(read(&typed(&values)), Ok(route), "{json}");

@@ -3,7 +3,7 @@
 
 /// Where in a chunked body the next byte stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Chunked {
+pub(crate) enum Chunked {
     Size {
         digits: u8,
         value: u64,
@@ -39,17 +39,19 @@ const MAX_EXTENSION: u16 = 256;
 const MAX_TRAILERS: u16 = 8192;
 
 impl Chunked {
-    pub(super) const START: Self = Self::Size {
+    pub(crate) const START: Self = Self::Size {
         digits: 0,
         value: 0,
     };
 
-    /// Goes over `input`; returns how many bytes belong to this body. `Err`: not the grammar.
-    pub(super) fn feed(&mut self, input: &[u8]) -> Result<usize, ()> {
+    /// Goes over `input` and appends the data in it; returns how many bytes belong to this body.
+    /// `Err`: not the grammar.
+    pub(crate) fn decode(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<usize, ()> {
         let mut at = 0;
         while at < input.len() && *self != Self::Done {
             if let Self::Data { left } = *self {
                 let taken = left.min((input.len() - at) as u64);
+                out.extend_from_slice(&input[at..at + taken as usize]);
                 at += taken as usize;
                 *self = match left - taken {
                     0 => Self::DataCr,
@@ -102,20 +104,43 @@ impl Chunked {
     }
 }
 
+/// Behind the last chunk: its size and no trailers.
+pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+/// Four digits hold whatever is appended at a time.
+const SIZE_LINE: &[u8] = b"0000\r\n";
+
+/// Leaves room for the size of what is appended next.
+pub(crate) fn begin_chunk(out: &mut Vec<u8>) {
+    out.extend_from_slice(SIZE_LINE);
+}
+
+/// Makes a chunk of what was appended since `start`, where it began; of nothing none.
+pub(crate) fn end_chunk(out: &mut Vec<u8>, start: usize) {
+    let size = out.len() - start - SIZE_LINE.len();
+    if size == 0 {
+        return out.truncate(start);
+    }
+    for (place, shift) in out[start..start + 4].iter_mut().zip([12, 8, 4, 0]) {
+        *place = b"0123456789abcdef"[size >> shift & 15];
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn judge(body: &[u8]) -> Result<(usize, bool), ()> {
         let mut state = Chunked::START;
-        let all = state.feed(body)?;
+        let mut data = Vec::new();
+        let all = state.decode(body, &mut data)?;
         // However the bytes are cut, the verdict is the same.
         let mut piecewise = Chunked::START;
-        let mut count = 0;
+        let (mut count, mut one_by_one) = (0, Vec::new());
         for byte in body {
-            count += piecewise.feed(&[*byte])?;
+            count += piecewise.decode(&[*byte], &mut one_by_one)?;
         }
-        assert_eq!((state, all), (piecewise, count));
+        assert_eq!((state, all, &data), (piecewise, count, &one_by_one));
         Ok((all, state == Chunked::Done))
     }
 
@@ -154,5 +179,21 @@ mod tests {
         }
         assert_eq!(judge(b"0\r\n\r\nGET /"), Ok((5, true)));
         assert_eq!(judge(b"5\r\nab"), Ok((5, false)));
+    }
+
+    #[test]
+    fn what_is_framed_is_read_again() {
+        for size in [0, 1, 15, 16, 255, 4096, crate::body::ROOM] {
+            let data = vec![b'x'; size];
+            let mut framed = b"before".to_vec();
+            begin_chunk(&mut framed);
+            framed.extend_from_slice(&data);
+            end_chunk(&mut framed, 6);
+            framed.extend_from_slice(LAST_CHUNK);
+            let mut out = Vec::new();
+            let mut state = Chunked::START;
+            assert_eq!(state.decode(&framed[6..], &mut out), Ok(framed.len() - 6));
+            assert!(state == Chunked::Done && out == data, "{size}");
+        }
     }
 }

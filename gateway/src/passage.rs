@@ -1,0 +1,350 @@
+//! Header fields on their way through: what ends at this hop goes, what a client must not say
+//! goes, and our own are added afterwards.
+
+use domain::key::Environment;
+use domain::problem::Code;
+
+use crate::answer::Refusal;
+use crate::call::Call;
+use crate::fields::{Fields, Name, any_of};
+use crate::state::Upstream;
+use crate::target::shadows;
+use crate::upstream::Target;
+
+const HOP: u32 = any_of(&[
+    Name::Connection,
+    Name::KeepAlive,
+    Name::TransferEncoding,
+    Name::Upgrade,
+    Name::Expect,
+    Name::Hop,
+]);
+
+/// What a client cannot say by itself.
+const SAID: u32 = any_of(&[
+    Name::Underscore,
+    Name::ForwardedFor,
+    Name::ForwardedHost,
+    Name::ForwardedProto,
+    Name::Forwarding,
+    Name::Forwarded,
+    Name::Portunus,
+]);
+
+/// Removes what ends at this hop, `Connection`'s nominations included.
+fn strip_hop(fields: &mut Fields) {
+    if !fields.had(HOP) {
+        return;
+    }
+    let mut nominated: Vec<Vec<u8>> = Vec::new();
+    for value in fields.all(Name::Connection) {
+        for token in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            let kind = Name::of(token);
+            // These name no field that is ever sent.
+            let is_option = token.eq_ignore_ascii_case(b"close") || token.is_empty();
+            if !is_option && !kind.ends_here() && !kind.is_protected() {
+                nominated.push(token.to_owned());
+            }
+        }
+    }
+    for name in nominated {
+        fields.remove_named(&name);
+    }
+    fields.retain(|kind, _, _| !kind.ends_here());
+}
+
+/// Takes out of a request what must not reach an upstream.
+pub(crate) fn strip_request(
+    fields: &mut Fields,
+    trusted: bool,
+    session_cookie: &str,
+) -> Result<(), Refusal> {
+    if fields.had(SAID) {
+        if let Some(name) = fields
+            .iter()
+            .map(|(name, _)| name)
+            .find(|name| shadows(name))
+        {
+            let name = String::from_utf8_lossy(name).to_lowercase();
+            let detail = format!("The header {name} would pass for one that the gateway sets.");
+            return Err(Refusal::new(Code::BadRequest).detail(detail));
+        }
+        fields.retain(|kind, _, _| match kind {
+            Name::Underscore | Name::Portunus => false,
+            Name::ForwardedFor
+            | Name::ForwardedHost
+            | Name::ForwardedProto
+            | Name::Forwarding
+            | Name::Forwarded => trusted,
+            _ => true,
+        });
+    }
+    strip_hop(fields);
+    strip_keys(fields);
+    strip_session(fields, session_cookie);
+    Ok(())
+}
+
+/// A `ptn_…` value never reaches an upstream, attached policy or not.
+fn strip_keys(fields: &mut Fields) {
+    for kind in [Name::ApiKey, Name::Authorization] {
+        if fields.all(kind).any(holds_key) {
+            fields.remove(kind);
+        }
+    }
+}
+
+/// In any line and behind any scheme: not only where `key_auth` would look for it.
+fn holds_key(bytes: &[u8]) -> bool {
+    let is_inside = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
+    memchr::memmem::find_iter(bytes, b"ptn_").any(|at| !bytes[..at].last().is_some_and(is_inside))
+}
+
+/// Cuts the portal's session out of the cookies: it shares the host, as cookies ignore ports.
+fn strip_session(fields: &mut Fields, name: &str) {
+    let is_there = |value: &[u8]| memchr::memmem::find(value, name.as_bytes()).is_some();
+    if !fields.all(Name::Cookie).any(is_there) {
+        return;
+    }
+    let mut kept = Vec::new();
+    for value in fields.all(Name::Cookie) {
+        let pairs = value.split(|byte| *byte == b';');
+        let rest: Vec<&[u8]> = pairs
+            .map(<[u8]>::trim_ascii)
+            .filter(|pair| !pair.is_empty() && !is_cookie(pair, name))
+            .collect();
+        if !rest.is_empty() {
+            kept.push(rest.join(&b"; "[..]));
+        }
+    }
+    fields.remove(Name::Cookie);
+    for value in kept {
+        fields.push("cookie", &value);
+    }
+}
+
+/// Bytes, because a cookie need not be text.
+fn is_cookie(pair: &[u8], name: &str) -> bool {
+    let shown = pair
+        .split(|byte| *byte == b'=')
+        .next()
+        .unwrap_or_default()
+        .trim_ascii();
+    shown.strip_prefix(b"__Host-").unwrap_or(shown) == name.as_bytes()
+}
+
+/// The addresses so far, of all lines, and the peer's behind them.
+fn add_forwarded_for(fields: &mut Fields, peer: &[u8]) {
+    if fields.get(Name::ForwardedFor).is_none() {
+        return fields.push("x-forwarded-for", peer);
+    }
+    let mut all = Vec::new();
+    for line in fields.all(Name::ForwardedFor) {
+        all.extend_from_slice(line);
+        all.extend_from_slice(b", ");
+    }
+    all.extend_from_slice(peer);
+    fields.set("x-forwarded-for", &all);
+}
+
+/// Adds ours: identity, forwarding, request id, the upstream's credential.
+pub(crate) fn add_request(call: &mut Call<'_>, upstream: &Upstream) {
+    let peer = call.peer;
+    let request_id = call.record.request_id;
+    let (caller, fields) = (call.caller, &mut call.head.fields);
+    fields.set("x-request-id", request_id.as_str().as_bytes());
+    add_forwarded_for(fields, peer.header.as_bytes());
+    if !peer.trusted || fields.get(Name::ForwardedProto).is_none() {
+        fields.set("x-forwarded-proto", peer.scheme().as_bytes());
+    }
+    if !peer.trusted || fields.get(Name::ForwardedHost).is_none() {
+        fields.copy(Name::Host, "x-forwarded-host");
+    }
+    if !upstream.preserve_host {
+        // Each target is named as it is called when the head is written.
+        fields.remove(Name::Host);
+    }
+    if let Some(caller) = caller {
+        fields.push(
+            "x-portunus-application",
+            caller.application.header.as_bytes(),
+        );
+        let environment = match caller.key.environment {
+            Environment::Live => "live",
+            Environment::Test => "test",
+        };
+        fields.push("x-portunus-environment", environment.as_bytes());
+        if let Some(subscription) = caller.subscription {
+            fields.push("x-portunus-plan", subscription.plan_header.as_bytes());
+            fields.push("x-portunus-subscription", subscription.header.as_bytes());
+        }
+    }
+    if let Some((name, value)) = &upstream.credential {
+        fields.set(name.as_str(), value.as_bytes());
+    }
+}
+
+/// Names the target in `Host`, as the head does that is written.
+pub(crate) fn address(fields: &mut Fields, upstream: &Upstream, target: &Target) {
+    if !upstream.preserve_host {
+        fields.set("host", target.authority.as_bytes());
+    }
+}
+
+/// Takes out of an answer what ends at this hop, and a session cookie that an upstream must not
+/// set.
+pub(crate) fn strip_response(fields: &mut Fields, session_cookie: &str) {
+    strip_hop(fields);
+    if fields
+        .all(Name::SetCookie)
+        .any(|value| is_cookie(value, session_cookie))
+    {
+        fields
+            .retain(|kind, _, value| kind != Name::SetCookie || !is_cookie(value, session_cookie));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(lines: &[(&str, &str)]) -> Fields {
+        let mut fields = Fields::new(b"");
+        for (name, value) in lines {
+            fields.push(name, value.as_bytes());
+        }
+        fields
+    }
+
+    fn names(fields: &Fields) -> Vec<String> {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let mut names: Vec<String> = fields
+            .iter()
+            .map(|(name, value)| format!("{}={}", text(name), text(value)))
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn what_must_not_pass_does_not() {
+        let mut headers = map(&[
+            (
+                "connection",
+                "keep-alive, X-Hop, Authorization, x-forwarded-for",
+            ),
+            ("x-hop", "1"),
+            ("authorization", "Basic abc"),
+            ("keep-alive", "timeout=5"),
+            ("te", "trailers"),
+            ("upgrade", "h2c"),
+            ("x-forwarded-for", "6.6.6.6"),
+            ("forwarded", "for=6.6.6.6"),
+            ("x-portunus-plan", "gold"),
+            ("x_custom", "1"),
+            ("x-api-key", "ptn_live_x"),
+            (
+                "cookie",
+                "a=1; __Host-portunus_session=x; portunus_session=y; b=2",
+            ),
+            ("accept", "*/*"),
+        ]);
+        strip_request(&mut headers, false, "portunus_session").unwrap();
+        assert_eq!(
+            names(&headers),
+            ["accept=*/*", "authorization=Basic abc", "cookie=a=1; b=2"]
+        );
+    }
+
+    #[test]
+    fn a_shadow_is_refused_and_a_proxy_is_believed() {
+        for name in ["x_portunus_plan", "x_forwarded_for", "x-request_id"] {
+            assert!(
+                strip_request(&mut map(&[(name, "1")]), true, "s").is_err(),
+                "{name}"
+            );
+        }
+        let mut headers = map(&[
+            ("x-forwarded-for", "1.1.1.1"),
+            ("x-api-key", "other"),
+            ("authorization", "bearer ptn_x"),
+        ]);
+        strip_request(&mut headers, true, "s").unwrap();
+        assert_eq!(
+            names(&headers),
+            ["x-api-key=other", "x-forwarded-for=1.1.1.1"]
+        );
+        for name in ["cookie", "x-api-key", "authorization"] {
+            let value = if name == "cookie" {
+                "s=1"
+            } else {
+                "ptn_live_x"
+            };
+            let mut headers = map(&[(name, value)]);
+            strip_request(&mut headers, false, "s").unwrap();
+            assert!(names(&headers).is_empty(), "{name}");
+        }
+    }
+
+    /// Keys and sessions in other lines, schemes and bytes than the usual ones.
+    #[test]
+    fn no_spelling_lets_a_secret_pass() {
+        for (name, lines, left) in [
+            ("x-api-key", &["foo", "ptn_live_x"][..], ""),
+            ("authorization", &["ptn_test_x"], ""),
+            ("authorization", &["Bearer\tptn_live_x"], ""),
+            ("authorization", &["Basic x", "Bearer ptn_pat_x"], ""),
+            (
+                "authorization",
+                &["Bearer aptn_b"],
+                "authorization=Bearer aptn_b",
+            ),
+            ("cookie", &["a=1", "s=2"], "cookie=a=1"),
+            ("cookie", &["s=2; b=1", "a=1"], "cookie=a=1 cookie=b=1"),
+            ("cookie", &["a=\u{e9}; __Host-s=2"], "cookie=a=\u{e9}"),
+        ] {
+            let lines: Vec<_> = lines.iter().map(|line| (name, *line)).collect();
+            let mut headers = map(&lines);
+            strip_request(&mut headers, false, "s").unwrap();
+            assert_eq!(names(&headers).join(" "), left, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn the_peer_stands_behind_all_lines_of_a_proxy() {
+        let table = [
+            (&[][..], "10.0.0.1"),
+            (
+                &["1.1.1.1, 2.2.2.2", "3.3.3.3"],
+                "1.1.1.1, 2.2.2.2, 3.3.3.3, 10.0.0.1",
+            ),
+        ];
+        for (lines, all) in table {
+            let lines: Vec<_> = lines
+                .iter()
+                .map(|line| ("X-Forwarded-For", *line))
+                .collect();
+            let mut fields = map(&lines);
+            add_forwarded_for(&mut fields, b"10.0.0.1");
+            assert_eq!(names(&fields), [format!("x-forwarded-for={all}")]);
+        }
+    }
+
+    #[test]
+    fn answers_are_stripped_as_well() {
+        let mut headers = map(&[
+            ("connection", "close, x-hop"),
+            ("x-hop", "1"),
+            ("transfer-encoding", "chunked"),
+            ("set-cookie", "a=1"),
+            ("set-cookie", "portunus_session=evil; Path=/"),
+            ("set-cookie", "b=2"),
+            ("server", "x"),
+        ]);
+        strip_response(&mut headers, "portunus_session");
+        assert_eq!(
+            names(&headers),
+            ["server=x", "set-cookie=a=1", "set-cookie=b=2"]
+        );
+    }
+}
