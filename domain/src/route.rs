@@ -1,6 +1,7 @@
 //! Match order (gateway.md §5): which versions stand at a host and path, which of them a request
 //! asks for, and which operation inside of it; and whether an address is still free.
 
+mod ask;
 mod asked;
 mod choice;
 mod claim;
@@ -16,6 +17,7 @@ mod tree;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub use ask::Ask;
 pub use asked::Asked;
 pub use choice::{Choice, Missed, NotChosen, Spot};
 pub(crate) use claim::shared;

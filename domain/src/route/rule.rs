@@ -1,6 +1,9 @@
 //! What a version asks of a request beyond host and path, and whether two versions at one place
 //! can be told apart by it.
 
+#[cfg(test)]
+mod properties;
+
 use std::fmt;
 
 use super::asked::Asked;
