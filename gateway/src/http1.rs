@@ -5,6 +5,8 @@
 //! everything before it, and ends the connection.
 
 mod chunk;
+#[cfg(test)]
+mod differential;
 mod head;
 mod inlet;
 mod outlet;

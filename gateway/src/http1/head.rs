@@ -123,7 +123,7 @@ fn request_line(line: &[u8], limits: &Limits) -> Result<(Method, Target, bool), 
 
 /// What no target has: it would have to be encoded (RFC 3986 §2), and readers differ about it.
 pub(crate) const fn is_odd(byte: &u8) -> bool {
-    matches!(byte, 0..=0x20 | 0x7f.. | b'#' | b'\\' | b'<' | b'>')
+    matches!(byte, 0..=0x20 | 0x7f.. | b'#' | b'\\' | b'<' | b'>' | b'`' | b'"')
 }
 
 fn framing(fields: &Fields, is_old: bool) -> Result<Framing, Refused> {

@@ -7,12 +7,14 @@
 )]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod ambiguous;
 mod answers;
 mod client_tls;
 mod database_source;
 mod drain;
 mod explain;
 mod hostile;
+mod http1;
 mod http2;
 mod joined;
 mod keys;

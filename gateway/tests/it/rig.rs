@@ -1,6 +1,7 @@
 //! What every test stands on: gateway, upstream, client.
 
 pub mod client;
+pub mod recorder;
 pub mod upstream;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use gateway::source::{Change, Changes, channel};
 use gateway::{Handle, Settings, start};
 
 pub use client::{Answer, Client};
+pub use recorder::Recorder;
 pub use upstream::Upstream;
 
 /// A gateway with an upstream behind it. Its clock stands still until a test moves it.
