@@ -38,7 +38,7 @@ pub(super) fn read(typed: &Typed) -> Result<Route, Vec<Invalid>> {
     for line in lines.filter(|line| !line.is_empty()) {
         match line.parse::<Condition>() {
             Ok(condition) => when.push(condition),
-            Err(error) => wrong.push(Invalid::new("/route/when", format!("{line}: {error}"))),
+            Err(error) => wrong.push(Invalid::new("/when", format!("{line}: {error}"))),
         }
     }
     if !wrong.is_empty() {
