@@ -18,6 +18,7 @@ use crate::key::Environment;
 use crate::lifecycle::PlanState;
 use crate::plan::Approval;
 use crate::policy::Policy;
+use crate::route::{Condition, Selector};
 use crate::upstream::{
     Balance, Health, Protocol, Retries, Target, Timeouts, UpstreamCredential, UpstreamTls,
     is_default,
@@ -105,6 +106,9 @@ pub struct Version {
     /// Cut the matched prefix before the rest is appended to the target's base path.
     #[serde(default = "yes")]
     pub strip_path: bool,
+    /// Take paths with `%2F` or `%5C`, and pass them on so; else they are refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub encoded_slashes: bool,
     /// Name of an upstream of this file.
     pub upstream: String,
     /// Upstream for credentials of the test environment.
@@ -136,6 +140,12 @@ pub struct RouteMatch {
     /// `api.example.com` or `*.example.com`; any host unless set.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<String>,
+    /// How a request asks for this version, where others of the API share hosts and path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<Selector>,
+    /// What a request must have besides; where several versions fit, more conditions win.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub when: Vec<Condition>,
 }
 
 /// An operation with policies of its own.

@@ -1,19 +1,32 @@
-//! Match order (gateway.md §5): which version answers at a host and path, and which operation
-//! inside of it; and whether an address is still free.
+//! Match order (gateway.md §5): which versions stand at a host and path, which of them a request
+//! asks for, and which operation inside of it; and whether an address is still free.
 
+mod ask;
+mod asked;
+mod choice;
 mod claim;
+mod condition;
 mod operations;
 #[cfg(test)]
 mod properties;
+mod rule;
 mod runners;
+mod selector;
 mod tree;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub use claim::{Clash, Grant, clash, hosts_overlap};
+pub use ask::Ask;
+pub use asked::Asked;
+pub use choice::{Choice, Missed, NotChosen, Spot};
+pub(crate) use claim::shared;
+pub use claim::{Claim, Clash, Grant, clash, hosts_overlap};
+pub use condition::{Condition, MAX_CONDITIONS};
 pub use operations::{Found, Operations};
+pub use rule::{Rule, Tie, check as check_rule};
 pub use runners::Runner;
+pub use selector::{Scheme, Selected, Selector};
 pub use tree::{Tree, covers};
 
 /// The host of a request as it is matched: lower case, no port, no trailing dot. `None` when it

@@ -9,6 +9,7 @@ use crate::body::{Answer, Inflow};
 use crate::call::Call;
 use crate::fields::{Fields, Name};
 use crate::passage;
+use crate::place;
 use crate::state::Upstream;
 use crate::target;
 use crate::upstream::{self, Attempts, ConnectError, Failure, Outgoing, Sent};
@@ -32,6 +33,9 @@ pub(crate) fn prepare<'a>(call: &mut Call<'a>) -> Result<&'a Upstream, Refusal> 
     let upstream = choose_upstream(call)?;
     let cookie = &call.worker.settings.session_cookie;
     passage::strip_request(&mut call.head.fields, call.peer.trusted, cookie)?;
+    if let Some(scheme) = &call.route.strip_selector {
+        place::strip(call, scheme);
+    }
     passage::add_request(call, upstream);
     Ok(upstream)
 }

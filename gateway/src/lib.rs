@@ -34,6 +34,7 @@ mod metrics;
 mod node;
 mod passage;
 mod pipeline;
+mod place;
 mod policy;
 mod proxy_protocol;
 mod query;

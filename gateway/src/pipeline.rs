@@ -14,6 +14,7 @@ use crate::client::Client;
 use crate::fields::Name;
 use crate::forward::{Stop, forward, prepare};
 use crate::head::Head;
+use crate::place;
 use crate::policy::{self, Chain};
 use crate::report::Report;
 use crate::state::{Route, State};
@@ -46,6 +47,9 @@ pub(crate) async fn handle(
         }
     };
     answer.fields.set("x-request-id", id.as_bytes());
+    if let Some(vary) = report.vary.take() {
+        answer.fields.push("vary", vary.as_bytes());
+    }
     if report.status == 0 {
         report.status = answer.status;
     }
@@ -74,7 +78,6 @@ async fn serve(
     target::path(&mut head)?;
     report.note_path(head.canonical());
     let (route, prefix) = {
-        let path = head.canonical();
         let host = target::host(&head)?;
         if !state.tls.asks_nothing()
             && let Some(answer) = by_https(worker, client, state, &host, &head)?
@@ -82,8 +85,7 @@ async fn serve(
             report.code = Some(Code::HttpsRequired);
             return Ok(answer);
         }
-        let found = state.routes.find(&host, path);
-        found.ok_or_else(|| Refusal::new(Code::NoRoute))?
+        place::find(state, &host, &head, &mut report.vary)?
     };
     report.note_route(route);
     target::body(inflow.length(), worker.settings.limits.body_bytes)?;

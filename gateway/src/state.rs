@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use domain::id::{ApiId, OperationId, OrganizationId, UpstreamId, VersionId};
-use domain::route::{Operations, Routes};
+use domain::route::{Operations, Routes, Scheme, Spot};
 use domain::snapshot;
 use domain::upstream::{Balance, Passive, Retries};
 use http::{HeaderName, HeaderValue};
@@ -24,7 +24,7 @@ pub(crate) use keys::{Key, Keys, Place};
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     pub(crate) number: u64,
-    pub(crate) routes: Routes<Arc<Route>>,
+    pub(crate) routes: Routes<Spot<Arc<Route>>>,
     pub(crate) keys: Keys,
     /// By number; `None` for one that is gone.
     pub(crate) plans: Arc<Vec<Option<Arc<Plan>>>>,
@@ -55,6 +55,10 @@ pub(crate) struct Route {
     /// Index of its counters.
     pub(crate) number: u32,
     pub(crate) strip_path: bool,
+    /// Paths with `%2F` or `%5C` are taken.
+    pub(crate) encoded_slashes: bool,
+    /// What asks for the version does not go on.
+    pub(crate) strip_selector: Option<Scheme>,
     pub(crate) enabled: bool,
     /// The provider's organization is suspended.
     pub(crate) suspended: bool,

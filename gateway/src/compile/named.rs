@@ -13,6 +13,7 @@ impl Compiler {
         let api = self.model.apis.get(&version.api)?;
         let organization = self.model.organizations.get(&api.organization)?;
         let route = &version.revision.route;
+        let rule = self.rule_of(version);
         Some(Place {
             organization: organization.slug.clone(),
             organization_id: organization.id,
@@ -24,6 +25,7 @@ impl Compiler {
             hosts: route.hosts.clone(),
             path: route.path.clone(),
             strip_path: route.strip_path,
+            when: rule.lines().map(str::to_owned).collect(),
         })
     }
 

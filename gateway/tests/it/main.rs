@@ -35,3 +35,4 @@ mod switch;
 mod tls;
 mod traffic;
 mod upstreams;
+mod versions;
