@@ -20,8 +20,8 @@ use crate::plan::Approval;
 use crate::policy::Policy;
 use crate::route::{Condition, Selector};
 use crate::upstream::{
-    Balance, Health, Protocol, Retries, Target, Timeouts, UpstreamCredential, UpstreamTls,
-    is_default,
+    Balance, Breaker, FixedAnswer, Health, Protocol, Retries, Split, Target, Timeouts,
+    UpstreamCredential, UpstreamTls, is_default,
 };
 
 #[cfg(doc)]
@@ -74,9 +74,25 @@ pub struct Upstream {
     pub health: Health,
     #[serde(default, skip_serializing_if = "is_default")]
     pub retries: Retries,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub breaker: Breaker,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Fallback>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
     /// Sent to the targets. Take the secret part from the environment: `${NAME}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<UpstreamCredential>,
+}
+
+/// What a request gets while its upstream takes none: while the circuit is open, and where no target
+/// is healthy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Fallback {
+    Answer(FixedAnswer),
+    /// Name of another upstream of this file; its own fallback is not used.
+    Upstream(String),
 }
 
 /// A catalog entry. The gateway uses slug, policies and versions; the rest is for the portal.

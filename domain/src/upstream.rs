@@ -1,11 +1,15 @@
 //! Upstreams: named sets of targets, how requests are shared among them, their time-outs and the
 //! credential sent to them.
 
+mod active;
 mod balance;
+mod breaker;
 mod credential;
+mod fallback;
 mod health;
 mod protocol;
 mod retries;
+mod split;
 mod target;
 
 use serde::{Deserialize, Serialize};
@@ -13,11 +17,15 @@ use serde::{Deserialize, Serialize};
 use crate::duration::Span;
 use crate::problem::Invalid;
 
-pub use balance::{Algorithm, Balance, HashBy};
+pub use active::Active;
+pub use balance::{Algorithm, Balance, HashBy, Sticky};
+pub use breaker::{Breaker, Errors};
 pub use credential::UpstreamCredential;
+pub use fallback::{Fallback, FixedAnswer};
 pub use health::{Health, Passive};
 pub use protocol::Protocol;
 pub use retries::Retries;
+pub use split::{Kept, MAX_VARIANTS, NamedBy, Ramp, Rollback, Split, Variant};
 pub use target::Target;
 
 /// How long each phase may take. Defaults: gateway.md §3.
@@ -40,6 +48,10 @@ pub struct Timeouts {
     pub first_byte: Span,
     /// Between two reads of the response body.
     pub idle: Span,
+    /// From the request's first byte to the response's last, all tries included, up to 24 h; none
+    /// unless set. It also ends streams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<Span>,
 }
 
 impl Default for Timeouts {
@@ -48,7 +60,20 @@ impl Default for Timeouts {
             connect: Span::from_secs(2),
             first_byte: Span::from_secs(30),
             idle: Span::from_secs(60),
+            total: None,
         }
+    }
+}
+
+impl Timeouts {
+    fn check(&self) -> Vec<Invalid> {
+        if self
+            .total
+            .is_some_and(|total| total > Span::from_secs(86_400))
+        {
+            return vec![Invalid::new("/total", "Use at most 24h.")];
+        }
+        Vec::new()
     }
 }
 
@@ -104,6 +129,13 @@ pub struct UpstreamSettings {
     pub health: Health,
     #[serde(default, skip_serializing_if = "is_default")]
     pub retries: Retries,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub breaker: Breaker,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Fallback>,
+    /// Variants of its targets and their shares; none unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
 }
 
 pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -139,14 +171,19 @@ impl UpstreamSettings {
                 found.push(Invalid::new(pointer, "Use a tier of 0 to 9."));
             }
         }
+        let fallback = self.fallback.as_ref();
         let parts = [
+            ("/timeouts", self.timeouts.check()),
             ("/balance", self.balance.check()),
             ("/health", self.health.check()),
             ("/retries", self.retries.check()),
+            ("/breaker", self.breaker.check()),
+            ("/fallback", fallback.map_or(vec![], Fallback::check)),
         ];
         for (pointer, problems) in parts {
             found.extend(problems.into_iter().map(|invalid| invalid.under(pointer)));
         }
+        found.extend(Split::check(self.split.as_ref(), &self.targets));
         if !self.targets.is_empty() && self.targets.iter().all(|target| target.weight == 0) {
             found.push(Invalid::new(
                 "/targets",
@@ -177,7 +214,9 @@ mod tests {
     fn what_is_set_comes_back() {
         let text = r#"{"targets":[{"url":"http://h","weight":1,"tier":1}],"timeouts":{"idle":"5s"},
             "protocol":"http2","balance":{"algorithm":"consistent_hash","by":{"header":"x-user"},"slow_start":"30s"},
-            "health":{"passive":{"failures":3},"panic":20},"retries":{"tries":3}}"#;
+            "health":{"active":{"path":"/healthz","statuses":[204]},"passive":{"failures":3},"panic":20},
+            "retries":{"tries":3},"breaker":{"in_flight":5,"errors":{"ratio":30}},
+            "fallback":{"answer":{"status":200,"body":"{}"}}}"#;
         let settings = read(text).unwrap();
         assert_eq!(settings.check(), []);
         let again = read(&serde_json::to_string(&settings).unwrap()).unwrap();
@@ -207,6 +246,74 @@ mod tests {
             (r#""retries":{"tries":0}"#, "/retries/tries"),
             (r#""retries":{"statuses":[404]}"#, "/retries/statuses"),
             (r#""retries":{"budget":101}"#, "/retries/budget"),
+            (r#""timeouts":{"total":"25h"}"#, "/timeouts/total"),
+            (
+                r#""balance":{"sticky":{"cookie":"a b"}}"#,
+                "/balance/sticky/cookie",
+            ),
+            (
+                r#""balance":{"sticky":{"cookie":"a","max_age":"400d"}}"#,
+                "/balance/sticky/max_age",
+            ),
+            (r#""health":{"active":{"path":"x"}}"#, "/health/active/path"),
+            (
+                r#""health":{"active":{"path":"/a b"}}"#,
+                "/health/active/path",
+            ),
+            (
+                r#""health":{"active":{"statuses":[200]}}"#,
+                "/health/active/statuses",
+            ),
+            (
+                r#""health":{"active":{"path":"/","statuses":[99]}}"#,
+                "/health/active/statuses",
+            ),
+            (
+                r#""health":{"active":{"interval":"99ms"}}"#,
+                "/health/active/interval",
+            ),
+            (
+                r#""health":{"active":{"timeout":"61s"}}"#,
+                "/health/active/timeout",
+            ),
+            (
+                r#""health":{"active":{"failures":0}}"#,
+                "/health/active/failures",
+            ),
+            (
+                r#""health":{"active":{"passes":101}}"#,
+                "/health/active/passes",
+            ),
+            (r#""breaker":{"in_flight":0}"#, "/breaker/in_flight"),
+            (r#""breaker":{"connects":0}"#, "/breaker/connects"),
+            (
+                r#""breaker":{"errors":{"ratio":0}}"#,
+                "/breaker/errors/ratio",
+            ),
+            (
+                r#""breaker":{"errors":{"window":"11m"}}"#,
+                "/breaker/errors/window",
+            ),
+            (
+                r#""breaker":{"errors":{"least":0}}"#,
+                "/breaker/errors/least",
+            ),
+            (
+                r#""breaker":{"errors":{"pause":"2h"}}"#,
+                "/breaker/errors/pause",
+            ),
+            (
+                r#""breaker":{"errors":{"probes":0}}"#,
+                "/breaker/errors/probes",
+            ),
+            (
+                r#""fallback":{"answer":{"status":204}}"#,
+                "/fallback/answer/status",
+            ),
+            (
+                r#""fallback":{"answer":{"status":200,"content_type":"json"}}"#,
+                "/fallback/answer/content_type",
+            ),
         ] {
             let found = read(&with(part)).unwrap().check();
             let pointers: Vec<&str> = found.iter().map(|one| one.pointer.as_str()).collect();
@@ -216,6 +323,10 @@ mod tests {
             r#""balance":{"algorithm":"fair"}"#,
             r#""protocol":"http3""#,
             r#""health":{"activ":{}}"#,
+            r#""health":{"active":{"url":"/"}}"#,
+            r#""breaker":{"errors":{"rate":1}}"#,
+            r#""fallback":{"upstream":"other"}"#,
+            r#""fallback":{"answer":{"status":200,"headers":{}}}"#,
             r#""retries":{"try":1}"#,
         ] {
             assert!(read(&with(part)).is_err(), "{part}");

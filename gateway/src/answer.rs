@@ -4,10 +4,14 @@
 mod grpc;
 mod page;
 
+use std::sync::Arc;
+
 use domain::problem::{Code, Problem};
+use domain::upstream::FixedAnswer;
 
 use crate::body::{Answer, Outflow};
 use crate::fields::{Fields, Name};
+use crate::record::NameId;
 use crate::text::Text;
 
 /// One limit as the client sees it (draft-ietf-httpapi-ratelimit-headers).
@@ -88,6 +92,15 @@ pub(crate) struct Refusal {
     limits: Option<Box<Fields>>,
     /// The rest of this connection cannot be understood or is not wanted.
     close: bool,
+    /// What the API's owner set to be answered instead.
+    instead: Option<Box<Instead>>,
+}
+
+/// An answer of the API's owner in the place of a refusal.
+#[derive(Debug)]
+struct Instead {
+    label: NameId,
+    answer: Arc<FixedAnswer>,
 }
 
 impl Refusal {
@@ -99,7 +112,26 @@ impl Refusal {
             allow: None,
             limits: None,
             close: false,
+            instead: None,
         }
+    }
+
+    /// The answer that goes out in its place; `label` is for the record.
+    #[must_use]
+    pub(crate) fn instead(mut self, label: NameId, answer: Arc<FixedAnswer>) -> Self {
+        self.instead = Some(Box::new(Instead { label, answer }));
+        self
+    }
+
+    /// What the record says about who answered, where that is not the refusal itself.
+    pub(crate) fn label(&self) -> Option<NameId> {
+        self.instead.as_ref().map(|instead| instead.label)
+    }
+
+    /// What stands in the record; gRPC hides it behind a 200.
+    pub(crate) fn status(&self) -> u16 {
+        let instead = self.instead.as_ref();
+        instead.map_or(self.code.status(), |instead| instead.answer.status)
     }
 
     /// One sentence about this occurrence.
@@ -150,6 +182,9 @@ impl Refusal {
 
     /// The answer, in the form that its client understands.
     pub(crate) fn answer(self, request_id: &str, portal_url: Option<&str>, form: Form) -> Answer {
+        if let Some(instead) = &self.instead {
+            return fixed(&instead.answer);
+        }
         let wants_page = match form {
             Form::Problem => false,
             Form::Page => true,
@@ -192,6 +227,20 @@ impl Refusal {
             body: Outflow::Whole(text.into_bytes(), 0),
             closes: self.close,
         }
+    }
+}
+
+fn fixed(answer: &FixedAnswer) -> Answer {
+    let mut fields = Fields::new(b"");
+    fields.push("content-type", answer.content_type.as_bytes());
+    push_number(&mut fields, "content-length", answer.body.len() as u64);
+    // It stands in for a moment; nobody may keep it for longer.
+    fields.push("cache-control", b"no-store");
+    Answer {
+        status: answer.status,
+        fields,
+        body: Outflow::Whole(answer.body.clone().into_bytes(), 0),
+        closes: false,
     }
 }
 

@@ -57,6 +57,16 @@ impl Outflow {
         Self::Whole(Vec::new(), 0)
     }
 
+    /// By when its last byte must have come, in the worker's milliseconds.
+    pub(crate) const fn end_at(&mut self, ends_at: u64) {
+        match self {
+            Self::Link(Some(link)) => link.ends_at = ends_at,
+            Self::Stream(stream) => stream.ends_at = ends_at,
+            // A WebSocket has no end that could be awaited.
+            Self::Switched(_) | Self::Whole(..) | Self::Link(None) => {}
+        }
+    }
+
     /// Keeps a request counted as in flight to its target until this is gone.
     pub(crate) fn hold(&mut self, ticket: Option<Ticket>) {
         match self {

@@ -6,6 +6,7 @@ mod consumers;
 mod model;
 mod named;
 mod route;
+mod split;
 mod tls;
 mod upstream;
 
@@ -21,7 +22,7 @@ use crate::policy::Context;
 use crate::record::Names;
 use crate::slot::Limits;
 use crate::state::{Keys, State, Upstream};
-use crate::upstream::{Roots, Target};
+use crate::upstream::{Resolved, Roots, Target};
 use consumers::Consumers;
 use model::{Dirty, Model};
 use upstream::Crew;
@@ -49,6 +50,8 @@ pub(crate) struct Compiler {
     targets: HashMap<String, Arc<Target>>,
     /// More of them than this are looked through for those of no upstream.
     most_targets: usize,
+    /// By name and port.
+    resolved: HashMap<String, Arc<Resolved>>,
     product_numbers: HashMap<ProductId, u32>,
     route_numbers: HashMap<VersionId, u32>,
     route_names: Arc<RouteNames>,
@@ -74,6 +77,7 @@ impl Compiler {
             target_numbers: HashMap::new(),
             targets: HashMap::new(),
             most_targets: 0,
+            resolved: HashMap::new(),
             product_numbers: HashMap::new(),
             route_numbers: HashMap::new(),
             route_names: Arc::default(),
@@ -89,6 +93,7 @@ impl Compiler {
                 suspended: Arc::default(),
                 settings: Arc::default(),
                 tls: Arc::default(),
+                upstreams: Arc::default(),
             },
         }
     }
@@ -106,6 +111,7 @@ impl Compiler {
         self.state.plans = Arc::default();
         self.state.suspended = Arc::default();
         self.state.settings = Arc::default();
+        self.state.upstreams = Arc::default();
         // No change comes alone for these: their source is read as a whole.
         let certificates = std::mem::take(&mut snapshot.parts.certificates);
         let hosts = std::mem::take(&mut snapshot.parts.hosts);

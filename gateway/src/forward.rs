@@ -1,8 +1,10 @@
 //! The last step of a request that nothing refused: to a target, and its answer back.
 
+use std::time::Duration;
+
 use domain::key::Environment;
 use domain::problem::Code;
-use domain::upstream::{Algorithm, HashBy};
+use domain::upstream::{Algorithm, HashBy, Kept, NamedBy};
 
 use crate::answer::Refusal;
 use crate::body::{Answer, Inflow};
@@ -12,7 +14,7 @@ use crate::passage;
 use crate::place;
 use crate::state::Upstream;
 use crate::target;
-use crate::upstream::{self, Attempts, ConnectError, Failure, Outgoing, Sent};
+use crate::upstream::{self, Attempts, ConnectError, Failure, Outgoing, Sent, Split, Way};
 
 /// Why there is no answer of an upstream.
 pub(crate) enum Stop {
@@ -29,26 +31,62 @@ impl From<Refusal> for Stop {
 
 /// Where the request goes, and its fields as they go there. A refusal here costs no limit, as
 /// nothing was sent.
-pub(crate) fn prepare<'a>(call: &mut Call<'a>) -> Result<&'a Upstream, Refusal> {
-    let upstream = choose_upstream(call)?;
+pub(crate) fn prepare<'a>(call: &mut Call<'a>) -> Result<Way<'a>, Refusal> {
+    let (upstream, other) = choose_upstream(call)?;
+    let way = upstream::admit(call.worker, upstream, other)?;
+    if let Some(label) = way.instead {
+        call.record.decided_by = label;
+    }
     let cookie = &call.worker.settings.session_cookie;
     passage::strip_request(&mut call.head.fields, call.peer.trusted, cookie)?;
     if let Some(scheme) = &call.route.strip_selector {
         place::strip(call, scheme);
     }
-    passage::add_request(call, upstream);
-    Ok(upstream)
+    passage::add_request(call, way.upstream);
+    Ok(way)
 }
 
 /// Sends the request.
 pub(crate) async fn forward(
     call: &mut Call<'_>,
-    upstream: &Upstream,
+    way: Way<'_>,
     inflow: &mut dyn Inflow,
 ) -> Result<Answer, Stop> {
-    let worker = call.worker;
+    let Some(total) = way.upstream.total_ms else {
+        return exchange(call, way, inflow).await;
+    };
+    let left = total.saturating_sub(u64::from(call.record.elapsed()) / 1000);
+    let end = call.worker.sweeper.now() + left;
+    let exchange = exchange(call, way, inflow);
+    match tokio::time::timeout(Duration::from_millis(left), exchange).await {
+        Ok(mut result) => {
+            if let Ok(answer) = &mut result {
+                answer.body.end_at(end.max(1));
+            }
+            result
+        }
+        Err(_) => {
+            call.worker.metrics.upstream_failed.add(1);
+            Err(timeout("no whole answer, in all").into())
+        }
+    }
+}
+
+/// Sends it until there is an answer, or no more tries.
+async fn exchange(
+    call: &mut Call<'_>,
+    way: Way<'_>,
+    inflow: &mut dyn Inflow,
+) -> Result<Answer, Stop> {
+    let (worker, upstream) = (call.worker, way.upstream);
     let key = balance_key(call, upstream);
-    let mut attempts = Attempts::new(worker, upstream, key);
+    let mut attempts = Attempts::new(worker, way, key);
+    if let Some(split) = &upstream.split {
+        attempts.keep_to(variant(call, split));
+    }
+    if let Some(sticky) = &upstream.sticky {
+        attempts.prefer(sticky.find(call.head.fields.all(Name::Cookie)));
+    }
     loop {
         let chosen = attempts.next();
         let target = chosen.ok_or_else(|| Refusal::new(Code::NoHealthyTarget).retry_after(1))?;
@@ -72,14 +110,22 @@ pub(crate) async fn forward(
                 let pause = again.then(|| attempts.again(told)).flatten();
                 let Some(pause) = pause else {
                     sent.outflow.hold(attempts.ticket());
-                    return Ok(answer(call, sent));
+                    let mut answer = answer(call, sent);
+                    if let Some(sticky) = &upstream.sticky
+                        && let Some(index) = attempts.moved_to()
+                    {
+                        let is_secure = call.peer.scheme() == "https";
+                        let cookie = sticky.set(index, is_secure);
+                        answer.fields.push("set-cookie", cookie.as_bytes());
+                    }
+                    return Ok(answer);
                 };
                 call.record.tries += sent.tries;
                 pause
             }
             Err((failure, tries)) => {
                 call.record.tries += tries;
-                if matches!(failure, Failure::Client) {
+                if matches!(failure, Failure::Client | Failure::Full) {
                     return Err(stop(call, &failure));
                 }
                 attempts.failed();
@@ -91,6 +137,33 @@ pub(crate) async fn forward(
         };
         tokio::time::sleep(pause).await;
     }
+}
+
+/// The targets of the request's variant, as bits.
+fn variant(call: &Call<'_>, split: &Split) -> u64 {
+    let named = match &split.by {
+        None => None,
+        Some(NamedBy::Header(name)) => call.head.fields.named(name).next(),
+        Some(NamedBy::Cookie(name)) => cookie(call, name),
+    };
+    let address = call.address();
+    let subject = match split.sticky {
+        Kept::Caller => call.caller_id().unwrap_or(address),
+        Kept::Address => address,
+        Kept::Nothing => u128::from(upstream::chance()),
+    };
+    let index = split.choose(named, &subject.to_be_bytes(), call.wall_us);
+    split.variants[index].members
+}
+
+fn cookie<'c>(call: &'c Call<'_>, name: &str) -> Option<&'c [u8]> {
+    let lines = call.head.fields.all(Name::Cookie);
+    let mut pairs = lines.flat_map(|line| line.split(|b| *b == b';'));
+    pairs.find_map(|pair| {
+        pair.trim_ascii()
+            .strip_prefix(name.as_bytes())?
+            .strip_prefix(b"=")
+    })
 }
 
 /// What consistent hashing hashes.
@@ -105,15 +178,7 @@ fn balance_key(call: &Call<'_>, upstream: &Upstream) -> u64 {
         (Algorithm::ConsistentHash, Some(HashBy::Header(name))) => {
             call.head.fields.named(name).next()
         }
-        (Algorithm::ConsistentHash, Some(HashBy::Cookie(name))) => {
-            let lines = call.head.fields.all(Name::Cookie);
-            let mut pairs = lines.flat_map(|line| line.split(|b| *b == b';'));
-            pairs.find_map(|pair| {
-                pair.trim_ascii()
-                    .strip_prefix(name.as_bytes())?
-                    .strip_prefix(b"=")
-            })
-        }
+        (Algorithm::ConsistentHash, Some(HashBy::Cookie(name))) => cookie(call, name),
     }
     .map_or_else(
         || upstream::identity(&call.address().to_be_bytes()),
@@ -129,17 +194,22 @@ fn retry_after(fields: &Fields) -> Option<u64> {
     Some(seconds.unwrap_or(u64::MAX))
 }
 
-pub(crate) fn choose_upstream<'a>(call: &Call<'a>) -> Result<&'a Upstream, Refusal> {
+/// The caller's upstream, and the one that it may fall back on.
+fn choose_upstream<'a>(call: &Call<'a>) -> Result<(&'a Upstream, Option<&'a Upstream>), Refusal> {
     let test = call
         .caller
         .is_some_and(|caller| caller.key.environment() == Environment::Test);
-    let test = call.route.test_upstream.as_deref().filter(|_| test);
-    let upstream = test.or(call.route.upstream.as_deref());
+    let route = call.route;
+    let test = route.test_upstream.as_deref().filter(|_| test);
+    let (upstream, other) = match test {
+        Some(test) => (Some(test), &route.test_fallback),
+        None => (route.upstream.as_deref(), &route.fallback),
+    };
     let upstream = upstream
         .filter(|upstream| upstream.broken.is_some() || !upstream.targets.is_empty())
         .ok_or_else(|| Refusal::new(Code::NoHealthyTarget).retry_after(1))?;
     match &upstream.broken {
-        None => Ok(upstream),
+        None => Ok((upstream, other.as_deref())),
         Some(_) => Err(Refusal::new(Code::PolicyInvalid)
             .detail("The upstream of this route cannot be used as it is set up.")),
     }
@@ -177,14 +247,13 @@ fn stop(call: &Call<'_>, failure: &Failure) -> Stop {
         }
         (Some(code), _) => return Refusal::new(code).close().into(),
         (None, Failure::Client) => return Stop::Gone,
-        (None, Failure::Connect(_) | Failure::Reset | Failure::TimedOut) => {}
+        (None, Failure::Connect(_) | Failure::Reset | Failure::TimedOut | Failure::Full) => {}
     }
     call.worker.metrics.upstream_failed.add(1);
-    let timeout = |phase: &str| {
-        Refusal::new(Code::UpstreamTimeout)
-            .detail(format!("The API's own server took too long: {phase}."))
-    };
     let refusal = match failure {
+        Failure::Full => Refusal::new(Code::CircuitOpen)
+            .detail("As many connections to the API's servers as may be are being made.")
+            .retry_after(1),
         Failure::Connect(ConnectError::TimedOut) => timeout("no connection"),
         Failure::TimedOut => timeout("no first byte of an answer"),
         Failure::Reset | Failure::Client => Refusal::new(Code::UpstreamReset),
@@ -196,4 +265,9 @@ fn stop(call: &Call<'_>, failure: &Failure) -> Stop {
         }
     };
     refusal.into()
+}
+
+fn timeout(phase: &str) -> Refusal {
+    Refusal::new(Code::UpstreamTimeout)
+        .detail(format!("The API's own server took too long: {phase}."))
 }

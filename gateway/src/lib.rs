@@ -59,3 +59,4 @@ mod worker;
 pub use node::MoreMetrics;
 pub use server::{Handle, start};
 pub use settings::{Limits, Settings, StartError};
+pub use upstream::Resolver;

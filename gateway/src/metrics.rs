@@ -125,6 +125,10 @@ pub(crate) struct WorkerMetrics {
     pub(crate) upstream_budget_spent: Count,
     pub(crate) upstream_ejected: Count,
     pub(crate) upstream_panicked: Count,
+    pub(crate) upstream_circuit_opened: Count,
+    pub(crate) upstream_circuit_refused: Count,
+    pub(crate) upstream_fell_back: Count,
+    pub(crate) upstream_rolled_back: Count,
     /// By the route's number.
     routes: Mutex<HashMap<u32, Arc<Lane>>>,
 }
@@ -159,6 +163,10 @@ impl Default for WorkerMetrics {
             upstream_budget_spent: Count::default(),
             upstream_ejected: Count::default(),
             upstream_panicked: Count::default(),
+            upstream_circuit_opened: Count::default(),
+            upstream_circuit_refused: Count::default(),
+            upstream_fell_back: Count::default(),
+            upstream_rolled_back: Count::default(),
             routes: Mutex::default(),
         }
     }

@@ -8,6 +8,7 @@ use crate::control::NotTakenCounts;
 use crate::metrics::{Gauges, RouteNames, WorkerMetrics};
 use crate::record::Rings;
 use crate::source::disk::Disk;
+use crate::upstream::Upkeep;
 use crate::worker::Shared;
 
 /// Adds figures of other parts of the process to `/metrics`, in Prometheus's text form.
@@ -24,6 +25,7 @@ pub(crate) struct Node {
     pub(crate) draining: watch::Receiver<bool>,
     /// For the age of the last good state.
     pub(crate) disk: Option<Disk>,
+    pub(crate) upkeep: Arc<Upkeep>,
     pub(crate) more: Mutex<Vec<MoreMetrics>>,
 }
 
@@ -56,6 +58,7 @@ impl Node {
                 .map(|age| age.as_secs()),
             routes: self.routes.all(),
             not_taken: self.not_taken.read(),
+            upkeep: self.upkeep.clone(),
         }
     }
 

@@ -41,8 +41,10 @@ pub(crate) async fn handle(
         Err(Stop::Gone) => return None,
         Err(Stop::Refused(refusal)) => {
             report.code = Some(refusal.code);
-            // Also where gRPC hides it behind a 200.
-            report.status = refusal.code.status();
+            if let Some(label) = refusal.label() {
+                report.decided_by = label;
+            }
+            report.status = refusal.status();
             refusal.answer(id, worker.settings.portal_url.as_deref(), form)
         }
     };
@@ -98,10 +100,10 @@ async fn serve(
 
     let mut call = Call::new(worker, state, client, head, report, route, chain, address);
     call.rest = if route.strip_path { prefix } else { 0 };
-    let upstream = admit(&mut call).and_then(|()| prepare(&mut call));
-    let upstream = upstream.inspect_err(|_| call.give_back())?;
+    let way = admit(&mut call).and_then(|()| prepare(&mut call));
+    let way = way.inspect_err(|_| call.give_back())?;
     call.record.policies_us = call.record.elapsed();
-    forward(&mut call, upstream, inflow).await
+    forward(&mut call, way, inflow).await
 }
 
 /// An answer, where the host asks for TLS and the request came without.

@@ -24,6 +24,7 @@ use crate::record::{Names, Rings};
 use crate::settings::{Settings, StartError};
 use crate::source::Change;
 use crate::source::disk::Disk;
+use crate::upstream::keep_up;
 use crate::worker::{self, Orders, Shared, Worker};
 
 /// A running gateway. Dropping it does not stop it; [`Handle::shutdown`] does.
@@ -146,6 +147,7 @@ pub fn start(
         not_taken: told.not_taken.clone(),
         draining,
         disk,
+        upkeep: Arc::default(),
         more: std::sync::Mutex::default(),
     });
     let (number, needs_full) = (told.number.subscribe(), told.needs_full.subscribe());
@@ -156,8 +158,15 @@ pub fn start(
         rates: Counted::Node,
         quotas: Counted::Node,
     };
+    let upkeep = keep_up(
+        settings.clone(),
+        told.state.subscribe(),
+        node.upkeep.clone(),
+        stopping.clone(),
+    );
     let mut tasks = vec![
         tokio::spawn(control::run(changes, compiler, told)),
+        tokio::spawn(upkeep),
         tokio::spawn(follow_clock(settings.clock.clone(), stopping.clone())),
     ];
     if let Some(listener) = admin_listener {

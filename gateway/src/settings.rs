@@ -8,6 +8,7 @@ use domain::seal::KeyRing;
 use ipnet::IpNet;
 
 use crate::clock::Clock;
+use crate::upstream::Resolver;
 
 /// Settings of one gateway node. The executable fills them from flags, `PORTUNUS_*` and files.
 #[derive(Debug, Clone)]
@@ -47,6 +48,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Tests hand in one that stands still.
     pub clock: Clock,
+    /// Who tells the addresses of targets; tests hand in their own.
+    pub resolver: Resolver,
 }
 
 impl Default for Settings {
@@ -69,6 +72,7 @@ impl Default for Settings {
             own_addresses: Vec::new(),
             limits: Limits::default(),
             clock: Clock::default(),
+            resolver: Resolver::default(),
         }
     }
 }

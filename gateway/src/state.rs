@@ -10,12 +10,12 @@ use std::sync::Arc;
 use domain::id::{ApiId, OperationId, OrganizationId, UpstreamId, VersionId};
 use domain::route::{Operations, Routes, Scheme, Spot};
 use domain::snapshot;
-use domain::upstream::{Balance, Passive, Retries};
+use domain::upstream::{Active, Balance, Breaker, Passive, Retries};
 use http::{HeaderName, HeaderValue};
 
 use crate::policy::{Chain, Uncompiled};
 use crate::tls::Tls;
-use crate::upstream::{Member, Vitals};
+use crate::upstream::{Fallback, Member, Split, Sticky, Vitals};
 
 pub(crate) use consumer::{Application, Plan, Subscription};
 pub(crate) use keys::{Key, Keys, Place};
@@ -32,6 +32,8 @@ pub(crate) struct State {
     pub(crate) suspended: Arc<HashSet<OrganizationId>>,
     pub(crate) settings: Arc<snapshot::Settings>,
     pub(crate) tls: Arc<Tls>,
+    /// All there are, in no order, for what is done off the way of requests.
+    pub(crate) upstreams: Arc<[Arc<Upstream>]>,
 }
 
 impl State {
@@ -71,6 +73,9 @@ pub(crate) struct Route {
     pub(crate) products: Box<[u32]>,
     pub(crate) upstream: Option<Arc<Upstream>>,
     pub(crate) test_upstream: Option<Arc<Upstream>>,
+    /// Where requests go while `upstream` takes none, if that is another upstream.
+    pub(crate) fallback: Option<Arc<Upstream>>,
+    pub(crate) test_fallback: Option<Arc<Upstream>>,
 }
 
 #[derive(Debug)]
@@ -89,14 +94,26 @@ pub(crate) struct Upstream {
     /// The members of each tier as bits, best first.
     pub(crate) tiers: Box<[u64]>,
     pub(crate) balance: Balance,
+    /// One target, and nothing probes it: there is nothing to choose.
+    pub(crate) lone: bool,
+    /// How requests go is of interest to a choice or a circuit.
+    pub(crate) watched: bool,
+    /// It may happen that it takes no requests.
+    pub(crate) guarded: bool,
     pub(crate) passive: Passive,
+    pub(crate) active: Option<Active>,
     /// Percentage of healthy targets below which health is not heeded.
     pub(crate) panic: u8,
     pub(crate) retries: Retries,
+    pub(crate) breaker: Option<Breaker>,
+    pub(crate) fallback: Option<Fallback>,
+    pub(crate) sticky: Option<Sticky>,
+    pub(crate) split: Option<Split>,
     pub(crate) vitals: Arc<Vitals>,
     pub(crate) connect_ms: u64,
     pub(crate) first_byte_ms: u64,
     pub(crate) idle_ms: u64,
+    pub(crate) total_ms: Option<u64>,
     pub(crate) preserve_host: bool,
     pub(crate) credential: Option<(HeaderName, HeaderValue)>,
     /// Why it cannot be used: its credential does not open, its certificates cannot be read.

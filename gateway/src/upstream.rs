@@ -4,15 +4,21 @@
 mod attempts;
 mod balance;
 mod budget;
+mod circuit;
 mod connect;
 mod grpc_web;
 mod head;
 mod link;
 mod pool;
 mod pulse;
+mod resolve;
 mod send;
+mod split;
+mod sticky;
 mod stream;
 mod tls;
+mod upkeep;
+mod way;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -24,16 +30,22 @@ use rustls_pki_types::ServerName;
 
 use crate::record::NameId;
 
-pub(crate) use attempts::{Attempts, Ticket};
+pub(crate) use attempts::{Attempts, Ticket, chance};
 pub(crate) use balance::identity;
 pub(crate) use budget::Vitals;
 pub(crate) use connect::ConnectError;
 pub(crate) use link::Link;
 pub(crate) use pool::Pool;
 pub(crate) use pulse::Pulse;
+pub(crate) use resolve::Resolved;
+pub use resolve::Resolver;
 pub(crate) use send::{Failure, Outgoing, Sent, send};
+pub(crate) use split::{Split, Trial, Variant, Watch};
+pub(crate) use sticky::Sticky;
 pub(crate) use stream::Stream;
 pub(crate) use tls::{Roots, client_config};
+pub(crate) use upkeep::{Upkeep, keep_up};
+pub(crate) use way::{Fallback, Way, admit};
 
 /// A target in its place in an upstream.
 #[derive(Debug)]
@@ -65,7 +77,7 @@ pub(crate) struct Target {
 #[derive(Debug)]
 pub(crate) enum Host {
     Address(IpAddr),
-    Name(Box<str>),
+    Name(Arc<Resolved>),
 }
 
 #[derive(Debug)]

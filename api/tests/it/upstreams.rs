@@ -205,3 +205,52 @@ async fn nobody_overwrites_what_they_have_not_seen_and_used_ones_stay() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_fallback_is_an_upstream_of_the_same_organization() {
+    each(async |app| {
+        let mut world = World::new(app).await;
+        let here = format!("/organizations/{}/upstreams", world.here.id);
+        let there = format!("/organizations/{}/upstreams", world.there.id);
+        let named = |team: &str, name: &str, fallback: Value| {
+            json!({
+                "team": team,
+                "name": name,
+                "settings": {
+                    "targets": [{ "url": "https://93.184.216.34" }],
+                    "fallback": fallback,
+                },
+            })
+        };
+        let (own_team, other_team) = (world.here.team.to_string(), world.there.team.to_string());
+        let answer = json!({ "answer": { "status": 200, "body": "{}" } });
+        let spare = named(&own_team, "spare", answer.clone());
+        let spare = world.owner.client.post(&here, spare).await.ok(201).json();
+        let foreign = named(&other_team, "spare", answer);
+        let foreign = world.stranger.client.post(&there, foreign).await;
+        let foreign = foreign.ok(201).json();
+        for refused in [foreign["id"].clone(), json!(uuid::Uuid::nil())] {
+            let body = named(&own_team, "main", json!({ "upstream": refused }));
+            let answer = world.owner.client.post(&here, body).await;
+            let answer = answer.refused(Code::ValidationFailed);
+            assert_eq!(answer.pointers(), ["/settings/fallback/upstream"]);
+        }
+        let body = named(&own_team, "main", json!({ "upstream": spare["id"] }));
+        let main = world.owner.client.post(&here, body.clone()).await;
+        let main = main.ok(201).json();
+        assert_eq!(main["settings"]["fallback"]["upstream"], spare["id"]);
+        let path = |one: &Value| format!("/upstreams/{}", id(&one["id"]));
+        let mut itself = body["settings"].clone();
+        itself["fallback"] = json!({ "upstream": main["id"] });
+        let edit = Call::new(http::Method::PATCH, &path(&main));
+        let edit = edit.json(json!({ "settings": itself }));
+        let answer = world.owner.client.send(edit).await;
+        let answer = answer.refused(Code::ValidationFailed);
+        assert_eq!(answer.pointers(), ["/settings/fallback/upstream"]);
+        let kept = world.owner.client.delete(&path(&spare)).await;
+        kept.refused(Code::Conflict);
+        world.owner.client.delete(&path(&main)).await.ok(204);
+        world.owner.client.delete(&path(&spare)).await.ok(204);
+    })
+    .await;
+}

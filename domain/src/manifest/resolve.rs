@@ -15,7 +15,7 @@ use crate::name::Slug;
 use crate::policy::{AttachPoint, Policy, check_all};
 use crate::problem::Invalid;
 use crate::snapshot::{self, Parts, SCHEMA, Secret, Settings, Snapshot};
-use crate::upstream::UpstreamSettings;
+use crate::upstream::{Fallback, UpstreamSettings};
 
 /// Resolves a file as number `state`. `load` opens the documents that it names. In a file every
 /// network is allowed for upstreams, and routes lie anywhere.
@@ -125,6 +125,9 @@ impl<'a> Resolver<'a> {
                 balance: upstream.balance.clone(),
                 health: upstream.health.clone(),
                 retries: upstream.retries.clone(),
+                breaker: upstream.breaker,
+                split: upstream.split.clone(),
+                fallback: self.fallback(&pointer, manifest, name, upstream),
             };
             let problems = settings.check().into_iter();
             self.found
@@ -141,6 +144,27 @@ impl<'a> Resolver<'a> {
                     .clone()
                     .map_or(Secret::None, Secret::Clear),
             });
+        }
+    }
+
+    fn fallback(
+        &mut self,
+        pointer: &str,
+        manifest: &Manifest,
+        own: &str,
+        upstream: &super::Upstream,
+    ) -> Option<Fallback> {
+        match upstream.fallback.as_ref()? {
+            super::Fallback::Answer(answer) => Some(Fallback::Answer(answer.clone())),
+            super::Fallback::Upstream(name) => {
+                let pointer = format!("{pointer}/fallback/upstream");
+                if name == own {
+                    self.refuse(pointer, "Name another upstream.");
+                } else if !manifest.upstreams.contains_key(name) {
+                    self.refuse(pointer, format!("There is no upstream {name}."));
+                }
+                Some(Fallback::Upstream(id("upstream", self.prefix, &[name])))
+            }
         }
     }
 

@@ -18,10 +18,27 @@ pub struct Balance {
     /// With `consistent_hash`: the most that a target may have in flight, in percent of its
     /// share, 100 to 1000, default 125; what is above goes to the next target of the hash.
     pub bound: u16,
-    /// A target that is back from an ejection takes a share that grows from a tenth to all of its weight in
-    /// this time, up to 1 h; at once unless set.
+    /// A target that was added, or is back from an ejection or a failed probe, takes a share that
+    /// grows from a tenth to all of its weight in this time, up to 1 h; at once unless set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slow_start: Option<Span>,
+    /// Keeps a client at its target by a cookie of the gateway's own; none unless set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sticky: Option<Sticky>,
+}
+
+/// The cookie names the target by a digest; one that is unknown, or whose target is not healthy, is
+/// replaced, as the request is balanced anew.
+#[derive(
+    Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, utoipa::ToSchema,
+)]
+#[serde(deny_unknown_fields)]
+pub struct Sticky {
+    /// Name of the cookie.
+    pub cookie: String,
+    /// How long a client keeps it, up to 365 d; until its session ends unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<Span>,
 }
 
 impl Default for Balance {
@@ -31,6 +48,7 @@ impl Default for Balance {
             by: None,
             bound: 125,
             slow_start: None,
+            sticky: None,
         }
     }
 }
@@ -120,6 +138,18 @@ impl Balance {
             .is_some_and(|span| span > Span::from_secs(3600))
         {
             found.push(Invalid::new("/slow_start", "Use at most 1h."));
+        }
+        if let Some(sticky) = &self.sticky {
+            if !is_token(&sticky.cookie) {
+                found.push(Invalid::new(
+                    "/sticky/cookie",
+                    "Enter 1 to 64 letters, digits, - or _.",
+                ));
+            }
+            let longest = Span::from_secs(365 * 86_400);
+            if sticky.max_age.is_some_and(|age| age > longest) {
+                found.push(Invalid::new("/sticky/max_age", "Use at most 365d."));
+            }
         }
         found
     }

@@ -2,15 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Active;
 use crate::duration::Span;
 use crate::problem::Invalid;
 
-/// With a single target nothing of this is done: there is no other to go to.
+/// With a single target only active probes and `panic: 0` matter: there is no other to go to.
 #[derive(
     Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, utoipa::ToSchema,
 )]
 #[serde(deny_unknown_fields, default)]
 pub struct Health {
+    /// Probes by the gateway itself; none unless set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub active: Option<Active>,
     pub passive: Passive,
     /// While less than this percentage of the targets of every tier is healthy, health is not
     /// heeded and all take requests, 0 to 100, default 50; 0 never.
@@ -20,6 +24,7 @@ pub struct Health {
 impl Default for Health {
     fn default() -> Self {
         Self {
+            active: None,
             passive: Passive::default(),
             panic: 50,
         }
@@ -91,6 +96,10 @@ impl Health {
             "/passive/most",
             "Use 0 to 100 percent.",
         );
+        if let Some(active) = &self.active {
+            let problems = active.check().into_iter();
+            found.extend(problems.map(|invalid| invalid.under("/active")));
+        }
         found
     }
 }

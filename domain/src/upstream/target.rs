@@ -16,6 +16,9 @@ pub struct Target {
     /// 0 to 9, default 0: a tier takes requests when those below it have too few healthy targets.
     #[serde(default, skip_serializing_if = "is_first")]
     pub tier: u8,
+    /// Name of one of the split's variants; needed where there is a split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
 }
 
 const fn one() -> u16 {
@@ -33,6 +36,7 @@ impl Target {
             url: url.into(),
             weight: 1,
             tier: 0,
+            variant: None,
         }
     }
 

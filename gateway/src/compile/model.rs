@@ -8,6 +8,7 @@ use domain::id::{ApiId, Id, OrganizationId, PlanId, ProductId, UpstreamId, Versi
 use domain::snapshot::{
     Api, Kind, Organization, Parts, Plan, Product, Settings, Upstream, Version,
 };
+use domain::upstream::Fallback;
 use uuid::Uuid;
 
 /// References backwards: from what is referred to, to those who do.
@@ -71,6 +72,8 @@ pub(super) struct Model {
     apis_of: Back<OrganizationId, ApiId>,
     versions_of: Back<ApiId, VersionId>,
     users_of: Back<UpstreamId, VersionId>,
+    /// From an upstream to those that fall back on it.
+    fallers_of: Back<UpstreamId, UpstreamId>,
     pub(super) products_of: Back<VersionId, ProductId>,
 }
 
@@ -97,7 +100,10 @@ impl Model {
             self.versions.insert(item.id, item);
         }
         for item in parts.upstreams {
-            self.touch_upstream(item.id, &mut dirty);
+            self.remove_upstream(item.id, &mut dirty);
+            if let Some(other) = fallback(&item) {
+                self.fallers_of.add(other, item.id);
+            }
             self.upstreams.insert(item.id, item);
         }
         for item in parts.products {
@@ -124,10 +130,7 @@ impl Model {
                 }
                 Kind::Api => self.remove_api(Id::from_uuid(*id), &mut dirty),
                 Kind::Version => self.remove_version(Id::from_uuid(*id), &mut dirty),
-                Kind::Upstream => {
-                    self.touch_upstream(Id::from_uuid(*id), &mut dirty);
-                    self.upstreams.remove(&Id::from_uuid(*id));
-                }
+                Kind::Upstream => self.remove_upstream(Id::from_uuid(*id), &mut dirty),
                 Kind::Product => self.remove_product(Id::from_uuid(*id), &mut dirty),
                 Kind::Plan => {
                     dirty.plans.insert(Id::from_uuid(*id));
@@ -150,9 +153,18 @@ impl Model {
         dirty.organizations.insert(id);
     }
 
-    fn touch_upstream(&self, id: UpstreamId, dirty: &mut Dirty) {
+    fn remove_upstream(&mut self, id: UpstreamId, dirty: &mut Dirty) {
         dirty.upstreams.insert(id);
         dirty.versions.extend(self.users_of.of(&id));
+        for faller in self.fallers_of.of(&id) {
+            dirty.upstreams.insert(faller);
+            dirty.versions.extend(self.users_of.of(&faller));
+        }
+        if let Some(old) = self.upstreams.remove(&id)
+            && let Some(other) = fallback(&old)
+        {
+            self.fallers_of.remove(&other, id);
+        }
     }
 
     fn remove_api(&mut self, id: ApiId, dirty: &mut Dirty) {
@@ -194,6 +206,14 @@ impl Model {
                 dirty.versions.insert(*version);
             }
         }
+    }
+}
+
+/// The upstream that `source` falls back on.
+pub(super) fn fallback(source: &Upstream) -> Option<UpstreamId> {
+    match source.settings.fallback {
+        Some(Fallback::Upstream(other)) => Some(other),
+        Some(Fallback::Answer(_)) | None => None,
     }
 }
 

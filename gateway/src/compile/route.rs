@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use domain::api::Operations as OperationsMode;
 use domain::effective;
-use domain::id::VersionId;
+use domain::id::{UpstreamId, VersionId};
 use domain::policy::{AttachPoint, Policy};
 use domain::route::{Operations, Rule, Spot};
 use domain::snapshot::{self, Version};
 
-use super::model::Dirty;
+use super::model::{self, Dirty};
 use super::{Compiler, numbered};
 use crate::policy::{Chain, Uncompiled};
-use crate::state::{Operation, Route};
+use crate::state::{Operation, Route, Upstream};
 
 impl Compiler {
     pub(super) fn compile_routes(&mut self, dirty: &Dirty) {
@@ -137,7 +137,17 @@ impl Compiler {
             test_upstream: revision
                 .test_upstream
                 .and_then(|id| self.upstreams.get(&id).cloned()),
+            fallback: self.fallback_of(revision.upstream),
+            test_fallback: revision.test_upstream.and_then(|id| self.fallback_of(id)),
         })
+    }
+
+    fn fallback_of(&self, id: UpstreamId) -> Option<Arc<Upstream>> {
+        let source = self.model.upstreams.get(&id)?;
+        let other = model::fallback(source)?;
+        // A credential is its organization's: nobody sends requests with another's.
+        let own = self.model.upstreams.get(&other)?.organization == source.organization;
+        own.then(|| self.upstreams.get(&other).cloned()).flatten()
     }
 
     fn chain(

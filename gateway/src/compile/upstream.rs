@@ -5,15 +5,19 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use domain::duration::Span;
 use domain::snapshot::{self, Secret};
-use domain::upstream::{MAX_TARGETS, UpstreamCredential, UpstreamSettings};
+use domain::upstream::{self, MAX_TARGETS, UpstreamCredential, UpstreamSettings};
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
 use rustls_pki_types::ServerName;
 
 use super::model::Dirty;
 use super::{Compiler, numbered};
 use crate::state::Upstream;
-use crate::upstream::{Host, Member, Pulse, Target, Tls, Vitals, client_config, identity};
+use crate::upstream::{
+    Fallback, Host, Member, Pulse, Resolved, Sticky, Target, Tls, Trial, Vitals, client_config,
+    identity,
+};
 
 type Broken = String;
 
@@ -22,6 +26,8 @@ type Broken = String;
 pub(super) struct Crew {
     vitals: Arc<Vitals>,
     pulses: HashMap<String, Arc<Pulse>>,
+    /// Of the split that it was made for: another one begins anew.
+    trial: Option<(upstream::Split, Arc<Trial>)>,
 }
 
 impl Compiler {
@@ -44,17 +50,24 @@ impl Compiler {
                 .retain(|_, target| Arc::strong_count(target) > 1);
             self.most_targets = self.targets.len() * 2 + MAX_TARGETS;
         }
+        if !dirty.upstreams.is_empty() {
+            self.state.upstreams = self.upstreams.values().cloned().collect();
+        }
     }
 
     fn upstream(&mut self, source: &snapshot::Upstream) -> Upstream {
         let settings = &source.settings;
         let mut broken = None;
-        let mut targets = Vec::new();
+        let (mut targets, mut sources) = (Vec::new(), Vec::new());
         let mut tiers: BTreeMap<u8, u64> = BTreeMap::new();
-        let before = self.crews.remove(&source.id).unwrap_or_default();
+        let before = self.crews.remove(&source.id);
+        // All of a new upstream's targets are as new; none has a slow start.
+        let is_new = before.is_none();
+        let before = before.unwrap_or_default();
         let mut crew = Crew {
             vitals: before.vitals,
             pulses: HashMap::new(),
+            trial: None,
         };
         for target in settings.targets.iter().filter(|target| target.weight > 0) {
             match self.target(target, settings) {
@@ -65,11 +78,20 @@ impl Compiler {
                     *tiers.entry(target.tier).or_default() |= 1 << targets.len();
                     let known = before.pulses.get(&target.url).cloned();
                     let pulse = crew.pulses.entry(target.url.clone());
+                    let pulse = pulse.or_insert_with(|| match known {
+                        Some(known) => known,
+                        None if is_new => Arc::default(),
+                        None => Arc::new(Pulse::fresh()),
+                    });
+                    if settings.health.active.is_none() {
+                        pulse.forget_probes();
+                    }
+                    sources.push(target);
                     targets.push(Member {
                         target: compiled,
                         weight: target.weight,
                         identity: identity(target.url.as_bytes()),
-                        pulse: pulse.or_insert_with(|| known.unwrap_or_default()).clone(),
+                        pulse: pulse.clone(),
                     });
                 }
                 Err(reason) => broken = Some(reason),
@@ -82,24 +104,61 @@ impl Compiler {
             broken = Some(reason);
             None
         });
+        let mut split = None;
+        if let Some(form) = &settings.split {
+            let known = before.trial.filter(|(known, _)| known == form);
+            let trial = known.map_or_else(Arc::default, |(_, trial)| trial);
+            match super::split::split(form, source.id, &sources, &trial) {
+                Ok(compiled) => split = Some(compiled),
+                Err(reason) => broken = Some(reason.to_owned()),
+            }
+            crew.trial = Some((form.clone(), trial));
+        }
         let vitals = crew.vitals.clone();
         self.crews.insert(source.id, crew);
+        let (health, breaker) = (&settings.health, settings.breaker);
+        let breaker = (!breaker.is_idle()).then_some(breaker);
+        let lone = targets.len() == 1 && health.active.is_none();
+        let sticky = settings.balance.sticky.as_ref();
         Upstream {
             id: source.id,
             targets: targets.into(),
             tiers: tiers.into_values().collect(),
             balance: settings.balance.clone(),
-            passive: settings.health.passive,
-            panic: settings.health.panic,
+            lone,
+            watched: !lone || breaker.is_some(),
+            guarded: breaker.is_some() || (health.panic == 0 && !lone),
+            passive: health.passive,
+            active: health.active.clone(),
+            panic: health.panic,
             retries: settings.retries.clone(),
+            breaker,
+            fallback: self.fallback(settings),
+            sticky: sticky.map(|form| {
+                let urls = sources.iter().map(|target| target.url.as_str());
+                Sticky::new(form, source.id, urls)
+            }),
+            split,
             vitals,
             connect_ms: settings.timeouts.connect.as_millis(),
             first_byte_ms: settings.timeouts.first_byte.as_millis(),
             idle_ms: settings.timeouts.idle.as_millis(),
+            total_ms: settings.timeouts.total.map(Span::as_millis),
             preserve_host: settings.preserve_host,
             credential,
             broken,
         }
+    }
+
+    fn fallback(&self, settings: &UpstreamSettings) -> Option<Fallback> {
+        let (label, answer) = match settings.fallback.as_ref()? {
+            upstream::Fallback::Answer(answer) => ("answer", Some(Arc::new(answer.clone()))),
+            upstream::Fallback::Upstream(id) => (self.model.upstreams.get(id)?.name.as_str(), None),
+        };
+        Some(Fallback {
+            label: self.names.intern(&format!("fallback/{label}")),
+            answer,
+        })
     }
 
     fn target(
@@ -147,7 +206,10 @@ impl Compiler {
             authority: HeaderValue::try_from(authority)
                 .map_err(|_| "a target's name is no header value".to_owned())?,
             host: match host {
-                url::Host::Domain(name) => Host::Name(name.into()),
+                url::Host::Domain(host) => {
+                    let fresh = || Arc::new(Resolved::new(host, port));
+                    Host::Name(self.resolved.entry(name).or_insert_with(fresh).clone())
+                }
                 url::Host::Ipv4(ip) => Host::Address(ip.into()),
                 url::Host::Ipv6(ip) => Host::Address(ip.into()),
             },

@@ -10,7 +10,7 @@ use crate::state::Upstream;
 
 /// Chooses the upstream and makes the fields ready, as the last step before sending does.
 pub(super) fn prepare<'a>(call: &mut Call<'a>) -> Result<&'a Upstream, Refusal> {
-    forward::prepare(call)
+    forward::prepare(call).map(|way| way.upstream)
 }
 
 /// The targets, with the path that goes on.

@@ -1,5 +1,7 @@
 //! The counters as Prometheus reads them (text format 0.0.4).
 
+mod upstreams;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -7,6 +9,7 @@ use std::sync::Arc;
 use domain::problem::Code;
 
 use super::{BOUNDS, Lane, Late, WorkerMetrics};
+use crate::upstream::Upkeep;
 
 /// What is known of the node beside the workers' counters.
 #[derive(Debug, Default)]
@@ -23,6 +26,7 @@ pub(crate) struct Gauges {
     pub(crate) routes: HashMap<u32, Arc<str>>,
     /// States and changes that were not taken, by why.
     pub(crate) not_taken: [u64; 2],
+    pub(crate) upkeep: Arc<Upkeep>,
 }
 
 struct Page(String);
@@ -148,48 +152,7 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         "Bytes of answer bodies.",
         sum(|w| w.bytes_out.get()),
     );
-    page.one(
-        "upstream_dialled_total",
-        "counter",
-        "Connections opened to upstreams.",
-        sum(|w| w.upstream_dialled.get()),
-    );
-    page.one(
-        "upstream_reused_total",
-        "counter",
-        "Requests over a kept upstream connection.",
-        sum(|w| w.upstream_reused.get()),
-    );
-    page.one(
-        "upstream_retried_total",
-        "counter",
-        "Requests sent a second time.",
-        sum(|w| w.upstream_retried.get()),
-    );
-    page.one(
-        "upstream_failed_total",
-        "counter",
-        "Requests without an upstream's answer.",
-        sum(|w| w.upstream_failed.get()),
-    );
-    page.one(
-        "upstream_retry_budget_spent_total",
-        "counter",
-        "Requests that were not tried again because too many were.",
-        sum(|w| w.upstream_budget_spent.get()),
-    );
-    page.one(
-        "upstream_ejected_total",
-        "counter",
-        "Ejections of targets that failed in a row.",
-        sum(|w| w.upstream_ejected.get()),
-    );
-    page.one(
-        "upstream_panic_total",
-        "counter",
-        "Choices among all targets because too few were healthy.",
-        sum(|w| w.upstream_panicked.get()),
-    );
+    upstreams::write(&mut page, &sum, &gauges.upkeep);
     page.one(
         "records_dropped_total",
         "counter",

@@ -12,7 +12,8 @@ use domain::upstream::Algorithm;
 use super::balance::{self, Tier, each};
 use super::budget::pause_ms;
 use super::pulse::{self, Pulse};
-use super::{Member, Target};
+use super::way::{Place, Probing, Way};
+use super::{Member, Target, Watch};
 use crate::state::Upstream;
 use crate::worker::Worker;
 
@@ -30,22 +31,42 @@ pub(crate) struct Attempts<'a> {
     /// Microseconds of the clock at the present try's begin; only taken where it counts.
     began_us: u64,
     retrying: bool,
-    ticket: Option<Ticket>,
+    /// The present try, where those are counted by target.
+    stay: Option<Stay>,
+    place: Option<Place>,
+    probe: Option<Probing>,
+    /// The target that the client's cookie names.
+    preferred: Option<usize>,
+    /// The targets of the request's variant, as bits.
+    among: u64,
 }
 
-/// A request in flight to a target, until it is dropped with the answer's last byte.
+/// A request in flight to a target.
 #[derive(Debug)]
-pub(crate) struct Ticket(Arc<Pulse>);
+struct Stay(Arc<Pulse>);
 
-impl Drop for Ticket {
+impl Drop for Stay {
     fn drop(&mut self) {
         self.0.leave();
     }
 }
 
+/// What counts a request in flight, until it is dropped with the answer's last byte.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    _stay: Option<Stay>,
+    _place: Option<Place>,
+}
+
 impl<'a> Attempts<'a> {
     /// `key` is asked for only where it is hashed.
-    pub(crate) fn new(worker: &'a Worker, upstream: &'a Upstream, key: u64) -> Self {
+    pub(crate) fn new(worker: &'a Worker, way: Way<'a>, key: u64) -> Self {
+        let Way {
+            upstream,
+            instead: _,
+            place,
+            probe,
+        } = way;
         upstream.vitals.active.fetch_add(1, Relaxed);
         Self {
             worker,
@@ -56,27 +77,48 @@ impl<'a> Attempts<'a> {
             current: 0,
             began_us: 0,
             retrying: false,
-            ticket: None,
+            stay: None,
+            place,
+            probe,
+            preferred: None,
+            among: u64::MAX,
         }
+    }
+
+    /// Keeps to some of the targets, as bits, while one of them is healthy.
+    pub(crate) fn keep_to(&mut self, members: u64) {
+        self.among = members;
+    }
+
+    /// Asks for a target by index, for the first try and if it is healthy.
+    pub(crate) fn prefer(&mut self, index: Option<usize>) {
+        self.preferred = index;
+    }
+
+    /// The index of the target that answered, unless it is the preferred one.
+    pub(crate) fn moved_to(&self) -> Option<usize> {
+        (self.preferred != Some(self.current)).then_some(self.current)
     }
 
     /// Where the next try goes.
     pub(crate) fn next(&mut self) -> Option<&'a Target> {
         self.tries += 1;
-        if let [only] = &*self.upstream.targets {
-            return Some(&only.target);
+        if self.upstream.lone {
+            return self.upstream.targets.first().map(|only| &*only.target);
         }
         self.current = self.choose()?;
         self.tried |= 1 << self.current;
         let member = &self.upstream.targets[self.current];
-        self.ticket = None;
+        self.stay = None;
         match self.upstream.balance.algorithm {
             Algorithm::RoundRobin | Algorithm::Random => {}
             Algorithm::LeastRequests | Algorithm::Ewma | Algorithm::ConsistentHash => {
                 member.pulse.enter();
-                self.ticket = Some(Ticket(member.pulse.clone()));
-                self.began_us = self.worker.settings.clock.micros();
+                self.stay = Some(Stay(member.pulse.clone()));
             }
+        }
+        if self.stay.is_some() || self.watch().is_some() {
+            self.began_us = self.worker.settings.clock.micros();
         }
         Some(&member.target)
     }
@@ -90,12 +132,21 @@ impl<'a> Attempts<'a> {
         let now = self.now();
         let all = u64::MAX >> (64 - members.len().clamp(1, 64));
         let healthy = each(all)
-            .filter(|index| !members[*index].pulse.is_ejected(now))
+            .filter(|index| members[*index].pulse.is_healthy(now))
             .fold(0, |set, index| set | 1 << index);
+        let (all, healthy) = match healthy & self.among {
+            0 => (all, healthy),
+            own => (all & self.among, own),
+        };
+        if let Some(preferred) = self.preferred
+            && healthy & !self.tried & 1 << preferred != 0
+        {
+            return Some(preferred);
+        }
         let set = if healthy == all && self.upstream.tiers.len() == 1 {
             all
         } else {
-            self.of_tier(healthy)
+            self.of_tier(all, healthy)?
         };
         // Never the same again if there is another.
         let set = match set & !self.tried {
@@ -108,22 +159,24 @@ impl<'a> Attempts<'a> {
         self.pick(set, now)
     }
 
-    /// The healthy ones of the tier whose turn it is; in a panic all there are.
-    fn of_tier(&self, healthy: u64) -> u64 {
+    /// The healthy ones of the tier whose turn it is; in a panic all there are, or none where panic
+    /// is not allowed.
+    fn of_tier(&self, all: u64, healthy: u64) -> Option<u64> {
         let mut counted = [Tier::default(); 10];
         let tiers = &*self.upstream.tiers;
         for (tier, set) in counted.iter_mut().zip(tiers) {
             *tier = Tier {
-                all: set.count_ones(),
+                all: (set & all).count_ones(),
                 healthy: (set & healthy).count_ones(),
             };
         }
         let counted = &counted[..tiers.len().min(10)];
         match balance::tier(counted, self.upstream.panic, chance()) {
-            Some(index) if tiers[index] & healthy != 0 => tiers[index] & healthy,
+            Some(index) if tiers[index] & healthy != 0 => Some(tiers[index] & healthy),
+            Some(_) | None if self.upstream.panic == 0 => None,
             Some(_) | None => {
                 self.worker.metrics.upstream_panicked.add(1);
-                tiers.iter().fold(0, |set, tier| set | tier)
+                Some(all)
             }
         }
     }
@@ -165,35 +218,80 @@ impl<'a> Attempts<'a> {
         let Some(slow) = self.upstream.balance.slow_start else {
             return weight;
         };
-        let back = member.pulse.back_at();
-        let (whole, age) = (slow.as_millis(), now.saturating_sub(back));
-        if back == 0 || age >= whole {
-            return weight * 1000;
+        let whole = slow.as_millis();
+        match member.pulse.age(now) {
+            Some(age) if age < whole => weight * (age * 1000 / whole).max(100) as u32,
+            Some(_) | None => weight * 1000,
         }
-        weight * (age * 1000 / whole).max(100) as u32
     }
 
     /// An answer's head is there. True when it should be tried again, if the request can be.
     pub(crate) fn answered(&mut self, status: u16) -> bool {
-        if self.upstream.targets.len() > 1 {
-            let pulse = &self.upstream.targets[self.current].pulse;
-            if self.ticket.is_some() {
+        if self.upstream.watched {
+            let took = || {
                 let took = self.worker.settings.clock.micros() - self.began_us;
-                pulse.note(u32::try_from(took).unwrap_or(u32::MAX), self.now());
+                u32::try_from(took).unwrap_or(u32::MAX)
+            };
+            if self.stay.is_some() {
+                let pulse = &self.upstream.targets[self.current].pulse;
+                pulse.note(took(), self.now());
             }
-            if status < 500 {
-                pulse.succeed();
-            } else {
-                self.fail();
-            }
+            let took = self.watch().map(|_| took());
+            self.went(status >= 500, took);
         }
         status >= 500 && self.upstream.retries.statuses.contains(&status)
     }
 
     /// There was no answer.
-    pub(crate) fn failed(&self) {
-        if self.upstream.targets.len() > 1 {
-            self.fail();
+    pub(crate) fn failed(&mut self) {
+        if self.upstream.watched {
+            self.went(true, None);
+        }
+    }
+
+    fn watch(&self) -> Option<&'a Watch> {
+        self.upstream.split.as_ref()?.watch.as_ref()
+    }
+
+    /// Tells the trial of a variant how a try went.
+    #[cold]
+    fn compare(&self, watch: &Watch, failed: bool, took: Option<u32>) {
+        let split = self.upstream.split.iter();
+        let mut variants = split.flat_map(|split| &split.variants);
+        let own = variants.position(|variant| variant.members & 1 << self.current != 0);
+        let side = watch.sides.iter().position(|side| own == Some(*side));
+        if let Some(side) = side
+            && watch
+                .trial
+                .note(&watch.rule, side, failed, took, self.now())
+        {
+            self.worker.metrics.upstream_rolled_back.add(1);
+            tracing::warn!(upstream.id = %self.upstream.id, variant = watch.rule.variant, "A variant does worse than the other and gets no share any more.");
+        }
+    }
+
+    /// Tells target and circuit how a try went.
+    fn went(&mut self, failed: bool, took: Option<u32>) {
+        if let Some(watch) = self.watch() {
+            self.compare(watch, failed, took);
+        }
+        if !self.upstream.lone {
+            if failed {
+                self.fail();
+            } else {
+                self.upstream.targets[self.current].pulse.succeed();
+            }
+        }
+        let rule = self.upstream.breaker.as_ref();
+        if let Some(rule) = rule.and_then(|breaker| breaker.errors.as_ref()) {
+            let (circuit, now) = (&self.upstream.vitals.circuit, self.now());
+            let opened = match self.probe.take() {
+                Some(probing) => circuit.note_probe(rule, probing.probe, failed, now),
+                None => circuit.note(rule, failed, now),
+            };
+            if opened {
+                self.worker.metrics.upstream_circuit_opened.add(1);
+            }
         }
     }
 
@@ -243,12 +341,18 @@ impl<'a> Attempts<'a> {
         let members = self.upstream.targets.iter().enumerate();
         members
             .filter(|(index, _)| self.tried & 1 << index == 0 && self.upstream.targets.len() > 1)
-            .any(|(_, member)| !member.pulse.is_ejected(now))
+            .any(|(_, member)| member.pulse.is_healthy(now))
     }
 
     /// What must live as long as the answer.
     pub(crate) fn ticket(&mut self) -> Option<Ticket> {
-        self.ticket.take()
+        if self.stay.is_none() && self.place.is_none() {
+            return None;
+        }
+        Some(Ticket {
+            _stay: self.stay.take(),
+            _place: self.place.take(),
+        })
     }
 }
 
@@ -266,7 +370,7 @@ thread_local! {
 }
 
 /// Good enough to share load by (SplitMix64); nothing secret comes of it.
-fn chance() -> u64 {
+pub(crate) fn chance() -> u64 {
     CHANCE.with(|state| {
         let next = state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
         state.set(next);

@@ -3,6 +3,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+use super::circuit::Circuit;
+
 /// Of one upstream on this node, shared by the workers.
 #[derive(Debug, Default)]
 pub(crate) struct Vitals {
@@ -11,6 +13,11 @@ pub(crate) struct Vitals {
     pub(crate) retrying: AtomicU32,
     /// Taken while a target is ejected.
     pub(crate) ejecting: AtomicU32,
+    /// Requests until the last byte of their answers, where they are capped.
+    pub(crate) in_flight: AtomicU32,
+    /// Connections that are being made, where they are capped.
+    pub(crate) connecting: AtomicU32,
+    pub(crate) circuit: Circuit,
 }
 
 impl Vitals {

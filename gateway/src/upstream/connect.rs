@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::link::Link;
-use super::{Host, Target};
+use super::{Host, Resolver, Target};
 use crate::http2;
 use crate::socket::Socket;
 use crate::worker::Worker;
@@ -97,7 +97,7 @@ async fn dial(
     settings: &snapshot::Settings,
 ) -> Result<Socket, ConnectError> {
     let mut last = ConnectError::Unresolved;
-    for address in addresses(worker, target).await? {
+    for address in addresses(target, &worker.settings.resolver).await? {
         // Judged here and not only when it was saved: names change what they resolve to.
         if address::judge(address, settings, &worker.settings.own_addresses).is_err() {
             last = ConnectError::Refused;
@@ -111,29 +111,23 @@ async fn dial(
     Err(last)
 }
 
-async fn addresses(worker: &Worker, target: &Target) -> Result<Vec<SocketAddr>, ConnectError> {
-    let name = match &target.host {
+/// Where a target may be, not judged yet.
+pub(super) async fn addresses(
+    target: &Target,
+    resolver: &Resolver,
+) -> Result<Vec<SocketAddr>, ConnectError> {
+    let resolved = match &target.host {
         Host::Address(ip) => return Ok(vec![SocketAddr::new(*ip, target.port)]),
-        Host::Name(name) => name,
+        Host::Name(resolved) => resolved,
     };
-    if address::is_metadata_name(name) {
+    if address::is_metadata_name(resolved.name()) {
         return Err(ConnectError::Refused);
     }
-    let now = worker.sweeper.now();
-    if let Some(known) = worker.pool.resolved(target.number, now) {
-        return Ok(known);
+    let known = resolved.addresses(resolver).await;
+    if known.is_empty() {
+        return Err(ConnectError::Unresolved);
     }
-    match tokio::net::lookup_host((&**name, target.port)).await {
-        Ok(found) => {
-            let found: Vec<SocketAddr> = found.collect();
-            worker.pool.remember(target.number, &found, now);
-            Ok(found)
-        }
-        Err(_) => match worker.pool.stale(target.number) {
-            none if none.is_empty() => Err(ConnectError::Unresolved),
-            stale => Ok(stale),
-        },
-    }
+    Ok(known.to_vec())
 }
 
 async fn establish(target: &Target, stream: TcpStream) -> Result<Socket, ConnectError> {

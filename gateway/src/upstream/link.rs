@@ -63,6 +63,8 @@ pub(crate) struct Link {
     pub(crate) deadline: Deadline,
     /// Between two reads of an answer's body, of the upstream in use.
     pub(crate) idle_ms: u64,
+    /// When the answer's last byte must have come, in the worker's milliseconds; 0 for whenever.
+    pub(crate) ends_at: u64,
     /// How long it may lie in the pool.
     pub(super) keep_ms: u64,
     /// When it was put there, in the worker's milliseconds.
@@ -102,6 +104,7 @@ impl Link {
             keeps: true,
             deadline,
             idle_ms: 0,
+            ends_at: 0,
             keep_ms: 0,
             kept_at: 0,
             target,
@@ -299,6 +302,10 @@ impl Link {
         if self.reading == DONE {
             return Poll::Ready(Ok(true));
         }
+        if self.ends_at != 0 && worker.sweeper.now() >= self.ends_at {
+            worker.metrics.late(Late::Upstream);
+            return Poll::Ready(Err(Cut));
+        }
         let before = out.len();
         let polled = loop {
             let polled = self.read_body(cx, worker, out);
@@ -312,7 +319,10 @@ impl Link {
             return polled;
         }
         if !self.deadline.is_set() {
-            self.deadline.set(self.idle_ms);
+            self.deadline.set(match self.ends_at {
+                0 => self.idle_ms,
+                end => self.idle_ms.min(end.saturating_sub(worker.sweeper.now())),
+            });
         }
         if self.deadline.has_passed(cx) {
             worker.metrics.late(Late::Upstream);

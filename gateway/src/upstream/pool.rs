@@ -3,7 +3,6 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -24,9 +23,6 @@ struct Idle {
     links: Vec<Box<Link>>,
     /// Connections of HTTP/2, and since when each was seen without a request.
     shared: Vec<(Shared, Option<u64>)>,
-    /// What its name resolved to, and when.
-    addresses: Vec<SocketAddr>,
-    resolved_at: u64,
 }
 
 /// A connection of HTTP/2, and a handle that each request on it holds, to be counted by.
@@ -68,9 +64,6 @@ pub(crate) struct Pool {
 const SHARED: usize = 8;
 /// After which they are closed when nothing is asked over them.
 const SHARED_IDLE_MS: u64 = 60_000;
-
-/// How long a resolved name is believed.
-const RESOLVED_MS: u64 = 10_000;
 
 impl Pool {
     pub(crate) fn new(settings: &Settings) -> Self {
@@ -164,25 +157,6 @@ impl Pool {
             idle.links
                 .retain(|link| now_ms < link.kept_at + link.keep_ms);
         }
-    }
-
-    pub(super) fn resolved(&self, target: u32, now_ms: u64) -> Option<Vec<SocketAddr>> {
-        self.with(target, |idle| {
-            let fresh = !idle.addresses.is_empty() && now_ms < idle.resolved_at + RESOLVED_MS;
-            fresh.then(|| idle.addresses.clone())
-        })
-    }
-
-    /// What is known when the resolver fails.
-    pub(super) fn stale(&self, target: u32) -> Vec<SocketAddr> {
-        self.with(target, |idle| idle.addresses.clone())
-    }
-
-    pub(super) fn remember(&self, target: u32, addresses: &[SocketAddr], now_ms: u64) {
-        self.with(target, |idle| {
-            idle.addresses = addresses.to_vec();
-            idle.resolved_at = now_ms;
-        });
     }
 
     /// The present weights of an upstream's round robin, for `turn` to move on.

@@ -15,6 +15,11 @@ pub(crate) struct Pulse {
     ejections: AtomicU32,
     /// Takes nothing until then; afterwards: when it was back.
     ejected_until: AtomicU64,
+    /// Whether the last probes of it failed: 0 or 1.
+    down: AtomicU32,
+    /// When it was added or a probe let it in again; 0 for never, [`FRESH`] before it was looked
+    /// at for the first time.
+    back: AtomicU64,
     /// Time to the first byte in microseconds, and when it was noted, in one number.
     peak: AtomicU64,
 }
@@ -22,14 +27,69 @@ pub(crate) struct Pulse {
 /// In which a peak loses half of its height.
 const FADE_MS: u64 = 5000;
 
+const FRESH: u64 = u64::MAX;
+
 impl Pulse {
+    /// Of a target that comes to an upstream which has others already.
+    pub(crate) fn fresh() -> Self {
+        Self {
+            back: AtomicU64::new(FRESH),
+            ..Self::default()
+        }
+    }
+
+    /// Neither ejected nor found down by probes.
+    pub(crate) fn is_healthy(&self, now: u64) -> bool {
+        !self.is_ejected(now) && !self.is_down()
+    }
+
     pub(crate) fn is_ejected(&self, now: u64) -> bool {
         now < self.ejected_until.load(Relaxed)
     }
 
-    /// When it was let in again after its last ejection; 0 for never ejected.
-    pub(crate) fn back_at(&self) -> u64 {
+    /// The end of the last ejection; 0 for never ejected.
+    pub(crate) fn ejected_until(&self) -> u64 {
         self.ejected_until.load(Relaxed)
+    }
+
+    pub(crate) fn is_down(&self) -> bool {
+        self.down.load(Relaxed) != 0
+    }
+
+    /// Probes failed. True if they had not before.
+    pub(crate) fn go_down(&self) -> bool {
+        self.down.swap(1, Relaxed) == 0
+    }
+
+    /// Probes passed: it takes requests again, an ejection is over. True if it was out.
+    pub(crate) fn come_up(&self, now: u64) -> bool {
+        let was_ejected = self.is_ejected(now);
+        let was_out = self.down.load(Relaxed) != 0 || was_ejected;
+        if was_out {
+            self.back.store(now, Relaxed);
+            if was_ejected {
+                self.ejected_until.store(now, Relaxed);
+            }
+            self.down.store(0, Relaxed);
+        }
+        was_out
+    }
+
+    /// Nobody probes it any more, so nobody would let it in again.
+    pub(crate) fn forget_probes(&self) {
+        self.down.store(0, Relaxed);
+    }
+
+    /// Milliseconds since it takes requests again, or at all; `None` for as long as the upstream.
+    pub(crate) fn age(&self, now: u64) -> Option<u64> {
+        let mut back = self.back.load(Relaxed);
+        if back == FRESH {
+            // Of two workers that see it first, either may set the time.
+            self.back.store(now, Relaxed);
+            back = now;
+        }
+        let since = back.max(self.ejected_until.load(Relaxed));
+        (since != 0).then(|| now.saturating_sub(since))
     }
 
     pub(crate) fn enter(&self) {
@@ -163,6 +223,31 @@ mod tests {
                 .count();
             assert_eq!(ejected, count / 2);
         }
+    }
+
+    #[test]
+    fn probes_take_out_and_let_in() {
+        let pulse = Pulse::default();
+        assert_eq!(pulse.age(1000), None);
+        assert!(!pulse.come_up(1000), "it was not out");
+        assert!(pulse.go_down() && !pulse.go_down());
+        assert!(!pulse.is_healthy(1000) && !pulse.is_ejected(1000));
+        assert!(pulse.come_up(2000) && pulse.is_healthy(2000));
+        assert_eq!(pulse.age(2500), Some(500));
+        pulse.eject(&Passive::default(), 3000);
+        assert!(!pulse.is_healthy(3001));
+        assert!(pulse.come_up(4000) && pulse.is_healthy(4000));
+        assert_eq!(pulse.age(4000), Some(0));
+        pulse.go_down();
+        pulse.forget_probes();
+        assert!(pulse.is_healthy(4000));
+    }
+
+    #[test]
+    fn a_new_target_is_as_old_as_the_first_look_at_it() {
+        let pulse = Pulse::fresh();
+        assert_eq!(pulse.age(7000), Some(0));
+        assert_eq!(pulse.age(7400), Some(400));
     }
 
     #[test]

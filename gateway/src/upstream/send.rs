@@ -14,6 +14,7 @@ use super::Target;
 use super::connect::{ConnectError, connect};
 use super::head::Head as AnswerHead;
 use super::link::Broken;
+use super::way::begin_connect;
 use crate::answer;
 use crate::body::{Inflow, Outflow};
 use crate::head::Head;
@@ -47,6 +48,8 @@ pub(crate) enum Failure {
     TimedOut,
     /// The client went away, or its body was cut off.
     Client,
+    /// As many connections as may be are being made.
+    Full,
 }
 
 const TRIES: u8 = 2;
@@ -148,6 +151,8 @@ async fn over_http1(
                 link
             }
             None => {
+                let leave = begin_connect(worker, upstream);
+                let _leave = leave.ok_or((Failure::Full, tries))?;
                 let began = worker.settings.clock.micros();
                 let link = connect(worker, target, settings, upstream.connect_ms).await;
                 let took = worker.settings.clock.micros().saturating_sub(began);

@@ -37,6 +37,8 @@ pub(crate) struct Stream {
     web: Option<Web>,
     pub(super) deadline: Deadline,
     pub(crate) idle_ms: u64,
+    /// When the answer's last byte must have come, in the worker's milliseconds; 0 for whenever.
+    pub(crate) ends_at: u64,
     pub(crate) ticket: Option<Ticket>,
 }
 
@@ -85,6 +87,7 @@ impl Stream {
             web,
             deadline,
             idle_ms: 0,
+            ends_at: 0,
             ticket: None,
         })
     }
@@ -188,6 +191,10 @@ impl Stream {
         if self.is_over {
             return Poll::Ready(Ok(true));
         }
+        if self.ends_at != 0 && worker.sweeper.now() >= self.ends_at {
+            worker.metrics.late(Late::Upstream);
+            return Poll::Ready(Err(Cut));
+        }
         self.send(cx, inflow)?;
         let start = out.len();
         let polled = self.read(cx, out);
@@ -202,7 +209,10 @@ impl Stream {
             return polled;
         }
         if !self.deadline.is_set() {
-            self.deadline.set(self.idle_ms);
+            self.deadline.set(match self.ends_at {
+                0 => self.idle_ms,
+                end => self.idle_ms.min(end.saturating_sub(worker.sweeper.now())),
+            });
         }
         if self.deadline.has_passed(cx) {
             worker.metrics.late(Late::Upstream);

@@ -10,12 +10,13 @@
 mod ambiguous;
 mod answers;
 mod churn;
+mod circuit;
 mod client_tls;
 mod corpus;
 mod database_source;
 mod drain;
 mod explain;
-
+mod health;
 mod hostile;
 mod http1;
 mod http2;
@@ -31,6 +32,7 @@ mod quota_store;
 mod reload;
 mod rig;
 mod routing;
+mod split;
 mod switch;
 mod tls;
 mod traffic;

@@ -1,6 +1,7 @@
 //! What every test stands on: gateway, upstream, client.
 
 pub mod client;
+pub mod moody;
 pub mod peer;
 pub mod recorder;
 pub mod upstream;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::rig::{Rig, Upstream, upstream};
 
 /// A file with one API over these targets, and further lines of its upstream.
-fn over(targets: &[SocketAddr], more: &str) -> String {
+pub fn over(targets: &[SocketAddr], more: &str) -> String {
     let targets: Vec<String> = targets
         .iter()
         .map(|address| format!("{{ url: \"http://{address}\" }}"))
@@ -18,27 +18,27 @@ fn over(targets: &[SocketAddr], more: &str) -> String {
 }
 
 /// One worker, so that turns are exact.
-async fn rig(text: &str) -> Rig {
+pub async fn rig(text: &str) -> Rig {
     Rig::with(text, |settings| settings.workers = Some(1)).await
 }
 
-const DOWN: &str = "HTTP/1.1 503 Down\r\nContent-Length: 0\r\n\r\n";
+pub const DOWN: &str = "HTTP/1.1 503 Down\r\nContent-Length: 0\r\n\r\n";
 const DOWN_FOR_AN_HOUR: &str =
     "HTTP/1.1 503 Down\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n";
-const FINE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+pub const FINE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
 /// An upstream that gives `answer` to every request.
-async fn always(answer: &'static str) -> SocketAddr {
+pub async fn always(answer: &'static str) -> SocketAddr {
     upstream::scripted(vec![vec![answer; 1000]; 50]).await
 }
 
 /// An address that nobody listens on.
-async fn nobody() -> SocketAddr {
+pub async fn nobody() -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     listener.local_addr().unwrap()
 }
 
-async fn metric(rig: &Rig, name: &str) -> u64 {
+pub async fn metric(rig: &Rig, name: &str) -> u64 {
     let page = rig.admin("/metrics").await.body;
     let line = page.lines().find(|line| line.starts_with(name)).unwrap();
     line.rsplit(' ').next().unwrap().parse().unwrap()

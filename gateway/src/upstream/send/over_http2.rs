@@ -19,6 +19,7 @@ use crate::upstream::connect::{ConnectError, connect_http2};
 use crate::upstream::grpc_web::Web;
 use crate::upstream::pool::Shared;
 use crate::upstream::stream::{Lost, Stream};
+use crate::upstream::way::begin_connect;
 use crate::worker::Worker;
 
 /// Sends `outgoing` to `target`. After a failure to connect nothing of `inflow` is gone.
@@ -43,6 +44,8 @@ pub(super) async fn send(
                 shared
             }
             None => {
+                let leave = begin_connect(worker, upstream);
+                let _leave = leave.ok_or((Failure::Full, tries))?;
                 let sender = connect_http2(worker, target, settings, upstream.connect_ms).await;
                 let sender = sender.map_err(|error| (Failure::Connect(error), tries))?;
                 let shared = Shared::new(sender);

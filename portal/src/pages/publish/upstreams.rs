@@ -233,10 +233,9 @@ fn settings(
 ) -> UpstreamSettings {
     let times = before.map(|settings| settings.timeouts).unwrap_or_default();
     // What the form does not show stays as it is.
-    let tier_of = |url: &str| {
+    let known = |url: &str| {
         let targets = before.map_or(&[][..], |settings| &settings.targets);
-        let known = targets.iter().find(|target| target.url == url);
-        known.map_or(0, |target| target.tier)
+        targets.iter().find(|target| target.url == url)
     };
     let targets = typed
         .get("targets")
@@ -260,9 +259,12 @@ fn settings(
                 }
             }
         })
-        .map(|target| Target {
-            tier: tier_of(&target.url),
-            ..target
+        .map(|target| match known(&target.url) {
+            None => target,
+            Some(known) => Target {
+                weight: target.weight,
+                ..known.clone()
+            },
         })
         .collect();
     UpstreamSettings {
@@ -271,6 +273,7 @@ fn settings(
             connect: fields.span("connect").unwrap_or(times.connect),
             first_byte: fields.span("first_byte").unwrap_or(times.first_byte),
             idle: fields.span("idle").unwrap_or(times.idle),
+            ..times
         },
         tls: UpstreamTls {
             ca: typed.optional("ca"),

@@ -1,0 +1,196 @@
+//! Active health checks and the background resolution of names.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use gateway::Resolver;
+
+use crate::rig::moody::Moody;
+use crate::rig::{Rig, Upstream};
+use crate::upstreams::{metric, nobody, over, rig};
+
+const FAST: &str = "interval: 100ms, failures: 2";
+
+fn checked(more: &str) -> String {
+    format!(", health: {{ active: {{ path: /healthz, {FAST} }}{more} }}")
+}
+
+/// Waits until a metric has a value.
+async fn until(rig: &Rig, name: &str, value: u64) {
+    while metric(rig, name).await != value {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_fails_its_probes_takes_nothing_until_it_passes() {
+    let (good, bad) = (Moody::start().await, Moody::start().await);
+    bad.health.store(500, Ordering::Relaxed);
+    let rig = rig(&over(&[good.address, bad.address], &checked(""))).await;
+    bad.probed(500, 2).await;
+    until(&rig, "portunus_upstream_targets_down ", 1).await;
+    let (before, mut client) = (bad.requests(), rig.client().await);
+    for _ in 0..10 {
+        assert_eq!(client.get("/x", &[]).await.status, 200);
+    }
+    assert_eq!(bad.requests(), before, "it is down and gets nothing");
+    bad.probed(204, 1).await;
+    until(&rig, "portunus_upstream_targets_down ", 0).await;
+    for _ in 0..10 {
+        assert_eq!(client.get("/x", &[]).await.status, 200);
+    }
+    assert_eq!(bad.requests(), before + 5);
+    assert!(metric(&rig, "portunus_upstream_probes_failed_total ").await >= 2);
+    assert!(metric(&rig, "portunus_upstream_probed_total ").await >= 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passed_probe_ends_an_ejection() {
+    let (good, bad) = (Moody::start().await, Moody::start().await);
+    bad.answers(500);
+    bad.health.store(500, Ordering::Relaxed);
+    let more = checked("").replace("failures: 2", "failures: 100");
+    let rig = rig(&over(&[good.address, bad.address], &more)).await;
+    let mut client = rig.client().await;
+    while metric(&rig, "portunus_upstream_ejected_total ").await == 0 {
+        client.get("/x", &[]).await;
+    }
+    bad.answers(200);
+    let before = bad.requests();
+    client.get("/x", &[]).await;
+    client.get("/x", &[]).await;
+    assert_eq!(bad.requests(), before, "the gateway's clock stands still");
+    bad.probed(200, 2).await;
+    for _ in 0..10 {
+        client.get("/x", &[]).await;
+    }
+    assert_eq!(bad.requests(), before + 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_panic_nothing_goes_to_what_is_down() {
+    let only = Moody::start().await;
+    only.health.store(503, Ordering::Relaxed);
+    for (panic, status) in [("", 200), (", panic: 0", 503)] {
+        let rig = rig(&over(&[only.address], &checked(panic))).await;
+        until(&rig, "portunus_upstream_targets_down ", 1).await;
+        let answer = rig.get("/x", &[]).await;
+        assert_eq!(answer.status, status, "{panic}");
+        if status == 503 {
+            assert_eq!(answer.code(), "no_healthy_target");
+            assert_eq!(answer.field("retry-after"), Some("1"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_path_a_connection_is_enough() {
+    let (good, gone) = (Upstream::start().await, nobody().await);
+    let more = format!(", health: {{ active: {{ {FAST} }} }}");
+    let rig = rig(&over(&[good.address, gone], &more)).await;
+    until(&rig, "portunus_upstream_targets_down ", 1).await;
+    let mut client = rig.client().await;
+    for _ in 0..10 {
+        assert_eq!(client.get("/x", &[]).await.status, 200);
+    }
+    assert_eq!(good.requests(), 10, "probes send no request");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_not_checked_any_more_is_not_down() {
+    let (good, bad) = (Moody::start().await, Moody::start().await);
+    bad.health.store(500, Ordering::Relaxed);
+    let targets = [good.address, bad.address];
+    let rig = rig(&over(&targets, &checked(""))).await;
+    until(&rig, "portunus_upstream_targets_down ", 1).await;
+    rig.load(&over(&targets, &checked("")), 2).await;
+    let mut client = rig.client().await;
+    let before = bad.requests();
+    client.get("/x", &[]).await;
+    client.get("/x", &[]).await;
+    assert_eq!(bad.requests(), before, "a change forgets no verdict");
+    rig.load(&over(&targets, ""), 3).await;
+    until(&rig, "portunus_upstream_targets_down ", 0).await;
+    for _ in 0..4 {
+        client.get("/x", &[]).await;
+    }
+    assert_eq!(bad.requests(), before + 2);
+    let probes = bad.probes();
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert!(bad.probes() <= probes + 1, "at most the one under way");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_that_are_not_allowed_are_not_probed() {
+    let target = Moody::start().await;
+    let text = over(&[target.address, nobody().await], &checked(""));
+    let rig = rig(&text).await;
+    target.probed(200, 1).await;
+    // The same file's targets, but the operator allows no network.
+    let mut snapshot = crate::rig::snapshot(&text, &rig.upstream, 2);
+    if let Some(settings) = &mut snapshot.parts.settings {
+        settings.upstream_allow.clear();
+    }
+    rig.change(gateway::source::Change::Full(Box::new(snapshot)), 2)
+        .await;
+    until(&rig, "portunus_upstream_targets_down ", 2).await;
+    let probes = target.probes();
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert_eq!(target.probes(), probes);
+}
+
+/// A resolver that says what the test wants, and fails when it wants.
+#[derive(Clone, Default)]
+struct Told {
+    addresses: Arc<Mutex<Vec<SocketAddr>>>,
+    fails: Arc<AtomicBool>,
+}
+
+impl Told {
+    fn resolver(&self) -> Resolver {
+        let told = self.clone();
+        Resolver::new(move |name, _| {
+            assert_eq!(name, "books.test");
+            let answer = if told.fails.load(Ordering::Relaxed) {
+                Err(io::Error::other("no answer"))
+            } else {
+                Ok(told.addresses.lock().unwrap().clone())
+            };
+            async move { answer }
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_are_resolved_in_the_background() {
+    let (one, two) = (Upstream::start().await, Upstream::start().await);
+    let told = Told::default();
+    told.addresses.lock().unwrap().push(one.address);
+    let text = "portunus: 1\nupstreams: { u: { targets: [{ url: \"http://books.test\" }] } }\n\
+         apis: { x: { versions: { v1: { match: { path: /x }, upstream: u } } } }\n";
+    let resolver = told.resolver();
+    let rig = Rig::with(text, |settings| settings.resolver = resolver).await;
+    until(&rig, "portunus_upstream_resolved_total ", 1).await;
+    // Known before the first request: nobody asks again for it.
+    told.fails.store(true, Ordering::Relaxed);
+    assert_eq!(rig.get("/x", &[]).await.status, 200);
+    assert_eq!(one.requests(), 1);
+    // A new state asks anew; when that fails, what was known stays.
+    rig.load(text, 2).await;
+    while metric(&rig, "portunus_upstream_resolves_failed_total ").await == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert_eq!(rig.get("/x", &[]).await.status, 200);
+    assert_eq!(one.requests(), 2);
+    // And when it succeeds, new connections go where the name points now.
+    told.fails.store(false, Ordering::Relaxed);
+    *told.addresses.lock().unwrap() = vec![two.address];
+    rig.load(text, 3).await;
+    until(&rig, "portunus_upstream_resolved_total ", 2).await;
+    // Idle connections are kept for four seconds after their last use.
+    rig.advance(5);
+    assert_eq!(rig.get("/x", &[]).await.status, 200);
+    assert_eq!((one.requests(), two.requests()), (2, 1));
+}

@@ -1,0 +1,164 @@
+//! Variants of an upstream: shares, names, ramps, and what loses its share.
+
+use std::net::SocketAddr;
+
+use crate::rig::moody::Moody;
+use crate::rig::{Rig, Upstream};
+use crate::upstreams::metric;
+
+/// A file over a stable target and a canary.
+fn file(stable: SocketAddr, canary: SocketAddr, split: &str) -> String {
+    format!(
+        "portunus: 1\nupstreams: {{ u: {{ retries: {{ tries: 1 }}, targets: [\
+         {{ url: \"http://{stable}\", variant: stable }}, {{ url: \"http://{canary}\", variant: canary }}], \
+         split: {{ {split} }} }} }}\n\
+         apis: {{ x: {{ versions: {{ v1: {{ match: {{ path: /x }}, upstream: u }} }} }} }}\n"
+    )
+}
+
+/// One worker; every client is known by the address that it says it has.
+async fn rig(text: &str) -> Rig {
+    Rig::with(text, |settings| {
+        settings.workers = Some(1);
+        settings.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await
+}
+
+fn from(client: u32) -> String {
+    let [_, b, c, d] = client.to_be_bytes();
+    format!("X-Forwarded-For: 10.{b}.{c}.{d}")
+}
+
+const NAMED: &str =
+    "variants: { stable: { share: 1 }, canary: { share: 0 } }, by: { header: X-Variant }";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shares_hold_and_a_caller_stays() {
+    let (stable, canary) = (Upstream::start().await, Upstream::start().await);
+    let split = "variants: { stable: { share: 3 }, canary: { share: 1 } }";
+    let rig = rig(&file(stable.address, canary.address, split)).await;
+    let mut client = rig.client().await;
+    for caller in 0..200 {
+        let from = from(caller);
+        let first = client.get("/x", &[&from]).await.seen("host");
+        assert_eq!(client.get("/x", &[&from]).await.seen("host"), first);
+    }
+    let share = canary.requests();
+    assert!(
+        (60..140).contains(&share),
+        "about a quarter of 400: {share}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_may_name_its_variant() {
+    let (stable, canary) = (Upstream::start().await, Upstream::start().await);
+    let rig = rig(&file(stable.address, canary.address, NAMED)).await;
+    let mut client = rig.client().await;
+    for (field, canaries) in [
+        ("X-Variant: canary", 1),
+        ("X-Variant: stable", 1),
+        ("X-Variant: other", 1),
+        ("x-variant: canary", 2),
+    ] {
+        client.get("/x", &[field]).await;
+        assert_eq!(canary.requests(), canaries, "{field}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blue_and_green_switch_in_one_step() {
+    let (blue, green) = (Upstream::start().await, Upstream::start().await);
+    let text = file(blue.address, green.address, "live: stable");
+    let rig = rig(&text).await;
+    let mut client = rig.client().await;
+    let mut number = 1;
+    for (live, counts) in [("stable", (5, 0)), ("canary", (5, 5)), ("stable", (10, 5))] {
+        number += 1;
+        let text = text.replace("live: stable", &format!("live: {live}"));
+        rig.load(&text, number).await;
+        for caller in 0..5 {
+            assert_eq!(client.get("/x", &[&from(caller)]).await.status, 200);
+        }
+        assert_eq!((blue.requests(), green.requests()), counts);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ramp_grows_with_the_clock() {
+    let (stable, canary) = (Upstream::start().await, Upstream::start().await);
+    let split = "variants: { stable: { share: 1 }, canary: {} }, \
+                 ramp: { variant: canary, begins: 2026-11-20T12:00:00Z, lasts: 100s }";
+    let rig = rig(&file(stable.address, canary.address, split)).await;
+    let mut before = 0;
+    for (seconds, least, most) in [(0, 0, 0), (50, 35, 65), (50, 100, 100)] {
+        rig.advance(seconds);
+        let mut client = rig.client().await;
+        for caller in 0..100 {
+            client.get("/x", &[&from(caller)]).await;
+        }
+        let share = canary.requests() - before;
+        assert!((least..=most).contains(&share), "{seconds}: {share}");
+        before = canary.requests();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_canary_that_fails_loses_its_share() {
+    let (stable, canary) = (Moody::start().await, Moody::start().await);
+    let split = "variants: { stable: { share: 1 }, canary: { share: 1 } }, sticky: nothing, \
+                 rollback: { variant: canary, against: stable, least: 5, window: 10s }";
+    let text = file(stable.address, canary.address, split);
+    let text = text.replace("retries:", "health: { passive: { failures: 0 } }, retries:");
+    let rig = rig(&text).await;
+    canary.answers(500);
+    let mut client = rig.client().await;
+    for _ in 0..60 {
+        client.get("/x", &[]).await;
+    }
+    assert!(canary.requests() >= 5 && stable.requests() >= 5);
+    assert_eq!(
+        metric(&rig, "portunus_upstream_rolled_back_total ").await,
+        0
+    );
+    rig.advance(11);
+    tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+    // With the first try after the window it is judged.
+    client.get("/x", &[]).await;
+    assert_eq!(
+        metric(&rig, "portunus_upstream_rolled_back_total ").await,
+        1
+    );
+    let before = canary.requests();
+    for _ in 0..20 {
+        assert_eq!(client.get("/x", &[]).await.status, 200);
+    }
+    // A change elsewhere in the upstream does not give the share back, one of the split does.
+    rig.load(&text.replace("tries: 1", "tries: 2"), 2).await;
+    for _ in 0..20 {
+        assert_eq!(client.get("/x", &[]).await.status, 200);
+    }
+    assert_eq!(canary.requests(), before);
+    rig.load(&text.replace("least: 5", "least: 50"), 3).await;
+    for _ in 0..20 {
+        client.get("/x", &[]).await;
+    }
+    assert!(canary.requests() > before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_variant_without_a_healthy_target_is_served_by_the_other() {
+    let (stable, canary) = (Moody::start().await, Moody::start().await);
+    let text = file(stable.address, canary.address, NAMED);
+    let rig = rig(&text).await;
+    canary.answers(500);
+    let mut client = rig.client().await;
+    for _ in 0..5 {
+        let failed = client.get("/x", &["X-Variant: canary"]).await;
+        assert_eq!(failed.status, 500);
+    }
+    assert_eq!(metric(&rig, "portunus_upstream_ejected_total ").await, 1);
+    let covered = client.get("/x", &["X-Variant: canary"]).await;
+    assert_eq!((covered.status, stable.requests()), (200, 1));
+}
