@@ -16,6 +16,7 @@ use crate::id::{
 };
 use crate::key::Environment;
 use crate::policy::{AttachPoint, Mode, Stage};
+use crate::route::Missed;
 use crate::wire::traffic::LogEntry;
 
 pub use question::{Asked, Field, Question};
@@ -99,6 +100,9 @@ pub struct Place {
     pub hosts: Vec<String>,
     pub path: String,
     pub strip_path: bool,
+    /// How it is asked for, and its conditions, a line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub when: Vec<String>,
 }
 
 /// A version that would have fitted, and why another one was taken.
@@ -116,6 +120,22 @@ pub enum Lost {
     ShorterPath,
     /// Another host pattern is more telling, and decides alone.
     Host,
+    /// It is at the same place, and the request asks for another version, or for none.
+    Version,
+    /// It is at the same place, and one of its conditions does not hold.
+    Condition,
+    /// It is at the same place, and more conditions of another version hold.
+    FewerConditions,
+}
+
+impl From<Missed> for Lost {
+    fn from(missed: Missed) -> Self {
+        match missed {
+            Missed::Version => Self::Version,
+            Missed::Condition => Self::Condition,
+            Missed::Fewer => Self::FewerConditions,
+        }
+    }
 }
 
 impl Lost {
@@ -123,6 +143,9 @@ impl Lost {
         match self {
             Self::ShorterPath => "a longer path fits",
             Self::Host => "a more telling host decides alone",
+            Self::Version => "the request does not ask for it",
+            Self::Condition => "a condition does not hold",
+            Self::FewerConditions => "more conditions of another one hold",
         }
     }
 }

@@ -18,9 +18,10 @@ use crate::key::Environment;
 use crate::lifecycle::PlanState;
 use crate::plan::Approval;
 use crate::policy::Policy;
+use crate::route::{Condition, Selector};
 use crate::upstream::{
-    Balance, Breaker, FixedAnswer, Health, Retries, Split, Target, Timeouts, UpstreamCredential,
-    UpstreamTls, is_default,
+    Balance, Breaker, FixedAnswer, Health, Protocol, Retries, Split, Target, Timeouts,
+    UpstreamCredential, UpstreamTls, is_default,
 };
 
 #[cfg(doc)]
@@ -65,6 +66,8 @@ pub struct Upstream {
     pub tls: UpstreamTls,
     #[serde(default)]
     pub preserve_host: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub protocol: Protocol,
     #[serde(default, skip_serializing_if = "is_default")]
     pub balance: Balance,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -119,6 +122,9 @@ pub struct Version {
     /// Cut the matched prefix before the rest is appended to the target's base path.
     #[serde(default = "yes")]
     pub strip_path: bool,
+    /// Take paths with `%2F` or `%5C`, and pass them on so; else they are refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub encoded_slashes: bool,
     /// Name of an upstream of this file.
     pub upstream: String,
     /// Upstream for credentials of the test environment.
@@ -150,6 +156,12 @@ pub struct RouteMatch {
     /// `api.example.com` or `*.example.com`; any host unless set.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<String>,
+    /// How a request asks for this version, where others of the API share hosts and path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<Selector>,
+    /// What a request must have besides; where several versions fit, more conditions win.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub when: Vec<Condition>,
 }
 
 /// An operation with policies of its own.

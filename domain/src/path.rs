@@ -30,6 +30,26 @@ pub enum PathError {
 
 /// Puts `path` (without query) into its canonical form; borrows when it is there already.
 pub fn canonical(path: &str) -> Result<Cow<'_, str>, PathError> {
+    let canonical = keeping_slashes(path)?;
+    if canonical.has_encoded_slash {
+        return Err(PathError::Hidden);
+    }
+    Ok(canonical.path)
+}
+
+/// A canonical path in which encoded slashes stay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Canonical<'p> {
+    pub path: Cow<'p, str>,
+    /// It has `%2F` or `%5C`: only for who asked for such paths, as others may take them for what
+    /// divides segments.
+    pub has_encoded_slash: bool,
+}
+
+/// The canonical form in which `%2F` and `%5C` stay in their segment. A dot segment between them is
+/// refused all the same: whoever decodes them would climb.
+pub fn keeping_slashes(path: &str) -> Result<Canonical<'_>, PathError> {
+    let mut has_encoded_slash = false;
     let Some(rest) = path.strip_prefix('/') else {
         return Err(PathError::NotAbsolute);
     };
@@ -40,7 +60,7 @@ pub fn canonical(path: &str) -> Result<Cow<'_, str>, PathError> {
     let mut segments = rest.split('/').peekable();
     while let Some(raw) = segments.next() {
         let last = segments.peek().is_none();
-        let text = segment(raw)?;
+        let text = segment(raw, &mut has_encoded_slash)?;
         let written = !matches!(&*text, "." | ".." | "");
         let unchanged = written && matches!(text, Cow::Borrowed(_)) || raw.is_empty() && last;
         if out.is_none() && !unchanged {
@@ -59,11 +79,14 @@ pub fn canonical(path: &str) -> Result<Cow<'_, str>, PathError> {
         }
         start += raw.len() + 1;
     }
-    Ok(out.map_or(Cow::Borrowed(path), Cow::Owned))
+    Ok(Canonical {
+        path: out.map_or(Cow::Borrowed(path), Cow::Owned),
+        has_encoded_slash,
+    })
 }
 
 /// One segment without its slashes, escapes normalised.
-fn segment(raw: &str) -> Result<Cow<'_, str>, PathError> {
+fn segment<'r>(raw: &'r str, has_encoded_slash: &mut bool) -> Result<Cow<'r, str>, PathError> {
     let bytes = raw.as_bytes();
     let mut escapes = false;
     for byte in bytes {
@@ -74,7 +97,13 @@ fn segment(raw: &str) -> Result<Cow<'_, str>, PathError> {
         }
     }
     let text = if escapes {
-        decode(raw)?
+        let hidden = &mut false;
+        let text = decode(raw, hidden)?;
+        if *hidden {
+            *has_encoded_slash = true;
+            check_between(&text)?;
+        }
+        text
     } else {
         Cow::Borrowed(raw)
     };
@@ -88,7 +117,30 @@ fn segment(raw: &str) -> Result<Cow<'_, str>, PathError> {
     Ok(text)
 }
 
-fn decode(raw: &str) -> Result<Cow<'_, str>, PathError> {
+/// No dot segment, with or without a parameter, between encoded slashes.
+fn check_between(text: &str) -> Result<(), PathError> {
+    let mut rest = text;
+    loop {
+        let end = ["%2F", "%5C"]
+            .iter()
+            .filter_map(|slash| rest.find(slash))
+            .min();
+        let part = &rest[..end.unwrap_or(rest.len())];
+        let dots = part.len() - part.trim_start_matches('.').len();
+        let behind = &part[dots..];
+        if matches!(dots, 1 | 2)
+            && (behind.is_empty() || behind.starts_with(';') || behind.starts_with("%3B"))
+        {
+            return Err(PathError::Hidden);
+        }
+        match end {
+            Some(end) => rest = &rest[end + 3..],
+            None => return Ok(()),
+        }
+    }
+}
+
+fn decode<'r>(raw: &'r str, hidden: &mut bool) -> Result<Cow<'r, str>, PathError> {
     let bytes = raw.as_bytes();
     let mut out: Option<String> = None;
     let mut percent = false;
@@ -103,6 +155,7 @@ fn decode(raw: &str) -> Result<Cow<'_, str>, PathError> {
         }
         let (byte, width) = escaped(bytes, at)?;
         percent |= byte == b'%';
+        *hidden |= matches!(byte, b'/' | b'\\');
         let lower = bytes[at..at + width].iter().any(u8::is_ascii_lowercase);
         if out.is_none() && (is_unreserved(byte) || lower) {
             out = Some(raw[..at].to_owned());
@@ -128,7 +181,7 @@ fn decode(raw: &str) -> Result<Cow<'_, str>, PathError> {
 fn escaped(bytes: &[u8], at: usize) -> Result<(u8, usize), PathError> {
     let first = hex_pair(bytes, at)?;
     match first {
-        0 | b'/' | b'\\' => Err(PathError::Hidden),
+        0 => Err(PathError::Hidden),
         1..=0x7f => Ok((first, 3)),
         0x80.. => {
             let length = match first {
@@ -258,6 +311,35 @@ mod tests {
     }
 
     #[test]
+    fn encoded_slashes_may_stay() {
+        for (path, form, has) in [
+            ("/a/b", Ok("/a/b"), false),
+            ("/a%2fb", Ok("/a%2Fb"), true),
+            ("/a%5Cb/%2e%2e/c%2F", Ok("/c%2F"), true),
+            ("/%2F%2f", Ok("/%2F%2F"), true),
+            ("/a%2F..b", Ok("/a%2F..b"), true),
+            ("/..%2Fa", Err(PathError::Hidden), true),
+            ("/a%2F..", Err(PathError::Hidden), true),
+            ("/a%2f%2e%2e%5cb", Err(PathError::Hidden), true),
+            ("/a%5C.;x=1", Err(PathError::Hidden), true),
+            ("/a%2F..%3bx", Err(PathError::Hidden), true),
+            ("/a%2F/../..", Err(PathError::Climbs), true),
+            ("/a%252fb", Err(PathError::Twice), true),
+            ("/a%2f%00", Err(PathError::Hidden), true),
+        ] {
+            let found = keeping_slashes(path);
+            assert_eq!(
+                found.as_ref().map(|found| &*found.path),
+                form.as_ref().map(|f| *f),
+                "{path}"
+            );
+            if let Ok(found) = found {
+                assert_eq!(found.has_encoded_slash, has, "{path}");
+            }
+        }
+    }
+
+    #[test]
     fn what_is_canonical_is_not_copied() {
         for path in ["/", "/a/b/", "/a%20b/.well-known/%C3%A9"] {
             assert!(matches!(canonical(path), Ok(Cow::Borrowed(_))), "{path}");
@@ -274,6 +356,20 @@ mod tests {
                 let again = canonical(&form);
                 prop_assert_eq!(again.as_deref(), Ok(&*form));
                 prop_assert!(matches!(again, Ok(Cow::Borrowed(_))));
+            }
+        }
+
+        #[test]
+        fn with_encoded_slashes_it_is_stable_and_never_climbs(path in "(/|a|[.]|[.][.]|;|%2e|%2f|%5C|%5c|%2F|%25|%3b){0,14}") {
+            let path = format!("/{path}");
+            if let Ok(found) = keeping_slashes(&path) {
+                let form = &*found.path;
+                let climbs = |part: &str| matches!(part.split(';').next(), Some("." | ".."));
+                prop_assert!(!form.replace("%2F", "/").replace("%5C", "/").replace("%3B", ";").split('/').any(climbs));
+                let sent = path.to_ascii_lowercase();
+                prop_assert_eq!(found.has_encoded_slash, sent.contains("%2f") || sent.contains("%5c"));
+                let again = keeping_slashes(form);
+                prop_assert_eq!(again.as_ref().map(|again| &*again.path), Ok(form));
             }
         }
 

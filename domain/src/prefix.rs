@@ -1,5 +1,5 @@
 //! What a version's route may look like: hosts and a prefix in the one form in which they are
-//! matched. Whether the place is free is judged by [`crate::route::clash`].
+//! matched, a selector and conditions that can be read. Whether the place is free is judged by [`crate::route::clash`].
 
 use crate::problem::Invalid;
 use crate::snapshot::Route;
@@ -30,6 +30,7 @@ pub fn check(route: &Route) -> Vec<Invalid> {
             ));
         }
     }
+    found.extend(crate::route::check_rule(route));
     found
 }
 
@@ -80,8 +81,7 @@ mod tests {
     fn route(path: &str, hosts: &[&str]) -> Route {
         Route {
             hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
-            path: path.to_owned(),
-            strip_path: true,
+            ..Route::at(path)
         }
     }
 

@@ -1,19 +1,32 @@
-//! Match order (gateway.md §5): which version answers at a host and path, and which operation
-//! inside of it; and whether an address is still free.
+//! Match order (gateway.md §5): which versions stand at a host and path, which of them a request
+//! asks for, and which operation inside of it; and whether an address is still free.
 
+mod ask;
+mod asked;
+mod choice;
 mod claim;
+mod condition;
 mod operations;
 #[cfg(test)]
 mod properties;
+mod rule;
 mod runners;
+mod selector;
 mod tree;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub use claim::{Clash, Grant, clash, hosts_overlap};
+pub use ask::Ask;
+pub use asked::Asked;
+pub use choice::{Choice, Missed, NotChosen, Spot};
+pub(crate) use claim::shared;
+pub use claim::{Claim, Clash, Grant, clash, hosts_overlap};
+pub use condition::{Condition, MAX_CONDITIONS};
 pub use operations::{Found, Operations};
+pub use rule::{Rule, Tie, check as check_rule};
 pub use runners::Runner;
+pub use selector::{Scheme, Selected, Selector};
 pub use tree::{Tree, covers};
 
 /// The host of a request as it is matched: lower case, no port, no trailing dot. `None` when it
@@ -58,17 +71,17 @@ pub fn host(authority: &str) -> Option<std::borrow::Cow<'_, str>> {
 /// structure, so that a changed copy costs what changed.
 #[derive(Debug, Clone)]
 pub struct Routes<T> {
-    exact: HashMap<Arc<str>, Tree<T>>,
+    exact: Arc<HashMap<Arc<str>, Tree<T>>>,
     /// By the part behind `*.`.
-    under: HashMap<Arc<str>, Tree<T>>,
+    under: Arc<HashMap<Arc<str>, Tree<T>>>,
     any: Tree<T>,
 }
 
 impl<T> Default for Routes<T> {
     fn default() -> Self {
         Self {
-            exact: HashMap::new(),
-            under: HashMap::new(),
+            exact: Arc::default(),
+            under: Arc::default(),
             any: Tree::default(),
         }
     }
@@ -81,8 +94,12 @@ impl<T: Clone> Routes<T> {
         let tree = match host {
             None => &mut self.any,
             Some(host) => match host.strip_prefix("*.") {
-                Some(under) => self.under.entry(under.into()).or_default(),
-                None => self.exact.entry(host.into()).or_default(),
+                Some(under) => Arc::make_mut(&mut self.under)
+                    .entry(under.into())
+                    .or_default(),
+                None => Arc::make_mut(&mut self.exact)
+                    .entry(host.into())
+                    .or_default(),
             },
         };
         tree.insert(prefix, value)
@@ -96,6 +113,9 @@ impl<T: Clone> Routes<T> {
             Some(under) => (&mut self.under, under),
             None => (&mut self.exact, host),
         };
+        // Removing what is not there must not copy anything.
+        trees.get(name)?;
+        let trees = Arc::make_mut(trees);
         let tree = trees.get_mut(name)?;
         let removed = tree.remove(prefix);
         if tree.is_empty() {

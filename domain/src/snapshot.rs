@@ -3,6 +3,7 @@
 //! It holds nothing that a gateway does not use: no passwords, mail addresses or names of people.
 //! Secrets stay sealed until the gateway opens them with its own key.
 
+mod route;
 mod tls;
 
 use chrono::{DateTime, Utc};
@@ -21,6 +22,7 @@ use crate::policy::Policy;
 use crate::subscription::SubscriptionState;
 use crate::upstream::{UpstreamCredential, UpstreamSettings};
 
+pub use route::Route;
 pub use tls::{Certificate, Host, PrivateKey};
 
 /// Version of this module's shape. A gateway refuses a newer one and keeps its last state.
@@ -155,26 +157,6 @@ pub struct Revision {
     pub policies: Vec<Policy>,
     pub operations_mode: Operations,
     pub operations: Vec<Operation>,
-}
-
-/// Where a version answers.
-#[derive(
-    Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, utoipa::ToSchema,
-)]
-#[serde(deny_unknown_fields)]
-pub struct Route {
-    /// Lower-case names without port; `*.example.com` for any one or more labels in front; empty: any host.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub hosts: Vec<String>,
-    /// Starts with `/`, canonical, no trailing slash except `/` itself.
-    pub path: String,
-    /// Cut the prefix before the rest is appended to the target's base path.
-    #[serde(default = "yes")]
-    pub strip_path: bool,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 /// An operation of the document, relative to the route's path.

@@ -7,6 +7,7 @@ mod breaker;
 mod credential;
 mod fallback;
 mod health;
+mod protocol;
 mod retries;
 mod split;
 mod target;
@@ -22,6 +23,7 @@ pub use breaker::{Breaker, Errors};
 pub use credential::UpstreamCredential;
 pub use fallback::{Fallback, FixedAnswer};
 pub use health::{Health, Passive};
+pub use protocol::Protocol;
 pub use retries::Retries;
 pub use split::{Kept, MAX_VARIANTS, NamedBy, Ramp, Rollback, Split, Variant};
 pub use target::Target;
@@ -120,6 +122,8 @@ pub struct UpstreamSettings {
     #[serde(default)]
     pub preserve_host: bool,
     #[serde(default, skip_serializing_if = "is_default")]
+    pub protocol: Protocol,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub balance: Balance,
     #[serde(default, skip_serializing_if = "is_default")]
     pub health: Health,
@@ -209,7 +213,7 @@ mod tests {
     #[test]
     fn what_is_set_comes_back() {
         let text = r#"{"targets":[{"url":"http://h","weight":1,"tier":1}],"timeouts":{"idle":"5s"},
-            "balance":{"algorithm":"consistent_hash","by":{"header":"x-user"},"slow_start":"30s"},
+            "protocol":"http2","balance":{"algorithm":"consistent_hash","by":{"header":"x-user"},"slow_start":"30s"},
             "health":{"active":{"path":"/healthz","statuses":[204]},"passive":{"failures":3},"panic":20},
             "retries":{"tries":3},"breaker":{"in_flight":5,"errors":{"ratio":30}},
             "fallback":{"answer":{"status":200,"body":"{}"}}}"#;
@@ -317,6 +321,7 @@ mod tests {
         }
         for part in [
             r#""balance":{"algorithm":"fair"}"#,
+            r#""protocol":"http3""#,
             r#""health":{"activ":{}}"#,
             r#""health":{"active":{"url":"/"}}"#,
             r#""breaker":{"errors":{"rate":1}}"#,

@@ -1,7 +1,10 @@
 //! Who holds which place in the gateways' address space.
 
 use domain::id::{OrganizationId, VersionId};
+use domain::snapshot::Route;
 use sea_orm::entity::prelude::*;
+
+use crate::row::{RowError, read_json};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "route")]
@@ -11,6 +14,12 @@ pub struct Model {
     pub host: String,
     #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
     pub path: String,
+    /// What requests are told apart by, in words; empty: nothing.
+    #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
+    pub selector: String,
+    /// JSON of the route; empty: nothing but host and path.
+    #[sea_orm(column_type = "Text")]
+    pub rule: String,
     pub version_id: Uuid,
     pub organization_id: Uuid,
 }
@@ -44,6 +53,21 @@ impl Related<super::organization::Entity> for Entity {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// The route at this one of its hosts.
+    pub fn route(&self) -> Result<Route, RowError> {
+        let route = match self.rule.as_str() {
+            "" => Route::at(&self.path),
+            rule => read_json("route.rule", rule)?,
+        };
+        let host = Some(self.host.clone()).filter(|host| !host.is_empty());
+        Ok(Route {
+            hosts: host.into_iter().collect(),
+            ..route
+        })
+    }
+}
 
 impl Entity {
     pub fn in_org(organization: OrganizationId) -> Select<Self> {

@@ -6,16 +6,17 @@ use std::cmp::Ordering;
 use chrono::{DateTime, Utc};
 use domain::problem::Code;
 
-use crate::state::{Application, Route, Subscription};
+use crate::state::{Application, Route, State, Subscription};
 
 /// The subscription that decides: of the effective ones the earliest approved. Without one, the
 /// code of the earliest that is there, as that is what its owner would ask about.
 pub(crate) fn judge<'a>(
+    state: &State,
     application: &'a Application,
     route: &Route,
     now: DateTime<Utc>,
 ) -> Result<&'a Subscription, Code> {
-    if application.suspended {
+    if state.is_suspended(application.organization) {
         return Err(Code::OrganizationSuspended);
     }
     if application.disabled {
@@ -24,8 +25,12 @@ pub(crate) fn judge<'a>(
     let mut best: Option<(i64, &Subscription)> = None;
     let mut refused: Option<(i64, Code)> = None;
     for subscription in common(application, route) {
+        // Without its plan it says nothing.
+        let Some(plan) = state.plan(subscription) else {
+            continue;
+        };
         let at = subscription.approved_at;
-        match subscription.terms.judge(now) {
+        match subscription.terms(plan).judge(now) {
             Ok(()) if best.is_none_or(|(earliest, _)| at < earliest) => {
                 best = Some((at, subscription))
             }
@@ -53,8 +58,8 @@ fn common<'a>(
     let mut products = route.products.iter().copied().peekable();
     std::iter::from_fn(move || {
         loop {
-            let (product, subscription) = access.peek()?;
-            match product.cmp(products.peek()?) {
+            let subscription = *access.peek()?;
+            match subscription.product.cmp(products.peek()?) {
                 Ordering::Less => {
                     access.next();
                 }
@@ -63,7 +68,7 @@ fn common<'a>(
                 }
                 Ordering::Equal => {
                     access.next();
-                    return Some(&**subscription);
+                    return Some(subscription);
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Answers that the gateway gives itself: problems (RFC 9457), the same as a small page for people
 //! in a browser, and the rate-limit fields that stand on good answers and refusals alike.
 
+mod grpc;
 mod page;
 
 use std::sync::Arc;
@@ -127,6 +128,12 @@ impl Refusal {
         self.instead.as_ref().map(|instead| instead.label)
     }
 
+    /// What stands in the record; gRPC hides it behind a 200.
+    pub(crate) fn status(&self) -> u16 {
+        let instead = self.instead.as_ref();
+        instead.map_or(self.code.status(), |instead| instead.answer.status)
+    }
+
     /// One sentence about this occurrence.
     #[must_use]
     pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
@@ -173,16 +180,17 @@ impl Refusal {
         }
     }
 
-    /// The answer. `wants_page`: the client prefers HTML.
-    pub(crate) fn answer(
-        self,
-        request_id: &str,
-        portal_url: Option<&str>,
-        wants_page: bool,
-    ) -> Answer {
+    /// The answer, in the form that its client understands.
+    pub(crate) fn answer(self, request_id: &str, portal_url: Option<&str>, form: Form) -> Answer {
         if let Some(instead) = &self.instead {
             return fixed(&instead.answer);
         }
+        let wants_page = match form {
+            Form::Problem => false,
+            Form::Page => true,
+            Form::Grpc => return grpc::answer(&self, "application/grpc"),
+            Form::GrpcWeb => return grpc::answer(&self, "application/grpc-web+proto"),
+        };
         let detail = self.sentence().to_owned();
         let problem = Problem::new(self.code, detail, portal_url, request_id);
         let (media_type, text) = if wants_page {
@@ -263,8 +271,42 @@ const fn challenge(code: Code) -> &'static str {
     }
 }
 
+/// How a client wants to hear of a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Problem,
+    Page,
+    /// A status of gRPC, as its clients look at nothing else.
+    Grpc,
+    GrpcWeb,
+}
+
+impl Form {
+    pub(crate) fn of(fields: &Fields) -> Self {
+        let media_type = fields.get(Name::ContentType).unwrap_or_default();
+        if is_grpc(fields) {
+            Self::Grpc
+        } else if media_type.starts_with(b"application/grpc-web") {
+            Self::GrpcWeb
+        } else if wants_page(fields) {
+            Self::Page
+        } else {
+            Self::Problem
+        }
+    }
+}
+
+/// Whether a call of gRPC is spoken; gRPC-Web is another thing.
+pub(crate) fn is_grpc(fields: &Fields) -> bool {
+    let media_type = fields.get(Name::ContentType).unwrap_or_default();
+    match media_type.strip_prefix(b"application/grpc") {
+        Some(rest) => matches!(rest.first(), None | Some(b'+' | b';')),
+        None => false,
+    }
+}
+
 /// Whether a person's browser asks: `text/html` by name, and no problem document.
-pub(crate) fn wants_page(fields: &Fields) -> bool {
+fn wants_page(fields: &Fields) -> bool {
     let accept = fields.get(Name::Accept).unwrap_or_default();
     let has = |name: &[u8]| {
         accept

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use crate::fields::Fields;
 use crate::report::Report;
-use crate::upstream::Link;
+use crate::upstream::{Link, Stream, Ticket};
 
 /// At most this many bytes are appended at a time.
 pub(crate) const ROOM: usize = 64 * 1024 - 256;
@@ -46,6 +46,8 @@ pub(crate) enum Outflow {
     Whole(Vec<u8>, usize),
     /// With the connection that it comes over, until that is given back.
     Link(Option<Box<Link>>),
+    /// One of many that share a connection of HTTP/2.
+    Stream(Box<Stream>),
     /// The connection speaks something else from here on, both ways.
     Switched(Option<Box<Link>>),
 }
@@ -53,6 +55,25 @@ pub(crate) enum Outflow {
 impl Outflow {
     pub(crate) const fn empty() -> Self {
         Self::Whole(Vec::new(), 0)
+    }
+
+    /// By when its last byte must have come, in the worker's milliseconds.
+    pub(crate) const fn end_at(&mut self, ends_at: u64) {
+        match self {
+            Self::Link(Some(link)) => link.ends_at = ends_at,
+            Self::Stream(stream) => stream.ends_at = ends_at,
+            // A WebSocket has no end that could be awaited.
+            Self::Switched(_) | Self::Whole(..) | Self::Link(None) => {}
+        }
+    }
+
+    /// Keeps a request counted as in flight to its target until this is gone.
+    pub(crate) fn hold(&mut self, ticket: Option<Ticket>) {
+        match self {
+            Self::Link(Some(link)) | Self::Switched(Some(link)) => link.ticket = ticket,
+            Self::Stream(stream) => stream.ticket = ticket,
+            Self::Whole(..) | Self::Link(None) | Self::Switched(None) => {}
+        }
     }
 }
 
@@ -69,7 +90,24 @@ impl Delivery {
             Outflow::Whole(bytes, at) => Some((bytes.len() - at) as u64),
             Outflow::Link(Some(link)) => link.left(),
             Outflow::Link(None) => Some(0),
+            Outflow::Stream(stream) => stream.left(),
             Outflow::Switched(_) => None,
+        }
+    }
+
+    /// Whether nothing more comes, trailers included.
+    pub(crate) fn is_over(&self) -> bool {
+        match &self.answer.body {
+            Outflow::Stream(stream) => stream.is_over(),
+            Outflow::Whole(..) | Outflow::Link(_) | Outflow::Switched(_) => self.left() == Some(0),
+        }
+    }
+
+    /// What came behind the body.
+    pub(crate) fn trailers(&self) -> Option<&Fields> {
+        match &self.answer.body {
+            Outflow::Stream(stream) => stream.trailers(),
+            Outflow::Whole(..) | Outflow::Link(_) | Outflow::Switched(_) => None,
         }
     }
 
@@ -89,6 +127,7 @@ impl Delivery {
                 Poll::Ready(Ok(end == bytes.len()))
             }
             Outflow::Link(Some(link)) => link.poll_body(cx, &self.report.worker, inflow, out),
+            Outflow::Stream(stream) => stream.poll_body(cx, &self.report.worker, inflow, out),
             Outflow::Link(None) | Outflow::Switched(_) => Poll::Ready(Ok(true)),
         };
         self.report.bytes_out += (out.len() - before) as u64;

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use domain::id::PlanId;
 
 use crate::answer::ShownLimits;
 use crate::client::{Client, Peer};
@@ -12,7 +13,7 @@ use crate::limiter::{Cell, Cells, Rate};
 use crate::policy::Chain;
 use crate::quota::{Counter, Quotas};
 use crate::report::Report;
-use crate::state::{Application, Key, Route, State, Subscription};
+use crate::state::{Application, Key, Plan, Route, State, Subscription};
 use crate::worker::Worker;
 
 /// Who calls, once a policy said so.
@@ -147,6 +148,11 @@ impl<'a> Call<'a> {
         self.caller.and_then(|caller| caller.subscription)
     }
 
+    /// The plan of the subscription.
+    pub(crate) fn plan(&self) -> Option<&'a Plan> {
+        self.state.plan(self.subscription()?)
+    }
+
     pub(crate) fn caller_id(&self) -> Option<u128> {
         self.caller
             .map(|caller| caller.application.id.uuid().as_u128())
@@ -177,7 +183,7 @@ impl<'a> Call<'a> {
         record.application = caller.application.id;
         record.consumer = caller.application.organization;
         record.credential = caller.key.id;
-        record.environment = caller.key.environment;
+        record.environment = caller.key.environment();
     }
 
     pub(crate) fn identify(&mut self, caller: Caller<'a>) {
@@ -189,6 +195,6 @@ impl<'a> Call<'a> {
             caller.subscription = Some(subscription);
         }
         self.record.subscription = subscription.id;
-        self.record.plan = subscription.plan;
+        self.record.plan = self.plan().map_or(PlanId::NIL, |plan| plan.id);
     }
 }

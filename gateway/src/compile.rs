@@ -2,6 +2,7 @@
 //! rest with the state before; counters and connections are known by numbers that never change.
 
 mod access;
+mod consumers;
 mod model;
 mod named;
 mod route;
@@ -9,19 +10,20 @@ mod split;
 mod tls;
 mod upstream;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::id::{ApplicationId, PlanId, ProductId, UpstreamId, VersionId};
-use domain::key::KeyDigest;
+use domain::id::{ProductId, UpstreamId, VersionId};
 use domain::seal::KeyRing;
 use domain::snapshot::{self, Delta, SCHEMA, Snapshot};
 
-use crate::policy::{Chain, Context, Uncompiled};
+use crate::metrics::RouteNames;
+use crate::policy::Context;
 use crate::record::Names;
 use crate::slot::Limits;
-use crate::state::{Application, Keys, State, Upstream};
+use crate::state::{Keys, State, Upstream};
 use crate::upstream::{Resolved, Roots, Target};
+use consumers::Consumers;
 use model::{Dirty, Model};
 use upstream::Crew;
 
@@ -46,18 +48,19 @@ pub(crate) struct Compiler {
     target_numbers: HashMap<String, u32>,
     /// By address and TLS settings.
     targets: HashMap<String, Arc<Target>>,
+    /// More of them than this are looked through for those of no upstream.
+    most_targets: usize,
     /// By name and port.
     resolved: HashMap<String, Arc<Resolved>>,
     product_numbers: HashMap<ProductId, u32>,
     route_numbers: HashMap<VersionId, u32>,
+    route_names: Arc<RouteNames>,
     upstreams: HashMap<UpstreamId, Arc<Upstream>>,
     /// What is counted per upstream and target; it outlives a change.
     crews: HashMap<UpstreamId, Crew>,
-    plans: HashMap<PlanId, Arc<Result<Chain, Uncompiled>>>,
-    applications: HashMap<ApplicationId, Arc<Application>>,
-    /// Where versions and keys stand in the state, to find them again.
+    consumers: Consumers,
+    /// Where versions stand in the state, to find them again.
     placed_routes: HashMap<VersionId, snapshot::Route>,
-    placed_keys: HashMap<ApplicationId, Vec<KeyDigest>>,
     state: State,
 }
 
@@ -73,19 +76,21 @@ impl Compiler {
             model: Model::default(),
             target_numbers: HashMap::new(),
             targets: HashMap::new(),
+            most_targets: 0,
             resolved: HashMap::new(),
             product_numbers: HashMap::new(),
             route_numbers: HashMap::new(),
+            route_names: Arc::default(),
             upstreams: HashMap::new(),
             crews: HashMap::new(),
-            plans: HashMap::new(),
-            applications: HashMap::new(),
+            consumers: Consumers::default(),
             placed_routes: HashMap::new(),
-            placed_keys: HashMap::new(),
             state: State {
                 number: 0,
                 routes: domain::route::Routes::default(),
                 keys: Keys::empty(),
+                plans: Arc::default(),
+                suspended: Arc::default(),
                 settings: Arc::default(),
                 tls: Arc::default(),
                 upstreams: Arc::default(),
@@ -100,19 +105,20 @@ impl Compiler {
         }
         self.model = Model::default();
         self.upstreams.clear();
-        self.plans.clear();
-        self.applications.clear();
         self.placed_routes.clear();
-        self.placed_keys.clear();
+        self.route_names.clear();
         self.state.routes = domain::route::Routes::default();
-        self.state.keys = Keys::empty();
+        self.state.plans = Arc::default();
+        self.state.suspended = Arc::default();
         self.state.settings = Arc::default();
         self.state.upstreams = Arc::default();
         // No change comes alone for these: their source is read as a whole.
         let certificates = std::mem::take(&mut snapshot.parts.certificates);
         let hosts = std::mem::take(&mut snapshot.parts.hosts);
         self.compile_tls(certificates, hosts);
-        let dirty = self.model.put(snapshot.parts);
+        let (rest, parts) = consumers::Put::of(snapshot.parts);
+        self.state.keys = self.consumers.fill(parts, &mut self.product_numbers);
+        let dirty = self.model.put(rest);
         let present = &self.model.upstreams;
         self.crews.retain(|id, _| present.contains_key(id));
         Ok(self.compile(dirty, snapshot.state))
@@ -128,19 +134,17 @@ impl Compiler {
         }
         let number = delta.state.max(self.state.number);
         let mut dirty = self.model.remove(&delta.gone);
-        dirty.extend(self.model.put(delta.put));
+        let (rest, put) = consumers::Put::of(delta.put);
+        dirty.extend(self.model.put(rest));
+        let keys = &mut self.state.keys;
+        let products = &mut self.product_numbers;
+        self.consumers.change(&delta.gone, put, products, keys);
         Ok(self.compile(dirty, number))
     }
 
-    /// `api/version` by the route's number, for metrics.
-    pub(crate) fn route_names(&self) -> BTreeMap<u32, String> {
-        let versions = self.model.versions.values();
-        let named = versions.filter_map(|version| {
-            let api = self.model.apis.get(&version.api)?;
-            let number = self.route_numbers.get(&version.id)?;
-            Some((*number, format!("{}/{}", api.slug, version.slug)))
-        });
-        named.collect()
+    /// Always those of the newest state, for metrics.
+    pub(crate) fn route_names(&self) -> Arc<RouteNames> {
+        self.route_names.clone()
     }
 
     fn compile(&mut self, dirty: Dirty, number: u64) -> Arc<State> {
@@ -150,7 +154,7 @@ impl Compiler {
         self.compile_upstreams(&dirty);
         self.compile_plans(&dirty);
         self.compile_routes(&dirty);
-        self.compile_applications(&dirty);
+        self.compile_suspended(&dirty);
         self.state.number = number;
         Arc::new(self.state.clone())
     }
@@ -167,3 +171,6 @@ fn numbered<K: std::hash::Hash + Eq>(numbers: &mut HashMap<K, u32>, key: K) -> u
     let next = numbers.len() as u32;
     *numbers.entry(key).or_insert(next)
 }
+
+#[cfg(test)]
+mod properties;

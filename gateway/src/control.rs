@@ -1,7 +1,8 @@
 //! The task that turns changes into states and hands them to the workers.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
@@ -16,41 +17,90 @@ pub(crate) struct Told {
     /// Also true for a state with number 0.
     pub(crate) has_state: watch::Sender<bool>,
     pub(crate) needs_full: watch::Sender<bool>,
-    /// `api/version` by the route's number.
-    pub(crate) routes: watch::Sender<BTreeMap<u32, String>>,
+    pub(crate) not_taken: Arc<NotTakenCounts>,
+}
+
+/// How often a change was not taken, by why.
+#[derive(Debug, Default)]
+pub(crate) struct NotTakenCounts {
+    newer: AtomicU64,
+    gap: AtomicU64,
+}
+
+impl NotTakenCounts {
+    fn count(&self, why: &NotTaken) {
+        let count = match why {
+            NotTaken::Newer(_) => &self.newer,
+            NotTaken::Gap { .. } => &self.gap,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn read(&self) -> [u64; 2] {
+        [&self.newer, &self.gap].map(|count| count.load(Ordering::Relaxed))
+    }
+}
+
+/// How often states that nobody uses any more are looked for.
+const SWEEP: Duration = Duration::from_secs(1);
+/// Replaced states that are kept back at most, while long requests still use them.
+const MOST_RETIRED: usize = 64;
+
+/// States that were replaced. A whole one takes long to take apart: it must not be a worker that
+/// happens to let go of it last.
+#[derive(Default)]
+struct Retired(Vec<Arc<State>>);
+
+impl Retired {
+    /// Lets go of those that nobody else holds. Call it where time may pass.
+    fn sweep(&mut self) {
+        self.0.retain(|state| Arc::strong_count(state) > 1);
+        let over = self.0.len().saturating_sub(MOST_RETIRED);
+        self.0.drain(..over);
+    }
 }
 
 /// Takes changes until their sender is gone.
 pub(crate) async fn run(mut changes: mpsc::Receiver<Change>, mut compiler: Compiler, told: Told) {
-    while let Some(change) = changes.recv().await {
-        // Compiling a million keys takes seconds, which are not this runtime's to give.
+    let mut retired = Retired::default();
+    loop {
+        let change = tokio::select! {
+            biased;
+            change = changes.recv() => match change {
+                Some(change) => Some(change),
+                None => return,
+            },
+            () = tokio::time::sleep(SWEEP), if !retired.0.is_empty() => None,
+        };
+        // Compiling a million keys takes time that is not this runtime's to give.
         let compiled = tokio::task::spawn_blocking(move || {
-            let result = match change {
+            let result = change.map(|change| match change {
                 Change::Full(snapshot) => compiler.full(*snapshot),
                 Change::Delta(delta) => compiler.delta(*delta),
-            };
-            let names = compiler.route_names();
-            (compiler, names, result)
+            });
+            retired.sweep();
+            (compiler, retired, result)
         });
-        let (returned, names, result) = match compiled.await {
+        let result;
+        (compiler, retired, result) = match compiled.await {
             Ok(compiled) => compiled,
             Err(error) => {
                 tracing::error!(%error, "Compiling a configuration ended abnormally; the last state stays for good.");
                 return;
             }
         };
-        compiler = returned;
         match result {
-            Ok(state) => {
+            None => {}
+            Some(Ok(state)) => {
                 tracing::debug!(state = state.number, "A configuration state is served.");
                 told.number.send_replace(state.number);
-                told.routes.send_replace(names);
                 told.needs_full.send_if_modified(std::mem::take);
-                told.state.send_replace(Some(state));
+                retired.0.extend(told.state.send_replace(Some(state)));
                 told.has_state.send_replace(true);
             }
-            Err(error) => {
+            Some(Err(error)) => {
                 tracing::error!(%error, "A configuration change was not taken; the last state stays.");
+                told.not_taken.count(&error);
                 if let NotTaken::Gap { .. } = error {
                     told.needs_full.send_replace(true);
                 }

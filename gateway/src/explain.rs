@@ -8,13 +8,13 @@
 mod asked;
 mod chain;
 mod destination;
+mod runners;
 
 use std::rc::Rc;
 use std::sync::Arc;
 
 use domain::explain::{
-    Asked, Counted, Explanation, KeyState, Lost, Operation, Place, Read, RunnerUp, Sight, Verdict,
-    masked,
+    Asked, Counted, Explanation, KeyState, Operation, Read, Sight, Verdict, masked,
 };
 use domain::problem::Code;
 use domain::snapshot::{Delta, Snapshot};
@@ -28,6 +28,7 @@ use crate::in_flight::InFlight;
 use crate::limiter::Cells;
 use crate::metrics::WorkerMetrics;
 use crate::pipeline;
+use crate::place;
 use crate::policy::key_auth::StandIn;
 use crate::quota::{QuotaKey, Quotas};
 use crate::record::{Names, Rings};
@@ -240,16 +241,17 @@ impl Walk<'_> {
                     return Err(Refusal::new(Code::HttpsRequired));
                 }
             }
-            let found = state.routes.find(&host, head.canonical());
-            self.runners_up(
-                state,
-                &host,
-                head.canonical(),
-                found.map(|(route, _)| &**route),
-            );
-            found
-                .filter(|(route, _)| self.sight.api(route.api))
-                .ok_or_else(|| Refusal::new(Code::NoRoute))?
+            // Nothing is told of a place where another organization's version answers.
+            if !self.sees(state, &host, &head) {
+                let code = if head.has_encoded_slash {
+                    Code::PathNotCanonical
+                } else {
+                    Code::NoRoute
+                };
+                return Err(Refusal::new(code));
+            }
+            self.runners_up(state, &host, &head);
+            place::find(state, &host, &head, &mut report.vary)?
         };
         report.note_route(route);
         self.out.explanation.route = explainer.compiler.place_of(route.version);
@@ -276,29 +278,6 @@ impl Walk<'_> {
         note(&mut self.out.explanation.request);
     }
 
-    /// Nothing of them where another organization's version answers: that would tell of it.
-    fn runners_up(&mut self, state: &State, host: &str, path: &str, found: Option<&Route>) {
-        if found.is_some_and(|route| !self.sight.api(route.api)) {
-            return;
-        }
-        for runner in state.routes.runners_up(host, path) {
-            if self.sight.api(runner.value.api)
-                && let Some(place) = self.explainer.compiler.place_of(runner.value.version)
-            {
-                let lost = if runner.by_host {
-                    Lost::Host
-                } else {
-                    Lost::ShorterPath
-                };
-                let known = &mut self.out.explanation.runners_up;
-                // A version with several host patterns is named once.
-                if !known.iter().any(|other| is_same(&other.place, &place)) {
-                    known.push(RunnerUp { place, lost });
-                }
-            }
-        }
-    }
-
     fn operation(&mut self, route: &Route, id: domain::id::OperationId, found: bool) {
         let source = self.explainer.compiler.operation(route.version, id);
         self.out.explanation.operation = match source {
@@ -315,10 +294,6 @@ impl Walk<'_> {
             None => None,
         };
     }
-}
-
-fn is_same(one: &Place, other: &Place) -> bool {
-    one.version_id == other.version_id
 }
 
 /// Adds to `policy_invalid` what only its owner sees: which policy, and what is wrong with it.

@@ -7,10 +7,11 @@ use domain::problem::Code;
 use domain::upstream::{Algorithm, HashBy, Kept, NamedBy};
 
 use crate::answer::Refusal;
-use crate::body::{Answer, Inflow, Outflow};
+use crate::body::{Answer, Inflow};
 use crate::call::Call;
 use crate::fields::{Fields, Name};
 use crate::passage;
+use crate::place;
 use crate::state::Upstream;
 use crate::target;
 use crate::upstream::{self, Attempts, ConnectError, Failure, Outgoing, Sent, Split, Way};
@@ -38,6 +39,9 @@ pub(crate) fn prepare<'a>(call: &mut Call<'a>) -> Result<Way<'a>, Refusal> {
     }
     let cookie = &call.worker.settings.session_cookie;
     passage::strip_request(&mut call.head.fields, call.peer.trusted, cookie)?;
+    if let Some(scheme) = &call.route.strip_selector {
+        place::strip(call, scheme);
+    }
     passage::add_request(call, way.upstream);
     Ok(way)
 }
@@ -56,12 +60,8 @@ pub(crate) async fn forward(
     let exchange = exchange(call, way, inflow);
     match tokio::time::timeout(Duration::from_millis(left), exchange).await {
         Ok(mut result) => {
-            if let Ok(Answer {
-                body: Outflow::Link(Some(link)),
-                ..
-            }) = &mut result
-            {
-                link.ends_at = end.max(1);
+            if let Ok(answer) = &mut result {
+                answer.body.end_at(end.max(1));
             }
             result
         }
@@ -109,7 +109,7 @@ async fn exchange(
                 let told = again.then(|| retry_after(&sent.head.fields)).flatten();
                 let pause = again.then(|| attempts.again(told)).flatten();
                 let Some(pause) = pause else {
-                    sent.link.ticket = attempts.ticket();
+                    sent.outflow.hold(attempts.ticket());
                     let mut answer = answer(call, sent);
                     if let Some(sticky) = &upstream.sticky
                         && let Some(index) = attempts.moved_to()
@@ -198,7 +198,7 @@ fn retry_after(fields: &Fields) -> Option<u64> {
 fn choose_upstream<'a>(call: &Call<'a>) -> Result<(&'a Upstream, Option<&'a Upstream>), Refusal> {
     let test = call
         .caller
-        .is_some_and(|caller| caller.key.environment == Environment::Test);
+        .is_some_and(|caller| caller.key.environment() == Environment::Test);
     let route = call.route;
     let test = route.test_upstream.as_deref().filter(|_| test);
     let (upstream, other) = match test {
@@ -218,7 +218,7 @@ fn choose_upstream<'a>(call: &Call<'a>) -> Result<(&'a Upstream, Option<&'a Upst
 fn answer(call: &mut Call<'_>, sent: Sent) -> Answer {
     let Sent {
         head,
-        link,
+        outflow,
         tries,
         connect_us,
     } = sent;
@@ -231,15 +231,10 @@ fn answer(call: &mut Call<'_>, sent: Sent) -> Answer {
     if (200..300).contains(&head.status) {
         call.shown.write(&mut fields);
     }
-    let body = if head.status == 101 {
-        Outflow::Switched(Some(link))
-    } else {
-        Outflow::Link(Some(link))
-    };
     Answer {
         status: head.status,
         fields,
-        body,
+        body: outflow,
         closes: false,
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Head {
     pub(crate) cut_query: Option<Option<String>>,
     /// The path as it is matched, logged and forwarded, where that differs from the one sent.
     pub(crate) canonical: Option<String>,
+    /// That form has `%2F` or `%5C`: not every version takes it.
+    pub(crate) has_encoded_slash: bool,
     /// It asks for a WebSocket on its connection (RFC 6455 §4.1).
     pub(crate) asks_websocket: bool,
 }
@@ -85,6 +87,7 @@ impl Head {
             target,
             cut_query: None,
             canonical: None,
+            has_encoded_slash: false,
             asks_websocket: false,
         }
     }

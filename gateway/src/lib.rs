@@ -22,6 +22,8 @@ mod door;
 pub mod explain;
 mod fields;
 mod forward;
+#[doc(hidden)]
+pub mod fuzzing;
 mod head;
 mod http1;
 mod http2;
@@ -32,6 +34,7 @@ mod metrics;
 mod node;
 mod passage;
 mod pipeline;
+mod place;
 mod policy;
 mod proxy_protocol;
 mod query;

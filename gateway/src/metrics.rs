@@ -1,6 +1,7 @@
 //! Counters of the data plane: arrays per worker, written by that worker alone and summed up when
 //! somebody asks. Counting costs a load and a store; no label is looked up on a request's way.
 
+mod names;
 mod text;
 
 use std::cell::RefCell;
@@ -12,6 +13,7 @@ use domain::problem::Code;
 
 use crate::record::Record;
 
+pub(crate) use names::RouteNames;
 pub(crate) use text::{Gauges, page};
 
 /// A number that one thread writes and others read.

@@ -1,11 +1,11 @@
 //! What there is to say about a running gateway, for health, metrics and reports.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-use crate::metrics::{Gauges, WorkerMetrics};
+use crate::control::NotTakenCounts;
+use crate::metrics::{Gauges, RouteNames, WorkerMetrics};
 use crate::record::Rings;
 use crate::source::disk::Disk;
 use crate::upstream::Upkeep;
@@ -20,7 +20,8 @@ pub(crate) struct Node {
     pub(crate) rings: Arc<Rings>,
     pub(crate) number: watch::Receiver<u64>,
     pub(crate) has_state: watch::Receiver<bool>,
-    pub(crate) routes: watch::Receiver<BTreeMap<u32, String>>,
+    pub(crate) routes: Arc<RouteNames>,
+    pub(crate) not_taken: Arc<NotTakenCounts>,
     pub(crate) draining: watch::Receiver<bool>,
     /// For the age of the last good state.
     pub(crate) disk: Option<Disk>,
@@ -55,7 +56,8 @@ impl Node {
                 .as_ref()
                 .and_then(Disk::age)
                 .map(|age| age.as_secs()),
-            routes: self.routes.borrow().clone(),
+            routes: self.routes.all(),
+            not_taken: self.not_taken.read(),
             upkeep: self.upkeep.clone(),
         }
     }

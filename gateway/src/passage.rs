@@ -1,6 +1,7 @@
 //! Header fields on their way through: what ends at this hop goes, what a client must not say
 //! goes, and our own are added afterwards.
 
+use domain::id::Id;
 use domain::key::Environment;
 use domain::problem::Code;
 
@@ -147,11 +148,20 @@ fn add_forwarded_for(fields: &mut Fields, peer: &[u8]) {
     fields.set("x-forwarded-for", &all);
 }
 
+/// Written anew for each request: a text beside each of a million ids would take more time to fetch
+/// and a hundred megabytes.
+fn push_id<K>(fields: &mut Fields, name: &str, id: Id<K>) {
+    let mut text = uuid::Uuid::encode_buffer();
+    let text = id.uuid().hyphenated().encode_lower(&mut text);
+    fields.push(name, text.as_bytes());
+}
+
 /// Adds ours: identity, forwarding, request id, the upstream's credential.
 pub(crate) fn add_request(call: &mut Call<'_>, upstream: &Upstream) {
     let peer = call.peer;
     let request_id = call.record.request_id;
-    let (caller, fields) = (call.caller, &mut call.head.fields);
+    let (caller, plan) = (call.caller, call.plan());
+    let fields = &mut call.head.fields;
     fields.set("x-request-id", request_id.as_str().as_bytes());
     add_forwarded_for(fields, peer.header.as_bytes());
     if !peer.trusted || fields.get(Name::ForwardedProto).is_none() {
@@ -165,18 +175,17 @@ pub(crate) fn add_request(call: &mut Call<'_>, upstream: &Upstream) {
         fields.remove(Name::Host);
     }
     if let Some(caller) = caller {
-        fields.push(
-            "x-portunus-application",
-            caller.application.header.as_bytes(),
-        );
-        let environment = match caller.key.environment {
+        push_id(fields, "x-portunus-application", caller.application.id);
+        let environment = match caller.key.environment() {
             Environment::Live => "live",
             Environment::Test => "test",
         };
         fields.push("x-portunus-environment", environment.as_bytes());
         if let Some(subscription) = caller.subscription {
-            fields.push("x-portunus-plan", subscription.plan_header.as_bytes());
-            fields.push("x-portunus-subscription", subscription.header.as_bytes());
+            push_id(fields, "x-portunus-subscription", subscription.id);
+        }
+        if let Some(plan) = plan {
+            fields.push("x-portunus-plan", plan.slug.as_bytes());
         }
     }
     if let Some((name, value)) = &upstream.credential {

@@ -7,13 +7,14 @@ use domain::route::Found;
 use http::Method;
 
 use crate::access;
-use crate::answer::{self, Refusal, wants_page};
+use crate::answer::{self, Form, Refusal};
 use crate::body::{Answer, Delivery, Inflow};
 use crate::call::{Call, TakenList};
 use crate::client::Client;
 use crate::fields::Name;
 use crate::forward::{Stop, forward, prepare};
 use crate::head::Head;
+use crate::place;
 use crate::policy::{self, Chain};
 use crate::report::Report;
 use crate::state::{Route, State};
@@ -28,7 +29,7 @@ pub(crate) async fn handle(
     mut head: Head,
     inflow: &mut dyn Inflow,
 ) -> Option<Delivery> {
-    let page = wants_page(&head.fields);
+    let form = Form::of(&head.fields);
     let mut report = Report::new(worker.clone(), client.clone());
     report.name(&mut head);
 
@@ -43,11 +44,17 @@ pub(crate) async fn handle(
             if let Some(label) = refusal.label() {
                 report.decided_by = label;
             }
-            refusal.answer(id, worker.settings.portal_url.as_deref(), page)
+            report.status = refusal.status();
+            refusal.answer(id, worker.settings.portal_url.as_deref(), form)
         }
     };
     answer.fields.set("x-request-id", id.as_bytes());
-    report.status = answer.status;
+    if let Some(vary) = report.vary.take() {
+        answer.fields.push("vary", vary.as_bytes());
+    }
+    if report.status == 0 {
+        report.status = answer.status;
+    }
     Some(Delivery { answer, report })
 }
 
@@ -73,7 +80,6 @@ async fn serve(
     target::path(&mut head)?;
     report.note_path(head.canonical());
     let (route, prefix) = {
-        let path = head.canonical();
         let host = target::host(&head)?;
         if !state.tls.asks_nothing()
             && let Some(answer) = by_https(worker, client, state, &host, &head)?
@@ -81,8 +87,7 @@ async fn serve(
             report.code = Some(Code::HttpsRequired);
             return Ok(answer);
         }
-        let found = state.routes.find(&host, path);
-        found.ok_or_else(|| Refusal::new(Code::NoRoute))?
+        place::find(state, &host, &head, &mut report.vary)?
     };
     report.note_route(route);
     target::body(inflow.length(), worker.settings.limits.body_bytes)?;
@@ -160,13 +165,13 @@ fn admit(call: &mut Call<'_>) -> Result<(), Refusal> {
     call.taken = TakenList::default();
     policy::stage(&chain.identity, call)?;
     if let Some(caller) = call.caller {
-        let judged = access::judge(caller.application, call.route, call.utc());
+        let judged = access::judge(call.state, caller.application, call.route, call.utc());
         call.subscribe(judged.map_err(Refusal::new)?);
     }
-    let Some(subscription) = call.subscription() else {
+    let Some(plan) = call.plan() else {
         return policy::allowances([&chain.allowance], call);
     };
-    let plan = (*subscription.chain).as_ref();
+    let plan = plan.chain.as_ref();
     let plan = plan.map_err(|_| Refusal::new(Code::PolicyInvalid))?;
     policy::allowances([&chain.allowance, &plan.edge, &plan.allowance], call)
 }

@@ -20,6 +20,8 @@ pub(crate) struct Report {
     pub(crate) connection: Rc<Client>,
     /// Microseconds of the gateway's clock when the head was read.
     started: u64,
+    /// The fields by which the version was chosen, for the answer's `Vary`.
+    pub(crate) vary: Option<Box<str>>,
     /// Index of the route's counters.
     route: Option<u32>,
     /// Whether it has a place among the requests in flight.
@@ -40,6 +42,7 @@ impl Report {
             worker,
             connection: client,
             started,
+            vary: None,
             route: None,
             admitted: false,
         }

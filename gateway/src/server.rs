@@ -126,7 +126,7 @@ pub fn start(
     let told = Told {
         number: watch::Sender::new(0),
         needs_full: watch::Sender::new(false),
-        routes: watch::Sender::default(),
+        not_taken: Arc::default(),
         has_state: watch::Sender::new(false),
         state,
     };
@@ -135,28 +135,29 @@ pub fn start(
         .as_deref()
         .zip(settings.gateway_key.as_ref())
         .map(|(data, ring)| Disk::new(data, ring));
+    let limits = Arc::default();
+    let compiler = Compiler::new(names, Arc::clone(&limits), settings.gateway_key.clone());
     let node = Arc::new(Node {
         workers,
         shared,
         rings: rings.clone(),
         number: told.number.subscribe(),
         has_state: told.has_state.subscribe(),
-        routes: told.routes.subscribe(),
+        routes: compiler.route_names(),
+        not_taken: told.not_taken.clone(),
         draining,
         disk,
         upkeep: Arc::default(),
         more: std::sync::Mutex::default(),
     });
     let (number, needs_full) = (told.number.subscribe(), told.needs_full.subscribe());
-    let limits = Arc::default();
     let counts = Counts {
         shared: node.shared.clone(),
-        limits: Arc::clone(&limits),
+        limits,
         clock: settings.clock.clone(),
         rates: Counted::Node,
         quotas: Counted::Node,
     };
-    let compiler = Compiler::new(names, limits, settings.gateway_key.clone());
     let upkeep = keep_up(
         settings.clone(),
         told.state.subscribe(),

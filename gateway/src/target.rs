@@ -28,16 +28,18 @@ pub(crate) fn method(head: &Head) -> Result<(), Refusal> {
     }
 }
 
-/// Finds the canonical path: matched, logged and forwarded.
+/// Finds the canonical path: matched, logged and forwarded. Whether one with encoded slashes is
+/// taken is the version's to say.
 pub(crate) fn path(head: &mut Head) -> Result<(), Refusal> {
-    let canonical = match path::canonical(head.path()) {
-        Ok(Cow::Borrowed(_)) => None,
-        Ok(Cow::Owned(path)) => Some(path),
-        Err(error) => {
-            return Err(Refusal::new(Code::PathNotCanonical).detail(error.to_string()));
-        }
+    let found = path::keeping_slashes(head.path())
+        .map_err(|error| Refusal::new(Code::PathNotCanonical).detail(error.to_string()))?;
+    let has_encoded_slash = found.has_encoded_slash;
+    let canonical = match found.path {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(path) => Some(path),
     };
     head.canonical = canonical;
+    head.has_encoded_slash = has_encoded_slash;
     Ok(())
 }
 
@@ -130,7 +132,8 @@ pub(crate) fn shadows(name: &[u8]) -> bool {
         | Name::Underscore
         | Name::Date
         | Name::RetryAfter
-        | Name::Accept => false,
+        | Name::Accept
+        | Name::ContentType => false,
     }
 }
 

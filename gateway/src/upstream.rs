@@ -6,6 +6,7 @@ mod balance;
 mod budget;
 mod circuit;
 mod connect;
+mod grpc_web;
 mod head;
 mod link;
 mod pool;
@@ -14,6 +15,7 @@ mod resolve;
 mod send;
 mod split;
 mod sticky;
+mod stream;
 mod tls;
 mod upkeep;
 mod way;
@@ -21,6 +23,7 @@ mod way;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use domain::upstream::Protocol;
 use http::HeaderValue;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
@@ -39,6 +42,7 @@ pub use resolve::Resolver;
 pub(crate) use send::{Failure, Outgoing, Sent, send};
 pub(crate) use split::{Split, Trial, Variant, Watch};
 pub(crate) use sticky::Sticky;
+pub(crate) use stream::Stream;
 pub(crate) use tls::{Roots, client_config};
 pub(crate) use upkeep::{Upkeep, keep_up};
 pub(crate) use way::{Fallback, Way, admit};
@@ -67,6 +71,7 @@ pub(crate) struct Target {
     /// In front of every path; without a trailing slash, empty for none.
     pub(crate) base_path: Box<str>,
     pub(crate) tls: Option<Tls>,
+    pub(crate) protocol: Protocol,
 }
 
 #[derive(Debug)]

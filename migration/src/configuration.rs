@@ -5,6 +5,7 @@ mod m0002_apis;
 mod m0003_products;
 mod m0004_journal;
 mod m0005_platform;
+mod m0006_routing;
 
 use sea_orm_migration::prelude::*;
 
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_products::Migration),
             Box::new(m0004_journal::Migration),
             Box::new(m0005_platform::Migration),
+            Box::new(m0006_routing::Migration),
         ]
     }
 

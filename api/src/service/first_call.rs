@@ -5,6 +5,7 @@ use domain::actor::Action;
 use domain::api::Operations;
 use domain::id::ApplicationId;
 use domain::openapi::{self, Fill, HeaderValue, Language, SampleRequest};
+use domain::route::Ask;
 use domain::snapshot;
 use domain::wire::Named;
 use domain::wire::applications::FirstCall;
@@ -89,6 +90,7 @@ async fn call_to<C: ConnectionTrait>(
         return Ok(None);
     };
     let base = base(ctx, &revision);
+    let ask = ask(&revision, &version.slug);
     let api = Named {
         id: api.id.into(),
         name: api.name,
@@ -98,8 +100,11 @@ async fn call_to<C: ConnectionTrait>(
     if let Some(document) = row.document_id {
         let model = documents::model(db, document).await?;
         if let Some(operation) = openapi::first_call(&model) {
-            let request =
+            let mut request =
                 SampleRequest::new(&model, operation, &base, Some(header), Fill::Required);
+            if let Some(ask) = ask {
+                ask.add_to(&mut request);
+            }
             return Ok(Some(FirstCall {
                 api,
                 version: version.slug,
@@ -113,19 +118,22 @@ async fn call_to<C: ConnectionTrait>(
             return Ok(None);
         }
     }
-    let request = SampleRequest {
+    let mut request = SampleRequest {
         method: openapi::Method::Get,
-        url: base.clone(),
+        url: base,
         headers: vec![(header.0.to_owned(), header.1)],
         body: None,
     };
+    if let Some(ask) = ask {
+        ask.add_to(&mut request);
+    }
     Ok(Some(FirstCall {
         api,
         version: version.slug,
         title: format!("GET {}", revision.route.path),
         method: "GET".to_owned(),
         curl: request.render(Language::Curl),
-        url: base,
+        url: request.url,
     }))
 }
 
@@ -134,6 +142,11 @@ fn key_value(key: &str) -> HeaderValue {
         Some(variable) => HeaderValue::Variable(variable.to_owned()),
         None => HeaderValue::text(key),
     }
+}
+
+/// How a request asks for this version, where versions share its address.
+pub(crate) fn ask(revision: &snapshot::Revision, version: &str) -> Option<Ask> {
+    revision.route.selector.as_ref()?.ask(version)
 }
 
 pub(crate) fn base(ctx: &Ctx, revision: &snapshot::Revision) -> String {

@@ -328,7 +328,7 @@ fn check_grants(grants: &[wire::Grant]) -> Result<()> {
         let route = Route {
             hosts: grant.hosts.clone(),
             path: grant.path.clone(),
-            strip_path: false,
+            ..Route::at("/")
         };
         for finding in prefix::check(&route) {
             check.add(finding.under(&format!("/grants/{index}")));

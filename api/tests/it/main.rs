@@ -22,6 +22,7 @@ mod organizations;
 mod passwords;
 mod platform;
 mod products;
+mod selectors;
 mod sign_in;
 mod subscriptions;
 mod support;

@@ -69,7 +69,12 @@ impl Display for Explanation {
         row(f, "client", &request.client.to_string())?;
         row(f, "state", &self.state.to_string())?;
         match &self.route {
-            Some(place) => row(f, "route", &place.to_string())?,
+            Some(place) => {
+                row(f, "route", &place.to_string())?;
+                for line in &place.when {
+                    row(f, "", &format!("for {line}"))?;
+                }
+            }
             None => row(f, "route", "none")?,
         }
         for runner in &self.runners_up {

@@ -25,6 +25,11 @@ pub fn read(
         return Err(vec![Invalid::new("", message)]);
     }
     let mut value = value(text).map_err(|invalid| vec![invalid])?;
+    // A list would be read as the members of a file in their order.
+    if !value.is_object() {
+        let message = "The file must be a mapping, like \"portunus: 1\" on its first line.";
+        return Err(vec![Invalid::new("", message)]);
+    }
     let mut wrong = Vec::new();
     fill(&mut value, "", variable, &mut wrong);
     loop {
@@ -250,6 +255,19 @@ mod tests {
                 pointers.iter().any(|found| found.starts_with(wanted)),
                 "{wanted}: {pointers:?}"
             );
+        }
+        for text in [
+            "- 1\n",
+            "[1]",
+            "[1, acme]",
+            "1",
+            "portunus",
+            "",
+            "null",
+            "{}",
+        ] {
+            let problems = read(text, &none).unwrap_err();
+            assert_eq!(problems[0].pointer, "", "{text}: {problems:?}");
         }
         let syntax = read("portunus: 1\n  x: [", &none).unwrap_err();
         assert!(syntax[0].message.contains("line 2"), "{syntax:?}");

@@ -121,6 +121,7 @@ impl<'a> Resolver<'a> {
                 timeouts: upstream.timeouts,
                 tls: upstream.tls.clone(),
                 preserve_host: upstream.preserve_host,
+                protocol: upstream.protocol,
                 balance: upstream.balance.clone(),
                 health: upstream.health.clone(),
                 retries: upstream.retries.clone(),

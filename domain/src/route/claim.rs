@@ -1,10 +1,10 @@
 //! Whether a route may be placed where it asks (gateway.md §5): inside its organization's part of
 //! the address space, outside of everybody else's, and not where another version answers.
 
-use crate::id::OrganizationId;
+use crate::id::{ApiId, OrganizationId};
 use crate::snapshot::Route;
 
-use super::covers;
+use super::{Rule, Tie, covers};
 
 /// A part of the address space that belongs to an organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,16 @@ pub struct Grant {
     pub path: String,
 }
 
+/// A version's route, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    pub organization: OrganizationId,
+    pub api: ApiId,
+    /// The version's name: what a request asks for it with, unless its selector says otherwise.
+    pub version: String,
+    pub route: Route,
+}
+
 /// Why a route cannot stand there. Who is in the way is never told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Clash {
@@ -23,6 +33,19 @@ pub enum Clash {
     Outside,
     #[error("Another version answers at this host and path.")]
     Taken,
+    /// Another version of the same API is there, and requests could not tell the two apart.
+    #[error(transparent)]
+    Tie(#[from] Tie),
+}
+
+impl Clash {
+    /// From the route's own root.
+    pub const fn pointer(self) -> &'static str {
+        match self {
+            Self::Outside | Self::Taken => "/path",
+            Self::Tie(tie) => tie.pointer(),
+        }
+    }
 }
 
 /// Whether two host lists name a common host; an empty list is any host.
@@ -51,19 +74,32 @@ fn same_address(a: &Route, b: &Route) -> bool {
     same_host && a.path == b.path
 }
 
-/// Judges `route` of `owner`. `grants` are those of all organizations, `others` the routes in use
-/// by all other versions on the platform, each with the organization that it is of.
+/// What stands in the way of two claims at the same address; `None` elsewhere. Only versions of
+/// one API may share an address.
+pub(crate) fn shared(one: &Claim, other: &Claim) -> Option<Clash> {
+    if !same_address(&one.route, &other.route) {
+        return None;
+    }
+    if one.api != other.api {
+        return Some(Clash::Taken);
+    }
+    let rule = |claim: &Claim| Rule::new(&claim.route, &claim.version);
+    match (rule(one), rule(other)) {
+        (Ok(one), Ok(other)) => one.tie(&other).map(Clash::Tie),
+        // What cannot be read is told elsewhere; until then nobody else comes here.
+        (Err(_), _) | (_, Err(_)) => Some(Clash::Taken),
+    }
+}
+
+/// Judges a claim. `grants` are those of all organizations, `others` the routes in use by all
+/// other versions on the platform.
 ///
 /// Whatever of others reaches the place, a grant or a route in use, is weighed against the owner's
 /// grants, and the more telling decides (host before path). So the holder of `/` cannot reach into
 /// a granted prefix, a granted prefix does not clash with the holder of `/`, and yet it takes
 /// nothing of a route that the holder of `/` has there already.
-pub fn clash(
-    route: &Route,
-    owner: OrganizationId,
-    grants: &[Grant],
-    others: &[(OrganizationId, Route)],
-) -> Option<Clash> {
+pub fn clash(claim: &Claim, grants: &[Grant], others: &[Claim]) -> Option<Clash> {
+    let (route, owner) = (&claim.route, claim.organization);
     let covered = |hosts: &[String], path: &str| {
         (hosts_overlap(hosts, &route.hosts) && covers(path, &route.path))
             .then(|| (!hosts.is_empty(), path.trim_end_matches('/').len()))
@@ -81,7 +117,7 @@ pub fn clash(
         .map(|grant| (grant.organization, &grant.hosts, &grant.path));
     let in_use = others
         .iter()
-        .map(|(holder, other)| (*holder, &other.hosts, &other.path));
+        .map(|other| (other.organization, &other.route.hosts, &other.route.path));
     let foreign = granted
         .chain(in_use)
         .filter(|(holder, hosts, _)| *holder != owner && reached(hosts))
@@ -93,10 +129,7 @@ pub fn clash(
     if own.is_none() {
         return Some(Clash::Outside);
     }
-    others
-        .iter()
-        .any(|(_, other)| same_address(route, other))
-        .then_some(Clash::Taken)
+    others.iter().find_map(|other| shared(claim, other))
 }
 
 #[cfg(test)]
@@ -118,8 +151,16 @@ mod tests {
     fn route(hosts: &[&str], path: &str) -> Route {
         Route {
             hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
-            path: path.to_owned(),
-            strip_path: true,
+            ..Route::at(path)
+        }
+    }
+
+    fn claim(name: &str, api: &str, route: Route) -> Claim {
+        Claim {
+            organization: organization(name),
+            api: ApiId::from_name("api", api),
+            version: "v1".to_owned(),
+            route,
         }
     }
 
@@ -131,8 +172,9 @@ mod tests {
             grant("hosted", &["api.hosted.org"], "/"),
         ];
         let taken = route(&[], "/acme/pets/v1");
-        let others = [(organization("acme"), taken.clone())];
-        let judge = |who: &str, route: &Route| clash(route, organization(who), &grants, &others);
+        let others = [claim("acme", "pets", taken.clone())];
+        let judge =
+            |who: &str, route: &Route| clash(&claim(who, who, route.clone()), &grants, &others);
         assert_eq!(judge("acme", &route(&[], "/acme/toys/v1")), None);
         assert_eq!(judge("acme", &taken), Some(Clash::Taken));
         assert_eq!(
@@ -157,7 +199,7 @@ mod tests {
         );
         let alone = [grant("acme", &[], "/acme")];
         assert_eq!(
-            clash(&route(&[], "/x"), organization("acme"), &alone, &[]),
+            clash(&claim("acme", "x", route(&[], "/x")), &alone, &[]),
             Some(Clash::Outside)
         );
     }
@@ -171,9 +213,9 @@ mod tests {
             grant("hosted", &["api.hosted.org"], "/"),
         ];
         let others = [
-            (organization("demo"), route(&[], "/")),
-            (organization("demo"), route(&[], "/bookshop/v1")),
-            (organization("demo"), route(&["x.org"], "/bookshop/v2")),
+            claim("demo", "shop", route(&[], "/")),
+            claim("demo", "shop", route(&[], "/bookshop/v1")),
+            claim("demo", "shop", route(&["x.org"], "/bookshop/v2")),
         ];
         for (who, hosts, path, answer) in [
             ("late", &[][..], "/bookshop/v1", Some(Clash::Taken)),
@@ -188,10 +230,41 @@ mod tests {
             ("hosted", &["api.hosted.org"], "/bookshop/v1/inner", None),
             ("demo", &[], "/music/v1", None),
         ] {
-            let asked = route(hosts, path);
-            let found = clash(&asked, organization(who), &grants, &others);
+            let asked = claim(who, who, route(hosts, path));
+            let found = clash(&asked, &grants, &others);
             assert_eq!(found, answer, "{who} {hosts:?} {path}");
         }
+    }
+
+    #[test]
+    fn versions_of_one_api_share_an_address() {
+        let grants = [grant("demo", &[], "/")];
+        let with = |selector: &str| Route {
+            selector: serde_json::from_str(selector).unwrap(),
+            ..route(&["x.org", "y.org"], "/shop")
+        };
+        let others = [claim("demo", "shop", with(r#"{"query":"v"}"#))];
+        for (api, selector, answer) in [
+            ("shop", r#"{"query":"v","value":"v2"}"#, None),
+            ("shop", r#"{"query":"v"}"#, Some(Clash::Tie(Tie::Value))),
+            ("shop", "null", Some(Clash::Tie(Tie::Mixed))),
+            ("other", r#"{"query":"v","value":"v2"}"#, Some(Clash::Taken)),
+        ] {
+            let asked = Route {
+                hosts: vec!["y.org".to_owned()],
+                ..with(selector)
+            };
+            let found = clash(&claim("demo", api, asked), &grants, &others);
+            assert_eq!(found, answer, "{api} {selector}");
+        }
+        let elsewhere = Route {
+            hosts: Vec::new(),
+            ..with("null")
+        };
+        assert_eq!(
+            clash(&claim("demo", "shop", elsewhere), &grants, &others),
+            None
+        );
     }
 
     #[test]

@@ -107,6 +107,9 @@ pub struct CatalogVersion {
     pub operations: u64,
     /// Where it answers.
     pub address: String,
+    /// How a request asks for it, where versions share that address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ask: Option<crate::route::Ask>,
     pub has_document: bool,
     pub published_at: DateTime<Utc>,
 }

@@ -6,6 +6,7 @@
 mod by_api;
 mod by_browser;
 mod explains;
+mod floods;
 mod outage;
 mod product;
 mod scene;

@@ -98,7 +98,7 @@ pub(crate) fn revision(version: &str, number: i32) -> revision::Model {
         route: Route {
             hosts: vec![],
             path: format!("/provider/{version}"),
-            strip_path: true,
+            ..domain::snapshot::Route::at("/")
         },
         upstream: id("upstream").into(),
         test_upstream: None,

@@ -65,6 +65,7 @@ pub fn view(page: Reference) -> AnyView {
             &Frame {
                 document,
                 base: &base,
+                ask: version.and_then(|version| version.ask.as_ref()),
                 needs_key: page.head.page.entry.needs_key,
                 language: page.language,
                 address: format!("{home}/{}", operation.slug),

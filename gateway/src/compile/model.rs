@@ -1,15 +1,12 @@
-//! The source of the present state by id, who refers to whom, and what a change makes stale.
+//! The source of the present state by id, who refers to whom, and what a change makes stale. What
+//! there may be a million of, applications and what is theirs, is in [`super::consumers`].
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
-use domain::id::{
-    ApiId, ApplicationId, CredentialId, Id, OrganizationId, PlanId, ProductId, SubscriptionId,
-    UpstreamId, VersionId,
-};
+use domain::id::{ApiId, Id, OrganizationId, PlanId, ProductId, UpstreamId, VersionId};
 use domain::snapshot::{
-    Api, Application, Credential, Kind, Organization, Parts, Plan, Product, Settings, Subscription,
-    Upstream, Version,
+    Api, Kind, Organization, Parts, Plan, Product, Settings, Upstream, Version,
 };
 use domain::upstream::Fallback;
 use uuid::Uuid;
@@ -49,7 +46,7 @@ pub(super) struct Dirty {
     pub(super) versions: HashSet<VersionId>,
     pub(super) upstreams: HashSet<UpstreamId>,
     pub(super) plans: HashSet<PlanId>,
-    pub(super) applications: HashSet<ApplicationId>,
+    pub(super) organizations: HashSet<OrganizationId>,
     pub(super) settings: bool,
 }
 
@@ -58,7 +55,7 @@ impl Dirty {
         self.versions.extend(other.versions);
         self.upstreams.extend(other.upstreams);
         self.plans.extend(other.plans);
-        self.applications.extend(other.applications);
+        self.organizations.extend(other.organizations);
         self.settings |= other.settings;
     }
 }
@@ -71,9 +68,6 @@ pub(super) struct Model {
     pub(super) upstreams: HashMap<UpstreamId, Upstream>,
     pub(super) products: HashMap<ProductId, Product>,
     pub(super) plans: HashMap<PlanId, Plan>,
-    pub(super) applications: HashMap<ApplicationId, Application>,
-    pub(super) credentials: HashMap<CredentialId, Credential>,
-    pub(super) subscriptions: HashMap<SubscriptionId, Subscription>,
     pub(super) settings: Option<Settings>,
     apis_of: Back<OrganizationId, ApiId>,
     versions_of: Back<ApiId, VersionId>,
@@ -81,10 +75,6 @@ pub(super) struct Model {
     /// From an upstream to those that fall back on it.
     fallers_of: Back<UpstreamId, UpstreamId>,
     pub(super) products_of: Back<VersionId, ProductId>,
-    applications_of: Back<OrganizationId, ApplicationId>,
-    pub(super) credentials_of: Back<ApplicationId, CredentialId>,
-    pub(super) subscriptions_of: Back<ApplicationId, SubscriptionId>,
-    subscribers_of: Back<PlanId, ApplicationId>,
 }
 
 impl Model {
@@ -117,34 +107,11 @@ impl Model {
             self.upstreams.insert(item.id, item);
         }
         for item in parts.products {
-            self.remove_product(item.id, &mut dirty);
-            for version in &item.versions {
-                self.products_of.add(*version, item.id);
-                dirty.versions.insert(*version);
-            }
-            self.products.insert(item.id, item);
+            self.put_product(item, &mut dirty);
         }
         for item in parts.plans {
-            self.touch_plan(item.id, &mut dirty);
+            dirty.plans.insert(item.id);
             self.plans.insert(item.id, item);
-        }
-        for item in parts.applications {
-            self.remove_application(item.id, &mut dirty);
-            self.applications_of.add(item.organization, item.id);
-            self.applications.insert(item.id, item);
-        }
-        for item in parts.credentials {
-            self.remove_credential(item.id, &mut dirty);
-            self.credentials_of.add(item.application, item.id);
-            dirty.applications.insert(item.application);
-            self.credentials.insert(item.id, item);
-        }
-        for item in parts.subscriptions {
-            self.remove_subscription(item.id, &mut dirty);
-            self.subscriptions_of.add(item.application, item.id);
-            self.subscribers_of.add(item.plan, item.application);
-            dirty.applications.insert(item.application);
-            self.subscriptions.insert(item.id, item);
         }
         if parts.settings.is_some() {
             self.settings = parts.settings;
@@ -166,12 +133,10 @@ impl Model {
                 Kind::Upstream => self.remove_upstream(Id::from_uuid(*id), &mut dirty),
                 Kind::Product => self.remove_product(Id::from_uuid(*id), &mut dirty),
                 Kind::Plan => {
-                    self.touch_plan(Id::from_uuid(*id), &mut dirty);
+                    dirty.plans.insert(Id::from_uuid(*id));
                     self.plans.remove(&Id::from_uuid(*id));
                 }
-                Kind::Application => self.remove_application(Id::from_uuid(*id), &mut dirty),
-                Kind::Credential => self.remove_credential(Id::from_uuid(*id), &mut dirty),
-                Kind::Subscription => self.remove_subscription(Id::from_uuid(*id), &mut dirty),
+                Kind::Application | Kind::Credential | Kind::Subscription => {}
                 Kind::Settings => {
                     self.settings = None;
                     dirty.settings = true;
@@ -185,7 +150,7 @@ impl Model {
         for api in self.apis_of.of(&id) {
             dirty.versions.extend(self.versions_of.of(&api));
         }
-        dirty.applications.extend(self.applications_of.of(&id));
+        dirty.organizations.insert(id);
     }
 
     fn remove_upstream(&mut self, id: UpstreamId, dirty: &mut Dirty) {
@@ -200,11 +165,6 @@ impl Model {
         {
             self.fallers_of.remove(&other, id);
         }
-    }
-
-    fn touch_plan(&self, id: PlanId, dirty: &mut Dirty) {
-        dirty.plans.insert(id);
-        dirty.applications.extend(self.subscribers_of.of(&id));
     }
 
     fn remove_api(&mut self, id: ApiId, dirty: &mut Dirty) {
@@ -224,35 +184,27 @@ impl Model {
         }
     }
 
+    /// Touches those versions only that join or leave: a product may have ten thousand.
+    fn put_product(&mut self, item: Product, dirty: &mut Dirty) {
+        let old = self.products.remove(&item.id);
+        let old: HashSet<VersionId> = old.into_iter().flat_map(|old| old.versions).collect();
+        let new: HashSet<VersionId> = item.versions.iter().copied().collect();
+        for version in old.difference(&new) {
+            self.products_of.remove(version, item.id);
+        }
+        for version in new.difference(&old) {
+            self.products_of.add(*version, item.id);
+        }
+        dirty.versions.extend(old.symmetric_difference(&new));
+        self.products.insert(item.id, item);
+    }
+
     fn remove_product(&mut self, id: ProductId, dirty: &mut Dirty) {
         if let Some(old) = self.products.remove(&id) {
             for version in &old.versions {
                 self.products_of.remove(version, id);
                 dirty.versions.insert(*version);
             }
-        }
-    }
-
-    fn remove_application(&mut self, id: ApplicationId, dirty: &mut Dirty) {
-        dirty.applications.insert(id);
-        if let Some(old) = self.applications.remove(&id) {
-            self.applications_of.remove(&old.organization, id);
-        }
-    }
-
-    fn remove_credential(&mut self, id: CredentialId, dirty: &mut Dirty) {
-        if let Some(old) = self.credentials.remove(&id) {
-            self.credentials_of.remove(&old.application, id);
-            dirty.applications.insert(old.application);
-        }
-    }
-
-    /// `subscribers_of` may name an application that is no subscriber any more; compiling it once
-    /// too often does no harm.
-    fn remove_subscription(&mut self, id: SubscriptionId, dirty: &mut Dirty) {
-        if let Some(old) = self.subscriptions.remove(&id) {
-            self.subscriptions_of.remove(&old.application, id);
-            dirty.applications.insert(old.application);
         }
     }
 }

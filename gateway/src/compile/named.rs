@@ -13,6 +13,7 @@ impl Compiler {
         let api = self.model.apis.get(&version.api)?;
         let organization = self.model.organizations.get(&api.organization)?;
         let route = &version.revision.route;
+        let rule = self.rule_of(version);
         Some(Place {
             organization: organization.slug.clone(),
             organization_id: organization.id,
@@ -24,6 +25,7 @@ impl Compiler {
             hosts: route.hosts.clone(),
             path: route.path.clone(),
             strip_path: route.strip_path,
+            when: rule.lines().map(str::to_owned).collect(),
         })
     }
 
@@ -45,6 +47,7 @@ impl Compiler {
     }
 
     pub(crate) fn digest_of(&self, id: CredentialId) -> Option<KeyDigest> {
-        Some(self.model.credentials.get(&id)?.digest)
+        let place = self.consumers.place(id)?;
+        Some(self.state.keys.at(place)?.digest)
     }
 }

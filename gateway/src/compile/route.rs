@@ -6,7 +6,7 @@ use domain::api::Operations as OperationsMode;
 use domain::effective;
 use domain::id::{UpstreamId, VersionId};
 use domain::policy::{AttachPoint, Policy};
-use domain::route::Operations;
+use domain::route::{Operations, Rule, Spot};
 use domain::snapshot::{self, Version};
 
 use super::model::{self, Dirty};
@@ -18,37 +18,73 @@ impl Compiler {
     pub(super) fn compile_routes(&mut self, dirty: &Dirty) {
         // All are taken out before any is put in: two versions may have changed places.
         for id in &dirty.versions {
+            if let Some(number) = self.route_numbers.get(id) {
+                self.route_names.remove(*number);
+            }
             if let Some(old) = self.placed_routes.remove(id) {
                 for host in hosts(&old) {
-                    self.state.routes.remove(host, &old.path);
+                    let there = self.state.routes.remove(host, &old.path);
+                    let mut others = there.map(Spot::into_parts).unwrap_or_default();
+                    others.retain(|(_, other)| other.version != *id);
+                    if let Some(spot) = Spot::new(others) {
+                        self.state.routes.insert(host, &old.path, spot);
+                    }
                 }
             }
         }
         for id in &dirty.versions {
             if let Some(version) = self.model.versions.get(id) {
                 let place = version.revision.route.clone();
-                if let Some(route) = self.route(*id) {
-                    self.place(*id, place, &Arc::new(route));
+                let rule = Arc::new(self.rule_of(version));
+                if let Some(route) = self.route(*id, &rule) {
+                    self.place(*id, place, &rule, &Arc::new(route));
                 }
             }
         }
     }
 
-    fn place(&mut self, id: VersionId, place: snapshot::Route, route: &Arc<Route>) {
+    /// Puts a version beside those that are there already.
+    fn place(
+        &mut self,
+        id: VersionId,
+        place: snapshot::Route,
+        rule: &Arc<Rule>,
+        route: &Arc<Route>,
+    ) {
         for host in hosts(&place) {
-            let other = self.state.routes.insert(host, &place.path, route.clone());
-            if let Some(other) = other {
-                tracing::error!(version.id = %id, other.id = %other.version, "Two versions answer at the same address.");
+            let there = self.state.routes.remove(host, &place.path);
+            let mut all = there.map(Spot::into_parts).unwrap_or_default();
+            for (known, other) in &all {
+                if let Some(tie) = rule.tie(known) {
+                    tracing::error!(version.id = %id, other.id = %other.version, %tie, "Requests cannot tell two versions apart.");
+                }
+            }
+            all.push((rule.clone(), route.clone()));
+            // Where two tie all the same, all gateways choose the same one.
+            all.sort_by_key(|(_, route)| route.version);
+            if let Some(spot) = Spot::new(all) {
+                self.state.routes.insert(host, &place.path, spot);
             }
         }
         self.placed_routes.insert(id, place);
     }
 
+    /// What the version asks of a request beyond host and path.
+    pub(super) fn rule_of(&self, version: &Version) -> Rule {
+        Rule::new(&version.revision.route, &version.slug).unwrap_or_else(|found| {
+            let first = found.first().map_or("", |first| &first.message);
+            tracing::error!(version.id = %version.id, first, "A version's selector or conditions cannot be read; no request meets it.");
+            Rule::never()
+        })
+    }
+
     /// `None` when something that it refers to is not there (yet).
-    fn route(&mut self, id: VersionId) -> Option<Route> {
-        let number = numbered(&mut self.route_numbers, id);
+    fn route(&mut self, id: VersionId, rule: &Rule) -> Option<Route> {
         let version = self.model.versions.get(&id)?;
         let api = self.model.apis.get(&version.api)?;
+        let number = numbered(&mut self.route_numbers, id);
+        let name = format!("{}/{}", api.slug, version.slug);
+        self.route_names.put(number, name);
         let organization = self.model.organizations.get(&api.organization)?;
         let revision = &version.revision;
         let chain = |operation: Option<&snapshot::Operation>| {
@@ -72,7 +108,7 @@ impl Compiler {
             .model
             .products_of
             .of(&id)
-            .filter_map(|product| self.product_numbers.get(&product).copied())
+            .map(|product| numbered(&mut self.product_numbers, product))
             .collect();
         products.sort_unstable();
         Some(Route {
@@ -82,6 +118,12 @@ impl Compiler {
             revision: revision.number,
             number,
             strip_path: revision.route.strip_path,
+            encoded_slashes: revision.route.encoded_slashes,
+            strip_selector: rule
+                .selected
+                .as_ref()
+                .filter(|selected| selected.strip)
+                .map(|selected| selected.scheme.clone()),
             enabled: version.enabled,
             suspended: organization.suspended,
             open: match revision.operations_mode {
@@ -133,13 +175,6 @@ impl Compiler {
             }
         };
         Chain::compile(&chain, attach, &self.context())
-    }
-
-    /// Numbers must be there before routes and subscriptions name them.
-    pub(super) fn number_products(&mut self) {
-        for product in self.model.products.keys() {
-            numbered(&mut self.product_numbers, *product);
-        }
     }
 }
 

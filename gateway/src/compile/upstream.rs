@@ -44,6 +44,12 @@ impl Compiler {
             }
             self.upstreams.insert(*id, Arc::new(compiled));
         }
+        if self.targets.len() > self.most_targets {
+            // Those of no upstream would pile up as upstreams change.
+            self.targets
+                .retain(|_, target| Arc::strong_count(target) > 1);
+            self.most_targets = self.targets.len() * 2 + MAX_TARGETS;
+        }
         if !dirty.upstreams.is_empty() {
             self.state.upstreams = self.upstreams.values().cloned().collect();
         }
@@ -64,7 +70,7 @@ impl Compiler {
             trial: None,
         };
         for target in settings.targets.iter().filter(|target| target.weight > 0) {
-            match self.target(target, &settings.tls) {
+            match self.target(target, settings) {
                 Ok(_) if targets.len() == MAX_TARGETS => {
                     broken = Some("too many targets".to_owned())
                 }
@@ -158,11 +164,12 @@ impl Compiler {
     fn target(
         &mut self,
         target: &domain::upstream::Target,
-        tls: &domain::upstream::UpstreamTls,
+        upstream: &UpstreamSettings,
     ) -> Result<Arc<Target>, Broken> {
+        let (tls, protocol) = (&upstream.tls, upstream.protocol);
         let url = target.parse().map_err(str::to_owned)?;
         let settings = format!(
-            "{}\0{}",
+            "{protocol:?}\0{}\0{}",
             tls.ca.as_deref().unwrap_or_default(),
             tls.server_name.as_deref().unwrap_or_default()
         );
@@ -187,8 +194,8 @@ impl Compiler {
             });
             let name = ServerName::try_from(verified)
                 .map_err(|_| "its server name cannot be verified".to_owned())?;
-            let config =
-                client_config(tls.ca.as_deref(), &self.roots).map_err(|error| error.to_string())?;
+            let config = client_config(tls.ca.as_deref(), protocol, &self.roots)
+                .map_err(|error| error.to_string())?;
             Some(Tls { config, name })
         } else {
             None
@@ -209,6 +216,7 @@ impl Compiler {
             port,
             base_path: url.path().trim_end_matches('/').into(),
             tls: secure,
+            protocol,
         });
         self.targets.insert(key, compiled.clone());
         Ok(compiled)

@@ -33,10 +33,10 @@ impl Walk<'_> {
         if call.caller.is_some() {
             self.subscription(call)?;
         }
-        let Some(subscription) = call.subscription() else {
+        let Some(plan) = call.plan() else {
             return self.allowances([(&*chain.allowance, Stage::Allowance)], call);
         };
-        let plan = (*subscription.chain).as_ref().map_err(|error| {
+        let plan = plan.chain.as_ref().map_err(|error| {
             Refusal::new(Code::PolicyInvalid).detail(format!("It cannot be loaded: {error}."))
         })?;
         self.allowances(
@@ -175,12 +175,12 @@ impl Walk<'_> {
         let Some(caller) = call.caller else {
             return Ok(());
         };
-        let judged = access::judge(caller.application, call.route, call.utc());
+        let judged = access::judge(call.state, caller.application, call.route, call.utc());
         let mut told = of_subscription();
         let outcome = match judged {
             Ok(subscription) => {
                 call.subscribe(subscription);
-                let plan = self.explainer.compiler.plan_slug(subscription.plan);
+                let plan = self.plan_slug(call);
                 told.why = format!(
                     "Subscription {} in plan {}.",
                     subscription.id,
@@ -210,13 +210,14 @@ impl Walk<'_> {
     fn caller(&mut self, call: &Call<'_>) {
         self.out.explanation.caller = call.caller.map(|caller| Caller {
             application: caller.application.id,
-            environment: caller.key.environment,
+            environment: caller.key.environment(),
             subscription: caller.subscription.map(|subscription| subscription.id),
-            plan: caller.subscription.and_then(|subscription| {
-                let slug = self.explainer.compiler.plan_slug(subscription.plan);
-                slug.map(str::to_owned)
-            }),
+            plan: self.plan_slug(call).map(str::to_owned),
         });
+    }
+
+    fn plan_slug(&self, call: &Call<'_>) -> Option<&'_ str> {
+        self.explainer.compiler.plan_slug(call.plan()?.id)
     }
 
     /// What would have come behind a refusal of the edge or of the identity.

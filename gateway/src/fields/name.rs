@@ -32,6 +32,7 @@ pub(crate) enum Name {
     Date,
     RetryAfter,
     Accept,
+    ContentType,
 }
 
 impl Name {
@@ -47,6 +48,7 @@ impl Name {
             (b'a', 13) if is("authorization") => Self::Authorization,
             (b'c', 6) if is("cookie") => Self::Cookie,
             (b'c', 10) if is("connection") => Self::Connection,
+            (b'c', 12) if is("content-type") => Self::ContentType,
             (b'c', 14) if is("content-length") => Self::ContentLength,
             (b'd', 4) if is("date") => Self::Date,
             (b'e', 6) if is("expect") => Self::Expect,

@@ -18,6 +18,7 @@ use crate::date;
 use crate::fields::Name;
 use crate::metrics::Late;
 use crate::socket::Socket;
+use crate::text::Text;
 use crate::worker::Worker;
 
 /// What of a request says how its answer looks.
@@ -113,6 +114,15 @@ impl<'c> Outlet<'c> {
         fields.write(out);
         if fields.get(Name::Date).is_none() {
             date::write(self.worker, out);
+        }
+        if let Some(left) = left
+            && !is_bare
+            && fields.get(Name::ContentLength).is_none()
+        {
+            // What came by HTTP/2 need not say so.
+            out.extend_from_slice(b"content-length: ");
+            out.extend_from_slice(Text::<20>::new().number(left).as_bytes());
+            out.extend_from_slice(b"\r\n");
         }
         if !is_bare && left.is_none() {
             if shape.is_old {

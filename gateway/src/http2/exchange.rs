@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use super::inflow::Streamed;
+use super::request;
 use crate::body::{Cut, Delivery};
 use crate::client::Peer;
 use crate::metrics::Late;
@@ -153,7 +154,7 @@ impl From<Cut> for CutOff {
 
 impl Answered {
     pub(super) fn new(delivery: Delivery, inflow: Streamed, mut exchange: Exchange) -> Self {
-        exchange.is_done = delivery.left() == Some(0);
+        exchange.is_done = delivery.is_over();
         let mut answered = Self {
             delivery: Some((delivery, inflow)),
             exchange,
@@ -205,13 +206,16 @@ impl Body for Answered {
                 return Poll::Ready(Some(Err(cut.into())));
             }
         };
-        if is_over {
+        if is_over && data.is_empty() {
             this.exchange.is_done = true;
+            let trailers = delivery.trailers().map(request::map);
             // What is counted ends here.
             this.delivery = None;
+            return Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))));
         }
-        if data.is_empty() {
-            return Poll::Ready(None);
+        if is_over && delivery.trailers().is_none() {
+            this.exchange.is_done = true;
+            this.delivery = None;
         }
         let now = this.exchange.connection.worker.sweeper.now();
         this.exchange.stream.offered.set(now.max(1));
@@ -221,7 +225,7 @@ impl Body for Answered {
     fn is_end_stream(&self) -> bool {
         match &self.delivery {
             None => true,
-            Some((delivery, _)) => delivery.left() == Some(0),
+            Some((delivery, _)) => delivery.is_over() && delivery.trailers().is_none(),
         }
     }
 

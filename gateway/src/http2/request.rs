@@ -73,7 +73,7 @@ fn head(method: Method, uri: &Uri, headers: &HeaderMap) -> Option<Head> {
     Some(head)
 }
 
-fn map(fields: &Fields) -> HeaderMap {
+pub(super) fn map(fields: &Fields) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in fields.iter() {
         let (name, value) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value));

@@ -2,7 +2,7 @@
 
 mod upstreams;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -23,7 +23,9 @@ pub(crate) struct Gauges {
     /// Seconds since the last good state was written.
     pub(crate) state_file_age: Option<u64>,
     /// `api/version` by the route's number.
-    pub(crate) routes: BTreeMap<u32, String>,
+    pub(crate) routes: HashMap<u32, Arc<str>>,
+    /// States and changes that were not taken, by why.
+    pub(crate) not_taken: [u64; 2],
     pub(crate) upkeep: Arc<Upkeep>,
 }
 
@@ -177,6 +179,17 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
             age,
         );
     }
+    page.head(
+        "config_refused_total",
+        "counter",
+        "Configuration states and changes that were not taken, by why.",
+    );
+    for (why, count) in ["newer_schema", "gap"].iter().zip(gauges.not_taken) {
+        let _ = writeln!(
+            page.0,
+            "portunus_config_refused_total{{why=\"{why}\"}} {count}"
+        );
+    }
     refusals(&mut page, workers);
     routes(&mut page, workers, gauges);
     page.0
@@ -225,7 +238,7 @@ fn routes(page: &mut Page, workers: &[Arc<WorkerMetrics>], gauges: &Gauges) {
         sums.entry("").or_default().add(&worker.unrouted);
         for (number, lane) in worker.lanes() {
             // A route that is gone keeps its sums, without a name.
-            let name = gauges.routes.get(&number).map_or("gone", String::as_str);
+            let name = gauges.routes.get(&number).map_or("gone", |name| name);
             sums.entry(name).or_default().add(&lane);
         }
     }
@@ -293,7 +306,7 @@ mod tests {
             .join()
             .unwrap();
         let gauges = Gauges {
-            routes: BTreeMap::from([(3, "shop/v1".to_owned())]),
+            routes: HashMap::from([(3, "shop/v1".into())]),
             ..Gauges::default()
         };
         let page = page(&workers, &gauges);

@@ -98,7 +98,7 @@ impl KeyAuth {
         };
         // Known from here on, so that the record of a refusal says whose key it was.
         call.recognize(&caller);
-        let good = key.judge(call.wall_us, call.peer_address());
+        let good = keys.judge(key, call.wall_us, call.peer_address());
         match good {
             Err(code) if judged => refuse(code),
             Ok(()) | Err(_) => {

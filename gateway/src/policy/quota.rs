@@ -112,13 +112,19 @@ impl Quota {
             call.quotas()
                 .counter(&key, self.period, self.zone, call.utc())
         };
-        if self.in_plan
-            && let Some(subscription) = call.subscription()
-            && let Some(slot) = subscription.slots.counters.get(place)
-        {
-            return Some(slot.get_or_init(|| find(subscription.id.uuid())).clone());
+        let subscription = call.subscription().filter(|_| self.in_plan);
+        if let Some(subscription) = subscription {
+            let find = || find(subscription.id.uuid());
+            let counter = subscription.slots.counter(place, self.number, find);
+            // The plan's period may have been another one when the place was filled.
+            if let Some(counter) = counter.filter(|one| one.counts(self.period, self.zone)) {
+                return Some(counter.clone());
+            }
         }
-        let subject = call.caller?.application.id.uuid();
+        let subject = match subscription {
+            Some(subscription) => subscription.id.uuid(),
+            None => call.caller?.application.id.uuid(),
+        };
         let key = CellKey {
             limit: self.number,
             subject: subject.as_u128(),

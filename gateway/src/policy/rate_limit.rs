@@ -94,10 +94,12 @@ impl RateLimit {
         let find = |key, known| call.cells().get(key, known, call.now_ns());
         if self.in_subscription
             && let Some(subscription) = call.subscription()
-            && let Some(slot) = subscription.slots.cells.get(place)
         {
             let key = self.key(subscription.id.uuid().as_u128());
-            return slot.get_or_init(|| find(key, true)).clone();
+            let slots = &subscription.slots;
+            if let Some(cell) = slots.cell(place, self.number, || find(key, true)) {
+                return cell.clone();
+            }
         }
         let (subject, known) = self.subject(call);
         let key = self.key(subject);

@@ -6,16 +6,19 @@
 
 mod keeper;
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use domain::snapshot::{Parts, Snapshot};
 use entity::database::{ChangeListener, Heard, listen};
 use entity::snapshot;
 use sea_orm::{DatabaseConnection, DbErr};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::disk::Disk;
+use super::disk::{Disk, DiskError, Kept, Whole};
 use super::{Change, Changes};
+use keeper::{Keep, Lost};
 
 /// Looking for changes while something tells of them: a notice may get lost.
 const SLOW: Duration = Duration::from_secs(1);
@@ -23,6 +26,8 @@ const SLOW: Duration = Duration::from_secs(1);
 const FAST: Duration = Duration::from_millis(200);
 /// How long a node that starts waits for the database before it begins with its disk.
 const FIRST: Duration = Duration::from_secs(2);
+/// Between attempts to keep a state on a disk that fails.
+const KEEP_AGAIN: Duration = Duration::from_secs(30);
 /// Between attempts to listen.
 const RELISTEN: Duration = Duration::from_secs(2);
 
@@ -46,14 +51,17 @@ impl DatabaseSource {
     /// Runs until the gateway's end of the channel is gone. Spawn it on the separate runtime.
     pub async fn run(self) {
         let (keep, kept) = mpsc::channel(keeper::WAITING);
+        let lost = Lost::default();
         let keeper = self
             .disk
             .clone()
-            .map(|disk| tokio::spawn(keeper::run(disk, kept)));
+            .map(|disk| tokio::spawn(keeper::run(Kept::new(disk), kept, lost.clone())));
         let feed = Feed {
             db: self.main,
             changes: self.changes,
             keep: keeper.is_some().then_some(keep),
+            lost,
+            kept_again: Instant::now(),
             state: None,
             away: false,
         };
@@ -80,7 +88,10 @@ struct Over;
 struct Feed {
     db: DatabaseConnection,
     changes: Changes,
-    keep: Option<mpsc::Sender<Change>>,
+    keep: Option<mpsc::Sender<Keep>>,
+    lost: Lost,
+    /// When everything may be handed to the disk again.
+    kept_again: Instant,
     /// Number of the state that was handed over; `None` asks for everything.
     state: Option<u64>,
     away: bool,
@@ -112,12 +123,40 @@ impl Feed {
             if ears.needs_full() {
                 self.state = None;
             }
+            if self.has_lost()
+                && let Err(error) = self.keep_again().await
+            {
+                self.failed(&error);
+            }
             match self.read().await {
                 Ok(Ok(())) => {}
                 Ok(Err(Over)) => return,
                 Err(error) => self.failed(&error),
             }
         }
+    }
+
+    /// Whether the disk needs everything anew. Not at once, as it will not be well at once.
+    fn has_lost(&mut self) -> bool {
+        let now = Instant::now();
+        let has = now >= self.kept_again && self.lost.swap(false, Ordering::Relaxed);
+        if has {
+            self.kept_again = now + KEEP_AGAIN;
+        }
+        has
+    }
+
+    /// Hands everything to the disk, and nothing to the gateway. What comes later may have been in
+    /// it already, which does no harm.
+    async fn keep_again(&mut self) -> Result<(), DbErr> {
+        let change = self.everything().await?;
+        if let Ok((_, Some(copy))) = self.copied(change).await
+            && let Some(keep) = &self.keep
+            && keep.send(copy).await.is_err()
+        {
+            self.keep = None;
+        }
+        Ok(())
     }
 
     fn failed(&mut self, error: &DbErr) {
@@ -155,7 +194,7 @@ impl Feed {
             Change::Full(snapshot) => snapshot.state,
             Change::Delta(delta) => delta.state,
         };
-        let copy = self.keep.is_some().then(|| change.clone());
+        let (change, copy) = self.copied(change).await?;
         self.changes.send(change).await.map_err(|_| Over)?;
         self.state = Some(state);
         if let (Some(keep), Some(copy)) = (&self.keep, copy)
@@ -164,6 +203,29 @@ impl Feed {
             self.keep = None;
         }
         Ok(())
+    }
+
+    /// For the disk. A whole state takes its time: not on this runtime's threads.
+    async fn copied(&self, change: Change) -> Result<(Change, Option<Keep>), Over> {
+        if self.keep.is_none() {
+            return Ok((change, None));
+        }
+        let snapshot = match change {
+            Change::Delta(delta) => {
+                let copy = Keep::Delta(delta.clone());
+                return Ok((Change::Delta(delta), Some(copy)));
+            }
+            Change::Full(snapshot) => snapshot,
+        };
+        let copying = tokio::task::spawn_blocking(move || (Whole::of(&snapshot), snapshot));
+        let (whole, snapshot) = copying.await.map_err(|error| {
+            tracing::error!(%error, "Copying a state for the disk ended abnormally.");
+            Over
+        })?;
+        let whole = whole.inspect_err(|error| {
+            tracing::error!(%error, "A state cannot be written down.");
+        });
+        Ok((Change::Full(snapshot), whole.ok().map(Keep::Whole)))
     }
 
     /// The state of the disk, until the database's own comes.
@@ -188,7 +250,18 @@ impl Feed {
             }
             Ok(Err(error)) => {
                 tracing::error!(%error, "The last good state on disk is of no use.");
-                Ok(())
+                match error {
+                    // For the gateway to refuse and to count.
+                    DiskError::Newer(schema) => {
+                        let change = Change::Full(Box::new(Snapshot {
+                            schema,
+                            state: 0,
+                            parts: Parts::default(),
+                        }));
+                        self.changes.send(change).await.map_err(|_| Over)
+                    }
+                    DiskError::Read(_) | DiskError::Damaged | DiskError::Unknown => Ok(()),
+                }
             }
             Err(error) => {
                 tracing::error!(%error, "Reading the last good state ended abnormally.");

@@ -4,14 +4,17 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use bytes::Bytes;
 use domain::address;
 use domain::snapshot;
+use h2::client::SendRequest;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::link::Link;
 use super::{Host, Resolver, Target};
+use crate::http2;
 use crate::socket::Socket;
 use crate::worker::Worker;
 
@@ -28,29 +31,71 @@ pub(crate) enum ConnectError {
     Unreachable(io::Error),
     #[error("TLS failed: {0}")]
     Tls(io::Error),
+    #[error("it does not speak HTTP/2")]
+    NotHttp2,
+    #[error("HTTP/2 failed: {0}")]
+    Http2(#[from] h2::Error),
 }
 
-/// Connects within `limit_ms`, handshakes included.
+/// A connection of HTTP/1.1 within `limit_ms`, handshakes included.
 pub(super) async fn connect(
     worker: &Worker,
     target: &Target,
     settings: &snapshot::Settings,
     limit_ms: u64,
 ) -> Result<Box<Link>, ConnectError> {
-    let link = timeout(
+    let dialled = timeout(
         Duration::from_millis(limit_ms),
         dial(worker, target, settings),
     );
-    let link = link.await.map_err(|_| ConnectError::TimedOut)??;
+    let socket = dialled.await.map_err(|_| ConnectError::TimedOut)??;
     worker.metrics.upstream_dialled.add(1);
-    Ok(link)
+    let deadline = worker.sweeper.deadline();
+    Ok(Box::new(Link::new(socket, deadline, target.number)))
 }
+
+/// The same of HTTP/2: it is driven by a task of its own, as many requests share it.
+pub(super) async fn connect_http2(
+    worker: &Worker,
+    target: &Target,
+    settings: &snapshot::Settings,
+    limit_ms: u64,
+) -> Result<SendRequest<Bytes>, ConnectError> {
+    let dialled = timeout(Duration::from_millis(limit_ms), async {
+        let socket = dial(worker, target, settings).await?;
+        if let Socket::Tls(stream) = &socket
+            && stream.get_ref().1.alpn_protocol() != Some(http2::ALPN)
+        {
+            return Err(ConnectError::NotHttp2);
+        }
+        let mut builder = h2::client::Builder::new();
+        builder
+            .enable_push(false)
+            .initial_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_header_list_size(HEADER_LIST);
+        Ok(builder.handshake(socket).await?)
+    });
+    let (sender, connection) = dialled.await.map_err(|_| ConnectError::TimedOut)??;
+    worker.metrics.upstream_dialled.add(1);
+    tokio::task::spawn_local(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "An upstream connection ended.");
+        }
+    });
+    Ok(sender)
+}
+
+/// How much of one answer, and of all on a connection, may be on its way before it is taken.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+const HEADER_LIST: u32 = 64 * 1024;
 
 async fn dial(
     worker: &Worker,
     target: &Target,
     settings: &snapshot::Settings,
-) -> Result<Box<Link>, ConnectError> {
+) -> Result<Socket, ConnectError> {
     let mut last = ConnectError::Unresolved;
     for address in addresses(target, &worker.settings.resolver).await? {
         // Judged here and not only when it was saved: names change what they resolve to.
@@ -59,7 +104,7 @@ async fn dial(
             continue;
         }
         match TcpStream::connect(address).await {
-            Ok(stream) => return establish(worker, target, stream).await,
+            Ok(stream) => return establish(target, stream).await,
             Err(error) => last = ConnectError::Unreachable(error),
         }
     }
@@ -85,22 +130,16 @@ pub(super) async fn addresses(
     Ok(known.to_vec())
 }
 
-async fn establish(
-    worker: &Worker,
-    target: &Target,
-    stream: TcpStream,
-) -> Result<Box<Link>, ConnectError> {
+async fn establish(target: &Target, stream: TcpStream) -> Result<Socket, ConnectError> {
     stream
         .set_nodelay(true)
         .map_err(ConnectError::Unreachable)?;
-    let socket = match &target.tls {
+    Ok(match &target.tls {
         None => Socket::Plain(stream),
         Some(tls) => {
             let connector = TlsConnector::from(tls.config.clone());
             let stream = connector.connect(tls.name.clone(), stream);
             Socket::Tls(Box::new(stream.await.map_err(ConnectError::Tls)?.into()))
         }
-    };
-    let deadline = worker.sweeper.deadline();
-    Ok(Box::new(Link::new(socket, deadline, target.number)))
+    })
 }

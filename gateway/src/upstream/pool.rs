@@ -3,6 +3,11 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use h2::client::SendRequest;
 
 use super::Target;
 use super::link::Link;
@@ -16,6 +21,34 @@ struct Idle {
         reason = "a link moves between pool and answers as a pointer"
     )]
     links: Vec<Box<Link>>,
+    /// Connections of HTTP/2, and since when each was seen without a request.
+    shared: Vec<(Shared, Option<u64>)>,
+}
+
+/// A connection of HTTP/2, and a handle that each request on it holds, to be counted by.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) sender: SendRequest<Bytes>,
+    pub(super) place: Rc<()>,
+}
+
+impl Shared {
+    pub(super) fn new(sender: SendRequest<Bytes>) -> Self {
+        Self {
+            sender,
+            place: Rc::new(()),
+        }
+    }
+
+    fn active(&self) -> usize {
+        Rc::strong_count(&self.place) - 1
+    }
+
+    fn is_open(&self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        // One that only waits for room is open.
+        !matches!(self.sender.clone().poll_ready(&mut cx), Poll::Ready(Err(_)))
+    }
 }
 
 pub(crate) struct Pool {
@@ -26,6 +59,11 @@ pub(crate) struct Pool {
     keep_ms: u64,
     most: usize,
 }
+
+/// Connections of HTTP/2 per worker and target.
+const SHARED: usize = 8;
+/// After which they are closed when nothing is asked over them.
+const SHARED_IDLE_MS: u64 = 60_000;
 
 impl Pool {
     pub(crate) fn new(settings: &Settings) -> Self {
@@ -83,6 +121,23 @@ impl Pool {
         });
     }
 
+    /// A connection of HTTP/2 with room for one more request; `None`: a new one is due.
+    pub(super) fn share(&self, target: u32) -> Option<Shared> {
+        self.with(target, |idle| {
+            idle.shared.retain(|(shared, _)| shared.is_open());
+            let has_room =
+                |shared: &Shared| shared.active() < shared.sender.current_max_send_streams();
+            let found = idle.shared.iter().find(|(shared, _)| has_room(shared));
+            let busiest = idle.shared.first().filter(|_| idle.shared.len() >= SHARED);
+            found.or(busiest).map(|(shared, _)| shared.clone())
+        })
+    }
+
+    /// Keeps a new connection of HTTP/2 for those that come after.
+    pub(super) fn keep(&self, target: u32, shared: Shared) {
+        self.with(target, |idle| idle.shared.push((shared, None)));
+    }
+
     /// The shorter of our own patience and the other side's promise less a second.
     pub(super) fn keep_ms(&self, promised_secs: Option<u64>) -> u64 {
         let promised = promised_secs.map(|seconds| seconds.saturating_sub(1) * 1000);
@@ -92,6 +147,13 @@ impl Pool {
     /// Closes what is too old.
     pub(crate) fn tidy(&self, now_ms: u64) {
         for idle in self.targets.borrow_mut().iter_mut() {
+            idle.shared.retain_mut(|(shared, since)| {
+                if shared.active() > 0 {
+                    *since = None;
+                    return true;
+                }
+                now_ms < *since.get_or_insert(now_ms) + SHARED_IDLE_MS
+            });
             idle.links
                 .retain(|link| now_ms < link.kept_at + link.keep_ms);
         }

@@ -1,18 +1,22 @@
 //! One exchange with an upstream: a kept connection or a new one, the deadline of the answer's
 //! first byte, and one more try where the first left no trace.
 
+mod over_http2;
+
 use std::future::poll_fn;
 use std::task::Poll;
 
 use domain::snapshot;
+use domain::upstream::Protocol;
 use http::Method;
 
 use super::Target;
 use super::connect::{ConnectError, connect};
 use super::head::Head as AnswerHead;
-use super::link::{Broken, Link};
+use super::link::Broken;
 use super::way::begin_connect;
-use crate::body::Inflow;
+use crate::answer;
+use crate::body::{Inflow, Outflow};
 use crate::head::Head;
 use crate::state::Upstream;
 use crate::worker::Worker;
@@ -25,10 +29,10 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) upstream: &'a Upstream,
 }
 
-/// An answer's head, and the connection that its body comes over.
+/// An answer's head, and where its body comes from.
 pub(crate) struct Sent {
     pub(crate) head: AnswerHead,
-    pub(crate) link: Box<Link>,
+    pub(crate) outflow: Outflow,
     pub(crate) tries: u8,
     /// Microseconds spent connecting.
     pub(crate) connect_us: u32,
@@ -60,11 +64,12 @@ impl Outgoing<'_> {
             )
     }
 
-    /// Writes the head as `target` gets it. `length` is that of the body.
-    fn write(&self, target: &Target, length: Option<u64>, out: &mut Vec<u8>) {
-        let Head { method, fields, .. } = self.head;
-        out.extend_from_slice(method.as_str().as_bytes());
-        out.push(b' ');
+    fn is_grpc(&self) -> bool {
+        answer::is_grpc(&self.head.fields)
+    }
+
+    /// Base path, rest and query.
+    fn write_target(&self, target: &Target, out: &mut Vec<u8>) {
         out.extend_from_slice(target.base_path.as_bytes());
         let rest = if self.rest.is_empty() { "/" } else { self.rest };
         out.extend_from_slice(rest.as_bytes());
@@ -72,6 +77,14 @@ impl Outgoing<'_> {
             out.push(b'?');
             out.extend_from_slice(query.as_bytes());
         }
+    }
+
+    /// Writes the head as `target` gets it. `length` is that of the body.
+    fn write(&self, target: &Target, length: Option<u64>, out: &mut Vec<u8>) {
+        let Head { method, fields, .. } = self.head;
+        out.extend_from_slice(method.as_str().as_bytes());
+        out.push(b' ');
+        self.write_target(target, out);
         out.extend_from_slice(b" HTTP/1.1\r\n");
         if !self.upstream.preserve_host {
             out.extend_from_slice(b"host: ");
@@ -99,6 +112,22 @@ impl Outgoing<'_> {
 
 /// Sends `outgoing` to `target`. After a failure to connect nothing of `inflow` is gone.
 pub(crate) async fn send(
+    worker: &Worker,
+    settings: &snapshot::Settings,
+    target: &Target,
+    outgoing: Outgoing<'_>,
+    inflow: &mut dyn Inflow,
+) -> Result<Sent, (Failure, u8)> {
+    match target.protocol {
+        Protocol::Http1 => over_http1(worker, settings, target, outgoing, inflow).await,
+        // In a box: the usual request should not pay for its size.
+        Protocol::Http2 => {
+            Box::pin(over_http2::send(worker, settings, target, outgoing, inflow)).await
+        }
+    }
+}
+
+async fn over_http1(
     worker: &Worker,
     settings: &snapshot::Settings,
     target: &Target,
@@ -147,9 +176,15 @@ pub(crate) async fn send(
         match exchanged.await {
             Some(Ok(head)) => {
                 link.keep_ms = worker.pool.keep_ms(head.promised);
+                let link = Some(link);
+                let outflow = if head.status == 101 {
+                    Outflow::Switched(link)
+                } else {
+                    Outflow::Link(link)
+                };
                 return Ok(Sent {
                     head,
-                    link,
+                    outflow,
                     tries,
                     connect_us,
                 });

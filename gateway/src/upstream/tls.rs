@@ -2,9 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
+use domain::upstream::Protocol;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+
+use crate::http2::ALPN;
 
 /// Why an upstream's TLS cannot be set up.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -39,6 +42,7 @@ impl Roots {
 /// The client's side for one upstream: `ca` is PEM and replaces the system's roots.
 pub(crate) fn client_config(
     ca: Option<&str>,
+    protocol: Protocol,
     roots: &Roots,
 ) -> Result<Arc<ClientConfig>, TlsError> {
     let store = match ca {
@@ -59,10 +63,14 @@ pub(crate) fn client_config(
         return Err(TlsError::Roots);
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|_| TlsError::Library)?
         .with_root_certificates(store)
         .with_no_client_auth();
+    config.alpn_protocols = match protocol {
+        Protocol::Http1 => Vec::new(),
+        Protocol::Http2 => vec![ALPN.to_vec()],
+    };
     Ok(Arc::new(config))
 }

@@ -1,7 +1,7 @@
 //! What is explained is what happens: one table of requests, sent to a running gateway and asked
 //! about on the same configuration.
 
-mod shop;
+pub(crate) mod shop;
 
 use std::collections::BTreeSet;
 

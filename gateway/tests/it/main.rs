@@ -9,8 +9,10 @@
 
 mod ambiguous;
 mod answers;
+mod churn;
 mod circuit;
 mod client_tls;
+mod corpus;
 mod database_source;
 mod drain;
 mod explain;
@@ -23,6 +25,7 @@ mod keys;
 mod limits;
 mod node_report;
 mod overload;
+mod peers;
 mod proxy_protocol;
 mod proxying;
 mod quota_store;
@@ -34,3 +37,4 @@ mod switch;
 mod tls;
 mod traffic;
 mod upstreams;
+mod versions;

@@ -8,6 +8,7 @@ mod fields;
 mod plans;
 mod policies;
 mod products;
+mod route;
 mod upstreams;
 mod versions;
 

@@ -17,6 +17,7 @@ mod pages;
 mod people;
 mod publishing;
 mod refusals;
+mod routes;
 mod samples;
 mod sessions;
 mod support;

@@ -96,6 +96,7 @@ async fn served(
             revision: made.number,
             operations: made.operations.len() as u64,
             address: first_call::base(ctx, &made),
+            ask: first_call::ask(&made, &row.slug),
             has_document: revision.document_id.is_some(),
             published_at: revision.created_at,
             slug: row.slug,

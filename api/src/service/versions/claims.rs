@@ -1,23 +1,22 @@
 //! A version's place in the gateways' address space. The table's primary key makes two versions
 //! at one place impossible, also for two that publish at the same moment.
 
-use domain::id::OrganizationId;
 use domain::problem::{Code, Invalid};
-use domain::route::{Clash, Grant, clash, covers};
+use domain::route::{Claim, Clash, Grant, Rule, clash, covers};
 use domain::snapshot::Route;
-use entity::{draft, organization, route};
+use entity::row::write_json;
+use entity::{draft, organization, route, version};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Set};
 use uuid::Uuid;
 
-use super::DraftSettings;
+use super::{DraftSettings, Loaded};
 use crate::error::{Error, Result};
 
 /// `Err` (422) for a malformed route, 409 `route_taken` for one that cannot stand there. Names
 /// nobody. Pointers start with `/route`.
 pub(crate) async fn check<C: ConnectionTrait>(
     db: &C,
-    version: Uuid,
-    organization: Uuid,
+    loaded: &Loaded,
     route: &Route,
 ) -> Result<()> {
     let malformed: Vec<Invalid> = domain::prefix::check(route)
@@ -27,17 +26,25 @@ pub(crate) async fn check<C: ConnectionTrait>(
     if !malformed.is_empty() {
         return Err(Error::invalid(malformed));
     }
+    let claim = Claim {
+        organization: loaded.api.organization_id.into(),
+        api: loaded.api.id.into(),
+        version: loaded.version.slug.clone(),
+        route: route.clone(),
+    };
     let grants = grants(db).await?;
-    let others = at_or_above(db, version, &route.path).await?;
-    match clash(route, organization.into(), &grants, &others) {
+    let others = at_or_above(db, loaded.version.id, &route.path).await?;
+    match clash(&claim, &grants, &others) {
         None => Ok(()),
-        Some(clash) => Err(taken(&clash.to_string())),
+        Some(clash) => Err(taken(clash)),
     }
 }
 
-fn taken(message: &str) -> Error {
+fn taken(clash: Clash) -> Error {
+    let message = clash.to_string();
+    let pointer = format!("/route{}", clash.pointer());
     Error {
-        invalid: vec![Invalid::new("/route/path", message)],
+        invalid: vec![Invalid::new(pointer, message.clone())],
         ..Error::new(Code::RouteTaken, message)
     }
 }
@@ -60,30 +67,26 @@ fn hosts(route: &Route) -> Vec<String> {
 }
 
 /// The routes of other versions that calls to `path` may reach: those at it and above it.
-async fn at_or_above<C: ConnectionTrait>(
-    db: &C,
-    version: Uuid,
-    path: &str,
-) -> Result<Vec<(OrganizationId, Route)>> {
+async fn at_or_above<C: ConnectionTrait>(db: &C, version: Uuid, path: &str) -> Result<Vec<Claim>> {
     let ends = path.match_indices('/').map(|(end, _)| &path[..end]);
     let above = ends.filter(|path| !path.is_empty());
     let found = route::Entity::find()
         .filter(route::Column::Path.is_in(above.chain(["/", path])))
         .filter(route::Column::VersionId.ne(version))
+        .find_also_related(version::Entity)
         .all(db)
         .await?;
-    let route = |row: route::Model| Route {
-        hosts: Some(row.host)
-            .filter(|host| !host.is_empty())
-            .into_iter()
-            .collect(),
-        path: row.path,
-        strip_path: true,
+    let claim = |(row, version): (route::Model, Option<version::Model>)| {
+        // A foreign key sees to it that there is one.
+        let version = version.ok_or_else(Error::not_found)?;
+        Ok(Claim {
+            organization: row.organization_id.into(),
+            api: version.api_id.into(),
+            route: row.route()?,
+            version: version.slug,
+        })
     };
-    Ok(found
-        .into_iter()
-        .map(|row| (row.organization_id.into(), route(row)))
-        .collect())
+    found.into_iter().map(claim).collect()
 }
 
 /// Whether nobody has anything at or under `prefix`, so that it can become a new organization's:
@@ -125,23 +128,31 @@ pub(crate) async fn is_free<C: ConnectionTrait>(db: &C, prefix: &str) -> Result<
 /// Takes the place for a version that is about to be served, and gives up what it had before.
 pub(crate) async fn claim<C: ConnectionTrait>(
     db: &C,
-    version: Uuid,
-    organization: Uuid,
+    loaded: &Loaded,
     route: &Route,
 ) -> Result<()> {
-    release(db, version).await?;
+    release(db, loaded.version.id).await?;
+    let rule = Rule::new(route, &loaded.version.slug).map_err(Error::invalid)?;
+    // A former release writes nothing there, and means the same.
+    let written = if rule.is_plain() {
+        String::new()
+    } else {
+        write_json("route.rule", route)?
+    };
     let rows = hosts(route).into_iter().map(|host| route::ActiveModel {
         host: Set(host),
         path: Set(route.path.clone()),
-        version_id: Set(version),
-        organization_id: Set(organization),
+        selector: Set(rule.to_string()),
+        rule: Set(written.clone()),
+        version_id: Set(loaded.version.id),
+        organization_id: Set(loaded.api.organization_id),
     });
     let claimed = route::Entity::insert_many(rows)
         .exec_without_returning(db)
         .await;
     match claimed {
         Ok(_) => Ok(()),
-        Err(error) if entity::database::is_taken(&error) => Err(taken(&Clash::Taken.to_string())),
+        Err(error) if entity::database::is_taken(&error) => Err(taken(Clash::Taken)),
         Err(error) => Err(error.into()),
     }
 }

@@ -107,11 +107,11 @@ pub(crate) async fn insert(
 ) -> Result<version::Model> {
     let ctx = write.ctx();
     let prefix = claims::own_prefix(write.tx(), api.organization_id).await?;
-    let route = Route {
-        hosts: Vec::new(),
-        path: format!("{}/{}/{slug}", prefix.trim_end_matches('/'), api.slug),
-        strip_path: true,
-    };
+    let route = Route::at(format!(
+        "{}/{}/{slug}",
+        prefix.trim_end_matches('/'),
+        api.slug
+    ));
     let settings = match from {
         Some(from) => DraftSettings {
             route,
@@ -335,7 +335,7 @@ async fn edited<C: ConnectionTrait>(
         return Err(Error::invalid(found));
     }
     if let Some(route) = input.route {
-        claims::check(db, loaded.version.id, organization, &route).await?;
+        claims::check(db, loaded, &route).await?;
         settings.route = route;
     }
     Ok(settings)

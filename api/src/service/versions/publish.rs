@@ -53,13 +53,7 @@ pub async fn publish(
     revision::Entity::insert(stored(ctx, &loaded, &made, &note)?)
         .exec_without_returning(write.tx())
         .await?;
-    claims::claim(
-        write.tx(),
-        loaded.version.id,
-        loaded.api.organization_id,
-        &made.route,
-    )
-    .await?;
+    claims::claim(write.tx(), &loaded, &made.route).await?;
     set_current(&write, &loaded, state, made.id).await?;
     if let Some(visibility) = input.visibility
         && visibility != loaded.api.visibility()?
@@ -98,13 +92,7 @@ async fn next_revision<C: ConnectionTrait>(
     let (Some(upstream), []) = (settings.upstream, found.as_slice()) else {
         return Err(Error::invalid(found));
     };
-    claims::check(
-        db,
-        loaded.version.id,
-        loaded.api.organization_id,
-        &settings.route,
-    )
-    .await?;
+    claims::check(db, loaded, &settings.route).await?;
     let last: Option<i32> = revision::Entity::find()
         .select_only()
         .column(revision::Column::Number)
@@ -229,20 +217,8 @@ pub async fn promote(
     let made = row.snapshot()?;
     check_upstreams(write.tx(), &loaded, &made).await?;
     if state.is_served() {
-        claims::check(
-            write.tx(),
-            loaded.version.id,
-            loaded.api.organization_id,
-            &made.route,
-        )
-        .await?;
-        claims::claim(
-            write.tx(),
-            loaded.version.id,
-            loaded.api.organization_id,
-            &made.route,
-        )
-        .await?;
+        claims::check(write.tx(), &loaded, &made.route).await?;
+        claims::claim(write.tx(), &loaded, &made.route).await?;
     }
     set_current(&write, &loaded, state, made.id).await?;
     tell(&mut write, &loaded, "version.promote", &made, &note).await?;

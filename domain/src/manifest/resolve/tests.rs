@@ -118,3 +118,73 @@ applications:
         );
     }
 }
+
+#[test]
+fn versions_at_one_place_and_their_ties() {
+    let file = |one: &str, two: &str| {
+        format!(
+            r#"
+portunus: 1
+upstreams: {{ u: {{ targets: [{{ url: "http://127.0.0.1:1" }}] }} }}
+apis:
+  a:
+    versions:
+      v1: {{ match: {{ path: /x, {one} }}, upstream: u }}
+      v2: {{ match: {{ path: /x, {two} }}, upstream: u }}
+"#
+        )
+    };
+    for (one, two, pointer) in [
+        ("selector: { header: X-V }", "selector: { header: x-v }", ""),
+        (
+            "selector: { header: X-V, value: '1' }",
+            "selector: { header: X-V, value: '1' }",
+            "/apis/a/versions/v2/match/selector",
+        ),
+        (
+            "selector: { query: v }",
+            "hosts: []",
+            "/apis/a/versions/v2/match/selector",
+        ),
+        (
+            "selector: { query: v, default: true }",
+            "selector: { query: v, default: true }",
+            "/apis/a/versions/v2/match/selector/default",
+        ),
+        (
+            "when: [{ header: A, exact: '1' }]",
+            "when: [{ header: B, exact: '1' }]",
+            "/apis/a/versions/v2/match/when",
+        ),
+        (
+            "when: [{ header: A, exact: '1' }]",
+            "when: [{ header: A, exact: '2' }]",
+            "",
+        ),
+        (
+            "hosts: []",
+            "when: [{ header: A, regex: '(' }]",
+            "/apis/a/versions/v2/match/when/0/regex",
+        ),
+        ("hosts: []", "hosts: []", "/apis/a/versions/v2/match"),
+        ("hosts: [x.org]", "hosts: []", ""),
+    ] {
+        let found = resolved(&file(one, two)).err().unwrap_or_default();
+        let told = found.first().map_or("", |invalid| &invalid.pointer);
+        assert_eq!(told, pointer, "{one}, {two}: {found:?}");
+        if let Some(first) = found.first()
+            && !pointer.contains("regex")
+        {
+            assert!(first.message.ends_with("It is /apis/a/versions/v1."));
+        }
+    }
+    let other_api = r#"
+portunus: 1
+upstreams: { u: { targets: [{ url: "http://127.0.0.1:1" }] } }
+apis:
+  a: { versions: { v1: { match: { path: /x, selector: { query: v } }, upstream: u } } }
+  b: { versions: { v2: { match: { path: /x, selector: { query: v } }, upstream: u } } }
+"#;
+    let found = resolved(other_api).unwrap_err();
+    assert_eq!(found[0].pointer, "/apis/b/versions/v2/match");
+}

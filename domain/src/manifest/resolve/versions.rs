@@ -9,7 +9,7 @@ use crate::api::Operations;
 use crate::openapi::PathTemplate;
 use crate::path;
 use crate::policy::AttachPoint;
-use crate::route::host;
+use crate::route::{Claim, Clash, Tie, check_rule, host, shared};
 use crate::snapshot;
 
 impl<'a> Resolver<'a> {
@@ -43,7 +43,13 @@ impl<'a> Resolver<'a> {
                 self.versions
                     .insert(format!("{name}/{version_name}"), version_id);
                 let revision = self.revision(&pointer, &[name, version_name], version, load);
-                self.claim(&pointer, &revision.route, &mut taken);
+                let claim = Claim {
+                    organization: self.organization,
+                    api: api_id,
+                    version: version_name.clone(),
+                    route: revision.route.clone(),
+                };
+                self.claim(&pointer, claim, &mut taken);
                 self.parts.versions.push(snapshot::Version {
                     id: version_id,
                     api: api_id,
@@ -120,34 +126,42 @@ impl<'a> Resolver<'a> {
                 );
             }
         }
-        snapshot::Route {
+        let route = snapshot::Route {
             hosts: version.route.hosts.clone(),
             path: written.clone(),
             strip_path: version.strip_path,
-        }
+            encoded_slashes: version.encoded_slashes,
+            selector: version.route.selector.clone(),
+            when: version.route.when.clone(),
+        };
+        let wrong = check_rule(&route).into_iter();
+        self.found.extend(wrong.map(|invalid| invalid.under(&at)));
+        route
     }
 
-    /// (host, path) is unique in a file.
+    /// (host, path, selector) is unique in a file, and no request may fit two versions alike. The
+    /// other one is named, as a file is one person's.
     fn claim(
         &mut self,
         pointer: &str,
-        route: &snapshot::Route,
-        taken: &mut BTreeMap<(String, String), String>,
+        claim: Claim,
+        taken: &mut BTreeMap<String, Vec<(String, Claim)>>,
     ) {
-        let any = [String::new()];
-        let hosts = if route.hosts.is_empty() {
-            &any[..]
-        } else {
-            &route.hosts
-        };
-        for host in hosts {
-            let place = (host.clone(), route.path.clone());
-            if let Some(other) = taken.insert(place, pointer.to_owned()) {
-                self.refuse(
-                    format!("{pointer}/match"),
-                    format!("{other} answers at this host and path."),
-                );
-            }
+        let there = taken.entry(claim.route.path.clone()).or_default();
+        let clash = there.iter().find_map(|(other, known)| {
+            let clash = shared(&claim, known)?;
+            Some((clash, other.clone()))
+        });
+        there.push((pointer.to_owned(), claim));
+        if let Some((clash, other)) = clash {
+            let at = match clash {
+                Clash::Outside | Clash::Taken | Clash::Tie(Tie::Same) => "",
+                Clash::Tie(tie) => tie.pointer(),
+            };
+            self.refuse(
+                format!("{pointer}/match{at}"),
+                format!("{clash} It is {other}."),
+            );
         }
     }
 

@@ -3,6 +3,7 @@
 mod document;
 mod explain;
 mod revisions;
+mod route;
 
 use domain::api::Operations;
 use domain::lifecycle::VersionState;
@@ -20,7 +21,7 @@ use crate::{
         boxes::{callout, pairs},
         code::code_line,
         confirm::{Question, confirm},
-        field::{Field, check, choice, refusal},
+        field::{Field, choice, refusal},
         head::{Link, PageHead, Section, crumbs, tabs},
         state::Tone,
     },
@@ -141,14 +142,7 @@ pub struct Routing {
     pub not_offered: Vec<(String, String)>,
 }
 
-const FIELDS: &[&str] = &[
-    "path",
-    "hosts",
-    "strip_path",
-    "upstream",
-    "test_upstream",
-    "operations_mode",
-];
+const FIELDS: &[&str] = &["upstream", "test_upstream", "operations_mode"];
 
 #[must_use]
 pub fn routing(page: Routing) -> AnyView {
@@ -223,6 +217,13 @@ fn facts(version: &Version) -> AnyView {
             view! { <code>{draft.route.path.clone()}</code> ", " {cut} }.into_any(),
         ),
         ("Hosts".into(), hosts.into_any()),
+        (
+            "Asked for by".into(),
+            match route::asked(&draft.route) {
+                Some(asked) => view! { <code>{asked}</code> }.into_any(),
+                None => view! { <span class="faint">"nothing more"</span> }.into_any(),
+            },
+        ),
         ("Upstream".into(), named(&draft.upstream, "none yet")),
         (
             "Upstream of test keys".into(),
@@ -305,13 +306,12 @@ fn edit(form: &Form, upstreams: Vec<(String, String)>, new: Option<String>) -> A
         ("listed", "Only operations of the document".into()),
         ("open", "Everything under the path".into()),
     ];
+    let shown = [FIELDS, route::FIELDS].concat();
     view! {
         <form class="form form--page" method="post">
             {super::tag(form)}
-            {refusal(form, FIELDS)}
-            {Field::text("path", "Path").mono().help("Under your organization's prefix.").of(form)}
-            {Field::text("hosts", "Hosts").optional().mono().help("Separated by blanks; empty is any host.").of(form)}
-            {check("strip_path", "yes", "Cut the path off before the rest goes to the target", form)}
+            {refusal(form, &shown)}
+            {route::fields(form)}
             {Field::select("upstream", "Upstream", with_none("choose one"))
                 .link(new.map(|href| Link::new(href, "New upstream")))
                 .of(form)}

@@ -4,6 +4,7 @@ use domain::openapi::{
     Content, Document, Fill, HeaderValue, Language, Location, Operation, Response, SampleRequest,
     Side, example,
 };
+use domain::route::Ask;
 use leptos::prelude::*;
 use serde_json::Value;
 
@@ -25,6 +26,8 @@ pub(super) struct Frame<'d> {
     pub(super) document: &'d Document,
     /// Where the version answers.
     pub(super) base: &'d str,
+    /// How a request asks for the version, where others share its address.
+    pub(super) ask: Option<&'d Ask>,
     pub(super) needs_key: bool,
     pub(super) language: Language,
     /// Address of this operation's page.
@@ -221,7 +224,11 @@ fn sample(operation: &Operation, frame: &Frame<'_>) -> AnyView {
     let key = frame
         .needs_key
         .then(|| ("X-Api-Key", HeaderValue::Variable("API_KEY".to_owned())));
-    let request = SampleRequest::new(frame.document, operation, frame.base, key, Fill::Examples);
+    let mut request =
+        SampleRequest::new(frame.document, operation, frame.base, key, Fill::Examples);
+    if let Some(ask) = frame.ask {
+        ask.add_to(&mut request);
+    }
     let source = request.render(frame.language);
     let tabs = Language::ALL
         .into_iter()

@@ -3,13 +3,13 @@
 use std::pin::pin;
 
 use bytes::Bytes;
-use domain::upstream::Active;
+use domain::upstream::{Active, Protocol};
 use domain::{address, snapshot};
 use http::header::{CONNECTION, HOST, USER_AGENT};
-use http::{HeaderValue, Request};
+use http::{HeaderValue, Request, Uri};
 use http_body_util::Empty;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -83,27 +83,54 @@ async fn connect(
     Err(last)
 }
 
+/// The answer's head is all that is wanted: whatever comes behind it is dropped.
+async fn first<T>(
+    answer: impl Future<Output = Result<T, hyper::Error>>,
+    connection: impl Future<Output = Result<(), hyper::Error>>,
+) -> Result<T, hyper::Error> {
+    let mut answer = pin!(answer);
+    tokio::select! {
+        biased;
+        answer = &mut answer => answer,
+        // It may have brought the answer with its last step.
+        _ = connection => answer.await,
+    }
+}
+
 async fn exchange<S>(stream: S, target: &Target, rule: &Active) -> Result<(), Failed>
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let Some(path) = &rule.path else {
         return Ok(());
     };
     let request = Request::get(path)
-        .header(HOST, &target.authority)
         .header(USER_AGENT, HeaderValue::from_static("portunus-health"))
-        .header(CONNECTION, HeaderValue::from_static("close"))
         .body(Empty::<Bytes>::new());
-    let request = request.map_err(|_| Failed::Path)?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let mut answer = pin!(sender.send_request(request));
-    // The answer's head is all that is wanted: whatever comes behind it is dropped.
-    let answer = tokio::select! {
-        biased;
-        answer = &mut answer => answer?,
-        // It may have brought the answer with its last step.
-        _ = connection => answer.await?,
+    let mut request = request.map_err(|_| Failed::Path)?;
+    let answer = match target.protocol {
+        Protocol::Http1 => {
+            let headers = request.headers_mut();
+            headers.insert(HOST, target.authority.clone());
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+            first(sender.send_request(request), connection).await?
+        }
+        Protocol::Http2 => {
+            let scheme = if target.tls.is_some() {
+                "https"
+            } else {
+                "http"
+            };
+            let uri = Uri::builder()
+                .scheme(scheme)
+                .authority(target.authority.as_bytes())
+                .path_and_query(path.as_str());
+            *request.uri_mut() = uri.build().map_err(|_| Failed::Path)?;
+            let (mut sender, connection) =
+                http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
+            first(sender.send_request(request), connection).await?
+        }
     };
     match answer.status().as_u16() {
         status if rule.accepts(status) => Ok(()),

@@ -146,7 +146,7 @@ impl Client {
                 .map_or(0, |length| length.parse().unwrap());
             self.exactly(length).await
         };
-        answer.body = String::from_utf8(body).unwrap();
+        answer.body = String::from_utf8_lossy(&body).into_owned();
         Some(answer)
     }
 

@@ -7,7 +7,6 @@ use domain::api::{Operations, Visibility};
 use domain::id::VersionId;
 use domain::lifecycle::PlanState;
 use domain::problem::Code;
-use domain::snapshot::Route;
 use domain::wire::versions::{EditDraft, PromoteRevision, PublishVersion, Version};
 use domain::wire::{Paging, TeamPaging};
 use frontend::form::Form;
@@ -15,7 +14,7 @@ use frontend::icon::Icon;
 use frontend::pages::publish::version;
 use frontend::part::confirm::Question;
 
-use super::{Ids, at, fields::Fields, teams_for};
+use super::{Ids, at, fields::Fields, route, teams_for};
 use crate::{
     failure::{Failure, Result},
     pages::confirm,
@@ -138,13 +137,7 @@ fn form_of(version: &Version) -> Form {
             .map(|upstream| upstream.id.to_string())
             .unwrap_or_default()
     };
-    Form::default()
-        .with("path", draft.route.path.clone())
-        .with("hosts", draft.route.hosts.join(" "))
-        .with(
-            "strip_path",
-            if draft.route.strip_path { "yes" } else { "" },
-        )
+    route::shown(Form::default(), &draft.route)
         .with("upstream", id(&draft.upstream))
         .with("test_upstream", id(&draft.test_upstream))
         .with("operations_mode", draft.operations_mode.as_str())
@@ -165,7 +158,7 @@ pub(super) async fn act(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed
             };
             service::publish(ctx, id, None, input).await
         }
-        "save" => service::edit_draft(ctx, id, Fields::of(&typed).etag(), edit(&typed)).await,
+        "save" => save(&workspace, id, &typed).await,
         _ => return Err(Failure::of(Code::BadRequest)),
     };
     match done {
@@ -283,22 +276,19 @@ pub(super) async fn switch_off(workspace: Workspace, Path(ids): Path<Ids>, typed
     Stop::SwitchOff.take(workspace, ids, typed).await
 }
 
-fn edit(typed: &Typed) -> EditDraft {
-    EditDraft {
-        route: Some(Route {
-            hosts: typed
-                .get("hosts")
-                .split_whitespace()
-                .map(str::to_owned)
-                .collect(),
-            path: typed.get("path").to_owned(),
-            strip_path: typed.is_ticked("strip_path"),
-        }),
+async fn save(workspace: &Workspace, id: VersionId, typed: &Typed) -> api::Result<Version> {
+    let input = EditDraft {
+        route: Some(route::read(typed).map_err(api::Error::invalid)?),
         upstream: typed.get("upstream").parse().ok(),
         test_upstream: Some(typed.get("test_upstream").parse().ok()),
         operations_mode: Operations::parse(typed.get("operations_mode")),
         ..EditDraft::default()
-    }
+    };
+    let saved = service::edit_draft(workspace.ctx(), id, Fields::of(typed).etag(), input).await;
+    saved.map_err(|mut error| {
+        route::at_fields(&mut error);
+        error
+    })
 }
 
 pub(super) async fn revisions(workspace: Workspace, Path(ids): Path<Ids>) -> Result {

@@ -55,14 +55,7 @@ pub(in crate::service::versions) async fn show(ctx: &Ctx, loaded: &Loaded) -> Re
     let db = ctx.db();
     let settings = DraftSettings::read(&loaded.draft)?;
     let mut found = blockers(db, loaded, &settings).await?;
-    if let Err(refused) = claims::check(
-        db,
-        loaded.version.id,
-        loaded.api.organization_id,
-        &settings.route,
-    )
-    .await
-    {
+    if let Err(refused) = claims::check(db, loaded, &settings.route).await {
         found.extend(refused.invalid);
     }
     let (document, operations) = match loaded.draft.document_id {

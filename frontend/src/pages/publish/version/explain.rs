@@ -148,7 +148,10 @@ fn facts(answer: &Explanation) -> AnyView {
 fn place_of(place: &Place) -> AnyView {
     let name = format!("{} {}", place.api, place.version);
     let at = format!("{}{}", place.hosts.join(", "), place.path);
-    view! { {name} " at " {mono(at)} {format!(", revision {}", place.revision)} }.into_any()
+    let when = (!place.when.is_empty()).then(|| {
+        view! { ", for " {mono(place.when.join("; "))} }
+    });
+    view! { {name} " at " {mono(at)} {when} {format!(", revision {}", place.revision)} }.into_any()
 }
 
 fn steps(steps: &[Step]) -> AnyView {

@@ -1,0 +1,108 @@
+//! Floods of HTTP/2 with Python's h2 against the real gateway: what its memory does, and what another
+//! client feels.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use e2e::process::Portunus;
+use e2e::upstream::Upstream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Debian's, as its packages are where `.ci/test` puts them.
+const PYTHON: &str = "/usr/bin/python3";
+
+async fn gateway(folder: &Path, upstream: &Upstream) -> anyhow::Result<Portunus> {
+    let file = folder.join("gateway.yaml");
+    std::fs::write(
+        &file,
+        format!(
+            "portunus: 1\nupstreams: {{ u: {{ targets: [{{ url: '{}' }}] }} }}\n\
+             apis: {{ x: {{ versions: {{ v1: {{ match: {{ path: /x }}, upstream: u }} }} }} }}\n",
+            upstream.url()
+        ),
+    )?;
+    let free = "127.0.0.1:0";
+    let file = file.display().to_string();
+    let args = ["--config", &*file, "--gateway", free, "--admin", free];
+    Portunus::start("gateway", &folder.join("data"), &args, &[]).await
+}
+
+fn resident_mib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kib.unwrap_or(0) / 1024
+}
+
+/// Asks over one connection until told to stop: how long each answer took.
+async fn bystander(address: String, mut stop: tokio::sync::watch::Receiver<bool>) -> Vec<Duration> {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut took = Vec::new();
+    let mut buffer = vec![0; 16 * 1024];
+    while !*stop.borrow_and_update() {
+        let began = Instant::now();
+        stream
+            .write_all(b"GET /x HTTP/1.1\r\nHost: a.test\r\n\r\n")
+            .await
+            .unwrap();
+        let read = stream.read(&mut buffer).await.unwrap();
+        assert!(
+            buffer[..read].starts_with(b"HTTP/1.1 200"),
+            "served meanwhile"
+        );
+        took.push(began.elapsed());
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    took.sort();
+    took
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn floods_cost_neither_memory_nor_others_their_answers() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let upstream = Upstream::start().await?;
+    let running = gateway(folder.path(), &upstream).await?;
+    let address = running
+        .ready
+        .gateway
+        .trim_start_matches("http://")
+        .to_owned();
+    let pid = running.pid().unwrap();
+    for name in [
+        "rapid_reset",
+        "continuation",
+        "empty_frames",
+        "empty_settings",
+        "pings",
+        "hpack_bomb",
+    ] {
+        let before = resident_mib(pid);
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let other = tokio::spawn(bystander(address.clone(), stopped));
+        let script = format!("{}/tests/peers/h2_attacks.py", env!("CARGO_MANIFEST_DIR"));
+        let attack = tokio::process::Command::new(PYTHON)
+            .args(["-B", &script, &address, name, "2"])
+            .output();
+        let output = tokio::time::timeout(Duration::from_secs(60), attack).await??;
+        stop.send_replace(true);
+        let took = other.await?;
+        let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        assert!(
+            output.status.success(),
+            "{name}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let after = resident_mib(pid);
+        let p99 = took[took.len() * 99 / 100];
+        println!(
+            "{name}: ended {said}, {before} → {after} MiB, p99 {p99:?} of {}",
+            took.len()
+        );
+        assert!(after < before + 64, "{name}: {before} → {after} MiB");
+        // On a busy machine; a worker that is held up shows as seconds.
+        assert!(p99 < Duration::from_millis(500), "{name}: {p99:?}");
+    }
+    assert_eq!(running.terminate().await?, 0);
+    Ok(())
+}

@@ -1,0 +1,344 @@
+//! Applications with their subscriptions and keys. There may be millions: their source is not
+//! kept, as their compiled form says all of it; beside it there is what finds them again by id.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use domain::id::{ApplicationId, CredentialId, Id, PlanId, ProductId, SubscriptionId};
+use domain::lifecycle::ApplicationState;
+use domain::snapshot::{self, Kind, Parts};
+use uuid::Uuid;
+
+use super::numbered;
+use crate::state::{Application, Key, Keys, Place, Subscription};
+
+pub(super) type ProductNumbers = HashMap<ProductId, u32>;
+
+/// What is put, of the kinds that are kept here.
+#[derive(Default)]
+pub(super) struct Put {
+    applications: Vec<snapshot::Application>,
+    credentials: Vec<snapshot::Credential>,
+    subscriptions: Vec<snapshot::Subscription>,
+}
+
+impl Put {
+    /// Takes them out of `parts`.
+    pub(super) fn of(mut parts: Parts) -> (Parts, Self) {
+        let put = Self {
+            applications: std::mem::take(&mut parts.applications),
+            credentials: std::mem::take(&mut parts.credentials),
+            subscriptions: std::mem::take(&mut parts.subscriptions),
+        };
+        (parts, put)
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Consumers {
+    applications: BTreeMap<ApplicationId, Arc<Application>>,
+    /// The first bytes of the digest, by which the state finds the key.
+    credentials: BTreeMap<CredentialId, u64>,
+    keys_of: BTreeSet<(ApplicationId, u64)>,
+    subscriptions: BTreeMap<SubscriptionId, ApplicationId>,
+    /// What belongs to an application that is not there: none, as a rule.
+    lone_keys: HashMap<ApplicationId, Vec<Key>>,
+    lone_subscriptions: HashMap<ApplicationId, Vec<Subscription>>,
+    pub(super) plan_numbers: HashMap<PlanId, u32>,
+}
+
+/// An application that is being made anew.
+struct Draft {
+    organization: domain::id::OrganizationId,
+    disabled: bool,
+    access: Vec<Subscription>,
+}
+
+/// A change while it is worked out.
+#[derive(Default)]
+struct Work {
+    drafts: BTreeMap<ApplicationId, Draft>,
+    /// Keys that need their application.
+    waiting: Vec<(ApplicationId, Key)>,
+    gone: Vec<Place>,
+}
+
+impl Consumers {
+    /// Where the state has a credential's key, unless its application is missing.
+    pub(super) fn place(&self, id: CredentialId) -> Option<Place> {
+        Some((*self.credentials.get(&id)?, id))
+    }
+
+    /// Forgets everything and takes `put`, which may be millions: all is sorted once, and built
+    /// in that order.
+    pub(super) fn fill(&mut self, put: Put, products: &mut ProductNumbers) -> Keys {
+        *self = Self {
+            plan_numbers: std::mem::take(&mut self.plan_numbers),
+            ..Self::default()
+        };
+        let Put {
+            mut applications,
+            mut credentials,
+            mut subscriptions,
+        } = put;
+        applications.sort_unstable_by_key(|one| one.id);
+        subscriptions.sort_unstable_by_key(|one| one.application);
+        credentials.sort_unstable_by_key(|one| one.application);
+        let owners = subscriptions.iter().map(|one| (one.id, one.application));
+        self.subscriptions = owners.collect();
+        let prefixes = credentials.iter().map(|one| (one.id, one.digest.prefix()));
+        self.credentials = prefixes.collect();
+
+        let mut subscriptions = subscriptions.into_iter().peekable();
+        let mut made = Vec::with_capacity(applications.len());
+        for source in applications {
+            while let Some(lone) = subscriptions.next_if(|one| one.application < source.id) {
+                self.lone(&lone, products);
+            }
+            let mut access = Vec::new();
+            while let Some(own) = subscriptions.next_if(|one| one.application == source.id) {
+                access.push(self.subscription(&own, products));
+            }
+            let disabled = is_disabled(&source);
+            let application = Application::new(source.id, source.organization, disabled, access);
+            made.push((source.id, Arc::new(application)));
+        }
+        for lone in subscriptions {
+            self.lone(&lone, products);
+        }
+        self.applications = made.into_iter().collect();
+        self.fill_keys(credentials)
+    }
+
+    fn fill_keys(&mut self, credentials: Vec<snapshot::Credential>) -> Keys {
+        let mut keys = Keys::empty();
+        let mut put = Vec::with_capacity(credentials.len());
+        let mut placed = Vec::with_capacity(credentials.len());
+        let mut applications = self.applications.iter().peekable();
+        for source in credentials {
+            let id = source.application;
+            while applications.next_if(|(other, _)| **other < id).is_some() {}
+            keys.restrict(source.id, &source.cidrs);
+            match applications.peek() {
+                Some((other, application)) if **other == id => {
+                    placed.push((id, source.digest.prefix()));
+                    put.push(Key::new(&source, (*application).clone()));
+                }
+                Some(_) | None => {
+                    let key = Key::new(&source, Arc::default());
+                    self.lone_keys.entry(id).or_default().push(key);
+                }
+            }
+        }
+        self.keys_of = placed.into_iter().collect();
+        keys.edit(Vec::new(), put);
+        keys
+    }
+
+    fn lone(&mut self, source: &snapshot::Subscription, products: &mut ProductNumbers) {
+        let subscription = self.subscription(source, products);
+        let lone = self.lone_subscriptions.entry(source.application);
+        lone.or_default().push(subscription);
+    }
+
+    /// Removes what is gone, puts or replaces the others, and touches no more than those and what
+    /// is theirs.
+    pub(super) fn change(
+        &mut self,
+        gone: &[(Kind, Uuid)],
+        put: Put,
+        products: &mut ProductNumbers,
+        keys: &mut Keys,
+    ) {
+        let mut work = Work::default();
+        for (kind, id) in gone {
+            match kind {
+                Kind::Application => self.take_application(&mut work, Id::from_uuid(*id), keys),
+                Kind::Credential => self.take_key(&mut work, Id::from_uuid(*id), keys),
+                Kind::Subscription => self.take_subscription(&mut work, Id::from_uuid(*id)),
+                Kind::Organization
+                | Kind::Api
+                | Kind::Version
+                | Kind::Upstream
+                | Kind::Product
+                | Kind::Plan
+                | Kind::Settings => {}
+            }
+        }
+        // The last one counts, should one be put twice.
+        let credentials = put.credentials.into_iter();
+        let credentials: BTreeMap<_, _> = credentials.map(|one| (one.id, one)).collect();
+        for id in credentials.keys() {
+            self.take_key(&mut work, *id, keys);
+        }
+        for source in put.applications {
+            self.put_application(&mut work, &source);
+        }
+        for source in put.subscriptions {
+            self.take_subscription(&mut work, source.id);
+            self.subscriptions.insert(source.id, source.application);
+            let subscription = self.subscription(&source, products);
+            match self.draft(&mut work, source.application) {
+                Some(draft) => draft.access.push(subscription),
+                None => {
+                    let lone = self.lone_subscriptions.entry(source.application);
+                    lone.or_default().push(subscription);
+                }
+            }
+        }
+        for (id, source) in credentials {
+            self.credentials.insert(id, source.digest.prefix());
+            keys.restrict(id, &source.cidrs);
+            let key = Key::new(&source, Arc::default());
+            work.waiting.push((source.application, key));
+        }
+        self.finish(work, keys);
+    }
+
+    fn put_application(&mut self, work: &mut Work, source: &snapshot::Application) {
+        let (organization, disabled) = (source.organization, is_disabled(source));
+        if let Some(draft) = self.draft(work, source.id) {
+            draft.organization = organization;
+            draft.disabled = disabled;
+            return;
+        }
+        let access = self.lone_subscriptions.remove(&source.id);
+        let draft = Draft {
+            organization,
+            disabled,
+            access: access.unwrap_or_default(),
+        };
+        work.drafts.insert(source.id, draft);
+        let keys = self.lone_keys.remove(&source.id).into_iter().flatten();
+        work.waiting.extend(keys.map(|key| (source.id, key)));
+    }
+
+    fn take_application(&mut self, work: &mut Work, id: ApplicationId, keys: &Keys) {
+        let draft = self
+            .draft(work, id)
+            .map(|draft| std::mem::take(&mut draft.access));
+        let Some(access) = draft else {
+            return;
+        };
+        work.drafts.remove(&id);
+        self.applications.remove(&id);
+        if !access.is_empty() {
+            self.lone_subscriptions.insert(id, access);
+        }
+        for prefix in self.keys_of(id) {
+            self.keys_of.remove(&(id, prefix));
+            for key in keys.starting(prefix).filter(|key| key.application.id == id) {
+                work.gone.push((prefix, key.id));
+                let lone = self.lone_keys.entry(id).or_default();
+                lone.push(key.of(Arc::default()));
+            }
+        }
+    }
+
+    fn take_subscription(&mut self, work: &mut Work, id: SubscriptionId) {
+        let Some(application) = self.subscriptions.remove(&id) else {
+            return;
+        };
+        if let Some(draft) = self.draft(work, application) {
+            draft.access.retain(|one| one.id != id);
+        } else if let Some(lone) = self.lone_subscriptions.get_mut(&application) {
+            lone.retain(|one| one.id != id);
+        }
+    }
+
+    fn take_key(&mut self, work: &mut Work, id: CredentialId, keys: &mut Keys) {
+        let Some(prefix) = self.credentials.remove(&id) else {
+            return;
+        };
+        if let Some(key) = keys.at((prefix, id)) {
+            self.keys_of.remove(&(key.application.id, prefix));
+            work.gone.push((prefix, id));
+        }
+        for lone in self.lone_keys.values_mut() {
+            lone.retain(|key| key.id != id);
+        }
+        keys.restrict(id, &[]);
+    }
+
+    fn draft<'w>(&self, work: &'w mut Work, id: ApplicationId) -> Option<&'w mut Draft> {
+        use std::collections::btree_map::Entry;
+        match work.drafts.entry(id) {
+            Entry::Occupied(known) => Some(known.into_mut()),
+            Entry::Vacant(new) => {
+                let now = self.applications.get(&id)?;
+                Some(new.insert(Draft {
+                    organization: now.organization,
+                    disabled: now.disabled,
+                    access: now.access.iter().map(Subscription::anew).collect(),
+                }))
+            }
+        }
+    }
+
+    fn finish(&mut self, work: Work, keys: &mut Keys) {
+        let Work {
+            drafts,
+            waiting,
+            mut gone,
+        } = work;
+        let mut put = Vec::new();
+        for (id, draft) in drafts {
+            let Draft {
+                organization,
+                disabled,
+                access,
+            } = draft;
+            let application = Arc::new(Application::new(id, organization, disabled, access));
+            for prefix in self.keys_of(id) {
+                for key in keys.starting(prefix).filter(|key| key.application.id == id) {
+                    gone.push((prefix, key.id));
+                    put.push(key.of(application.clone()));
+                }
+            }
+            self.applications.insert(id, application);
+        }
+        for (id, key) in waiting {
+            match self.applications.get(&id) {
+                Some(application) => {
+                    self.keys_of.insert((id, key.digest.prefix()));
+                    put.push(key.of(application.clone()));
+                }
+                None => self.lone_keys.entry(id).or_default().push(key),
+            }
+        }
+        keys.edit(gone, put);
+        self.lone_keys.retain(|_, lone| !lone.is_empty());
+        self.lone_subscriptions.retain(|_, lone| !lone.is_empty());
+    }
+
+    fn keys_of(&self, id: ApplicationId) -> Vec<u64> {
+        let own = self.keys_of.range((id, 0)..=(id, u64::MAX));
+        own.map(|(_, prefix)| *prefix).collect()
+    }
+
+    fn subscription(
+        &mut self,
+        source: &snapshot::Subscription,
+        products: &mut ProductNumbers,
+    ) -> Subscription {
+        let approved = source.approved_at;
+        Subscription {
+            id: source.id,
+            product: numbered(products, source.product),
+            plan: numbered(&mut self.plan_numbers, source.plan),
+            state: source.state,
+            paused: source.paused,
+            starts_at: source.starts_at,
+            ends_at: source.ends_at,
+            approved_at: approved.map_or(i64::MAX, |at| at.timestamp_micros()),
+            slots: Default::default(),
+        }
+    }
+}
+
+const fn is_disabled(source: &snapshot::Application) -> bool {
+    match source.state {
+        ApplicationState::Active => false,
+        ApplicationState::Disabled => true,
+    }
+}

@@ -1,0 +1,49 @@
+//! Who else would have answered, and why not.
+
+use domain::explain::{Lost, RunnerUp};
+use domain::route::Spot;
+
+use super::Walk;
+use crate::head::Head;
+use crate::state::State;
+
+impl Walk<'_> {
+    /// Whether it may be told who answers there; all at one place are of one API.
+    pub(super) fn sees(&self, state: &State, host: &str, head: &Head) -> bool {
+        let found = state.routes.find(host, head.canonical());
+        found.is_none_or(|(spot, _)| {
+            let mut routes = spot.values().into_iter();
+            routes.any(|route| self.sight.api(route.api))
+        })
+    }
+
+    /// Those at the same place first, then the nearest.
+    pub(super) fn runners_up(&mut self, state: &State, host: &str, head: &Head) {
+        let path = head.canonical();
+        let mut lost = Vec::new();
+        if let Some((Spot::Choice(choice), _)) = state.routes.find(host, path) {
+            let others = choice.others(head).into_iter();
+            lost.extend(others.map(|(route, missed)| (route, Lost::from(missed))));
+        }
+        for runner in state.routes.runners_up(host, path) {
+            let why = if runner.by_host {
+                Lost::Host
+            } else {
+                Lost::ShorterPath
+            };
+            lost.extend(runner.value.values().into_iter().map(|route| (route, why)));
+        }
+        for (route, lost) in lost {
+            let place = self.explainer.compiler.place_of(route.version);
+            let known = &mut self.out.explanation.runners_up;
+            // A version with several host patterns is named once.
+            if let Some(place) = place.filter(|_| self.sight.api(route.api))
+                && !known
+                    .iter()
+                    .any(|other| other.place.version_id == place.version_id)
+            {
+                known.push(RunnerUp { place, lost });
+            }
+        }
+    }
+}

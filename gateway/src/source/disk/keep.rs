@@ -1,0 +1,121 @@
+//! Keeping a state as it changes: a whole one, then its changes, and from time to time both
+//! together as a whole one again.
+
+use std::io::{self, Write};
+
+use domain::snapshot::{Delta, Snapshot};
+
+use super::base::{self, Base};
+use super::log::{Log, Overlay};
+use super::rows::{self, Row};
+use super::{Disk, DiskError};
+
+/// A log below this many bytes is not worth writing the state anew.
+const SMALL: u64 = 4 << 20;
+
+/// A whole state in the form in which it is kept.
+pub(crate) struct Whole {
+    state: u64,
+    rows: Vec<u8>,
+}
+
+impl Whole {
+    pub(crate) fn of(snapshot: &Snapshot) -> io::Result<Self> {
+        let mut rows = Vec::new();
+        rows::write(&snapshot.parts, &mut rows)?;
+        Ok(Self {
+            state: snapshot.state,
+            rows,
+        })
+    }
+}
+
+/// The writing end of a [`Disk`]. Its methods block on the disk: call them off the runtime's
+/// threads.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    disk: Disk,
+    /// With the bytes of the state before it.
+    log: Option<(Log, u64)>,
+}
+
+impl Kept {
+    pub(crate) const fn new(disk: Disk) -> Self {
+        Self { disk, log: None }
+    }
+
+    /// Keeps a whole state in place of everything before it.
+    pub(crate) fn whole(&mut self, whole: &Whole) -> io::Result<()> {
+        let size = (whole.state, whole.rows.len() as u64);
+        self.write(size, |out| out.write_all(&whole.rows))
+    }
+
+    fn write(
+        &mut self,
+        size: (u64, u64),
+        rows: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()> {
+        // Without a log, changes are not kept: behind a state that was not written they would lie.
+        self.log = None;
+        let key = *self.disk.keys.first().ok_or(io::ErrorKind::InvalidInput)?;
+        let tag = base::write(&self.disk.path, &key, size, rows)?;
+        let log = Log::begin(&self.disk.log, key, tag)?;
+        self.log = Some((log, size.1));
+        Ok(())
+    }
+
+    /// Keeps changes of the state. They follow each other and it.
+    pub(crate) fn changes(&mut self, deltas: &[Delta]) -> io::Result<()> {
+        let Some((log, whole)) = &mut self.log else {
+            return Ok(());
+        };
+        let appended = deltas.iter().try_for_each(|delta| log.append(delta));
+        if let Err(error) = appended.and_then(|()| log.sync()) {
+            // What is behind half a frame would not be read.
+            self.log = None;
+            return Err(error);
+        }
+        if log.length > SMALL.max(*whole / 2) {
+            return self.join().map_err(|error| match error {
+                DiskError::Read(error) => error,
+                DiskError::Damaged | DiskError::Unknown | DiskError::Newer(_) => {
+                    io::Error::other(error)
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// Writes state and log as one state. Reads the state twice, as its length goes in front.
+    fn join(&mut self) -> Result<(), DiskError> {
+        let Some((base, overlay)) = self.disk.open()? else {
+            return Ok(());
+        };
+        let state = overlay.state.unwrap_or(base.head.state);
+        let mut length = 0;
+        base.rows(|row, bytes| {
+            length += stays(&overlay, row).map_or(0, |()| bytes.len() as u64);
+            Ok(())
+        })?;
+        let new = || overlay.rows.values().flatten();
+        length += new().map(|row| row.len() as u64).sum::<u64>();
+        let Some(base) = Base::open(&self.disk.path, &self.disk.keys)? else {
+            return Ok(());
+        };
+        let wrote = self.write((state, length), |out| {
+            let read = base.rows(|row, bytes| match stays(&overlay, row) {
+                Some(()) => Ok(out.write_all(bytes)?),
+                None => Ok(()),
+            });
+            read.map_err(io::Error::other)?;
+            new().try_for_each(|row| out.write_all(row))
+        });
+        Ok(wrote?)
+    }
+}
+
+/// A row of which the log says nothing.
+fn stays(overlay: &Overlay, row: &Row<'_>) -> Option<()> {
+    let (name, _) = row.name()?;
+    (!overlay.rows.contains_key(&name)).then_some(())
+}

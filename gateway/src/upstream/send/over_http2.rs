@@ -1,0 +1,166 @@
+//! The same exchange over HTTP/2: as one of the streams of a connection that others use, too.
+
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::snapshot;
+use h2::client::SendRequest;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, Request, Uri, Version};
+use tokio::time::timeout;
+
+use super::{Failure, Outgoing, Sent, TRIES};
+use crate::body::{Inflow, Outflow};
+use crate::fields::Name;
+use crate::upstream::Target;
+use crate::upstream::connect::{ConnectError, connect_http2};
+use crate::upstream::grpc_web::Web;
+use crate::upstream::pool::Shared;
+use crate::upstream::stream::{Lost, Stream};
+use crate::upstream::way::begin_connect;
+use crate::worker::Worker;
+
+/// Sends `outgoing` to `target`. After a failure to connect nothing of `inflow` is gone.
+pub(super) async fn send(
+    worker: &Worker,
+    settings: &snapshot::Settings,
+    target: &Target,
+    outgoing: Outgoing<'_>,
+    inflow: &mut dyn Inflow,
+) -> Result<Sent, (Failure, u8)> {
+    let upstream = outgoing.upstream;
+    let mut connect_us = 0;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let shared = worker.pool.share(target.number);
+        let reused = shared.is_some();
+        let began = worker.settings.clock.micros();
+        let mut shared = match shared {
+            Some(shared) => {
+                worker.metrics.upstream_reused.add(1);
+                shared
+            }
+            None => {
+                let leave = begin_connect(worker, upstream);
+                let _leave = leave.ok_or((Failure::Full, tries))?;
+                let sender = connect_http2(worker, target, settings, upstream.connect_ms).await;
+                let sender = sender.map_err(|error| (Failure::Connect(error), tries))?;
+                let shared = Shared::new(sender);
+                worker.pool.keep(target.number, shared.clone());
+                shared
+            }
+        };
+        if let Err(error) = room(&mut shared.sender, upstream.connect_ms).await {
+            // Closed since it was looked at, or it has no room for so long.
+            if reused && tries < TRIES && !matches!(error, ConnectError::TimedOut) {
+                continue;
+            }
+            return Err((Failure::Connect(error), tries));
+        }
+        let took = worker.settings.clock.micros().saturating_sub(began);
+        connect_us = connect_us.max(u32::try_from(took).unwrap_or(u32::MAX));
+        let request = request(&outgoing, target).ok_or((Failure::Reset, tries))?;
+        let is_bare = inflow.length() == Some(0);
+        let lost = match exchange(worker, &mut shared, request, &outgoing, inflow).await {
+            Ok(sent) => {
+                return Ok(Sent {
+                    tries,
+                    connect_us,
+                    ..sent
+                });
+            }
+            Err(None) => return Err((Failure::TimedOut, tries)),
+            Err(Some(Lost::Client)) => return Err((Failure::Client, tries)),
+            Err(Some(lost)) => lost,
+        };
+        let again = match lost {
+            Lost::Refused => is_bare,
+            Lost::Ended => reused && outgoing.is_replayable(inflow),
+            Lost::Client => false,
+        };
+        if !again || tries >= TRIES {
+            return Err((Failure::Reset, tries));
+        }
+        worker.metrics.upstream_retried.add(1);
+    }
+}
+
+/// Waits until one more stream may begin.
+async fn room(sender: &mut SendRequest<Bytes>, limit_ms: u64) -> Result<(), ConnectError> {
+    let ready = poll_fn(|cx| sender.poll_ready(cx));
+    let ready = timeout(Duration::from_millis(limit_ms), ready).await;
+    ready.map_err(|_| ConnectError::TimedOut)??;
+    Ok(())
+}
+
+/// `Err(None)`: not in time.
+async fn exchange(
+    worker: &Worker,
+    shared: &mut Shared,
+    request: Request<()>,
+    outgoing: &Outgoing<'_>,
+    inflow: &mut dyn Inflow,
+) -> Result<Sent, Option<Lost>> {
+    let is_bare = inflow.length() == Some(0);
+    let web = Web::of(&outgoing.head.fields);
+    let mut stream = Stream::begin(shared, request, is_bare, web, worker.sweeper.deadline())?;
+    let first_byte_ms = outgoing.upstream.first_byte_ms;
+    stream.idle_ms = outgoing.upstream.idle_ms;
+    stream.deadline.set(first_byte_ms);
+    let head = poll_fn(|cx| match stream.poll_answer(cx, inflow, first_byte_ms) {
+        Poll::Ready(result) => Poll::Ready(Some(result)),
+        Poll::Pending if stream.deadline.has_passed(cx) => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    });
+    let head = head.await.ok_or(None)??;
+    Ok(Sent {
+        head,
+        outflow: Outflow::Stream(Box::new(stream)),
+        tries: 0,
+        connect_us: 0,
+    })
+}
+
+/// `None` for a head that HTTP/2 has no form for.
+fn request(outgoing: &Outgoing<'_>, target: &Target) -> Option<Request<()>> {
+    let head = outgoing.head;
+    let host = head.fields.get(Name::Host);
+    let authority = host.unwrap_or_else(|| target.authority.as_bytes());
+    let mut path = Vec::new();
+    outgoing.write_target(target, &mut path);
+    let uri = Uri::builder()
+        .scheme(if target.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        })
+        .authority(authority)
+        .path_and_query(path)
+        .build();
+    let mut request = Request::new(());
+    *request.version_mut() = Version::HTTP_2;
+    *request.method_mut() = head.method.clone();
+    *request.uri_mut() = uri.ok()?;
+    let headers = request.headers_mut();
+    for (name, value) in head.fields.iter() {
+        if Name::of(name) != Name::Host {
+            let name = HeaderName::from_bytes(name).ok()?;
+            headers.append(name, HeaderValue::from_bytes(value).ok()?);
+        }
+    }
+    let web = Web::of(&head.fields);
+    if let Some(web) = &web {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_bytes(&web.asked()).ok()?);
+        if web.is_text() {
+            headers.remove(CONTENT_LENGTH);
+        }
+    }
+    if web.is_some() || outgoing.is_grpc() {
+        // It wants to hear that trailers reach the client, and they do.
+        headers.insert("te", HeaderValue::from_static("trailers"));
+    }
+    Some(request)
+}

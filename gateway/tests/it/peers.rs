@@ -1,0 +1,142 @@
+//! gRPC and WebSocket through the gateway, with other people's libraries at both ends.
+
+use crate::rig::peer::{Peer, passes, python};
+use crate::rig::{Rig, key};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_call_goes_through() {
+    let peer = Peer::start("grpc_peer.py");
+    let text = format!(
+        r#"
+portunus: 1
+upstreams: {{ g: {{ protocol: http2, targets: [{{ url: "http://127.0.0.1:{}" }}] }} }}
+apis:
+  open: {{ versions: {{ v1: {{ match: {{ path: /open.Service }}, strip_path: false, upstream: g }} }} }}
+  closed:
+    versions:
+      v1: {{ match: {{ path: /closed.Service }}, strip_path: false, upstream: g, policies: [{{ key_auth: {{}} }}] }}
+products: {{ p: {{ versions: [closed/v1], plans: {{ free: {{ approval: auto }} }} }} }}
+applications:
+  a:
+    keys: [{{ name: k, value: "@KEY1@", env: live }}]
+    subscriptions: [{{ product: p, plan: free }}]
+"#,
+        peer.port
+    );
+    let rig = Rig::with(&text, |settings| {
+        settings.clock = gateway::clock::Clock::default();
+    })
+    .await;
+    let mut call = python("grpc_peer.py");
+    call.args(["call", &rig.handle.gateway.to_string(), key(1).as_str()]);
+    passes(call).await;
+    let records = rig.records();
+    let with = |status: u16, code: &str| {
+        let same = records.iter().filter(|record| record.status == status);
+        same.filter(|record| record.code == code).count()
+    };
+    assert_eq!((with(401, "key_missing"), with(404, "no_route")), (1, 1));
+    // Both that were given up.
+    assert_eq!(with(499, ""), 2);
+    assert_eq!(records.len(), with(200, "") + 4);
+    let per_worker = 2 * 8;
+    assert!(rig.handle.connections() <= 1 && with(200, "") > 300);
+    let dialled = rig.admin("/metrics").await.body;
+    let dialled = dialled
+        .lines()
+        .find_map(|line| line.strip_prefix("portunus_upstream_dialled_total "));
+    assert!(dialled.unwrap().parse::<u32>().unwrap() <= per_worker);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn websockets_go_through() {
+    let peer = Peer::start("ws_peer.py");
+    let text = format!(
+        r#"
+portunus: 1
+upstreams: {{ w: {{ targets: [{{ url: "http://127.0.0.1:{}" }}] }} }}
+apis: {{ chat: {{ versions: {{ v1: {{ match: {{ path: /chat }}, upstream: w }} }} }} }}
+"#,
+        peer.port
+    );
+    let rig = Rig::new(&text).await;
+    let mut call = python("ws_peer.py");
+    call.args(["call", &rig.handle.gateway.to_string()]);
+    passes(call).await;
+    let records = rig.wait_records(42).await;
+    let switched = records.iter().filter(|record| record.status == 101);
+    assert_eq!((switched.count(), records.len()), (41, 42));
+    assert!(
+        records
+            .iter()
+            .any(|record| record.bytes_in > 1_000_000 && record.bytes_out > 1_000_000)
+    );
+}
+
+/// As a browser's library asks: frames of gRPC, in binary and in base64.
+#[tokio::test(flavor = "multi_thread")]
+async fn browsers_speak_grpc_web() {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
+    let peer = Peer::start("grpc_peer.py");
+    let text = format!(
+        r#"
+portunus: 1
+upstreams: {{ g: {{ protocol: http2, targets: [{{ url: "http://127.0.0.1:{}" }}] }} }}
+apis: {{ open: {{ versions: {{ v1: {{ match: {{ path: /open.Service }}, strip_path: false, upstream: g }} }} }} }}
+"#,
+        peer.port
+    );
+    let rig = Rig::new(&text).await;
+    let request = |method: &str, media_type: &str, body: &str| {
+        let length = body.len();
+        format!(
+            "POST /open.Service/{method} HTTP/1.1\r\nHost: a\r\nContent-Type: {media_type}\r\nContent-Length: {length}\r\n\r\n{body}"
+        )
+    };
+    let message = "\0\0\0\0\x03abc";
+    let answer = rig
+        .send(&request("Unary", "application/grpc-web+proto", message))
+        .await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(
+        answer.field("content-type"),
+        Some("application/grpc-web+proto")
+    );
+    // The trailers come as text, but for the one that is not.
+    let (data, trailers) = answer.body.split_at(8);
+    assert_eq!(data, "\0\0\0\0\x03cba");
+    assert!(
+        trailers.contains("grpc-status: 0\r\n") && trailers.contains("x-after: late\r\n"),
+        "{trailers:?}"
+    );
+    let text = STANDARD.encode(message);
+    let answer = rig
+        .send(&request("Unary", "application/grpc-web-text", &text))
+        .await;
+    assert_eq!(
+        answer.field("content-type"),
+        Some("application/grpc-web-text")
+    );
+    let mut decoded = Vec::new();
+    // Each part has its own padding.
+    for part in answer.body.split_inclusive('=').filter(|part| *part != "=") {
+        let padding = "=".repeat(part.len().wrapping_neg() % 4);
+        decoded.extend(STANDARD.decode(format!("{part}{padding}")).unwrap());
+    }
+    assert!(decoded.starts_with(b"\0\0\0\0\x03cba\x80"), "{decoded:?}");
+    // Refused by the upstream, and by us.
+    let answer = rig
+        .send(&request("Fail", "application/grpc-web", "\0\0\0\0\0"))
+        .await;
+    assert_eq!(answer.status, 200);
+    let told = format!("{:?} {}", answer.fields, answer.body);
+    assert!(told.contains("no such pet"), "{told}");
+    let elsewhere = request("Unary", "application/grpc-web", "").replace("open.Service", "nowhere");
+    let answer = rig.send(&elsewhere).await;
+    assert_eq!(
+        (answer.status, answer.field("grpc-status")),
+        (200, Some("12"))
+    );
+}
