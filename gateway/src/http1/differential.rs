@@ -93,8 +93,7 @@ fn by_hyper(bytes: &[u8]) -> Option<Read> {
         };
         let _ = tokio::join!(serving, asking);
     });
-    let read = first.lock().unwrap().take();
-    read
+    first.lock().unwrap().take()
 }
 
 fn line() -> impl Strategy<Value = String> {
