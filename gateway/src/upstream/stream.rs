@@ -99,7 +99,12 @@ impl Stream {
         while !self.is_sent {
             if !inflow.is_done() {
                 self.send.reserve_capacity(1);
-                match self.send.poll_capacity(cx) {
+                // The library tells of room once only.
+                let room = match self.send.capacity() {
+                    0 => self.send.poll_capacity(cx),
+                    room => Poll::Ready(Some(Ok(room))),
+                };
+                match room {
                     Poll::Pending => return Ok(moved),
                     Poll::Ready(Some(Ok(1..))) => {}
                     Poll::Ready(Some(Ok(0))) => continue,

@@ -23,7 +23,7 @@ async def serve():
 
 async def call(address):
     url = f"ws://{address}/chat/room?x=1"
-    async with websockets.connect(url, subprotocols=["chat"], max_size=None) as socket:
+    async with websockets.connect(url, subprotocols=["chat"], max_size=None, compression=None) as socket:
         assert socket.subprotocol == "chat"
         for message in ["hello", "", "\u00e9" * 1000, b"\x00\xff" * 500_000]:
             await socket.send(message)
