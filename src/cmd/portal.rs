@@ -54,8 +54,9 @@ pub fn run(portal: &Portal) -> anyhow::Result<()> {
             first_run: management.first_run.clone(),
             ..Ready::default()
         };
+        let stop = start::told_to_end();
         said.say(portal.ready_json)?;
-        start::told_to_end().await;
+        stop.await;
         health.abort();
         management.leave(settings.drain).await;
         databases.close().await?;

@@ -107,8 +107,9 @@ async fn serve(up: &Up, settings: Settings, rings: Rings) -> anyhow::Result<()> 
         first_run: management.first_run.clone().filter(|_| filled.is_none()),
         demo: filled,
     };
+    let stop = start::told_to_end();
     said.say(up.ready_json)?;
-    start::told_to_end().await;
+    stop.await;
     management.leave(settings.drain).await;
     data_plane.leave().await;
     databases.close().await?;

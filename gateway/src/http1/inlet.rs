@@ -46,7 +46,7 @@ const DRAINED: u64 = 64 * 1024;
 const LINGER_BYTES: usize = 64 * 1024;
 const LINGER_MS: u64 = 500;
 /// What is read of later requests while one is answered.
-const AHEAD: usize = 64 * 1024;
+const AHEAD: usize = 16 * 1024;
 
 pub(super) struct Inlet<'c> {
     worker: &'c Rc<Worker>,

@@ -33,7 +33,7 @@ pub(super) fn fields(form: &Form) -> AnyView {
         {Field::text("hosts", "Hosts").optional().mono().help("Separated by blanks; empty is any host.").of(form)}
         {check("strip_path", "yes", "Cut the path off before the rest goes to the target", form)}
         {check("encoded_slashes", "yes", "Take paths with encoded slashes (%2F, %5C)", form)}
-        {Field::select("selector_by", "Versions at this path are told apart by", by.to_vec()).of(form)}
+        {Field::select("selector_by", "Versions at this path are told apart by", by.to_vec()).optional().of(form)}
         {Field::text("selector_name", "Name to ask with").optional().mono()
             .help("X-Api-Version; in Accept vnd.name for a type like application/vnd.name.v2+json, or a parameter such as version.").of(form)}
         {Field::text("selector_value", "Value that asks for this version").optional().mono().help("Empty: the version's name.").of(form)}
