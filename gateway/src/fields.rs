@@ -205,7 +205,7 @@ impl Fields {
         }
     }
 
-    /// Adds one behind the others. `name` and `value` must be such.
+    /// Adds one behind the others; what would be more than one line is left out. `name` must be one.
     pub(crate) fn push(&mut self, name: &str, value: &[u8]) {
         self.add(name, |bytes| bytes.extend_from_slice(value));
     }
@@ -227,6 +227,10 @@ impl Fields {
         bytes.extend_from_slice(b": ");
         let value = bytes.len();
         write(bytes);
+        // Wherever it came from, a value ends no line (RFC 9110 §5.5).
+        if memchr::memchr3(b'\r', b'\n', 0, &bytes[value..]).is_some() {
+            return bytes.truncate(start);
+        }
         let length = bytes.len() - value;
         bytes.extend_from_slice(b"\r\n");
         self.kinds |= kind.bit();
@@ -345,6 +349,10 @@ mod tests {
         assert_eq!(fields.get(Name::Cookie), None);
         assert_eq!(written(&fields), "x-a: 1\r\nX-A: 2\r\nHost: b\r\n");
         fields.set("X-a", b"3");
+        assert_eq!(written(&fields), "Host: b\r\nX-a: 3\r\n");
+        for value in [&b"1\r\nEvil: 2"[..], b"1\n", b"1\0"] {
+            fields.push("x-b", value);
+        }
         assert_eq!(written(&fields), "Host: b\r\nX-a: 3\r\n");
     }
 }

@@ -248,8 +248,12 @@ impl Link {
             if at < read.len() {
                 self.input.open().extend_from_slice(&read[at..]);
             }
-        } else {
+        } else if head.is_some() {
             self.taken = at;
+        } else {
+            // Interim answers do not pile up, however many there are.
+            self.input.drain(..at);
+            self.taken = 0;
         }
         if let Some(head) = &head {
             self.keeps &= head.keeps;

@@ -78,6 +78,11 @@ async fn bodies_end_where_the_upstream_says() {
             "content-length: 2|ok",
             "content-length: 2|ok",
         ),
+        (
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+            "content-length: 2|ok",
+            "content-length: 2|ok",
+        ),
         // Bytes behind an answer are nobody's.
         (
             "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil",
@@ -335,4 +340,34 @@ async fn events_are_not_held_back() {
         SEEN.store(number + 1, Ordering::Release);
     }
     writing.await.unwrap();
+}
+
+/// However an upstream's bytes are cut, interim answers among them.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_come_in_pieces() {
+    let interim = "HTTP/1.1 102 Processing\r\n\r\n".repeat(50);
+    let answer = format!("{interim}HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let rig = in_front_of(listener.local_addr().unwrap()).await;
+    tokio::spawn(async move {
+        for size in [1, 7, 26, 27, 1000] {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.set_nodelay(true).unwrap();
+            let mut got = Vec::new();
+            while !got.ends_with(b"\r\n\r\n") {
+                assert!(stream.read_buf(&mut got).await.unwrap() > 0);
+            }
+            for piece in answer.as_bytes().chunks(size) {
+                stream.write_all(piece).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    for _ in 0..5 {
+        let got = raw(&rig, GET).await;
+        assert!(
+            got.starts_with("HTTP/1.1 200 OK\r\n") && got.ends_with("\r\n\r\nok"),
+            "{got:?}"
+        );
+    }
 }
