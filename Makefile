@@ -2,6 +2,8 @@
 # make demo   the same, filled with a demo organization, API, users and traffic
 # make test   install what the tests need, then format, lints, and all tests (SQLite, PostgreSQL, browser)
 # make bench  the side-by-side benchmark; writes bench/RESULTS.md
+# make bench-curves  how cost grows with routes, keys, bodies, connections; writes bench/CURVES.md
+# make bench-instructions  instructions of a request's way, against bench/INSTRUCTIONS.json
 
 SHELL := /bin/bash
 # Outside the checkout by wish: CARGO_TARGET_DIR=… make test
@@ -9,7 +11,7 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 PROFILE ?= release
 BIN := $(CARGO_TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/portunus
 
-.PHONY: run demo build front test bench toolchain
+.PHONY: run demo build front test bench bench-curves bench-instructions toolchain
 
 toolchain:
 	@.ci/toolchain
@@ -32,3 +34,10 @@ test: toolchain
 
 bench:
 	@bench/run
+
+bench-curves:
+	@bench/curves
+
+bench-instructions:
+	@.ci/packages valgrind
+	@bench/instructions

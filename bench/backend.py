@@ -27,6 +27,7 @@ http {{
     location = /small {{ return 200 '{small}'; }}
     location = /large {{ return 200 '{large}'; }}
     location = /said {{ return 200 '{said}'; }}
+    location /files/ {{ root {folder}; }}
     location / {{ return 404; }}
   }}
 }}
@@ -47,8 +48,14 @@ def body(size: int) -> str:
     return '{"text":"' + "x" * (size - 11) + '"}'
 
 
+# Longer bodies than nginx takes in its configuration, under /files/.
+FILES = {"100k": 100_000, "10m": 10_000_000}
+
+
 def start(folder: Path, user: str, cpu: int) -> Process:
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "files").mkdir(parents=True, exist_ok=True)
+    for name, size in FILES.items():
+        (folder / "files" / name).write_text(body(size))
     port = free_port()
     config = folder / "nginx.conf"
     config.write_text(CONFIG.format(folder=folder, port=port, user=user, small=body(200), large=body(1024), said=json.dumps(SAID)))

@@ -37,7 +37,7 @@ def check(case: Case, proxy: Process) -> None:
 
 def run(case: Case, script: Path, proxy: Process, cpu: int, seconds: float) -> Figures:
     before, waited, taken = proxy.cpu_nanoseconds(), *proxy.switches()
-    good, total, micros, errors, p50, p99 = generate(script, proxy.port, cpu, seconds)
+    good, total, micros, errors, p50, p99 = generate(script, proxy.port, cpu, seconds, case.connections)
     # Buffered log lines and batches of records belong to the requests that caused them.
     time.sleep(0.2)
     used = proxy.cpu_nanoseconds() - before
@@ -47,8 +47,8 @@ def run(case: Case, script: Path, proxy: Process, cpu: int, seconds: float) -> F
     return Figures(good, used / good, good / (micros / 1e6), waited / good, taken / good, p50, p99)
 
 
-def generate(script: Path, port: int, cpu: int, seconds: float) -> list[int]:
-    command = ["taskset", "-c", str(cpu), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "-s", str(script)]
+def generate(script: Path, port: int, cpu: int, seconds: float, connections: int = CONNECTIONS) -> list[int]:
+    command = ["taskset", "-c", str(cpu), "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(script)]
     done = subprocess.run([*command, f"http://127.0.0.1:{port}"], capture_output=True, text=True)
     found = re.search(r"^FIGURES (.*)$", done.stdout, re.M)
     if found is None:

@@ -54,6 +54,7 @@ class Case:
     status: int  # the answer that counts as success
     everyone: bool = False  # asked of all peers, not only of those close by
     rate: int = 0  # requests per second in all; 0 is a closed loop
+    connections: int = CONNECTIONS
 
     def example(self) -> tuple[str, dict[str, str]]:
         """Path and headers of one of its requests."""
@@ -73,7 +74,7 @@ class Case:
             "host": HOST,
             "status": self.status,
             # wrk waits whole milliseconds: of each connection's two pauses the mix gives the mean.
-            "pause": 1000 * CONNECTIONS / self.rate if self.rate else 0,
+            "pause": 1000 * self.connections / self.rate if self.rate else 0,
         }
 
 

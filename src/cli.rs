@@ -100,6 +100,10 @@ pub struct Up {
     /// Fill an empty installation with a demo: organization, API, sample upstream, users, traffic.
     #[arg(long)]
     pub demo: bool,
+    /// Take over from the process that serves from the same data directory, if there is one: it
+    /// goes on until this one is ready, and then only ends what it has begun.
+    #[arg(long, conflicts_with = "demo")]
+    pub takeover: bool,
     /// Print one JSON line with the addresses when everything serves.
     #[arg(long)]
     pub ready_json: bool,
@@ -145,6 +149,10 @@ pub struct Gateway {
     /// Name of this gateway node, kept in the data directory.
     #[arg(long, value_name = "NAME")]
     pub node: Option<String>,
+    /// Take over from the process that serves from the same data directory, if there is one: it
+    /// goes on until this one is ready, and then only ends what it has begun.
+    #[arg(long)]
+    pub takeover: bool,
     /// Print one JSON line with the addresses when everything serves.
     #[arg(long)]
     pub ready_json: bool,

@@ -21,5 +21,6 @@ pub mod sample;
 mod services;
 mod start;
 mod store;
+mod takeover;
 pub mod token;
 pub mod up;

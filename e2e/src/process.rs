@@ -132,13 +132,18 @@ impl Portunus {
         Ok(())
     }
 
+    /// The exit code of a process that ends by itself.
+    pub async fn ended(mut self) -> anyhow::Result<i32> {
+        let status = tokio::time::timeout(Duration::from_secs(40), self.child.wait()).await??;
+        Ok(status.code().unwrap_or(-1))
+    }
+
     /// SIGTERM, and the exit code after the drain.
-    pub async fn terminate(mut self) -> anyhow::Result<i32> {
+    pub async fn terminate(self) -> anyhow::Result<i32> {
         if let Some(pid) = self.child.id() {
             signal(pid, libc::SIGTERM)?;
         }
-        let status = tokio::time::timeout(Duration::from_secs(40), self.child.wait()).await??;
-        Ok(status.code().unwrap_or(-1))
+        self.ended().await
     }
 }
 

@@ -16,18 +16,22 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
+use crate::duty::{Duty, reached};
 use crate::metrics;
 use crate::node::Node;
 
 /// Scrapers and probes are few.
 const CONNECTIONS: usize = 64;
 
-/// Serves until `stop` says so.
+/// Serves until `stop` says so, or another process does.
 pub(crate) async fn run(listener: TcpListener, node: Arc<Node>, mut stop: watch::Receiver<bool>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut duty = node.duty.clone();
+    reached(&mut duty, Duty::Serving).await;
     loop {
         let accepted = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
+            _ = duty.wait_for(|duty| *duty == Duty::Relieved) => return,
             accepted = listener.accept() => accepted,
         };
         let Ok((stream, _)) = accepted else {

@@ -82,7 +82,7 @@ pub(crate) async fn enter(
                 Some(true) => Protocol::Http2,
                 Some(false) => Protocol::Http1 { is_late: false },
                 None => Protocol::Http1 {
-                    is_late: !worker.draining.get(),
+                    is_late: !worker.leaving.get(),
                 },
             };
             let stream = Socket::Plain(stream);
@@ -155,7 +155,7 @@ async fn within<F: Future>(
     poll_fn(|cx| match future.as_mut().poll(cx) {
         Poll::Ready(output) => Poll::Ready(Some(output)),
         Poll::Pending if deadline.has_passed(cx) => Poll::Ready(None),
-        Poll::Pending if drain == Drain::Leave && worker.draining.get() => Poll::Ready(None),
+        Poll::Pending if drain == Drain::Leave && worker.leaving.get() => Poll::Ready(None),
         Poll::Pending => Poll::Pending,
     })
     .await

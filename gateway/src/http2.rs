@@ -3,6 +3,7 @@
 
 mod exchange;
 mod inflow;
+mod meter;
 mod request;
 
 use std::error::Error;
@@ -20,6 +21,7 @@ use crate::metrics::Late;
 use crate::socket::Socket;
 use crate::worker::Worker;
 use exchange::Connection;
+use meter::Metered;
 
 /// What every connection of HTTP/2 begins with where nothing was agreed before (RFC 9113 §3.4).
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -63,7 +65,10 @@ pub(crate) async fn serve(worker: Rc<Worker>, socket: Socket, peer: Peer) {
         .max_send_buf_size(SEND_BUFFER)
         .max_pending_accept_reset_streams(limits.http2_resets as usize)
         .max_local_error_reset_streams(LOCAL_RESETS)
-        .serve_connection(TokioIo::new(socket), service);
+        .serve_connection(
+            TokioIo::new(Metered::new(socket, connection.clone())),
+            service,
+        );
     let mut serving = pin!(serving);
     let look = worker.sweeper.deadline();
     look.set(LOOK_MS);

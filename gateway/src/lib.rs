@@ -19,11 +19,14 @@ mod date;
 mod deadline;
 pub mod disk_file;
 mod door;
+pub mod duty;
 pub mod explain;
 mod fields;
 mod forward;
 #[doc(hidden)]
 pub mod fuzzing;
+#[doc(hidden)]
+pub mod gauge;
 mod head;
 mod http1;
 mod http2;
@@ -56,7 +59,8 @@ pub mod traffic;
 mod upstream;
 mod worker;
 
+pub use listen::Inherited;
 pub use node::MoreMetrics;
-pub use server::{Handle, start};
+pub use server::{Handle, prepare, start};
 pub use settings::{Limits, Settings, StartError};
 pub use upstream::Resolver;

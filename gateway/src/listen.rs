@@ -1,4 +1,5 @@
 //! Listeners that share one port: each worker has its own, and the kernel spreads connections.
+//! Another process may hand over its own, so that not even connections in their queues are lost.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -10,12 +11,38 @@ use crate::settings::StartError;
 /// Connections that wait to be accepted, per worker.
 const BACKLOG: i32 = 4096;
 
-/// Opens `count` listeners on one port. Sharing a port would hide that somebody else has it, so it
-/// is first bound alone; `takeover` skips that.
+/// Listening sockets of another process that gives them up; those that are missing are opened.
+#[derive(Debug, Default)]
+pub struct Inherited {
+    pub plain: Vec<TcpListener>,
+    pub tls: Vec<TcpListener>,
+    pub admin: Option<TcpListener>,
+}
+
+impl Inherited {
+    /// The same sockets under descriptors of their own.
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        let all = |listeners: &[TcpListener]| -> io::Result<Vec<_>> {
+            listeners.iter().map(TcpListener::try_clone).collect()
+        };
+        Ok(Self {
+            plain: all(&self.plain)?,
+            tls: all(&self.tls)?,
+            admin: self
+                .admin
+                .as_ref()
+                .map(TcpListener::try_clone)
+                .transpose()?,
+        })
+    }
+}
+
+/// At least `count` listeners on one port, those of `inherited` among them. Sharing a port would
+/// hide that somebody else has it, so it is first bound alone, unless it is inherited.
 pub(crate) fn listeners(
     address: SocketAddr,
     count: usize,
-    takeover: bool,
+    mut inherited: Vec<TcpListener>,
 ) -> Result<Vec<TcpListener>, StartError> {
     let explain = |error: io::Error| {
         if error.kind() == io::ErrorKind::AddrInUse {
@@ -25,7 +52,9 @@ pub(crate) fn listeners(
         }
     };
     let mut address = address;
-    if !takeover || address.port() == 0 {
+    if let Some(first) = inherited.first() {
+        address = first.local_addr().map_err(explain)?;
+    } else {
         let alone = socket(address, false).map_err(explain)?;
         alone.listen(1).map_err(explain)?;
         let bound = alone.local_addr().map_err(explain)?;
@@ -37,7 +66,13 @@ pub(crate) fn listeners(
         shared.set_nonblocking(true)?;
         Ok(shared.into())
     };
-    (0..count).map(|_| open().map_err(explain)).collect()
+    for listener in &inherited {
+        listener.set_nonblocking(true).map_err(explain)?;
+    }
+    for _ in inherited.len()..count {
+        inherited.push(open().map_err(explain)?);
+    }
+    Ok(inherited)
 }
 
 fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
@@ -59,14 +94,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_taken_port_is_an_error_unless_taken_over() {
-        let first = listeners("127.0.0.1:0".parse().unwrap(), 2, false).unwrap();
+    fn a_taken_port_is_an_error_unless_it_is_inherited() {
+        let first = listeners("127.0.0.1:0".parse().unwrap(), 2, Vec::new()).unwrap();
         let address = first[0].local_addr().unwrap();
         assert_eq!(first[1].local_addr().unwrap(), address);
         assert!(matches!(
-            listeners(address, 1, false),
+            listeners(address, 1, Vec::new()),
             Err(StartError::Taken(_))
         ));
-        assert!(listeners(address, 1, true).is_ok());
+        let kept = Inherited {
+            plain: first,
+            ..Inherited::default()
+        };
+        for (count, expected) in [(1, 2), (3, 3)] {
+            let again = kept.try_clone().unwrap().plain;
+            let again = listeners(address, count, again).unwrap();
+            assert_eq!(again.len(), expected, "none of the queues is left alone");
+            for listener in again {
+                assert_eq!(listener.local_addr().unwrap(), address);
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use crate::control::NotTakenCounts;
+use crate::duty::Duty;
 use crate::metrics::{Gauges, RouteNames, WorkerMetrics};
 use crate::record::Rings;
 use crate::source::disk::Disk;
@@ -22,7 +23,7 @@ pub(crate) struct Node {
     pub(crate) has_state: watch::Receiver<bool>,
     pub(crate) routes: Arc<RouteNames>,
     pub(crate) not_taken: Arc<NotTakenCounts>,
-    pub(crate) draining: watch::Receiver<bool>,
+    pub(crate) duty: watch::Receiver<Duty>,
     /// For the age of the last good state.
     pub(crate) disk: Option<Disk>,
     pub(crate) upkeep: Arc<Upkeep>,
@@ -32,11 +33,11 @@ pub(crate) struct Node {
 impl Node {
     /// Has a configuration state and is not on its way out.
     pub(crate) fn is_ready(&self) -> bool {
-        *self.has_state.borrow() && !*self.draining.borrow()
+        *self.has_state.borrow() && !self.duty.borrow().is_over()
     }
 
     pub(crate) fn why_not_ready(&self) -> &'static str {
-        if *self.draining.borrow() {
+        if self.duty.borrow().is_over() {
             "The gateway is draining.\n"
         } else {
             "The gateway has no configuration state yet.\n"

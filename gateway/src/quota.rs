@@ -9,6 +9,7 @@ mod counter;
 pub mod file;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,7 +34,7 @@ pub struct QuotaKey {
 }
 
 /// What a counter used since the last time it was asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Used {
     pub key: QuotaKey,
     /// First instant of the period, in seconds since 1970.
@@ -173,6 +174,35 @@ impl Quotas {
     ) {
         self.counter(&key, period, zone, now)
             .set_total(start, total);
+    }
+
+    /// Adds what another process of this node counted.
+    pub fn credit(&self, counted: Vec<Used>) {
+        for Used {
+            key,
+            period,
+            by,
+            until: _,
+        } in counted
+        {
+            let shard = self.shard(self.shard_of(&key));
+            match shard.get(&key) {
+                Some(counter) => counter.credit(period, by),
+                None => match self.known().entry(key) {
+                    Entry::Occupied(mut known) if known.get().0 == period => {
+                        known.get_mut().1 += by
+                    }
+                    // Of another period; the later one is the present one.
+                    Entry::Occupied(mut known) if known.get().0 < period => {
+                        known.insert((period, by));
+                    }
+                    Entry::Occupied(_) => {}
+                    Entry::Vacant(place) => {
+                        place.insert((period, by));
+                    }
+                },
+            }
+        }
     }
 
     /// Every key that this node holds, with the start of its present period.

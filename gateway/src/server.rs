@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use domain::explain::Counted;
@@ -13,10 +13,12 @@ use crate::admin;
 use crate::compile::Compiler;
 use crate::connections::Connections;
 use crate::control::{self, Told};
+use crate::door::Door;
+use crate::duty::Duty;
 use crate::explain::Counts;
 use crate::in_flight::InFlight;
 use crate::limiter::Cells;
-use crate::listen;
+use crate::listen::{self, Inherited};
 use crate::metrics::WorkerMetrics;
 use crate::node::{MoreMetrics, Node};
 use crate::quota::Quotas;
@@ -45,7 +47,9 @@ pub struct Handle {
     pub needs_full: watch::Receiver<bool>,
     node: Arc<Node>,
     counts: Counts,
-    drain: watch::Sender<bool>,
+    duty: watch::Sender<Duty>,
+    /// To be handed over; gone once nothing more is accepted.
+    listeners: Mutex<Inherited>,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
@@ -53,28 +57,40 @@ pub struct Handle {
 
 /// Starts a gateway that takes its configuration from `changes`. Call it on a tokio runtime, which
 /// runs everything but the data plane. Nothing runs when it fails.
-pub fn start(
+pub fn start(settings: Settings, changes: mpsc::Receiver<Change>) -> Result<Handle, StartError> {
+    let handle = prepare(settings, changes, Inherited::default())?;
+    handle.begin();
+    Ok(handle)
+}
+
+/// The same, on listeners of another process where there are any, and nothing is accepted before
+/// [`Handle::begin`].
+pub fn prepare(
     mut settings: Settings,
     changes: mpsc::Receiver<Change>,
+    inherited: Inherited,
 ) -> Result<Handle, StartError> {
     let count = settings.workers.unwrap_or_else(cores).max(1);
-    let listeners = listen::listeners(settings.listen, count, settings.takeover)?;
+    let listeners = listen::listeners(settings.listen, count, inherited.plain)?;
     let gateway = listeners[0]
         .local_addr()
         .map_err(|error| StartError::Listen(settings.listen, error))?;
-    let mut secure = match settings.listen_tls {
+    let secure = match settings.listen_tls {
         None => Vec::new(),
-        Some(address) => listen::listeners(address, count, settings.takeover)?,
+        Some(address) => listen::listeners(address, count, inherited.tls)?,
     };
     let gateway_tls = secure
         .first()
         .and_then(|listener| listener.local_addr().ok());
-    let admin_listener = match settings.admin {
-        None => None,
-        Some(address) => Some(admin::listen(address).map_err(|error| match error.kind() {
-            std::io::ErrorKind::AddrInUse => StartError::Taken(address),
-            _ => StartError::Listen(address, error),
-        })?),
+    let admin_listener = match (settings.admin, inherited.admin) {
+        (None, _) => None,
+        (Some(_), Some(inherited)) => Some(inherited),
+        (Some(address), None) => {
+            Some(admin::listen(address).map_err(|error| match error.kind() {
+                std::io::ErrorKind::AddrInUse => StartError::Taken(address),
+                _ => StartError::Listen(address, error),
+            })?)
+        }
     };
     let admin_address = admin_listener
         .as_ref()
@@ -97,27 +113,36 @@ pub fn start(
     });
 
     let state = watch::Sender::new(None);
-    let (drain, draining) = watch::channel(false);
+    let (duty, on_duty) = watch::channel(Duty::Waiting);
     let (stop, stopping) = watch::channel(false);
     let mut threads = Vec::new();
     let mut workers = Vec::new();
-    for (index, listener) in listeners.into_iter().enumerate() {
+    let bound = Inherited {
+        plain: listeners,
+        tls: secure,
+        admin: admin_listener,
+    };
+    let kept = bound
+        .try_clone()
+        .map_err(|error| StartError::Listen(settings.listen, error))?;
+    let Inherited {
+        plain,
+        tls,
+        admin: admin_listener,
+    } = bound;
+    for (index, listeners) in shares(plain, tls, count).into_iter().enumerate() {
         let metrics = Arc::<WorkerMetrics>::default();
         workers.push(metrics.clone());
         let orders = Orders {
             state: state.subscribe(),
-            drain: draining.clone(),
+            duty: on_duty.clone(),
         };
         let (settings, shared, sink) = (settings.clone(), shared.clone(), rings.sink(index));
         let make = move || Rc::new(Worker::new(settings, shared, metrics, sink));
-        let listeners = Listeners {
-            plain: listener,
-            secure: secure.pop(),
-        };
         match thread(index, listeners, orders, make) {
             Ok(thread) => threads.push(thread),
             Err(error) => {
-                drain.send_replace(true);
+                duty.send_replace(Duty::Leaving);
                 return Err(StartError::Thread(error));
             }
         }
@@ -145,7 +170,7 @@ pub fn start(
         has_state: told.has_state.subscribe(),
         routes: compiler.route_names(),
         not_taken: told.not_taken.clone(),
-        draining,
+        duty: on_duty,
         disk,
         upkeep: Arc::default(),
         more: std::sync::Mutex::default(),
@@ -184,7 +209,8 @@ pub fn start(
         needs_full,
         node,
         counts,
-        drain,
+        duty,
+        listeners: Mutex::new(kept),
         stop,
         threads,
         tasks,
@@ -196,9 +222,22 @@ fn cores() -> usize {
 }
 
 /// What one worker listens on.
-struct Listeners {
-    plain: std::net::TcpListener,
-    secure: Option<std::net::TcpListener>,
+type Listeners = Vec<(std::net::TcpListener, Door)>;
+
+/// The listeners of each of `count` workers: one of each kind, and more where more were inherited,
+/// as every one of them has a queue of its own.
+fn shares(
+    plain: Vec<std::net::TcpListener>,
+    tls: Vec<std::net::TcpListener>,
+    count: usize,
+) -> Vec<Listeners> {
+    let mut shares: Vec<Listeners> = (0..count).map(|_| Vec::new()).collect();
+    for (listeners, door) in [(plain, Door::Plain), (tls, Door::Tls)] {
+        for (index, listener) in listeners.into_iter().enumerate() {
+            shares[index % count].push((listener, door));
+        }
+    }
+    shares
 }
 
 /// One worker on its own thread and single-threaded runtime.
@@ -218,9 +257,11 @@ fn thread(
         .spawn(move || {
             let ran = runtime().and_then(|runtime| {
                 runtime.block_on(async {
-                    let listener = tokio::net::TcpListener::from_std(listeners.plain)?;
-                    let secure = listeners.secure.map(tokio::net::TcpListener::from_std);
-                    worker::run(make(), listener, secure.transpose()?, orders).await;
+                    let taken = listeners.into_iter().map(|(listener, door)| {
+                        Ok((tokio::net::TcpListener::from_std(listener)?, door))
+                    });
+                    let taken: std::io::Result<_> = taken.collect();
+                    worker::run(make(), taken?, orders).await;
                     Ok(())
                 })
             });
@@ -241,6 +282,35 @@ async fn follow_clock(clock: crate::clock::Clock, mut stop: watch::Receiver<bool
 }
 
 impl Handle {
+    /// Accepts connections from now on.
+    pub fn begin(&self) {
+        self.duty.send_replace(Duty::Serving);
+    }
+
+    /// The listening sockets, for a process that takes over. Connections in their queues wait there
+    /// for whoever accepts.
+    pub fn listeners(&self) -> std::io::Result<Inherited> {
+        self.kept().try_clone()
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, Inherited> {
+        self.listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Accepts nothing more, as another process does. Connections end with their next answer; what
+    /// is left is for [`Handle::shutdown`].
+    pub fn relieve(&self) {
+        self.duty.send_replace(Duty::Relieved);
+        *self.kept() = Inherited::default();
+    }
+
+    /// Whose turn it is.
+    pub(crate) fn duty(&self) -> watch::Receiver<Duty> {
+        self.duty.subscribe()
+    }
+
     /// Resolves when a configuration state is served by every worker.
     pub async fn ready(&self) {
         let mut has_state = self.node.has_state.clone();
@@ -307,7 +377,14 @@ impl Handle {
     /// Stops accepting, lets requests in flight end (at most [`Settings::drain`]), then stops the
     /// rest. Stop the traffic writer afterwards: the last records are in the rings then.
     pub async fn shutdown(self) {
-        self.drain.send_replace(true);
+        self.duty.send_if_modified(|duty| {
+            let alone = *duty != Duty::Relieved;
+            if alone {
+                *duty = Duty::Leaving;
+            }
+            alone
+        });
+        *self.kept() = Inherited::default();
         let threads = self.threads;
         let join = move || {
             threads

@@ -24,8 +24,6 @@ pub struct Settings {
     pub admin: Option<SocketAddr>,
     /// `PORTUNUS_WORKERS`: threads of the data plane; one per core unless set.
     pub workers: Option<usize>,
-    /// `--takeover`: share the port with another process that listens there already.
-    pub takeover: bool,
     /// `PORTUNUS_NODE`: stands in records and metrics.
     pub node: String,
     /// `PORTUNUS_DATA`: where the source keeps the last good state, whose age is a metric.
@@ -61,7 +59,6 @@ impl Default for Settings {
             proxy_protocol: false,
             admin: Some(loopback(9090)),
             workers: None,
-            takeover: false,
             node: "node".to_owned(),
             data: None,
             portal_url: None,

@@ -19,6 +19,7 @@ use crate::client::{self, Peer};
 use crate::connections::Connections;
 use crate::deadline::{SWEEP_MS, Sweeper};
 use crate::door::Door;
+use crate::duty::{Duty, reached};
 use crate::in_flight::InFlight;
 use crate::limiter::{self, CellKey, Cells};
 use crate::metrics::WorkerMetrics;
@@ -61,7 +62,10 @@ pub(crate) struct Worker {
     pub(crate) sink: Sink,
     /// Where sockets are read into before the bytes are judged.
     pub(crate) scratch: RefCell<Box<[u8]>>,
+    /// The present request of each connection is its last.
     pub(crate) draining: Cell<bool>,
+    /// Connections without a request are closed.
+    pub(crate) leaving: Cell<bool>,
     /// Connections that are open, for the drain.
     pub(crate) open: Cell<usize>,
     cells: RefCell<HashMap<CellKey, Arc<limiter::Cell>>>,
@@ -90,6 +94,7 @@ impl Worker {
             sink,
             scratch: RefCell::new(vec![0; SCRATCH].into()),
             draining: Cell::new(false),
+            leaving: Cell::new(false),
             open: Cell::new(0),
             cells: RefCell::default(),
             counters: RefCell::default(),
@@ -178,38 +183,40 @@ impl Worker {
 #[derive(Debug, Clone)]
 pub(crate) struct Orders {
     pub(crate) state: watch::Receiver<Option<Arc<State>>>,
-    pub(crate) drain: watch::Receiver<bool>,
+    pub(crate) duty: watch::Receiver<Duty>,
 }
 
 /// Runs until it has drained.
 pub(crate) async fn run(
     worker: Rc<Worker>,
-    listener: TcpListener,
-    secure: Option<TcpListener>,
+    listeners: Vec<(TcpListener, Door)>,
     mut orders: Orders,
 ) {
     follow_state(&worker, &mut orders.state);
     tokio::task::spawn_local(watch_state(worker.clone(), orders.state.clone()));
     tokio::task::spawn_local(tick(worker.clone()));
-    if let Some(secure) = secure {
-        let drain = orders.drain.clone();
-        tokio::task::spawn_local(listen(worker.clone(), secure, Door::Tls, drain));
+    let listening = listeners.into_iter().map(|(listener, door)| {
+        let listening = listen(worker.clone(), listener, door, orders.duty.clone());
+        tokio::task::spawn_local(listening)
+    });
+    for listening in listening.collect::<Vec<_>>() {
+        let _ = listening.await;
     }
-    listen(worker.clone(), listener, Door::Plain, orders.drain).await;
-    drain(&worker).await;
+    drain(&worker, orders.duty).await;
 }
 
-/// Accepts until the worker drains.
+/// Accepts from when the gateway serves until it is relieved or leaves.
 async fn listen(
     worker: Rc<Worker>,
     listener: TcpListener,
     door: Door,
-    mut drain: watch::Receiver<bool>,
+    mut duty: watch::Receiver<Duty>,
 ) {
+    reached(&mut duty, Duty::Serving).await;
     loop {
         let accepted = tokio::select! {
             biased;
-            _ = drain.wait_for(|drain| *drain) => return,
+            () = reached(&mut duty, Duty::Relieved) => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
@@ -230,8 +237,8 @@ fn accept(
     door: Door,
 ) {
     let Some(place) = worker.shared.connections.enter(address.ip()) else {
-        // Closed without a word: an answer would cost what the limit protects.
         worker.metrics.refuse_connection();
+        turn_away(&stream, door);
         return;
     };
     worker.metrics.accept();
@@ -242,6 +249,19 @@ fn accept(
         worker.open.set(worker.open.get() - 1);
         drop(place);
     });
+}
+
+/// Says why a connection is closed, to a client that it can be said to without waiting: what was
+/// not sent and read at once would cost what the limit protects.
+fn turn_away(stream: &tokio::net::TcpStream, door: Door) {
+    const WORDS: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n\
+        Content-Length: 0\r\nConnection: close\r\n\r\n";
+    if door == Door::Plain {
+        let socket = socket2::SockRef::from(stream);
+        // Closing with something unread would reset the answer off the wire.
+        let _ = socket.recv(&mut [std::mem::MaybeUninit::uninit(); 4096]);
+        let _ = socket.send_with_flags(WORDS, libc::MSG_NOSIGNAL);
+    }
 }
 
 fn follow_state(worker: &Worker, state: &mut watch::Receiver<Option<Arc<State>>>) {
@@ -273,15 +293,25 @@ async fn tick(worker: Rc<Worker>) {
 }
 
 /// Tells every connection to end with its present request, and waits for them.
-async fn drain(worker: &Worker) {
+///
+/// Where another process has taken over, one without a request may still send it, for half of the
+/// time: a client that is just writing would otherwise find its connection closed, and cannot know
+/// whether it was heard (RFC 9112 §9.3.1).
+async fn drain(worker: &Worker, mut duty: watch::Receiver<Duty>) {
+    let mut patience = worker.settings.drain;
     worker.draining.set(true);
-    worker.sweeper.wake_all();
-    let all_gone = async {
-        while worker.open.get() > 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+    if *duty.borrow() == Duty::Relieved {
+        patience /= 2;
+        worker.sweeper.wake_all();
+        tokio::select! {
+            () = all_gone(worker) => {}
+            () = tokio::time::sleep(patience) => {}
+            () = reached(&mut duty, Duty::Leaving) => {}
         }
-    };
-    if tokio::time::timeout(worker.settings.drain, all_gone)
+    }
+    worker.leaving.set(true);
+    worker.sweeper.wake_all();
+    if tokio::time::timeout(patience, all_gone(worker))
         .await
         .is_err()
     {
@@ -289,5 +319,11 @@ async fn drain(worker: &Worker) {
             connections = worker.open.get(),
             "Requests in flight were cut off at the end of the drain."
         );
+    }
+}
+
+async fn all_gone(worker: &Worker) {
+    while worker.open.get() > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -1,20 +1,23 @@
 //! The data plane as roles start it: from a file, or joined to the database.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use domain::problem::Invalid;
 use domain::seal::KeyRing;
 use entity::database::Databases;
+use gateway::clock::Clock;
+use gateway::quota::{Used, file as file_of_quotas};
 use gateway::source::disk::Disk;
 use gateway::source::{self, file};
 use gateway::store::node::Identity;
 use gateway::store::{Join, Joined};
 use gateway::traffic::{Destination, Lines, Writer};
-use gateway::{Handle, StartError};
+use gateway::{Handle, Inherited, StartError};
 use tokio::sync::watch;
 
 use super::store;
+use super::takeover::{Predecessor, Remains};
 use crate::settings::{Problems, Settings};
 
 /// The log of a gateway without a database is bounded: two files of this size at most.
@@ -26,6 +29,7 @@ const SESSION_COOKIE: &str = "portunus";
 /// A gateway that runs, and what runs beside it.
 pub(super) struct DataPlane {
     pub(super) handle: Handle,
+    data: PathBuf,
     beside: Beside,
 }
 
@@ -33,25 +37,89 @@ enum Beside {
     Database(Box<Joined>),
     File {
         writer: Writer,
-        stop: watch::Sender<bool>,
-        quotas: tokio::task::JoinHandle<()>,
+        clock: Clock,
+        quotas: Option<Keeping>,
     },
 }
 
+/// Quota counters on their way to their file.
+struct Keeping {
+    stop: watch::Sender<bool>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Keeping {
+    async fn end(self) {
+        self.stop.send_replace(true);
+        let _ = self.task.await;
+    }
+}
+
 impl DataPlane {
-    /// Drains, then lets the last records and counts out.
-    pub(super) async fn leave(self) {
+    /// Accepts requests, and takes the data directory as its own.
+    pub(super) fn begin(&mut self) -> anyhow::Result<()> {
+        match &mut self.beside {
+            Beside::Database(joined) => joined.begin(&self.handle),
+            Beside::File { clock, quotas, .. } => {
+                file_of_quotas::load(&self.handle.quotas, &self.data, chrono::Utc::now())?;
+                let (stop, stopped) = watch::channel(false);
+                let task = tokio::spawn(file_of_quotas::keep(
+                    self.handle.quotas.clone(),
+                    self.data.clone(),
+                    clock.clone(),
+                    file_of_quotas::ALONE,
+                    stopped,
+                ));
+                *quotas = Some(Keeping { stop, task });
+            }
+        }
+        self.handle.begin();
+        Ok(())
+    }
+
+    /// Another process does both from now on.
+    pub(super) async fn relieve(&mut self) {
+        match &mut self.beside {
+            Beside::Database(joined) => joined.relieve(&self.handle).await,
+            Beside::File { quotas, .. } => {
+                if let Some(keeping) = quotas.take() {
+                    keeping.end().await;
+                }
+                self.handle.relieve();
+                let handed = file_of_quotas::hand_over(&self.handle.quotas, &self.data);
+                if let Err(error) = handed {
+                    tracing::error!(%error, "Quota counters could not be written.");
+                }
+            }
+        }
+    }
+
+    /// Adds what the process before this one still counts, as soon as that is known.
+    pub(super) fn count_on(&self, remains: Remains) {
+        let quotas = self.handle.quotas.clone();
+        tokio::spawn(async move { quotas.credit(remains.counted().await) });
+    }
+
+    /// Drains, then lets the last records and counts out. Gives back what was counted after it was
+    /// relieved and nobody else was told of.
+    pub(super) async fn leave(self) -> Vec<Used> {
+        let counted = self.handle.quotas.clone();
         self.handle.shutdown().await;
         match self.beside {
-            Beside::Database(joined) => joined.leave().await,
-            Beside::File {
-                writer,
-                stop,
-                quotas,
-            } => {
-                stop.send_replace(true);
-                let _ = quotas.await;
+            Beside::Database(joined) => {
+                joined.leave().await;
+                Vec::new()
+            }
+            Beside::File { writer, quotas, .. } => {
+                let rest = match quotas {
+                    Some(keeping) => {
+                        keeping.end().await;
+                        Vec::new()
+                    }
+                    None => counted.take(usize::MAX),
+                };
                 writer.stop(PATIENCE).await;
+                rest
             }
         }
     }
@@ -92,9 +160,35 @@ pub(super) fn admin(settings: &Settings) -> std::net::SocketAddr {
     settings.admin.unwrap_or(usual)
 }
 
-/// The address for TLS with its name, if there is one.
-pub(super) fn tls(settings: &Settings) -> Option<(&'static str, std::net::SocketAddr)> {
-    settings.gateway_tls.map(|address| ("gateway TLS", address))
+/// What another process hands over of a gateway with these settings.
+pub(super) fn inherited(settings: &Settings, predecessor: Option<&mut Predecessor>) -> Inherited {
+    predecessor.map_or_else(Inherited::default, |predecessor| {
+        predecessor.gateway(settings.gateway, settings.gateway_tls, admin(settings))
+    })
+}
+
+/// The addresses that are still to be opened, with their names.
+pub(super) fn to_open(
+    settings: &Settings,
+    inherited: &Inherited,
+) -> Vec<(&'static str, std::net::SocketAddr)> {
+    let wanted = [
+        (
+            "gateway",
+            Some(settings.gateway),
+            !inherited.plain.is_empty(),
+        ),
+        (
+            "gateway TLS",
+            settings.gateway_tls,
+            !inherited.tls.is_empty(),
+        ),
+        ("admin", Some(admin(settings)), inherited.admin.is_some()),
+    ];
+    let missing = wanted.into_iter().filter(|(_, _, is_there)| !is_there);
+    missing
+        .filter_map(|(name, address, _)| Some((name, address?)))
+        .collect()
 }
 
 fn refused(error: StartError) -> Problems {
@@ -110,12 +204,13 @@ pub(super) struct Neighbours {
     pub(super) own: Vec<std::net::SocketAddr>,
 }
 
-/// Starts a gateway on the shared database, which may be away.
+/// Prepares a gateway on the shared database, which may be away.
 pub(super) fn from_database(
     settings: &Settings,
     databases: Databases,
     ring: KeyRing,
     neighbours: Neighbours,
+    inherited: Inherited,
 ) -> anyhow::Result<DataPlane> {
     let (id, name) = store::node(settings.node.as_deref(), &settings.data)?;
     let disk = Disk::new(&settings.data, &ring);
@@ -123,7 +218,7 @@ pub(super) fn from_database(
     plain.own_addresses.extend(neighbours.own);
     let clock = plain.clock.clone();
     let (changes, received) = source::channel();
-    let handle = gateway::start(plain, received).map_err(refused)?;
+    let handle = gateway::prepare(plain, received, inherited).map_err(refused)?;
     let join = Join {
         databases,
         database_url: store::address(settings).url,
@@ -138,15 +233,20 @@ pub(super) fn from_database(
         disk: Some(disk),
         clock,
     };
-    let joined = join.start(&handle, changes)?;
+    let joined = join.prepare(&handle, changes)?;
     Ok(DataPlane {
         handle,
+        data: settings.data.clone(),
         beside: Beside::Database(Box::new(joined)),
     })
 }
 
-/// Starts a gateway on a declarative file, without any database.
-pub(super) fn from_file(settings: &Settings, path: &Path) -> anyhow::Result<DataPlane> {
+/// Prepares a gateway on a declarative file, without any database.
+pub(super) fn from_file(
+    settings: &Settings,
+    path: &Path,
+    inherited: Inherited,
+) -> anyhow::Result<DataPlane> {
     let first = file::read(path, 1, &|name| std::env::var(name).ok())
         .map_err(|found| told(path, &found))?;
     let (_, name) = store::node(settings.node.as_deref(), &settings.data)?;
@@ -158,16 +258,7 @@ pub(super) fn from_file(settings: &Settings, path: &Path) -> anyhow::Result<Data
     );
     let clock = plain.clock.clone();
     let (changes, received) = source::channel();
-    let handle = gateway::start(plain, received).map_err(refused)?;
-    gateway::quota::file::load(&handle.quotas, &settings.data, chrono::Utc::now())?;
-    let (stop, stopped) = watch::channel(false);
-    let quotas = tokio::spawn(gateway::quota::file::keep(
-        handle.quotas.clone(),
-        settings.data.clone(),
-        clock,
-        gateway::quota::file::ALONE,
-        stopped,
-    ));
+    let handle = gateway::prepare(plain, received, inherited).map_err(refused)?;
     let lines = Lines::new(settings.data.join("traffic.jsonl"), LINES_BYTES);
     let writer = Writer::start(Arc::clone(&handle.rings), name, Destination::Lines(lines))?;
     let figures = writer.figures();
@@ -177,10 +268,11 @@ pub(super) fn from_file(settings: &Settings, path: &Path) -> anyhow::Result<Data
     tokio::spawn(file::follow(path.to_owned(), first, changes));
     Ok(DataPlane {
         handle,
+        data: settings.data.clone(),
         beside: Beside::File {
             writer,
-            stop,
-            quotas,
+            clock,
+            quotas: None,
         },
     })
 }

@@ -1,68 +1,105 @@
 //! `portunus gateway`: the data plane alone.
 
+use ::gateway::Inherited;
 use domain::seal::KeyRing;
 use entity::database::connect_later;
 
-use super::data_plane::{self, Neighbours};
+use super::data_plane::{self, DataPlane, Neighbours};
 use super::preflight::Preflight;
-use super::start::{self, Ready};
+use super::start::{self, DataDirectory, Ready};
+use super::takeover::{Offer, Predecessor, Successors};
 use super::{services, store};
 use crate::cli::Gateway;
 use crate::settings::{Problems, Settings};
 
 pub fn run(gateway: &Gateway) -> anyhow::Result<()> {
     let settings = start::settings(gateway.common.settings.as_deref(), &gateway.flags())?;
-    let _held = start::data_directory(&settings.data)?;
-    start::runtime()?.block_on(async {
-        let ring = check(&settings, gateway.config.is_some()).await?;
-        let plane = match (&gateway.config, ring) {
-            (Some(path), _) => data_plane::from_file(&settings, path)?,
-            (None, None) => return Ok(()), // said by the check
-            (None, Some(ring)) => {
-                let address = store::address(&settings);
-                let databases = connect_later(&address)
-                    .await
-                    .map_err(|error| Problems(vec![error.to_string()]))?;
-                let neighbours = Neighbours {
-                    portal_url: settings.portal_url.clone(),
-                    told: None,
-                    own: services::addresses(&settings).await,
-                };
-                data_plane::from_database(&settings, databases, ring, neighbours)?
-            }
-        };
-        // A gateway whose database is away and that has no last state waits for one; it is told to
-        // end like any other.
-        let stop = start::told_to_end();
-        tokio::pin!(stop);
-        let ready = tokio::select! {
-            () = plane.handle.ready() => true,
-            () = &mut stop => false,
-        };
-        if ready {
-            let said = Ready {
-                gateway: Some(start::url(plane.handle.gateway)),
-                gateway_tls: plane.handle.gateway_tls.map(start::secure_url),
-                admin: plane.handle.admin.map(start::url),
-                ..Ready::default()
+    start::runtime()?.block_on(serve(gateway, &settings))
+}
+
+async fn serve(gateway: &Gateway, settings: &Settings) -> anyhow::Result<()> {
+    let mut predecessor = match gateway.takeover {
+        true => Predecessor::ask(&settings.data).await?,
+        false => None,
+    };
+    let held = start::take_data_directory(settings, predecessor.as_mut())?;
+    let inherited = data_plane::inherited(settings, predecessor.as_mut());
+    let ring = check(settings, gateway.config.is_some(), &inherited).await?;
+    let mut plane = match (&gateway.config, ring) {
+        (Some(path), _) => data_plane::from_file(settings, path, inherited)?,
+        (None, None) => return Ok(()), // said by the check
+        (None, Some(ring)) => {
+            let address = store::address(settings);
+            let databases = connect_later(&address)
+                .await
+                .map_err(|error| Problems(vec![error.to_string()]))?;
+            let neighbours = Neighbours {
+                portal_url: settings.portal_url.clone(),
+                told: None,
+                own: services::addresses(settings).await,
             };
-            said.say(gateway.ready_json)?;
-            stop.await;
+            data_plane::from_database(settings, databases, ring, neighbours, inherited)?
         }
+    };
+    let stop = start::told_to_end();
+    tokio::pin!(stop);
+    if predecessor.is_none() {
+        plane.begin()?;
+    }
+    // A gateway whose database is away and that has no last state waits for one; it is told to
+    // end like any other.
+    tokio::select! {
+        () = plane.handle.ready() => {}
+        () = &mut stop => {
+            plane.leave().await;
+            return Ok(());
+        }
+    }
+    if let Some(predecessor) = predecessor {
+        let remains = predecessor.relieve().await;
+        plane.begin()?;
+        plane.count_on(remains);
+    }
+    let said = Ready {
+        gateway: Some(start::url(plane.handle.gateway)),
+        gateway_tls: plane.handle.gateway_tls.map(start::secure_url),
+        admin: plane.handle.admin.map(start::url),
+        ..Ready::default()
+    };
+    let successors = Successors::listen(&settings.data);
+    said.say(gateway.ready_json)?;
+    let successor = tokio::select! {
+        () = &mut stop => None,
+        successor = successors.next(|| offer(&plane, &held)) => Some(successor),
+    };
+    let Some(mut successor) = successor else {
         plane.leave().await;
-        Ok(())
+        return Ok(());
+    };
+    plane.relieve().await;
+    successor.go().await;
+    let counted = plane.leave().await;
+    successor.counted(counted).await;
+    Ok(())
+}
+
+fn offer(plane: &DataPlane, held: &DataDirectory) -> std::io::Result<Offer> {
+    Ok(Offer {
+        lock: held.try_clone()?,
+        gateway: plane.handle.listeners()?,
+        portal: None,
     })
 }
 
 /// Before anything serves. A gateway that has served before needs no database to start; one that
 /// has not would wait for it for ever, so it must be there with its schema.
-async fn check(settings: &Settings, file: bool) -> anyhow::Result<Option<KeyRing>> {
+async fn check(
+    settings: &Settings,
+    file: bool,
+    inherited: &Inherited,
+) -> anyhow::Result<Option<KeyRing>> {
     let mut preflight = Preflight::default();
-    preflight.listeners(&[
-        ("gateway", settings.gateway),
-        ("admin", data_plane::admin(settings)),
-    ]);
-    preflight.listeners(data_plane::tls(settings).as_slice());
+    preflight.listeners(&data_plane::to_open(settings, inherited));
     if file {
         preflight.finish()?;
         return Ok(None);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use api::post::Transport;
 use api::service::{first_run, jobs, settings as rows};
 use api::{Clock, Ctx, Plane, Rings};
 use entity::database::Databases;
@@ -56,12 +57,18 @@ pub(super) fn plane(
     Ok(Plane::new(databases, plain, rings, Clock::System)?)
 }
 
-impl Management {
-    /// Serves pages and management API on `listener`, and runs the jobs.
-    pub(super) async fn start(
+/// A management plane that could serve: whatever may be wrong with it was found.
+pub(super) struct Prepared {
+    plane: Arc<Plane>,
+    first_run: Option<String>,
+    site: portal::Portal,
+    transport: Option<Transport>,
+}
+
+impl Prepared {
+    pub(super) async fn new(
         settings: &Settings,
         plane: Arc<Plane>,
-        listener: TcpListener,
         addresses: Addresses,
     ) -> anyhow::Result<Self> {
         let mut plain = portal::Settings::new(addresses.portal, addresses.gateway);
@@ -77,6 +84,22 @@ impl Management {
         rows::prepare(&ctx).await?;
         let first_run = first_run::prepare(&ctx).await?;
         let site = portal::Portal::new(plain, Arc::clone(&plane)).map_err(problem)?;
+        Ok(Self {
+            plane,
+            first_run,
+            site,
+            transport,
+        })
+    }
+
+    /// Serves pages and management API on `listener`, and runs the jobs.
+    pub(super) fn serve(self, listener: TcpListener) -> Management {
+        let Self {
+            plane,
+            first_run,
+            site,
+            transport,
+        } = self;
         let (stop, stopped) = watch::channel(false);
         let mut until = stopped.clone();
         let server = tokio::spawn(async move {
@@ -86,14 +109,16 @@ impl Management {
             portal::serve(listener, &site, end).await;
         });
         let jobs = tokio::spawn(jobs::run(Arc::clone(&plane), transport, stopped));
-        Ok(Self {
+        Management {
             plane,
             first_run,
             stop,
             tasks: vec![server, jobs],
-        })
+        }
     }
+}
 
+impl Management {
     /// Lets requests and jobs in flight end, within the drain time.
     pub(super) async fn leave(self, patience: std::time::Duration) {
         self.stop.send_replace(true);

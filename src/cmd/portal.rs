@@ -2,7 +2,7 @@
 
 use api::Rings;
 
-use super::management::{self, Addresses, Management};
+use super::management::{self, Addresses, Prepared};
 use super::preflight::Preflight;
 use super::start::{self, Ready};
 use super::{admin, data_plane, explain, services, store};
@@ -45,7 +45,9 @@ pub fn run(portal: &Portal) -> anyhow::Result<()> {
         let plane = management::plane(&settings, databases.clone(), rings, &addresses)?;
         let explaining = data_plane::explaining(&settings, Some(ring));
         explain::alone(&plane, databases.clone(), explaining);
-        let management = Management::start(&settings, plane, listener, addresses).await?;
+        let management = Prepared::new(&settings, plane, addresses)
+            .await?
+            .serve(listener);
         let health =
             tokio::spawn(axum::serve(health, admin::router(databases.clone())).into_future());
         let said = Ready {

@@ -2,11 +2,13 @@
 //! line that says it is ready.
 
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
+use super::takeover::Predecessor;
 use crate::settings::{Layers, Problems, Settings};
 
 /// Reads the settings of a role and starts its log.
@@ -42,7 +44,25 @@ fn log(settings: &Settings) -> Result<(), Problems> {
 
 /// The data directory as this process's own, until it is dropped.
 #[derive(Debug)]
-pub(super) struct DataDirectory(#[expect(dead_code, reason = "held for its lock")] std::fs::File);
+pub(super) struct DataDirectory(std::fs::File);
+
+impl DataDirectory {
+    /// For another process, which holds the lock then as well.
+    pub(super) fn try_clone(&self) -> std::io::Result<OwnedFd> {
+        Ok(self.0.try_clone()?.into())
+    }
+}
+
+/// The data directory from the process that hands it over, else as [`data_directory`].
+pub(super) fn take_data_directory(
+    settings: &Settings,
+    predecessor: Option<&mut Predecessor>,
+) -> Result<DataDirectory, Problems> {
+    match predecessor.and_then(Predecessor::lock) {
+        Some(lock) => Ok(DataDirectory(lock.into())),
+        None => data_directory(&settings.data),
+    }
+}
 
 /// Makes the data directory, readable by its owner only, and takes it: two processes in one would
 /// write each other's counters, spool and last state away.

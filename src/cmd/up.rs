@@ -1,11 +1,13 @@
 //! `portunus up`: everything in one process.
 
 use api::Rings;
+use gateway::Inherited;
 
 use super::data_plane::{self, Neighbours};
-use super::management::{self, Addresses, Management};
+use super::management::{self, Addresses, Prepared};
 use super::preflight::Preflight;
 use super::start::{self, Ready};
+use super::takeover::{Offer, Predecessor, Successors};
 use super::{explain, keys, services, store};
 use crate::cli::Up;
 use crate::demo;
@@ -18,31 +20,48 @@ pub fn run(up: &Up) -> anyhow::Result<()> {
             "--demo makes accounts with known passwords, so it serves loopback addresses only.";
         return Err(Problems(vec![sentence.to_owned()]).into());
     }
-    let _held = start::data_directory(&settings.data)?;
-    start::runtime()?.block_on(check(&settings))?;
-    let rings = Rings {
-        portal: keys::given_or_kept(settings.portal_key.as_ref(), &settings.data, "portal.key")?,
-        gateway: keys::given_or_kept(settings.gateway_key.as_ref(), &settings.data, "gateway.key")?,
-    };
-    start::runtime()?.block_on(serve(up, settings, rings))
+    start::runtime()?.block_on(serve(up, settings))
 }
 
 /// Before anything is written.
-async fn check(settings: &Settings) -> Result<(), Problems> {
+async fn check(settings: &Settings, inherited: &Sockets) -> Result<(), Problems> {
     let mut preflight = Preflight::default();
-    preflight.listeners(&[
-        ("portal", settings.portal),
-        ("gateway", settings.gateway),
-        ("admin", data_plane::admin(settings)),
-    ]);
-    preflight.listeners(data_plane::tls(settings).as_slice());
+    if inherited.portal.is_none() {
+        preflight.listeners(&[("portal", settings.portal)]);
+    }
+    preflight.listeners(&data_plane::to_open(settings, &inherited.gateway));
     preflight.management(settings);
     preflight.database(settings).await;
     preflight.finish()
 }
 
-async fn serve(up: &Up, settings: Settings, rings: Rings) -> anyhow::Result<()> {
-    let listener = start::bind("portal", settings.portal).await?;
+/// What another process hands over.
+struct Sockets {
+    gateway: Inherited,
+    portal: Option<std::net::TcpListener>,
+}
+
+async fn serve(up: &Up, settings: Settings) -> anyhow::Result<()> {
+    let mut predecessor = match up.takeover {
+        true => Predecessor::ask(&settings.data).await?,
+        false => None,
+    };
+    let held = start::take_data_directory(&settings, predecessor.as_mut())?;
+    let inherited = Sockets {
+        gateway: data_plane::inherited(&settings, predecessor.as_mut()),
+        portal: predecessor
+            .as_mut()
+            .and_then(|predecessor| predecessor.portal(settings.portal)),
+    };
+    check(&settings, &inherited).await?;
+    let rings = Rings {
+        portal: keys::given_or_kept(settings.portal_key.as_ref(), &settings.data, "portal.key")?,
+        gateway: keys::given_or_kept(settings.gateway_key.as_ref(), &settings.data, "gateway.key")?,
+    };
+    let listener = match inherited.portal {
+        Some(listener) => listener,
+        None => start::bind("portal", settings.portal).await?.into_std()?,
+    };
     let bound = listener.local_addr()?;
     let databases = store::open(&settings).await?;
     migration::up(&databases.main, &databases.traffic).await?;
@@ -56,11 +75,12 @@ async fn serve(up: &Up, settings: Settings, rings: Rings) -> anyhow::Result<()> 
         told: Some(told),
         own: services.iter().copied().chain([bound]).collect(),
     };
-    let data_plane = data_plane::from_database(
+    let mut data_plane = data_plane::from_database(
         &settings,
         databases.clone(),
         rings.gateway.clone(),
         neighbours,
+        inherited.gateway,
     )?;
     let sample = if up.demo {
         Some(demo::Sample::start().await?)
@@ -93,7 +113,19 @@ async fn serve(up: &Up, settings: Settings, rings: Rings) -> anyhow::Result<()> 
         data_plane::explaining(&settings, Some(gateway_ring)),
         data_plane.handle.counts(true),
     );
-    let management = Management::start(&settings, plane, listener, addresses).await?;
+    let management = Prepared::new(&settings, plane, addresses).await?;
+    if let Some(predecessor) = predecessor {
+        data_plane.handle.ready().await;
+        let remains = predecessor.relieve().await;
+        data_plane.begin()?;
+        data_plane.count_on(remains);
+    } else {
+        data_plane.begin()?;
+    }
+    let kept = listener.try_clone()?;
+    listener.set_nonblocking(true)?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let management = management.serve(listener);
     let filled = match &sample {
         Some(sample) => Some(demo::fill(&management.plane, sample, &settings.data, gateway).await?),
         None => None,
@@ -108,10 +140,31 @@ async fn serve(up: &Up, settings: Settings, rings: Rings) -> anyhow::Result<()> 
         demo: filled,
     };
     let stop = start::told_to_end();
+    let successors = Successors::listen(&settings.data);
     said.say(up.ready_json)?;
-    stop.await;
-    management.leave(settings.drain).await;
-    data_plane.leave().await;
+    let offer = || {
+        Ok(Offer {
+            lock: held.try_clone()?,
+            gateway: data_plane.handle.listeners()?,
+            portal: Some(kept.try_clone()?),
+        })
+    };
+    let successor = tokio::select! {
+        () = stop => None,
+        successor = successors.next(offer) => Some(successor),
+    };
+    drop(kept);
+    if let Some(mut successor) = successor {
+        let leaving = tokio::spawn(management.leave(settings.drain));
+        data_plane.relieve().await;
+        successor.go().await;
+        data_plane.leave().await;
+        successor.counted(Vec::new()).await;
+        leaving.await?;
+    } else {
+        management.leave(settings.drain).await;
+        data_plane.leave().await;
+    }
     databases.close().await?;
     Ok(())
 }

@@ -69,6 +69,13 @@ async fn floods_cost_neither_memory_nor_others_their_answers() -> anyhow::Result
         .trim_start_matches("http://")
         .to_owned();
     let pid = running.pid().unwrap();
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let alone = tokio::spawn(bystander(address.clone(), stopped));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    stop.send_replace(true);
+    let alone = alone.await?;
+    let quiet = alone[alone.len() * 99 / 100];
+    println!("alone: p99 {quiet:?} of {}", alone.len());
     for name in [
         "rapid_reset",
         "continuation",
@@ -92,6 +99,12 @@ async fn floods_cost_neither_memory_nor_others_their_answers() -> anyhow::Result
             output.status.success(),
             "{name}: {}",
             String::from_utf8_lossy(&output.stderr)
+        );
+        // `<times it was sent away> <rounds>`
+        let (ended, rounds) = said.split_once(' ').unwrap();
+        assert_eq!(
+            ended, rounds,
+            "{name}: each round ends with GOAWAY or a closed connection"
         );
         let after = resident_mib(pid);
         let p99 = took[took.len() * 99 / 100];

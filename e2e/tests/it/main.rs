@@ -11,3 +11,4 @@ mod outage;
 mod product;
 mod scene;
 mod starts;
+mod takeover;

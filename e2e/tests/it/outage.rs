@@ -53,7 +53,7 @@ async fn the_gateway_answers_without_its_database() -> anyhow::Result<()> {
 }
 
 /// Waits until the consumer's dashboard shows this many answers of the upstream.
-async fn counts(open: &Open, wanted: u64) -> anyhow::Result<()> {
+pub(crate) async fn counts(open: &Open, wanted: u64) -> anyhow::Result<()> {
     let start = Instant::now();
     loop {
         let found = stored(open).await;

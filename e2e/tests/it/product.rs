@@ -13,7 +13,7 @@ pub(crate) struct Product {
     pub(crate) first_run: String,
     /// Kept running until the journey ends; the gateway, where it is one of its own, can be ended
     /// and started again.
-    _management: Option<Portunus>,
+    management: Option<Portunus>,
     data_plane: Option<Portunus>,
     data: PathBuf,
     pub(crate) environment: Vec<(String, String)>,
@@ -30,7 +30,7 @@ impl Product {
             portal: up.ready.portal.clone(),
             gateway: up.ready.gateway.clone(),
             first_run: up.ready.first_run.clone().unwrap_or_default(),
-            _management: Some(up),
+            management: Some(up),
             data_plane: None,
             data: data.to_owned(),
             environment: Vec::new(),
@@ -67,7 +67,7 @@ impl Product {
             portal: portal.ready.portal.clone(),
             gateway: gateway.ready.gateway.clone(),
             first_run: portal.ready.first_run.clone().unwrap_or_default(),
-            _management: Some(portal),
+            management: Some(portal),
             data_plane: Some(gateway),
             data: data.to_owned(),
             environment,
@@ -80,7 +80,7 @@ async fn start_gateway(
     address: &str,
     environment: &[(String, String)],
 ) -> anyhow::Result<Portunus> {
-    let arguments = ["--gateway", address, "--admin", "127.0.0.1:0"];
+    let arguments = ["--takeover", "--gateway", address, "--admin", "127.0.0.1:0"];
     Portunus::start(
         "gateway",
         &data.join("gateway"),
@@ -109,6 +109,40 @@ impl Product {
             .terminate()
             .await?;
         anyhow::ensure!(code == 0, "the gateway ended with {code}");
+        Ok(())
+    }
+
+    /// A new process in the place of the one with the gateway, which ends by itself.
+    pub(crate) async fn take_over(&mut self) -> anyhow::Result<()> {
+        let before = match self.data_plane.take() {
+            Some(before) => {
+                self.start_gateway().await?;
+                before
+            }
+            None => {
+                let before = self.management.take().context("all in one")?;
+                let free = "127.0.0.1:0";
+                let arguments = [
+                    "--takeover",
+                    "--portal",
+                    free,
+                    "--gateway",
+                    free,
+                    "--admin",
+                    free,
+                ];
+                let data = self.data.join("data");
+                let after = Portunus::start("up", &data, &arguments, &[]).await?;
+                anyhow::ensure!(
+                    (&after.ready.portal, &after.ready.gateway) == (&self.portal, &self.gateway),
+                    "on the same addresses"
+                );
+                self.management = Some(after);
+                before
+            }
+        };
+        let code = before.ended().await?;
+        anyhow::ensure!(code == 0, "the process before ended with {code}");
         Ok(())
     }
 

@@ -105,7 +105,7 @@ impl<'c> Inlet<'c> {
         loop {
             if self.ahead.is_empty() {
                 self.ahead.close();
-                if self.is_gone || (worker.draining.get() && !self.is_first) {
+                if self.is_gone || (worker.leaving.get() && !self.is_first) {
                     return Poll::Ready(Err(End::Closed));
                 }
             }

@@ -16,13 +16,17 @@ use crate::client::Peer;
 use crate::metrics::Late;
 use crate::worker::Worker;
 
-/// Resets are counted over so long.
+/// Resets and frames of control are counted over so long.
 const WINDOW_MS: u64 = 30_000;
+/// Frames of control in that time, beside one for each request and for each piece of an answer: a
+/// client that measures its line asks with a PING for each piece at most.
+const CONTROL: u32 = 2_000;
 
 pub(super) struct Connection {
     pub(super) worker: Rc<Worker>,
     pub(super) peer: Peer,
-    resets: Resets,
+    resets: Tally,
+    control: Tally,
     /// Since when no request is under way.
     idle_since: Cell<u64>,
     has_asked: Cell<bool>,
@@ -35,16 +39,24 @@ impl Connection {
         Self {
             worker,
             peer,
-            resets: Resets::default(),
+            resets: Tally::default(),
+            control: Tally::default(),
             idle_since: Cell::new(now),
             has_asked: Cell::new(false),
             streams: RefCell::default(),
         }
     }
 
-    /// More streams were reset than a client has reason for.
+    /// More streams were reset than a client has reason for, or more frames came that carry nothing
+    /// of a request.
     pub(super) fn is_flooded(&self) -> bool {
         self.resets.count.get() > self.worker.settings.limits.http2_resets
+            || self.control.count.get() > CONTROL
+    }
+
+    /// So many frames of control were read.
+    pub(super) fn controlled(&self, count: u32) {
+        self.control.add(self.worker.sweeper.now(), count);
     }
 
     /// What takes too long, if anything.
@@ -74,18 +86,22 @@ impl Connection {
 
 /// Counts in fixed windows: twice the limit around a border is no harm.
 #[derive(Debug, Default)]
-struct Resets {
+struct Tally {
     since: Cell<u64>,
     count: Cell<u32>,
 }
 
-impl Resets {
-    fn add(&self, now: u64) {
+impl Tally {
+    fn give_back(&self) {
+        self.count.set(self.count.get().saturating_sub(1));
+    }
+
+    fn add(&self, now: u64, count: u32) {
         if now.saturating_sub(self.since.get()) >= WINDOW_MS {
             self.since.set(now);
             self.count.set(0);
         }
-        self.count.set(self.count.get().saturating_add(1));
+        self.count.set(self.count.get().saturating_add(count));
     }
 }
 
@@ -116,6 +132,7 @@ impl Exchange {
         streams.push(Rc::downgrade(&stream));
         drop(streams);
         connection.has_asked.set(true);
+        connection.control.give_back();
         Self {
             connection,
             stream,
@@ -129,7 +146,7 @@ impl Drop for Exchange {
         let now = self.connection.worker.sweeper.now();
         self.connection.idle_since.set(now);
         if !self.is_done {
-            self.connection.resets.add(now);
+            self.connection.resets.add(now, 1);
         }
     }
 }
@@ -217,7 +234,9 @@ impl Body for Answered {
             this.exchange.is_done = true;
             this.delivery = None;
         }
-        let now = this.exchange.connection.worker.sweeper.now();
+        let connection = &this.exchange.connection;
+        connection.control.give_back();
+        let now = connection.worker.sweeper.now();
         this.exchange.stream.offered.set(now.max(1));
         Poll::Ready(Some(Ok(Frame::data(data.into()))))
     }
@@ -244,12 +263,14 @@ mod tests {
 
     #[test]
     fn resets_are_counted_over_half_a_minute() {
-        let resets = Resets::default();
+        let resets = Tally::default();
         for now in [50_000, 60_000, 79_999] {
-            resets.add(now);
+            resets.add(now, 1);
         }
         assert_eq!(resets.count.get(), 3);
-        resets.add(80_000);
+        resets.add(80_000, 2);
+        assert_eq!(resets.count.get(), 2);
+        resets.give_back();
         assert_eq!(resets.count.get(), 1);
     }
 }

@@ -176,6 +176,21 @@ impl Counter {
         }
     }
 
+    /// Adds what was counted elsewhere and is in no total yet.
+    pub(super) fn credit(&self, period: i64, by: u64) {
+        let _turning = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.start.load(Ordering::Relaxed) == period {
+            self.others.fetch_add(by, Ordering::Relaxed);
+        }
+    }
+
+    /// What was taken of the present period, and what others had: the rest of [`Counter::total`]
+    /// is for the next [`Counter::take`].
+    pub(super) fn settled(&self) -> u64 {
+        let taken = self.taken.load(Ordering::Relaxed);
+        taken.saturating_add(self.others.load(Ordering::Relaxed))
+    }
+
     /// Everything that counts in the present period, for the file that survives a restart.
     pub(super) fn total(&self) -> u64 {
         let used = self.used.load(Ordering::Relaxed);

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use domain::policy::Period;
 use serde::{Deserialize, Serialize};
 
-use super::{QuotaKey, Quotas};
+use super::{Counter, QuotaKey, Quotas};
 use crate::clock::Clock;
 use crate::disk_file;
 
@@ -58,6 +58,17 @@ pub fn load(quotas: &Quotas, data: &Path, now: DateTime<Utc>) -> io::Result<usiz
 
 /// Writes all counters, by rename, so that a reader never sees half a file.
 pub fn save(quotas: &Quotas, data: &Path) -> io::Result<()> {
+    write(quotas, data, Counter::total)
+}
+
+/// Writes all counters for a process that takes over. What is counted from then on is in
+/// [`Quotas::take`], and what was counted before it is not.
+pub fn hand_over(quotas: &Quotas, data: &Path) -> io::Result<()> {
+    quotas.take(usize::MAX);
+    write(quotas, data, Counter::settled)
+}
+
+fn write(quotas: &Quotas, data: &Path, count: fn(&Counter) -> u64) -> io::Result<()> {
     disk_file::replace(&data.join(NAME), |file| {
         let mut out = BufWriter::new(file);
         for (key, counter) in quotas.all() {
@@ -67,7 +78,7 @@ pub fn save(quotas: &Quotas, data: &Path) -> io::Result<()> {
                 kind,
                 zone: zone.name().to_owned(),
                 period: counter.period(),
-                total: counter.total(),
+                total: count(&counter),
             };
             serde_json::to_writer(&mut out, &line)?;
             out.write_all(b"\n")?;
@@ -109,6 +120,7 @@ pub async fn keep(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quota::Used;
     use chrono_tz::Tz;
     use uuid::Uuid;
 
@@ -131,6 +143,25 @@ mod tests {
         assert_eq!(load(&after, data.path(), now).unwrap(), 1);
         let counter = after.counter(&key, Period::Month, Tz::UTC, now);
         assert_eq!(counter.admit(9, now.timestamp()).left, 7);
+
+        let counter = before.counter(&key, Period::Month, Tz::UTC, now);
+        hand_over(&before, data.path()).unwrap();
+        counter.admit(9, now.timestamp());
+        let taking = Quotas::default();
+        load(&taking, data.path(), now).unwrap();
+        taking.credit(before.take(usize::MAX));
+        let counter = taking.counter(&key, Period::Month, Tz::UTC, now);
+        assert_eq!(counter.peek(9, now.timestamp()).left, 6);
+        let unseen = Quotas::default();
+        let again = Used {
+            key: key.clone(),
+            period: counter.period(),
+            by: 2,
+            until: 0,
+        };
+        unseen.credit(vec![again.clone(), again]);
+        let counter = unseen.counter(&key, Period::Month, Tz::UTC, now);
+        assert_eq!(counter.peek(9, now.timestamp()).left, 4);
 
         let later = Quotas::default();
         let next = now + chrono::Duration::days(40);

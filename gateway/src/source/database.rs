@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::disk::{Disk, DiskError, Kept, Whole};
 use super::{Change, Changes};
+use crate::duty::Pen;
 use keeper::{Keep, Lost};
 
 /// Looking for changes while something tells of them: a notice may get lost.
@@ -43,6 +44,8 @@ pub struct DatabaseSource {
     pub changes: Changes,
     /// `None` keeps nothing.
     pub disk: Option<Disk>,
+    /// When it may be written.
+    pub pen: Pen,
     /// Turns true when the gateway wants everything anew.
     pub needs_full: watch::Receiver<bool>,
 }
@@ -52,10 +55,14 @@ impl DatabaseSource {
     pub async fn run(self) {
         let (keep, kept) = mpsc::channel(keeper::WAITING);
         let lost = Lost::default();
-        let keeper = self
-            .disk
-            .clone()
-            .map(|disk| tokio::spawn(keeper::run(Kept::new(disk), kept, lost.clone())));
+        let keeper = self.disk.clone().map(|disk| {
+            tokio::spawn(keeper::run(
+                Kept::new(disk),
+                self.pen.clone(),
+                kept,
+                lost.clone(),
+            ))
+        });
         let feed = Feed {
             db: self.main,
             changes: self.changes,

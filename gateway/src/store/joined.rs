@@ -2,8 +2,10 @@
 //! each in a task of its own on the separate runtime.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use domain::id::NodeId;
 use entity::database::Databases;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -11,7 +13,8 @@ use tokio::task::JoinHandle;
 use super::node::{Identity, Load, run as report};
 use super::quota::QuotaStore;
 use crate::clock::Clock;
-use crate::quota::file;
+use crate::duty::Pen;
+use crate::quota::{Quotas, file};
 use crate::server::Handle;
 use crate::source::Changes;
 use crate::source::database::DatabaseSource;
@@ -44,14 +47,57 @@ pub struct Join {
 #[derive(Debug)]
 pub struct Joined {
     writer: Writer,
+    source: JoinHandle<()>,
+    pen: Pen,
+    quotas: Arc<Quotas>,
+    databases: Databases,
+    identity: Identity,
+    data: PathBuf,
+    clock: Clock,
+    turn: Turn,
+}
+
+/// What one process of a node does at a time.
+#[derive(Debug)]
+enum Turn {
+    Waiting,
+    Serving {
+        sharing: Sharing,
+        report: JoinHandle<()>,
+    },
+    /// What is still counted is shared under an identity of its own, as another process writes
+    /// this node's.
+    Relieved(Sharing),
+}
+
+/// Quota counts on their way to the other nodes and to the disk.
+#[derive(Debug)]
+struct Sharing {
     stop: watch::Sender<bool>,
-    quota: JoinHandle<()>,
-    others: [JoinHandle<()>; 2],
+    task: JoinHandle<()>,
+}
+
+impl Sharing {
+    /// A last exchange. What the database does not take stays on disk, if it is kept there.
+    async fn end(self) {
+        self.stop.send_replace(true);
+        if tokio::time::timeout(PATIENCE, self.task).await.is_err() {
+            tracing::warn!("The last quota counts stay on disk: the database does not answer.");
+        }
+    }
 }
 
 impl Join {
     /// Starts it all. `changes` is the other end of what the gateway was started with.
     pub fn start(self, gateway: &Handle, changes: Changes) -> Result<Joined, SpoolError> {
+        let mut joined = self.prepare(gateway, changes)?;
+        joined.begin(gateway);
+        Ok(joined)
+    }
+
+    /// Starts what two processes of a node may do at once: reading the configuration, and bringing
+    /// records to the store. The rest is for [`Joined::begin`].
+    pub fn prepare(self, gateway: &Handle, changes: Changes) -> Result<Joined, SpoolError> {
         let Self {
             databases,
             database_url,
@@ -70,69 +116,108 @@ impl Join {
         gateway.add_metrics(Box::new(move |out| {
             figures.write(out, crate::traffic::now_us())
         }));
-
-        // Until the database answers, quotas go on from what this node knew.
-        if let Err(error) = file::load(&gateway.quotas, &data, clock.utc()) {
-            tracing::warn!(%error, "The quota counters of the last run cannot be read.");
-        }
+        let pen = Pen::new(gateway.duty());
         let source = DatabaseSource {
             main: databases.main.clone(),
             listen: database_url.starts_with("postgres").then_some(database_url),
             told,
             changes,
             disk,
+            pen: pen.clone(),
             needs_full: gateway.needs_full.clone(),
-        };
-        let (stop, stopped) = watch::channel(false);
-        let kept = file::keep(
-            gateway.quotas.clone(),
-            data.clone(),
-            clock.clone(),
-            file::BESIDE,
-            stopped.clone(),
-        );
-        let quota = QuotaStore {
-            db: databases.traffic.clone(),
-            node: identity.id,
-            quotas: gateway.quotas.clone(),
-            data: Some(data),
-            clock,
-        };
-        let (figures, connections) = (writer.figures(), gateway.connection_count());
-        let load = move || Load {
-            connections: connections(),
-            dropped: figures.dropped(),
         };
         Ok(Joined {
             writer,
-            stop,
-            quota: tokio::spawn(async move {
-                tokio::join!(quota.run(stopped), kept);
-            }),
-            others: [
-                tokio::spawn(source.run()),
-                tokio::spawn(report(
-                    databases.traffic,
-                    identity,
-                    gateway.state.clone(),
-                    load,
-                )),
-            ],
+            source: tokio::spawn(source.run()),
+            pen,
+            quotas: gateway.quotas.clone(),
+            databases,
+            identity,
+            data,
+            clock,
+            turn: Turn::Waiting,
         })
     }
 }
 
 impl Joined {
+    /// This process is the node now: it counts quotas on from where the last one was, and reports.
+    pub fn begin(&mut self, gateway: &Handle) {
+        // Until the database answers, quotas go on from what this node knew.
+        if let Err(error) = file::load(&self.quotas, &self.data, self.clock.utc()) {
+            tracing::warn!(%error, "The quota counters of the last run cannot be read.");
+        }
+        let (figures, connections) = (self.writer.figures(), gateway.connection_count());
+        let load = move || Load {
+            connections: connections(),
+            dropped: figures.dropped(),
+        };
+        self.turn = Turn::Serving {
+            sharing: self.share(self.identity.id, Some(&self.data)),
+            report: tokio::spawn(report(
+                self.databases.traffic.clone(),
+                self.identity.clone(),
+                gateway.state.clone(),
+                load,
+            )),
+        };
+    }
+
+    fn share(&self, node: NodeId, data: Option<&PathBuf>) -> Sharing {
+        let (stop, stopped) = watch::channel(false);
+        let store = QuotaStore {
+            db: self.databases.traffic.clone(),
+            node,
+            quotas: self.quotas.clone(),
+            data: data.cloned(),
+            clock: self.clock.clone(),
+        };
+        let (quotas, clock) = (self.quotas.clone(), self.clock.clone());
+        let data = data.cloned();
+        let task = tokio::spawn(async move {
+            let kept = async {
+                if let Some(data) = data {
+                    file::keep(quotas, data, clock, file::BESIDE, stopped.clone()).await;
+                }
+            };
+            tokio::join!(store.run(stopped.clone()), kept);
+        });
+        Sharing { stop, task }
+    }
+
+    /// Another process is the node from now on: its files are that one's. Also tells the gateway.
+    pub async fn relieve(&mut self, gateway: &Handle) {
+        // While everything is still accepted: the database may take its time.
+        if let Turn::Serving { sharing, report } = std::mem::replace(&mut self.turn, Turn::Waiting)
+        {
+            report.abort();
+            sharing.end().await;
+        }
+        gateway.relieve();
+        self.pen.rest().await;
+        let since = self.identity.started_at.timestamp_micros();
+        let former = format!("{} {since}", self.identity.id);
+        let former = NodeId::from_name("relieved", &former);
+        self.turn = Turn::Relieved(self.share(former, None));
+    }
+
     /// The last records and counts go out, or stay on disk for the next start. Call it after
     /// [`Handle::shutdown`]: the workers have ended then, and nothing is counted any more.
     pub async fn leave(self) {
-        self.stop.send_replace(true);
-        for task in self.others {
-            task.abort();
-        }
-        self.writer.stop(PATIENCE).await;
-        if tokio::time::timeout(PATIENCE, self.quota).await.is_err() {
-            tracing::warn!("The last quota counts stay on disk: the database does not answer.");
-        }
+        self.source.abort();
+        let sharing = match self.turn {
+            Turn::Waiting => None,
+            Turn::Serving { sharing, report } => {
+                report.abort();
+                Some(sharing)
+            }
+            Turn::Relieved(sharing) => Some(sharing),
+        };
+        // Both at once, as each waits for the database as long as it may.
+        tokio::join!(self.writer.stop(PATIENCE), async {
+            if let Some(sharing) = sharing {
+                sharing.end().await;
+            }
+        });
     }
 }

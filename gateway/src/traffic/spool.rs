@@ -287,6 +287,15 @@ impl Spool {
         Ok(())
     }
 
+    /// Removes what is left of a spool whose every batch was given out and is stored, and that is
+    /// not appended to.
+    pub(crate) fn remove(self) -> io::Result<()> {
+        for Closed { number, len: _ } in &self.closed {
+            fs::remove_file(path(&self.settings.directory, *number))?;
+        }
+        Ok(())
+    }
+
     pub fn figures(&self) -> SpoolFigures {
         let closed = self.closed.front().map(|closed| closed.number);
         let active = self.active.as_ref().map(|_| self.active_number);

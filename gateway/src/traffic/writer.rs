@@ -5,6 +5,7 @@
 //! slow or away never fills a ring. Thread and task hand batches to and fro; the cursor of the
 //! spool moves only when a batch comes back stored.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,8 +33,8 @@ const DRAIN_BUSY: Duration = Duration::from_millis(5);
 const MUCH: usize = 128;
 /// Batches between thread and task: one in work and one ready.
 const READY: usize = 2;
-/// How long a spool in use by another process is awaited before trying again.
-const BUSY: Duration = Duration::from_secs(1);
+/// How often a spool that another process held is looked for.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Where records go.
 #[derive(Debug)]
@@ -55,8 +56,8 @@ pub struct Writer {
 impl Writer {
     /// Starts the thread, and for a store a task on the present runtime: not one of the workers'.
     ///
-    /// Errors when the spool's directory cannot be used. One that another process holds is waited
-    /// for, as after a take-over.
+    /// Errors when the spool's directory cannot be used. While another process holds it, as after a
+    /// take-over, a second one beside it is used; what that process leaves is stored from here.
     pub fn start(
         rings: Arc<Rings>,
         node: String,
@@ -67,20 +68,22 @@ impl Writer {
         let out = match destination {
             Destination::Lines(lines) => Out::Lines(lines),
             Destination::Store(settings, store) => {
-                let spool = match Spool::open(settings.clone()) {
-                    Ok(spool) => Some(spool),
-                    Err(SpoolError::Busy(_)) => None,
+                let second = settings.second();
+                let (own, other) = match Spool::open(settings.clone()) {
+                    Ok(spool) => (spool, second),
+                    Err(SpoolError::Busy(_)) => (Spool::open(second)?, settings),
                     Err(error) => return Err(error),
                 };
                 let (give, given) = mpsc::channel(READY);
                 let (back, done) = acks::channel();
                 tokio::spawn(upload::run(store, given, back, figures.clone()));
                 Out::Spool(Box::new(Spooling {
-                    settings,
-                    spool,
+                    own,
+                    other,
+                    former: None,
                     give,
                     done,
-                    in_work: 0,
+                    in_work: VecDeque::new(),
                 }))
             }
         };
@@ -135,17 +138,27 @@ enum Out {
 }
 
 struct Spooling {
-    settings: SpoolSettings,
-    /// `None` while another process holds the directory.
-    spool: Option<Spool>,
+    own: Spool,
+    /// Where the process before or behind this one has its spool.
+    other: SpoolSettings,
+    /// What it left, until that is stored.
+    former: Option<Spool>,
     give: mpsc::Sender<Batch>,
     done: acks::Receiver<Batch>,
-    in_work: usize,
+    /// Batches that were given; they come back in the same order.
+    in_work: VecDeque<Whose>,
+}
+
+/// Which spool a batch is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Own,
+    Former,
 }
 
 impl Work {
     fn run(mut self) {
-        let mut opened = Instant::now();
+        let mut looked: Option<Instant> = None;
         loop {
             let stopping = self.stop.load(Ordering::Acquire);
             let now = Instant::now();
@@ -161,9 +174,9 @@ impl Work {
                 #[allow(clippy::disallowed_methods)]
                 Out::Lines(_) => std::thread::sleep(pause),
                 Out::Spool(spooling) => {
-                    if spooling.spool.is_none() && opened.elapsed() >= BUSY {
-                        opened = Instant::now();
-                        spooling.reopen();
+                    if looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
+                        looked = Some(Instant::now());
+                        spooling.look_for_former();
                     }
                     let idle = spooling.turn(next, &self.figures);
                     if stopping && idle {
@@ -177,28 +190,18 @@ impl Work {
     /// Takes everything out of the rings, also twice in a row where they were full. Says how much
     /// there was.
     fn drain(&mut self) -> usize {
-        let mut taken = 0;
-        let ready = match &self.out {
-            Out::Lines(_) => true,
-            Out::Spool(spooling) => spooling.spool.is_some(),
+        self.drained.clear();
+        let (node, names, drained) = (&self.node, self.rings.names(), &mut self.drained);
+        let taken = self
+            .rings
+            .drain(|record| drained.push(record.resolve(names, node)));
+        let dropped = match &mut self.out {
+            Out::Lines(lines) => append_lines(lines, drained),
+            Out::Spool(spooling) => spooling.own.append(drained.iter()).dropped,
         };
-        if ready {
-            self.drained.clear();
-            let (node, names, drained) = (&self.node, self.rings.names(), &mut self.drained);
-            taken = self
-                .rings
-                .drain(|record| drained.push(record.resolve(names, node)));
-            let dropped = match &mut self.out {
-                Out::Lines(lines) => append_lines(lines, drained),
-                Out::Spool(spooling) => match &mut spooling.spool {
-                    Some(spool) => spool.append(drained.iter()).dropped,
-                    None => drained.len() as u64,
-                },
-            };
-            self.figures
-                .spool_dropped
-                .fetch_add(dropped, Ordering::Relaxed);
-        }
+        self.figures
+            .spool_dropped
+            .fetch_add(dropped, Ordering::Relaxed);
         self.figures
             .ring_dropped
             .store(self.rings.dropped(), Ordering::Relaxed);
@@ -217,10 +220,15 @@ fn append_lines(lines: &mut Lines, records: &[Record]) -> u64 {
 }
 
 impl Spooling {
-    fn reopen(&mut self) {
-        match Spool::open(self.settings.clone()) {
-            Ok(spool) => self.spool = Some(spool),
-            Err(error) => tracing::warn!(%error, "Traffic waits for its spool."),
+    /// Opens what another process left, once it is gone.
+    fn look_for_former(&mut self) {
+        if self.former.is_some() || !self.other.has_segments() {
+            return;
+        }
+        match Spool::open(self.other.clone()) {
+            Ok(spool) => self.former = Some(spool),
+            Err(SpoolError::Busy(_)) => {}
+            Err(error) => tracing::warn!(%error, "An earlier spool of traffic cannot be read."),
         }
     }
 
@@ -235,7 +243,7 @@ impl Spooling {
             let wait = next.saturating_duration_since(Instant::now());
             match self.done.recv_timeout(wait) {
                 Ok(batch) => self.take_back(&batch),
-                Err(acks::RecvTimeoutError::Timeout) => return self.in_work == 0 && !more,
+                Err(acks::RecvTimeoutError::Timeout) => return self.in_work.is_empty() && !more,
                 Err(acks::RecvTimeoutError::Disconnected) => {
                     // The runtime is gone: what is spooled waits for the next start. This thread is
                     // the writer's own.
@@ -249,25 +257,42 @@ impl Spooling {
 
     /// `true` when a batch could not be handed out because enough are in work.
     fn hand_out(&mut self) -> io::Result<bool> {
-        let Some(spool) = &mut self.spool else {
-            return Ok(false);
-        };
-        while self.in_work < READY {
-            let Some(batch) = spool.next_batch()? else {
+        while self.in_work.len() < READY {
+            let Some((whose, batch)) = self.next_batch()? else {
                 return Ok(false);
             };
             // There is room: as many fit as may be in work.
             if self.give.try_send(batch).is_err() {
                 return Ok(false);
             }
-            self.in_work += 1;
+            self.in_work.push_back(whose);
         }
         Ok(true)
     }
 
+    /// What is older goes first.
+    fn next_batch(&mut self) -> io::Result<Option<(Whose, Batch)>> {
+        if let Some(former) = &mut self.former {
+            if let Some(batch) = former.next_batch()? {
+                return Ok(Some((Whose::Former, batch)));
+            }
+            if !self.in_work.contains(&Whose::Former)
+                && let Some(former) = self.former.take()
+            {
+                former.remove()?;
+            }
+        }
+        let batch = self.own.next_batch()?;
+        Ok(batch.map(|batch| (Whose::Own, batch)))
+    }
+
     fn take_back(&mut self, batch: &Batch) {
-        self.in_work -= 1;
-        if let Some(spool) = &mut self.spool
+        let spool = match self.in_work.pop_front() {
+            Some(Whose::Own) => Some(&mut self.own),
+            Some(Whose::Former) => self.former.as_mut(),
+            None => None,
+        };
+        if let Some(spool) = spool
             && let Err(error) = spool.stored(batch)
         {
             // The cursor stays behind: after a restart the batch comes again, under its id.
@@ -276,15 +301,18 @@ impl Spooling {
     }
 
     fn report(&self, figures: &Figures) {
-        let Some(spool) = &self.spool else {
-            return;
-        };
-        let now = spool.figures();
-        figures.spool_bytes.store(now.bytes, Ordering::Relaxed);
-        figures
-            .waiting_bytes
-            .store(now.waiting_bytes, Ordering::Relaxed);
-        figures.lost_bytes.store(now.lost_bytes, Ordering::Relaxed);
+        let own = self.own.figures();
+        let former = self.former.as_ref().map(Spool::figures).unwrap_or_default();
+        for (figure, value) in [
+            (&figures.spool_bytes, own.bytes + former.bytes),
+            (
+                &figures.waiting_bytes,
+                own.waiting_bytes + former.waiting_bytes,
+            ),
+            (&figures.lost_bytes, own.lost_bytes + former.lost_bytes),
+        ] {
+            figure.store(value, Ordering::Relaxed);
+        }
     }
 }
 

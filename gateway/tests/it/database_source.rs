@@ -7,6 +7,7 @@ use domain::id::OrganizationId;
 use domain::seal::KeyRing;
 use domain::snapshot::{Kind, Organization};
 use entity::database::{DatabaseSettings, Databases, begin_write, connect, connect_later};
+use gateway::duty::Pen;
 use gateway::source::database::DatabaseSource;
 use gateway::source::disk::Disk;
 use gateway::source::{Change, channel};
@@ -95,6 +96,7 @@ async fn start(url: &str, told: Option<watch::Receiver<u64>>, disk: Option<Disk>
         told,
         changes,
         disk,
+        pen: Pen::default(),
         needs_full: wanted,
     };
     tokio::spawn(source.run());

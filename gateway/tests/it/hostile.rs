@@ -155,5 +155,8 @@ async fn an_address_has_its_share_of_connections() {
         clients.push(client);
     }
     let mut fourth = Client::connect(rig.handle.gateway).await;
+    let answer = fourth.read().await;
+    let said = (answer.status, answer.field("retry-after"));
+    assert_eq!(said, (503, Some("1")));
     assert!(fourth.is_closed().await);
 }

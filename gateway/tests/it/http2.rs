@@ -187,7 +187,16 @@ async fn floods_end_with_goaway_while_others_are_served() {
     for _ in 0..10_000 {
         continuations.extend(frame(9, 0, 1, &[0x00, 1, b'a', 1, b'b']));
     }
-    for (name, bytes) in [("rapid reset", resets), ("CONTINUATION", continuations)] {
+    let settings = frame(SETTINGS, 0, 0, &[]).repeat(10_000);
+    let pings = frame(6, 0, 0, b"12345678").repeat(10_000);
+    let priorities = frame(2, 0, 1, &[0, 0, 0, 0, 1]).repeat(10_000);
+    for (name, bytes) in [
+        ("rapid reset", resets),
+        ("CONTINUATION", continuations),
+        ("SETTINGS", settings),
+        ("PING", pings),
+        ("PRIORITY", priorities),
+    ] {
         assert!(flood(&rig, bytes).await, "{name}");
         let request = get("/x").body(()).unwrap();
         assert_eq!(ask(&mut other, request, "").await.0, 200, "{name}");
@@ -198,7 +207,7 @@ async fn floods_end_with_goaway_while_others_are_served() {
         line.unwrap().trim().parse().unwrap()
     };
     let refused = count("portunus_http2_flooded_total") + count("portunus_framing_refused_total");
-    assert!(refused >= 2, "{metrics}");
+    assert!(refused >= 5, "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

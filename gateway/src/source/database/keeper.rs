@@ -10,6 +10,7 @@ use domain::snapshot::Delta;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::duty::Pen;
 use crate::source::disk::{Kept, Whole};
 
 /// Changes that wait while others are being written.
@@ -59,8 +60,14 @@ impl Pending {
     }
 }
 
-/// Writes what comes. Ends, with everything written, when the sender is gone.
-pub(super) async fn run(mut kept: Kept, mut coming: mpsc::Receiver<Keep>, lost: Lost) {
+/// Writes what comes. Ends, with everything written, when the sender is gone, and at once when
+/// another process writes there.
+pub(super) async fn run(
+    mut kept: Kept,
+    mut pen: Pen,
+    mut coming: mpsc::Receiver<Keep>,
+    lost: Lost,
+) {
     let mut pending = Pending::default();
     let mut next = Instant::now();
     loop {
@@ -77,11 +84,15 @@ pub(super) async fn run(mut kept: Kept, mut coming: mpsc::Receiver<Keep>, lost: 
             () = tokio::time::sleep_until(next), if !pending.is_empty() => false,
         };
         if !pending.is_empty() {
+            let Some(held) = pen.take().await else {
+                return;
+            };
             let begun = Instant::now();
             let batch = std::mem::take(&mut pending);
             // Lent to a thread that may block on the disk.
             let writing = tokio::task::spawn_blocking(move || {
                 let written = batch.write(&mut kept);
+                drop(held);
                 (kept, written)
             });
             let written;

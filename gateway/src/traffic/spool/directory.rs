@@ -28,6 +28,21 @@ impl SpoolSettings {
             batch_records: 5_000,
         }
     }
+
+    /// A spool beside this one, for a process that takes over while this one is in use.
+    pub(crate) fn second(&self) -> Self {
+        let mut directory = self.directory.clone().into_os_string();
+        directory.push("-2");
+        Self {
+            directory: directory.into(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether something lies there.
+    pub(crate) fn has_segments(&self) -> bool {
+        segments(&self.directory).is_ok_and(|found| !found.is_empty())
+    }
 }
 
 /// Why the spool cannot be opened.

@@ -1,0 +1,100 @@
+//! What the count of instructions (`benches/instructions.rs`) reaches of a request's way: all of it
+//! but sockets and the exchange with an upstream. No part of what the gateway offers.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use domain::snapshot::Snapshot;
+
+use crate::body::{Cut, Inflow};
+use crate::client::Client;
+use crate::compile::Compiler;
+use crate::explain::Counts;
+use crate::http1;
+use crate::metrics::WorkerMetrics;
+use crate::pipeline;
+use crate::record::{Names, RING_RECORDS, Rings};
+use crate::settings::Settings;
+use crate::worker::Worker;
+
+/// A worker with a state, and nobody connected.
+pub struct Gauge {
+    worker: Rc<Worker>,
+    client: Rc<Client>,
+    rings: Rings,
+    answered: usize,
+}
+
+impl std::fmt::Debug for Gauge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Gauge({})", self.answered)
+    }
+}
+
+impl Gauge {
+    /// `None` when the configuration cannot be taken.
+    pub fn new(snapshot: Snapshot) -> Option<Self> {
+        let settings = Arc::new(Settings::default());
+        let names = Arc::<Names>::default();
+        let counts = Counts::none(&settings, false);
+        let mut compiler = Compiler::new(names.clone(), counts.limits.clone(), None);
+        let state = compiler.full(snapshot).ok()?;
+        let rings = Rings::new(1, names);
+        let metrics = Arc::<WorkerMetrics>::default();
+        let worker = Worker::new(settings, counts.shared, metrics, rings.sink(0));
+        *worker.state.borrow_mut() = Some(Rc::new(state));
+        let client = Client::of_nobody(&worker, worker.peer([127, 0, 0, 1].into()));
+        Some(Self {
+            worker: Rc::new(worker),
+            client: Rc::new(client),
+            rings,
+            answered: 0,
+        })
+    }
+
+    /// Reads a head: whether it is taken.
+    pub fn read(&self, head: &[u8]) -> bool {
+        http1::parse(head, &self.worker.settings.limits).is_ok()
+    }
+
+    /// Reads a head and answers it: the status. 0 where it was not answered at once.
+    pub fn answer(&mut self, head: &[u8]) -> u16 {
+        let Ok(parsed) = http1::parse(head, &self.worker.settings.limits) else {
+            return 0;
+        };
+        let mut context = Context::from_waker(Waker::noop());
+        let mut nothing = Nothing;
+        let answering = pipeline::handle(&self.worker, &self.client, parsed.head, &mut nothing);
+        let answered = std::pin::pin!(answering).poll(&mut context);
+        self.answered += 1;
+        if self.answered.is_multiple_of(RING_RECORDS / 2) {
+            self.rings.drain(|_| ());
+        }
+        match answered {
+            Poll::Ready(Some(delivery)) => delivery.answer.status,
+            Poll::Ready(None) | Poll::Pending => 0,
+        }
+    }
+}
+
+/// A request without a body.
+struct Nothing;
+
+impl Inflow for Nothing {
+    fn length(&self) -> Option<u64> {
+        Some(0)
+    }
+
+    fn is_done(&self) -> bool {
+        true
+    }
+
+    fn poll_fill(&mut self, _: &mut Context<'_>, _: &mut Vec<u8>) -> Poll<Result<(), Cut>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_gone(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}

@@ -1,0 +1,270 @@
+//! `--takeover`: a new process takes the listening sockets and the data directory of one that
+//! serves, once it could serve itself, so that no connection is refused and none is reset.
+//!
+//! The two speak over a socket in the data directory, which only its owner can open. The new one
+//! asks, gets the sockets, prepares everything, and says that it is ready; the old one stops
+//! accepting and says that it is relieved, and ends what it has begun. If the new one fails before,
+//! nothing has happened.
+
+mod wire;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use gateway::Inherited;
+use gateway::quota::Used;
+use tokio::net::{UnixListener, UnixStream};
+
+use self::wire::{Line, Name, Wire};
+use crate::settings::Problems;
+
+/// Name of the socket inside of the data directory.
+const NAME: &str = "takeover.sock";
+/// How long the other side may take to answer what needs no work.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a process gives away: everything that only one can have.
+#[derive(Debug)]
+pub(super) struct Offer {
+    /// The file that holds the data directory's lock.
+    pub(super) lock: OwnedFd,
+    pub(super) gateway: Inherited,
+    pub(super) portal: Option<TcpListener>,
+}
+
+/// The side of the process that serves: waits for one that wants to take over.
+#[derive(Debug)]
+pub(super) struct Successors(Option<UnixListener>);
+
+impl Successors {
+    /// In the data directory, which is this process's own. A place where no socket can be made
+    /// means no more than that nobody can take over.
+    pub(super) fn listen(data: &Path) -> Self {
+        let listen = || -> io::Result<UnixListener> {
+            let path = data.join(NAME);
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+            // The directory is its owner's alone, so that nobody gets in between these two.
+            let listener = UnixListener::bind(&path)?;
+            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+            Ok(listener)
+        };
+        let listener = listen().inspect_err(|error| {
+            tracing::warn!(%error, "No other process can take over from this one.");
+        });
+        Self(listener.ok())
+    }
+
+    /// Resolves when another process is ready to serve in this one's place.
+    pub(super) async fn next(&self, offer: impl Fn() -> io::Result<Offer>) -> Successor {
+        let Some(listener) = &self.0 else {
+            return std::future::pending().await;
+        };
+        loop {
+            let prepared = match listener.accept().await {
+                Ok((stream, _)) => prepare(stream, &offer).await,
+                Err(error) => {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    Err(error)
+                }
+            };
+            match prepared {
+                Ok(successor) => return successor,
+                Err(error) => {
+                    tracing::warn!(%error, "Another process wanted to take over and did not.");
+                }
+            }
+        }
+    }
+}
+
+/// Gives everything away, and waits for the other to be ready, however long that takes.
+async fn prepare(
+    stream: UnixStream,
+    offer: &impl Fn() -> io::Result<Offer>,
+) -> io::Result<Successor> {
+    let mut wire = Wire::new(stream);
+    match within(wire.receive()).await? {
+        Line::Ask { version: _ } => {}
+        other => return Err(wire::unexpected(&other)),
+    }
+    tracing::info!("Another process prepares to take over.");
+    let Offer {
+        lock,
+        gateway,
+        portal,
+    } = offer()?;
+    let listeners = [
+        (Name::Gateway, gateway.plain),
+        (Name::GatewayTls, gateway.tls),
+        (Name::Admin, gateway.admin.into_iter().collect()),
+        (Name::Portal, portal.into_iter().collect()),
+    ];
+    let mut given = vec![(Name::Lock, lock)];
+    for (name, listeners) in listeners {
+        given.extend(listeners.into_iter().map(|one| (name, OwnedFd::from(one))));
+    }
+    within(wire.give(given)).await?;
+    match wire.receive().await? {
+        Line::Ready => Ok(Successor(wire)),
+        other => Err(wire::unexpected(&other)),
+    }
+}
+
+async fn within<T>(future: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    tokio::time::timeout(PATIENCE, future)
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+/// A process that is ready to serve.
+#[derive(Debug)]
+pub(super) struct Successor(Wire);
+
+impl Successor {
+    /// This one has stopped accepting: it is the other's turn.
+    pub(super) async fn go(&mut self) {
+        self.say(&Line::Relieved).await;
+    }
+
+    /// What was counted since.
+    pub(super) async fn counted(&mut self, quotas: Vec<Used>) {
+        self.say(&Line::Counted { quotas }).await;
+    }
+
+    async fn say(&mut self, line: &Line) {
+        if let Err(error) = within(self.0.send(line)).await {
+            tracing::warn!(%error, "The process that took over cannot be told.");
+        }
+    }
+}
+
+/// The side of the process that takes over.
+#[derive(Debug)]
+pub(super) struct Predecessor {
+    wire: Wire,
+    lock: Option<OwnedFd>,
+    listeners: Vec<(Name, TcpListener)>,
+}
+
+impl Predecessor {
+    /// Asks the process that has the data directory. `None`: there is none, so that the flag may
+    /// always be given.
+    pub(super) async fn ask(data: &Path) -> Result<Option<Self>, Problems> {
+        let path = data.join(NAME);
+        let stream = match UnixStream::connect(&path).await {
+            Ok(stream) => stream,
+            Err(error) => {
+                use io::ErrorKind::{ConnectionRefused, NotFound};
+                return match error.kind() {
+                    // The second is what a process leaves that was killed.
+                    NotFound | ConnectionRefused => Ok(None),
+                    _ => Err(cannot(&path, &error)),
+                };
+            }
+        };
+        let mut wire = Wire::new(stream);
+        let asked = async {
+            let version = env!("CARGO_PKG_VERSION").to_owned();
+            wire.send(&Line::Ask { version }).await?;
+            wire.take().await
+        };
+        let given = within(asked).await.map_err(|error| cannot(&path, &error))?;
+        let mut lock = None;
+        let mut listeners = Vec::new();
+        for (name, descriptor) in given {
+            match name {
+                Name::Lock => lock = Some(descriptor),
+                Name::Gateway | Name::GatewayTls | Name::Admin | Name::Portal => {
+                    listeners.push((name, TcpListener::from(descriptor)));
+                }
+            }
+        }
+        Ok(Some(Self {
+            wire,
+            lock,
+            listeners,
+        }))
+    }
+
+    /// The data directory's lock; both hold it from now on.
+    pub(super) fn lock(&mut self) -> Option<OwnedFd> {
+        self.lock.take()
+    }
+
+    /// The gateway's listeners on these addresses; on others this process opens its own.
+    pub(super) fn gateway(
+        &mut self,
+        plain: SocketAddr,
+        tls: Option<SocketAddr>,
+        admin: SocketAddr,
+    ) -> Inherited {
+        Inherited {
+            plain: self.on(Name::Gateway, plain),
+            tls: tls.map_or_else(Vec::new, |tls| self.on(Name::GatewayTls, tls)),
+            admin: self.on(Name::Admin, admin).pop(),
+        }
+    }
+
+    pub(super) fn portal(&mut self, address: SocketAddr) -> Option<TcpListener> {
+        self.on(Name::Portal, address).pop()
+    }
+
+    fn on(&mut self, name: Name, wanted: SocketAddr) -> Vec<TcpListener> {
+        let is_it = |(named, listener): &mut (Name, TcpListener)| {
+            // Port 0 is any.
+            *named == name
+                && listener.local_addr().is_ok_and(|bound| {
+                    bound == wanted || wanted.port() == 0 && bound.ip() == wanted.ip()
+                })
+        };
+        let taken = self.listeners.extract_if(.., is_it);
+        taken.map(|(_, listener)| listener).collect()
+    }
+
+    /// Says that this process could serve, and waits until the other has stopped accepting. One
+    /// that ends meanwhile has stopped as well. Afterwards: what it has counted on.
+    pub(super) async fn relieve(mut self) -> Remains {
+        let relieved = async {
+            self.wire.send(&Line::Ready).await?;
+            // It may have to wait for its database first.
+            match self.wire.receive().await? {
+                Line::Relieved => Ok(()),
+                other => Err(wire::unexpected(&other)),
+            }
+        };
+        if let Err(error) = relieved.await {
+            tracing::warn!(%error, "The process before this one ended without handing over.");
+        }
+        Remains(self.wire)
+    }
+}
+
+/// What still comes from a process that was relieved.
+#[derive(Debug)]
+pub(super) struct Remains(Wire);
+
+impl Remains {
+    /// Resolves when it is gone, or nearly.
+    pub(super) async fn counted(mut self) -> Vec<Used> {
+        match self.0.receive().await {
+            Ok(Line::Counted { quotas }) => quotas,
+            Ok(_) | Err(_) => {
+                tracing::warn!("What the process before this one counted last is not known.");
+                Vec::new()
+            }
+        }
+    }
+}
+
+fn cannot(path: &PathBuf, error: &io::Error) -> Problems {
+    Problems(vec![format!(
+        "Taking over through {} has failed: {error}.",
+        path.display()
+    )])
+}
