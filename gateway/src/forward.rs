@@ -101,14 +101,14 @@ async fn with_copies(
     keeps: bool,
 ) -> Result<Answer, Stop> {
     let (upstream, length) = (way.upstream, inflow.length());
-    let worker = call.record.worker.clone();
+    let metrics = call.worker.metrics.clone();
     let mirror = upstream.mirror.as_ref().zip(way.mirror);
     let shadow = mirror.and_then(|(rule, to)| Shadow::of(call, upstream, rule, to, length));
     let is_hedged = upstream.hedge.is_some()
         && !call.head.asks_websocket
         && upstream::is_idempotent(&call.head.method);
     if length == Some(0) {
-        let nothing = Copied::nothing(worker);
+        let nothing = Copied::nothing(metrics);
         if let Some(shadow) = shadow {
             shadow.send(nothing.clone());
         }
@@ -119,7 +119,7 @@ async fn with_copies(
     if !keeps && !is_hedged && shadow.is_none() {
         return tries(call, way, inflow, None).await;
     }
-    let mut kept = Replay::new(inflow, worker, shadow);
+    let mut kept = Replay::new(inflow, metrics, shadow);
     let copied = if is_hedged {
         let collected = kept.collect().await;
         collected.map_err(|Cut| stop(call, &Failure::Client))?

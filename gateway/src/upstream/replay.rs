@@ -3,6 +3,7 @@
 
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::Method;
@@ -10,8 +11,8 @@ use http::Method;
 use super::mirror::Shadow;
 use crate::body::{Cut, Inflow, Outflow, ROOM};
 use crate::buffer::Buffer;
+use crate::metrics::WorkerMetrics;
 use crate::state::Upstream;
-use crate::worker::Worker;
 
 /// Longest body that is kept.
 pub(crate) const MOST: usize = 64 * 1024;
@@ -40,34 +41,33 @@ pub(crate) fn is_short(length: u64) -> bool {
 /// Bytes that count into what the worker keeps, for as long as they are there.
 struct Store {
     bytes: Buffer,
-    worker: Rc<Worker>,
+    metrics: Arc<WorkerMetrics>,
 }
 
 impl Store {
-    const fn new(worker: Rc<Worker>) -> Self {
+    const fn new(metrics: Arc<WorkerMetrics>) -> Self {
         Self {
             bytes: Buffer::new(),
-            worker,
+            metrics,
         }
     }
 
     fn has_room(&self, more: u64) -> bool {
-        let metrics = &self.worker.metrics;
-        let fits = metrics.upstream_kept_bytes.get() + more <= MOST_OF_WORKER;
+        let fits = self.metrics.upstream_kept_bytes.get() + more <= MOST_OF_WORKER;
         if !fits {
-            metrics.upstream_not_kept.add(1);
+            self.metrics.upstream_not_kept.add(1);
         }
         fits
     }
 
     fn add(&mut self, more: &[u8]) {
-        let held = &self.worker.metrics.upstream_kept_bytes;
+        let held = &self.metrics.upstream_kept_bytes;
         held.add(more.len() as u64);
         self.bytes.open().extend_from_slice(more);
     }
 
     fn clear(&mut self) {
-        let held = &self.worker.metrics.upstream_kept_bytes;
+        let held = &self.metrics.upstream_kept_bytes;
         held.take(self.bytes.len() as u64);
         self.bytes.close();
     }
@@ -97,12 +97,12 @@ pub(crate) struct Replay<'i> {
 impl<'i> Replay<'i> {
     pub(crate) fn new(
         inner: &'i mut dyn Inflow,
-        worker: Rc<Worker>,
+        metrics: Arc<WorkerMetrics>,
         shadow: Option<Shadow>,
     ) -> Self {
         Self {
             inner,
-            store: Rc::new(Store::new(worker)),
+            store: Rc::new(Store::new(metrics)),
             at: 0,
             is_whole: true,
             has_room: false,
@@ -139,7 +139,10 @@ impl<'i> Replay<'i> {
     /// Takes all of it beforehand, for a body whose length is known to be short. `None`: there is
     /// no room, and nothing was taken.
     pub(crate) async fn collect(&mut self) -> Result<Option<Copied>, Cut> {
-        if !self.store.has_room(self.inner.length().unwrap_or(MOST as u64)) {
+        if !self
+            .store
+            .has_room(self.inner.length().unwrap_or(MOST as u64))
+        {
             return Ok(None);
         }
         self.has_room = true;
@@ -214,9 +217,9 @@ pub(crate) struct Copied {
 
 impl Copied {
     /// Of a request without one.
-    pub(crate) fn nothing(worker: Rc<Worker>) -> Self {
+    pub(crate) fn nothing(metrics: Arc<WorkerMetrics>) -> Self {
         Self {
-            store: Rc::new(Store::new(worker)),
+            store: Rc::new(Store::new(metrics)),
             at: 0,
             length: Some(0),
         }
@@ -261,5 +264,130 @@ impl Inflow for Copied {
 
     fn repeat(&mut self) {
         self.at = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Comes part by part.
+    struct Parts {
+        left: Vec<Vec<u8>>,
+        length: Option<u64>,
+    }
+
+    impl Inflow for Parts {
+        fn length(&self) -> Option<u64> {
+            self.length
+        }
+
+        fn is_done(&self) -> bool {
+            self.left.is_empty()
+        }
+
+        fn poll_fill(&mut self, _: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<Result<(), Cut>> {
+            out.extend(self.left.remove(0));
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_gone(&mut self, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Pending
+        }
+    }
+
+    fn parts(sizes: &[usize], has_length: bool) -> Parts {
+        let total: usize = sizes.iter().sum();
+        let part = |(number, size): (usize, &usize)| vec![number as u8; *size];
+        Parts {
+            left: sizes.iter().enumerate().map(part).collect(),
+            length: has_length.then_some(total as u64),
+        }
+    }
+
+    fn fill(inflow: &mut dyn Inflow, out: &mut Vec<u8>) {
+        let mut cx = Context::from_waker(Waker::noop());
+        let before = out.len();
+        assert!(inflow.poll_fill(&mut cx, out).is_ready());
+        assert!(out.len() - before <= ROOM);
+    }
+
+    fn all(inflow: &mut dyn Inflow) -> Vec<u8> {
+        let mut out = Vec::new();
+        while !inflow.is_done() {
+            fill(inflow, &mut out);
+        }
+        out
+    }
+
+    #[test]
+    fn what_is_kept_comes_again() {
+        for (sizes, has_length, again) in [
+            (&[10][..], true, true),
+            (&[10, 20, 30], true, true),
+            (&[10, 20, 30], false, true),
+            (&[MOST / 2, MOST / 2], false, true),
+            (&[MOST / 2, MOST / 2, 1], false, false),
+            (&[MOST / 2, MOST / 2 + 1, 5], true, false),
+        ] {
+            let metrics: Arc<WorkerMetrics> = Arc::default();
+            let held = || metrics.upstream_kept_bytes.get();
+            let mut inner = parts(sizes, has_length);
+            let mut replay = Replay::new(&mut inner, metrics.clone(), None);
+            let first = all(&mut replay);
+            assert_eq!(first.len(), sizes.iter().sum::<usize>());
+            assert_eq!(replay.can_repeat(), again, "{sizes:?}");
+            assert_eq!(held(), if again { first.len() as u64 } else { 0 });
+            if again {
+                for _ in 0..2 {
+                    replay.repeat();
+                    assert_eq!(all(&mut replay), first);
+                }
+                // Another try reads it at its own pace, and keeps it as long as it needs it.
+                let mut copied = replay.copied();
+                drop(replay);
+                assert_eq!(all(&mut copied), first);
+                assert_eq!(held(), first.len() as u64);
+            }
+            assert_eq!(held(), 0);
+            assert_eq!(metrics.upstream_not_kept.get(), 0);
+        }
+    }
+
+    #[test]
+    fn a_try_may_begin_anew_before_the_end_has_come() {
+        for (has_length, again) in [(true, true), (false, false)] {
+            let mut inner = parts(&[1, 2, 3], has_length);
+            let mut replay = Replay::new(&mut inner, Arc::default(), None);
+            let mut first = Vec::new();
+            fill(&mut replay, &mut first);
+            assert_eq!(replay.can_repeat(), again);
+            replay.repeat();
+            assert_eq!(all(&mut replay), [0, 1, 1, 2, 2, 2]);
+            assert!(replay.can_repeat());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_worker_keeps_only_so_much() {
+        let metrics: Arc<WorkerMetrics> = Arc::default();
+        metrics.upstream_kept_bytes.add(MOST_OF_WORKER - 5);
+        let mut inner = parts(&[3, 3], true);
+        let mut replay = Replay::new(&mut inner, metrics.clone(), None);
+        // There is no room for it beforehand: nothing is taken.
+        assert!(replay.collect().await.unwrap().is_none());
+        assert_eq!(metrics.upstream_not_kept.get(), 1);
+        assert_eq!(all(&mut replay), [0, 0, 0, 1, 1, 1]);
+        assert!(!replay.can_repeat());
+        drop(replay);
+        assert_eq!(metrics.upstream_not_kept.get(), 2);
+        assert_eq!(metrics.upstream_kept_bytes.get(), MOST_OF_WORKER - 5);
+        let mut inner = parts(&[2, 3], true);
+        let mut replay = Replay::new(&mut inner, metrics, None);
+        let mut copied = replay.collect().await.unwrap().unwrap();
+        assert!(replay.is_done());
+        assert_eq!(all(&mut copied), [0, 0, 1, 1, 1]);
     }
 }

@@ -195,3 +195,44 @@ async fn an_early_answer_does_not_cut_the_body() {
     let answer = client.read().await;
     assert_eq!((answer.status, answer.body.as_str()), (200, "whole"));
 }
+
+/// The same over HTTP/2, where the window is one byte less than the body: its end is still here
+/// when the answer comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_early_answer_over_http2_does_not_cut_the_body() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(stream).await.unwrap();
+        for status in [503, 200] {
+            let (request, mut respond) = connection.accept().await.unwrap().unwrap();
+            let answer = http::Response::builder().status(status).body(()).unwrap();
+            let mut send = respond.send_response(answer, status == 503).unwrap();
+            if status == 503 {
+                continue;
+            }
+            tokio::spawn(async move {
+                let (mut incoming, mut got) = (request.into_body(), Vec::new());
+                while let Some(data) = incoming.data().await {
+                    let data = data.unwrap();
+                    got.extend_from_slice(&data);
+                    // Late, so that the answer is there before the last byte.
+                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                    let _ = incoming.flow_control().release_capacity(data.len());
+                }
+                assert!(got == body(64 * KIB), "each byte in its place");
+                send.send_data(bytes::Bytes::from_static(b"whole"), true)
+                    .unwrap();
+            });
+        }
+        while let Some(Ok(_)) = connection.accept().await {}
+    });
+    let rig = rig(&over(&[address], ", protocol: http2")).await;
+    let mut client = rig.client().await;
+    client.write(&with_length("PUT", &body(64 * KIB))).await;
+    let answer = client.read().await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "whole"));
+    let records = rig.wait_records(1).await;
+    assert_eq!(records[0].tries, 2);
+}
