@@ -20,8 +20,8 @@ use crate::plan::Approval;
 use crate::policy::Policy;
 use crate::route::{Condition, Selector};
 use crate::upstream::{
-    Balance, Breaker, FixedAnswer, Health, Protocol, Retries, Split, Target, Timeouts,
-    UpstreamCredential, UpstreamTls, is_default,
+    Balance, Breaker, FixedAnswer, Health, Hedge, Mirror, Protocol, Retries, Split, Target,
+    Timeouts, UpstreamCredential, UpstreamTls, is_default,
 };
 
 #[cfg(doc)]
@@ -80,6 +80,11 @@ pub struct Upstream {
     pub fallback: Option<Fallback>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Split>,
+    /// `upstream` is the name of another upstream of this file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<Mirror<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hedge: Option<Hedge>,
     /// Sent to the targets. Take the secret part from the environment: `${NAME}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<UpstreamCredential>,

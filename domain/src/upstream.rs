@@ -7,6 +7,8 @@ mod breaker;
 mod credential;
 mod fallback;
 mod health;
+mod hedge;
+mod mirror;
 mod protocol;
 mod retries;
 mod split;
@@ -17,16 +19,18 @@ use serde::{Deserialize, Serialize};
 use crate::duration::Span;
 use crate::problem::Invalid;
 
-pub use active::Active;
+pub use active::{Active, Kind};
 pub use balance::{Algorithm, Balance, HashBy, Sticky};
 pub use breaker::{Breaker, Errors};
 pub use credential::UpstreamCredential;
 pub use fallback::{Fallback, FixedAnswer};
 pub use health::{Health, Passive};
+pub use hedge::Hedge;
+pub use mirror::Mirror;
 pub use protocol::Protocol;
 pub use retries::Retries;
 pub use split::{Kept, MAX_VARIANTS, NamedBy, Ramp, Rollback, Split, Variant};
-pub use target::Target;
+pub use target::{REGION, Target, is_region};
 
 /// How long each phase may take. Defaults: gateway.md §3.
 #[derive(
@@ -136,6 +140,12 @@ pub struct UpstreamSettings {
     /// Variants of its targets and their shares; none unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Split>,
+    /// Copies of the requests for another upstream; none unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<Mirror>,
+    /// A further try beside one that takes long; none unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hedge: Option<Hedge>,
 }
 
 pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -170,8 +180,13 @@ impl UpstreamSettings {
                 let pointer = format!("/targets/{index}/tier");
                 found.push(Invalid::new(pointer, "Use a tier of 0 to 9."));
             }
+            if target.region.as_ref().is_some_and(|name| !is_region(name)) {
+                let pointer = format!("/targets/{index}/region");
+                found.push(Invalid::new(pointer, REGION));
+            }
         }
-        let fallback = self.fallback.as_ref();
+        let (fallback, mirror) = (self.fallback.as_ref(), self.mirror.as_ref());
+        let hedge = self.hedge.as_ref();
         let parts = [
             ("/timeouts", self.timeouts.check()),
             ("/balance", self.balance.check()),
@@ -179,11 +194,23 @@ impl UpstreamSettings {
             ("/retries", self.retries.check()),
             ("/breaker", self.breaker.check()),
             ("/fallback", fallback.map_or(vec![], Fallback::check)),
+            ("/mirror", mirror.map_or(vec![], Mirror::check)),
+            (
+                "/hedge",
+                hedge.map_or(vec![], |hedge| hedge.check(&self.timeouts, &self.targets)),
+            ),
         ];
         for (pointer, problems) in parts {
             found.extend(problems.into_iter().map(|invalid| invalid.under(pointer)));
         }
         found.extend(Split::check(self.split.as_ref(), &self.targets));
+        let active = self.health.active.as_ref();
+        if active.is_some_and(Active::is_grpc) && self.protocol != Protocol::Http2 {
+            found.push(Invalid::new(
+                "/health/active/kind",
+                "gRPC is spoken over HTTP/2: set protocol to http2.",
+            ));
+        }
         if !self.targets.is_empty() && self.targets.iter().all(|target| target.weight == 0) {
             found.push(Invalid::new(
                 "/targets",

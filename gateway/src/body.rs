@@ -3,9 +3,12 @@
 
 use std::task::{Context, Poll};
 
+use domain::problem::Code;
+
 use crate::fields::Fields;
 use crate::report::Report;
 use crate::upstream::{Link, Stream, Ticket};
+use crate::worker::Worker;
 
 /// At most this many bytes are appended at a time.
 pub(crate) const ROOM: usize = 64 * 1024 - 256;
@@ -29,6 +32,14 @@ pub(crate) trait Inflow {
 
     /// Ready once the client went away. To be asked when its body is done.
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Whether it can begin anew: nothing of it is gone.
+    fn can_repeat(&self) -> bool {
+        self.length() == Some(0)
+    }
+
+    /// Begins anew, where it can.
+    fn repeat(&mut self) {}
 }
 
 /// What is answered, before anybody says in which protocol.
@@ -75,6 +86,55 @@ impl Outflow {
             Self::Whole(..) | Self::Link(None) | Self::Switched(None) => {}
         }
     }
+
+    /// Gives it a part of the request's body that nobody else has; `is_all`: the last.
+    pub(crate) fn owe(&mut self, bytes: &[u8], is_all: bool) {
+        match self {
+            Self::Link(Some(link)) => link.owe(bytes, is_all),
+            Self::Stream(stream) => stream.owe(bytes, is_all),
+            Self::Whole(..) | Self::Link(None) | Self::Switched(_) => {}
+        }
+    }
+
+    /// Appends what there is of it; true at its end.
+    pub(crate) fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        worker: &Worker,
+        inflow: &mut dyn Inflow,
+        out: &mut Vec<u8>,
+    ) -> Poll<Result<bool, Cut>> {
+        match self {
+            Self::Whole(bytes, at) => {
+                let end = bytes.len().min(*at + ROOM);
+                out.extend_from_slice(&bytes[*at..end]);
+                *at = end;
+                Poll::Ready(Ok(end == bytes.len()))
+            }
+            Self::Link(Some(link)) => link.poll_body(cx, worker, inflow, out),
+            Self::Stream(stream) => stream.poll_body(cx, worker, inflow, out),
+            Self::Link(None) | Self::Switched(_) => Poll::Ready(Ok(true)),
+        }
+    }
+
+    /// Whether its target is gone from the configuration, and its time is over.
+    fn is_cut(&self, worker: &Worker) -> bool {
+        let target = match self {
+            Self::Link(Some(link)) | Self::Switched(Some(link)) => link.target,
+            Self::Stream(stream) => stream.target,
+            Self::Whole(..) | Self::Link(None) | Self::Switched(None) => return false,
+        };
+        worker.pool.cuts(target, worker.sweeper.now())
+    }
+
+    /// The exchange is over: the connection goes back, unless it cannot be used again.
+    pub(crate) fn give_back(&mut self, worker: &Worker) {
+        if let Self::Link(link) = self
+            && let Some(link) = link.take()
+        {
+            worker.pool.give_back(link, worker.sweeper.now());
+        }
+    }
 }
 
 /// An answer on its way to the client, and the report that is made when it is gone.
@@ -119,31 +179,16 @@ impl Delivery {
         out: &mut Vec<u8>,
     ) -> Poll<Result<bool, Cut>> {
         let before = out.len();
-        let polled = match &mut self.answer.body {
-            Outflow::Whole(bytes, at) => {
-                let end = bytes.len().min(*at + ROOM);
-                out.extend_from_slice(&bytes[*at..end]);
-                *at = end;
-                Poll::Ready(Ok(end == bytes.len()))
+        let (body, worker) = (&mut self.answer.body, &self.report.worker);
+        let polled = body.poll_fill(cx, worker, inflow, out);
+        match polled {
+            Poll::Ready(Ok(true)) => body.give_back(worker),
+            Poll::Ready(Err(Cut)) if body.is_cut(worker) => {
+                self.report.code = Some(Code::UpstreamRemoved);
             }
-            Outflow::Link(Some(link)) => link.poll_body(cx, &self.report.worker, inflow, out),
-            Outflow::Stream(stream) => stream.poll_body(cx, &self.report.worker, inflow, out),
-            Outflow::Link(None) | Outflow::Switched(_) => Poll::Ready(Ok(true)),
-        };
+            Poll::Ready(_) | Poll::Pending => {}
+        }
         self.report.bytes_out += (out.len() - before) as u64;
-        if polled == Poll::Ready(Ok(true)) {
-            self.give_back();
-        }
         polled
-    }
-
-    /// The exchange is over: the connection goes back, unless it cannot be used again.
-    fn give_back(&mut self) {
-        if let Outflow::Link(link) = &mut self.answer.body
-            && let Some(link) = link.take()
-        {
-            let worker = &self.report.worker;
-            worker.pool.give_back(link, worker.sweeper.now());
-        }
     }
 }

@@ -5,6 +5,7 @@ mod access;
 mod consumers;
 mod model;
 mod named;
+mod roster;
 mod route;
 mod split;
 mod tls;
@@ -17,6 +18,7 @@ use domain::id::{ProductId, UpstreamId, VersionId};
 use domain::seal::KeyRing;
 use domain::snapshot::{self, Delta, SCHEMA, Snapshot};
 
+use crate::clock::Clock;
 use crate::metrics::RouteNames;
 use crate::policy::Context;
 use crate::record::Names;
@@ -25,6 +27,7 @@ use crate::state::{Keys, State, Upstream};
 use crate::upstream::{Resolved, Roots, Target};
 use consumers::Consumers;
 use model::{Dirty, Model};
+use roster::Roster;
 use upstream::Crew;
 
 /// Why a change was not taken; the state before stays.
@@ -58,6 +61,10 @@ pub(crate) struct Compiler {
     upstreams: HashMap<UpstreamId, Arc<Upstream>>,
     /// What is counted per upstream and target; it outlives a change.
     crews: HashMap<UpstreamId, Crew>,
+    roster: Roster,
+    clock: Clock,
+    /// Where this node stands.
+    region: Option<String>,
     consumers: Consumers,
     /// Where versions stand in the state, to find them again.
     placed_routes: HashMap<VersionId, snapshot::Route>,
@@ -83,6 +90,9 @@ impl Compiler {
             route_names: Arc::default(),
             upstreams: HashMap::new(),
             crews: HashMap::new(),
+            roster: Roster::default(),
+            clock: Clock::default(),
+            region: None,
             consumers: Consumers::default(),
             placed_routes: HashMap::new(),
             state: State {
@@ -94,8 +104,17 @@ impl Compiler {
                 settings: Arc::default(),
                 tls: Arc::default(),
                 upstreams: Arc::default(),
+                gone: Arc::default(),
             },
         }
+    }
+
+    /// For a node in `region` that goes by `clock`.
+    #[must_use]
+    pub(crate) fn on(mut self, clock: Clock, region: Option<String>) -> Self {
+        self.clock = clock;
+        self.region = region;
+        self
     }
 
     /// Compiles a whole state anew.
@@ -104,7 +123,9 @@ impl Compiler {
             return Err(NotTaken::Newer(snapshot.schema));
         }
         self.model = Model::default();
-        self.upstreams.clear();
+        for (_, upstream) in self.upstreams.drain() {
+            self.roster.leave(&upstream);
+        }
         self.placed_routes.clear();
         self.route_names.clear();
         self.state.routes = domain::route::Routes::default();
@@ -152,6 +173,9 @@ impl Compiler {
             self.state.settings = Arc::new(self.model.settings.clone().unwrap_or_default());
         }
         self.compile_upstreams(&dirty);
+        if let Some(gone) = self.roster.settle(self.clock.micros() / 1000) {
+            self.state.gone = gone;
+        }
         self.compile_plans(&dirty);
         self.compile_routes(&dirty);
         self.compile_suspended(&dirty);

@@ -140,6 +140,14 @@ impl Fields {
         Ok(())
     }
 
+    /// Another copy of them and of what stands in front of them.
+    pub(crate) fn twin(&self) -> Self {
+        let mut twin = Self::new(&self.bytes);
+        twin.lines.extend_from_slice(&self.lines);
+        twin.kinds = self.kinds;
+        twin
+    }
+
     /// A part of what stands in front of the fields.
     pub(crate) fn text(&self, range: Range<usize>) -> &str {
         let bytes = self.bytes.get(range).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! The last step of a request that nothing refused: to a target, and its answer back.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use domain::key::Environment;
@@ -7,14 +8,16 @@ use domain::problem::Code;
 use domain::upstream::{Algorithm, HashBy, Kept, NamedBy};
 
 use crate::answer::Refusal;
-use crate::body::{Answer, Inflow};
+use crate::body::{Answer, Cut, Inflow};
 use crate::call::Call;
 use crate::fields::{Fields, Name};
 use crate::passage;
 use crate::place;
-use crate::state::Upstream;
+use crate::state::{Beside, Upstream};
 use crate::target;
-use crate::upstream::{self, Attempts, ConnectError, Failure, Outgoing, Sent, Split, Way};
+use crate::upstream::{
+    self, Attempts, ConnectError, Copied, Failure, Outgoing, Replay, Sent, Shadow, Split, Way,
+};
 
 /// Why there is no answer of an upstream.
 pub(crate) enum Stop {
@@ -32,10 +35,11 @@ impl From<Refusal> for Stop {
 /// Where the request goes, and its fields as they go there. A refusal here costs no limit, as
 /// nothing was sent.
 pub(crate) fn prepare<'a>(call: &mut Call<'a>) -> Result<Way<'a>, Refusal> {
-    let (upstream, other) = choose_upstream(call)?;
-    let way = upstream::admit(call.worker, upstream, other)?;
-    if let Some(label) = way.instead {
-        call.record.decided_by = label;
+    let (upstream, beside) = choose_upstream(call)?;
+    let mut way = upstream::admit(call.worker, upstream, beside.fallback.as_deref())?;
+    match way.instead {
+        Some(label) => call.record.decided_by = label,
+        None => way.mirror = beside.mirror.as_ref(),
     }
     let cookie = &call.worker.settings.session_cookie;
     passage::strip_request(&mut call.head.fields, call.peer.trusted, cookie)?;
@@ -72,13 +76,72 @@ pub(crate) async fn forward(
     }
 }
 
-/// Sends it until there is an answer, or no more tries.
+/// With what is kept of it meanwhile. All of that together costs a plain request to a plain
+/// upstream two comparisons.
 async fn exchange(
     call: &mut Call<'_>,
     way: Way<'_>,
     inflow: &mut dyn Inflow,
 ) -> Result<Answer, Stop> {
+    let (upstream, length) = (way.upstream, inflow.length());
+    let keeps =
+        length != Some(0) && upstream::is_worth_keeping(upstream, &call.head.method, length);
+    if !keeps && !upstream.copies {
+        return tries(call, way, inflow, None).await;
+    }
+    // In a box: the usual request should not pay for its size.
+    Box::pin(with_copies(call, way, inflow, keeps)).await
+}
+
+/// Keeps the body for a further try, for a shadow, or for tries at the same time.
+async fn with_copies(
+    call: &mut Call<'_>,
+    way: Way<'_>,
+    inflow: &mut dyn Inflow,
+    keeps: bool,
+) -> Result<Answer, Stop> {
+    let (upstream, length) = (way.upstream, inflow.length());
+    let metrics = call.worker.metrics.clone();
+    let mirror = upstream.mirror.as_ref().zip(way.mirror);
+    let shadow = mirror.and_then(|(rule, to)| Shadow::of(call, upstream, rule, to, length));
+    let is_hedged = upstream.hedge.is_some()
+        && !call.head.asks_websocket
+        && upstream::is_idempotent(&call.head.method);
+    if length == Some(0) {
+        let nothing = Copied::nothing(metrics);
+        if let Some(shadow) = shadow {
+            shadow.send(nothing.clone());
+        }
+        return tries(call, way, inflow, is_hedged.then_some(nothing)).await;
+    }
+    // What may turn out long is not waited for.
+    let is_hedged = is_hedged && length.is_some_and(upstream::is_short);
+    if !keeps && !is_hedged && shadow.is_none() {
+        return tries(call, way, inflow, None).await;
+    }
+    let mut kept = Replay::new(inflow, metrics, shadow);
+    let copied = if is_hedged {
+        let collected = kept.collect().await;
+        collected.map_err(|Cut| stop(call, &Failure::Client))?
+    } else {
+        None
+    };
+    let mut result = tries(call, way, &mut kept, copied).await;
+    if let Ok(answer) = &mut result {
+        kept.hand_over(&mut answer.body);
+    }
+    result
+}
+
+/// Sends it until there is an answer, or no more tries; with `copied` to several targets at a time.
+async fn tries(
+    call: &mut Call<'_>,
+    way: Way<'_>,
+    inflow: &mut dyn Inflow,
+    copied: Option<Copied>,
+) -> Result<Answer, Stop> {
     let (worker, upstream) = (call.worker, way.upstream);
+    let spare = way.instead.is_none().then_some(way.spare);
     let key = balance_key(call, upstream);
     let mut attempts = Attempts::new(worker, way, key);
     if let Some(split) = &upstream.split {
@@ -96,7 +159,16 @@ async fn exchange(
             rest: call.rest(),
             upstream,
         };
-        let sent = upstream::send(worker, &call.state.settings, target, outgoing, inflow).await;
+        let settings = &*call.state.settings;
+        let sent = match &copied {
+            None => upstream::send(worker, settings, target, outgoing, inflow).await,
+            Some(body) => {
+                let race = attempts.race(settings, target, outgoing, body, inflow);
+                let sent = Box::pin(race).await;
+                call.record.target = attempts.target().name;
+                sent
+            }
+        };
         let pause = match sent {
             // Only what was asked for is switched to (RFC 9110 §15.2.2).
             Ok(sent) if sent.head.status == 101 && !call.head.asks_websocket => {
@@ -105,7 +177,9 @@ async fn exchange(
                 return Err(stop(call, &Failure::Reset));
             }
             Ok(mut sent) => {
-                let again = attempts.answered(sent.head.status) && outgoing.is_replayable(inflow);
+                let again = attempts.answered(sent.head.status)
+                    && inflow.can_repeat()
+                    && upstream::is_idempotent(&call.head.method);
                 let told = again.then(|| retry_after(&sent.head.fields)).flatten();
                 let pause = again.then(|| attempts.again(told)).flatten();
                 let Some(pause) = pause else {
@@ -125,7 +199,13 @@ async fn exchange(
             }
             Err((failure, tries)) => {
                 call.record.tries += tries;
-                if matches!(failure, Failure::Client | Failure::Full) {
+                if let (Failure::Full, Some(spare)) = (&failure, spare)
+                    && attempts.is_first()
+                {
+                    drop(attempts);
+                    return instead(call, upstream, spare, inflow).await;
+                }
+                if !failure.is_the_targets() {
                     return Err(stop(call, &failure));
                 }
                 attempts.failed();
@@ -136,7 +216,31 @@ async fn exchange(
             }
         };
         tokio::time::sleep(pause).await;
+        if copied.is_none() {
+            inflow.repeat();
+        }
     }
+}
+
+/// No connection may be made for it, and nothing was sent: it gets what stands in for its upstream.
+fn instead<'f>(
+    call: &'f mut Call<'_>,
+    upstream: &'f Upstream,
+    spare: Option<&'f Upstream>,
+    inflow: &'f mut dyn Inflow,
+) -> Pin<Box<dyn Future<Output = Result<Answer, Stop>> + 'f>> {
+    Box::pin(async move {
+        let refusal = match stop(call, &Failure::Full) {
+            Stop::Refused(refusal) => refusal,
+            Stop::Gone => return Err(Stop::Gone),
+        };
+        let way = upstream::stand_in(call.worker, upstream, spare, refusal)?;
+        if let Some(label) = way.instead {
+            call.record.decided_by = label;
+        }
+        passage::readdress(&mut call.head.fields, upstream, way.upstream);
+        tries(call, way, inflow, None).await
+    })
 }
 
 /// The targets of the request's variant, as bits.
@@ -194,22 +298,22 @@ fn retry_after(fields: &Fields) -> Option<u64> {
     Some(seconds.unwrap_or(u64::MAX))
 }
 
-/// The caller's upstream, and the one that it may fall back on.
-fn choose_upstream<'a>(call: &Call<'a>) -> Result<(&'a Upstream, Option<&'a Upstream>), Refusal> {
+/// The caller's upstream, and the others that it names.
+fn choose_upstream<'a>(call: &Call<'a>) -> Result<(&'a Upstream, &'a Beside), Refusal> {
     let test = call
         .caller
         .is_some_and(|caller| caller.key.environment() == Environment::Test);
     let route = call.route;
     let test = route.test_upstream.as_deref().filter(|_| test);
-    let (upstream, other) = match test {
-        Some(test) => (Some(test), &route.test_fallback),
-        None => (route.upstream.as_deref(), &route.fallback),
+    let (upstream, beside) = match test {
+        Some(test) => (Some(test), &route.test_beside),
+        None => (route.upstream.as_deref(), &route.beside),
     };
     let upstream = upstream
         .filter(|upstream| upstream.broken.is_some() || !upstream.targets.is_empty())
         .ok_or_else(|| Refusal::new(Code::NoHealthyTarget).retry_after(1))?;
     match &upstream.broken {
-        None => Ok((upstream, other.as_deref())),
+        None => Ok((upstream, beside)),
         Some(_) => Err(Refusal::new(Code::PolicyInvalid)
             .detail("The upstream of this route cannot be used as it is set up.")),
     }
@@ -247,7 +351,8 @@ fn stop(call: &Call<'_>, failure: &Failure) -> Stop {
         }
         (Some(code), _) => return Refusal::new(code).close().into(),
         (None, Failure::Client) => return Stop::Gone,
-        (None, Failure::Connect(_) | Failure::Reset | Failure::TimedOut | Failure::Full) => {}
+        (None, Failure::Connect(_) | Failure::Reset | Failure::TimedOut) => {}
+        (None, Failure::Full | Failure::Removed) => {}
     }
     call.worker.metrics.upstream_failed.add(1);
     let refusal = match failure {
@@ -257,6 +362,7 @@ fn stop(call: &Call<'_>, failure: &Failure) -> Stop {
         Failure::Connect(ConnectError::TimedOut) => timeout("no connection"),
         Failure::TimedOut => timeout("no first byte of an answer"),
         Failure::Reset | Failure::Client => Refusal::new(Code::UpstreamReset),
+        Failure::Removed => Refusal::new(Code::UpstreamRemoved),
         Failure::Connect(error) => {
             // Addresses and certificates are the operator's to see, not the client's.
             let api = call.route.api;

@@ -98,6 +98,19 @@ impl Head {
         Some(Self::new(method, read, Fields::new(target.as_bytes())))
     }
 
+    /// Another one of the same parts, for a copy of the request.
+    pub(crate) fn twin(&self) -> Self {
+        Self {
+            method: self.method.clone(),
+            fields: self.fields.twin(),
+            target: self.target.clone(),
+            cut_query: self.cut_query.clone(),
+            canonical: self.canonical.clone(),
+            has_encoded_slash: self.has_encoded_slash,
+            asks_websocket: self.asks_websocket,
+        }
+    }
+
     /// As it was sent.
     pub(crate) fn path(&self) -> &str {
         match self.fields.text(self.target.path.clone()) {

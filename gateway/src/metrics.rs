@@ -26,6 +26,12 @@ impl Count {
         self.0.store(now.wrapping_add(by), Ordering::Relaxed);
     }
 
+    /// For a number that goes down again.
+    pub(crate) fn take(&self, by: u64) {
+        let now = self.0.load(Ordering::Relaxed);
+        self.0.store(now.wrapping_sub(by), Ordering::Relaxed);
+    }
+
     fn set(&self, value: u64) {
         self.0.store(value, Ordering::Relaxed);
     }
@@ -129,6 +135,15 @@ pub(crate) struct WorkerMetrics {
     pub(crate) upstream_circuit_refused: Count,
     pub(crate) upstream_fell_back: Count,
     pub(crate) upstream_rolled_back: Count,
+    /// Bytes of request bodies that are kept at present.
+    pub(crate) upstream_kept_bytes: Count,
+    pub(crate) upstream_not_kept: Count,
+    pub(crate) upstream_removed: Count,
+    pub(crate) upstream_mirrored: Count,
+    pub(crate) upstream_mirror_dropped: Count,
+    pub(crate) upstream_mirror_failed: Count,
+    pub(crate) upstream_hedged: Count,
+    pub(crate) upstream_hedges_won: Count,
     /// By the route's number.
     routes: Mutex<HashMap<u32, Arc<Lane>>>,
 }
@@ -167,6 +182,14 @@ impl Default for WorkerMetrics {
             upstream_circuit_refused: Count::default(),
             upstream_fell_back: Count::default(),
             upstream_rolled_back: Count::default(),
+            upstream_kept_bytes: Count::default(),
+            upstream_not_kept: Count::default(),
+            upstream_removed: Count::default(),
+            upstream_mirrored: Count::default(),
+            upstream_mirror_dropped: Count::default(),
+            upstream_mirror_failed: Count::default(),
+            upstream_hedged: Count::default(),
+            upstream_hedges_won: Count::default(),
             routes: Mutex::default(),
         }
     }

@@ -200,6 +200,22 @@ pub(crate) fn address(fields: &mut Fields, upstream: &Upstream, target: &Target)
     }
 }
 
+/// Makes a request that is ready for one upstream ready for another, which learns no secret of the
+/// first. What the first one's credential replaced does not come back.
+pub(crate) fn readdress(fields: &mut Fields, from: &Upstream, to: &Upstream) {
+    if let Some((name, _)) = &from.credential {
+        fields.remove_named(name.as_str().as_bytes());
+    }
+    match (from.preserve_host, to.preserve_host) {
+        (true, false) => fields.remove(Name::Host),
+        (false, true) => fields.copy(Name::ForwardedHost, "host"),
+        (true, true) | (false, false) => {}
+    }
+    if let Some((name, value)) = &to.credential {
+        fields.set(name.as_str(), value.as_bytes());
+    }
+}
+
 /// Takes out of an answer what ends at this hop, and a session cookie that an upstream must not
 /// set.
 pub(crate) fn strip_response(fields: &mut Fields, session_cookie: &str) {

@@ -161,7 +161,8 @@ pub fn prepare(
         .zip(settings.gateway_key.as_ref())
         .map(|(data, ring)| Disk::new(data, ring));
     let limits = Arc::default();
-    let compiler = Compiler::new(names, Arc::clone(&limits), settings.gateway_key.clone());
+    let compiler = Compiler::new(names, Arc::clone(&limits), settings.gateway_key.clone())
+        .on(settings.clock.clone(), settings.region.clone());
     let node = Arc::new(Node {
         workers,
         shared,

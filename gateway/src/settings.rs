@@ -26,6 +26,8 @@ pub struct Settings {
     pub workers: Option<usize>,
     /// `PORTUNUS_NODE`: stands in records and metrics.
     pub node: String,
+    /// `PORTUNUS_REGION`: targets of the same region are preferred; none unless set.
+    pub region: Option<String>,
     /// `PORTUNUS_DATA`: where the source keeps the last good state, whose age is a metric.
     pub data: Option<PathBuf>,
     /// `PORTUNUS_PORTAL_URL`, without trailing slash: problems link to its pages.
@@ -60,6 +62,7 @@ impl Default for Settings {
             admin: Some(loopback(9090)),
             workers: None,
             node: "node".to_owned(),
+            region: None,
             data: None,
             portal_url: None,
             trusted_proxies: Vec::new(),

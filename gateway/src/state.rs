@@ -10,7 +10,7 @@ use std::sync::Arc;
 use domain::id::{ApiId, OperationId, OrganizationId, UpstreamId, VersionId};
 use domain::route::{Operations, Routes, Scheme, Spot};
 use domain::snapshot;
-use domain::upstream::{Active, Balance, Breaker, Passive, Retries};
+use domain::upstream::{Active, Balance, Breaker, Hedge, Mirror, Passive, Retries};
 use http::{HeaderName, HeaderValue};
 
 use crate::policy::{Chain, Uncompiled};
@@ -34,6 +34,16 @@ pub(crate) struct State {
     pub(crate) tls: Arc<Tls>,
     /// All there are, in no order, for what is done off the way of requests.
     pub(crate) upstreams: Arc<[Arc<Upstream>]>,
+    /// Targets that were there lately and are not any more.
+    pub(crate) gone: Arc<[Gone]>,
+}
+
+/// A target that no upstream names any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gone {
+    pub(crate) number: u32,
+    /// When what is left of its requests is cut, in milliseconds of the gateway's clock.
+    pub(crate) cut_at: u64,
 }
 
 impl State {
@@ -73,9 +83,17 @@ pub(crate) struct Route {
     pub(crate) products: Box<[u32]>,
     pub(crate) upstream: Option<Arc<Upstream>>,
     pub(crate) test_upstream: Option<Arc<Upstream>>,
-    /// Where requests go while `upstream` takes none, if that is another upstream.
+    pub(crate) beside: Beside,
+    pub(crate) test_beside: Beside,
+}
+
+/// Other upstreams that one names; it cannot hold them itself, as two may name each other.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    /// Where requests go while it takes none.
     pub(crate) fallback: Option<Arc<Upstream>>,
-    pub(crate) test_fallback: Option<Arc<Upstream>>,
+    /// Where copies of its requests go.
+    pub(crate) mirror: Option<Arc<Upstream>>,
 }
 
 #[derive(Debug)]
@@ -105,10 +123,18 @@ pub(crate) struct Upstream {
     /// Percentage of healthy targets below which health is not heeded.
     pub(crate) panic: u8,
     pub(crate) retries: Retries,
+    /// A further try may follow an answer, so bodies may be of use a second time.
+    pub(crate) replays: bool,
+    /// Its requests may be sent to others as well: there is a mirror or a hedge.
+    pub(crate) copies: bool,
+    pub(crate) mirror: Option<Mirror>,
+    pub(crate) hedge: Option<Hedge>,
     pub(crate) breaker: Option<Breaker>,
     pub(crate) fallback: Option<Fallback>,
     pub(crate) sticky: Option<Sticky>,
     pub(crate) split: Option<Split>,
+    /// Numbers of those targets that have no weight: what they have goes on.
+    pub(crate) resting: Box<[u32]>,
     pub(crate) vitals: Arc<Vitals>,
     pub(crate) connect_ms: u64,
     pub(crate) first_byte_ms: u64,

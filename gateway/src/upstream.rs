@@ -4,13 +4,16 @@
 mod attempts;
 mod balance;
 mod budget;
+mod chance;
 mod circuit;
 mod connect;
 mod grpc_web;
 mod head;
 mod link;
+mod mirror;
 mod pool;
 mod pulse;
+mod replay;
 mod resolve;
 mod send;
 mod split;
@@ -30,13 +33,16 @@ use rustls_pki_types::ServerName;
 
 use crate::record::NameId;
 
-pub(crate) use attempts::{Attempts, Ticket, chance};
+pub(crate) use attempts::{Attempts, Ticket};
 pub(crate) use balance::identity;
 pub(crate) use budget::Vitals;
+pub(crate) use chance::chance;
 pub(crate) use connect::ConnectError;
 pub(crate) use link::Link;
+pub(crate) use mirror::Shadow;
 pub(crate) use pool::Pool;
 pub(crate) use pulse::Pulse;
+pub(crate) use replay::{Copied, Replay, is_idempotent, is_short, is_worth_keeping};
 pub(crate) use resolve::Resolved;
 pub use resolve::Resolver;
 pub(crate) use send::{Failure, Outgoing, Sent, send};
@@ -45,7 +51,7 @@ pub(crate) use sticky::Sticky;
 pub(crate) use stream::Stream;
 pub(crate) use tls::{Roots, client_config};
 pub(crate) use upkeep::{Upkeep, keep_up};
-pub(crate) use way::{Fallback, Way, admit};
+pub(crate) use way::{Fallback, Way, admit, stand_in};
 
 /// A target in its place in an upstream.
 #[derive(Debug)]

@@ -172,6 +172,9 @@ impl Worker {
     /// Lets go of idle upstream connections, and of cells, so that cells nobody uses can go.
     fn tidy(&self, second: u64) {
         self.pool.tidy(self.sweeper.now());
+        if self.pool.is_time_over(self.sweeper.now()) {
+            self.sweeper.wake_all();
+        }
         if second.is_multiple_of(30) {
             self.cells.borrow_mut().clear();
             self.counters.borrow_mut().clear();
@@ -267,6 +270,9 @@ fn turn_away(stream: &tokio::net::TcpStream, door: Door) {
 fn follow_state(worker: &Worker, state: &mut watch::Receiver<Option<Arc<State>>>) {
     let now = state.borrow_and_update().clone();
     let number = now.as_ref().map(|state| state.number);
+    if let Some(state) = &now {
+        worker.pool.follow(&state.gone);
+    }
     *worker.state.borrow_mut() = now.map(Rc::new);
     worker.metrics.serve(number);
 }

@@ -138,6 +138,7 @@ fn plain(
         admin: Some(admin(settings)),
         workers: settings.workers,
         node: node.to_owned(),
+        region: settings.region.clone(),
         data: Some(settings.data.clone()),
         portal_url,
         trusted_proxies: settings.trusted_proxies.clone(),

@@ -173,6 +173,12 @@ pub const TABLE: &[Setting] = &[
         "Name of this gateway node; made up once and kept in the data directory unless set.",
     ),
     plain(
+        "region",
+        "PORTUNUS_REGION",
+        None,
+        "Where this gateway node stands: targets of the same region are preferred; none unless set.",
+    ),
+    plain(
         "workers",
         "PORTUNUS_WORKERS",
         None,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use domain::duration::Span;
 use domain::seal::KeyRing;
+use domain::upstream::is_region;
 
 use super::{Layers, Problems};
 
@@ -39,6 +40,7 @@ pub struct Settings {
     pub session_absolute: Duration,
     pub session_remember: Duration,
     pub node: Option<String>,
+    pub region: Option<String>,
     /// `None`: one per core.
     pub workers: Option<usize>,
     pub drain: Duration,
@@ -83,6 +85,7 @@ impl Settings {
             session_absolute: reader.span("session_absolute"),
             session_remember: reader.span("session_remember"),
             node: reader.text("node"),
+            region: reader.region(),
             workers: reader.workers(),
             drain: reader.span("drain"),
             limits: super::limits::read(&mut reader),
@@ -190,6 +193,14 @@ impl Reader<'_> {
         out
     }
 
+    fn region(&mut self) -> Option<String> {
+        let name = self.text("region")?;
+        if !is_region(&name) {
+            self.refuse("region", "1 to 32 lower-case letters, digits and hyphens");
+        }
+        Some(name)
+    }
+
     fn ring(&mut self, name: &str) -> Option<KeyRing> {
         let text = self.text(name)?;
         let ring = KeyRing::parse(&text).ok();
@@ -261,13 +272,14 @@ mod tests {
             ("trusted_proxies", "10.0.0.0/8, x"),
             ("gateway_key", "short"),
             ("workers", "0"),
+            ("region", "EU West"),
             ("drain", "soon"),
             ("database_url", "mysql://x"),
             ("log_format", "xml"),
             ("insecure_http", "maybe"),
         ])
         .unwrap_err();
-        assert_eq!(problems.0.len(), 9, "{problems}");
+        assert_eq!(problems.0.len(), 10, "{problems}");
         assert!(
             problems.0.iter().all(|sentence| sentence.ends_with('.')),
             "{problems}"

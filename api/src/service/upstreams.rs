@@ -1,7 +1,7 @@
 //! Upstreams: where requests go. Belong to the organization, edited live; their credentials are
 //! sealed for the gateway and never leave.
 
-mod fallback;
+mod others;
 mod targets;
 
 use domain::actor::Action;
@@ -83,7 +83,7 @@ pub async fn create(
     let name = name(&input.name)?;
     check_credential(input.credential.as_ref())?;
     targets::check(ctx, &input.settings, "/settings").await?;
-    fallback::check(ctx.db(), organization.uuid(), None, &input.settings).await?;
+    others::check(ctx.db(), organization.uuid(), None, &input.settings).await?;
     let id: UpstreamId = ctx.id()?;
     let row = upstream::Model {
         id: id.uuid(),
@@ -129,7 +129,7 @@ pub async fn edit(
     let row = load(ctx, write.tx(), id, Action::EditUpstream).await?;
     expect(if_match, row.etag)?;
     if let Some(settings) = &input.settings {
-        fallback::check(write.tx(), row.organization_id, Some(id), settings).await?;
+        others::check(write.tx(), row.organization_id, Some(id), settings).await?;
     }
     let before = summary(&row)?;
     let etag = row.etag + 1;
@@ -198,9 +198,11 @@ pub async fn delete(ctx: &Ctx, id: UpstreamId, if_match: Option<i64>) -> Result<
             format!("{users} versions send requests to it. Give them another upstream first.");
         return Err(Error::new(Code::Conflict, detail));
     }
-    let fallers = fallback::users(write.tx(), &row).await?;
-    if fallers > 0 {
-        let detail = format!("{fallers} upstreams fall back on it. Give them another one first.");
+    let namers = others::users(write.tx(), &row).await?;
+    if namers > 0 {
+        let detail = format!(
+            "{namers} upstreams fall back on it or mirror to it. Give them another one first."
+        );
         return Err(Error::new(Code::Conflict, detail));
     }
     let audit = Audit::new("upstream.delete", "upstream", row.id).of(row.organization_id.into());

@@ -242,11 +242,20 @@ async fn a_fallback_is_an_upstream_of_the_same_organization() {
         let path = |one: &Value| format!("/upstreams/{}", id(one));
         let mut itself = body["settings"].clone();
         itself["fallback"] = json!({ "upstream": main["id"] });
+        itself["mirror"] = json!({ "upstream": main["id"] });
         let edit = Call::new(http::Method::PATCH, &path(&main));
         let edit = edit.json(json!({ "settings": itself }));
         let answer = world.owner.client.send(edit).await;
         let answer = answer.refused(Code::ValidationFailed);
-        assert_eq!(answer.pointers(), ["/settings/fallback/upstream"]);
+        let places = ["/settings/fallback/upstream", "/settings/mirror/upstream"];
+        assert_eq!(answer.pointers(), places);
+        // A mirror is kept as long as it is named, as a fallback is.
+        let mut other = body["settings"].clone();
+        other["fallback"] = Value::Null;
+        other["mirror"] = json!({ "upstream": spare["id"], "sample": 10 });
+        let edit = Call::new(http::Method::PATCH, &path(&main));
+        let edit = edit.json(json!({ "settings": other }));
+        world.owner.client.send(edit).await.ok(200);
         let kept = world.owner.client.delete(&path(&spare)).await;
         kept.refused(Code::Conflict);
         world.owner.client.delete(&path(&main)).await.ok(204);

@@ -128,6 +128,11 @@ impl<'a> Resolver<'a> {
                 breaker: upstream.breaker,
                 split: upstream.split.clone(),
                 fallback: self.fallback(&pointer, manifest, name, upstream),
+                mirror: upstream.mirror.as_ref().map(|mirror| {
+                    let pointer = format!("{pointer}/mirror/upstream");
+                    mirror.to(self.other(pointer, manifest, name, &mirror.upstream))
+                }),
+                hedge: upstream.hedge,
             };
             let problems = settings.check().into_iter();
             self.found
@@ -158,14 +163,19 @@ impl<'a> Resolver<'a> {
             super::Fallback::Answer(answer) => Some(Fallback::Answer(answer.clone())),
             super::Fallback::Upstream(name) => {
                 let pointer = format!("{pointer}/fallback/upstream");
-                if name == own {
-                    self.refuse(pointer, "Name another upstream.");
-                } else if !manifest.upstreams.contains_key(name) {
-                    self.refuse(pointer, format!("There is no upstream {name}."));
-                }
-                Some(Fallback::Upstream(id("upstream", self.prefix, &[name])))
+                Some(Fallback::Upstream(self.other(pointer, manifest, own, name)))
             }
         }
+    }
+
+    /// Another upstream of the file than `own`.
+    fn other(&mut self, pointer: String, manifest: &Manifest, own: &str, name: &str) -> UpstreamId {
+        if name == own {
+            self.refuse(pointer, "Name another upstream.");
+        } else if !manifest.upstreams.contains_key(name) {
+            self.refuse(pointer, format!("There is no upstream {name}."));
+        }
+        id("upstream", self.prefix, &[name])
     }
 
     fn product(&mut self, name: &'a str, product: &'a Product) {

@@ -12,10 +12,16 @@ use crate::problem::Invalid;
 )]
 #[serde(deny_unknown_fields, default)]
 pub struct Active {
+    /// What is asked; unless set, a GET where there is a path, else a connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
     /// Path of a GET, from the target's root; without one a connection (with `https` its handshake
     /// included) is all that is asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// With `grpc`: the service that is asked about; unless set, the server as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
     /// Answers that pass, of 100 to 599; with none, 200 to 299 do.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub statuses: Vec<u16>,
@@ -30,10 +36,34 @@ pub struct Active {
     pub passes: u8,
 }
 
+/// What a probe asks.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+    utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A connection, and nothing over it.
+    Tcp,
+    /// A GET of the path.
+    Http,
+    /// `grpc.health.v1.Health/Check`: SERVING passes.
+    Grpc,
+}
+
 impl Default for Active {
     fn default() -> Self {
         Self {
+            kind: None,
             path: None,
+            service: None,
             statuses: Vec::new(),
             interval: Span::from_secs(5),
             timeout: Span::from_secs(1),
@@ -53,6 +83,10 @@ impl Active {
         }
     }
 
+    pub fn is_grpc(&self) -> bool {
+        self.kind == Some(Kind::Grpc)
+    }
+
     pub(super) fn check(&self) -> Vec<Invalid> {
         let mut found = Vec::new();
         let mut that = |holds: bool, pointer: &str, message: &str| {
@@ -69,6 +103,21 @@ impl Active {
             self.path.as_ref().is_none_or(plain),
             "/path",
             "Enter a path of visible ASCII characters that begins with a slash.",
+        );
+        let has_path = self.path.is_some();
+        let fits = match self.kind {
+            None => true,
+            Some(Kind::Http) => has_path,
+            Some(Kind::Tcp | Kind::Grpc) => !has_path,
+        };
+        that(fits, "/path", "A GET has a path, and nothing else has one.");
+        let named = |name: &String| {
+            (1..=256).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic())
+        };
+        that(
+            self.service.is_none() || self.is_grpc() && self.service.as_ref().is_some_and(named),
+            "/service",
+            "With kind grpc, enter a name of visible ASCII characters.",
         );
         that(
             self.path.is_some() || self.statuses.is_empty(),
@@ -100,6 +149,44 @@ impl Active {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_kind_asks_for_its_own() {
+        let grpc = r#""protocol":"http2","#;
+        for (protocol, active, pointers) in [
+            ("", r#"{"kind":"tcp"}"#, &[][..]),
+            ("", r#"{"kind":"http","path":"/"}"#, &[]),
+            (grpc, r#"{"kind":"grpc"}"#, &[]),
+            (grpc, r#"{"kind":"grpc","service":"pets.Pets"}"#, &[]),
+            ("", r#"{"kind":"grpc"}"#, &["/health/active/kind"]),
+            ("", r#"{"kind":"tcp","path":"/"}"#, &["/health/active/path"]),
+            ("", r#"{"kind":"http"}"#, &["/health/active/path"]),
+            (
+                grpc,
+                r#"{"kind":"grpc","path":"/","statuses":[200]}"#,
+                &["/health/active/path"],
+            ),
+            (
+                grpc,
+                r#"{"kind":"grpc","statuses":[200]}"#,
+                &["/health/active/statuses"],
+            ),
+            ("", r#"{"service":"a"}"#, &["/health/active/service"]),
+            (
+                grpc,
+                r#"{"kind":"grpc","service":"a b"}"#,
+                &["/health/active/service"],
+            ),
+        ] {
+            let text = format!(
+                r#"{{"targets":[{{"url":"http://h"}}],{protocol}"health":{{"active":{active}}}}}"#
+            );
+            let settings: crate::upstream::UpstreamSettings = serde_json::from_str(&text).unwrap();
+            let found = settings.check();
+            let found: Vec<&str> = found.iter().map(|one| one.pointer.as_str()).collect();
+            assert_eq!(found, pointers, "{text}");
+        }
+    }
 
     #[test]
     fn what_passes() {

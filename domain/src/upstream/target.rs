@@ -19,6 +19,9 @@ pub struct Target {
     /// Name of one of the split's variants; needed where there is a split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
+    /// Where it stands. A node of the same region prefers it to others of its tier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
 }
 
 const fn one() -> u16 {
@@ -30,6 +33,15 @@ const fn is_first(tier: &u8) -> bool {
     *tier == 0
 }
 
+/// What [`is_region`] asks for.
+pub const REGION: &str = "Use 1 to 32 lower-case letters, digits and hyphens.";
+
+/// Whether it can be the name of a region.
+pub fn is_region(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=32).contains(&name.len()) && name.bytes().all(plain)
+}
+
 impl Target {
     pub fn new(url: impl Into<String>) -> Self {
         Self {
@@ -37,6 +49,7 @@ impl Target {
             weight: 1,
             tier: 0,
             variant: None,
+            region: None,
         }
     }
 
@@ -65,6 +78,26 @@ impl Target {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn regions() {
+        let longest = "a".repeat(32);
+        for good in ["eu", "eu-west-1", &longest] {
+            assert!(is_region(good), "{good}");
+        }
+        for bad in ["", "EU", "eu west", "é", &format!("{longest}a")] {
+            assert!(!is_region(bad), "{bad}");
+        }
+        let target = Target {
+            region: Some("EU".into()),
+            ..Target::new("http://h")
+        };
+        let settings = crate::upstream::UpstreamSettings {
+            targets: vec![target],
+            ..Default::default()
+        };
+        assert_eq!(settings.check()[0].pointer, "/targets/0/region");
+    }
 
     #[test]
     fn targets() {

@@ -72,8 +72,8 @@ pub(super) struct Model {
     apis_of: Back<OrganizationId, ApiId>,
     versions_of: Back<ApiId, VersionId>,
     users_of: Back<UpstreamId, VersionId>,
-    /// From an upstream to those that fall back on it.
-    fallers_of: Back<UpstreamId, UpstreamId>,
+    /// From an upstream to those that name it.
+    namers_of: Back<UpstreamId, UpstreamId>,
     pub(super) products_of: Back<VersionId, ProductId>,
 }
 
@@ -101,8 +101,8 @@ impl Model {
         }
         for item in parts.upstreams {
             self.remove_upstream(item.id, &mut dirty);
-            if let Some(other) = fallback(&item) {
-                self.fallers_of.add(other, item.id);
+            for other in named(&item) {
+                self.namers_of.add(other, item.id);
             }
             self.upstreams.insert(item.id, item);
         }
@@ -156,14 +156,14 @@ impl Model {
     fn remove_upstream(&mut self, id: UpstreamId, dirty: &mut Dirty) {
         dirty.upstreams.insert(id);
         dirty.versions.extend(self.users_of.of(&id));
-        for faller in self.fallers_of.of(&id) {
-            dirty.upstreams.insert(faller);
-            dirty.versions.extend(self.users_of.of(&faller));
+        for namer in self.namers_of.of(&id) {
+            dirty.upstreams.insert(namer);
+            dirty.versions.extend(self.users_of.of(&namer));
         }
-        if let Some(old) = self.upstreams.remove(&id)
-            && let Some(other) = fallback(&old)
-        {
-            self.fallers_of.remove(&other, id);
+        if let Some(old) = self.upstreams.remove(&id) {
+            for other in named(&old) {
+                self.namers_of.remove(&other, id);
+            }
         }
     }
 
@@ -215,6 +215,16 @@ pub(super) fn fallback(source: &Upstream) -> Option<UpstreamId> {
         Some(Fallback::Upstream(other)) => Some(other),
         Some(Fallback::Answer(_)) | None => None,
     }
+}
+
+/// The upstream that gets copies of the requests to `source`.
+pub(super) fn mirror(source: &Upstream) -> Option<UpstreamId> {
+    let mirror = source.settings.mirror.as_ref();
+    mirror.map(|mirror| mirror.upstream)
+}
+
+fn named(source: &Upstream) -> impl Iterator<Item = UpstreamId> {
+    fallback(source).into_iter().chain(mirror(source))
 }
 
 fn upstreams(version: &Version) -> impl Iterator<Item = UpstreamId> {

@@ -12,7 +12,7 @@ use domain::snapshot::{self, Version};
 use super::model::{self, Dirty};
 use super::{Compiler, numbered};
 use crate::policy::{Chain, Uncompiled};
-use crate::state::{Operation, Route, Upstream};
+use crate::state::{Beside, Operation, Route, Upstream};
 
 impl Compiler {
     pub(super) fn compile_routes(&mut self, dirty: &Dirty) {
@@ -137,17 +137,26 @@ impl Compiler {
             test_upstream: revision
                 .test_upstream
                 .and_then(|id| self.upstreams.get(&id).cloned()),
-            fallback: self.fallback_of(revision.upstream),
-            test_fallback: revision.test_upstream.and_then(|id| self.fallback_of(id)),
+            beside: self.beside(revision.upstream),
+            test_beside: revision
+                .test_upstream
+                .map_or_else(Beside::default, |id| self.beside(id)),
         })
     }
 
-    fn fallback_of(&self, id: UpstreamId) -> Option<Arc<Upstream>> {
-        let source = self.model.upstreams.get(&id)?;
-        let other = model::fallback(source)?;
-        // A credential is its organization's: nobody sends requests with another's.
-        let own = self.model.upstreams.get(&other)?.organization == source.organization;
-        own.then(|| self.upstreams.get(&other).cloned()).flatten()
+    fn beside(&self, id: UpstreamId) -> Beside {
+        let Some(source) = self.model.upstreams.get(&id) else {
+            return Beside::default();
+        };
+        let find = |other: UpstreamId| -> Option<Arc<Upstream>> {
+            // A credential is its organization's: nobody sends requests with another's.
+            let own = self.model.upstreams.get(&other)?.organization == source.organization;
+            own.then(|| self.upstreams.get(&other).cloned()).flatten()
+        };
+        Beside {
+            fallback: model::fallback(source).and_then(find),
+            mirror: model::mirror(source).and_then(find),
+        }
     }
 
     fn chain(

@@ -34,7 +34,9 @@ impl Compiler {
     pub(super) fn compile_upstreams(&mut self, dirty: &Dirty) {
         for id in &dirty.upstreams {
             let Some(source) = self.model.upstreams.get(id).cloned() else {
-                self.upstreams.remove(id);
+                if let Some(old) = self.upstreams.remove(id) {
+                    self.roster.leave(&old);
+                }
                 self.crews.remove(id);
                 continue;
             };
@@ -42,7 +44,10 @@ impl Compiler {
             if let Some(reason) = &compiled.broken {
                 tracing::error!(upstream.id = %id, reason, "An upstream cannot be used; its routes answer 500.");
             }
-            self.upstreams.insert(*id, Arc::new(compiled));
+            self.roster.join(&compiled);
+            if let Some(old) = self.upstreams.insert(*id, Arc::new(compiled)) {
+                self.roster.leave(&old);
+            }
         }
         if self.targets.len() > self.most_targets {
             // Those of no upstream would pile up as upstreams change.
@@ -59,7 +64,9 @@ impl Compiler {
         let settings = &source.settings;
         let mut broken = None;
         let (mut targets, mut sources) = (Vec::new(), Vec::new());
-        let mut tiers: BTreeMap<u8, u64> = BTreeMap::new();
+        // In each tier first those of the node's own region.
+        let mut tiers: BTreeMap<(u8, bool), u64> = BTreeMap::new();
+        let mut resting = Vec::new();
         let before = self.crews.remove(&source.id);
         // All of a new upstream's targets are as new; none has a slow start.
         let is_new = before.is_none();
@@ -69,13 +76,20 @@ impl Compiler {
             pulses: HashMap::new(),
             trial: None,
         };
-        for target in settings.targets.iter().filter(|target| target.weight > 0) {
+        for target in &settings.targets {
+            if target.weight == 0 {
+                let compiled = self.target(target, settings).ok();
+                resting.extend(compiled.map(|target| target.number));
+                continue;
+            }
             match self.target(target, settings) {
                 Ok(_) if targets.len() == MAX_TARGETS => {
                     broken = Some("too many targets".to_owned())
                 }
                 Ok(compiled) => {
-                    *tiers.entry(target.tier).or_default() |= 1 << targets.len();
+                    let is_far = self.region.is_some() && target.region != self.region;
+                    let tier = tiers.entry((target.tier, is_far));
+                    *tier.or_default() |= 1 << targets.len();
                     let known = before.pulses.get(&target.url).cloned();
                     let pulse = crew.pulses.entry(target.url.clone());
                     let pulse = pulse.or_insert_with(|| match known {
@@ -120,6 +134,7 @@ impl Compiler {
         let breaker = (!breaker.is_idle()).then_some(breaker);
         let lone = targets.len() == 1 && health.active.is_none();
         let sticky = settings.balance.sticky.as_ref();
+        let hedge = settings.hedge.filter(|_| targets.len() > 1);
         Upstream {
             id: source.id,
             targets: targets.into(),
@@ -132,6 +147,10 @@ impl Compiler {
             active: health.active.clone(),
             panic: health.panic,
             retries: settings.retries.clone(),
+            replays: settings.retries.tries > 1,
+            copies: settings.mirror.is_some() || hedge.is_some(),
+            mirror: settings.mirror.clone(),
+            hedge,
             breaker,
             fallback: self.fallback(settings),
             sticky: sticky.map(|form| {
@@ -139,6 +158,7 @@ impl Compiler {
                 Sticky::new(form, source.id, urls)
             }),
             split,
+            resting: resting.into(),
             vitals,
             connect_ms: settings.timeouts.connect.as_millis(),
             first_byte_ms: settings.timeouts.first_byte.as_millis(),

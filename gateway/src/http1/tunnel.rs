@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use domain::problem::Code;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::inlet::Inlet;
@@ -90,7 +91,7 @@ pub(super) async fn run(
     link: Link,
     report: &mut Report,
 ) {
-    let idle_ms = link.idle_ms;
+    let (idle_ms, target) = (link.idle_ms, link.target);
     let (mut far, answered, _ticket) = link.into_tunnel();
     let (mut up, mut down) = (Way::of(inlet.take_ahead()), Way::of(answered));
     let idle = worker.sweeper.deadline();
@@ -108,6 +109,11 @@ pub(super) async fn run(
         }
         if sent || got {
             idle.set(idle_ms);
+        }
+        if worker.pool.cuts(target, worker.sweeper.now()) {
+            worker.metrics.upstream_removed.add(1);
+            report.code = Some(Code::UpstreamRemoved);
+            return Poll::Ready(());
         }
         if idle.has_passed(cx) {
             worker.metrics.late(Late::Upstream);

@@ -1,8 +1,8 @@
 //! The tries of one request: which target is next, whether there is one more try and after what
 //! pause, and what the counters are told. `forward` only loops over it.
 
-use std::cell::Cell;
-use std::hash::{BuildHasher, RandomState};
+mod hedge;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use domain::upstream::Algorithm;
 
 use super::balance::{self, Tier, each};
 use super::budget::pause_ms;
+use super::chance::chance;
 use super::pulse::{self, Pulse};
 use super::way::{Place, Probing, Way};
 use super::{Member, Target, Watch};
@@ -31,6 +32,8 @@ pub(crate) struct Attempts<'a> {
     /// Microseconds of the clock at the present try's begin; only taken where it counts.
     began_us: u64,
     retrying: bool,
+    /// Tries that were begun beside others.
+    hedges: u8,
     /// The present try, where those are counted by target.
     stay: Option<Stay>,
     place: Option<Place>,
@@ -40,6 +43,9 @@ pub(crate) struct Attempts<'a> {
     /// The targets of the request's variant, as bits.
     among: u64,
 }
+
+/// Ten that are written, each with targets near and far.
+const MOST_TIERS: usize = 20;
 
 /// A request in flight to a target.
 #[derive(Debug)]
@@ -63,9 +69,9 @@ impl<'a> Attempts<'a> {
     pub(crate) fn new(worker: &'a Worker, way: Way<'a>, key: u64) -> Self {
         let Way {
             upstream,
-            instead: _,
             place,
             probe,
+            ..
         } = way;
         upstream.vitals.active.fetch_add(1, Relaxed);
         Self {
@@ -77,6 +83,7 @@ impl<'a> Attempts<'a> {
             current: 0,
             began_us: 0,
             retrying: false,
+            hedges: 0,
             stay: None,
             place,
             probe,
@@ -106,9 +113,25 @@ impl<'a> Attempts<'a> {
         if self.upstream.lone {
             return self.upstream.targets.first().map(|only| &*only.target);
         }
-        self.current = self.choose()?;
-        self.tried |= 1 << self.current;
-        let member = &self.upstream.targets[self.current];
+        let index = self.choose()?;
+        Some(self.go_to(index))
+    }
+
+    /// The present try is the request's first.
+    pub(crate) const fn is_first(&self) -> bool {
+        self.tries == 1
+    }
+
+    /// Where the present try went.
+    pub(crate) fn target(&self) -> &'a Target {
+        &self.upstream.targets[self.current].target
+    }
+
+    /// Begins a try.
+    fn go_to(&mut self, index: usize) -> &'a Target {
+        self.current = index;
+        self.tried |= 1 << index;
+        let member = &self.upstream.targets[index];
         self.stay = None;
         match self.upstream.balance.algorithm {
             Algorithm::RoundRobin | Algorithm::Random => {}
@@ -120,7 +143,7 @@ impl<'a> Attempts<'a> {
         if self.stay.is_some() || self.watch().is_some() {
             self.began_us = self.worker.settings.clock.micros();
         }
-        Some(&member.target)
+        &member.target
     }
 
     fn now(&self) -> u64 {
@@ -150,10 +173,14 @@ impl<'a> Attempts<'a> {
         };
         // Never the same again if there is another.
         let set = match set & !self.tried {
-            0 => match healthy & !self.tried {
-                0 => set,
-                others => others,
-            },
+            0 => {
+                let mut tiers = self.upstream.tiers.iter();
+                let others = tiers.find_map(|tier| match tier & healthy & !self.tried {
+                    0 => None,
+                    others => Some(others),
+                });
+                others.unwrap_or(set)
+            }
             fresh => fresh,
         };
         self.pick(set, now)
@@ -162,7 +189,7 @@ impl<'a> Attempts<'a> {
     /// The healthy ones of the tier whose turn it is; in a panic all there are, or none where panic
     /// is not allowed.
     fn of_tier(&self, all: u64, healthy: u64) -> Option<u64> {
-        let mut counted = [Tier::default(); 10];
+        let mut counted = [Tier::default(); MOST_TIERS];
         let tiers = &*self.upstream.tiers;
         for (tier, set) in counted.iter_mut().zip(tiers) {
             *tier = Tier {
@@ -170,7 +197,7 @@ impl<'a> Attempts<'a> {
                 healthy: (set & healthy).count_ones(),
             };
         }
-        let counted = &counted[..tiers.len().min(10)];
+        let counted = &counted[..tiers.len().min(MOST_TIERS)];
         match balance::tier(counted, self.upstream.panic, chance()) {
             Some(index) if tiers[index] & healthy != 0 => Some(tiers[index] & healthy),
             Some(_) | None if self.upstream.panic == 0 => None,
@@ -362,20 +389,8 @@ impl Drop for Attempts<'_> {
         if self.retrying {
             self.upstream.vitals.end_retry();
         }
+        for _ in 0..self.hedges {
+            self.upstream.vitals.end_retry();
+        }
     }
-}
-
-thread_local! {
-    static CHANCE: Cell<u64> = Cell::new(RandomState::new().hash_one(0));
-}
-
-/// Good enough to share load by (SplitMix64); nothing secret comes of it.
-pub(crate) fn chance() -> u64 {
-    CHANCE.with(|state| {
-        let next = state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-        state.set(next);
-        let mixed = (next ^ (next >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    })
 }

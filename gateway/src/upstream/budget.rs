@@ -17,6 +17,8 @@ pub(crate) struct Vitals {
     pub(crate) in_flight: AtomicU32,
     /// Connections that are being made, where they are capped.
     pub(crate) connecting: AtomicU32,
+    /// Shadow requests under way for another upstream.
+    pub(crate) mirroring: AtomicU32,
     pub(crate) circuit: Circuit,
 }
 

@@ -65,7 +65,7 @@ pub(crate) struct Link {
     pub(super) keep_ms: u64,
     /// When it was put there, in the worker's milliseconds.
     pub(super) kept_at: u64,
-    pub(super) target: u32,
+    pub(crate) target: u32,
     /// The request in flight, where such are counted.
     pub(crate) ticket: Option<Ticket>,
 }
@@ -77,6 +77,8 @@ pub(super) enum Broken {
     Ended,
     /// The client's body was cut off, or the client is gone.
     Client,
+    /// The target is gone from the configuration, and its time is over.
+    Removed,
 }
 
 impl From<Cut> for Broken {
@@ -131,6 +133,31 @@ impl Link {
 
     pub(super) const fn heard(&self) -> bool {
         self.heard
+    }
+
+    /// The next part of the request's body, from elsewhere than where the rest comes from;
+    /// `is_all`: there is no rest.
+    pub(crate) fn owe(&mut self, bytes: &[u8], is_all: bool) {
+        let Sending::Body { chunked } = self.sending else {
+            return;
+        };
+        let out = self.out.open();
+        for part in bytes.chunks(ROOM) {
+            let start = out.len();
+            if chunked {
+                http1::begin_chunk(out);
+            }
+            out.extend_from_slice(part);
+            if chunked {
+                http1::end_chunk(out, start);
+            }
+        }
+        if is_all {
+            if chunked {
+                out.extend_from_slice(http1::LAST_CHUNK);
+            }
+            self.sending = Sending::Done;
+        }
     }
 
     /// Writes as much of the request as goes. True when anything moved.
@@ -215,6 +242,10 @@ impl Link {
             }
         }
         drop(scratch);
+        if worker.pool.cuts(self.target, worker.sweeper.now()) {
+            worker.metrics.upstream_removed.add(1);
+            return Poll::Ready(Err(Broken::Removed));
+        }
         if inflow.is_done() && inflow.poll_gone(cx).is_ready() {
             return Poll::Ready(Err(Broken::Client));
         }

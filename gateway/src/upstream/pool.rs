@@ -1,6 +1,8 @@
 //! Idle upstream connections of one worker, by target. The one used last is used first, so that
 //! the others grow old and go.
 
+mod gone;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -8,6 +10,8 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use h2::client::SendRequest;
+
+use gone::Departed;
 
 use super::Target;
 use super::link::Link;
@@ -56,6 +60,7 @@ pub(crate) struct Pool {
     targets: RefCell<Vec<Idle>>,
     /// Present weights of smooth weighted round robin, by upstream.
     weights: RefCell<HashMap<domain::id::UpstreamId, Vec<i64>>>,
+    departed: Departed,
     keep_ms: u64,
     most: usize,
 }
@@ -70,6 +75,7 @@ impl Pool {
         Self {
             targets: RefCell::default(),
             weights: RefCell::default(),
+            departed: Departed::default(),
             keep_ms: settings.limits.upstream_idle.as_millis() as u64,
             most: settings.limits.upstream_kept,
         }
@@ -104,7 +110,7 @@ impl Pool {
     /// Keeps a connection whose exchange is over. `promised_ms` is what the other side said in
     /// `Keep-Alive`.
     pub(crate) fn give_back(&self, mut link: Box<Link>, now_ms: u64) {
-        if !link.is_usable() {
+        if !link.is_usable() || self.departed.has(link.target) {
             return;
         }
         link.deadline.clear();
@@ -135,7 +141,9 @@ impl Pool {
 
     /// Keeps a new connection of HTTP/2 for those that come after.
     pub(super) fn keep(&self, target: u32, shared: Shared) {
-        self.with(target, |idle| idle.shared.push((shared, None)));
+        if !self.departed.has(target) {
+            self.with(target, |idle| idle.shared.push((shared, None)));
+        }
     }
 
     /// The shorter of our own patience and the other side's promise less a second.

@@ -14,6 +14,7 @@ use super::Target;
 use super::connect::{ConnectError, connect};
 use super::head::Head as AnswerHead;
 use super::link::Broken;
+use super::replay::is_idempotent;
 use super::way::begin_connect;
 use crate::answer;
 use crate::body::{Inflow, Outflow};
@@ -50,18 +51,26 @@ pub(crate) enum Failure {
     Client,
     /// As many connections as may be are being made.
     Full,
+    /// The target was taken out of the configuration, and its time is over.
+    Removed,
+}
+
+impl Failure {
+    /// Whether it says something about the target.
+    pub(crate) const fn is_the_targets(&self) -> bool {
+        match self {
+            Self::Connect(_) | Self::Reset | Self::TimedOut => true,
+            Self::Client | Self::Full | Self::Removed => false,
+        }
+    }
 }
 
 const TRIES: u8 = 2;
 
 impl Outgoing<'_> {
-    /// Idempotent (RFC 9110 §9.2.2) and without a body that would be gone.
+    /// Idempotent and without a body that would be gone.
     pub(crate) fn is_replayable(&self, inflow: &dyn Inflow) -> bool {
-        inflow.length() == Some(0)
-            && matches!(
-                self.head.method,
-                Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
-            )
+        inflow.can_repeat() && is_idempotent(&self.head.method)
     }
 
     fn is_grpc(&self) -> bool {
@@ -191,14 +200,16 @@ async fn over_http1(
             }
             None => return Err((Failure::TimedOut, tries)),
             Some(Err(Broken::Client)) => return Err((Failure::Client, tries)),
+            Some(Err(Broken::Removed)) => return Err((Failure::Removed, tries)),
             Some(Err(Broken::Ended)) => {
                 // A kept connection may have been closed while the request was on its way: it is
                 // tried once more if nothing came back and nothing can have happened twice.
-                let again = inflow.length() == Some(0) && link.is_unsent()
+                let again = inflow.can_repeat() && link.is_unsent()
                     || outgoing.is_replayable(inflow) && !link.heard();
                 if !again || tries >= TRIES || !reused {
                     return Err((Failure::Reset, tries));
                 }
+                inflow.repeat();
                 worker.metrics.upstream_retried.add(1);
             }
         }

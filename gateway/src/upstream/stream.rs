@@ -24,6 +24,7 @@ use crate::worker::Worker;
 /// Until it is dropped; then the other side is told that nobody listens any more.
 pub(crate) struct Stream {
     _place: Rc<()>,
+    pub(crate) target: u32,
     send: SendStream<Bytes>,
     /// All of the request is handed over, or nobody takes it.
     is_sent: bool,
@@ -50,6 +51,8 @@ pub(super) enum Lost {
     Ended,
     /// The client's body was cut off, or the client is gone.
     Client,
+    /// The target is gone from the configuration, and its time is over.
+    Removed,
 }
 
 impl From<h2::Error> for Lost {
@@ -69,6 +72,7 @@ impl Stream {
     /// Hands the head over. `is_bare`: it has no body.
     pub(super) fn begin(
         shared: &mut Shared,
+        target: u32,
         request: Request<()>,
         is_bare: bool,
         web: Option<Web>,
@@ -77,6 +81,7 @@ impl Stream {
         let (answer, send) = shared.sender.send_request(request, is_bare)?;
         Ok(Self {
             _place: shared.place.clone(),
+            target,
             send,
             is_sent: is_bare,
             answer,
@@ -131,9 +136,25 @@ impl Stream {
         Ok(moved)
     }
 
+    /// As [`super::Link::owe`]. The library holds what there is no room for yet.
+    pub(crate) fn owe(&mut self, bytes: &[u8], is_all: bool) {
+        if self.is_sent {
+            return;
+        }
+        let mut data = bytes.to_vec();
+        if let Some(web) = &mut self.web {
+            match web.decode(data, is_all) {
+                Ok(decoded) => data = decoded,
+                Err(Cut) => return self.is_sent = true,
+            }
+        }
+        self.is_sent = self.send.send_data(data.into(), is_all).is_err() || is_all;
+    }
+
     pub(super) fn poll_answer(
         &mut self,
         cx: &mut Context<'_>,
+        worker: &Worker,
         inflow: &mut dyn Inflow,
         first_byte_ms: u64,
     ) -> Poll<Result<Head, Lost>> {
@@ -143,6 +164,10 @@ impl Stream {
             Err(Cut) => return Poll::Ready(Err(Lost::Client)),
         }
         let Poll::Ready(answered) = Pin::new(&mut self.answer).poll(cx) else {
+            if worker.pool.cuts(self.target, worker.sweeper.now()) {
+                worker.metrics.upstream_removed.add(1);
+                return Poll::Ready(Err(Lost::Removed));
+            }
             if inflow.is_done() && inflow.poll_gone(cx).is_ready() {
                 return Poll::Ready(Err(Lost::Client));
             }
@@ -195,6 +220,10 @@ impl Stream {
     ) -> Poll<Result<bool, Cut>> {
         if self.is_over {
             return Poll::Ready(Ok(true));
+        }
+        if worker.pool.cuts(self.target, worker.sweeper.now()) {
+            worker.metrics.upstream_removed.add(1);
+            return Poll::Ready(Err(Cut));
         }
         if self.ends_at != 0 && worker.sweeper.now() >= self.ends_at {
             worker.metrics.late(Late::Upstream);

@@ -1,6 +1,7 @@
 //! What is done for upstreams off the way of requests, on the runtime of whoever started the
 //! gateway: targets are probed, and names are resolved anew.
 
+mod grpc;
 mod names;
 mod probe;
 mod targets;

@@ -28,6 +28,10 @@ pub(crate) struct Way<'a> {
     pub(crate) upstream: &'a Upstream,
     /// Says in the record that this is not the upstream that was meant.
     pub(crate) instead: Option<NameId>,
+    /// Where requests go that it does not take after all.
+    pub(crate) spare: Option<&'a Upstream>,
+    /// Where copies of its requests go.
+    pub(crate) mirror: Option<&'a Arc<Upstream>>,
     pub(super) place: Option<Place>,
     pub(super) probe: Option<Probing>,
 }
@@ -86,23 +90,37 @@ pub(crate) fn admit<'a>(
         return Ok(Way::open(upstream));
     }
     let closed = match enter(worker, upstream) {
-        Ok(way) => return Ok(way),
+        Ok(mut way) => {
+            way.spare = other;
+            return Ok(way);
+        }
         Err(closed) => closed,
     };
     match &closed {
         Closed::Open(_) | Closed::Full => worker.metrics.upstream_circuit_refused.add(1),
         Closed::NoTarget => {}
     }
+    stand_in(worker, upstream, other, closed.refusal())
+}
+
+/// What stands in for `upstream`: another one, or an answer in the `refusal`, which is returned as
+/// it is where there is neither.
+pub(crate) fn stand_in<'a>(
+    worker: &Worker,
+    upstream: &'a Upstream,
+    other: Option<&'a Upstream>,
+    refusal: Refusal,
+) -> Result<Way<'a>, Refusal> {
     let Some(fallback) = &upstream.fallback else {
-        return Err(closed.refusal());
+        return Err(refusal);
     };
     if let Some(answer) = &fallback.answer {
         worker.metrics.upstream_fell_back.add(1);
-        return Err(closed.refusal().instead(fallback.label, answer.clone()));
+        return Err(refusal.instead(fallback.label, answer.clone()));
     }
     let usable = other.filter(|other| other.broken.is_none() && !other.targets.is_empty());
     let Some(other) = usable else {
-        return Err(closed.refusal());
+        return Err(refusal);
     };
     worker.metrics.upstream_fell_back.add(1);
     let mut way = enter(worker, other).map_err(Closed::refusal)?;
@@ -147,6 +165,8 @@ impl<'a> Way<'a> {
         Self {
             upstream,
             instead: None,
+            spare: None,
+            mirror: None,
             place: None,
             probe: None,
         }

@@ -144,6 +144,44 @@ async fn only_so_many_connections_in_the_making() {
     assert_eq!(first.read().await.code(), "upstream_timeout");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_connection_may_be_made_the_fallback_answers() {
+    let spare = Upstream::start().await;
+    let (address, _filled) = stuck().await;
+    let file = |fallback: &str| {
+        format!(
+            "portunus: 1\nupstreams:\n  \
+             main: {{ targets: [{{ url: \"http://{address}\" }}], timeouts: {{ connect: 3s }}, breaker: {{ connects: 1 }}, fallback: {{ {fallback} }}, credential: {{ bearer: {{ token: mains }} }} }}\n  \
+             spare: {{ targets: [{{ url: \"http://{}\" }}], credential: {{ header: {{ name: X-Spare, value: its }} }}, fallback: {{ answer: {{ status: 200 }} }} }}\n\
+             apis: {{ x: {{ versions: {{ v1: {{ match: {{ path: /x }}, upstream: main }} }} }} }}\n",
+            spare.address
+        )
+    };
+    let fixed = "answer: { status: 200, body: '{\"spare\":true}' }";
+    for (fallback, label) in [(fixed, "answer"), ("upstream: spare", "spare")] {
+        let rig = rig(&file(fallback)).await;
+        let mut first = rig.client().await;
+        first.write(b"GET /x HTTP/1.1\r\nHost: t\r\n\r\n").await;
+        while metric(&rig, "portunus_requests_in_flight ").await == 0 {
+            tokio::task::yield_now().await;
+        }
+        let post = "POST /x/a HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nhello";
+        let answer = rig.send(post).await;
+        assert_eq!(answer.status, 200);
+        if label == "spare" {
+            assert_eq!(answer.seen("host"), Some(spare.address.to_string()));
+            assert_eq!(answer.seen("x-spare").as_deref(), Some("its"));
+            assert_eq!(answer.seen("authorization"), None, "it is main's");
+            assert_eq!(answer.json()["body"], "hello");
+        } else {
+            assert_eq!(answer.body, "{\"spare\":true}");
+        }
+        assert_eq!(metric(&rig, "portunus_upstream_fell_back_total ").await, 1);
+        let records = rig.wait_records(1).await;
+        assert_eq!(records[0].decided_by, format!("fallback/{label}"));
+    }
+}
+
 /// Two upstreams, the second of which stands in for the first.
 fn with_spare(main: std::net::SocketAddr, spare: std::net::SocketAddr) -> String {
     format!(

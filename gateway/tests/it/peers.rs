@@ -50,6 +50,67 @@ applications:
     assert!(dialled.unwrap().parse::<u32>().unwrap() <= per_worker);
 }
 
+/// gRPC's own server says how it does.
+#[tokio::test(flavor = "multi_thread")]
+async fn grpc_servers_are_asked_for_their_health() {
+    use crate::upstreams::metric;
+
+    let peer = Peer::start("grpc_peer.py");
+    let file = |more: &str, target: &str| {
+        let active = format!("kind: grpc, interval: 100ms, failures: 2, timeout: 5s{more}");
+        format!(
+            "portunus: 1\nupstreams: {{ g: {{ protocol: http2, targets: [{{ url: \"http://{target}\" }}], health: {{ active: {{ {active} }}, panic: 0 }} }} }}\n\
+             apis: {{ open: {{ versions: {{ v1: {{ match: {{ path: /open.Service }}, strip_path: false, upstream: g }} }} }} }}\n"
+        )
+    };
+    let target = format!("127.0.0.1:{}", peer.port);
+    let rig = Rig::new(&file("", &target)).await;
+    let until = async |name: &str, holds: &dyn Fn(u64) -> bool| {
+        let reached = async {
+            while !holds(metric(&rig, name).await) {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        let reached = tokio::time::timeout(std::time::Duration::from_secs(30), reached).await;
+        assert!(reached.is_ok(), "{name} is {}", metric(&rig, name).await);
+    };
+    const DOWN: &str = "portunus_upstream_targets_down ";
+    const PROBED: &str = "portunus_upstream_probed_total ";
+    until(PROBED, &|count| count >= 3).await;
+    assert_eq!(metric(&rig, DOWN).await, 0);
+    assert_eq!(
+        metric(&rig, "portunus_upstream_probes_failed_total ").await,
+        0
+    );
+    // A single service that serves not, and one that is not known.
+    for (number, more, down) in [
+        (2, ", service: pets.Pets", 1),
+        (3, "", 0),
+        (4, ", service: no.Such", 1),
+        (5, "", 0),
+    ] {
+        rig.load(&file(more, &target), number).await;
+        until(DOWN, &|count| count == down).await;
+    }
+    // The whole server, by a call of our own.
+    let call = |status: &str| {
+        format!(
+            "POST /open.Service/SetHealth HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web+proto\r\nContent-Length: 6\r\n\r\n\0\0\0\0\x01{status}"
+        )
+    };
+    assert_eq!(rig.send(&call("2")).await.status, 200);
+    until(DOWN, &|count| count == 1).await;
+    let refused = rig.send(&call("1")).await;
+    assert_eq!(refused.field("grpc-status"), Some("14"), "{refused:?}");
+    let heedless = file("", &target).replace("panic: 0", "panic: 100");
+    rig.load(&heedless, 6).await;
+    assert_eq!(rig.send(&call("1")).await.status, 200);
+    until(DOWN, &|count| count == 0).await;
+    let nobody = crate::upstreams::nobody().await.to_string();
+    rig.load(&file("", &nobody), 7).await;
+    until(DOWN, &|count| count == 1).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn websockets_go_through() {
     let peer = Peer::start("ws_peer.py");

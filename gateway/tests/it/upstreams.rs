@@ -213,6 +213,58 @@ async fn tiers_spill_over_only_when_the_first_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn near_targets_are_preferred_while_they_are_healthy() {
+    let (near, far, spare) = (
+        Upstream::start().await,
+        Upstream::start().await,
+        Upstream::start().await,
+    );
+    let file = |near: SocketAddr, far: SocketAddr| {
+        format!(
+            "portunus: 1\nupstreams: {{ u: {{ targets: [{{ url: \"http://{far}\", region: us }}, {{ url: \"http://{near}\", region: eu }}, {{ url: \"http://{}\", region: eu, tier: 1 }}] }} }}\n\
+             apis: {{ x: {{ versions: {{ v1: {{ match: {{ path: /x }}, upstream: u }} }} }} }}\n",
+            spare.address
+        )
+    };
+    let rig = Rig::with(&file(near.address, far.address), |settings| {
+        settings.workers = Some(1);
+        settings.region = Some("eu".to_owned());
+    })
+    .await;
+    let mut client = rig.client().await;
+    for _ in 0..10 {
+        assert_eq!(client.get("/x", &[]).await.status, 200);
+    }
+    assert_eq!((near.requests(), far.requests()), (10, 0));
+    // Without near ones the far ones of the tier come before the next tier, then that.
+    rig.load(&file(nobody().await, far.address), 2).await;
+    for _ in 0..10 {
+        assert_eq!(client.get("/x", &[]).await.status, 200);
+    }
+    assert_eq!((far.requests(), spare.requests()), (10, 0));
+    rig.load(&file(nobody().await, nobody().await), 3).await;
+    for _ in 0..10 {
+        client.get("/x", &[]).await;
+    }
+    assert!(spare.requests() > 0);
+    // A node of another region, or of none, is not concerned.
+    for (region, shares) in [(Some("us"), (0, 10)), (None, (5, 5))] {
+        let rig = Rig::with(&file(near.address, far.address), |settings| {
+            settings.workers = Some(1);
+            settings.region = region.map(str::to_owned);
+        })
+        .await;
+        let mut client = rig.client().await;
+        let before = (near.requests(), far.requests());
+        for _ in 0..10 {
+            assert_eq!(client.get("/x", &[]).await.status, 200);
+        }
+        let now = (near.requests() - before.0, far.requests() - before.1);
+        assert_eq!(now, shares, "{region:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_is_taken_out_finishes_what_it_has() {
     let (old, new) = (Upstream::start().await, Upstream::start().await);
     let rig = rig(&over(&[old.address], "")).await;

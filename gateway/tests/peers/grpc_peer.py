@@ -14,6 +14,8 @@ CANCELLED = threading.Semaphore(0)
 class Service(grpc.GenericRpcHandler):
     def service(self, details):
         method = details.method.rsplit("/", 1)[1]
+        if details.method == "/grpc.health.v1.Health/Check":
+            return grpc.unary_unary_rpc_method_handler(check)
         if details.method.startswith("/closed.Service/"):
             return grpc.unary_unary_rpc_method_handler(lambda request, context: request)
         return {
@@ -22,11 +24,30 @@ class Service(grpc.GenericRpcHandler):
             "ServerStream": grpc.unary_stream_rpc_method_handler(count),
             "Both": grpc.stream_stream_rpc_method_handler(lambda parts, context: (b"<" + part for part in parts)),
             "Fail": grpc.unary_unary_rpc_method_handler(fail),
+            "SetHealth": grpc.unary_unary_rpc_method_handler(set_health),
             "Slow": grpc.unary_unary_rpc_method_handler(slow),
             "WasCancelled": grpc.unary_unary_rpc_method_handler(
                 lambda request, context: b"yes" if CANCELLED.acquire(timeout=10) else b"no"
             ),
         }.get(method)
+
+
+# By service, as numbers of `grpc.health.v1.HealthCheckResponse`: 1 is SERVING, 2 NOT_SERVING.
+HEALTH = {b"": 1, b"pets.Pets": 2}
+
+
+def check(request, context):
+    # `string service = 1`, if there is one.
+    service = request[2:] if request else b""
+    assert request == (b"\x0a" + bytes([len(service)]) + service if service else b"")
+    if service not in HEALTH:
+        context.abort(grpc.StatusCode.NOT_FOUND, "no such service")
+    return b"\x08" + bytes([HEALTH[service]])
+
+
+def set_health(request, context):
+    HEALTH[b""] = int(request)
+    return b""
 
 
 def unary(request, context):

@@ -120,6 +120,29 @@ applications:
 }
 
 #[test]
+fn upstreams_that_others_name_are_there() {
+    let file = |mirror: &str| {
+        format!(
+            "portunus: 1\nupstreams:\n  a: {{ targets: [{{ url: 'http://h' }}], mirror: {{ upstream: {mirror} }} }}\n  b: {{ targets: [{{ url: 'http://h' }}] }}\n"
+        )
+    };
+    let parts = resolved(&file("b, sample: 10")).unwrap().parts;
+    let mirror = parts.upstreams[0].settings.mirror.as_ref().unwrap();
+    assert_eq!(
+        (mirror.upstream, mirror.sample),
+        (parts.upstreams[1].id, 10)
+    );
+    for (mirror, pointer) in [
+        ("a", "/upstreams/a/mirror/upstream"),
+        ("c", "/upstreams/a/mirror/upstream"),
+        ("b, sample: 0", "/upstreams/a/mirror/sample"),
+    ] {
+        let found = resolved(&file(mirror)).unwrap_err();
+        assert_eq!(found[0].pointer, pointer, "{mirror}");
+    }
+}
+
+#[test]
 fn versions_at_one_place_and_their_ties() {
     let file = |one: &str, two: &str| {
         format!(

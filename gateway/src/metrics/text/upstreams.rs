@@ -76,7 +76,60 @@ pub(super) fn write(
         "Variants that lost their share.",
         sum(|w| w.upstream_rolled_back.get()),
     );
+    by_copies(page, sum);
     by_upkeep(page, upkeep);
+}
+
+/// What is kept of requests, and sent to others as well.
+fn by_copies(page: &mut Page, sum: &dyn Fn(fn(&WorkerMetrics) -> u64) -> u64) {
+    page.one(
+        "upstream_kept_bytes",
+        "gauge",
+        "Bytes of request bodies that are kept for a further try or for copies, at present.",
+        sum(|w| w.upstream_kept_bytes.get()),
+    );
+    page.one(
+        "upstream_not_kept_total",
+        "counter",
+        "Request bodies that were not kept because too much is kept already.",
+        sum(|w| w.upstream_not_kept.get()),
+    );
+    page.one(
+        "upstream_removed_cut_total",
+        "counter",
+        "Requests that were cut off because their target was taken out and its time was over.",
+        sum(|w| w.upstream_removed.get()),
+    );
+    page.one(
+        "upstream_mirrored_total",
+        "counter",
+        "Copies of requests that were sent to another upstream.",
+        sum(|w| w.upstream_mirrored.get()),
+    );
+    page.one(
+        "upstream_mirror_dropped_total",
+        "counter",
+        "Copies of requests that were not sent: too many at once, or a body that is too long.",
+        sum(|w| w.upstream_mirror_dropped.get()),
+    );
+    page.one(
+        "upstream_mirror_failed_total",
+        "counter",
+        "Copies of requests that got no whole answer in time.",
+        sum(|w| w.upstream_mirror_failed.get()),
+    );
+    page.one(
+        "upstream_hedged_total",
+        "counter",
+        "Tries that were begun beside others that took long.",
+        sum(|w| w.upstream_hedged.get()),
+    );
+    page.one(
+        "upstream_hedges_won_total",
+        "counter",
+        "Of these, tries whose answer was the first.",
+        sum(|w| w.upstream_hedges_won.get()),
+    );
 }
 
 /// What is done for upstreams off the way of requests.

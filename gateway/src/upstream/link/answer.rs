@@ -32,6 +32,10 @@ impl Link {
         if self.reading == DONE {
             return Poll::Ready(Ok(true));
         }
+        if worker.pool.cuts(self.target, worker.sweeper.now()) {
+            worker.metrics.upstream_removed.add(1);
+            return Poll::Ready(Err(Cut));
+        }
         if self.ends_at != 0 && worker.sweeper.now() >= self.ends_at {
             worker.metrics.late(Late::Upstream);
             return Poll::Ready(Err(Cut));

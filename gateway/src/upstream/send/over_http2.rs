@@ -63,8 +63,8 @@ pub(super) async fn send(
         let took = worker.settings.clock.micros().saturating_sub(began);
         connect_us = connect_us.max(u32::try_from(took).unwrap_or(u32::MAX));
         let request = request(&outgoing, target).ok_or((Failure::Reset, tries))?;
-        let is_bare = inflow.length() == Some(0);
-        let lost = match exchange(worker, &mut shared, request, &outgoing, inflow).await {
+        let number = target.number;
+        let lost = match exchange(worker, &mut shared, number, request, &outgoing, inflow).await {
             Ok(sent) => {
                 return Ok(Sent {
                     tries,
@@ -74,16 +74,18 @@ pub(super) async fn send(
             }
             Err(None) => return Err((Failure::TimedOut, tries)),
             Err(Some(Lost::Client)) => return Err((Failure::Client, tries)),
+            Err(Some(Lost::Removed)) => return Err((Failure::Removed, tries)),
             Err(Some(lost)) => lost,
         };
         let again = match lost {
-            Lost::Refused => is_bare,
+            Lost::Refused => inflow.can_repeat(),
             Lost::Ended => reused && outgoing.is_replayable(inflow),
-            Lost::Client => false,
+            Lost::Client | Lost::Removed => false,
         };
         if !again || tries >= TRIES {
             return Err((Failure::Reset, tries));
         }
+        inflow.repeat();
         worker.metrics.upstream_retried.add(1);
     }
 }
@@ -100,21 +102,25 @@ async fn room(sender: &mut SendRequest<Bytes>, limit_ms: u64) -> Result<(), Conn
 async fn exchange(
     worker: &Worker,
     shared: &mut Shared,
+    target: u32,
     request: Request<()>,
     outgoing: &Outgoing<'_>,
     inflow: &mut dyn Inflow,
 ) -> Result<Sent, Option<Lost>> {
     let is_bare = inflow.length() == Some(0);
     let web = Web::of(&outgoing.head.fields);
-    let mut stream = Stream::begin(shared, request, is_bare, web, worker.sweeper.deadline())?;
+    let deadline = worker.sweeper.deadline();
+    let mut stream = Stream::begin(shared, target, request, is_bare, web, deadline)?;
     let first_byte_ms = outgoing.upstream.first_byte_ms;
     stream.idle_ms = outgoing.upstream.idle_ms;
     stream.deadline.set(first_byte_ms);
-    let head = poll_fn(|cx| match stream.poll_answer(cx, inflow, first_byte_ms) {
-        Poll::Ready(result) => Poll::Ready(Some(result)),
-        Poll::Pending if stream.deadline.has_passed(cx) => Poll::Ready(None),
-        Poll::Pending => Poll::Pending,
-    });
+    let head = poll_fn(
+        |cx| match stream.poll_answer(cx, worker, inflow, first_byte_ms) {
+            Poll::Ready(result) => Poll::Ready(Some(result)),
+            Poll::Pending if stream.deadline.has_passed(cx) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        },
+    );
     let head = head.await.ok_or(None)??;
     Ok(Sent {
         head,

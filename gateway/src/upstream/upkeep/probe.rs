@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use super::grpc;
 use crate::settings::Settings;
 use crate::upstream::Target;
 use crate::upstream::connect::{ConnectError, addresses};
@@ -29,6 +30,8 @@ pub(super) enum Failed {
     Exchange(#[from] hyper::Error),
     #[error("it answered {0}")]
     Status(u16),
+    #[error("it is not serving")]
+    NotServing,
     #[error("the path is none")]
     Path,
 }
@@ -101,6 +104,9 @@ async fn exchange<S>(stream: S, target: &Target, rule: &Active) -> Result<(), Fa
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    if rule.is_grpc() {
+        return ask_grpc(stream, target, rule).await;
+    }
     let Some(path) = &rule.path else {
         return Ok(());
     };
@@ -117,16 +123,7 @@ where
             first(sender.send_request(request), connection).await?
         }
         Protocol::Http2 => {
-            let scheme = if target.tls.is_some() {
-                "https"
-            } else {
-                "http"
-            };
-            let uri = Uri::builder()
-                .scheme(scheme)
-                .authority(target.authority.as_bytes())
-                .path_and_query(path.as_str());
-            *request.uri_mut() = uri.build().map_err(|_| Failed::Path)?;
+            *request.uri_mut() = uri(target, path)?;
             let (mut sender, connection) =
                 http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
             first(sender.send_request(request), connection).await?
@@ -135,5 +132,40 @@ where
     match answer.status().as_u16() {
         status if rule.accepts(status) => Ok(()),
         status => Err(Failed::Status(status)),
+    }
+}
+
+fn uri(target: &Target, path: &str) -> Result<Uri, Failed> {
+    let scheme = if target.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let uri = Uri::builder()
+        .scheme(scheme)
+        .authority(target.authority.as_bytes())
+        .path_and_query(path);
+    uri.build().map_err(|_| Failed::Path)
+}
+
+/// The body and the trailers are part of the answer here.
+async fn ask_grpc<S>(stream: S, target: &Target, rule: &Active) -> Result<(), Failed>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = rule.service.as_deref().unwrap_or_default();
+    let request = grpc::request(uri(target, grpc::PATH)?, service);
+    let (mut sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
+    let answer = async {
+        let answer = sender.send_request(request).await?;
+        let status = answer.status().as_u16();
+        let is_serving = grpc::is_serving(answer.into_body()).await?;
+        Ok((status, is_serving))
+    };
+    match first(answer, connection).await? {
+        (200, true) => Ok(()),
+        (200, false) => Err(Failed::NotServing),
+        (status, _) => Err(Failed::Status(status)),
     }
 }

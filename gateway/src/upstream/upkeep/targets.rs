@@ -14,8 +14,7 @@ use super::Upkeep;
 use super::probe::probe;
 use crate::settings::Settings;
 use crate::state::State;
-use crate::upstream::attempts::chance;
-use crate::upstream::{Pulse, Target};
+use crate::upstream::{Pulse, Target, chance};
 
 /// Probes at once on a node; what is above waits its turn.
 const AT_ONCE: usize = 256;

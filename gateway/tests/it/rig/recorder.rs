@@ -1,6 +1,7 @@
 //! An upstream that keeps every byte it gets and reads requests as strictly as the RFCs are meant:
 //! what a gateway sends to it is one well-formed request after another, or it is a fault.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -15,6 +16,8 @@ pub struct Recorder {
 
 #[derive(Default)]
 struct Seen {
+    /// What the next requests are answered with, instead of 200.
+    answers: VecDeque<&'static str>,
     whole: Vec<Received>,
     faults: Vec<String>,
 }
@@ -31,6 +34,15 @@ impl Received {
     pub fn all(&self, name: &str) -> Vec<&str> {
         let same = self.fields.iter().filter(|(known, _)| known == name);
         same.map(|(_, value)| value.as_str()).collect()
+    }
+}
+
+impl Seen {
+    /// Notes a request, and says what it is answered with.
+    fn receive(&mut self, request: Received) -> &'static str {
+        self.whole.push(request);
+        let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        self.answers.pop_front().unwrap_or(ok)
     }
 }
 
@@ -54,9 +66,8 @@ impl Recorder {
                                 Ok(None) => break,
                                 Ok(Some((request, used))) => {
                                     bytes.drain(..used);
-                                    seen.lock().unwrap().whole.push(request);
-                                    let ok = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-                                    if stream.write_all(ok).await.is_err() {
+                                    let answer = seen.lock().unwrap().receive(request);
+                                    if stream.write_all(answer.as_bytes()).await.is_err() {
                                         return;
                                     }
                                 }
@@ -73,6 +84,11 @@ impl Recorder {
             }
         });
         recorder
+    }
+
+    /// The next request that has no answer yet gets this one.
+    pub fn answer_next(&self, answer: &'static str) {
+        self.seen.lock().unwrap().answers.push_back(answer);
     }
 
     /// The whole requests since the last call. Panics where anything else came.

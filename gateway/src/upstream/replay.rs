@@ -1,0 +1,393 @@
+//! A request's body that is kept while it is sent, so that a try that was refused can be followed
+//! by another, and so that others may have a copy of it.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::Method;
+
+use super::mirror::Shadow;
+use crate::body::{Cut, Inflow, Outflow, ROOM};
+use crate::buffer::Buffer;
+use crate::metrics::WorkerMetrics;
+use crate::state::Upstream;
+
+/// Longest body that is kept.
+pub(crate) const MOST: usize = 64 * 1024;
+
+/// Of all bodies that a worker keeps.
+const MOST_OF_WORKER: u64 = 16 * 1024 * 1024;
+
+/// Whether it does no harm to do it twice (RFC 9110 §9.2.2).
+pub(crate) const fn is_idempotent(method: &Method) -> bool {
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
+    )
+}
+
+/// Whether a body of this length may be of use a second time. `None`: it may turn out short.
+pub(crate) fn is_worth_keeping(upstream: &Upstream, method: &Method, length: Option<u64>) -> bool {
+    upstream.replays && length.is_none_or(is_short) && is_idempotent(method)
+}
+
+/// Whether a body of so many bytes can be kept.
+pub(crate) fn is_short(length: u64) -> bool {
+    length <= MOST as u64
+}
+
+/// Bytes that count into what the worker keeps, for as long as they are there.
+struct Store {
+    bytes: Buffer,
+    metrics: Arc<WorkerMetrics>,
+}
+
+impl Store {
+    const fn new(metrics: Arc<WorkerMetrics>) -> Self {
+        Self {
+            bytes: Buffer::new(),
+            metrics,
+        }
+    }
+
+    fn has_room(&self, more: u64) -> bool {
+        let fits = self.metrics.upstream_kept_bytes.get() + more <= MOST_OF_WORKER;
+        if !fits {
+            self.metrics.upstream_not_kept.add(1);
+        }
+        fits
+    }
+
+    fn add(&mut self, more: &[u8]) {
+        let held = &self.metrics.upstream_kept_bytes;
+        held.add(more.len() as u64);
+        self.bytes.open().extend_from_slice(more);
+    }
+
+    fn clear(&mut self) {
+        let held = &self.metrics.upstream_kept_bytes;
+        held.take(self.bytes.len() as u64);
+        self.bytes.close();
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+/// The client's body, and what was taken of it so far.
+pub(crate) struct Replay<'i> {
+    inner: &'i mut dyn Inflow,
+    /// Shared only once nothing is added any more.
+    store: Rc<Store>,
+    /// How far the present try has got in what is kept.
+    at: usize,
+    /// Nothing of it is gone.
+    is_whole: bool,
+    /// There is room for all of it.
+    has_room: bool,
+    /// Gets a copy as soon as all is there.
+    shadow: Option<Shadow>,
+}
+
+impl<'i> Replay<'i> {
+    pub(crate) fn new(
+        inner: &'i mut dyn Inflow,
+        metrics: Arc<WorkerMetrics>,
+        shadow: Option<Shadow>,
+    ) -> Self {
+        Self {
+            inner,
+            store: Rc::new(Store::new(metrics)),
+            at: 0,
+            is_whole: true,
+            has_room: false,
+            shadow,
+        }
+    }
+
+    /// `more` was just taken.
+    fn keep(&mut self, more: &[u8]) {
+        let Some(store) = Rc::get_mut(&mut self.store) else {
+            return;
+        };
+        let is_short = is_short((store.bytes.len() + more.len()) as u64);
+        if is_short && (self.has_room || store.has_room(more.len() as u64)) {
+            store.add(more);
+            self.at = store.bytes.len();
+            return;
+        }
+        store.clear();
+        self.at = 0;
+        self.is_whole = false;
+        // Its copy would not be whole: dropping it counts that.
+        self.shadow = None;
+    }
+
+    fn copied(&self) -> Copied {
+        Copied {
+            store: self.store.clone(),
+            at: 0,
+            length: self.inner.length(),
+        }
+    }
+
+    /// Takes all of it beforehand, for a body whose length is known to be short. `None`: there is
+    /// no room, and nothing was taken.
+    pub(crate) async fn collect(&mut self) -> Result<Option<Copied>, Cut> {
+        if !self
+            .store
+            .has_room(self.inner.length().unwrap_or(MOST as u64))
+        {
+            return Ok(None);
+        }
+        self.has_room = true;
+        let mut taken = Buffer::new();
+        while !self.is_done() {
+            poll_fn(|cx| self.poll_fill(cx, taken.open())).await?;
+            taken.clear();
+        }
+        Ok(Some(self.copied()))
+    }
+
+    /// An answer came before the present try had taken all that is kept: the connection gets the
+    /// rest, as nobody asks this for it any more.
+    pub(crate) fn hand_over(&self, outflow: &mut Outflow) {
+        if self.at < self.store.bytes.len() {
+            outflow.owe(&self.store.bytes[self.at..], self.inner.is_done());
+        }
+    }
+}
+
+impl Inflow for Replay<'_> {
+    fn length(&self) -> Option<u64> {
+        self.inner.length()
+    }
+
+    fn is_done(&self) -> bool {
+        self.at == self.store.bytes.len() && self.inner.is_done()
+    }
+
+    fn poll_fill(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<Result<(), Cut>> {
+        let bytes = &*self.store.bytes;
+        if self.at < bytes.len() {
+            let end = bytes.len().min(self.at + ROOM);
+            out.extend_from_slice(&bytes[self.at..end]);
+            self.at = end;
+            return Poll::Ready(Ok(()));
+        }
+        let before = out.len();
+        let polled = self.inner.poll_fill(cx, out);
+        if self.is_whole && out.len() > before {
+            self.keep(&out[before..]);
+        }
+        if self.inner.is_done()
+            && let Some(shadow) = self.shadow.take()
+        {
+            shadow.send(self.copied());
+        }
+        polled
+    }
+
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.inner.poll_gone(cx)
+    }
+
+    /// One of an unknown length only once all of it is there: it may turn out too long.
+    fn can_repeat(&self) -> bool {
+        self.is_whole && (self.inner.length().is_some() || self.inner.is_done())
+    }
+
+    fn repeat(&mut self) {
+        self.at = 0;
+    }
+}
+
+/// A body that is there as a whole, for a request of its own.
+#[derive(Clone)]
+pub(crate) struct Copied {
+    store: Rc<Store>,
+    at: usize,
+    length: Option<u64>,
+}
+
+impl Copied {
+    /// Of a request without one.
+    pub(crate) fn nothing(metrics: Arc<WorkerMetrics>) -> Self {
+        Self {
+            store: Rc::new(Store::new(metrics)),
+            at: 0,
+            length: Some(0),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.store.bytes.len()
+    }
+
+    /// As [`Replay::hand_over`].
+    pub(super) fn hand_over(&self, outflow: &mut Outflow) {
+        if self.at < self.len() {
+            outflow.owe(&self.store.bytes[self.at..], true);
+        }
+    }
+}
+
+impl Inflow for Copied {
+    fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    fn is_done(&self) -> bool {
+        self.at == self.len()
+    }
+
+    fn poll_fill(&mut self, _: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<Result<(), Cut>> {
+        let end = self.len().min(self.at + ROOM);
+        out.extend_from_slice(&self.store.bytes[self.at..end]);
+        self.at = end;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Nobody is behind it who could go.
+    fn poll_gone(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+
+    fn can_repeat(&self) -> bool {
+        true
+    }
+
+    fn repeat(&mut self) {
+        self.at = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Comes part by part.
+    struct Parts {
+        left: Vec<Vec<u8>>,
+        length: Option<u64>,
+    }
+
+    impl Inflow for Parts {
+        fn length(&self) -> Option<u64> {
+            self.length
+        }
+
+        fn is_done(&self) -> bool {
+            self.left.is_empty()
+        }
+
+        fn poll_fill(&mut self, _: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<Result<(), Cut>> {
+            out.extend(self.left.remove(0));
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_gone(&mut self, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Pending
+        }
+    }
+
+    fn parts(sizes: &[usize], has_length: bool) -> Parts {
+        let total: usize = sizes.iter().sum();
+        let part = |(number, size): (usize, &usize)| vec![number as u8; *size];
+        Parts {
+            left: sizes.iter().enumerate().map(part).collect(),
+            length: has_length.then_some(total as u64),
+        }
+    }
+
+    fn fill(inflow: &mut dyn Inflow, out: &mut Vec<u8>) {
+        let mut cx = Context::from_waker(Waker::noop());
+        let before = out.len();
+        assert!(inflow.poll_fill(&mut cx, out).is_ready());
+        assert!(out.len() - before <= ROOM);
+    }
+
+    fn all(inflow: &mut dyn Inflow) -> Vec<u8> {
+        let mut out = Vec::new();
+        while !inflow.is_done() {
+            fill(inflow, &mut out);
+        }
+        out
+    }
+
+    #[test]
+    fn what_is_kept_comes_again() {
+        for (sizes, has_length, again) in [
+            (&[10][..], true, true),
+            (&[10, 20, 30], true, true),
+            (&[10, 20, 30], false, true),
+            (&[MOST / 2, MOST / 2], false, true),
+            (&[MOST / 2, MOST / 2, 1], false, false),
+            (&[MOST / 2, MOST / 2 + 1, 5], true, false),
+        ] {
+            let metrics: Arc<WorkerMetrics> = Arc::default();
+            let held = || metrics.upstream_kept_bytes.get();
+            let mut inner = parts(sizes, has_length);
+            let mut replay = Replay::new(&mut inner, metrics.clone(), None);
+            let first = all(&mut replay);
+            assert_eq!(first.len(), sizes.iter().sum::<usize>());
+            assert_eq!(replay.can_repeat(), again, "{sizes:?}");
+            assert_eq!(held(), if again { first.len() as u64 } else { 0 });
+            if again {
+                for _ in 0..2 {
+                    replay.repeat();
+                    assert_eq!(all(&mut replay), first);
+                }
+                // Another try reads it at its own pace, and keeps it as long as it needs it.
+                let mut copied = replay.copied();
+                drop(replay);
+                assert_eq!(all(&mut copied), first);
+                assert_eq!(held(), first.len() as u64);
+            }
+            assert_eq!(held(), 0);
+            assert_eq!(metrics.upstream_not_kept.get(), 0);
+        }
+    }
+
+    #[test]
+    fn a_try_may_begin_anew_before_the_end_has_come() {
+        for (has_length, again) in [(true, true), (false, false)] {
+            let mut inner = parts(&[1, 2, 3], has_length);
+            let mut replay = Replay::new(&mut inner, Arc::default(), None);
+            let mut first = Vec::new();
+            fill(&mut replay, &mut first);
+            assert_eq!(replay.can_repeat(), again);
+            replay.repeat();
+            assert_eq!(all(&mut replay), [0, 1, 1, 2, 2, 2]);
+            assert!(replay.can_repeat());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_worker_keeps_only_so_much() {
+        let metrics: Arc<WorkerMetrics> = Arc::default();
+        metrics.upstream_kept_bytes.add(MOST_OF_WORKER - 5);
+        let mut inner = parts(&[3, 3], true);
+        let mut replay = Replay::new(&mut inner, metrics.clone(), None);
+        // There is no room for it beforehand: nothing is taken.
+        assert!(replay.collect().await.unwrap().is_none());
+        assert_eq!(metrics.upstream_not_kept.get(), 1);
+        assert_eq!(all(&mut replay), [0, 0, 0, 1, 1, 1]);
+        assert!(!replay.can_repeat());
+        drop(replay);
+        assert_eq!(metrics.upstream_not_kept.get(), 2);
+        assert_eq!(metrics.upstream_kept_bytes.get(), MOST_OF_WORKER - 5);
+        let mut inner = parts(&[2, 3], true);
+        let mut replay = Replay::new(&mut inner, metrics, None);
+        let mut copied = replay.collect().await.unwrap().unwrap();
+        assert!(replay.is_done());
+        assert_eq!(all(&mut copied), [0, 0, 1, 1, 1]);
+    }
+}

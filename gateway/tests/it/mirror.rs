@@ -1,0 +1,227 @@
+//! Copies of requests for another upstream: well-formed, bounded, and without any effect on the
+//! requests themselves.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
+
+use crate::rig::{Recorder, Rig, Upstream};
+use crate::upstreams::{metric, nobody, rig};
+
+/// An API over `main`, whose requests are mirrored to `shadow`.
+fn mirrored(main: SocketAddr, shadow: SocketAddr, rule: &str) -> String {
+    format!(
+        "portunus: 1\nupstreams:\n  \
+         main: {{ targets: [{{ url: \"http://{main}/base\" }}], credential: {{ bearer: {{ token: mains }} }}, mirror: {{ upstream: shadow{rule} }} }}\n  \
+         shadow: {{ targets: [{{ url: \"http://{shadow}/other\" }}], credential: {{ header: {{ name: X-Shadow, value: its }} }} }}\n\
+         apis: {{ x: {{ versions: {{ v1: {{ match: {{ path: /x }}, upstream: main }} }} }} }}\n"
+    )
+}
+
+/// Waits until a counter has this value.
+async fn until(rig: &Rig, name: &str, value: u64) {
+    let reached = async {
+        while metric(rig, name).await != value {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let reached = tokio::time::timeout(Duration::from_secs(20), reached).await;
+    assert!(reached.is_ok(), "{name} is {}", metric(rig, name).await);
+}
+
+const SENT: &str = "portunus_upstream_mirrored_total ";
+const DROPPED: &str = "portunus_upstream_mirror_dropped_total ";
+const FAILED: &str = "portunus_upstream_mirror_failed_total ";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_is_well_formed_and_learns_no_secret() {
+    let (main, shadow) = (Recorder::start().await, Recorder::start().await);
+    let rig = rig(&mirrored(main.address, shadow.address, "")).await;
+    let mut client = rig.client().await;
+    let requests = [
+        "GET /x/a?b=c HTTP/1.1\r\nHost: t\r\nX-Mine: 1\r\nX-Portunus-Mirror: forged\r\nConnection: x-hop\r\nX-Hop: 1\r\n\r\n",
+        "POST /x/b HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nhello",
+        "PUT /x/c HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n",
+        "POST /x/d HTTP/1.1\r\nHost: t\r\nContent-Length: 0\r\n\r\n",
+        "HEAD /x HTTP/1.1\r\nHost: t\r\n\r\n",
+    ];
+    for (index, request) in requests.iter().enumerate() {
+        client.write(request.as_bytes()).await;
+        if request.starts_with("HEAD") {
+            break;
+        }
+        assert_eq!(client.read().await.status, 200);
+        until(&rig, SENT, index as u64 + 1).await;
+    }
+    until(&rig, SENT, 5).await;
+    let mut copies = Vec::new();
+    while copies.len() < 5 {
+        copies.extend(shadow.take());
+        tokio::task::yield_now().await;
+    }
+    let mut real = Vec::new();
+    while real.len() < 5 {
+        real.extend(main.take());
+        tokio::task::yield_now().await;
+    }
+    for one in &real {
+        let line = one.line.replace("/base", "/other");
+        let copy = copies.iter().find(|copy| copy.line == line).unwrap();
+        assert_eq!(copy.body, one.body);
+        assert_eq!(copy.all("host"), [shadow.address.to_string()]);
+        assert_eq!(copy.all("x-portunus-mirror"), ["1"]);
+        assert_eq!(
+            (copy.all("authorization"), copy.all("x-shadow")),
+            (vec![], vec!["its"])
+        );
+        assert_eq!(one.all("authorization"), ["Bearer mains"]);
+        assert!(one.all("x-portunus-mirror").is_empty());
+        // Everything else is the same.
+        let own = ["host", "authorization", "x-shadow", "x-portunus-mirror"];
+        let rest = |fields: &[(String, String)]| {
+            let mut rest = fields.to_vec();
+            rest.retain(|(name, _)| !own.contains(&name.as_str()));
+            rest
+        };
+        assert_eq!(rest(&copy.fields), rest(&one.fields));
+    }
+    assert_eq!(
+        (metric(&rig, DROPPED).await, metric(&rig, FAILED).await),
+        (0, 0)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sample_is_as_large_as_was_asked() {
+    let (main, shadow) = (Upstream::start().await, Upstream::start().await);
+    let rule = ", sample: 50, concurrency: 10000";
+    let rig = rig(&mirrored(main.address, shadow.address, rule)).await;
+    let mut client = rig.client().await;
+    for _ in 0..1000 {
+        assert_eq!(client.get("/x", &[]).await.status, 200);
+    }
+    let sent = metric(&rig, SENT).await;
+    // Five standard deviations.
+    assert!((421..=579).contains(&sent), "{sent}");
+    while shadow.requests() < sent as usize {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((main.requests(), shadow.requests() as u64), (1000, sent));
+    assert_eq!(
+        (metric(&rig, DROPPED).await, metric(&rig, FAILED).await),
+        (0, 0)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_long_or_incomplete_is_not_copied() {
+    let (main, shadow) = (Recorder::start().await, Recorder::start().await);
+    let rig = rig(&mirrored(main.address, shadow.address, ", body: 1000")).await;
+    let mut client = rig.client().await;
+    let long = "x".repeat(1001);
+    let by_length = format!("POST /x HTTP/1.1\r\nHost: t\r\nContent-Length: 1001\r\n\r\n{long}");
+    let in_chunks = format!(
+        "POST /x HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n{long}\r\n0\r\n\r\n"
+    );
+    let huge = "x".repeat(70_000);
+    let huge = format!(
+        "POST /x HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n11170\r\n{huge}\r\n0\r\n\r\n"
+    );
+    for request in [by_length, in_chunks, huge] {
+        assert_eq!(client.send(&request).await.status, 200);
+    }
+    let real = main.take();
+    let lengths: Vec<usize> = real.iter().map(|one| one.body.len()).collect();
+    assert_eq!(lengths, [1001, 1001, 70_000]);
+    assert_eq!(
+        (metric(&rig, DROPPED).await, metric(&rig, SENT).await),
+        (3, 0)
+    );
+    assert_eq!(metric(&rig, "portunus_upstream_kept_bytes ").await, 0);
+    assert!(shadow.take().is_empty());
+}
+
+/// The 99th percentile of so many requests one after another, and that all did well.
+async fn p99(rig: &Rig, count: usize) -> Duration {
+    let mut client = rig.client().await;
+    let mut times = Vec::new();
+    for number in 0..count {
+        let began = Instant::now();
+        let (answer, body) = if number % 2 == 0 {
+            (client.get("/x", &[]).await, "")
+        } else {
+            let post = "POST /x HTTP/1.1\r\nHost: t\r\nContent-Length: 2\r\n\r\nhi";
+            (client.send(post).await, "hi")
+        };
+        times.push(began.elapsed());
+        assert_eq!(
+            (answer.status, answer.json()["body"].as_str()),
+            (200, Some(body))
+        );
+    }
+    times.sort();
+    times[count * 99 / 100]
+}
+
+/// Accepts and never says a word.
+async fn silent() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        loop {
+            held.push(listener.accept().await.unwrap());
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shadow_that_hangs_or_is_dead_is_felt_by_nobody() {
+    let main = Upstream::start().await;
+    let alone =
+        mirrored(main.address, main.address, "").replace(", mirror: { upstream: shadow }", "");
+    assert!(!alone.contains("mirror"));
+    let alone = p99(&rig(&alone).await, 300).await;
+    for (shadow, hangs) in [(silent().await, true), (nobody().await, false)] {
+        let rule = ", concurrency: 4, timeout: 700ms";
+        let rig = rig(&mirrored(main.address, shadow, rule)).await;
+        let beside = p99(&rig, 300).await;
+        // A tenth of the time that each of the copies hangs.
+        assert!(
+            beside < alone + Duration::from_millis(70),
+            "{alone:?} {beside:?}"
+        );
+        let (sent, dropped) = (metric(&rig, SENT).await, metric(&rig, DROPPED).await);
+        assert_eq!(sent + dropped, 300);
+        if hangs {
+            assert!(sent >= 4 && dropped > 200, "{sent} {dropped}");
+        }
+        // Each ends: in time, or because there is nobody.
+        until(&rig, FAILED, sent).await;
+        let before = metric(&rig, SENT).await;
+        assert_eq!(rig.get("/x", &[]).await.status, 200);
+        until(&rig, SENT, before + 1).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_that_is_not_there_takes_nothing_from_its_route() {
+    let (main, shadow) = (Upstream::start().await, Upstream::start().await);
+    let text = mirrored(main.address, shadow.address, "");
+    let rig = rig(&text).await;
+    assert_eq!(rig.get("/x", &[]).await.status, 200);
+    until(&rig, SENT, 1).await;
+    let mut snapshot = crate::rig::snapshot(&text, &rig.upstream, 2);
+    let upstreams = &mut snapshot.parts.upstreams;
+    upstreams.retain(|upstream| upstream.name == "main");
+    rig.change(gateway::source::Change::Full(Box::new(snapshot)), 2)
+        .await;
+    assert_eq!(rig.get("/x", &[]).await.status, 200);
+    assert_eq!(metric(&rig, SENT).await, 1);
+    // One that comes later is used from then on.
+    rig.load(&text, 3).await;
+    assert_eq!(rig.get("/x", &[]).await.status, 200);
+    until(&rig, SENT, 2).await;
+}
