@@ -128,6 +128,7 @@ pub fn start(
         needs_full: watch::Sender::new(false),
         not_taken: Arc::default(),
         has_state: watch::Sender::new(false),
+        clock: settings.clock.clone(),
         state,
     };
     let disk = settings
@@ -144,6 +145,7 @@ pub fn start(
         number: told.number.subscribe(),
         has_state: told.has_state.subscribe(),
         routes: compiler.route_names(),
+        state: told.state.subscribe(),
         not_taken: told.not_taken.clone(),
         draining,
         disk,
