@@ -5,6 +5,7 @@ mod apis;
 mod applications;
 mod audit;
 mod catalog;
+mod certificates;
 pub mod client;
 pub mod cookie;
 mod credentials;
@@ -70,6 +71,7 @@ fn resources() -> OpenApiRouter<Arc<Plane>> {
         .merge(products::routes())
         .merge(plans::routes())
         .merge(credentials::routes())
+        .merge(certificates::routes())
         .merge(catalog::routes())
         .merge(applications::routes())
         .merge(apis::routes())

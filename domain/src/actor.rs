@@ -130,6 +130,10 @@ pub enum Action {
     EditApi,
     ReadUpstream,
     EditUpstream,
+    /// Certificates of the organization's hosts, and what these ask of a connection. No team's: a
+    /// host is everybody's who publishes there.
+    ReadCertificate,
+    EditCertificate,
     ReadProduct,
     EditProduct,
     /// Approve, reject, suspend, resume, revoke, grant: at the provider.
@@ -151,7 +155,7 @@ struct Least {
 }
 
 impl Action {
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::ReadOrganization,
         Self::EditOrganization,
         Self::DeleteOrganization,
@@ -165,6 +169,8 @@ impl Action {
         Self::EditApi,
         Self::ReadUpstream,
         Self::EditUpstream,
+        Self::ReadCertificate,
+        Self::EditCertificate,
         Self::ReadProduct,
         Self::EditProduct,
         Self::DecideSubscription,
@@ -194,6 +200,8 @@ impl Action {
             Self::EditApi => (Admin, Some(Maintainer), Resource::Apis, true),
             Self::ReadUpstream => (Admin, Some(Viewer), Resource::Upstreams, false),
             Self::EditUpstream => (Admin, Some(Maintainer), Resource::Upstreams, true),
+            Self::ReadCertificate => (Member, None, Resource::Certificates, false),
+            Self::EditCertificate => (Admin, None, Resource::Certificates, true),
             Self::ReadProduct => (Admin, Some(Viewer), Resource::Products, false),
             Self::EditProduct => (Admin, Some(Maintainer), Resource::Products, true),
             Self::DecideSubscription => (Admin, Some(Maintainer), Resource::Subscriptions, true),

@@ -1,12 +1,23 @@
-//! TLS towards clients as it is written: certificates, and what a host asks of a connection.
+//! TLS as it is written: certificates, what a host asks of a connection, and what the gateway
+//! shows to upstreams.
 //!
 //! Whether a certificate can be parsed and fits its key is for the gateway to say, which has the
 //! library for it; here is what can be said of the text.
+
+mod client;
+mod facts;
+mod reach;
+mod secret;
 
 use serde::{Deserialize, Serialize};
 
 use crate::problem::Invalid;
 use crate::route;
+
+pub use client::ClientCertificate;
+pub use facts::Facts;
+pub use reach::{holds, is_for};
+pub use secret::PrivatePem;
 
 /// Largest PEM text, in bytes: a chain of a few certificates, or a set of authorities.
 pub const MAX_PEM: usize = 256 * 1024;
@@ -43,24 +54,36 @@ impl Certificate {
     /// What is wrong with it, the two texts being PEM by now; pointers from its own root.
     pub fn check(&self) -> Vec<Invalid> {
         let mut found = Vec::new();
-        found.extend(certificates(&self.certificate).map(|why| Invalid::new("/certificate", why)));
-        found.extend(private_key(&self.key).map(|why| Invalid::new("/key", why)));
-        for (index, host) in self.hosts.iter().enumerate() {
-            if !is_pattern(host) {
-                found.push(Invalid::new(format!("/hosts/{index}"), PATTERN));
-            }
-            if self.hosts[..index].contains(host) {
-                found.push(Invalid::new(
-                    format!("/hosts/{index}"),
-                    "Name each host once.",
-                ));
-            }
-        }
-        if self.hosts.len() > MAX_HOSTS {
-            found.push(Invalid::new("/hosts", "Name at most 100 hosts."));
-        }
+        found.extend(check_pair(&self.certificate, &self.key));
+        found.extend(check_hosts(&self.hosts));
         found
     }
+}
+
+/// What is wrong with two texts that should be PEM of certificates and of a private key.
+pub fn check_pair(certificate: &str, key: &str) -> Vec<Invalid> {
+    let mut found = Vec::new();
+    found.extend(certificates(certificate).map(|why| Invalid::new("/certificate", why)));
+    found.extend(private_key(key).map(|why| Invalid::new("/key", why)));
+    found
+}
+
+/// What is wrong with a list of hosts, under `/hosts`.
+pub fn check_hosts(hosts: &[String]) -> Vec<Invalid> {
+    if hosts.len() > MAX_HOSTS {
+        return vec![Invalid::new("/hosts", "Name at most 100 hosts.")];
+    }
+    let mut found = Vec::new();
+    for (index, host) in hosts.iter().enumerate() {
+        if !is_pattern(host) {
+            found.push(Invalid::new(format!("/hosts/{index}"), PATTERN));
+        }
+        if hosts[..index].contains(host) {
+            let pointer = format!("/hosts/{index}");
+            found.push(Invalid::new(pointer, "Name each host once."));
+        }
+    }
+    found
 }
 
 /// Whether a host may be called without TLS.
@@ -84,8 +107,33 @@ pub enum TlsMode {
     Optional,
 }
 
+impl TlsMode {
+    pub const ALL: [Self; 2] = [Self::Required, Self::Optional];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Optional => "optional",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.as_str() == text)
+    }
+}
+
 /// What a host asks of a connection.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    PartialEq,
+    Eq,
+    Default,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+    utoipa::ToSchema,
+)]
 #[serde(deny_unknown_fields)]
 pub struct HostSettings {
     /// `required` for a host that has a certificate (or `client_ca`) unless set, else `optional`.
@@ -119,12 +167,18 @@ impl HostSettings {
 
 const PATTERN: &str = "Write a host name in lower case without port, or *. and a name.";
 
+/// Whether private keys stand in a text that should hold certificates only.
+pub fn has_key(pem: &str) -> bool {
+    pem.contains("PRIVATE KEY-----")
+}
+
 /// Whether a text is PEM itself, and not the path of a file.
 pub fn is_pem(text: &str) -> bool {
     text.trim_start().starts_with("-----BEGIN ")
 }
 
-fn is_pattern(host: &str) -> bool {
+/// Whether it is a host name as it is matched, or `*.` and one.
+pub fn is_pattern(host: &str) -> bool {
     let name = host.strip_prefix("*.").unwrap_or(host);
     route::host(name).as_deref() == Some(name)
 }
@@ -146,7 +200,7 @@ fn private_key(pem: &str) -> Option<&'static str> {
     {
         return Some("The private key is encrypted; write it without a pass phrase.");
     }
-    (!pem.contains("PRIVATE KEY-----"))
+    (!has_key(pem))
         .then_some("Write the private key as PEM: -----BEGIN PRIVATE KEY----- and so on.")
 }
 

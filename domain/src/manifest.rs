@@ -4,6 +4,7 @@
 mod document;
 mod read;
 mod resolve;
+mod tls;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 pub use document::{DocumentLoader, DocumentOperation};
 pub use read::{MAX_BYTES, read};
 pub use resolve::resolve;
+pub use tls::UpstreamTls;
 
 use crate::api::{Operations, Visibility};
 use crate::certificate::{Certificate, HostSettings};
@@ -21,7 +23,7 @@ use crate::policy::Policy;
 use crate::route::{Condition, Selector};
 use crate::upstream::{
     Balance, Breaker, FixedAnswer, Health, Hedge, Mirror, Protocol, Retries, Split, Target,
-    Timeouts, UpstreamCredential, UpstreamTls, is_default,
+    Timeouts, UpstreamCredential, is_default,
 };
 
 #[cfg(doc)]

@@ -23,7 +23,7 @@ use crate::subscription::SubscriptionState;
 use crate::upstream::{UpstreamCredential, UpstreamSettings};
 
 pub use route::Route;
-pub use tls::{Certificate, Host, PrivateKey};
+pub use tls::{Certificate, ClientCertificate, Host, PrivateKey};
 
 /// Version of this module's shape. A gateway refuses a newer one and keeps its last state.
 pub const SCHEMA: u32 = 1;
@@ -59,10 +59,12 @@ pub enum Kind {
     Credential,
     Subscription,
     Settings,
+    Certificate,
+    Host,
 }
 
 impl Kind {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Organization,
         Self::Api,
         Self::Version,
@@ -73,6 +75,8 @@ impl Kind {
         Self::Credential,
         Self::Subscription,
         Self::Settings,
+        Self::Certificate,
+        Self::Host,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -87,6 +91,8 @@ impl Kind {
             Self::Credential => "credential",
             Self::Subscription => "subscription",
             Self::Settings => "settings",
+            Self::Certificate => "certificate",
+            Self::Host => "host",
         }
     }
 
@@ -179,6 +185,9 @@ pub struct Upstream {
     pub settings: UpstreamSettings,
     #[serde(default)]
     pub credential: Secret,
+    /// Shown to targets that ask for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<ClientCertificate>,
 }
 
 /// A credential as it travels: sealed from a database, in clear from a file.
@@ -301,6 +310,8 @@ impl Parts {
             Kind::Credential => self.credentials.retain(|item| item.id.uuid() != id),
             Kind::Subscription => self.subscriptions.retain(|item| item.id.uuid() != id),
             Kind::Settings => self.settings = None,
+            Kind::Certificate => self.certificates.retain(|item| item.id.uuid() != id),
+            Kind::Host => self.hosts.retain(|item| item.id.uuid() != id),
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod apis;
 pub mod applications;
 pub mod catalog;
+pub mod certificates;
 pub mod credentials;
 pub mod organizations;
 pub mod plans;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::id::{OrganizationId, TeamId, UpstreamId};
-use domain::snapshot;
+use domain::snapshot::{self, ClientCertificate, PrivateKey};
 use domain::upstream::UpstreamSettings;
 use sea_orm::entity::prelude::*;
 
@@ -23,6 +23,12 @@ pub struct Model {
     /// Sealed for (organization, upstream) with the gateway's key ring.
     #[sea_orm(column_type = "Text", nullable)]
     pub credential: Option<String>,
+    /// PEM, shown to targets that ask for a certificate.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub client_certificate: Option<String>,
+    /// Sealed for (organization, [`ClientCertificate::place`]) with the gateway's key ring.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub client_key: Option<String>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub etag: i64,
@@ -87,6 +93,8 @@ impl Model {
             name,
             settings: _,
             credential,
+            client_certificate,
+            client_key,
             created_at: _,
             updated_at: _,
             etag: _,
@@ -97,6 +105,12 @@ impl Model {
             name,
             settings,
             credential: credential.map_or(snapshot::Secret::None, snapshot::Secret::Sealed),
+            client_certificate: client_certificate
+                .zip(client_key)
+                .map(|(certificate, key)| ClientCertificate {
+                    certificate,
+                    key: PrivateKey::Sealed(key),
+                }),
         })
     }
 }

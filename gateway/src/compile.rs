@@ -2,11 +2,13 @@
 //! rest with the state before; counters and connections are known by numbers that never change.
 
 mod access;
+mod client;
 mod consumers;
 mod model;
 mod named;
 mod roster;
 mod route;
+mod sealed;
 mod split;
 mod tls;
 mod upstream;
@@ -72,7 +74,7 @@ pub(crate) struct Compiler {
 }
 
 impl Compiler {
-    /// `ring` opens upstream credentials that are sealed.
+    /// `ring` opens credentials and private keys that are sealed.
     pub(crate) fn new(names: Arc<Names>, limits: Arc<Limits>, ring: Option<KeyRing>) -> Self {
         Self {
             names,
@@ -133,10 +135,7 @@ impl Compiler {
         self.state.suspended = Arc::default();
         self.state.settings = Arc::default();
         self.state.upstreams = Arc::default();
-        // No change comes alone for these: their source is read as a whole.
-        let certificates = std::mem::take(&mut snapshot.parts.certificates);
-        let hosts = std::mem::take(&mut snapshot.parts.hosts);
-        self.compile_tls(certificates, hosts);
+        self.fill_tls(&mut snapshot.parts);
         let (rest, parts) = consumers::Put::of(snapshot.parts);
         self.state.keys = self.consumers.fill(parts, &mut self.product_numbers);
         let dirty = self.model.put(rest);
@@ -146,7 +145,7 @@ impl Compiler {
     }
 
     /// Applies what changed.
-    pub(crate) fn delta(&mut self, delta: Delta) -> Result<Arc<State>, NotTaken> {
+    pub(crate) fn delta(&mut self, mut delta: Delta) -> Result<Arc<State>, NotTaken> {
         if delta.from > self.state.number {
             return Err(NotTaken::Gap {
                 have: self.state.number,
@@ -154,6 +153,7 @@ impl Compiler {
             });
         }
         let number = delta.state.max(self.state.number);
+        self.change_tls(&delta.gone, &mut delta.put);
         let mut dirty = self.model.remove(&delta.gone);
         let (rest, put) = consumers::Put::of(delta.put);
         dirty.extend(self.model.put(rest));

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use crate::clock::Clock;
 use crate::compile::{Compiler, NotTaken};
 use crate::source::Change;
 use crate::state::State;
+use crate::tls;
 
 /// What the control task tells the rest of the process.
 pub(crate) struct Told {
@@ -18,6 +20,8 @@ pub(crate) struct Told {
     pub(crate) has_state: watch::Sender<bool>,
     pub(crate) needs_full: watch::Sender<bool>,
     pub(crate) not_taken: Arc<NotTakenCounts>,
+    /// To tell which certificates have ended.
+    pub(crate) clock: Clock,
 }
 
 /// How often a change was not taken, by why.
@@ -95,7 +99,13 @@ pub(crate) async fn run(mut changes: mpsc::Receiver<Change>, mut compiler: Compi
                 tracing::debug!(state = state.number, "A configuration state is served.");
                 told.number.send_replace(state.number);
                 told.needs_full.send_if_modified(std::mem::take);
-                retired.0.extend(told.state.send_replace(Some(state)));
+                let tls = state.tls.clone();
+                let before = told.state.send_replace(Some(state));
+                let is_new = |before: &Arc<State>| !Arc::ptr_eq(&before.tls, &tls);
+                if before.as_ref().is_none_or(is_new) {
+                    tls::warn(&tls.ends, told.clock.utc());
+                }
+                retired.0.extend(before);
                 told.has_state.send_replace(true);
             }
             Some(Err(error)) => {

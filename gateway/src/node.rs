@@ -9,6 +9,7 @@ use crate::duty::Duty;
 use crate::metrics::{Gauges, RouteNames, WorkerMetrics};
 use crate::record::Rings;
 use crate::source::disk::Disk;
+use crate::state::State;
 use crate::upstream::Upkeep;
 use crate::worker::Shared;
 
@@ -22,6 +23,7 @@ pub(crate) struct Node {
     pub(crate) number: watch::Receiver<u64>,
     pub(crate) has_state: watch::Receiver<bool>,
     pub(crate) routes: Arc<RouteNames>,
+    pub(crate) state: watch::Receiver<Option<Arc<State>>>,
     pub(crate) not_taken: Arc<NotTakenCounts>,
     pub(crate) duty: watch::Receiver<Duty>,
     /// For the age of the last good state.
@@ -59,6 +61,7 @@ impl Node {
                 .map(|age| age.as_secs()),
             routes: self.routes.all(),
             not_taken: self.not_taken.read(),
+            tls: self.state.borrow().as_ref().map(|state| state.tls.clone()),
             upkeep: self.upkeep.clone(),
         }
     }

@@ -153,6 +153,7 @@ pub fn prepare(
         needs_full: watch::Sender::new(false),
         not_taken: Arc::default(),
         has_state: watch::Sender::new(false),
+        clock: settings.clock.clone(),
         state,
     };
     let disk = settings
@@ -170,6 +171,7 @@ pub fn prepare(
         number: told.number.subscribe(),
         has_state: told.has_state.subscribe(),
         routes: compiler.route_names(),
+        state: told.state.subscribe(),
         not_taken: told.not_taken.clone(),
         duty: on_duty,
         disk,

@@ -2,6 +2,7 @@
 
 mod admit;
 pub(crate) mod certificate;
+mod end;
 mod handshake;
 mod written;
 
@@ -14,6 +15,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 pub(crate) use admit::{Ask, admit, has_port};
+pub(crate) use end::{End, warn};
 pub(crate) use handshake::handshake;
 pub(crate) use written::check;
 
@@ -34,6 +36,8 @@ pub(crate) struct Tls {
     pub(crate) open: Option<Arc<ServerConfig>>,
     pub(crate) certificates: Arc<Certificates>,
     pub(crate) hosts: Patterns<Host>,
+    /// Of the certificates that can be used.
+    pub(crate) ends: Vec<End>,
 }
 
 /// What a host asks of a connection.
@@ -223,6 +227,7 @@ mod tests {
             open: None,
             certificates: Arc::new(certificates),
             hosts,
+            ends: Vec::new(),
         }
     }
 

@@ -6,6 +6,7 @@ mod m0003_products;
 mod m0004_journal;
 mod m0005_platform;
 mod m0006_routing;
+mod m0007_certificates;
 
 use sea_orm_migration::prelude::*;
 
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_journal::Migration),
             Box::new(m0005_platform::Migration),
             Box::new(m0006_routing::Migration),
+            Box::new(m0007_certificates::Migration),
         ]
     }
 

@@ -88,6 +88,13 @@ impl Typed {
         self.refused(ctx, error).await
     }
 
+    /// The same without a field: a secret is not written back into the page.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.0.retain(|(known, _)| known != name);
+        self
+    }
+
     /// The form to show again, with what was typed.
     #[must_use]
     pub fn into_form(self) -> Form {

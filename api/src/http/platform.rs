@@ -1,5 +1,7 @@
 //! What the operator runs the platform with.
 
+mod certificates;
+
 use std::sync::Arc;
 
 use domain::problem::Problem;
@@ -27,6 +29,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(list_nodes))
         .routes(routes!(list_mails))
         .routes(routes!(show_mail))
+        .merge(certificates::routes())
 }
 
 /// All organizations.

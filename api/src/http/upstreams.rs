@@ -21,6 +21,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(list_upstreams, create_upstream))
         .routes(routes!(read_upstream, edit_upstream, delete_upstream))
         .routes(routes!(set_upstream_credential))
+        .routes(routes!(set_client_certificate))
 }
 
 /// Upstreams that the caller's teams own.
@@ -79,6 +80,18 @@ async fn set_upstream_credential(
     Json(input): Json<wire::SetUpstreamCredential>,
 ) -> Result<Tagged<wire::Upstream>> {
     let body = upstreams::set_credential(&ctx, upstream, etag, input).await?;
+    Ok(Tagged(body.etag, body))
+}
+
+/// Replace or remove the certificate that is shown to targets that ask for one.
+#[utoipa::path(put, path = "/upstreams/{upstream}/client-certificate", tag = "upstreams", operation_id = "set_client_certificate", params(("upstream" = Uuid, Path)), request_body = wire::SetClientCertificate, responses((status = 200, body = wire::Upstream), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn set_client_certificate(
+    SignedIn(ctx): SignedIn,
+    Path(upstream): Path<UpstreamId>,
+    IfMatch(etag): IfMatch,
+    Json(input): Json<wire::SetClientCertificate>,
+) -> Result<Tagged<wire::Upstream>> {
+    let body = upstreams::set_client_certificate(&ctx, upstream, etag, input).await?;
     Ok(Tagged(body.etag, body))
 }
 

@@ -21,6 +21,7 @@ use crate::check::Check;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::paging::{Window, mapped};
+use crate::service::certificates::claims;
 use crate::service::{founding, people};
 use crate::write::{Audit, Write, expect};
 
@@ -299,6 +300,12 @@ pub async fn edit_grants(
     changed.grants = Set(serde_json::to_string(&granted)?);
     changed.etag = Set(etag + 1);
     let row = changed.update(write.tx()).await?;
+    if let Some(host) = claims::orphan(write.tx()).await? {
+        let detail = format!(
+            "An organization has a certificate or settings for {host}, which would not be its alone. Delete them first."
+        );
+        return Err(Error::new(Code::Conflict, detail));
+    }
     let before: serde_json::Value = serde_json::from_str(&before)?;
     let audit = Audit::new("organization.edit_grants", "organization", id).of(id);
     write

@@ -1,6 +1,7 @@
 //! Upstreams: where requests go. Belong to the organization, edited live; their credentials are
 //! sealed for the gateway and never leave.
 
+mod client_certificate;
 mod others;
 mod targets;
 
@@ -24,6 +25,7 @@ use sea_orm::{
 use serde_json::json;
 use uuid::Uuid;
 
+pub use client_certificate::set as set_client_certificate;
 pub(crate) use targets::check as check_targets;
 
 use crate::check::Check;
@@ -92,6 +94,8 @@ pub async fn create(
         name: name.to_string(),
         settings: write_json("upstream.settings", &input.settings)?,
         credential: seal(ctx, organization, id, input.credential.as_ref())?,
+        client_certificate: None,
+        client_key: None,
         created_at: ctx.now,
         updated_at: ctx.now,
         etag: 1,
@@ -332,6 +336,7 @@ async fn show(ctx: &Ctx, row: upstream::Model) -> Result<Upstream> {
         team,
         settings: row.settings()?,
         credential: sealed_hint(ctx, &row),
+        client_certificate: client_certificate::facts(&row)?,
         used_by: used_by(ctx.db(), &row).await?,
         name: row.name,
         created_at: row.created_at,

@@ -4,6 +4,7 @@
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::json;
 
+use crate::certificates::A;
 use crate::support::account::{sign_in, signed_up};
 use crate::support::{App, PASSWORD, each};
 
@@ -98,5 +99,20 @@ async fn planted(app: &App) -> Vec<String> {
         .unwrap()
         .unwrap();
     secrets.push(link.rsplit('/').next().unwrap().to_owned());
+    let upstream = json!({
+        "team": home["memberships"][0]["teams"][0]["team"],
+        "name": "books",
+        "settings": { "targets": [{ "url": "https://93.184.216.34" }] },
+    });
+    let path = format!("/organizations/{organization}/upstreams");
+    let upstream = client.post(&path, upstream).await.ok(201).json();
+    let path = format!(
+        "/upstreams/{}/client-certificate",
+        upstream["id"].as_str().unwrap()
+    );
+    let pair = json!({ "certificate": A[0], "key": A[1] });
+    let body = json!({ "client_certificate": pair });
+    client.put(&path, body).await.ok(200);
+    secrets.push(A[1].lines().nth(1).unwrap().to_owned());
     secrets
 }

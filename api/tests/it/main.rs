@@ -10,6 +10,7 @@ mod applications;
 mod audit;
 mod canary;
 mod catalog;
+mod certificates;
 mod concurrency;
 mod explain;
 mod first_run;

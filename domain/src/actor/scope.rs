@@ -8,6 +8,7 @@ pub enum Resource {
     Teams,
     Apis,
     Upstreams,
+    Certificates,
     Products,
     Applications,
     Subscriptions,
@@ -17,12 +18,13 @@ pub enum Resource {
 }
 
 impl Resource {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Account,
         Self::Organizations,
         Self::Teams,
         Self::Apis,
         Self::Upstreams,
+        Self::Certificates,
         Self::Products,
         Self::Applications,
         Self::Subscriptions,
@@ -38,6 +40,7 @@ impl Resource {
             Self::Teams => "teams",
             Self::Apis => "apis",
             Self::Upstreams => "upstreams",
+            Self::Certificates => "certificates",
             Self::Products => "products",
             Self::Applications => "applications",
             Self::Subscriptions => "subscriptions",

@@ -46,7 +46,7 @@ pub fn resolve(
         policies: manifest.policies.clone(),
     });
     resolver.parts.settings = Some(open_settings());
-    resolver.upstreams(manifest);
+    resolver.upstreams(manifest, load);
     resolver.apis(manifest, load);
     for (name, product) in &manifest.products {
         resolver.product(name, product);
@@ -112,14 +112,14 @@ impl<'a> Resolver<'a> {
             .extend(problems.map(|invalid| invalid.under(pointer)));
     }
 
-    fn upstreams(&mut self, manifest: &'a Manifest) {
+    fn upstreams(&mut self, manifest: &'a Manifest, load: &DocumentLoader<'_>) {
         for (name, upstream) in &manifest.upstreams {
             let pointer = format!("/upstreams/{}", token(name));
             self.slug(&pointer, name);
             let settings = UpstreamSettings {
                 targets: upstream.targets.clone(),
                 timeouts: upstream.timeouts,
-                tls: upstream.tls.clone(),
+                tls: upstream.tls.settings(),
                 preserve_host: upstream.preserve_host,
                 protocol: upstream.protocol,
                 balance: upstream.balance.clone(),
@@ -139,6 +139,9 @@ impl<'a> Resolver<'a> {
                 .extend(problems.map(|invalid| invalid.under(&pointer)));
             let id = id("upstream", self.prefix, &[name]);
             self.upstreams.insert(name, id);
+            let client_certificate = upstream.tls.client_certificate.as_ref();
+            let client_certificate = client_certificate
+                .and_then(|written| self.client_certificate(&pointer, written, load));
             self.parts.upstreams.push(snapshot::Upstream {
                 id,
                 organization: self.organization,
@@ -148,6 +151,7 @@ impl<'a> Resolver<'a> {
                     .credential
                     .clone()
                     .map_or(Secret::None, Secret::Clear),
+                client_certificate,
             });
         }
     }

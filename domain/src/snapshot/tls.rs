@@ -1,14 +1,15 @@
-//! TLS towards clients as a gateway loads it.
+//! TLS as a gateway loads it: towards clients, and what it shows to upstreams.
 
 use serde::{Deserialize, Serialize};
 
 use crate::certificate::TlsMode;
-use crate::id::{CertificateId, HostId, OrganizationId};
+use crate::id::{CertificateId, HostId, OrganizationId, UpstreamId};
 
 /// A certificate with its private key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Certificate {
     pub id: CertificateId,
+    /// The nil id: the platform's.
     pub organization: OrganizationId,
     pub name: String,
     /// Host patterns that it is shown for; empty: all DNS names that it is for.
@@ -42,10 +43,28 @@ impl std::fmt::Debug for PrivateKey {
     }
 }
 
+/// What the gateway shows to an upstream that asks for a certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientCertificate {
+    /// PEM, the gateway's own first.
+    pub certificate: String,
+    /// Sealed for the upstream's organization and [`Self::place`].
+    pub key: PrivateKey,
+}
+
+impl ClientCertificate {
+    /// The record that the key of an upstream is sealed for: not the upstream itself, which its
+    /// credential is sealed for, so that neither opens in the other's place.
+    pub fn place(upstream: UpstreamId) -> CertificateId {
+        CertificateId::from_name("client certificate", &upstream.to_string())
+    }
+}
+
 /// What a host asks of a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
     pub id: HostId,
+    /// The nil id: the platform's.
     pub organization: OrganizationId,
     /// `api.example.com`, or `*.example.com` for any one or more labels in front.
     pub host: String,

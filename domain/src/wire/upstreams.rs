@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::NamedTeam;
+use crate::certificate::{ClientCertificate, Facts};
 use crate::id::{OrganizationId, TeamId, UpstreamId};
 use crate::upstream::{UpstreamCredential, UpstreamSettings};
 
@@ -19,6 +20,9 @@ pub struct Upstream {
     pub settings: UpstreamSettings,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<CredentialHint>,
+    /// What the certificate that is shown to the targets says of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<Facts>,
     /// Versions whose draft or current revision sends requests here.
     pub used_by: u64,
     pub created_at: DateTime<Utc>,
@@ -65,4 +69,11 @@ pub struct EditUpstream {
 #[serde(deny_unknown_fields)]
 pub struct SetUpstreamCredential {
     pub credential: Option<UpstreamCredential>,
+}
+
+/// Replaces the stored client certificate with its key; `null` removes them.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetClientCertificate {
+    pub client_certificate: Option<ClientCertificate>,
 }

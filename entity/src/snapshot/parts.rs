@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use crate::row::RowError;
 use crate::{
-    api, application, credential, organization, plan, product, product_version, revision, setting,
-    subscription, upstream, version,
+    api, application, certificate, certificate_host, credential, host, organization, plan, product,
+    product_version, revision, setting, subscription, upstream, version,
 };
 
 /// Ids per statement: far below the number of parameters that a database takes.
@@ -21,9 +21,14 @@ const CHUNK: usize = 1000;
 
 pub(super) async fn all<C: ConnectionTrait>(tx: &C) -> Result<Parts, DbErr> {
     Ok(Parts {
-        // These come from a declarative file only.
-        certificates: Vec::new(),
-        hosts: Vec::new(),
+        certificates: certificates(tx, certificate::Entity::find()).await?,
+        hosts: read(
+            tx,
+            host::Entity::find(),
+            host::Column::Id,
+            host::Model::to_state,
+        )
+        .await?,
         organizations: read(
             tx,
             organization::Entity::find(),
@@ -179,6 +184,20 @@ pub(super) async fn some<C: ConnectionTrait>(
                     item.id.uuid()
                 });
             }
+            Kind::Certificate => {
+                let query = certificate::Entity::find().filter(certificate::Column::Id.is_in(ids));
+                keep(
+                    &mut put.certificates,
+                    certificates(tx, query).await?,
+                    &mut found,
+                    |item| item.id.uuid(),
+                );
+            }
+            Kind::Host => {
+                let query = host::Entity::find().filter(host::Column::Id.is_in(ids));
+                let rows = read(tx, query, host::Column::Id, host::Model::to_state).await?;
+                keep(&mut put.hosts, rows, &mut found, |item| item.id.uuid());
+            }
             // There is one, and it is always there.
             Kind::Settings => {
                 put.settings = Some(setting::for_gateways(tx).await?);
@@ -268,4 +287,34 @@ async fn products<C: ConnectionTrait>(
             row.to_state(bundled)
         })
         .collect())
+}
+
+async fn certificates<C: ConnectionTrait>(
+    tx: &C,
+    query: Select<certificate::Entity>,
+) -> Result<Vec<snapshot::Certificate>, DbErr> {
+    let ids = query
+        .clone()
+        .select_only()
+        .column(certificate::Column::Id)
+        .into_query();
+    let shown = certificate_host::Entity::find()
+        .filter(certificate_host::Column::CertificateId.in_subquery(ids))
+        .order_by_asc(certificate_host::Column::Host)
+        .all(tx)
+        .await?;
+    let mut hosts: BTreeMap<Uuid, Vec<String>> = BTreeMap::new();
+    for certificate_host::Model {
+        host,
+        certificate_id,
+    } in shown
+    {
+        hosts.entry(certificate_id).or_default().push(host);
+    }
+    let rows = query.order_by_asc(certificate::Column::Id).all(tx).await?;
+    let to_state = |row: certificate::Model| {
+        let hosts = hosts.remove(&row.id).unwrap_or_default();
+        row.to_state(hosts)
+    };
+    Ok(rows.into_iter().map(to_state).collect())
 }

@@ -5,11 +5,17 @@ use std::collections::BTreeSet;
 use domain::snapshot::{Kind, Parts};
 use entity::database::{Databases, begin_write};
 use entity::snapshot::{Changes, changes_since, load};
-use entity::{change, credential, organization, plan, setting, subscription, upstream, version};
+use entity::{
+    certificate, certificate_host, change, credential, host, organization, plan, setting,
+    subscription, upstream, version,
+};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::{ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, Set};
 
-use crate::world::{at, credential, id, insert, plan, plant, revision, upstream, version};
+use crate::world::{
+    at, certificate, certificate_host, credential, host, id, insert, plan, plant, revision,
+    upstream, version,
+};
 
 #[tokio::test]
 async fn a_state_holds_what_gateways_need() {
@@ -45,7 +51,7 @@ impl Dice {
 /// One edit as a service makes it: rows and their change rows, in one transaction.
 async fn edit(tx: &DatabaseTransaction, dice: &mut Dice) {
     let name = format!("{}", dice.roll(4));
-    let (kind, object) = match dice.roll(9) {
+    let (kind, object) = match dice.roll(11) {
         0 => {
             let state = ["active", "suspended"][dice.roll(2) as usize];
             let query = organization::Entity::update_many()
@@ -128,6 +134,15 @@ async fn edit(tx: &DatabaseTransaction, dice: &mut Dice) {
             }
             (Kind::Plan, object)
         }
+        8 => edit_certificate(tx, &name).await,
+        9 => {
+            let object = id(&format!("host {name}"));
+            let gone = host::Entity::delete_by_id(object).exec(tx).await.unwrap();
+            if gone.rows_affected == 0 {
+                insert(tx, host(&format!("host {name}"))).await;
+            }
+            (Kind::Host, object)
+        }
         _ => {
             setting::Entity::delete_by_id(setting::UPSTREAM_ALLOW)
                 .exec(tx)
@@ -147,12 +162,33 @@ async fn edit(tx: &DatabaseTransaction, dice: &mut Dice) {
     change::append(tx, kind, object, at(0)).await.unwrap();
 }
 
+/// Makes a certificate, or another host its own, or deletes it with its hosts.
+async fn edit_certificate(tx: &DatabaseTransaction, name: &str) -> (Kind, uuid::Uuid) {
+    let object = id(&format!("certificate {name}"));
+    let row = certificate::Entity::find_by_id(object);
+    if row.one(tx).await.unwrap().is_none() {
+        insert(tx, certificate(&format!("certificate {name}"))).await;
+        insert(tx, certificate_host(object, &format!("b{name}.test"))).await;
+        return (Kind::Certificate, object);
+    }
+    let shown = certificate_host::Entity::of(object.into());
+    if shown.all(tx).await.unwrap().len() == 1 {
+        insert(tx, certificate_host(object, &format!("a{name}.test"))).await;
+    } else {
+        let gone = certificate::Entity::delete_by_id(object);
+        assert_eq!(gone.exec(tx).await.unwrap().rows_affected, 1);
+    }
+    (Kind::Certificate, object)
+}
+
 fn sorted(mut parts: Parts) -> Parts {
     parts.organizations.sort_by_key(|item| item.id);
     parts.versions.sort_by_key(|item| item.id);
     parts.upstreams.sort_by_key(|item| item.id);
     parts.plans.sort_by_key(|item| item.id);
     parts.credentials.sort_by_key(|item| item.id);
+    parts.certificates.sort_by_key(|item| item.id);
+    parts.hosts.sort_by_key(|item| item.id);
     parts
 }
 
@@ -279,6 +315,32 @@ async fn whoever_is_too_far_behind_loads_everything() {
             changes_since(&db, 77).await.unwrap(),
             Changes::Reload,
             "another database"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_later_release_tells_of_is_passed_over() {
+    crate::each(async |Databases { main: db, .. }| {
+        let tx = begin_write(&db).await.unwrap();
+        let row = change::ActiveModel {
+            kind: Set("hologram".into()),
+            object_id: Set(id("x")),
+            at: Set(at(0)),
+            ..Default::default()
+        };
+        row.insert(&tx).await.unwrap();
+        change::append(&tx, Kind::Plan, id("gone"), at(0))
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        let Changes::Delta(delta) = changes_since(&db, 0).await.unwrap() else {
+            panic!("no delta");
+        };
+        assert_eq!(
+            (delta.state, delta.gone),
+            (2, vec![(Kind::Plan, id("gone"))])
         );
     })
     .await;

@@ -5,8 +5,8 @@ use domain::api::Operations;
 use domain::id::Id;
 use domain::snapshot::{self, Route};
 use entity::{
-    api, application, credential, organization, plan, product, product_version, revision,
-    subscription, team, upstream, version,
+    api, application, certificate, certificate_host, credential, host, organization, plan, product,
+    product_version, revision, subscription, team, upstream, version,
 };
 use sea_orm::{ActiveModelTrait, ConnectionTrait, IntoActiveModel};
 use uuid::Uuid;
@@ -66,6 +66,42 @@ pub(crate) fn upstream(name: &str) -> upstream::Model {
         name: name.into(),
         settings: r#"{"targets":[{"url":"http://127.0.0.1:9000"}]}"#.into(),
         credential: Some("c2VhbGVk".into()),
+        client_certificate: None,
+        client_key: None,
+        created_at: at(0),
+        updated_at: at(0),
+        etag: 1,
+    }
+}
+
+pub(crate) fn certificate(name: &str) -> certificate::Model {
+    certificate::Model {
+        id: id(name),
+        organization_id: Some(id("provider")),
+        name: name.into(),
+        is_default: false,
+        chain: "-----BEGIN CERTIFICATE-----".into(),
+        key: "c2VhbGVk".into(),
+        created_at: at(0),
+        updated_at: at(0),
+        etag: 1,
+    }
+}
+
+pub(crate) fn certificate_host(certificate: Uuid, host: &str) -> certificate_host::Model {
+    certificate_host::Model {
+        host: host.into(),
+        certificate_id: certificate,
+    }
+}
+
+pub(crate) fn host(name: &str) -> host::Model {
+    host::Model {
+        id: id(name),
+        organization_id: None,
+        host: format!("{}.test", name.replace(' ', "-")),
+        tls: Some("required".into()),
+        client_ca: None,
         created_at: at(0),
         updated_at: at(0),
         etag: 1,

@@ -2,6 +2,7 @@
 
 pub mod apis;
 pub mod approvals;
+pub mod certificates;
 pub mod import;
 pub mod plan;
 pub mod policies;

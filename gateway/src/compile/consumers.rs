@@ -162,7 +162,9 @@ impl Consumers {
                 | Kind::Upstream
                 | Kind::Product
                 | Kind::Plan
-                | Kind::Settings => {}
+                | Kind::Settings
+                | Kind::Certificate
+                | Kind::Host => {}
             }
         }
         // The last one counts, should one be put twice.

@@ -136,7 +136,12 @@ impl Model {
                     dirty.plans.insert(Id::from_uuid(*id));
                     self.plans.remove(&Id::from_uuid(*id));
                 }
-                Kind::Application | Kind::Credential | Kind::Subscription => {}
+                // Elsewhere: consumers.rs and tls.rs.
+                Kind::Application
+                | Kind::Credential
+                | Kind::Subscription
+                | Kind::Certificate
+                | Kind::Host => {}
                 Kind::Settings => {
                     self.settings = None;
                     dirty.settings = true;

@@ -1,6 +1,8 @@
 //! However a state was reached, it is the same: by changes one after the other, from the whole at
 //! the same number, or from the disk.
 
+mod tls;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::api::Operations;
@@ -129,6 +131,8 @@ impl Op {
                 starts_at: time(15),
                 ends_at: time(18),
             }),
+            Kind::Certificate => parts.certificates.push(tls::certificate(own, dice)),
+            Kind::Host => parts.hosts.push(tls::host(object, dice)),
             Kind::Settings => {
                 let allow = is(2).then(|| "10.0.0.0/8".parse().unwrap());
                 parts.settings = Some(Settings {
@@ -188,6 +192,7 @@ fn upstream(own: u32, dice: u32) -> snapshot::Upstream {
         name: format!("u{own}"),
         settings,
         credential: Secret::None,
+        client_certificate: None,
     }
 }
 
@@ -261,6 +266,7 @@ fn told(compiler: &Compiler, state: &State) -> BTreeSet<String> {
             compiler.digest_of(credential)
         ));
     }
+    tls::told(state, &mut told);
     told.insert(format!("settings {:?}", state.settings));
     told.insert(format!("number {}", state.number));
     let names: BTreeMap<_, _> = compiler.route_names.all().into_iter().collect();

@@ -1,22 +1,25 @@
 //! Certificates and host settings, compiled. What did not change keeps its settings, so that
 //! sessions can be resumed; what is broken breaks its own host only.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use domain::certificate::TlsMode;
+use domain::id::{CertificateId, HostId, Id};
 use domain::seal::KeyRing;
-use domain::snapshot::{Certificate, Host, PrivateKey};
+use domain::snapshot::{Certificate, Host, Kind, Parts};
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::{NoServerSessionStorage, ProducesTickets, WebPkiClientVerifier};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::Compiler;
+use super::sealed;
 use crate::http2;
 use crate::tls::certificate::{self, Pair};
-use crate::tls::{self, Certificates, Clients, Patterns, Tls};
+use crate::tls::{self, Certificates, Clients, End, Patterns, Tls};
 
 /// Protocols that are offered, in our order (RFC 7301).
 const PROTOCOLS: [&[u8]; 2] = [http2::ALPN, b"http/1.1"];
@@ -24,13 +27,53 @@ const PROTOCOLS: [&[u8]; 2] = [http2::ALPN, b"http/1.1"];
 /// The source of the present part of the state.
 #[derive(Debug, Default)]
 pub(super) struct Source {
-    certificates: Vec<Certificate>,
-    hosts: Vec<Host>,
+    certificates: BTreeMap<CertificateId, Certificate>,
+    hosts: BTreeMap<HostId, Host>,
+    /// What was made of the certificates: opening and parsing a key is most of the work.
+    made: HashMap<CertificateId, Result<Pair, String>>,
     tickets: Option<Arc<dyn ProducesTickets>>,
 }
 
 impl Compiler {
-    pub(super) fn compile_tls(&mut self, certificates: Vec<Certificate>, hosts: Vec<Host>) {
+    /// Takes all certificates and host settings of a state.
+    pub(super) fn fill_tls(&mut self, parts: &mut Parts) {
+        let certificates = std::mem::take(&mut parts.certificates).into_iter();
+        let hosts = std::mem::take(&mut parts.hosts).into_iter();
+        self.compile_tls(
+            certificates.map(|one| (one.id, one)).collect(),
+            hosts.map(|one| (one.id, one)).collect(),
+        );
+    }
+
+    /// Takes those that changed.
+    pub(super) fn change_tls(&mut self, gone: &[(Kind, Uuid)], put: &mut Parts) {
+        let put_certificates = std::mem::take(&mut put.certificates);
+        let put_hosts = std::mem::take(&mut put.hosts);
+        let is_ours = |kind: &Kind| matches!(kind, Kind::Certificate | Kind::Host);
+        if put_certificates.is_empty()
+            && put_hosts.is_empty()
+            && !gone.iter().any(|(kind, _)| is_ours(kind))
+        {
+            return;
+        }
+        let mut certificates = self.tls.certificates.clone();
+        let mut hosts = self.tls.hosts.clone();
+        for (_, id) in gone.iter().filter(|(kind, _)| *kind == Kind::Certificate) {
+            certificates.remove(&Id::from_uuid(*id));
+        }
+        for (_, id) in gone.iter().filter(|(kind, _)| *kind == Kind::Host) {
+            hosts.remove(&Id::from_uuid(*id));
+        }
+        certificates.extend(put_certificates.into_iter().map(|one| (one.id, one)));
+        hosts.extend(put_hosts.into_iter().map(|one| (one.id, one)));
+        self.compile_tls(certificates, hosts);
+    }
+
+    fn compile_tls(
+        &mut self,
+        certificates: BTreeMap<CertificateId, Certificate>,
+        hosts: BTreeMap<HostId, Host>,
+    ) {
         if self.tls.certificates == certificates && self.tls.hosts == hosts {
             return;
         }
@@ -39,80 +82,84 @@ impl Compiler {
             // Without them a session is resumed from memory, by fewer clients.
             self.tls.tickets = aws_lc_rs::Ticketer::new().ok();
         }
-        let shown = Arc::new(shown(&certificates, self.ring.as_ref(), &provider));
+        let mut made = std::mem::take(&mut self.tls.made);
+        made.retain(|id, _| certificates.get(id) == self.tls.certificates.get(id));
+        for (id, certificate) in &certificates {
+            made.entry(*id)
+                .or_insert_with(|| pair(certificate, self.ring.as_ref(), &provider));
+        }
+        let (shown, ends) = shown(&certificates, &made);
+        let shown = Arc::new(shown);
         let tickets = self.tls.tickets.clone();
         let compiled = Tls {
             open: config(&provider, shown.clone(), None, tickets),
-            hosts: asked(&hosts, &shown, &provider),
+            hosts: asked(hosts.values(), &shown, &provider),
             certificates: shown,
+            ends,
         };
         self.state.tls = Arc::new(compiled);
         self.tls.certificates = certificates;
         self.tls.hosts = hosts;
+        self.tls.made = made;
     }
 }
 
 /// In the order of their names, the first is shown where two are for the same host.
 fn shown(
-    certificates: &[Certificate],
-    ring: Option<&KeyRing>,
-    provider: &CryptoProvider,
-) -> Certificates {
-    let mut sorted: Vec<&Certificate> = certificates.iter().collect();
+    certificates: &BTreeMap<CertificateId, Certificate>,
+    made: &HashMap<CertificateId, Result<Pair, String>>,
+) -> (Certificates, Vec<End>) {
+    let mut sorted: Vec<&Certificate> = certificates.values().collect();
     sorted.sort_by(|a, b| a.name.cmp(&b.name));
     // Hosts that are written come before those that a certificate happens to name.
     sorted.sort_by_key(|certificate| certificate.hosts.is_empty());
     let mut shown = Certificates::default();
+    let mut ends = Vec::new();
     for certificate in sorted {
-        let (hosts, key) = match pair(certificate, ring, provider) {
-            Ok(Pair { key, hosts }) => (hosts, Some(key)),
-            Err(reason) => {
-                tracing::error!(
-                    certificate = certificate.name,
-                    reason,
-                    "A certificate cannot be used; its hosts cannot be reached by TLS."
-                );
-                (certificate.hosts.clone(), None)
+        let (hosts, key) = match made.get(&certificate.id) {
+            Some(Ok(pair)) => {
+                ends.extend(End::of(&certificate.name, pair));
+                (&pair.hosts, Some(&pair.key))
             }
+            Some(Err(_)) | None => (&certificate.hosts, None),
         };
         for host in hosts {
             let (map, name) = match host.strip_prefix("*.") {
                 Some(rest) => (&mut shown.under, rest),
-                None => (&mut shown.exact, &*host),
+                None => (&mut shown.exact, &**host),
             };
-            map.entry(name.into()).or_insert_with(|| key.clone());
+            map.entry(name.into()).or_insert_with(|| key.cloned());
         }
         if certificate.default {
-            shown.default = key;
+            shown.default = key.cloned();
         }
     }
-    shown
+    (shown, ends)
 }
 
+/// Opens its key and judges it. What is wrong is said once, not with every change of another.
 fn pair(
     certificate: &Certificate,
     ring: Option<&KeyRing>,
     provider: &CryptoProvider,
 ) -> Result<Pair, String> {
-    let opened;
-    let key = match &certificate.key {
-        PrivateKey::Clear(pem) => pem,
-        PrivateKey::Sealed(sealed) => {
-            let ring = ring.ok_or("its key is sealed and this gateway has no key to open it")?;
-            let (organization, id) = (certificate.organization.uuid(), certificate.id.uuid());
-            let bytes = ring.open(sealed, organization, id);
-            let bytes = bytes.map_err(|error| error.to_string())?;
-            opened = String::from_utf8(bytes).map_err(|_| "its key is not PEM")?;
-            &opened
-        }
-    };
-    let (pem, hosts) = (&certificate.certificate, &certificate.hosts);
-    certificate::read(pem, key, hosts, certificate.default, provider)
-        .map_err(|fault| fault.to_string())
+    let (organization, id) = (certificate.organization, certificate.id);
+    let pair = sealed::open(&certificate.key, organization, id, ring).and_then(|key| {
+        let (pem, hosts) = (&certificate.certificate, &certificate.hosts);
+        certificate::read(pem, &key, hosts, certificate.default, provider)
+            .map_err(|fault| fault.to_string())
+    });
+    pair.inspect_err(|reason| {
+        tracing::error!(
+            certificate = certificate.name,
+            reason,
+            "A certificate cannot be used; its hosts cannot be reached by TLS."
+        );
+    })
 }
 
-fn asked(
-    hosts: &[Host],
+fn asked<'a>(
+    hosts: impl Iterator<Item = &'a Host>,
     shown: &Arc<Certificates>,
     provider: &Arc<CryptoProvider>,
 ) -> Patterns<tls::Host> {

@@ -11,6 +11,7 @@ use domain::upstream::{self, MAX_TARGETS, UpstreamCredential, UpstreamSettings};
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
 use rustls_pki_types::ServerName;
 
+use super::client::Client;
 use super::model::Dirty;
 use super::{Compiler, numbered};
 use crate::state::Upstream;
@@ -76,13 +77,17 @@ impl Compiler {
             pulses: HashMap::new(),
             trial: None,
         };
+        let client = Client::of(source, self.ring.as_ref()).unwrap_or_else(|reason| {
+            broken = Some(reason);
+            None
+        });
         for target in &settings.targets {
             if target.weight == 0 {
-                let compiled = self.target(target, settings).ok();
+                let compiled = self.target(target, settings, client.as_ref()).ok();
                 resting.extend(compiled.map(|target| target.number));
                 continue;
             }
-            match self.target(target, settings) {
+            match self.target(target, settings, client.as_ref()) {
                 Ok(_) if targets.len() == MAX_TARGETS => {
                     broken = Some("too many targets".to_owned())
                 }
@@ -185,13 +190,15 @@ impl Compiler {
         &mut self,
         target: &domain::upstream::Target,
         upstream: &UpstreamSettings,
+        client: Option<&Client>,
     ) -> Result<Arc<Target>, Broken> {
         let (tls, protocol) = (&upstream.tls, upstream.protocol);
         let url = target.parse().map_err(str::to_owned)?;
         let settings = format!(
-            "{protocol:?}\0{}\0{}",
+            "{protocol:?}\0{}\0{}\0{}",
             tls.ca.as_deref().unwrap_or_default(),
-            tls.server_name.as_deref().unwrap_or_default()
+            tls.server_name.as_deref().unwrap_or_default(),
+            client.map_or("", |client| &client.digest)
         );
         let key = format!("{url}\0{settings}");
         if let Some(known) = self.targets.get(&key) {
@@ -214,7 +221,8 @@ impl Compiler {
             });
             let name = ServerName::try_from(verified)
                 .map_err(|_| "its server name cannot be verified".to_owned())?;
-            let config = client_config(tls.ca.as_deref(), protocol, &self.roots)
+            let shown = client.map(|client| &client.key);
+            let config = client_config(tls.ca.as_deref(), protocol, &self.roots, shown)
                 .map_err(|error| error.to_string())?;
             Some(Tls { config, name })
         } else {

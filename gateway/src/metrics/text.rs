@@ -1,5 +1,6 @@
 //! The counters as Prometheus reads them (text format 0.0.4).
 
+mod certificates;
 mod upstreams;
 
 use std::collections::{BTreeMap, HashMap};
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use domain::problem::Code;
 
 use super::{BOUNDS, Lane, Late, WorkerMetrics};
+use crate::tls::Tls;
 use crate::upstream::Upkeep;
 
 /// What is known of the node beside the workers' counters.
@@ -27,6 +29,8 @@ pub(crate) struct Gauges {
     /// States and changes that were not taken, by why.
     pub(crate) not_taken: [u64; 2],
     pub(crate) upkeep: Arc<Upkeep>,
+    /// `None` before the first state.
+    pub(crate) tls: Option<Arc<Tls>>,
 }
 
 struct Page(String);
@@ -152,6 +156,9 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         "Bytes of answer bodies.",
         sum(|w| w.bytes_out.get()),
     );
+    if let Some(tls) = &gauges.tls {
+        certificates::write(&mut page, &tls.ends);
+    }
     upstreams::write(&mut page, &sum, &gauges.upkeep);
     page.one(
         "records_dropped_total",

@@ -21,6 +21,19 @@ pub(crate) fn check(parts: &Parts) -> Vec<Invalid> {
             found.push(Invalid::new(at, fault.to_string()));
         }
     }
+    for item in &parts.upstreams {
+        let Some(client) = &item.client_certificate else {
+            continue;
+        };
+        let PrivateKey::Clear(key) = &client.key else {
+            continue;
+        };
+        if let Err(fault) = certificate::client(&client.certificate, key, &provider) {
+            let place = fault.pointer();
+            let at = format!("/upstreams/{}/tls/client_certificate{place}", item.name);
+            found.push(Invalid::new(at, fault.to_string()));
+        }
+    }
     for item in &parts.hosts {
         let judged = item.client_ca.as_deref().map(certificate::authorities);
         if let Some(Err(fault)) = judged {

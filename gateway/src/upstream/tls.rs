@@ -1,8 +1,10 @@
-//! TLS towards upstreams: always verified, by the system's roots or by the upstream's own.
+//! TLS towards upstreams: always verified, by the system's roots or by the upstream's own, and
+//! with a certificate of ours where they ask for one.
 
 use std::sync::{Arc, OnceLock};
 
 use domain::upstream::Protocol;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -39,11 +41,13 @@ impl Roots {
     }
 }
 
-/// The client's side for one upstream: `ca` is PEM and replaces the system's roots.
+/// The client's side for one upstream: `ca` is PEM and replaces the system's roots, `shown` is for
+/// targets that ask for a certificate.
 pub(crate) fn client_config(
     ca: Option<&str>,
     protocol: Protocol,
     roots: &Roots,
+    shown: Option<&CertifiedKey>,
 ) -> Result<Arc<ClientConfig>, TlsError> {
     let store = match ca {
         None => roots.get(),
@@ -63,11 +67,16 @@ pub(crate) fn client_config(
         return Err(TlsError::Roots);
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|_| TlsError::Library)?
-        .with_root_certificates(store)
-        .with_no_client_auth();
+        .with_root_certificates(store);
+    let mut config = match shown {
+        None => builder.with_no_client_auth(),
+        Some(key) => {
+            builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(key.clone())))
+        }
+    };
     config.alpn_protocols = match protocol {
         Protocol::Http1 => Vec::new(),
         Protocol::Http2 => vec![ALPN.to_vec()],

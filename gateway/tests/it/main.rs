@@ -9,6 +9,7 @@
 
 mod ambiguous;
 mod answers;
+mod certificate_ends;
 mod churn;
 mod circuit;
 mod client_tls;
@@ -40,5 +41,6 @@ mod split;
 mod switch;
 mod tls;
 mod traffic;
+mod upstream_certificates;
 mod upstreams;
 mod versions;

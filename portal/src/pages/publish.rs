@@ -2,6 +2,7 @@
 
 mod apis;
 mod approvals;
+mod certificates;
 mod documents;
 mod explain;
 mod fields;
@@ -112,7 +113,7 @@ pub(crate) fn routes() -> Pages {
     pages
         .into_iter()
         .chain(inbox)
-        .fold(Pages::default(), |router, (path, page)| {
+        .fold(certificates::routes(), |router, (path, page)| {
             router
                 .route(&format!("/o/{{organization}}{path}"), page.clone())
                 .route(&format!("/o/{{organization}}/t/{{team}}{path}"), page)

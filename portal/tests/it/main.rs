@@ -7,6 +7,7 @@ mod answers;
 mod applications;
 mod bodies;
 mod catalog;
+mod certificates;
 mod explains;
 mod hostile;
 mod listener;

@@ -151,6 +151,8 @@ async fn propose(
         name,
         settings: write_json("upstream.settings", &settings)?,
         credential: None,
+        client_certificate: None,
+        client_key: None,
         created_at: ctx.now,
         updated_at: ctx.now,
         etag: 1,

@@ -12,6 +12,7 @@ pub fn lines() -> Vec<Line> {
     lines.extend(tenants());
     lines.extend(platform());
     lines.extend(super::things::lines());
+    lines.extend(super::certificates::lines());
     lines
 }
 
@@ -284,6 +285,7 @@ async fn object(world: &World, name: &str) -> String {
                 .json();
             list["items"][0]["id"].as_str().unwrap().to_owned()
         }
+        "certificate" | "host" => super::certificates::object(world, name).await,
         other => match super::things::object(world, other).await {
             Some(id) => id,
             None => panic!("matrix/table.rs does not know an object for {{{other}}}"),

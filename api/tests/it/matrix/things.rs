@@ -47,6 +47,12 @@ fn publishing() -> Vec<Line> {
         line("DELETE", "/upstreams/{upstream}", Above, Value::Null),
         line("PUT", "/upstreams/{upstream}/credential", Above, credential),
         line(
+            "PUT",
+            "/upstreams/{upstream}/client-certificate",
+            Above,
+            json!({ "client_certificate": null }),
+        ),
+        line(
             "GET",
             "/organizations/{organization}/apis",
             Member,

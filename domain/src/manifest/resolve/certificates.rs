@@ -1,10 +1,11 @@
-//! Certificates and host settings: PEM in place or from the files that are named.
+//! Certificates, host settings and what upstreams are shown: PEM in place or from the files that
+//! are named.
 
 use std::collections::BTreeMap;
 
 use super::super::{DocumentLoader, Manifest};
 use super::{Resolver, id, token};
-use crate::certificate::{Certificate, HostSettings, is_pem};
+use crate::certificate::{Certificate, ClientCertificate, HostSettings, PrivatePem, is_pem};
 use crate::snapshot::{self, PrivateKey};
 
 impl<'a> Resolver<'a> {
@@ -83,6 +84,29 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    /// `upstream` is the pointer of the upstream.
+    pub(super) fn client_certificate(
+        &mut self,
+        upstream: &str,
+        written: &ClientCertificate,
+        load: &DocumentLoader<'_>,
+    ) -> Option<snapshot::ClientCertificate> {
+        let at = format!("{upstream}/tls/client_certificate");
+        let certificate = self.pem(&format!("{at}/certificate"), &written.certificate, load);
+        let key = self.pem(&format!("{at}/key"), &written.key.0, load);
+        let client = ClientCertificate {
+            certificate: certificate?,
+            key: PrivatePem(key?),
+        };
+        let problems = client.check().into_iter();
+        self.found
+            .extend(problems.map(|invalid| invalid.under(&at)));
+        Some(snapshot::ClientCertificate {
+            certificate: client.certificate,
+            key: PrivateKey::Clear(client.key.0),
+        })
+    }
+
     /// The text itself where it is PEM, else the file that it names.
     fn pem(&mut self, pointer: &str, written: &str, load: &DocumentLoader<'_>) -> Option<String> {
         if is_pem(written) {
@@ -132,12 +156,19 @@ mod tests {
     #[test]
     fn pem_stands_in_the_file_beside_it_or_in_the_environment() {
         let text = "portunus: 1\ncertificates:\n  a: { certificate: tls/a.pem, key: \"${KEY}\", default: true }\n\
-            hosts: { a.test: { tls: optional }, \"*.b.test\": { client_ca: tls/a.pem } }\n";
+            hosts: { a.test: { tls: optional }, \"*.b.test\": { client_ca: tls/a.pem } }\n\
+            upstreams: { u: { targets: [{ url: \"https://h\" }], tls: { server_name: s, client_certificate: { certificate: tls/a.pem, key: \"${KEY}\" } } } }\n";
         let manifest = read(text, &variable).unwrap();
         let parts = resolve(&manifest, 1, &load).unwrap().parts;
         assert_eq!(parts.certificates[0].certificate, CERTIFICATE);
         assert_eq!(parts.certificates[0].key, PrivateKey::Clear(KEY.into()));
         assert!(!format!("{parts:?}").contains("PRIVATE KEY"));
+        let upstream = &parts.upstreams[0];
+        assert_eq!(upstream.settings.tls.server_name.as_deref(), Some("s"));
+        let client = upstream.client_certificate.as_ref().unwrap();
+        assert_eq!(client.certificate, CERTIFICATE);
+        assert_eq!(client.key, PrivateKey::Clear(KEY.into()));
+        assert!(!format!("{manifest:?}").contains("PRIVATE KEY"));
         let host = parts.hosts.iter().find(|host| host.host == "*.b.test");
         assert_eq!(host.unwrap().client_ca.as_deref(), Some(CERTIFICATE));
     }
@@ -145,6 +176,11 @@ mod tests {
     #[test]
     fn what_is_wrong_has_its_place() {
         let good = "certificate: tls/a.pem, key: tls/a.key";
+        let upstream = |client: &str| {
+            format!(
+                "upstreams: {{ u: {{ targets: [{{ url: \"https://h\" }}], tls: {{ client_certificate: {{ {client} }} }} }} }}"
+            )
+        };
         for (sections, pointer) in [
             (
                 "certificates: { a: { certificate: none.pem, key: tls/a.key } }".to_owned(),
@@ -191,6 +227,15 @@ mod tests {
                 "/hosts/a.test:1",
             ),
             ("hosts: { a.test: { tls: maybe } }".into(), "/hosts/a.test"),
+            (
+                upstream("certificate: none.pem, key: tls/a.key"),
+                "/upstreams/u/tls/client_certificate/certificate",
+            ),
+            (
+                upstream("certificate: tls/a.pem, key: tls/a.pem"),
+                "/upstreams/u/tls/client_certificate/key",
+            ),
+            (upstream("certificate: tls/a.pem"), "/upstreams/u"),
         ] {
             let found = read(&format!("portunus: 1\n{sections}\n"), &variable)
                 .and_then(|manifest| resolve(&manifest, 1, &load))

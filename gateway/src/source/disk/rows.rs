@@ -17,7 +17,7 @@ use uuid::Uuid;
 pub(super) const HEAD: usize = 1 + 16 + 4;
 
 /// By which letter a row's kind is written. Letters are never used twice.
-const LETTERS: [(Kind, u8); 10] = [
+const LETTERS: [(Kind, u8); 12] = [
     (Kind::Organization, b'o'),
     (Kind::Api, b'a'),
     (Kind::Version, b'v'),
@@ -28,9 +28,9 @@ const LETTERS: [(Kind, u8); 10] = [
     (Kind::Credential, b'k'),
     (Kind::Subscription, b's'),
     (Kind::Settings, b'x'),
+    (Kind::Certificate, b't'),
+    (Kind::Host, b'h'),
 ];
-const CERTIFICATE: u8 = b't';
-const HOST: u8 = b'h';
 /// An object that is gone: what it is, is the letter of its kind.
 const GONE: u8 = b'-';
 
@@ -86,27 +86,25 @@ impl<'a> Row<'a> {
 
     /// Adds the object to `parts`. `None` when it cannot be understood.
     pub(super) fn read(&self, parts: &mut Parts) -> Option<()> {
-        match self.letter {
-            CERTIFICATE => parts.certificates.push(json(self.body)?),
-            HOST => parts.hosts.push(json(self.body)?),
-            letter => match LETTERS.iter().find(|known| known.1 == letter)?.0 {
-                Kind::Organization => parts.organizations.push(json(self.body)?),
-                Kind::Api => parts.apis.push(json(self.body)?),
-                Kind::Version => parts.versions.push(json(self.body)?),
-                Kind::Upstream => parts.upstreams.push(json(self.body)?),
-                Kind::Product => parts.products.push(json(self.body)?),
-                Kind::Plan => parts.plans.push(json(self.body)?),
-                Kind::Settings => parts.settings = Some(json::<Settings>(self.body)?),
-                Kind::Application => {
-                    parts.applications.push(In(self.body).application(self.id)?);
-                }
-                Kind::Credential => parts.credentials.push(In(self.body).credential(self.id)?),
-                Kind::Subscription => {
-                    parts
-                        .subscriptions
-                        .push(In(self.body).subscription(self.id)?);
-                }
-            },
+        match LETTERS.iter().find(|known| known.1 == self.letter)?.0 {
+            Kind::Organization => parts.organizations.push(json(self.body)?),
+            Kind::Api => parts.apis.push(json(self.body)?),
+            Kind::Version => parts.versions.push(json(self.body)?),
+            Kind::Upstream => parts.upstreams.push(json(self.body)?),
+            Kind::Product => parts.products.push(json(self.body)?),
+            Kind::Plan => parts.plans.push(json(self.body)?),
+            Kind::Certificate => parts.certificates.push(json(self.body)?),
+            Kind::Host => parts.hosts.push(json(self.body)?),
+            Kind::Settings => parts.settings = Some(json::<Settings>(self.body)?),
+            Kind::Application => {
+                parts.applications.push(In(self.body).application(self.id)?);
+            }
+            Kind::Credential => parts.credentials.push(In(self.body).credential(self.id)?),
+            Kind::Subscription => {
+                parts
+                    .subscriptions
+                    .push(In(self.body).subscription(self.id)?);
+            }
         }
         Some(())
     }
@@ -129,8 +127,9 @@ pub(super) fn write(parts: &Parts, out: &mut Vec<u8>) -> Result<(), serde_json::
     })?;
     out.json_each(letter(Kind::Product), &parts.products, |one| one.id.uuid())?;
     out.json_each(letter(Kind::Plan), &parts.plans, |one| one.id.uuid())?;
-    out.json_each(CERTIFICATE, &parts.certificates, |one| one.id.uuid())?;
-    out.json_each(HOST, &parts.hosts, |one| one.id.uuid())?;
+    let certificates = &parts.certificates;
+    out.json_each(letter(Kind::Certificate), certificates, |one| one.id.uuid())?;
+    out.json_each(letter(Kind::Host), &parts.hosts, |one| one.id.uuid())?;
     let settings = parts.settings.as_slice();
     out.json_each(letter(Kind::Settings), settings, |_| Uuid::nil())?;
     for one in &parts.applications {

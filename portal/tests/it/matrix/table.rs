@@ -91,6 +91,15 @@ fn anyone() -> Vec<Line> {
             &[("sign_up", "open")],
         ),
         line("/operator/audit", Operator, VERIFY),
+        line("/operator/certificates", Operator, &[]),
+        line("/operator/certificates/new", Operator, NAMED),
+        line("/operator/certificates/hosts", Operator, SAVE),
+        line("/operator/certificates/{certificate}", Operator, SAVE),
+        line(
+            "/operator/certificates/{certificate}/delete",
+            Operator,
+            NAMED,
+        ),
     ]
 }
 
@@ -112,6 +121,11 @@ fn tenants() -> Vec<Line> {
         ("/invitations/{invitation}/withdraw", &[]),
         ("/settings", SAVE),
         ("/audit", VERIFY),
+        ("/certificates", &[]),
+        ("/certificates/new", NAMED),
+        ("/certificates/hosts", SAVE),
+        ("/certificates/{certificate}", SAVE),
+        ("/certificates/{certificate}/delete", NAMED),
     ];
     let of_team: &[(&str, Form)] = &[
         ("", &[]),

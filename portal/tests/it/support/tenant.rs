@@ -2,15 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use api::{Ctx, service::outbox};
+use api::{
+    Ctx,
+    service::{organizations, outbox},
+};
 use domain::{
     id::{ApplicationId, BatchId, OrganizationId},
     openapi::BOOKSHOP,
     traffic::Record,
+    wire::organizations::{EditGrants, Grant},
 };
 use serde_json::{Value, json};
 
 use super::{App, Browser, PASSWORD};
+
+/// For a.test.
+pub(crate) const A: [&str; 2] = [
+    include_str!("../../../../gateway/tests/it/tls/a.pem"),
+    include_str!("../../../../gateway/tests/it/tls/a.key"),
+];
+/// For b.test and *.b.test.
+pub(crate) const B: [&str; 2] = [
+    include_str!("../../../../gateway/tests/it/tls/b.pem"),
+    include_str!("../../../../gateway/tests/it/tls/b.key"),
+];
 
 pub(crate) struct Tenant {
     pub(crate) owner: Browser,
@@ -93,6 +108,18 @@ impl Tenant {
         let token = owner.api("POST", "/tokens", token).await;
         let sessions = owner.api("GET", "/sessions", Value::Null).await;
 
+        // A host has one certificate on the whole platform.
+        let (host, pair) = if name == "there" {
+            ("b.test", B)
+        } else {
+            ("a.test", A)
+        };
+        app.grant_host(&organization, host).await;
+        let body =
+            json!({ "name": "main", "certificate": pair[0], "key": pair[1], "hosts": [host] });
+        let certificate = owner.api("POST", &of("certificates"), body).await;
+        let certificate = text(&certificate["id"]);
+
         app.called(&organization, &application).await;
         let log = owner.api("GET", &of("requests"), Value::Null).await;
 
@@ -125,12 +152,14 @@ impl Tenant {
             ("token", text(&token["token"]["id"])),
             ("session", session),
             ("record", record.clone()),
+            ("certificate", certificate.clone()),
         ]);
         let ids = BTreeMap::from([
             ("organization", organization),
             ("team", team),
             ("credential", key),
             ("request", record),
+            ("certificate", certificate.clone()),
         ]);
         Self {
             owner,
@@ -205,6 +234,21 @@ impl App {
         let ctx = Ctx::job(&self.plane, "test");
         let page = outbox::list(&ctx, &Default::default()).await.unwrap();
         page.items[0].id.to_string()
+    }
+
+    /// Gives a host to an organization, as the operator would.
+    pub(crate) async fn grant_host(&self, organization: &str, host: &str) {
+        let ctx = Ctx::job(&self.plane, "test");
+        let id: OrganizationId = organization.parse().unwrap();
+        let mut grants = organizations::read_any(&ctx, id).await.unwrap().grants;
+        grants.push(Grant {
+            path: grants[0].path.clone(),
+            hosts: vec![host.to_owned()],
+        });
+        let input = EditGrants { grants };
+        organizations::edit_grants(&ctx, id, None, input)
+            .await
+            .unwrap();
     }
 
     /// One call of an application, in the log of its organization.

@@ -1,0 +1,76 @@
+//! What single hosts ask of a connection.
+
+use chrono::{DateTime, Utc};
+use domain::certificate::{HostSettings, TlsMode};
+use domain::id::OrganizationId;
+use domain::snapshot;
+use sea_orm::entity::prelude::*;
+
+use crate::certificate::owner;
+use crate::row::{RowError, read_word};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "host")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// `None`: the platform's.
+    pub organization_id: Option<Uuid>,
+    /// `api.example.com` or `*.example.com`.
+    #[sea_orm(unique, column_type = "Text")]
+    pub host: String,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub tls: Option<String>,
+    /// PEM.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub client_ca: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub etag: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Entity {
+    pub fn in_org(organization: OrganizationId) -> Select<Self> {
+        Self::find().filter(Column::OrganizationId.eq(organization.uuid()))
+    }
+
+    pub fn of_platform() -> Select<Self> {
+        Self::find().filter(Column::OrganizationId.is_null())
+    }
+}
+
+impl Model {
+    pub fn settings(&self) -> Result<HostSettings, RowError> {
+        let mode = |word: &String| read_word("host.tls", word, TlsMode::parse);
+        Ok(HostSettings {
+            tls: self.tls.as_ref().map(mode).transpose()?,
+            client_ca: self.client_ca.clone(),
+        })
+    }
+
+    pub fn to_state(self) -> Result<snapshot::Host, RowError> {
+        let HostSettings { tls, client_ca } = self.settings()?;
+        let Self {
+            id,
+            organization_id,
+            host,
+            tls: _,
+            client_ca: _,
+            created_at: _,
+            updated_at: _,
+            etag: _,
+        } = self;
+        Ok(snapshot::Host {
+            id: id.into(),
+            organization: owner(organization_id),
+            host,
+            tls,
+            client_ca,
+        })
+    }
+}
