@@ -4,6 +4,7 @@
 //! answer about a real object must be, byte for byte but for the request id, that about a random
 //! id.
 
+mod looking;
 mod table;
 mod things;
 

@@ -236,6 +236,7 @@ impl App {
             decided_by: String::new(),
             observed: 0,
             target: String::new(),
+            variant: String::new(),
             tries: 1,
             bytes_in: 0,
             bytes_out: 0,

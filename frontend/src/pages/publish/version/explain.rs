@@ -132,7 +132,9 @@ fn facts(answer: &Explanation) -> AnyView {
             .targets
             .iter()
             .map(|target| {
-                let weight = format!("weight {}", target.weight);
+                let of = target.variant.as_ref();
+                let of = of.map_or_else(String::new, |name| format!(", variant {name}"));
+                let weight = format!("weight {}{of}", target.weight);
                 view! { <div>{mono(target.url.clone())} <span class="sub">{weight}</span></div> }
             })
             .collect_view();
@@ -140,6 +142,9 @@ fn facts(answer: &Explanation) -> AnyView {
             "Upstream".into(),
             view! { {upstream.upstream.clone()} {targets} }.into_any(),
         ));
+        if let Some(variant) = &upstream.variant {
+            rows.push(("Variant".into(), mono(variant.clone())));
+        }
     }
     rows.push(("State".into(), format::count(answer.state).into_any()));
     pairs(rows)
