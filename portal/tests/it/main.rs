@@ -21,3 +21,4 @@ mod routes;
 mod samples;
 mod sessions;
 mod support;
+mod upstreams;

@@ -1,0 +1,163 @@
+//! The form of an upstream: all that it can hold, what is wrong at its field, and the one step of
+//! blue and green.
+
+use serde_json::{Value, json};
+
+use crate::support::{App, Browser, each, publish};
+
+/// The address of the only upstream's page, and the management API's path of it.
+async fn upstream(owner: &mut Browser) -> (String, String) {
+    let account = owner.api("GET", "/account", Value::Null).await;
+    let membership = &account["memberships"][0];
+    let organization = membership["organization"].as_str().unwrap();
+    let place = format!("/organizations/{organization}/upstreams");
+    let found = owner.api("GET", &place, Value::Null).await["items"][0].clone();
+    let id = found["id"].as_str().unwrap();
+    let base = format!(
+        "/o/{}/t/{}",
+        membership["slug"].as_str().unwrap(),
+        membership["teams"][0]["slug"].as_str().unwrap()
+    );
+    (format!("{base}/upstreams/{id}"), format!("/upstreams/{id}"))
+}
+
+/// A form with the tag that the page has now.
+async fn save(owner: &mut Browser, page: &str, more: &[(&str, &str)]) -> crate::support::Answer {
+    let shown = owner.get(page).await.ok(200);
+    let etag = shown.between("name=\"etag\" value=\"", "\"");
+    let mut form = vec![("do", "save"), ("etag", &*etag), ("name", "books")];
+    form.extend(more);
+    owner.post(page, &form).await
+}
+
+const TARGETS: [(&str, &str); 6] = [
+    ("targets/0/url", "https://93.184.216.34/blue"),
+    ("targets/0/weight", "3"),
+    ("targets/0/variant", "blue"),
+    ("targets/2/url", "https://93.184.216.34/green"),
+    ("targets/2/tier", "1"),
+    ("targets/2/variant", "green"),
+];
+
+#[tokio::test]
+async fn all_of_it_is_saved_and_shown_again() {
+    each(async |app: App| {
+        let mut owner = app.member("storefront").await;
+        publish(&mut owner).await;
+        let (page, api) = upstream(&mut owner).await;
+        owner
+            .get(&page)
+            .await
+            .ok(200)
+            .says("placeholder=\"30s\"")
+            .says("<details class=\"fold\"><summary")
+            .hides("<details class=\"fold\" open");
+        let mut form = TARGETS.to_vec();
+        form.extend([
+            ("balance/algorithm", "least_requests"),
+            ("balance/slow_start", "30s"),
+            ("balance/sticky/cookie", "at"),
+            ("health/active", "yes"),
+            ("health/active/path", "/healthz"),
+            ("health/active/statuses", "200 204"),
+            ("health/passive/failures", "3"),
+            ("retries/tries", "3"),
+            ("breaker/in_flight", "500"),
+            ("fallback", "answer"),
+            ("fallback/answer/status", "503"),
+            ("fallback/answer/body", "{}"),
+            ("timeouts/total", "90s"),
+            ("protocol", "http2"),
+            ("split/variants/0/name", ""),
+            ("split/live", "blue"),
+        ]);
+        save(&mut owner, &page, &form).await.to(&page);
+        let settings = owner.api("GET", &api, Value::Null).await["settings"].clone();
+        for (pointer, value) in [
+            ("/targets/0/weight", json!(3)),
+            ("/targets/1/url", json!("https://93.184.216.34/green")),
+            ("/targets/1/tier", json!(1)),
+            ("/balance/algorithm", json!("least_requests")),
+            ("/balance/slow_start", json!("30s")),
+            ("/balance/sticky/cookie", json!("at")),
+            ("/health/active/path", json!("/healthz")),
+            ("/health/active/statuses", json!([200, 204])),
+            ("/health/active/interval", json!("5s")),
+            ("/health/passive/failures", json!(3)),
+            ("/retries/tries", json!(3)),
+            ("/breaker/in_flight", json!(500)),
+            ("/fallback/answer/status", json!(503)),
+            ("/timeouts/total", json!("90s")),
+            ("/timeouts/connect", json!("2s")),
+            ("/protocol", json!("http2")),
+            ("/split/live", json!("blue")),
+        ] {
+            assert_eq!(settings.pointer(pointer), Some(&value), "{pointer}");
+        }
+        let shown = owner.get(&page).await.ok(200);
+        shown
+            .says("value=\"/healthz\"")
+            .says("value=\"200 204\"")
+            .says("<option value=\"least_requests\" selected")
+            .says("Switch to green");
+        // In one step, and back; only what it says changes.
+        for live in ["green", "blue"] {
+            let shown = owner.get(&page).await.ok(200);
+            let etag = shown.between("name=\"etag\" value=\"", "\"");
+            let step = [("do", "switch"), ("etag", &*etag), ("live", live)];
+            owner.post(&page, &step).await.to(&page);
+            let mut now = owner.api("GET", &api, Value::Null).await["settings"].clone();
+            assert_eq!(now["split"]["live"], live);
+            now["split"]["live"] = "blue".into();
+            assert_eq!(now, settings);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told_at_its_field() {
+    each(async |app: App| {
+        let mut owner = app.member("storefront").await;
+        publish(&mut owner).await;
+        let (page, api) = upstream(&mut owner).await;
+        let before = owner.api("GET", &api, Value::Null).await;
+        for (field, value, words) in [
+            ("timeouts/idle", "60", "Write a duration like"),
+            ("health/panic", "101", "Use 0 to 100 percent."),
+            ("retries/tries", "9", "Use 1 to 5 tries."),
+            (
+                "retries/statuses",
+                "404",
+                "Use up to 100 codes of 500 to 599.",
+            ),
+            ("targets/0/weight", "2000", "Use a weight of 0 to 1000."),
+            ("targets/2/url", "ftp://x", "Use http or https."),
+            (
+                "split/live",
+                "red",
+                "Give a target with a weight this variant.",
+            ),
+            ("split/variants/0/share", "x", "Write a whole number"),
+        ] {
+            let mut form = TARGETS.to_vec();
+            form.retain(|(name, _)| *name != field);
+            form.extend([
+                (
+                    "split/variants/0/name",
+                    if field.contains("share") { "blue" } else { "" },
+                ),
+                ("split/live", "blue"),
+            ]);
+            form.retain(|(name, _)| *name != field);
+            form.push((field, value));
+            let refused = save(&mut owner, &page, &form).await.ok(422);
+            let at = refused.between(&format!("id=\"{field}-e\""), "</p>");
+            assert!(at.contains(words), "{field}: {at}");
+            let typed = format!("name=\"{field}\"");
+            refused.says(&typed).says(&format!("value=\"{value}\""));
+        }
+        assert_eq!(owner.api("GET", &api, Value::Null).await, before);
+    })
+    .await;
+}
