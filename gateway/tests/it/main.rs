@@ -36,5 +36,6 @@ mod split;
 mod switch;
 mod tls;
 mod traffic;
+mod unreadable;
 mod upstreams;
 mod versions;
