@@ -1,9 +1,11 @@
 //! The form of an upstream: all that it can hold, what is wrong at its field, and the one step of
 //! blue and green.
 
+use domain::id::BatchId;
+use domain::traffic::Record;
 use serde_json::{Value, json};
 
-use crate::support::{App, Browser, each, publish};
+use crate::support::{App, Browser, call, each, publish};
 
 /// The address of the only upstream's page, and the management API's path of it.
 async fn upstream(owner: &mut Browser) -> (String, String) {
@@ -158,6 +160,67 @@ async fn what_is_wrong_is_told_at_its_field() {
             refused.says(&typed).says(&format!("value=\"{value}\""));
         }
         assert_eq!(owner.api("GET", &api, Value::Null).await, before);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn variants_stand_side_by_side_where_there_are_any() {
+    each(async |app: App| {
+        let mut owner = app.member("storefront").await;
+        publish(&mut owner).await;
+        let account = owner.api("GET", "/account", Value::Null).await;
+        let membership = &account["memberships"][0];
+        let organization = membership["organization"].as_str().unwrap();
+        let apis = format!("/organizations/{organization}/apis");
+        let api = owner.api("GET", &apis, Value::Null).await["items"][0].clone();
+        let version = api["versions"][0]["id"].as_str().unwrap();
+        let base = format!("/o/{}", membership["slug"].as_str().unwrap());
+        let plain = call(
+            app.plane.clock.now(),
+            organization.parse().unwrap(),
+            Default::default(),
+        );
+        let record = |variant: &str, status, total_us| Record {
+            version: version.parse().unwrap(),
+            variant: variant.to_owned(),
+            status,
+            total_us,
+            ..plain.clone()
+        };
+        let traffic = &app.plane.databases.traffic;
+        let write = async |name: &str, records: &[Record]| {
+            let batch = BatchId::from_name("batch", name);
+            entity::store::traffic::write_batch(traffic, batch, records)
+                .await
+                .unwrap();
+        };
+        write("one", &[record("", 200, 1000)]).await;
+        let answers = format!("{base}/analytics?side=answers&range=1h");
+        let of_version = format!("{answers}&version={version}");
+        for page in [&answers, &of_version] {
+            owner.get(page).await.ok(200).hides("id=\"variants\"");
+        }
+        let more = [
+            record("canary", 500, 90_000),
+            record("canary", 200, 90_000),
+            record("stable", 200, 2000),
+        ];
+        write("two", &more).await;
+        let of_api = format!("{answers}&api={}", api["id"].as_str().unwrap());
+        for page in [&answers, &of_version, &of_api] {
+            let shown = owner.get(page).await.ok(200);
+            let table = shown.between("id=\"variants\"", "</table>");
+            for words in ["canary", "stable", "50", "90", "v1"] {
+                assert!(table.contains(words), "{words} is not in {table}");
+            }
+        }
+        owner.get(&of_version).await.ok(200).says("Bookshop v1");
+        // From the caller's side nothing is told of them.
+        let calls = format!("{base}/analytics?side=calls&range=1h&version={version}");
+        owner.get(&calls).await.ok(200).hides("canary");
+        let other = format!("{answers}&version=00000000-0000-0000-0000-000000000001");
+        owner.get(&other).await.ok(404);
     })
     .await;
 }
