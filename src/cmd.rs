@@ -18,6 +18,7 @@ pub mod migrate;
 pub mod portal;
 mod preflight;
 pub mod sample;
+mod say;
 mod services;
 mod start;
 mod store;

@@ -110,3 +110,40 @@ fn what_is_wrong_is_said_and_ends_with_64() {
         );
     }
 }
+
+#[test]
+fn a_reader_that_went_away_ends_it_quietly() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("gateway.yaml"), FILE).unwrap();
+    for arguments in [
+        &["explain", "--config", "gateway.yaml", "GET /shop/a"][..],
+        &[
+            "explain",
+            "--config",
+            "gateway.yaml",
+            "--json",
+            "GET /shop/a",
+        ],
+        &["check", "gateway.yaml"],
+        &["config"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = Command::new(env!("CARGO_BIN_EXE_portunus"))
+            .args(arguments)
+            .env_clear()
+            .current_dir(folder.path())
+            .stdout(writer)
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
+            .wait_with_output()
+            .unwrap();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(
+            (output.status.code(), &*complaint),
+            (Some(141), ""),
+            "{arguments:?}"
+        );
+    }
+}

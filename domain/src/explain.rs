@@ -265,6 +265,10 @@ pub struct Destination {
     pub test: bool,
     /// Addresses that it may go to, with the path that it has there; no query.
     pub targets: Vec<WeightedTarget>,
+    /// The variant that it goes to while one of its targets is healthy; absent where the upstream
+    /// has none, and where chance decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
     /// The client's `Host` goes on; else the target's name.
     pub preserve_host: bool,
 }
@@ -273,6 +277,9 @@ pub struct Destination {
 pub struct WeightedTarget {
     pub url: String,
     pub weight: u16,
+    /// The variant that it is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
 }
 
 /// Names of header fields; values are not shown.

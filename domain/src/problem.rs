@@ -20,6 +20,9 @@ pub struct Problem {
     /// What is wrong with which part of the input.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Invalid>,
+    /// Where a version was asked for that there is not, or none: those that can be asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<String>,
 }
 
 impl Problem {
@@ -42,6 +45,7 @@ impl Problem {
             code: entry.code.to_owned(),
             request_id: request_id.to_owned(),
             errors: Vec::new(),
+            versions: Vec::new(),
         }
     }
 }
@@ -128,7 +132,7 @@ codes! {
     AccessDenied "access_denied" 403 "Access denied" "A rule of the API refused this call."
     HttpsRequired "https_required" 403 "HTTPS required" "Call this host by https."
     NoRoute "no_route" 404 "No route" "No published API answers at this host and path. Compare the address with the API's page."
-    NoVersion "no_version" 404 "No such version" "The API has no version of this name; the detail lists those it has."
+    NoVersion "no_version" 404 "No such version" "The API has no version of this name; `versions` lists those it has."
     NoOperation "no_operation" 404 "No such operation" "The API's document has no operation at this path."
     MethodNotAllowed "method_not_allowed" 405 "Method not allowed" "The path exists, the method does not; the Allow header lists those that do."
     RequestTimeout "request_timeout" 408 "Request timeout" "The request arrived too slowly. Send it again on a better line."

@@ -50,6 +50,9 @@ pub struct Record {
     pub observed: u32,
     /// `host:port` of the target; empty when none was asked.
     pub target: String,
+    /// Variant of the upstream that the target is of; empty when it has none, or none was asked.
+    #[serde(default)]
+    pub variant: String,
     pub tries: u8,
     pub bytes_in: u64,
     pub bytes_out: u64,
@@ -101,6 +104,30 @@ impl RollupKey {
             environment: record.environment,
             class: StatusClass::of(record.status),
         }
+    }
+}
+
+/// The key of a row that sums up one variant of an upstream (A/B compare): few, so that variants do
+/// not multiply the rows of every other rollup.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VariantKey {
+    pub provider: OrganizationId,
+    pub version: VersionId,
+    pub environment: Environment,
+    pub variant: String,
+    pub class: StatusClass,
+}
+
+impl VariantKey {
+    /// `None` for what went to no variant.
+    pub fn of(record: &Record) -> Option<Self> {
+        (!record.variant.is_empty()).then(|| Self {
+            provider: record.provider,
+            version: record.version,
+            environment: record.environment,
+            variant: record.variant.clone(),
+            class: StatusClass::of(record.status),
+        })
     }
 }
 

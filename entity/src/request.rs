@@ -40,6 +40,9 @@ pub struct Model {
     pub observed: i64,
     #[sea_orm(column_type = "Text")]
     pub target: String,
+    /// Empty for none.
+    #[sea_orm(column_type = "Text")]
+    pub variant: String,
     pub tries: i16,
     pub bytes_in: i64,
     pub bytes_out: i64,

@@ -95,6 +95,17 @@ impl Form {
         self.values_of(name).any(|held| held == value)
     }
 
+    /// Whether a field whose name begins so holds something, or is wrong.
+    #[must_use]
+    pub fn touches(&self, beginning: &str) -> bool {
+        let mut held = self.values.iter().filter(|(_, value)| !value.is_empty());
+        held.any(|(name, _)| name.starts_with(beginning))
+            || self
+                .problems
+                .iter()
+                .any(|(name, _)| name.starts_with(beginning))
+    }
+
     /// What is wrong with a field.
     #[must_use]
     pub fn problem(&self, name: &str) -> Option<&str> {

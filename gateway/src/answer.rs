@@ -86,6 +86,8 @@ impl<'a> ShownLimits<'a> {
 pub(crate) struct Refusal {
     pub(crate) code: Code,
     detail: String,
+    /// Versions that can be asked for.
+    versions: Option<Box<[String]>>,
     retry_after: Option<u64>,
     allow: Option<String>,
     /// `RateLimit-Policy` and `RateLimit`.
@@ -108,6 +110,7 @@ impl Refusal {
         Self {
             code,
             detail: String::new(),
+            versions: None,
             retry_after: None,
             allow: None,
             limits: None,
@@ -138,6 +141,13 @@ impl Refusal {
     #[must_use]
     pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = detail.into();
+        self
+    }
+
+    /// Versions that can be asked for.
+    #[must_use]
+    pub(crate) fn versions(mut self, versions: &[&str]) -> Self {
+        self.versions = Some(versions.iter().map(|name| (*name).to_owned()).collect());
         self
     }
 
@@ -192,7 +202,8 @@ impl Refusal {
             Form::GrpcWeb => return grpc::answer(&self, "application/grpc-web+proto"),
         };
         let detail = self.sentence().to_owned();
-        let problem = Problem::new(self.code, detail, portal_url, request_id);
+        let mut problem = Problem::new(self.code, detail, portal_url, request_id);
+        problem.versions = self.versions.map(Vec::from).unwrap_or_default();
         let (media_type, text) = if wants_page {
             ("text/html; charset=utf-8", page::page(&problem))
         } else {

@@ -145,7 +145,8 @@ async fn tries(
     let key = balance_key(call, upstream);
     let mut attempts = Attempts::new(worker, way, key);
     if let Some(split) = &upstream.split {
-        attempts.keep_to(variant(call, split));
+        let index = variant(call, split, upstream::chance);
+        attempts.keep_to(split.variants[index].members);
     }
     if let Some(sticky) = &upstream.sticky {
         attempts.prefer(sticky.find(call.head.fields.all(Name::Cookie)));
@@ -154,6 +155,9 @@ async fn tries(
         let chosen = attempts.next();
         let target = chosen.ok_or_else(|| Refusal::new(Code::NoHealthyTarget).retry_after(1))?;
         call.record.target = target.name;
+        if upstream.split.is_some() {
+            call.record.variant = attempts.variant();
+        }
         let outgoing = Outgoing {
             head: &call.head,
             rest: call.rest(),
@@ -238,26 +242,30 @@ fn instead<'f>(
         if let Some(label) = way.instead {
             call.record.decided_by = label;
         }
+        // Of the upstream that stands in, if it has any.
+        call.record.variant = Default::default();
         passage::readdress(&mut call.head.fields, upstream, way.upstream);
         tries(call, way, inflow, None).await
     })
 }
 
-/// The targets of the request's variant, as bits.
-fn variant(call: &Call<'_>, split: &Split) -> u64 {
+/// The request's variant, by index. `chance` is asked where nothing keeps its variant.
+pub(crate) fn variant(call: &Call<'_>, split: &Split, chance: impl FnOnce() -> u64) -> usize {
     let named = match &split.by {
         None => None,
         Some(NamedBy::Header(name)) => call.head.fields.named(name).next(),
         Some(NamedBy::Cookie(name)) => cookie(call, name),
     };
+    if let Some(index) = split.fixed(named) {
+        return index;
+    }
     let address = call.address();
     let subject = match split.sticky {
         Kept::Caller => call.caller_id().unwrap_or(address),
         Kept::Address => address,
-        Kept::Nothing => u128::from(upstream::chance()),
+        Kept::Nothing => u128::from(chance()),
     };
-    let index = split.choose(named, &subject.to_be_bytes(), call.wall_us);
-    split.variants[index].members
+    split.choose(None, &subject.to_be_bytes(), call.wall_us)
 }
 
 fn cookie<'c>(call: &'c Call<'_>, name: &str) -> Option<&'c [u8]> {

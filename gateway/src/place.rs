@@ -63,16 +63,20 @@ pub(crate) fn find<'s>(
 }
 
 fn refusal<T>(choice: &Choice<T>, why: &NotChosen) -> Refusal {
-    let listed: Vec<&str> = choice.versions().take(LISTED).collect();
-    let listed = listed.join(", ");
+    let versions: Vec<&str> = choice.versions().take(LISTED).collect();
+    let listed = versions.join(", ");
     let by = choice.scheme().map(ToString::to_string).unwrap_or_default();
     match why {
-        NotChosen::Required => Refusal::new(Code::VersionRequired).detail(format!(
-            "This API has no default version. Ask for one by {by}: {listed}."
-        )),
-        NotChosen::Unknown => Refusal::new(Code::NoVersion).detail(format!(
-            "The API has no version of this name. Those that {by} can ask for: {listed}."
-        )),
+        NotChosen::Required => Refusal::new(Code::VersionRequired)
+            .versions(&versions)
+            .detail(format!(
+                "This API has no default version. Ask for one by {by}: {listed}."
+            )),
+        NotChosen::Unknown => Refusal::new(Code::NoVersion)
+            .versions(&versions)
+            .detail(format!(
+                "The API has no version of this name. Those that {by} can ask for: {listed}."
+            )),
         NotChosen::Several => Refusal::new(Code::BadRequest).detail(format!(
             "The request asks for more than one version by {by}."
         )),

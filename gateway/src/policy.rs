@@ -55,10 +55,11 @@ pub(crate) struct Chain {
     pub(crate) allowance: Box<[Step]>,
 }
 
-/// A policy that has no running form; its route answers 500.
+/// A policy or a condition that has no running form; its route answers 500.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("policy {label}: {reason}")]
+#[error("{label}: {reason}")]
 pub(crate) struct Uncompiled {
+    /// `policy kind/name`, or where in the route it stands.
     pub(crate) label: String,
     pub(crate) reason: String,
 }
@@ -134,6 +135,7 @@ impl Step {
         let wrong = effective.policy.check();
         if let Some(invalid) = wrong.into_iter().next() {
             let reason = format!("{}: {}", invalid.pointer, invalid.message);
+            let label = format!("policy {label}");
             return Err(Uncompiled { label, reason });
         }
         let in_plan = effective.from == AttachPoint::Plan;

@@ -93,6 +93,8 @@ pub struct Record {
     pub decided_by: NameId,
     /// `host:port` of the target.
     pub target: NameId,
+    /// Variant of the upstream that the target is of.
+    pub variant: NameId,
     pub status: u16,
     pub tries: u8,
     pub environment: Environment,
@@ -131,6 +133,7 @@ impl Default for Record {
             units: 1,
             decided_by: NameId::NONE,
             target: NameId::NONE,
+            variant: NameId::NONE,
             status: 0,
             tries: 0,
             environment: Environment::Live,
@@ -170,6 +173,7 @@ impl Record {
             units,
             decided_by,
             target,
+            variant,
             status,
             tries,
             environment,
@@ -188,7 +192,7 @@ impl Record {
         (*client, *code) = (None, None);
         (*revision, *observed, *units) = (0, 0, 1);
         (*total_us, *policies_us, *connect_us, *first_byte_us) = (0, 0, 0, 0);
-        (*decided_by, *target) = (NameId::NONE, NameId::NONE);
+        (*decided_by, *target, *variant) = (NameId::NONE, NameId::NONE, NameId::NONE);
         (*status, *tries, *path_cut) = (0, 0, false);
         *environment = Environment::Live;
         method.set("");
@@ -223,6 +227,7 @@ impl Record {
             decided_by: names.get(self.decided_by).to_string(),
             observed: self.observed,
             target: names.get(self.target).to_string(),
+            variant: names.get(self.variant).to_string(),
             tries: self.tries,
             bytes_in: self.bytes_in,
             bytes_out: self.bytes_out,

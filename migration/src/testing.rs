@@ -3,7 +3,7 @@
 //! SQLite always; PostgreSQL when `PORTUNUS_TEST_POSTGRES` holds the URL of a superuser's database
 //! on a server that the test runner started.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::SystemTime;
@@ -33,6 +33,14 @@ pub struct TestDatabase {
     _dropped: Option<PostgresDatabase>,
 }
 
+/// [`each_backend`] before any migration: for tests of migrations themselves.
+pub async fn each_empty_backend<F: AsyncFn(TestDatabase)>(test: F) {
+    test(TestDatabase::empty_sqlite()).await;
+    if let Some(database) = TestDatabase::empty_postgres().await {
+        test(database).await;
+    }
+}
+
 /// Runs a test on SQLite and, where a server is named, on PostgreSQL. Says once when it is not.
 pub async fn each_backend<F: AsyncFn(TestDatabase)>(test: F) {
     test(TestDatabase::sqlite().await).await;
@@ -46,10 +54,22 @@ impl TestDatabase {
     pub async fn sqlite() -> Self {
         static TEMPLATE: OnceCell<tempfile::TempDir> = OnceCell::const_new();
         let template = TEMPLATE.get_or_init(sqlite_template).await;
+        Self::files(|path, name| {
+            std::fs::copy(template.path().join(name), path).expect("copy of the template");
+        })
+    }
+
+    fn empty_sqlite() -> Self {
+        Self::files(|path, _| {
+            std::fs::File::create(path).expect("an empty file");
+        })
+    }
+
+    fn files(make: impl Fn(&Path, &str)) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let url = |name: &str| {
             let path = directory.path().join(name);
-            std::fs::copy(template.path().join(name), &path).expect("copy of the template");
+            make(&path, name);
             format!("sqlite://{}", path.display())
         };
         Self {
@@ -63,16 +83,18 @@ impl TestDatabase {
 
     /// A fresh database on the server that [`POSTGRES_VARIABLE`] names; `None` without one.
     pub async fn postgres() -> Option<Self> {
-        static SAID: AtomicBool = AtomicBool::new(false);
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let Ok(server) = std::env::var(POSTGRES_VARIABLE) else {
-            if !SAID.swap(true, Ordering::Relaxed) {
-                eprintln!("{POSTGRES_VARIABLE} is not set: this test ran on SQLite only.");
-            }
-            return None;
-        };
-        let options: PgConnectOptions = server.parse().expect("a PostgreSQL URL");
+        let (server, options) = postgres_server()?;
         let template = postgres_template(&options).await;
+        Some(Self::database(&server, options, &template).await)
+    }
+
+    async fn empty_postgres() -> Option<Self> {
+        let (server, options) = postgres_server()?;
+        Some(Self::database(&server, options, "template0").await)
+    }
+
+    async fn database(server: &str, options: PgConnectOptions, template: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("portunus_test_{}_{number}", std::process::id());
         let mut admin = PgConnection::connect_with(&options)
@@ -85,19 +107,32 @@ impl TestDatabase {
         .await;
         run(
             &mut admin,
-            &format!("CREATE DATABASE {name} TEMPLATE {template}"),
+            &format!("CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'"),
         )
         .await;
         admin.close().await.ok();
-        let url = with_database(&server, &name);
-        Some(Self {
+        let url = with_database(server, &name);
+        Self {
             traffic_url: url.clone(),
             url,
             backend: DbBackend::Postgres,
             directory: tempfile::tempdir().expect("a temporary directory"),
             _dropped: Some(PostgresDatabase { options, name }),
-        })
+        }
     }
+}
+
+/// The server that [`POSTGRES_VARIABLE`] names; `None`, said once, without one.
+fn postgres_server() -> Option<(String, PgConnectOptions)> {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    let Ok(server) = std::env::var(POSTGRES_VARIABLE) else {
+        if !SAID.swap(true, Ordering::Relaxed) {
+            eprintln!("{POSTGRES_VARIABLE} is not set: this test ran on SQLite only.");
+        }
+        return None;
+    };
+    let options = server.parse().expect("a PostgreSQL URL");
+    Some((server, options))
 }
 
 #[derive(Debug)]

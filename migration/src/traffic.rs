@@ -2,6 +2,7 @@
 
 mod m0001_nodes;
 mod m0002_requests;
+mod m0003_variant;
 
 use sea_orm_migration::prelude::*;
 
@@ -14,6 +15,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_nodes::Migration),
             Box::new(m0002_requests::Migration),
+            Box::new(m0003_variant::Migration),
         ]
     }
 

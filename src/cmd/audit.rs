@@ -5,7 +5,7 @@ use api::service::audit::{self, Chain};
 
 use super::exit::No;
 use super::management::{self, Addresses};
-use super::{keys, start, store};
+use super::{keys, say, start, store};
 use crate::cli::Common;
 
 pub fn run(common: &Common) -> anyhow::Result<()> {
@@ -31,10 +31,10 @@ pub fn run(common: &Common) -> anyhow::Result<()> {
             let verdict = audit::verify(&ctx, chain).await?;
             match verdict.broken_at {
                 Some(row) => broken.push(format!("{name}: row {row} was changed or taken out.")),
-                None => println!(
+                None => say::line(format_args!(
                     "{name}: {} rows, intact, head {}",
                     verdict.rows, verdict.head
-                ),
+                ))?,
             }
         }
         databases.close().await?;

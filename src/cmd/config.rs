@@ -1,5 +1,6 @@
 //! `portunus config`: the effective settings, each with its source; secrets masked.
 
+use super::say;
 use crate::cli::Common;
 use crate::settings::{Layers, Settings};
 
@@ -15,7 +16,8 @@ pub fn run(common: &Common) -> anyhow::Result<()> {
             "" => "(not set)",
             value => value,
         };
-        println!("{:<24} {value:<44} {}", shown.setting.name, shown.source);
+        let (name, source) = (shown.setting.name, &shown.source);
+        say::line(format_args!("{name:<24} {value:<44} {source}"))?;
     }
     for name in &layers.unknown {
         eprintln!("There is no setting {name}, so the variable does nothing.");

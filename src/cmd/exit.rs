@@ -2,10 +2,14 @@
 
 use std::process::ExitCode;
 
+use super::say::Unheard;
 use crate::settings::Problems;
 
 /// `EX_USAGE` of sysexits.h: the settings or the machine must be put right first.
 const USAGE: u8 = 64;
+
+/// 128 and the number of SIGPIPE, as shells tell of it: nobody reads what is said.
+const UNHEARD: u8 = 141;
 
 /// A plain "no" as a command's result: `audit verify` found a fault, `health` is not ready.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +28,9 @@ pub fn usage(error: &clap::Error) -> ExitCode {
 
 /// Prints the error as sentences on stderr and gives the code to end with.
 pub fn explain(error: &anyhow::Error) -> ExitCode {
+    if error.downcast_ref::<Unheard>().is_some() {
+        return ExitCode::from(UNHEARD);
+    }
     eprintln!("{error:#}");
     if error.downcast_ref::<Problems>().is_some() {
         ExitCode::from(USAGE)

@@ -17,7 +17,7 @@ use gateway::explain::{Counts, Explainer};
 use gateway::source::file;
 use gateway::store::DatabaseExplainer;
 
-use super::{data_plane, keys, start, store};
+use super::{data_plane, keys, say, start, store};
 use crate::cli::Explain;
 use crate::settings::{Problems, Settings};
 
@@ -42,11 +42,10 @@ pub fn run(explain: &Explain) -> anyhow::Result<()> {
         }
     };
     if explain.json {
-        println!("{}", serde_json::to_string_pretty(&answer)?);
+        say::line(serde_json::to_string_pretty(&answer)?)
     } else {
-        print!("{answer}");
+        say::text(answer)
     }
-    Ok(())
 }
 
 fn of_file(settings: &Settings, path: &Path, asked: &Asked) -> anyhow::Result<Explanation> {

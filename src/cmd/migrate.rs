@@ -1,6 +1,6 @@
 //! `portunus migrate`: the schema of this release, in one transaction a database.
 
-use super::{start, store};
+use super::{say, start, store};
 use crate::cli::Common;
 
 pub fn run(common: &Common) -> anyhow::Result<()> {
@@ -11,7 +11,6 @@ pub fn run(common: &Common) -> anyhow::Result<()> {
         let missing = migration::pending(&databases.main, &databases.traffic).await?;
         migration::up(&databases.main, &databases.traffic).await?;
         databases.close().await?;
-        println!("{} migrations applied.", missing.len());
-        Ok(())
+        say::line(format_args!("{} migrations applied.", missing.len()))
     })
 }

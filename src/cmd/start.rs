@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
+use super::say;
 use super::takeover::Predecessor;
 use crate::settings::{Layers, Problems, Settings};
 
@@ -154,11 +155,13 @@ impl Ready {
     /// One line on stdout for programs, or a few on stderr for people. The first-run link goes to
     /// stderr only when nobody reads the line.
     pub(super) fn say(&self, json: bool) -> anyhow::Result<()> {
-        use std::io::Write;
         if json {
-            println!("{}", serde_json::to_string(self)?);
-            std::io::stdout().flush()?;
-            return Ok(());
+            let said = say::line(serde_json::to_string(self)?);
+            // Whoever reads nothing gets a server all the same.
+            return said.or_else(|error| match error.is::<say::Unheard>() {
+                true => Ok(()),
+                false => Err(error),
+            });
         }
         for (name, url) in [
             ("portal", &self.portal),

@@ -4,7 +4,7 @@ use api::Ctx;
 use api::service::tokens::{self, TokenFor};
 
 use super::management::{self, Addresses};
-use super::{keys, start, store};
+use super::{keys, say, start, store};
 use crate::cli::Token;
 use crate::settings::Problems;
 
@@ -31,8 +31,7 @@ pub fn run(token: &Token) -> anyhow::Result<()> {
         };
         let made = tokens::create_for(&ctx, input).await;
         databases.close().await?;
-        println!("{}", made.map_err(|error| explained(token, error))?.value);
-        Ok(())
+        say::line(made.map_err(|error| explained(token, error))?.value)
     })
 }
 

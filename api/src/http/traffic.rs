@@ -23,6 +23,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(read_api_usage))
         .routes(routes!(read_version_usage))
         .routes(routes!(read_usage))
+        .routes(routes!(read_api_variants))
+        .routes(routes!(read_version_variants))
         .routes(routes!(list_requests))
         .routes(routes!(read_request))
 }
@@ -136,6 +138,42 @@ async fn read_usage(
         traffic::usage(
             &ctx,
             side.subject(organization),
+            query.range.unwrap_or_default(),
+            query.environment,
+        )
+        .await?,
+    ))
+}
+
+/// The variants of upstreams behind an API side by side.
+#[utoipa::path(get, path = "/apis/{api}/variants", tag = "traffic", operation_id = "read_api_variants", params(("api" = Uuid, Path), UsageQuery), responses((status = 200, body = wire::Variants), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn read_api_variants(
+    SignedIn(ctx): SignedIn,
+    Path(api): Path<ApiId>,
+    Query(query): Query<UsageQuery>,
+) -> Result<Json<wire::Variants>> {
+    Ok(Json(
+        traffic::variants(
+            &ctx,
+            Subject::Api(api),
+            query.range.unwrap_or_default(),
+            query.environment,
+        )
+        .await?,
+    ))
+}
+
+/// The variants of upstreams behind a version side by side.
+#[utoipa::path(get, path = "/versions/{version}/variants", tag = "traffic", operation_id = "read_version_variants", params(("version" = Uuid, Path), UsageQuery), responses((status = 200, body = wire::Variants), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn read_version_variants(
+    SignedIn(ctx): SignedIn,
+    Path(version): Path<VersionId>,
+    Query(query): Query<UsageQuery>,
+) -> Result<Json<wire::Variants>> {
+    Ok(Json(
+        traffic::variants(
+            &ctx,
+            Subject::Version(version),
             query.range.unwrap_or_default(),
             query.environment,
         )

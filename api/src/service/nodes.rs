@@ -2,7 +2,7 @@
 
 use chrono::Duration;
 use domain::wire::platform as wire;
-use entity::node;
+use entity::{change, node};
 use sea_orm::{EntityTrait, QueryOrder};
 
 use crate::ctx::Ctx;
@@ -17,10 +17,16 @@ pub async fn list(ctx: &Ctx) -> Result<Vec<wire::Node>> {
         .order_by_asc(node::Column::Name)
         .all(&ctx.plane.databases.traffic)
         .await?;
-    Ok(rows.into_iter().map(|row| shown(ctx, row)).collect())
+    // Read after the nodes' own, so that none seems to be ahead of it.
+    let newest = change::newest(ctx.db()).await?;
+    let newest = i64::try_from(newest).unwrap_or(i64::MAX);
+    Ok(rows
+        .into_iter()
+        .map(|row| shown(ctx, row, newest))
+        .collect())
 }
 
-fn shown(ctx: &Ctx, row: node::Model) -> wire::Node {
+fn shown(ctx: &Ctx, row: node::Model, newest: i64) -> wire::Node {
     wire::Node {
         id: row.id.into(),
         name: row.name,
@@ -29,6 +35,7 @@ fn shown(ctx: &Ctx, row: node::Model) -> wire::Node {
         group: row.group,
         region: row.region,
         state: row.state,
+        newest,
         cpu: row.cpu,
         memory: row.memory,
         connections: row.connections,

@@ -7,9 +7,11 @@ mod past;
 mod subject;
 mod title;
 mod usage;
+mod variants;
 
 pub use entry::entry;
 pub use log::log;
 pub(crate) use past::{Past, past};
 pub use subject::Subject;
 pub use usage::usage;
+pub use variants::variants;

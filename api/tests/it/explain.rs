@@ -133,6 +133,7 @@ async fn called(world: &World) -> (Shop, String) {
         decided_by: "rate_limit/minute".into(),
         observed: 0,
         target: String::new(),
+        variant: String::new(),
         tries: 0,
         bytes_in: 10,
         bytes_out: 100,

@@ -5,6 +5,7 @@
 //! id.
 
 mod certificates;
+mod looking;
 mod table;
 mod things;
 

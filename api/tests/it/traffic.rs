@@ -67,6 +67,11 @@ async fn called(world: &World) -> (Shop, String, String) {
         decided_by: String::new(),
         observed: 0,
         target: "93.184.216.34:443".into(),
+        variant: match number {
+            1 | 2 => "stable".into(),
+            3 => "canary".into(),
+            _ => String::new(),
+        },
         tries: 1,
         bytes_in: 10,
         bytes_out: 100,
@@ -264,6 +269,57 @@ async fn the_log_filters_and_shows_each_side_its_own() {
             "{}",
             unknown.text
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn variants_are_the_providers_to_compare() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let (shop, ..) = called(&world).await;
+        let mut provider = world.owner.client.clone();
+        let mut consumer = world.stranger.client.clone();
+        for path in [
+            format!("/versions/{}/variants", shop.version),
+            format!("/apis/{}/variants?range=7d", shop.api),
+        ] {
+            let found = provider.get(&path).await.ok(200).json();
+            let rows = found["variants"].as_array().unwrap();
+            let told: Vec<_> = rows
+                .iter()
+                .map(|row| {
+                    (
+                        row["variant"].as_str().unwrap(),
+                        row["totals"]["requests"].as_u64().unwrap(),
+                        row["totals"]["server_errors"].as_u64().unwrap(),
+                    )
+                })
+                .collect();
+            assert_eq!(told, [("canary", 1, 1), ("stable", 2, 0)], "{path}");
+            assert_eq!(rows[0]["version"], "v1");
+            assert_eq!(rows[0]["api"]["id"], shop.api.as_str());
+            assert!((rows[0]["totals"]["p95_ms"].as_f64().unwrap() - 2.0).abs() < 0.05);
+            consumer.get(&path).await.refused(Code::NotFound);
+        }
+        let log = format!("/organizations/{}/requests?variant=canary", world.here.id);
+        let found = provider.get(&log).await.ok(200).json();
+        assert_eq!(found["items"].as_array().unwrap().len(), 1);
+        let entry = format!(
+            "/organizations/{}/requests/{}",
+            world.here.id,
+            id(&found["items"][0])
+        );
+        let entry = provider.get(&entry).await.ok(200).json();
+        assert_eq!(entry["inside"]["variant"], "canary");
+        // A consumer learns nothing of them, not even by asking which of its calls match.
+        let log = format!(
+            "/organizations/{}/requests?side=consumer&variant=canary",
+            world.there.id
+        );
+        let refused = consumer.get(&log).await;
+        assert_eq!(refused.json()["errors"][0]["pointer"], "/variant");
+        refused.refused(Code::ValidationFailed);
     })
     .await;
 }

@@ -40,6 +40,9 @@ impl Display for Answer {
                 if !inside.target.is_empty() {
                     row(f, "target", &inside.target)?;
                 }
+                if !inside.variant.is_empty() {
+                    row(f, "variant", &inside.variant)?;
+                }
             }
             writeln!(f)?;
             if self.now.is_some() {
@@ -103,7 +106,16 @@ impl Display for Explanation {
             let test = if upstream.test { " (test)" } else { "" };
             row(f, "upstream", &format!("{}{test}", upstream.upstream))?;
             for target in &upstream.targets {
-                row(f, "", &format!("{} weight {}", target.url, target.weight))?;
+                let of = target.variant.as_ref();
+                let of = of.map_or_else(String::new, |name| format!(", variant {name}"));
+                row(
+                    f,
+                    "",
+                    &format!("{} weight {}{of}", target.url, target.weight),
+                )?;
+            }
+            if let Some(variant) = &upstream.variant {
+                row(f, "variant", variant)?;
             }
         }
         if let Some(headers) = &self.headers {

@@ -21,6 +21,9 @@ pub struct Choice<T> {
     scheme: Option<Scheme>,
     /// By what is asked for, in order; one with no value where nothing is asked.
     groups: Vec<Group<T>>,
+    /// Those of which nobody knows what asks for them, as that cannot be read: they are met by what
+    /// goes to none of the groups.
+    unnamed: Vec<(Arc<Rule>, T)>,
     default: Option<usize>,
     vary: String,
 }
@@ -72,20 +75,14 @@ impl<T> Spot<T> {
     {
         match self {
             Self::Only(value) => vec![(Arc::default(), value)],
-            Self::Choice(choice) => {
-                let groups = choice.groups.iter();
-                groups.flat_map(|group| group.rules.clone()).collect()
-            }
+            Self::Choice(choice) => choice.all().cloned().collect(),
         }
     }
 
     pub fn values(&self) -> Vec<&T> {
         match self {
             Self::Only(value) => vec![value],
-            Self::Choice(choice) => {
-                let groups = choice.groups.iter().flat_map(|group| &group.rules);
-                groups.map(|(_, value)| value).collect()
-            }
+            Self::Choice(choice) => choice.all().map(|(_, value)| value).collect(),
         }
     }
 }
@@ -96,6 +93,8 @@ impl<T> Choice<T> {
         let mut groups: Vec<Group<T>> = Vec::new();
         let mut scheme = None;
         let mut default = None;
+        let (unnamed, all): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|(rule, _)| rule.is_unnamed());
         for (rule, value) in all {
             let selected = rule.selected.as_ref();
             let fields = rule.tests.iter().filter_map(|test| test.field());
@@ -120,8 +119,10 @@ impl<T> Choice<T> {
         }
         groups.sort_by(|one, two| one.value.cmp(&two.value));
         for group in &mut groups {
-            let fewer = |(rule, _): &(Arc<Rule>, T)| std::cmp::Reverse(rule.tests.len());
-            group.rules.sort_by_key(fewer);
+            let later = |(rule, _): &(Arc<Rule>, T)| {
+                (rule.is_broken(), std::cmp::Reverse(rule.tests.len()))
+            };
+            group.rules.sort_by_key(later);
         }
         vary.sort_unstable();
         vary.dedup();
@@ -129,15 +130,29 @@ impl<T> Choice<T> {
             default: default.and_then(|name| groups.iter().position(|group| group.value == name)),
             scheme,
             groups,
+            unnamed,
             vary: vary.join(", "),
         }
     }
 
     pub fn choose(&self, asked: &impl Asked) -> Result<&T, NotChosen> {
+        let named = self.named(asked);
+        match (named, self.unnamed.first()) {
+            (Err(_), Some((_, value))) => Ok(value),
+            (named, _) => named,
+        }
+    }
+
+    fn named(&self, asked: &impl Asked) -> Result<&T, NotChosen> {
         let group = self.group(asked)?;
-        let mut rules = self.groups[group].rules.iter();
-        let found = rules.find(|(rule, _)| rule.holds(asked));
+        let rules = self.groups.get(group).map_or(&[][..], |group| &group.rules);
+        let found = rules.iter().find(|(rule, _)| rule.holds(asked));
         found.map(|(_, value)| value).ok_or(NotChosen::Conditions)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &(Arc<Rule>, T)> {
+        let groups = self.groups.iter().flat_map(|group| &group.rules);
+        groups.chain(&self.unnamed)
     }
 
     fn group(&self, asked: &impl Asked) -> Result<usize, NotChosen> {
@@ -189,6 +204,9 @@ impl<T> Choice<T> {
                 others.push((value, missed));
             }
         }
+        let taken = usize::from(self.named(asked).is_err());
+        let unnamed = self.unnamed.iter().skip(taken);
+        others.extend(unnamed.map(|(_, value)| (value, Missed::Condition)));
         others
     }
 }
@@ -196,7 +214,7 @@ impl<T> Choice<T> {
 #[cfg(test)]
 mod tests {
     use super::super::asked::testing::Written;
-    use super::super::rule::testing::rule;
+    use super::super::rule::testing::{broken, rule};
     use super::*;
 
     fn choice(rules: &[&'static str]) -> Arc<Choice<&'static str>> {
@@ -287,6 +305,74 @@ mod tests {
                 );
             }
             assert_eq!(choice.vary(), "beta, cookie");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_comes_last() {
+        let choice = |rules: &[&'static str]| {
+            let all = rules.iter().map(|text| match text.strip_suffix(" BROKEN") {
+                Some(text) => (Arc::new(broken(text)), "broken"),
+                None => (Arc::new(rule(text)), *text),
+            });
+            match Spot::new(all.collect()) {
+                Some(Spot::Choice(choice)) => choice,
+                other => panic!("{other:?}"),
+            }
+        };
+        let asked = |v: &'static str| match v {
+            "1" => Written("GET /?v=1", &[("beta", "1")]),
+            "2" => Written("GET /?v=2", &[("beta", "1")]),
+            _ => Written("GET /", &[("beta", "1")]),
+        };
+        for (rules, v, found) in [
+            // Alone, it is all that there is.
+            (&["- BROKEN"][..], "", Ok("broken")),
+            (
+                &["-; header beta = 2 BROKEN"],
+                "",
+                Err(NotChosen::Conditions),
+            ),
+            (&["unreadable BROKEN"], "", Ok("broken")),
+            // However many conditions it has: others get what they had.
+            (&["-; method GET; header beta = 1 BROKEN", "-"], "", Ok("-")),
+            (&["- BROKEN", "-; header beta = 2"], "", Ok("broken")),
+            (
+                &["query v = 1 BROKEN", "query v = 2"],
+                "2",
+                Ok("query v = 2"),
+            ),
+            (&["query v = 1 BROKEN", "query v = 2"], "1", Ok("broken")),
+            (
+                &["query v = 1 BROKEN", "query v = 2"],
+                "",
+                Err(NotChosen::Required),
+            ),
+            // Nobody knows what asks for it: what asks for no other.
+            (
+                &["unreadable BROKEN", "query v = 2"],
+                "2",
+                Ok("query v = 2"),
+            ),
+            (&["unreadable BROKEN", "query v = 2"], "1", Ok("broken")),
+            (&["unreadable BROKEN", "query v = 2"], "", Ok("broken")),
+            (
+                &["unreadable BROKEN", "query v = 2 default"],
+                "",
+                Ok("query v = 2 default"),
+            ),
+        ] {
+            let choice = choice(rules);
+            let told = choice.choose(&asked(v)).copied();
+            assert_eq!(told, found, "{rules:?} {v}");
+            let others = choice.others(&asked(v)).len();
+            assert_eq!(
+                others,
+                rules.len() - usize::from(found.is_ok()),
+                "{rules:?}"
+            );
+            let parts = Spot::Choice(choice).into_parts().len();
+            assert_eq!(parts, rules.len());
         }
     }
 

@@ -17,9 +17,18 @@ use crate::snapshot::Route;
 pub struct Rule {
     pub selected: Option<Selected>,
     pub(super) tests: Vec<Test>,
-    /// A condition cannot be read any more: then it never holds.
-    never: bool,
+    /// Part of it cannot be read: it stands behind all others at its place.
+    broken: Broken,
     text: Box<str>,
+}
+
+/// What of a rule cannot be read by this release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Broken {
+    #[default]
+    Nothing,
+    Conditions,
+    Selector,
 }
 
 /// Why requests could not be told apart.
@@ -99,21 +108,40 @@ impl Rule {
                 .into(),
             selected,
             tests: tests.map_err(|invalid| vec![invalid])?,
-            never: false,
+            broken: Broken::Nothing,
         })
     }
 
-    /// Of a route that a former release took and this one does not: no request meets it.
-    pub fn never() -> Self {
+    /// Of a route that a former release took and this one does not: what of it can be read. Requests
+    /// meet it where they would go to no other version at its place.
+    pub fn broken(route: &Route, version: &str) -> Self {
+        let selected = route.selector.as_ref();
+        let selected = selected.map(|selector| selector.selected(version));
+        let broken = match &selected {
+            Some(Err(_)) => Broken::Selector,
+            None | Some(Ok(_)) => Broken::Conditions,
+        };
+        let readable = route.when.iter().filter_map(|one| one.test().ok());
         Self {
-            never: true,
-            ..Self::default()
+            selected: selected.and_then(Result::ok),
+            tests: readable.collect(),
+            broken,
+            text: Box::default(),
         }
     }
 
     /// Neither selector nor conditions.
     pub fn is_plain(&self) -> bool {
-        self.selected.is_none() && self.tests.is_empty() && !self.never
+        self.selected.is_none() && self.tests.is_empty() && !self.is_broken()
+    }
+
+    pub fn is_broken(&self) -> bool {
+        self.broken != Broken::Nothing
+    }
+
+    /// Nobody knows what asks for it.
+    pub(super) fn is_unnamed(&self) -> bool {
+        self.broken == Broken::Selector
     }
 
     /// The selector and each condition, in words.
@@ -122,11 +150,14 @@ impl Rule {
     }
 
     pub(super) fn holds(&self, asked: &impl Asked) -> bool {
-        !self.never && self.tests.iter().all(|test| test.holds(asked))
+        self.tests.iter().all(|test| test.holds(asked))
     }
 
     /// What would make the two, of different versions at one host and path, indistinguishable.
     pub fn tie(&self, other: &Self) -> Option<Tie> {
+        if self.is_broken() || other.is_broken() {
+            return None;
+        }
         match (&self.selected, &other.selected) {
             (None, None) => {}
             (Some(_), None) | (None, Some(_)) => return Some(Tie::Mixed),
@@ -188,6 +219,18 @@ pub(super) mod testing {
 
     pub(in crate::route) fn rule(text: &str) -> Rule {
         Rule::new(&route(text), "v1").unwrap()
+    }
+
+    /// With one more condition that cannot be read; of `unreadable` the selector cannot be read.
+    pub(in crate::route) fn broken(text: &str) -> Rule {
+        let mut route = route(if text == "unreadable" { "-" } else { text });
+        if text == "unreadable" {
+            route.selector = Some(crate::route::Selector::default());
+        } else {
+            route.when.push(crate::route::Condition::default());
+        }
+        Rule::new(&route, "v1").unwrap_err();
+        Rule::broken(&route, "v1")
     }
 }
 

@@ -102,6 +102,8 @@ pub struct Node {
     pub region: String,
     /// The configuration state that it serves.
     pub state: i64,
+    /// The newest state that there is.
+    pub newest: i64,
     /// 1.0 is one core busy.
     pub cpu: f64,
     /// Resident bytes.

@@ -130,6 +130,27 @@ pub struct ApplicationUsage {
     pub totals: Totals,
 }
 
+/// What went to one variant of an upstream, over all statuses.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct VariantUsage {
+    pub variant: String,
+    pub api: NamedApi,
+    pub version_id: VersionId,
+    pub version: String,
+    /// Of what a target of the variant was asked for: refusals before that are in none.
+    pub totals: Totals,
+}
+
+/// The variants of a version or an API side by side.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Variants {
+    pub range: Range,
+    pub from: DateTime<Utc>,
+    pub to: DateTime<Utc>,
+    /// By version, then by name; at most a hundred.
+    pub variants: Vec<VariantUsage>,
+}
+
 /// Filters of the request log; absent ones admit everything.
 #[derive(
     Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, utoipa::IntoParams,
@@ -211,6 +232,12 @@ pub struct LogFilter {
         skip_serializing_if = "Option::is_none"
     )]
     pub request_id: Option<String>,
+    /// A variant of an upstream; only for the provider's side.
+    #[serde(
+        deserialize_with = "super::blank",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub variant: Option<String>,
     /// Slower than this many milliseconds.
     #[serde(
         deserialize_with = "super::blank",
@@ -284,6 +311,9 @@ pub struct Inside {
     pub node: String,
     pub state: u64,
     pub target: String,
+    /// Variant of the upstream that the target is of; empty for none.
+    #[serde(default)]
+    pub variant: String,
     pub tries: u8,
     pub observed: u32,
 }

@@ -172,7 +172,7 @@ impl Story {
             .goto(&self.at(&format!("{team}/upstreams/new")))
             .await?;
         provider.fill("name", "pets").await?;
-        provider.fill("targets", &self.upstream.url()).await?;
+        provider.fill("targets/0/url", &self.upstream.url()).await?;
         provider.press("Save").await?;
 
         provider

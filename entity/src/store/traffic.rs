@@ -9,6 +9,7 @@ mod raw;
 mod rollup;
 mod scope;
 mod usage;
+mod variants;
 
 use domain::id::BatchId;
 use domain::traffic::Record;
@@ -24,11 +25,12 @@ pub use log::{Logged, RequestFilter, Status, latest_of, record_id, request, requ
 pub use prune::{Kept, Pruned, prune};
 pub use scope::{Resolution, Scope, Side, Stretch};
 pub use usage::{ApplicationUsage, OperationUsage, Point, Totals, Usage, totals, usage};
+pub use variants::{VariantUsage, variants};
 
 /// Key of the advisory lock under which PostgreSQL's rollups are merged ("ptnroll" in ASCII).
 const ROLLUP_LOCK: i64 = 0x0070_746e_726f_6c6c;
 
-/// Stores a batch: rows of the log, both rollups and the use of keys, in one transaction with the
+/// Stores a batch: rows of the log, all rollups and the use of keys, in one transaction with the
 /// batch's id. `false`: it was stored before, and nothing is added.
 pub async fn write_batch(
     db: &DatabaseConnection,
@@ -55,6 +57,7 @@ pub async fn write_batch(
         tx.execute_unprepared(&lock).await?;
     }
     rollup::merge(&tx, records).await?;
+    variants::merge(&tx, records).await?;
     key_use::merge(&tx, records).await?;
     tx.commit().await?;
     Ok(true)

@@ -7,6 +7,7 @@ mod nodes;
 mod quota;
 mod snapshot;
 mod traffic;
+mod variants;
 mod world;
 mod writing;
 

@@ -12,11 +12,11 @@ use entity::store::traffic::{
 use crate::world::id;
 
 /// A full hour, so that minutes and hours are easy to count.
-fn at(seconds: i64) -> DateTime<Utc> {
+pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_700_000_000 / 3600 * 3600 + seconds, 123_456_000).unwrap()
 }
 
-fn record(number: i64) -> Record {
+pub(crate) fn record(number: i64) -> Record {
     Record {
         at: at(number),
         request_id: format!("request-{number}"),
@@ -50,6 +50,7 @@ fn record(number: i64) -> Record {
         decided_by: String::new(),
         observed: 1 << 31,
         target: "127.0.0.1:9000".into(),
+        variant: String::new(),
         tries: 1,
         bytes_in: 10,
         bytes_out: 100,
@@ -61,15 +62,15 @@ fn record(number: i64) -> Record {
     }
 }
 
-fn batch(name: &str) -> BatchId {
+pub(crate) fn batch(name: &str) -> BatchId {
     id(name).into()
 }
 
-fn provider() -> Scope {
+pub(crate) fn provider() -> Scope {
     Scope::provider(id("provider").into())
 }
 
-fn hour(resolution: Resolution) -> Stretch {
+pub(crate) fn hour(resolution: Resolution) -> Stretch {
     Stretch {
         from: at(0),
         to: at(3600),

@@ -1,8 +1,10 @@
 //! A dashboard: requests, errors, latency, top operations and applications, over 1 h to 30 d.
 //! The same page for who calls and for who offers; only the data differs.
 
+mod variants;
+
 use chrono::{DateTime, Utc};
-use domain::wire::traffic::{Point, Range, Totals, Usage as Wire};
+use domain::wire::traffic::{Point, Range, Totals, Usage as Wire, VariantUsage};
 use leptos::prelude::*;
 
 use crate::{
@@ -35,6 +37,8 @@ pub struct Usage {
     /// Filters that are on: name, value, and the address without it.
     pub filters: Vec<(String, String, String)>,
     pub usage: Wire,
+    /// Variants of upstreams, to compare; mostly none.
+    pub variants: Vec<VariantUsage>,
     /// Address of the log with the same filters.
     pub log: Option<String>,
 }
@@ -100,6 +104,7 @@ pub fn view(page: Usage) -> AnyView {
                     {applications(usage)}
                 </section>
             </div>
+            {variants::section(&page.variants)}
         }
         .into_any()
     };

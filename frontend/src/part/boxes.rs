@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::{Text, state::Tone};
+use crate::form::Form;
 use crate::icon::{Icon, icon};
 
 /// A remark that must be seen; its icon follows the tone.
@@ -114,6 +115,28 @@ pub fn pairs(pairs: Vec<(Text, AnyView)>) -> AnyView {
         })
         .collect_view();
     view! { <dl class="kv">{rows}</dl> }.into_any()
+}
+
+/// Fields of a form that most never need: open where one of those whose names begin so is set or
+/// wrong.
+#[must_use]
+pub fn fold(
+    form: &Form,
+    title: impl Into<Text>,
+    names: &[&str],
+    closed: &'static str,
+    body: impl IntoAny,
+) -> AnyView {
+    let title: Text = title.into();
+    let open = names.iter().any(|name| form.touches(name));
+    let note = (!open).then(|| view! { <span class="faint">{closed}</span> });
+    view! {
+        <details class="fold" open=open>
+            <summary>{icon(Icon::Chevron)} {title} {note}</summary>
+            <div class="form">{body.into_any()}</div>
+        </details>
+    }
+    .into_any()
 }
 
 /// A menu that opens without JavaScript; `label` is the summary, `list` the links and buttons.

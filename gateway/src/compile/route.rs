@@ -6,7 +6,8 @@ use domain::api::Operations as OperationsMode;
 use domain::effective;
 use domain::id::{UpstreamId, VersionId};
 use domain::policy::{AttachPoint, Policy};
-use domain::route::{Operations, Rule, Spot};
+use domain::problem::Invalid;
+use domain::route::{Operations, Rule, Spot, check_rule};
 use domain::snapshot::{self, Version};
 
 use super::model::{self, Dirty};
@@ -71,11 +72,18 @@ impl Compiler {
 
     /// What the version asks of a request beyond host and path.
     pub(super) fn rule_of(&self, version: &Version) -> Rule {
-        Rule::new(&version.revision.route, &version.slug).unwrap_or_else(|found| {
-            let first = found.first().map_or("", |first| &first.message);
-            tracing::error!(version.id = %version.id, first, "A version's selector or conditions cannot be read; no request meets it.");
-            Rule::never()
-        })
+        let (route, name) = (&version.revision.route, &version.slug);
+        Rule::new(route, name).unwrap_or_else(|_| Rule::broken(route, name))
+    }
+
+    /// The chain of a version whose rule cannot be read: no request may pass by what is left of it.
+    fn unreadable(version: &Version) -> Uncompiled {
+        let found = check_rule(&version.revision.route).into_iter().next();
+        let found = found.unwrap_or_else(|| Invalid::new("", "It cannot be read."));
+        Uncompiled {
+            label: format!("the route's {}", found.pointer),
+            reason: found.message,
+        }
     }
 
     /// `None` when something that it refers to is not there (yet).
@@ -90,15 +98,19 @@ impl Compiler {
         let chain = |operation: Option<&snapshot::Operation>| {
             self.chain(organization, api, version, operation)
         };
-        let own = chain(None);
+        let own = match rule.is_broken() {
+            true => Err(Self::unreadable(version)),
+            false => chain(None),
+        };
         if let Err(error) = &own {
-            tracing::error!(version.id = %id, %error, "A policy could not be compiled; its route answers 500.");
+            tracing::error!(version.id = %id, %error, "Part of a version could not be compiled; its route answers 500.");
         }
         let mut operations = Operations::default();
         for operation in &revision.operations {
             let compiled = Operation {
                 id: operation.id,
-                chain: (!operation.policies.is_empty()).then(|| chain(Some(operation))),
+                chain: (!operation.policies.is_empty() && !rule.is_broken())
+                    .then(|| chain(Some(operation))),
             };
             if !operations.insert(&operation.method, &operation.template, compiled) {
                 tracing::warn!(operation.id = %operation.id, "An operation's path cannot be matched.");

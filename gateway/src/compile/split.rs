@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::id::UpstreamId;
 use domain::upstream::{self, Target};
 
+use crate::record::Names;
 use crate::upstream::{Split, Trial, Variant, Watch, identity};
 
 /// `targets` are those with a weight, in their places. The error is for the log.
@@ -13,6 +14,7 @@ pub(super) fn split(
     id: UpstreamId,
     targets: &[&Target],
     trial: &Arc<Trial>,
+    labels: &Names,
 ) -> Result<Split, &'static str> {
     let mut names: Vec<&str> = form.variants.keys().map(String::as_str).collect();
     if form.live.is_some() {
@@ -31,6 +33,7 @@ pub(super) fn split(
         .iter()
         .map(|name| Variant {
             name: (*name).into(),
+            label: labels.intern(name),
             members: 0,
             share: form.variants.get(*name).map_or(0, |one| one.share),
         })

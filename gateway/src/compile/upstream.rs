@@ -127,7 +127,7 @@ impl Compiler {
         if let Some(form) = &settings.split {
             let known = before.trial.filter(|(known, _)| known == form);
             let trial = known.map_or_else(Arc::default, |(_, trial)| trial);
-            match super::split::split(form, source.id, &sources, &trial) {
+            match super::split::split(form, source.id, &sources, &trial, &self.names) {
                 Ok(compiled) => split = Some(compiled),
                 Err(reason) => broken = Some(reason.to_owned()),
             }

@@ -1,5 +1,7 @@
 //! Where a request goes that nothing refused.
 
+use std::cell::Cell;
+
 use domain::explain::{Destination, WeightedTarget, masked};
 
 use crate::answer::Refusal;
@@ -7,6 +9,7 @@ use crate::call::Call;
 use crate::compile::Compiler;
 use crate::forward;
 use crate::state::Upstream;
+use crate::upstream::Split;
 
 /// Chooses the upstream and makes the fields ready, as the last step before sending does.
 pub(super) fn prepare<'a>(call: &mut Call<'a>) -> Result<&'a Upstream, Refusal> {
@@ -30,6 +33,7 @@ pub(super) fn shown(
         .map(|target| WeightedTarget {
             url: format!("{}{}", target.url.trim_end_matches('/'), masked(rest)),
             weight: target.weight,
+            variant: target.variant.clone(),
         });
     let is = |other: &Option<std::sync::Arc<Upstream>>| {
         other.as_ref().is_some_and(|other| other.id == upstream.id)
@@ -39,6 +43,21 @@ pub(super) fn shown(
         upstream: source.name.clone(),
         test: is(&call.route.test_upstream) && !is(&call.route.upstream),
         targets: targets.collect(),
+        variant: upstream
+            .split
+            .as_ref()
+            .and_then(|split| variant(call, split)),
         preserve_host: upstream.preserve_host,
     })
+}
+
+/// The variant that the same request gets every time.
+fn variant(call: &Call<'_>, split: &Split) -> Option<String> {
+    let by_chance = Cell::new(false);
+    let chance = || {
+        by_chance.set(true);
+        0
+    };
+    let index = forward::variant(call, split, chance);
+    (!by_chance.get()).then(|| split.variants[index].name.to_string())
 }

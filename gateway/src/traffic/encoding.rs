@@ -1,8 +1,9 @@
 //! A record as bytes in the spool: compact, and decoded from anything without a panic.
 //!
-//! Form 1: time as 8 bytes, a mask that names the ids that are not the zero id and the flags, those
-//! ids as 16 bytes each, then numbers as LEB128 and strings as LEB128 length and UTF-8. The form's
-//! number stands in the segment's head, once for all its records.
+//! Time as 8 bytes, a mask that names the ids that are not the zero id and the flags, those ids as
+//! 16 bytes each, then numbers as LEB128 and strings as LEB128 length and UTF-8. The form's number
+//! stands in the segment's head, once for all its records: form 2 has the variant behind form 1, and
+//! both are read, as what a gateway spooled must outlive its update.
 
 use chrono::DateTime;
 use domain::id::Id;
@@ -10,8 +11,30 @@ use domain::key::Environment;
 use domain::traffic::Record;
 use uuid::Uuid;
 
-/// The number of the form that [`encode`] writes; a segment of another form is not read.
-pub const FORM: u8 = 1;
+/// The form that [`encode`] writes.
+pub const FORM: Form = Form::Variant;
+
+/// What [`decode`] reads; a segment of any other form is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Without the variant.
+    First,
+    Variant,
+}
+
+impl Form {
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::First => 1,
+            Self::Variant => 2,
+        }
+    }
+
+    pub fn of_number(number: u8) -> Option<Self> {
+        let mut forms = [Self::First, Self::Variant].into_iter();
+        forms.find(|form| form.number() == number)
+    }
+}
 
 /// A string is cut here (on a character's border), so that no record grows past its frame.
 pub const MAX_STRING: usize = 1024;
@@ -23,7 +46,7 @@ const KNOWN: u16 = (1 << 11) - 1;
 
 /// The bytes are no record of this form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a record of the spool's form {FORM}")]
+#[error("not a record of the spool")]
 pub struct Malformed;
 
 /// Appends `record` to `out`. Times finer than a microsecond are cut off.
@@ -54,7 +77,7 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) {
 }
 
 /// Reads one record that fills `bytes` exactly.
-pub fn decode(bytes: &[u8]) -> Result<Record, Malformed> {
+pub fn decode(bytes: &[u8], form: Form) -> Result<Record, Malformed> {
     let mut input = Input(bytes);
     let micros = i64::from_le_bytes(input.array()?);
     let at = DateTime::from_timestamp_micros(micros).ok_or(Malformed)?;
@@ -116,6 +139,10 @@ pub fn decode(bytes: &[u8]) -> Result<Record, Malformed> {
         code: input.text()?,
         decided_by: input.text()?,
         target: input.text()?,
+        variant: match form {
+            Form::First => String::new(),
+            Form::Variant => input.text()?,
+        },
     };
     if input.0.is_empty() {
         Ok(record)
@@ -155,7 +182,7 @@ fn numbers_of(record: &Record) -> [u64; 12] {
     ]
 }
 
-fn texts_of(record: &Record) -> [&str; 8] {
+fn texts_of(record: &Record) -> [&str; 9] {
     [
         &record.request_id,
         &record.node,
@@ -165,6 +192,7 @@ fn texts_of(record: &Record) -> [&str; 8] {
         &record.code,
         &record.decided_by,
         &record.target,
+        &record.variant,
     ]
 }
 
@@ -250,7 +278,7 @@ mod tests {
             (provider, consumer, api, version, operation) in (id(), id(), id(), id(), id()),
             (application, credential, subscription, plan) in (id(), id(), id(), id()),
             (request_id, node, client, method) in (text(), text(), text(), text()),
-            (path, code, decided_by, target) in (text(), text(), text(), text()),
+            (path, code, decided_by, target, variant) in (text(), text(), text(), text(), text()),
             (at, state, bytes_in, bytes_out) in (-(1_i64 << 50)..1 << 55, any::<u64>(), any::<u64>(), any::<u64>()),
             (revision, observed, total_us, policies_us) in any::<(u32, u32, u32, u32)>(),
             (connect_us, first_byte_us, units) in any::<(u32, u32, u32)>(),
@@ -261,7 +289,7 @@ mod tests {
                 environment: if test { Environment::Test } else { Environment::Live },
                 request_id, node, state, provider, consumer, api, version, revision, operation,
                 application, credential, subscription, plan, client, method, path, path_cut, status,
-                code, decided_by, observed, target, tries, bytes_in, bytes_out, total_us, policies_us,
+                code, decided_by, observed, target, variant, tries, bytes_in, bytes_out, total_us, policies_us,
                 connect_us, first_byte_us, units,
             }
         }
@@ -272,12 +300,25 @@ mod tests {
         fn a_record_survives_the_spool(record in record()) {
             let mut bytes = Vec::new();
             encode(&record, &mut bytes);
-            prop_assert_eq!(decode(&bytes).unwrap(), record);
+            prop_assert_eq!(decode(&bytes, FORM).unwrap(), record);
+        }
+
+        #[test]
+        fn a_record_of_the_first_form_is_read(record in record()) {
+            let record = Record { variant: String::new(), ..record };
+            let mut bytes = Vec::new();
+            encode(&record, &mut bytes);
+            // It ends before the variant, whose length is all that an empty one is.
+            prop_assert_eq!(bytes.pop(), Some(0));
+            prop_assert_eq!(decode(&bytes, Form::First).unwrap(), record);
+            prop_assert!(decode(&bytes, Form::Variant).is_err());
         }
 
         #[test]
         fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = decode(&bytes);
+            for form in [Form::First, Form::Variant] {
+                let _ = decode(&bytes, form);
+            }
         }
 
         #[test]
@@ -286,12 +327,24 @@ mod tests {
             encode(&record, &mut bytes);
             let at = at.index(bytes.len());
             bytes[at] = to;
-            if let Ok(read) = decode(&bytes) {
+            if let Ok(read) = decode(&bytes, FORM) {
                 let mut again = Vec::new();
                 encode(&read, &mut again);
-                prop_assert_eq!(decode(&again).unwrap(), read);
+                prop_assert_eq!(decode(&again, FORM).unwrap(), read);
             }
-            prop_assert!(decode(&bytes[..at]).is_err());
+            prop_assert!(decode(&bytes[..at], FORM).is_err());
+        }
+    }
+
+    #[test]
+    fn forms_are_known_by_their_numbers() {
+        for (number, form) in [
+            (0, None),
+            (1, Some(Form::First)),
+            (2, Some(Form::Variant)),
+            (3, None),
+        ] {
+            assert_eq!(Form::of_number(number), form, "{number}");
         }
     }
 

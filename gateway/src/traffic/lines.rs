@@ -112,6 +112,7 @@ fn write_line(line: &mut Vec<u8>, record: &Record) -> io::Result<()> {
         decided_by,
         observed,
         target,
+        variant,
         tries,
         bytes_in,
         bytes_out,
@@ -151,6 +152,7 @@ fn write_line(line: &mut Vec<u8>, record: &Record) -> io::Result<()> {
         ("code", code),
         ("decided_by", decided_by),
         ("target", target),
+        ("variant", variant),
     ];
     for (name, text) in texts {
         member(line, name);

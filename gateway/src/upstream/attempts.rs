@@ -15,6 +15,7 @@ use super::chance::chance;
 use super::pulse::{self, Pulse};
 use super::way::{Place, Probing, Way};
 use super::{Member, Target, Watch};
+use crate::record::NameId;
 use crate::state::Upstream;
 use crate::worker::Worker;
 
@@ -100,6 +101,14 @@ impl<'a> Attempts<'a> {
     /// Asks for a target by index, for the first try and if it is healthy.
     pub(crate) fn prefer(&mut self, index: Option<usize>) {
         self.preferred = index;
+    }
+
+    /// The variant of the present try's target: not always the request's own, as that may have no
+    /// healthy target.
+    pub(crate) fn variant(&self) -> NameId {
+        let split = self.upstream.split.as_ref();
+        let variant = split.and_then(|split| split.of(self.current));
+        variant.map_or(NameId::NONE, |variant| variant.label)
     }
 
     /// The index of the target that answered, unless it is the preferred one.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use domain::upstream::{Kept, NamedBy, Ramp, Rollback};
 
 use super::identity;
+use crate::record::NameId;
 
 pub(crate) use trial::Trial;
 
@@ -28,6 +29,8 @@ pub(crate) struct Split {
 #[derive(Debug)]
 pub(crate) struct Variant {
     pub(crate) name: Box<str>,
+    /// The same, for the record.
+    pub(crate) label: NameId,
     /// Its targets, as bits.
     pub(crate) members: u64,
     pub(crate) share: u16,
@@ -46,13 +49,19 @@ impl Split {
     /// The variant of a request. `named` is what its header or cookie says; `subject` is whose
     /// requests stay together, `wall_us` the time since 1970 in microseconds.
     pub(crate) fn choose(&self, named: Option<&[u8]>, subject: &[u8], wall_us: u64) -> usize {
-        if let Some(named) = named
-            && let Some(index) = self.find(named)
-        {
-            return index;
-        }
-        self.live
+        self.fixed(named)
             .unwrap_or_else(|| self.by_share(identity(subject) ^ self.salt, wall_us))
+    }
+
+    /// The variant of a request whoever sends it, if that is settled.
+    pub(crate) fn fixed(&self, named: Option<&[u8]>) -> Option<usize> {
+        named.and_then(|named| self.find(named)).or(self.live)
+    }
+
+    /// The one that a target is of, by the target's index.
+    pub(crate) fn of(&self, target: usize) -> Option<&Variant> {
+        let mut variants = self.variants.iter();
+        variants.find(|variant| variant.members & 1 << target != 0)
     }
 
     fn find(&self, name: &[u8]) -> Option<usize> {
@@ -112,6 +121,7 @@ mod tests {
         let variants = shares.iter().enumerate();
         let variants = variants.map(|(index, (name, share))| Variant {
             name: (*name).into(),
+            label: NameId::NONE,
             members: 1 << index,
             share: *share,
         });

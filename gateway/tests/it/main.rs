@@ -41,6 +41,7 @@ mod split;
 mod switch;
 mod tls;
 mod traffic;
+mod unreadable;
 mod upstream_certificates;
 mod upstreams;
 mod versions;

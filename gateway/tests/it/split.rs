@@ -2,8 +2,13 @@
 
 use std::net::SocketAddr;
 
+use domain::explain::Destination;
+use gateway::Settings;
+use gateway::explain::Explainer;
+
+use crate::explain::shop::{asked, explain};
 use crate::rig::moody::Moody;
-use crate::rig::{Rig, Upstream};
+use crate::rig::{Rig, Upstream, snapshot};
 use crate::upstreams::metric;
 
 /// A file over a stable target and a canary.
@@ -161,4 +166,68 @@ async fn a_variant_without_a_healthy_target_is_served_by_the_other() {
     assert_eq!(metric(&rig, "portunus_upstream_ejected_total ").await, 1);
     let covered = client.get("/x", &["X-Variant: canary"]).await;
     assert_eq!((covered.status, stable.requests()), (200, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_record_names_the_variant_that_was_asked() {
+    let (stable, canary) = (Moody::start().await, Moody::start().await);
+    let text = file(stable.address, canary.address, NAMED);
+    let rig = rig(&text).await;
+    let mut client = rig.client().await;
+    client.get("/x", &[]).await;
+    assert_eq!(rig.wait_records(1).await[0].variant, "stable");
+    canary.answers(500);
+    for _ in 0..5 {
+        client.get("/x", &["X-Variant: canary"]).await;
+        assert_eq!(rig.wait_records(1).await[0].variant, "canary");
+    }
+    // It is ejected now: what answers is what counts.
+    client.get("/x", &["X-Variant: canary"]).await;
+    let covered = &rig.wait_records(1).await[0];
+    assert_eq!((covered.status, covered.variant.as_str()), (200, "stable"));
+    // Nobody was asked.
+    client.get("/nowhere", &[]).await;
+    assert_eq!(rig.wait_records(1).await[0].variant, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_variant_is_explained() {
+    let (stable, canary) = (Upstream::start().await, Upstream::start().await);
+    let by_chance = NAMED.replace("share: 0", "share: 1") + ", sticky: nothing";
+    let halves = NAMED.replace("share: 0", "share: 1");
+    for (split, field, variant) in [
+        (NAMED, "", Some("stable")),
+        (NAMED, "canary", Some("canary")),
+        (NAMED, "other", Some("stable")),
+        ("live: canary", "", Some("canary")),
+        (&by_chance, "", None),
+        (&by_chance, "canary", Some("canary")),
+    ] {
+        let text = file(stable.address, canary.address, split);
+        let told = explained(&text, field).await;
+        assert_eq!(told.variant.as_deref(), variant, "{split} {field}");
+        let of: Vec<_> = told
+            .targets
+            .iter()
+            .map(|one| one.variant.as_deref())
+            .collect();
+        assert_eq!(of, [Some("stable"), Some("canary")]);
+    }
+    // By share it is the one that the gateway chooses too.
+    let text = file(stable.address, canary.address, &halves);
+    let told = explained(&text, "").await.variant;
+    let rig = Rig::new(&text).await;
+    rig.client().await.get("/x", &[]).await;
+    assert_eq!(Some(&rig.wait_records(1).await[0].variant), told.as_ref());
+}
+
+async fn explained(text: &str, named: &str) -> Destination {
+    let rig = Rig::new(text).await;
+    let state = snapshot(text, &rig.upstream, 1);
+    let explainer = Explainer::new(state, Settings::default(), rig.handle.counts(false)).unwrap();
+    let fields = [("X-Variant", named)];
+    let fields = if named.is_empty() { &[][..] } else { &fields };
+    explain(&explainer, &asked("GET", "/x", fields))
+        .upstream
+        .unwrap()
 }

@@ -6,7 +6,7 @@ use domain::explain::{Explanation, Lost};
 use crate::explain::shop::{asked, explain, explainer, sent};
 use crate::rig::{Answer, Rig, snapshot};
 
-const VERSIONS: &str = r#"
+pub(crate) const VERSIONS: &str = r#"
 portunus: 1
 upstreams:
   one: { targets: [{ url: "http://@UPSTREAM@/one" }] }
@@ -136,7 +136,7 @@ const TABLE: &[Row] = &[
     ("/slashes%2Ffiles/a", &[], Err((400, "path_not_canonical"))),
 ];
 
-async fn get(rig: &Rig, path: &str, fields: &[(&str, &str)]) -> Answer {
+pub(crate) async fn get(rig: &Rig, path: &str, fields: &[(&str, &str)]) -> Answer {
     let lines: Vec<String> = fields
         .iter()
         .map(|(name, value)| format!("{name}: {value}"))
@@ -319,4 +319,27 @@ async fn versions_come_and_go_at_one_place() {
     rig.change(delta(2, vec![second], vec![]), 3).await;
     assert_eq!(find("v1").await.as_deref(), Some("/one/"));
     assert_eq!(find("v2").await.as_deref(), Some("/two/"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_be_asked_for_is_listed() {
+    let rig = Rig::new(VERSIONS).await;
+    for (path, fields, versions) in [
+        ("/header", &[("X-Api-Version", "7")][..], Some(["v1", "v2"])),
+        ("/strict", &[], Some(["1", "2"])),
+        ("/strict?v=3", &[], Some(["1", "2"])),
+        ("/strict?v=1&v=2", &[], None),
+        ("/only", &[], None),
+    ] {
+        let problem = get(&rig, path, fields).await.json();
+        let told: Option<Vec<_>> = problem.get("versions").map(|all| {
+            let all = all.as_array().unwrap().iter();
+            all.map(|one| one.as_str().unwrap().to_owned()).collect()
+        });
+        assert_eq!(
+            told,
+            versions.map(|all| all.map(str::to_owned).to_vec()),
+            "{path}"
+        );
+    }
 }

@@ -66,56 +66,65 @@ impl MigrationTrait for Migration {
 
 #[cfg(test)]
 mod tests {
-    use sea_orm::{ConnectOptions, ConnectionTrait, Database, Statement};
+    use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, Statement};
     use sea_orm_migration::MigratorTrait;
 
     use crate::configuration::Migrator;
+    use crate::testing::each_empty_backend;
 
     #[tokio::test]
     async fn routes_stay_where_they_are() {
-        let mut options = ConnectOptions::new("sqlite::memory:");
-        options.max_connections(1).min_connections(1);
-        let db = Database::connect(options).await.unwrap();
-        Migrator::up(&db, Some(5)).await.unwrap();
-        // Only the one table counts here, not whose its rows are.
-        let run = async |sql: &str| db.execute_unprepared(sql).await;
-        run("PRAGMA foreign_keys = OFF").await.unwrap();
-        let put = async |host: &str, id: u8| {
-            run(&format!(
-                "INSERT INTO route (host, path, version_id, organization_id) \
-                 VALUES ('{host}', '/shop', x'{id:032x}', x'{:032x}')",
-                9
-            ))
-            .await
-        };
-        put("", 1).await.unwrap();
-        put("x.org", 2).await.unwrap();
-        Migrator::up(&db, None).await.unwrap();
+        each_empty_backend(async |database| {
+            let mut options = ConnectOptions::new(&database.url);
+            options.max_connections(1).min_connections(1);
+            let db = Database::connect(options).await.unwrap();
+            Migrator::up(&db, Some(5)).await.unwrap();
+            let run = async |sql: &str| db.execute_unprepared(sql).await;
+            // Only the one table counts here, not whose its rows are.
+            let (alone, blob) = match database.backend {
+                DbBackend::Postgres => ("SET session_replication_role = replica", "'"),
+                _ => ("PRAGMA foreign_keys = OFF", "x'"),
+            };
+            run(alone).await.unwrap();
+            let put = async |host: &str, selector: &str, id: u8| {
+                let (columns, values) = match selector {
+                    "" => ("", String::new()),
+                    selector => ("selector, ", format!("'{selector}', ")),
+                };
+                run(&format!(
+                    "INSERT INTO route (host, path, {columns}version_id, organization_id) \
+                     VALUES ('{host}', '/shop', {values}{blob}{id:032x}', {blob}{:032x}')",
+                    9
+                ))
+                .await
+            };
+            put("", "", 1).await.unwrap();
+            put("x.org", "", 2).await.unwrap();
+            Migrator::up(&db, None).await.unwrap();
 
-        put("", 3).await.unwrap_err();
-        put("y.org", 3).await.unwrap();
-        run(
-            "INSERT INTO route (host, path, selector, version_id, organization_id) \
-             VALUES ('', '/shop', 'query v = 2', x'04', x'09')",
-        )
-        .await
-        .unwrap();
-        let all = "SELECT host, selector, rule, hex(version_id) AS id FROM route ORDER BY id";
-        let rows = db
-            .query_all_raw(Statement::from_string(db.get_database_backend(), all))
-            .await
-            .unwrap();
-        let text =
-            |row: &sea_orm::QueryResult, name: &str| -> String { row.try_get("", name).unwrap() };
-        let found: Vec<_> = rows
-            .iter()
-            .map(|row| (text(row, "host"), text(row, "selector"), text(row, "rule")))
-            .collect();
-        let expected = [("", ""), ("x.org", ""), ("y.org", ""), ("", "query v = 2")];
-        for (host, selector) in expected {
-            let row = (host.to_owned(), selector.to_owned(), String::new());
-            assert!(found.contains(&row), "{row:?} is not in {found:?}");
-        }
-        assert_eq!(found.len(), expected.len());
+            put("", "", 3).await.unwrap_err();
+            put("y.org", "", 3).await.unwrap();
+            put("", "query v = 2", 4).await.unwrap();
+            let all = "SELECT host, path, selector, rule FROM route ORDER BY version_id";
+            let rows = db
+                .query_all_raw(Statement::from_string(db.get_database_backend(), all))
+                .await
+                .unwrap();
+            let found: Vec<[String; 4]> = rows
+                .iter()
+                .map(|row| {
+                    ["host", "path", "selector", "rule"].map(|name| row.try_get("", name).unwrap())
+                })
+                .collect();
+            let expected = [
+                ["", "/shop", "", ""],
+                ["x.org", "/shop", "", ""],
+                ["y.org", "/shop", "", ""],
+                ["", "/shop", "query v = 2", ""],
+            ];
+            assert_eq!(found, expected);
+            db.close().await.unwrap();
+        })
+        .await;
     }
 }

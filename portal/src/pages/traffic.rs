@@ -5,9 +5,17 @@ mod log;
 
 use api::{
     http::extract::Query,
-    service::traffic::{self as service, Subject},
+    service::{
+        apis,
+        traffic::{self as service, Subject},
+        versions,
+    },
 };
-use domain::{id::ApplicationId, key::Environment, wire::traffic::Range};
+use domain::{
+    id::{ApiId, ApplicationId, VersionId},
+    key::Environment,
+    wire::traffic::Range,
+};
 use frontend::{frame::Section, pages::usage, part::Text};
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +88,56 @@ pub(crate) struct Wanted {
         skip_serializing_if = "Option::is_none"
     )]
     application: Option<ApplicationId>,
+    /// Calls to one API or version only, from the owner's side.
+    #[serde(
+        deserialize_with = "domain::wire::blank",
+        skip_serializing_if = "Option::is_none"
+    )]
+    api: Option<ApiId>,
+    #[serde(
+        deserialize_with = "domain::wire::blank",
+        skip_serializing_if = "Option::is_none"
+    )]
+    version: Option<VersionId>,
+}
+
+/// The one API or version whose calls are looked at.
+struct Called {
+    subject: Subject,
+    /// Of the filter, in the addresses of this page and of the log.
+    name: &'static str,
+    id: String,
+    words: String,
+}
+
+impl Wanted {
+    async fn called(&self, here: &Workspace) -> Option<Called> {
+        let (ctx, found) = (here.ctx(), (self.side, self.version, self.api));
+        match found {
+            (Side::Calls, ..) | (Side::Answers, None, None) => None,
+            (Side::Answers, Some(id), _) => {
+                let version = versions::get(ctx, id).await;
+                // A role that reads traffic but not this sees its figures all the same.
+                let words = version.map_or("one version".to_owned(), |version| {
+                    format!("{} {}", version.api.name, version.summary.slug)
+                });
+                Some(Called {
+                    subject: Subject::Version(id),
+                    name: "version",
+                    id: id.to_string(),
+                    words,
+                })
+            }
+            (Side::Answers, None, Some(id)) => Some(Called {
+                subject: Subject::Api(id),
+                name: "api",
+                id: id.to_string(),
+                words: apis::get(ctx, id)
+                    .await
+                    .map_or("one API".to_owned(), |api| api.name),
+            }),
+        }
+    }
 }
 
 /// `GET …/analytics`.
@@ -88,11 +146,20 @@ pub(crate) async fn usage(here: Workspace, Query(wanted): Query<Wanted>) -> Resu
         (Side::Calls, Some(id)) => Some(applications::load(&here, id).await?),
         _ => None,
     };
-    let subject = match &application {
-        Some(application) => Subject::Application(application.id),
-        None => wanted.side.subject(&here),
+    let called = wanted.called(&here).await;
+    let subject = match (&application, &called) {
+        (Some(application), _) => Subject::Application(application.id),
+        (None, Some(called)) => called.subject,
+        (None, None) => wanted.side.subject(&here),
     };
     let found = service::usage(here.ctx(), subject, wanted.range, wanted.environment).await?;
+    let variants = match wanted.side {
+        Side::Calls => Vec::new(),
+        Side::Answers => {
+            let found = service::variants(here.ctx(), subject, wanted.range, wanted.environment);
+            found.await?.variants
+        }
+    };
     let base = format!("{}/analytics", here.address());
     let query = Address::of(&wanted);
     let environment = wanted.environment.map(|environment| {
@@ -109,6 +176,11 @@ pub(crate) async fn usage(here: Workspace, Query(wanted): Query<Wanted>) -> Resu
         let without = query.without("application").after(&base);
         filters.push(("application".to_owned(), application.name, without));
     }
+    if let Some(called) = called {
+        log = log.with(called.name, &called.id);
+        let without = query.without(called.name).after(&base);
+        filters.push((called.name.to_owned(), called.words, without));
+    }
     let page = usage::Usage {
         visitor: here.visitor(),
         place: here.place.clone(),
@@ -121,6 +193,7 @@ pub(crate) async fn usage(here: Workspace, Query(wanted): Query<Wanted>) -> Resu
         sides: wanted.side.tabs(&query, &base),
         filters,
         usage: found,
+        variants,
         log: Some(log.after(&format!("{}/log", here.address()))),
     };
     Ok(here.visit.page("Analytics", || usage::view(page)))

@@ -22,3 +22,4 @@ mod routes;
 mod samples;
 mod sessions;
 mod support;
+mod upstreams;

@@ -320,6 +320,7 @@ fn sample_nodes(theme: Theme) -> nodes::Nodes {
         group: "default".to_owned(),
         region: "eu-1".to_owned(),
         state,
+        newest: 20_417,
         cpu: 1.42,
         memory: 412_000_000,
         connections: 18_442,

@@ -245,7 +245,7 @@ async fn a_first_import_leads_to_an_upstream_and_back() {
             ("team", home.team.as_str()),
             ("next", editor.as_str()),
             ("name", "books"),
-            ("targets", "https://93.184.216.34/bookshop"),
+            ("targets/0/url", "https://93.184.216.34/bookshop"),
         ];
         let new = format!("{}/upstreams/new", home.base);
         owner.post(&new, &form).await.to(&editor);

@@ -77,7 +77,18 @@ async fn a_selector_and_conditions_are_saved_and_shown() {
             "X-Api-Version",
             "method GET HEAD\r\nheader X-Beta = yes",
         );
+        // What most never need is out of the way until it is set.
+        owner
+            .get(&editor)
+            .await
+            .ok(200)
+            .says("<details class=\"fold\"><summary");
         owner.post(&editor, &good).await.to(&editor);
+        owner
+            .get(&editor)
+            .await
+            .ok(200)
+            .says("<details class=\"fold\" open");
         let saved = owner
             .api("GET", &format!("/versions/{version}"), Value::Null)
             .await;

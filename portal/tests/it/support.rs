@@ -18,7 +18,7 @@ use portal::{Portal, Settings};
 
 pub(crate) use browser::{Answer, Browser};
 pub(crate) use shop::{Shop, publish};
-pub(crate) use tenant::{A, B, Tenant, filled, parameters};
+pub(crate) use tenant::{A, B, Tenant, call, filled, parameters};
 
 /// A password that the rules accept.
 pub(crate) const PASSWORD: &str = "violet anchor seldom brick";

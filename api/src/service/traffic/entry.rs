@@ -104,6 +104,7 @@ async fn show(
             node: record.node.clone(),
             state: record.state,
             target: record.target.clone(),
+            variant: record.variant.clone(),
             tries: record.tries,
             observed: record.observed,
         }),

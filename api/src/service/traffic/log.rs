@@ -1,7 +1,7 @@
 //! The request log: pages of lines, newest first, filtered as the page's address says.
 
 use domain::id::RecordId;
-use domain::problem::Code;
+use domain::problem::{Code, Invalid};
 use domain::traffic::Record;
 use domain::wire::traffic::{LogFilter, LogLine};
 use domain::wire::{Page, Paging};
@@ -20,7 +20,13 @@ pub async fn log(ctx: &Ctx, subject: Subject, filter: &LogFilter) -> Result<Page
         after: filter.after.clone(),
     })?;
     let wanted = wanted(filter)?;
-    let Some(scope) = narrowed(subject.scope(ctx).await?, filter) else {
+    let scope = subject.scope(ctx).await?;
+    // Which variants there are is the provider's own business.
+    if let (Some(_), Side::Consumer(_)) = (&filter.variant, scope.side) {
+        let message = "Only who offers the API sees its variants.";
+        return Err(Error::invalid(vec![Invalid::new("/variant", message)]));
+    }
+    let Some(scope) = narrowed(scope, filter) else {
         return Ok(Page {
             items: Vec::new(),
             next: None,
@@ -84,6 +90,9 @@ fn wanted(filter: &LogFilter) -> Result<RequestFilter> {
     check.that(short(&filter.request_id, 200), "/request_id", || {
         "Use at most 200 characters.".to_owned()
     });
+    check.that(short(&filter.variant, 32), "/variant", || {
+        "Use at most 32 characters.".to_owned()
+    });
     check.that(short(&filter.method, 32), "/method", || {
         "Use at most 32 characters.".to_owned()
     });
@@ -101,6 +110,7 @@ fn wanted(filter: &LogFilter) -> Result<RequestFilter> {
             .map(|method| method.to_ascii_uppercase()),
         path: filter.path.clone(),
         request_id: filter.request_id.clone(),
+        variant: filter.variant.clone(),
         min_us: filter.min_ms.map(|millis| millis.saturating_mul(1000)),
     })
 }

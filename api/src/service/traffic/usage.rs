@@ -56,7 +56,7 @@ pub async fn usage(
 }
 
 /// Ends with the step that `now` lies in, so that points do not move while one looks.
-fn stretch(range: Range, now: DateTime<Utc>) -> Stretch {
+pub(super) fn stretch(range: Range, now: DateTime<Utc>) -> Stretch {
     let step = range.step_seconds();
     let end = (now.timestamp().div_euclid(step) + 1) * step;
     let to = DateTime::from_timestamp(end, 0).unwrap_or(now);
@@ -72,7 +72,7 @@ fn stretch(range: Range, now: DateTime<Utc>) -> Stretch {
     }
 }
 
-fn totals(sums: &store::Totals) -> Totals {
+pub(super) fn totals(sums: &store::Totals) -> Totals {
     let quantile = |q| {
         sums.latency
             .quantile(q)

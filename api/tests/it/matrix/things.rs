@@ -5,7 +5,7 @@ use domain::traffic::Record;
 use serde_json::{Value, json};
 
 use super::table::line;
-use super::{Door, Line};
+use super::{Door, Line, looking};
 use crate::support::World;
 use crate::support::shop::{BOOKS, id};
 
@@ -13,7 +13,7 @@ pub fn lines() -> Vec<Line> {
     let mut lines = publishing();
     lines.extend(offering());
     lines.extend(consuming());
-    lines.extend(looking());
+    lines.extend(looking::lines());
     lines
 }
 
@@ -265,58 +265,6 @@ fn consuming() -> Vec<Line> {
     ]
 }
 
-fn looking() -> Vec<Line> {
-    use Door::{Anyone, Member, Self_};
-    vec![
-        line(
-            "POST",
-            "/explain",
-            Self_,
-            json!({ "request": { "target": "/x" } }),
-        ),
-        line("GET", "/catalog", Anyone, Value::Null),
-        line("GET", "/catalog/{organization}/{api}", Anyone, Value::Null),
-        line(
-            "GET",
-            "/catalog/versions/{version}/document",
-            Anyone,
-            Value::Null,
-        ),
-        line(
-            "GET",
-            "/catalog/versions/{version}/change-log",
-            Anyone,
-            Value::Null,
-        ),
-        line(
-            "GET",
-            "/applications/{application}/usage",
-            Member,
-            Value::Null,
-        ),
-        line("GET", "/apis/{api}/usage", Member, Value::Null),
-        line("GET", "/versions/{version}/usage", Member, Value::Null),
-        line(
-            "GET",
-            "/organizations/{organization}/usage",
-            Member,
-            Value::Null,
-        ),
-        line(
-            "GET",
-            "/organizations/{organization}/requests",
-            Member,
-            Value::Null,
-        ),
-        line(
-            "GET",
-            "/organizations/{organization}/requests/{request}",
-            Member,
-            Value::Null,
-        ),
-    ]
-}
-
 /// An object of the tenant `here` by the name of its path parameter; `None` if not one of these.
 pub async fn object(world: &World, name: &str) -> Option<String> {
     let mut client = world.owner.client.clone();
@@ -388,6 +336,7 @@ async fn request(world: &World) -> String {
         decided_by: String::new(),
         observed: 0,
         target: String::new(),
+        variant: String::new(),
         tries: 1,
         bytes_in: 0,
         bytes_out: 0,

@@ -45,6 +45,7 @@ pub struct RequestFilter {
     /// Part of the path, case-sensitive.
     pub path: Option<String>,
     pub request_id: Option<String>,
+    pub variant: Option<String>,
     /// Took at least this long.
     pub min_us: Option<u32>,
 }
@@ -120,6 +121,7 @@ fn condition(filter: &RequestFilter, backend: DbBackend) -> Condition {
         method,
         path,
         request_id,
+        variant,
         min_us,
     } = filter;
     let mut all = Condition::all();
@@ -163,6 +165,9 @@ fn condition(filter: &RequestFilter, backend: DbBackend) -> Condition {
     }
     if let Some(request_id) = request_id {
         all = all.add(Column::RequestId.eq(request_id.as_str()));
+    }
+    if let Some(variant) = variant {
+        all = all.add(Column::Variant.eq(variant.as_str()));
     }
     if let Some(min_us) = min_us {
         all = all.add(Column::TotalUs.gte(i64::from(*min_us)));
@@ -208,6 +213,7 @@ fn logged(row: Model) -> Logged {
         decided_by,
         observed,
         target,
+        variant,
         tries,
         bytes_in,
         bytes_out,
@@ -243,6 +249,7 @@ fn logged(row: Model) -> Logged {
         decided_by,
         observed: small(observed),
         target,
+        variant,
         tries: u8::try_from(tries).unwrap_or(u8::MAX),
         bytes_in: unsigned(bytes_in),
         bytes_out: unsigned(bytes_out),

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
 
 use super::partition;
+use super::scope::Resolution;
 
 /// Rows of one step on SQLite, where nobody else writes meanwhile.
 const STEP: u64 = 5000;
@@ -30,7 +31,7 @@ impl Default for Kept {
     }
 }
 
-/// What went. On PostgreSQL `requests` counts days.
+/// What went; minutes and hours with those of variants. On PostgreSQL `requests` counts days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Pruned {
     pub requests: u64,
@@ -47,8 +48,8 @@ pub async fn prune(
     let before = |kept: TimeDelta| (now - kept).timestamp_micros();
     Ok(Pruned {
         requests: requests(db, now - kept.requests).await?,
-        minutes: older(db, "rollup_minute", before(kept.minutes)).await?,
-        hours: older(db, "rollup_hour", before(kept.hours)).await?,
+        minutes: rollups(db, Resolution::Minute, before(kept.minutes)).await?,
+        hours: rollups(db, Resolution::Hour, before(kept.hours)).await?,
         batches: older(db, "traffic_batch", before(kept.batches)).await?,
     })
 }
@@ -63,6 +64,11 @@ async fn requests(db: &DatabaseConnection, before: DateTime<Utc>) -> Result<u64,
         "DELETE FROM request WHERE at < $1 AND id IN (SELECT id FROM request ORDER BY id LIMIT {STEP})"
     );
     in_steps(db, &sql, before.timestamp_micros()).await
+}
+
+async fn rollups(db: &DatabaseConnection, of: Resolution, before: i64) -> Result<u64, DbErr> {
+    let gone = older(db, of.table(), before).await?;
+    Ok(gone + older(db, of.variants(), before).await?)
 }
 
 async fn older(db: &DatabaseConnection, table: &str, before: i64) -> Result<u64, DbErr> {

@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement,
 use crate::row::{signed, tuples};
 
 /// In the order of [`values`].
-const COLUMNS: [&str; 32] = [
+const COLUMNS: [&str; 33] = [
     "at",
     "request_id",
     "node",
@@ -32,6 +32,7 @@ const COLUMNS: [&str; 32] = [
     "decided_by",
     "observed",
     "target",
+    "variant",
     "tries",
     "bytes_in",
     "bytes_out",
@@ -43,7 +44,7 @@ const COLUMNS: [&str; 32] = [
 ];
 
 /// Rows of one statement, halved for what is left over: so there are nine statements in all, which
-/// the connection keeps prepared. 32 × 256 parameters are a quarter of what SQLite takes.
+/// the connection keeps prepared. 33 × 256 parameters are a quarter of what SQLite takes.
 const MOST_ROWS: usize = 256;
 
 pub(super) async fn insert(tx: &DatabaseTransaction, records: &[Record]) -> Result<(), DbErr> {
@@ -110,6 +111,7 @@ fn values(record: &Record, out: &mut Vec<Value>) {
         decided_by,
         observed,
         target,
+        variant,
         tries,
         bytes_in,
         bytes_out,
@@ -146,6 +148,7 @@ fn values(record: &Record, out: &mut Vec<Value>) {
         text(decided_by),
         big(*observed),
         text(target),
+        text(variant),
         i16::from(*tries).into(),
         signed(*bytes_in).into(),
         signed(*bytes_out).into(),

@@ -96,6 +96,14 @@ impl Resolution {
         }
     }
 
+    /// The table that sums up variants of upstreams.
+    pub(super) const fn variants(self) -> &'static str {
+        match self {
+            Self::Minute => "variant_minute",
+            Self::Hour => "variant_hour",
+        }
+    }
+
     const fn micros(self) -> i64 {
         match self {
             Self::Minute => 60_000_000,

@@ -14,7 +14,7 @@ use super::scope::{Scope, Stretch};
 use crate::row::unsigned;
 
 /// Steps of the series that are read at once, so that a busy month does not fill the memory.
-const SLICE: i64 = 16;
+pub(super) const SLICE: i64 = 16;
 
 /// More points than this are refused by making the step wider: it bounds the answer.
 const MOST_POINTS: i64 = 2000;
@@ -34,15 +34,20 @@ pub struct Totals {
 
 impl Totals {
     fn add(&mut self, row: &Row, latency: &Histogram) {
-        let count = unsigned(row.count);
+        self.count(row.class, [row.count, row.bytes_in, row.bytes_out], latency);
+    }
+
+    /// Adds a row's count, bytes in and bytes out.
+    pub(super) fn count(&mut self, class: i16, sums: [i64; 3], latency: &Histogram) {
+        let [count, bytes_in, bytes_out] = sums.map(unsigned);
         self.count += count;
-        match row.class {
+        match class {
             4 => self.client_errors += count,
             class if class >= 5 => self.server_errors += count,
             _ => {}
         }
-        self.bytes_in += unsigned(row.bytes_in);
-        self.bytes_out += unsigned(row.bytes_out);
+        self.bytes_in += bytes_in;
+        self.bytes_out += bytes_out;
         self.latency.merge(latency);
     }
 }
@@ -172,7 +177,8 @@ pub async fn totals<C: ConnectionTrait>(
     Ok(all)
 }
 
-fn bounded(stretch: &Stretch) -> (i64, i64, i64) {
+/// In microseconds: from, to, step.
+pub(super) fn bounded(stretch: &Stretch) -> (i64, i64, i64) {
     let (from, to, step) = stretch.micros();
     let widest = ((to - from) / step).div_euclid(MOST_POINTS) + 1;
     (from, to, step * widest)

@@ -199,6 +199,9 @@ fn facts(entry: &LogEntry) -> AnyView {
                 )),
             ));
         }
+        if !inside.variant.is_empty() {
+            rows.push(("Variant".into(), mono(inside.variant.clone())));
+        }
     }
     pairs(rows)
 }

@@ -33,11 +33,10 @@ pub(super) fn newest_state(nodes: &[Node]) -> Option<i64> {
 
 #[must_use]
 pub fn view(page: Nodes) -> AnyView {
-    let newest = newest_state(&page.nodes);
     let rows: Vec<_> = page
         .nodes
         .iter()
-        .map(|node| row(node, newest, page.at.now))
+        .map(|node| row(node, page.at.now))
         .collect();
     let columns = vec![
         table::wide("Node"),
@@ -57,21 +56,27 @@ pub fn view(page: Nodes) -> AnyView {
     );
     let content = view! {
         {PageHead::new("Gateway nodes")
-            .lede("Each node reports every 5 seconds and after each change. CPU is in cores; dropped are traffic records lost since its start.")}
+            .lede("Each node reports every 5 seconds and after each change. The state number is that of the last change of the configuration that it serves. CPU is in cores; dropped are traffic records lost since its start.")}
         {Table::new(Shape::Rows, columns).rows(rows).or_empty(empty)}
     };
     page.at.page(Menu::Nodes, content)
 }
 
-fn row(node: &Node, newest: Option<i64>, now: chrono::DateTime<chrono::Utc>) -> AnyView {
+fn row(node: &Node, now: chrono::DateTime<chrono::Utc>) -> AnyView {
     let state = if node.alive {
         Badge::new(Tone::Ok, Icon::Ok, "Alive").quiet()
     } else {
         Badge::new(Tone::Danger, Icon::No, "Silent")
     };
-    let behind = newest
-        .filter(|newest| node.alive && node.state < *newest)
-        .map(|newest| view! { <span class="sub">{format!("{} behind", format::count((newest - node.state).unsigned_abs()))}</span> });
+    let behind = node.newest - node.state;
+    let behind = match behind {
+        ..=0 => "newest".to_owned(),
+        _ => format!(
+            "{} behind {}",
+            format::count(behind.unsigned_abs()),
+            format::count(node.newest.unsigned_abs())
+        ),
+    };
     let labels: Vec<_> = [
         node.kind.as_str(),
         node.group.as_str(),
@@ -92,7 +97,7 @@ fn row(node: &Node, newest: Option<i64>, now: chrono::DateTime<chrono::Utc>) -> 
                 <span class="sub">{labels.join(", ")} ", started " {format::time(node.started_at, now)}</span>
             </td>
             <td data-label="State">{state}</td>
-            <td class="n" data-label="State number">{format::count(node.state.unsigned_abs())} {behind}</td>
+            <td class="n" data-label="State number">{format::count(node.state.unsigned_abs())} <span class="sub">{behind}</span></td>
             <td data-label="Version"><span class="mono">{node.version.clone()}</span></td>
             <td class="nowrap" data-label="Last seen">{format::time(node.last_seen_at, now)}</td>
             <td class="n" data-label="CPU">{format!("{:.2}", node.cpu)}</td>

@@ -141,12 +141,21 @@ pub fn show(page: Shown) -> AnyView {
     let catalog = page.catalog.clone().map(|href| {
         view! { <a class="btn" href=href>{icon(Icon::Eye)} "In the catalog"</a> }
     });
+    let served = page.api.versions.iter().any(|one| one.state.is_served());
+    let usage = served.then(|| {
+        let href = format!(
+            "{}/analytics?side=answers&api={}",
+            page.at.base(),
+            page.api.id
+        );
+        view! { <a class="btn" href=href>{icon(Icon::Chart)} "Usage"</a> }
+    });
     let content = view! {
         {crumbs(vec![Link::new(base, "APIs")], page.api.name.clone())}
         {PageHead::new(page.api.name.clone())
             .beside(view! { {Badge::from(page.api.visibility)} })
             .lede(view! { {page.api.team.name.clone()} " " {tags} })
-            .actions(view! { {catalog} })}
+            .actions(view! { {usage} {catalog} })}
         {Section::new("versions", "Versions")
             .count(page.api.versions.len() as u64)
             .body(view! { {Table::new(Shape::Rows, columns).rows(versions)} })}

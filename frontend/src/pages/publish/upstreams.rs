@@ -1,5 +1,10 @@
 //! Upstreams: where requests go, with the credential that the gateway shows there.
 
+mod fields;
+pub mod plain;
+
+use std::collections::BTreeSet;
+
 use domain::wire::upstreams::{CredentialHint, Upstream};
 use leptos::prelude::*;
 
@@ -12,7 +17,7 @@ use crate::{
     part::{
         Text,
         boxes::pairs,
-        field::{Field, check, refusal},
+        field::{Field, refusal},
         head::{Link, PageHead, Section, crumbs},
         table::{self, Empty, Shape, Table, pager},
     },
@@ -109,20 +114,9 @@ pub struct Edit {
     pub may_edit: bool,
     /// Where to go on after making one.
     pub next: Option<String>,
+    /// Id and name of others of the organization, to fall back on.
+    pub others: Vec<(String, String)>,
 }
-
-const FIELDS: &[&str] = &[
-    "next",
-    "team",
-    "name",
-    "targets",
-    "connect",
-    "first_byte",
-    "idle",
-    "preserve_host",
-    "ca",
-    "server_name",
-];
 
 #[must_use]
 pub fn edit(page: Edit) -> AnyView {
@@ -146,8 +140,14 @@ pub fn edit(page: Edit) -> AnyView {
         .as_ref()
         .map(|upstream| self::credential(upstream, form));
     let body = match &page.existing {
-        Some(upstream) if !page.may_edit => facts(upstream),
-        _ => view! { {fields(form, team, page.next)} {credential} }.into_any(),
+        Some(upstream) if !page.may_edit => facts(upstream, form),
+        Some(upstream) => view! {
+            {switch(upstream)}
+            {editor(form, team, page.next, &page.others)}
+            {credential}
+        }
+        .into_any(),
+        None => editor(form, team, page.next, &page.others),
     };
     let content = view! {
         {crumbs(vec![Link::new(base, "Upstreams")], title.clone())}
@@ -158,7 +158,7 @@ pub fn edit(page: Edit) -> AnyView {
 }
 
 /// The upstream for who may not change it.
-fn facts(upstream: &Upstream) -> AnyView {
+fn facts(upstream: &Upstream, form: &Form) -> AnyView {
     let settings = &upstream.settings;
     let targets = settings
         .targets
@@ -201,34 +201,67 @@ fn facts(upstream: &Upstream) -> AnyView {
             format::counted(upstream.used_by, "version", "versions").into_any(),
         ),
     ];
-    if let Some(name) = &settings.tls.server_name {
-        rows.push(("Name on the certificate".into(), name.clone().into_any()));
+    let set: Vec<_> = plain::all()
+        .map(|field| (field.name, form.value(field.name)))
+        .chain(["fallback", "split/live"].map(|name| (name, form.value(name))))
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| {
+            let words = format!("{}: {value}", name.replace('/', "."));
+            view! { <span class="line mono">{words}</span> }
+        })
+        .collect();
+    if !set.is_empty() {
+        rows.push(("Also set".into(), set.into_any()));
     }
     pairs(rows)
 }
 
-fn fields(form: &Form, team: AnyView, next: Option<String>) -> AnyView {
+/// With blue and green: the one step to the other, and back.
+fn switch(upstream: &Upstream) -> Option<AnyView> {
+    let settings = &upstream.settings;
+    let live = settings.split.as_ref()?.live.clone()?;
+    let takers = settings.targets.iter().filter(|target| target.weight > 0);
+    let others: BTreeSet<_> = takers
+        .filter_map(|target| target.variant.clone())
+        .filter(|variant| *variant != live)
+        .collect();
+    let buttons = others
+        .into_iter()
+        .map(|variant| {
+            let words = format!("Switch to {variant}");
+            view! { <button class="btn" name="live" value=variant>{words}</button> }
+        })
+        .collect_view();
+    let body = view! {
+        <form class="actions" method="post">
+            <input type="hidden" name="etag" value=upstream.etag.to_string() />
+            <input type="hidden" name="do" value="switch" />
+            {buttons}
+        </form>
+    };
+    let note = format!("{live} takes every request");
+    let section = Section::new("live", "Live").note(note).body(body);
+    Some(view! { {section} }.into_any())
+}
+
+fn editor(
+    form: &Form,
+    team: AnyView,
+    next: Option<String>,
+    others: &[(String, String)],
+) -> AnyView {
     let next = next.map(|next| view! { <input type="hidden" name="next" value=next /> });
+    let mut shown = fields::names(form);
+    shown.extend(["next", "team"].map(str::to_owned));
+    let shown: Vec<&str> = shown.iter().map(String::as_str).collect();
     view! {
         <form class="form form--page" method="post">
             {super::tag(form)}
-            {refusal(form, FIELDS)}
+            {refusal(form, &shown)}
             {next}
             {team}
             {Field::text("name", "Name").mono().of(form)}
-            {Field::area("targets", "Targets", 3)
-                .mono()
-                .placeholder("https://api.example.com/base")
-                .help("One address a line, with a weight behind it if several share the load: https://a.example.com 3")
-                .of(form)}
-            <div class="form-row">
-                {Field::text("connect", "Connect within").mono().help("like 2s").of(form)}
-                {Field::text("first_byte", "First byte within").mono().help("like 30s").of(form)}
-                {Field::text("idle", "Between bytes").mono().help("like 60s").of(form)}
-            </div>
-            {check("preserve_host", "yes", "Send the client's host instead of the target's", form)}
-            {Field::text("server_name", "Name on the certificate").optional().mono().help("Unless it is the target's host.").of(form)}
-            {Field::area("ca", "Trusted certificates (PEM)", 3).optional().mono().help("Instead of the system's.").of(form)}
+            {fields::groups(form, others)}
             <div class="actions"><button class="btn btn--primary" name="do" value="save">"Save"</button></div>
         </form>
     }

@@ -81,6 +81,11 @@ impl Frame {
             .catalog
             .clone()
             .map(|href| view! { <a class="btn" href=href>{icon(Icon::Eye)} "In the catalog"</a> });
+        let usage = summary.state.is_served().then(|| {
+            let base = self.at.base();
+            let href = format!("{base}/analytics?side=answers&version={}", summary.id);
+            view! { <a class="btn" href=href>{icon(Icon::Chart)} "Usage"</a> }
+        });
         let page = view! {
             {crumbs(
                 vec![
@@ -92,7 +97,7 @@ impl Frame {
             {PageHead::new(name)
                 .beside(apis::state(summary))
                 .lede(lede)
-                .actions(view! { {catalog} {self.switches()} })}
+                .actions(view! { {usage} {catalog} {self.switches()} })}
             {tabs("Version editor", links, &open)}
             {content.into_any()}
         };

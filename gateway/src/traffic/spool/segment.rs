@@ -14,7 +14,7 @@ use domain::id::BatchId;
 use domain::traffic::Record;
 use sha2::{Digest, Sha256};
 
-use crate::traffic::encoding::{self, FORM};
+use crate::traffic::encoding::{self, FORM, Form};
 
 const MAGIC: &[u8; 8] = b"PTNSPOOL";
 /// Bytes before the first frame.
@@ -57,7 +57,7 @@ impl Active {
             .open(path)?;
         let mut head = Vec::with_capacity(HEAD as usize);
         head.extend_from_slice(MAGIC);
-        head.extend_from_slice(&[FORM, 0, 0, 0]);
+        head.extend_from_slice(&[FORM.number(), 0, 0, 0]);
         head.extend_from_slice(&id);
         head.extend_from_slice(&crc32fast::hash(&head).to_le_bytes());
         file.write_all(&head)?;
@@ -137,6 +137,7 @@ pub(super) struct Reader<R = File> {
     input: BufReader<R>,
     at: u64,
     pub(super) id: SegmentId,
+    form: Form,
 }
 
 impl Reader {
@@ -156,15 +157,19 @@ impl<R: Read + Seek> Reader<R> {
             Err(error) => return Err(error),
         }
         let (summed, sum) = head.split_at(head.len() - 4);
-        if sum != crc32fast::hash(summed).to_le_bytes() || &head[..8] != MAGIC || head[8] != FORM {
+        if sum != crc32fast::hash(summed).to_le_bytes() || &head[..8] != MAGIC {
             return Ok(None);
         }
+        let Some(form) = Form::of_number(head[8]) else {
+            return Ok(None);
+        };
         let mut id = SegmentId::default();
         id.copy_from_slice(&head[12..28]);
         Ok(Some(Self {
             input,
             at: HEAD,
             id,
+            form,
         }))
     }
 
@@ -195,7 +200,7 @@ impl<R: Read + Seek> Reader<R> {
                 stretch.ended = End::Mark;
                 break;
             }
-            match encoding::decode(&payload) {
+            match encoding::decode(&payload, self.form) {
                 Ok(record) if kind == RECORD => stretch.records.push(record),
                 _ => stretch.unreadable += 1,
             }

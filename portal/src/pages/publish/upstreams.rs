@@ -1,16 +1,21 @@
-//! Upstreams: the list, the form, the credential.
+//! Upstreams: the list, the form, the switch of blue and green, the credential.
+
+mod read;
+mod shown;
 
 use api::http::extract::{Path, Query};
 use api::service::upstreams as service;
 use domain::actor::Action;
 use domain::id::UpstreamId;
 use domain::problem::{Code, Invalid};
-use domain::upstream::{Target, Timeouts, UpstreamCredential, UpstreamSettings, UpstreamTls};
+use domain::upstream::{UpstreamCredential, UpstreamSettings};
+use domain::wire::TeamPaging;
 use domain::wire::upstreams::{CreateUpstream, EditUpstream, SetUpstreamCredential, Upstream};
 use frontend::form::Form;
 use frontend::pages::publish::upstreams;
 use serde::Deserialize;
 
+use self::read::read;
 use super::{Cursor, Ids, at, fields::Fields, older, teams_for};
 use crate::{
     failure::{Failure, Result},
@@ -40,12 +45,7 @@ pub(super) struct Asked {
 }
 
 pub(super) async fn new(workspace: Workspace, Query(asked): Query<Asked>) -> Result {
-    let times = Timeouts::default();
-    let form = Form::default()
-        .with("next", asked.next)
-        .with("connect", times.connect.to_string())
-        .with("first_byte", times.first_byte.to_string())
-        .with("idle", times.idle.to_string());
+    let form = Form::default().with("next", asked.next);
     let props = props(&workspace, form, None).await?;
     Ok(workspace
         .visit
@@ -76,18 +76,35 @@ async fn props(
         next: local(form.value("next")).map(str::to_owned),
         form,
         teams,
+        others: others(workspace, existing.as_ref().map(|own| own.id)).await?,
         existing,
         may_edit,
     })
 }
 
+/// What it may fall back on: of the same organization, as far as the person sees them.
+async fn others(workspace: &Workspace, own: Option<UpstreamId>) -> Result<Vec<(String, String)>> {
+    let paging = TeamPaging {
+        team: None,
+        limit: Some(100),
+        after: None,
+    };
+    let page = service::list(workspace.ctx(), workspace.organization_id(), &paging).await?;
+    let others = page.items.into_iter().filter(|one| Some(one.id) != own);
+    Ok(others.map(|one| (one.id.to_string(), one.name)).collect())
+}
+
 pub(super) async fn create(workspace: Workspace, typed: Typed) -> Result {
     let mut fields = Fields::of(&typed);
-    let settings = settings(&typed, &mut fields, None);
     let team = fields.needed("team", "Choose a team.");
-    let (Some(team), true) = (team, fields.wrong.is_empty()) else {
-        let form = refused_fields(&typed, fields.wrong);
-        return refuse(&workspace, form, None).await;
+    let settings = read(&typed, None, workspace.ctx().now);
+    let (team, settings) = match (team, settings) {
+        (Some(team), Ok(settings)) => (team, settings),
+        (_, settings) => {
+            fields.wrong.extend(settings.err().unwrap_or_default());
+            let form = refused_fields(&typed, fields.wrong);
+            return refuse(&workspace, form, None).await;
+        }
     };
     let input = CreateUpstream {
         team,
@@ -114,19 +131,27 @@ pub(super) async fn show(workspace: Workspace, Path(ids): Path<Ids>) -> Result {
 pub(super) async fn act(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed) -> Result {
     let id = UpstreamId::from_uuid(ids.upstream);
     let found = service::get(workspace.ctx(), id).await?;
-    let mut fields = Fields::of(&typed);
     let done = match typed.get("do") {
         "save" => {
-            let settings = settings(&typed, &mut fields, Some(&found.settings));
-            if !fields.wrong.is_empty() {
-                let form = refused_fields(&typed, fields.wrong);
-                return refuse(&workspace, form, Some(found)).await;
-            }
+            let settings = match read(&typed, Some(&found.settings), workspace.ctx().now) {
+                Ok(settings) => settings,
+                Err(wrong) => {
+                    let form = refused_fields(&typed, wrong);
+                    return refuse(&workspace, form, Some(found)).await;
+                }
+            };
             let input = EditUpstream {
                 name: Some(typed.get("name").to_owned()),
                 settings: Some(settings),
             };
-            service::edit(workspace.ctx(), id, fields.etag(), input).await
+            service::edit(workspace.ctx(), id, typed.etag(), input).await
+        }
+        "switch" => {
+            let input = EditUpstream {
+                name: None,
+                settings: Some(switched(&found.settings, typed.get("live"))),
+            };
+            service::edit(workspace.ctx(), id, typed.etag(), input).await
         }
         "credential" => {
             let input = SetUpstreamCredential {
@@ -156,7 +181,7 @@ pub(super) async fn act(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed
             .await
         }
         Err(error) => {
-            // The other form keeps its stored values; what is wrong with the credential is said above.
+            // The main form keeps its stored values; what is wrong elsewhere is said above it.
             let message = error
                 .invalid
                 .iter()
@@ -186,26 +211,18 @@ fn refused_fields(typed: &Typed, wrong: Vec<Invalid>) -> Form {
     typed.clone().into_form().invalid(&wrong)
 }
 
-/// The form has one field for all targets, and the settings' fields under their own names.
 async fn at_fields(workspace: &Workspace, typed: Typed, mut error: api::Error) -> Result<Form> {
-    for invalid in &mut error.invalid {
-        let pointer = invalid
-            .pointer
-            .strip_prefix("/settings")
-            .unwrap_or(&invalid.pointer);
-        let field = if pointer.starts_with("/targets") {
-            "/targets"
-        } else if let Some(field) = pointer
-            .strip_prefix("/tls")
-            .or(pointer.strip_prefix("/timeouts"))
-        {
-            field
-        } else {
-            pointer
-        };
-        *invalid = Invalid::new(field, invalid.message.clone());
-    }
+    shown::at_fields(&typed, &mut error.invalid);
     typed.refused(workspace.ctx(), error).await
+}
+
+/// The same with another variant live.
+fn switched(settings: &UpstreamSettings, live: &str) -> UpstreamSettings {
+    let mut settings = settings.clone();
+    if let Some(split) = &mut settings.split {
+        split.live = Some(live.to_owned());
+    }
+    settings
 }
 
 fn credential(typed: &Typed) -> UpstreamCredential {
@@ -226,84 +243,9 @@ fn credential(typed: &Typed) -> UpstreamCredential {
     }
 }
 
-fn settings(
-    typed: &Typed,
-    fields: &mut Fields<'_>,
-    before: Option<&UpstreamSettings>,
-) -> UpstreamSettings {
-    let times = before.map(|settings| settings.timeouts).unwrap_or_default();
-    // What the form does not show stays as it is.
-    let known = |url: &str| {
-        let targets = before.map_or(&[][..], |settings| &settings.targets);
-        targets.iter().find(|target| target.url == url)
-    };
-    let targets = typed
-        .get("targets")
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty());
-    let targets = targets
-        .map(|line| match line.split_once(char::is_whitespace) {
-            None => Target::new(line),
-            Some((url, weight)) => {
-                let weight = weight.trim().parse().unwrap_or_else(|_| {
-                    fields.wrong.push(Invalid::new(
-                        "/targets",
-                        "A weight is a number from 0 to 1000.",
-                    ));
-                    1
-                });
-                Target {
-                    weight,
-                    ..Target::new(url)
-                }
-            }
-        })
-        .map(|target| match known(&target.url) {
-            None => target,
-            Some(known) => Target {
-                weight: target.weight,
-                ..known.clone()
-            },
-        })
-        .collect();
-    UpstreamSettings {
-        targets,
-        timeouts: Timeouts {
-            connect: fields.span("connect").unwrap_or(times.connect),
-            first_byte: fields.span("first_byte").unwrap_or(times.first_byte),
-            idle: fields.span("idle").unwrap_or(times.idle),
-            ..times
-        },
-        tls: UpstreamTls {
-            ca: typed.optional("ca"),
-            server_name: typed.optional("server_name"),
-        },
-        preserve_host: typed.is_ticked("preserve_host"),
-        ..before.cloned().unwrap_or_default()
-    }
-}
-
 fn form_of(upstream: &Upstream) -> Form {
-    let settings = &upstream.settings;
-    let lines = settings.targets.iter().map(|target| match target.weight {
-        1 => target.url.clone(),
-        weight => format!("{} {weight}", target.url),
-    });
-    Form::default()
+    let form = Form::default()
         .with("name", upstream.name.clone())
-        .with("targets", lines.collect::<Vec<_>>().join("\n"))
-        .with("connect", settings.timeouts.connect.to_string())
-        .with("first_byte", settings.timeouts.first_byte.to_string())
-        .with("idle", settings.timeouts.idle.to_string())
-        .with(
-            "preserve_host",
-            if settings.preserve_host { "yes" } else { "" },
-        )
-        .with("ca", settings.tls.ca.clone().unwrap_or_default())
-        .with(
-            "server_name",
-            settings.tls.server_name.clone().unwrap_or_default(),
-        )
-        .with("etag", upstream.etag.to_string())
+        .with("etag", upstream.etag.to_string());
+    shown::shown(form, &upstream.settings)
 }

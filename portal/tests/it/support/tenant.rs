@@ -6,6 +6,7 @@ use api::{
     Ctx,
     service::{organizations, outbox},
 };
+use chrono::{DateTime, Utc};
 use domain::{
     id::{ApplicationId, BatchId, OrganizationId},
     openapi::BOOKSHOP,
@@ -255,44 +256,54 @@ impl App {
     async fn called(&self, organization: &str, application: &str) {
         let organization: OrganizationId = organization.parse().unwrap();
         let application: ApplicationId = application.parse().unwrap();
-        let record = Record {
-            at: self.plane.clock.now(),
-            request_id: "r".into(),
-            node: "n".into(),
-            state: 1,
-            provider: organization,
-            consumer: organization,
-            api: Default::default(),
-            version: Default::default(),
-            revision: 1,
-            operation: Default::default(),
-            application,
-            credential: Default::default(),
-            environment: Default::default(),
-            subscription: Default::default(),
-            plan: Default::default(),
-            client: String::new(),
-            method: "GET".into(),
-            path: "/".into(),
-            path_cut: false,
-            status: 200,
-            code: String::new(),
-            decided_by: String::new(),
-            observed: 0,
-            target: String::new(),
-            tries: 1,
-            bytes_in: 0,
-            bytes_out: 0,
-            total_us: 1,
-            policies_us: 1,
-            connect_us: 1,
-            first_byte_us: 1,
-            units: 1,
-        };
+        let record = call(self.plane.clock.now(), organization, application);
         let traffic = &self.plane.databases.traffic;
         let batch = BatchId::from_name("batch", &application.to_string());
         entity::store::traffic::write_batch(traffic, batch, &[record])
             .await
             .unwrap();
+    }
+}
+
+/// A good call of an organization's application to that same organization.
+pub(crate) fn call(
+    at: DateTime<Utc>,
+    organization: OrganizationId,
+    application: ApplicationId,
+) -> Record {
+    Record {
+        at,
+        request_id: "r".into(),
+        node: "n".into(),
+        state: 1,
+        provider: organization,
+        consumer: organization,
+        api: Default::default(),
+        version: Default::default(),
+        revision: 1,
+        operation: Default::default(),
+        application,
+        credential: Default::default(),
+        environment: Default::default(),
+        subscription: Default::default(),
+        plan: Default::default(),
+        client: String::new(),
+        method: "GET".into(),
+        path: "/".into(),
+        path_cut: false,
+        status: 200,
+        code: String::new(),
+        decided_by: String::new(),
+        observed: 0,
+        target: String::new(),
+        variant: String::new(),
+        tries: 1,
+        bytes_in: 0,
+        bytes_out: 0,
+        total_us: 1,
+        policies_us: 1,
+        connect_us: 1,
+        first_byte_us: 1,
+        units: 1,
     }
 }

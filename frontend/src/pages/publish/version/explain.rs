@@ -32,7 +32,8 @@ const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OP
 
 #[must_use]
 pub fn explain(page: Explain) -> AnyView {
-    let action = format!("{}/explain", page.frame.home_address());
+    // The answer is below what was asked: the browser goes there by itself.
+    let action = format!("{}/explain#answer", page.frame.home_address());
     let form = &page.form;
     let methods = METHODS.map(|method| (method.to_owned(), method.to_owned()));
     let answer = page.answer.as_ref().map(told);
@@ -40,8 +41,10 @@ pub fn explain(page: Explain) -> AnyView {
         <p class="soft">"Nothing is sent and nothing is counted: the gateway's own code says what it would do by the configuration that is served now."</p>
         {refusal(form, FIELDS)}
         <form class="form form--page" method="post" action=action>
-            {Field::select("method", "Method", methods.to_vec()).of(form)}
-            {Field::text("target", "Path and query").of(form).mono()}
+            <div class="request-line">
+                {Field::select("method", "Method", methods.to_vec()).of(form)}
+                {Field::text("target", "Path and query").of(form).mono()}
+            </div>
             {Field::area("headers", "Header fields", 3)
                 .of(form)
                 .optional()
@@ -60,7 +63,7 @@ pub fn explain(page: Explain) -> AnyView {
 
 fn told(answer: &Explanation) -> AnyView {
     view! {
-        {verdict(&answer.verdict)}
+        <div id="answer" class="answer">{verdict(&answer.verdict)}</div>
         {Section::new("route", "Request and route").body(facts(answer))}
         {Section::new("policies", "Policies").body(steps(&answer.steps))}
         {answer.headers.as_ref().map(|changes| view! { {Section::new("fields", "Header fields").body(fields(changes))} })}
@@ -132,7 +135,9 @@ fn facts(answer: &Explanation) -> AnyView {
             .targets
             .iter()
             .map(|target| {
-                let weight = format!("weight {}", target.weight);
+                let of = target.variant.as_ref();
+                let of = of.map_or_else(String::new, |name| format!(", variant {name}"));
+                let weight = format!("weight {}{of}", target.weight);
                 view! { <div>{mono(target.url.clone())} <span class="sub">{weight}</span></div> }
             })
             .collect_view();
@@ -140,6 +145,9 @@ fn facts(answer: &Explanation) -> AnyView {
             "Upstream".into(),
             view! { {upstream.upstream.clone()} {targets} }.into_any(),
         ));
+        if let Some(variant) = &upstream.variant {
+            rows.push(("Variant".into(), mono(variant.clone())));
+        }
     }
     rows.push(("State".into(), format::count(answer.state).into_any()));
     pairs(rows)

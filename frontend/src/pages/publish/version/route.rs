@@ -4,6 +4,7 @@ use domain::snapshot::Route;
 use leptos::prelude::*;
 
 use crate::form::Form;
+use crate::part::boxes::fold;
 use crate::part::field::{Field, check};
 
 /// The names of the fields below, for problems that stand at them.
@@ -28,11 +29,7 @@ pub(super) fn fields(form: &Form) -> AnyView {
         ("query", "a query parameter"),
     ];
     let by = by.map(|(value, label)| (value.to_owned(), label.to_owned()));
-    view! {
-        {Field::text("path", "Path").mono().help("Under your organization's prefix.").of(form)}
-        {Field::text("hosts", "Hosts").optional().mono().help("Separated by blanks; empty is any host.").of(form)}
-        {check("strip_path", "yes", "Cut the path off before the rest goes to the target", form)}
-        {check("encoded_slashes", "yes", "Take paths with encoded slashes (%2F, %5C)", form)}
+    let told_apart = view! {
         {Field::select("selector_by", "Versions at this path are told apart by", by.to_vec()).optional().of(form)}
         {Field::text("selector_name", "Name to ask with").optional().mono()
             .help("X-Api-Version; in Accept vnd.name for a type like application/vnd.name.v2+json, or a parameter such as version.").of(form)}
@@ -42,6 +39,13 @@ pub(super) fn fields(form: &Form) -> AnyView {
         {Field::area("when", "Conditions", 3).optional().mono()
             .placeholder("header X-Beta = yes")
             .help("One per line, and all must hold: method GET HEAD; header, query or cookie, a name, and present, absent, = value, ^= beginning or ~ regular expression. More conditions win.").of(form)}
+    };
+    view! {
+        {Field::text("path", "Path").mono().help("Under your organization's prefix.").of(form)}
+        {Field::text("hosts", "Hosts").optional().mono().help("Separated by blanks; empty is any host.").of(form)}
+        {check("strip_path", "yes", "Cut the path off before the rest goes to the target", form)}
+        {check("encoded_slashes", "yes", "Take paths with encoded slashes (%2F, %5C)", form)}
+        {fold(form, "Other versions at this path, and conditions", &["selector_", "when"], "none", told_apart)}
     }
     .into_any()
 }

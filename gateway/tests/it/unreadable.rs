@@ -1,0 +1,98 @@
+//! A rule that a former release took and this one cannot read: its own version answers 500, and
+//! everything else answers as before.
+
+use crate::rig::{Rig, snapshot};
+use crate::versions::{VERSIONS, get};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_condition_that_cannot_be_read_costs_its_own_version_only() {
+    let rig = Rig::new(VERSIONS).await;
+    let breaks = |condition: bool, path: &str, slug: &str, number: u64| {
+        let mut state = snapshot(VERSIONS, &rig.upstream, number);
+        for version in &mut state.parts.versions {
+            let route = &mut version.revision.route;
+            if route.path == path && version.slug == slug {
+                if condition {
+                    let pattern = r#"{"header":"X-Beta","regex":"a)(b"}"#;
+                    route.when.push(serde_json::from_str(pattern).unwrap());
+                } else {
+                    route.selector = Some(domain::route::Selector::default());
+                }
+            }
+        }
+        state
+    };
+    let unreadable = Err((500, "policy_invalid"));
+    for (number, condition, (path, slug), rows) in [
+        (
+            2,
+            true,
+            ("/beta", "v1"),
+            &[
+                // Of v2 and v3, as before.
+                ("/beta", ("X-Beta", "0"), Ok("/two/")),
+                ("/beta", ("X-Beta", "1"), Ok("/beta/")),
+                ("/header", ("X-Api-Version", "v1"), Ok("/one/")),
+            ][..],
+        ),
+        (
+            3,
+            true,
+            ("/only", "v1"),
+            &[
+                ("/only", ("X-Beta", "1"), unreadable),
+                ("/only", ("X-Gamma", "1"), Err((404, "no_route"))),
+                ("/onlyx", ("X-Beta", "1"), Ok("/two/onlyx")),
+            ],
+        ),
+        (
+            4,
+            true,
+            ("/header", "v2"),
+            &[
+                ("/header", ("X-Api-Version", "v1"), Ok("/one/")),
+                ("/header", ("X-Api-Version", "v2"), unreadable),
+                ("/header", ("X-Api-Version", "v3"), Err((404, "no_version"))),
+                ("/header", ("X-Other", "v3"), unreadable),
+            ],
+        ),
+        (
+            5,
+            false,
+            ("/header", "v2"),
+            &[
+                ("/header", ("X-Api-Version", "v1"), Ok("/one/")),
+                ("/header", ("X-Api-Version", "v2"), unreadable),
+            ],
+        ),
+        (
+            6,
+            false,
+            ("/slashes", "v1"),
+            &[
+                ("/slashes/files/a", ("X-Beta", "1"), unreadable),
+                ("/", ("X-Beta", "1"), Ok("/two/")),
+            ],
+        ),
+    ] {
+        let state = breaks(condition, path, slug, number);
+        let change = gateway::source::Change::Full(Box::new(state));
+        rig.change(change, number).await;
+        for (path, field, expected) in rows {
+            let answer = get(&rig, path, &[*field]).await;
+            match expected {
+                Ok(seen) => assert_eq!(answer.seen_path(), *seen, "{number} {path} {field:?}"),
+                Err((status, code)) => {
+                    let got = (answer.status, &*answer.code());
+                    assert_eq!(got, (*status, *code), "{number} {path} {field:?}");
+                }
+            }
+        }
+    }
+    // It is mended by the next state.
+    rig.load(VERSIONS, 7).await;
+    assert_eq!(
+        rig.get("/slashes/files/a", &[]).await.seen_path(),
+        "/one/files/a"
+    );
+}
