@@ -13,6 +13,7 @@ use crate::call::Call;
 use crate::fields::{Fields, Name};
 use crate::passage;
 use crate::place;
+use crate::record::NameId;
 use crate::state::{Beside, Upstream};
 use crate::target;
 use crate::upstream::{
@@ -170,6 +171,9 @@ async fn tries(
                 let race = attempts.race(settings, target, outgoing, body, inflow);
                 let sent = Box::pin(race).await;
                 call.record.target = attempts.target().name;
+                if upstream.split.is_some() {
+                    call.record.variant = attempts.variant();
+                }
                 sent
             }
         };
@@ -243,7 +247,7 @@ fn instead<'f>(
             call.record.decided_by = label;
         }
         // Of the upstream that stands in, if it has any.
-        call.record.variant = Default::default();
+        call.record.variant = NameId::NONE;
         passage::readdress(&mut call.head.fields, upstream, way.upstream);
         tries(call, way, inflow, None).await
     })

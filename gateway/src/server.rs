@@ -1,6 +1,8 @@
 //! Start and stop of a gateway: listeners, workers on threads of their own, everything else on
 //! the runtime of whoever starts it.
 
+mod threads;
+
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +15,6 @@ use crate::admin;
 use crate::compile::Compiler;
 use crate::connections::Connections;
 use crate::control::{self, Told};
-use crate::door::Door;
 use crate::duty::Duty;
 use crate::explain::Counts;
 use crate::in_flight::InFlight;
@@ -27,7 +28,8 @@ use crate::settings::{Settings, StartError};
 use crate::source::Change;
 use crate::source::disk::Disk;
 use crate::upstream::keep_up;
-use crate::worker::{self, Orders, Shared, Worker};
+use crate::worker::{Orders, Shared, Worker};
+use threads::{shares, thread};
 
 /// A running gateway. Dropping it does not stop it; [`Handle::shutdown`] does.
 pub struct Handle {
@@ -222,56 +224,6 @@ pub fn prepare(
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// What one worker listens on.
-type Listeners = Vec<(std::net::TcpListener, Door)>;
-
-/// The listeners of each of `count` workers: one of each kind, and more where more were inherited,
-/// as every one of them has a queue of its own.
-fn shares(
-    plain: Vec<std::net::TcpListener>,
-    tls: Vec<std::net::TcpListener>,
-    count: usize,
-) -> Vec<Listeners> {
-    let mut shares: Vec<Listeners> = (0..count).map(|_| Vec::new()).collect();
-    for (listeners, door) in [(plain, Door::Plain), (tls, Door::Tls)] {
-        for (index, listener) in listeners.into_iter().enumerate() {
-            shares[index % count].push((listener, door));
-        }
-    }
-    shares
-}
-
-/// One worker on its own thread and single-threaded runtime.
-fn thread(
-    index: usize,
-    listeners: Listeners,
-    orders: Orders,
-    make: impl FnOnce() -> Rc<Worker> + Send + 'static,
-) -> std::io::Result<JoinHandle<()>> {
-    let runtime = || {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build_local(Default::default())
-    };
-    std::thread::Builder::new()
-        .name(format!("gateway-{index}"))
-        .spawn(move || {
-            let ran = runtime().and_then(|runtime| {
-                runtime.block_on(async {
-                    let taken = listeners.into_iter().map(|(listener, door)| {
-                        Ok((tokio::net::TcpListener::from_std(listener)?, door))
-                    });
-                    let taken: std::io::Result<_> = taken.collect();
-                    worker::run(make(), taken?, orders).await;
-                    Ok(())
-                })
-            });
-            if let Err(error) = ran {
-                tracing::error!(%error, "A thread of the data plane could not run.");
-            }
-        })
 }
 
 async fn follow_clock(clock: crate::clock::Clock, mut stop: watch::Receiver<bool>) {
