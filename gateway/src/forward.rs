@@ -103,7 +103,8 @@ async fn with_copies(
 ) -> Result<Answer, Stop> {
     let (upstream, length) = (way.upstream, inflow.length());
     let metrics = call.worker.metrics.clone();
-    let mirror = upstream.mirror.as_ref().zip(way.mirror);
+    let usable = way.mirror.filter(|other| other.broken.is_none());
+    let mirror = upstream.mirror.as_ref().zip(usable);
     let shadow = mirror.and_then(|(rule, to)| Shadow::of(call, upstream, rule, to, length));
     let is_hedged = upstream.hedge.is_some()
         && !call.head.asks_websocket

@@ -274,6 +274,12 @@ fn told(compiler: &Compiler, state: &State) -> BTreeSet<String> {
     told
 }
 
+/// The numbers of all targets that are named.
+fn targets(state: &State) -> BTreeSet<u32> {
+    let members = state.upstreams.iter().flat_map(|one| &one.targets);
+    members.map(|member| member.target.number).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -287,6 +293,7 @@ proptest! {
         let mut changing = Compiler::new(Arc::default(), Arc::default(), None);
         changing.full(whole.clone()).unwrap();
         let mut state = None;
+        let mut before = BTreeSet::new();
         for ops in &steps {
             let delta = delta(whole.state, ops);
             whole.state = delta.state;
@@ -298,6 +305,11 @@ proptest! {
             let expected = anew.full(whole.clone()).unwrap();
             let state = state.as_ref().unwrap();
             prop_assert_eq!(told(&changing, state), told(&anew, &expected));
+            let gone: BTreeSet<u32> = state.gone.iter().map(|one| one.number).collect();
+            let there = targets(state);
+            prop_assert!(gone.is_disjoint(&there), "{:?} {:?}", gone, there);
+            prop_assert!(before.difference(&there).all(|left| gone.contains(left)));
+            before = there;
         }
         let from_disk = disk.load().unwrap().unwrap();
         let mut anew = Compiler::like(&changing);

@@ -220,8 +220,19 @@ async fn a_mirror_that_is_not_there_takes_nothing_from_its_route() {
         .await;
     assert_eq!(rig.get("/x", &[]).await.status, 200);
     assert_eq!(metric(&rig, SENT).await, 1);
+    // Nor does one that cannot be used.
+    let mut snapshot = crate::rig::snapshot(&text, &rig.upstream, 3);
+    for upstream in &mut snapshot.parts.upstreams {
+        if upstream.name == "shadow" {
+            upstream.settings.targets[0].weight = 0;
+        }
+    }
+    rig.change(gateway::source::Change::Full(Box::new(snapshot)), 3)
+        .await;
+    assert_eq!(rig.get("/x", &[]).await.status, 200);
+    assert_eq!(metric(&rig, SENT).await, 1);
     // One that comes later is used from then on.
-    rig.load(&text, 3).await;
+    rig.load(&text, 4).await;
     assert_eq!(rig.get("/x", &[]).await.status, 200);
     until(&rig, SENT, 2).await;
 }
