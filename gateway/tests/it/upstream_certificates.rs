@@ -185,20 +185,29 @@ async fn probes_show_it_too() {
     ]);
     let rig = Rig::with(&text, |settings| settings.workers = Some(1)).await;
     let mut client = rig.client().await;
-    let (mut code, mut tries) = (String::new(), 0);
-    while code != "no_healthy_target" && tries < 200 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    let probed = || strict.probes.load(Ordering::Relaxed) > 0;
+    let mut code = String::new();
+    for _ in 0..200 {
         let answer = client.get("/none", &[]).await;
         assert!(answer.status >= 500, "{answer:?}");
         code = answer.code();
-        tries += 1;
+        if code == "no_healthy_target" && probed() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(code, "no_healthy_target");
-    assert!(
-        strict.probes.load(Ordering::Relaxed) > 0,
-        "the friend was asked"
-    );
-    assert_eq!(client.get("/friend", &[]).await.status, 200);
+    assert!(probed(), "the friend was asked, over its certificate");
+    // A probe that is late on a busy machine may take it out for a moment.
+    let mut status = 0;
+    for _ in 0..200 {
+        status = client.get("/friend", &[]).await.status;
+        if status == 200 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

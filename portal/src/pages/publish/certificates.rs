@@ -151,15 +151,19 @@ async fn act(desk: Desk, Path(one): Path<One>, typed: Typed) -> Result {
         },
         _ => return Err(Failure::of(Code::BadRequest)),
     };
+    let is_renewal = input.certificate.is_some();
     let (etag, typed) = (typed.etag(), typed.without("key"));
     match service::edit(desk.ctx(), desk.owner, id, etag, input).await {
         Ok(_) => Ok(see(&format!("{}/{id}", desk.home()))),
         Err(error) => {
             let form = typed.refused_under(desk.ctx(), error, "hosts").await?;
             // The other form shows what is stored.
-            let form = form
+            let mut form = form
                 .or("name", &found.name)
                 .or("hosts", &found.hosts.join("\n"));
+            if is_renewal && found.default {
+                form = form.with("default", "yes");
+            }
             let props = props(&desk, form, found);
             let view = move || edit::edit(props);
             Ok(desk.visit.refused("Certificate", view))
