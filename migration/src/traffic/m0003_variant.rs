@@ -78,7 +78,7 @@ mod tests {
             }
             // As a release without variants writes it.
             let log = async |at: u8| {
-                let ids = vec![nil; 9].join(", ");
+                let ids = [nil; 9].join(", ");
                 run(&format!(
                     "INSERT INTO request (at, provider, consumer, api, version, operation, application, \
                      credential, subscription, plan, request_id, node, client, method, path, code, \

@@ -88,7 +88,7 @@ async fn a_selector_and_conditions_are_saved_and_shown() {
             .get(&editor)
             .await
             .ok(200)
-            .says("<details class=\"fold\" open");
+            .says("<details open class=\"fold\"><summary");
         let saved = owner
             .api("GET", &format!("/versions/{version}"), Value::Null)
             .await;

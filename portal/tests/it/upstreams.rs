@@ -53,7 +53,7 @@ async fn all_of_it_is_saved_and_shown_again() {
             .ok(200)
             .says("placeholder=\"30s\"")
             .says("<details class=\"fold\"><summary")
-            .hides("<details class=\"fold\" open");
+            .hides("<details open class=\"fold\"");
         let mut form = TARGETS.to_vec();
         form.extend([
             ("balance/algorithm", "least_requests"),
@@ -101,6 +101,7 @@ async fn all_of_it_is_saved_and_shown_again() {
             .says("value=\"/healthz\"")
             .says("value=\"200 204\"")
             .says("<option value=\"least_requests\" selected")
+            .says("<details open class=\"fold\"><summary")
             .says("Switch to green");
         // In one step, and back; only what it says changes.
         for live in ["green", "blue"] {
@@ -211,7 +212,7 @@ async fn variants_stand_side_by_side_where_there_are_any() {
         for page in [&answers, &of_version, &of_api] {
             let shown = owner.get(page).await.ok(200);
             let table = shown.between("id=\"variants\"", "</table>");
-            for words in ["canary", "stable", "50", "90", "v1"] {
+            for words in ["canary", "stable", "50 %", "91 ms", "v1"] {
                 assert!(table.contains(words), "{words} is not in {table}");
             }
         }

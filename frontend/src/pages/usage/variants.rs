@@ -17,7 +17,7 @@ pub(super) fn section(variants: &[VariantUsage]) -> Option<AnyView> {
         table::wide("Variant"),
         table::number("Requests"),
         table::number("Errors"),
-        table::number("of servers"),
+        table::number("5xx"),
         table::number("p50"),
         table::number("p95"),
     ];
