@@ -15,6 +15,7 @@ use domain::id::OrganizationId;
 use domain::seal::KeyRing;
 use domain::wire::certificates::{CreateCertificate, EditCertificate};
 use entity::database::{DatabaseSettings, connect, connect_later};
+use gateway::duty::Pen;
 use gateway::source::channel;
 use gateway::source::database::DatabaseSource;
 use gateway::source::disk::Disk;
@@ -106,6 +107,7 @@ async fn gateway(url: &str, disk: Disk, told: Option<watch::Receiver<u64>>) -> g
         told,
         changes,
         disk: Some(disk),
+        pen: Pen::default(),
         needs_full: handle.needs_full.clone(),
     };
     tokio::spawn(source.run());

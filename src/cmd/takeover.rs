@@ -11,7 +11,7 @@ mod wire;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use gateway::Inherited;
@@ -262,7 +262,7 @@ impl Remains {
     }
 }
 
-fn cannot(path: &PathBuf, error: &io::Error) -> Problems {
+fn cannot(path: &Path, error: &io::Error) -> Problems {
     Problems(vec![format!(
         "Taking over through {} has failed: {error}.",
         path.display()
