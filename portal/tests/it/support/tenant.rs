@@ -120,6 +120,10 @@ impl Tenant {
             json!({ "name": "main", "certificate": pair[0], "key": pair[1], "hosts": [host] });
         let certificate = owner.api("POST", &of("certificates"), body).await;
         let certificate = text(&certificate["id"]);
+        let settings = json!({ "tls": "optional" });
+        owner
+            .api("PUT", &of(&format!("hosts/{host}")), settings)
+            .await;
 
         app.called(&organization, &application).await;
         let log = owner.api("GET", &of("requests"), Value::Null).await;
@@ -160,7 +164,8 @@ impl Tenant {
             ("team", team),
             ("credential", key),
             ("request", record),
-            ("certificate", certificate.clone()),
+            ("certificate", certificate),
+            ("host", host.to_owned()),
         ]);
         Self {
             owner,
