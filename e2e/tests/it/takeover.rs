@@ -335,7 +335,7 @@ async fn who_cannot_serve_does_not_take_over() -> anyhow::Result<()> {
         FREE,
     ];
     for (more, said) in [
-        (&["--takeover", "--config", &wrong][..], "upstream"),
+        (&["--takeover", "--config", &wrong][..], "Missing field"),
         (&["--config", &wrong][..], "in use by another process"),
     ] {
         let args: Vec<_> = common.iter().chain(more).collect();

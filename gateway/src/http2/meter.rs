@@ -42,6 +42,11 @@ impl AsyncRead for Metered {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // Nothing more is read of a connection that is sent away: a flood costs what it was allowed
+        // to. Who serves it looks at it after this poll, and closes it in time.
+        if self.connection.is_flooded() {
+            return Poll::Pending;
+        }
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.socket).poll_read(cx, buf);
         let count = self.meter.read(&buf.filled()[before..]);
