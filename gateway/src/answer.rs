@@ -1,6 +1,7 @@
 //! Answers that the gateway gives itself: problems (RFC 9457), the same as a small page for people
 //! in a browser, and the rate-limit fields that stand on good answers and refusals alike.
 
+mod document;
 mod grpc;
 mod page;
 
@@ -201,17 +202,24 @@ impl Refusal {
             Form::Grpc => return grpc::answer(&self, "application/grpc"),
             Form::GrpcWeb => return grpc::answer(&self, "application/grpc-web+proto"),
         };
-        let detail = self.sentence().to_owned();
-        let mut problem = Problem::new(self.code, detail, portal_url, request_id);
-        problem.versions = self.versions.map(Vec::from).unwrap_or_default();
-        let (media_type, text) = if wants_page {
-            ("text/html; charset=utf-8", page::page(&problem))
+        let text = if wants_page || self.versions.is_some() {
+            let detail = self.sentence().to_owned();
+            let mut problem = Problem::new(self.code, detail, portal_url, request_id);
+            problem.versions = self.versions.map(Vec::from).unwrap_or_default();
+            if wants_page {
+                page::page(&problem).into_bytes()
+            } else {
+                serde_json::to_vec(&problem).unwrap_or_default()
+            }
         } else {
-            (
-                Problem::MEDIA_TYPE,
-                serde_json::to_string(&problem).unwrap_or_default(),
-            )
+            document::document(self.code, self.sentence(), portal_url, request_id)
         };
+        let media_type = if wants_page {
+            "text/html; charset=utf-8"
+        } else {
+            Problem::MEDIA_TYPE
+        };
+        let status = self.code.status();
         let mut fields = Fields::new(b"");
         fields.push("content-type", media_type.as_bytes());
         push_number(&mut fields, "content-length", text.len() as u64);
@@ -223,7 +231,7 @@ impl Refusal {
         if let Some(seconds) = self.retry_after {
             push_number(&mut fields, "retry-after", seconds);
         }
-        if problem.status == 401 {
+        if status == 401 {
             fields.push("www-authenticate", challenge(self.code).as_bytes());
         }
         if let Some(allow) = &self.allow {
@@ -233,9 +241,9 @@ impl Refusal {
             fields.push(std::str::from_utf8(name).unwrap_or_default(), value);
         }
         Answer {
-            status: problem.status,
+            status,
             fields,
-            body: Outflow::Whole(text.into_bytes(), 0),
+            body: Outflow::Whole(text, 0),
             closes: self.close,
         }
     }
