@@ -203,7 +203,11 @@ pub enum Decision {
     Refuses,
     /// It only observes.
     WouldRefuse,
-    /// An earlier step refused.
+    /// It answers in the upstream's place; that is no refusal.
+    Answers,
+    /// The same, and it only observes.
+    WouldAnswer,
+    /// An earlier step refused or answered.
     NotReached,
 }
 
@@ -213,6 +217,8 @@ impl Decision {
             Self::Passes => "passes",
             Self::Refuses => "refuses",
             Self::WouldRefuse => "would refuse",
+            Self::Answers => "answers",
+            Self::WouldAnswer => "would answer",
             Self::NotReached => "not reached",
         }
     }

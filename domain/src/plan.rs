@@ -67,9 +67,11 @@ pub fn overshoot(nodes: u32, policies: &[Policy]) -> Option<Overshoot> {
     let in_two_seconds = policies
         .iter()
         .filter(enforced)
-        .filter_map(|policy| match policy {
-            Policy::RateLimit(limit) => admitted(limit, 2000),
-            Policy::KeyAuth(_) | Policy::Quota(_) => None,
+        .filter_map(|policy| {
+            let Policy::RateLimit(limit) = policy else {
+                return None;
+            };
+            admitted(limit, 2000)
         })
         .min();
     Some(match in_two_seconds {

@@ -3,15 +3,26 @@
 //! The running form is the gateway's. Adding a kind is a file here, a file there, and the match
 //! arms that the compiler names.
 
+pub mod cors;
+mod header;
+pub mod ip_filter;
 pub mod key_auth;
+mod kind;
 pub mod quota;
 pub mod rate_limit;
+pub mod request_limits;
+pub mod security_headers;
 
 use serde::{Deserialize, Serialize};
 
+pub use cors::Cors;
+pub use ip_filter::IpFilter;
 pub use key_auth::KeyAuth;
+pub use kind::{AttachPoint, PolicyKind, Stage};
 pub use quota::{Period, Quota};
 pub use rate_limit::{RateLimit, Subject};
+pub use request_limits::RequestLimits;
+pub use security_headers::SecurityHeaders;
 
 use crate::problem::Invalid;
 
@@ -52,130 +63,36 @@ pub enum Policy {
     KeyAuth(KeyAuth),
     RateLimit(RateLimit),
     Quota(Quota),
+    IpFilter(IpFilter),
+    Cors(Cors),
+    RequestLimits(RequestLimits),
+    SecurityHeaders(SecurityHeaders),
 }
 
-/// The kind of a policy, without its settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PolicyKind {
-    KeyAuth,
-    RateLimit,
-    Quota,
+/// What every written form says of itself.
+trait Written {
+    fn mode(&self) -> Mode;
+    /// As it is written; the kind unless set.
+    fn name(&self) -> Option<&str>;
+    /// What is wrong, with pointers from its own root: `/limit`.
+    fn check(&self) -> Vec<Invalid>;
+    /// It in a few words, for lists of policies.
+    fn words(&self) -> String;
 }
 
-/// The named stages that order policies; never a number (design.md "gateway").
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    utoipa::ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Stage {
-    Edge,
-    Identity,
-    Access,
-    Allowance,
-    Contract,
-    Answer,
-    Shape,
-}
-
-/// Where a policy may be attached.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    utoipa::ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum AttachPoint {
-    Organization,
-    Api,
-    Version,
-    Operation,
-    Plan,
-}
-
-impl Stage {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Edge => "edge",
-            Self::Identity => "identity",
-            Self::Access => "access",
-            Self::Allowance => "allowance",
-            Self::Contract => "contract",
-            Self::Answer => "answer",
-            Self::Shape => "shape",
+/// The two fields that every kind has.
+macro_rules! mode_and_name {
+    () => {
+        fn mode(&self) -> $crate::policy::Mode {
+            self.mode
         }
-    }
+
+        fn name(&self) -> Option<&str> {
+            self.name.as_deref()
+        }
+    };
 }
-
-impl AttachPoint {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Organization => "organization",
-            Self::Api => "api",
-            Self::Version => "version",
-            Self::Operation => "operation",
-            Self::Plan => "plan",
-        }
-    }
-}
-
-impl PolicyKind {
-    pub const ALL: [Self; 3] = [Self::KeyAuth, Self::RateLimit, Self::Quota];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::KeyAuth => "key_auth",
-            Self::RateLimit => "rate_limit",
-            Self::Quota => "quota",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
-
-    pub const fn stage(self) -> Stage {
-        match self {
-            Self::KeyAuth => Stage::Identity,
-            Self::RateLimit | Self::Quota => Stage::Allowance,
-        }
-    }
-
-    /// Kinds marked "all" in gateway.md §8 add up over the attach points; of the others the
-    /// nearest wins.
-    pub const fn adds_up(self) -> bool {
-        match self {
-            Self::KeyAuth => false,
-            Self::RateLimit | Self::Quota => true,
-        }
-    }
-
-    /// Kinds that a plan may carry.
-    pub const fn fits(self, point: AttachPoint) -> bool {
-        match self {
-            Self::KeyAuth => !matches!(point, AttachPoint::Plan),
-            Self::RateLimit | Self::Quota => true,
-        }
-    }
-}
+use mode_and_name;
 
 impl Policy {
     pub const fn kind(&self) -> PolicyKind {
@@ -183,35 +100,44 @@ impl Policy {
             Self::KeyAuth(_) => PolicyKind::KeyAuth,
             Self::RateLimit(_) => PolicyKind::RateLimit,
             Self::Quota(_) => PolicyKind::Quota,
+            Self::IpFilter(_) => PolicyKind::IpFilter,
+            Self::Cors(_) => PolicyKind::Cors,
+            Self::RequestLimits(_) => PolicyKind::RequestLimits,
+            Self::SecurityHeaders(_) => PolicyKind::SecurityHeaders,
         }
     }
 
-    pub const fn mode(&self) -> Mode {
+    fn written(&self) -> &dyn Written {
         match self {
-            Self::KeyAuth(policy) => policy.mode,
-            Self::RateLimit(policy) => policy.mode,
-            Self::Quota(policy) => policy.mode,
+            Self::KeyAuth(policy) => policy,
+            Self::RateLimit(policy) => policy,
+            Self::Quota(policy) => policy,
+            Self::IpFilter(policy) => policy,
+            Self::Cors(policy) => policy,
+            Self::RequestLimits(policy) => policy,
+            Self::SecurityHeaders(policy) => policy,
         }
+    }
+
+    pub fn mode(&self) -> Mode {
+        self.written().mode()
     }
 
     /// The name that tells it from others of its kind at the same attach point.
     pub fn name(&self) -> &str {
-        let name = match self {
-            Self::KeyAuth(policy) => &policy.name,
-            Self::RateLimit(policy) => &policy.name,
-            Self::Quota(policy) => &policy.name,
-        };
-        name.as_deref().unwrap_or(self.kind().as_str())
+        let name = self.written().name();
+        name.unwrap_or(self.kind().as_str())
+    }
+
+    /// It in a few words, for lists of policies.
+    pub fn words(&self) -> String {
+        self.written().words()
     }
 
     /// What is wrong, with pointers from the policy's own root: `/rate_limit/limit`.
     pub fn check(&self) -> Vec<Invalid> {
         let kind = self.kind().as_str();
-        let mut found: Vec<Invalid> = match self {
-            Self::KeyAuth(policy) => policy.check(),
-            Self::RateLimit(policy) => policy.check(),
-            Self::Quota(policy) => policy.check(),
-        };
+        let mut found = self.written().check();
         if !is_policy_name(self.name()) {
             found.push(Invalid::new(
                 "/name",
@@ -246,10 +172,13 @@ pub fn check_all(policies: &[Policy], point: AttachPoint) -> Vec<Invalid> {
                 "This kind of policy cannot stand here.",
             ));
         }
-        let twice = policies[..index]
-            .iter()
-            .any(|earlier| earlier.kind() == kind && earlier.name() == policy.name());
-        if twice {
+        let mut same = policies[..index].iter().filter(|one| one.kind() == kind);
+        if kind.is_single() && same.clone().next().is_some() {
+            found.push(Invalid::new(
+                format!("/{index}/{}", kind.as_str()),
+                "One place carries one policy of this kind.",
+            ));
+        } else if same.any(|earlier| earlier.name() == policy.name()) {
             found.push(Invalid::new(
                 format!("/{index}/{}/name", kind.as_str()),
                 "Another policy of this kind has this name; names are unique at one place.",

@@ -10,7 +10,7 @@ use crate::answer::ShownLimits;
 use crate::client::{Client, Peer};
 use crate::head::Head;
 use crate::limiter::{Cell, Cells, Rate};
-use crate::policy::Chain;
+use crate::policy::{Chain, Cors, Finishing, Noted, Step};
 use crate::quota::{Counter, Quotas};
 use crate::report::Report;
 use crate::state::{Application, Key, Plan, Route, State, Subscription};
@@ -74,9 +74,17 @@ pub(crate) struct Call<'a> {
     pub(crate) route: &'a Route,
     pub(crate) chain: &'a Chain,
     /// Where in the canonical path that begins which goes on to the target.
-    pub(crate) rest: usize,
+    rest: usize,
+    /// Where in it that begins which the version's prefix does not cover.
+    pub(crate) prefix: usize,
     /// The client's address behind trusted proxies.
     client: IpAddr,
+    /// Of the body, where the client says it.
+    pub(crate) length: Option<u64>,
+    /// It is a preflight, and this answers it.
+    pub(crate) preflight: Option<(&'a Step<Finishing>, &'a Cors)>,
+    /// For policies that act on the answer; `None` where there are none.
+    pub(crate) noted: Option<Box<Noted>>,
     pub(crate) caller: Option<Caller<'a>>,
     pub(crate) shown: ShownLimits<'a>,
     pub(crate) taken: TakenList,
@@ -101,6 +109,8 @@ impl<'a> Call<'a> {
         chain: &'a Chain,
         address: IpAddr,
     ) -> Self {
+        let finishing = chain.finishing();
+        let noted = finishing.map(|_| Box::new(Noted::of(&head.fields, &client.peer)));
         Self {
             worker,
             state,
@@ -112,11 +122,21 @@ impl<'a> Call<'a> {
             route,
             chain,
             rest: 0,
+            prefix: 0,
             client: address,
+            length: None,
+            preflight: None,
+            noted,
             caller: None,
             shown: ShownLimits::default(),
             taken: TakenList::default(),
         }
+    }
+
+    /// Notes how long the version's prefix is.
+    pub(crate) fn place(&mut self, prefix: usize) {
+        self.prefix = prefix;
+        self.rest = if self.route.strip_path { prefix } else { 0 };
     }
 
     /// The path that goes on to the target.

@@ -51,6 +51,8 @@ pub(crate) struct Client {
     pub(crate) fault: Cell<Option<Code>>,
     /// Body bytes of the present request.
     pub(crate) body_bytes: Cell<u64>,
+    /// How many they may be.
+    pub(crate) body_limit: Cell<u64>,
     /// Only for one stream of HTTP/2; the reader of HTTP/1 watches the rate itself.
     pace: Option<Pace>,
 }
@@ -77,6 +79,7 @@ impl Client {
             received: Cell::new(0),
             fault: Cell::new(None),
             body_bytes: Cell::new(0),
+            body_limit: Cell::new(worker.settings.limits.body_bytes),
             pace,
         }
     }

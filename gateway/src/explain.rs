@@ -20,6 +20,7 @@ use domain::problem::Code;
 use domain::snapshot::{Delta, Snapshot};
 
 use crate::answer::Refusal;
+use crate::call::Call;
 use crate::clock::Clock;
 use crate::compile::Compiler;
 use crate::connections::Connections;
@@ -187,10 +188,13 @@ impl Explainer {
                     decided_by: None,
                     elsewhere: None,
                 };
-                if let Err(refusal) = walk.through(&request, head, &before) {
+                if let Err(end) = walk.through(&request, head, &before) {
                     let (decided_by, elsewhere) = (walk.decided_by, walk.elsewhere);
                     let verdict = &mut explained.explanation.verdict;
-                    *verdict = refused(&refusal, decided_by);
+                    *verdict = match end {
+                        End::Refused(refusal) => refused(&refusal, decided_by),
+                        End::Answered(status) => answered(status, decided_by),
+                    };
                     verdict.status = elsewhere.or(verdict.status);
                 }
             }
@@ -198,6 +202,19 @@ impl Explainer {
         // What the walk left is no traffic.
         self.rings.drain(|_| ());
         explained
+    }
+}
+
+/// How a request ends that does not go to the upstream.
+enum End {
+    Refused(Refusal),
+    /// A policy answers, with this status.
+    Answered(u16),
+}
+
+impl From<Refusal> for End {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
     }
 }
 
@@ -214,12 +231,7 @@ struct Walk<'w> {
 
 impl Walk<'_> {
     /// The steps of [`pipeline`]'s `serve`, up to where it would be forwarded.
-    fn through(
-        &mut self,
-        request: &Request,
-        mut head: Head,
-        before: &Before,
-    ) -> Result<(), Refusal> {
+    fn through(&mut self, request: &Request, mut head: Head, before: &Before) -> Result<(), End> {
         let explainer = self.explainer;
         let state = &*explainer.state;
         let mut report = Report::new(request.worker.clone(), request.client.clone());
@@ -238,7 +250,7 @@ impl Walk<'_> {
                 let sent = pipeline::by_https(worker, client, state, &host, &head)?;
                 if let Some(answer) = sent {
                     self.elsewhere = Some(answer.status);
-                    return Err(Refusal::new(Code::HttpsRequired));
+                    return Err(Refusal::new(Code::HttpsRequired).into());
                 }
             }
             // Nothing is told of a place where another organization's version answers.
@@ -248,28 +260,41 @@ impl Walk<'_> {
                 } else {
                     Code::NoRoute
                 };
-                return Err(Refusal::new(code));
+                return Err(Refusal::new(code).into());
             }
             self.runners_up(state, &host, &head);
             place::find(state, &host, &head, &mut report.vary)?
         };
         report.note_route(route);
         self.out.explanation.route = explainer.compiler.place_of(route.version);
-        request.body()?;
-        let inside = &head.canonical()[prefix..];
-        let chain = pipeline::operation(&mut report, route, head.method.as_str(), inside);
+        let (chain, preflight) = pipeline::chosen(&mut report, route, &head, prefix);
         self.operation(route, report.operation, chain.is_ok());
         let chain =
             chain.map_err(|refusal| because(refusal, route, report.operation, explainer))?;
 
         let mut call = request.call(head, state, &mut report, route, chain, address);
-        self.admit(&mut call)?;
-        let upstream = destination::prepare(&mut call)?;
-        call.rest = if route.strip_path { prefix } else { 0 };
+        call.place(prefix);
+        call.preflight = preflight;
+        let ended = self.forwardable(request, &mut call, before);
+        self.finishing(chain);
+        ended
+    }
+
+    /// What comes before anything is sent.
+    fn forwardable(
+        &mut self,
+        request: &Request,
+        call: &mut Call<'_>,
+        before: &Before,
+    ) -> Result<(), End> {
+        let explainer = self.explainer;
+        request.body()?;
+        self.admit(call)?;
+        let upstream = destination::prepare(call)?;
         let explanation = &mut self.out.explanation;
-        explanation.headers = Some(asked::changes(before, &mut call, upstream));
+        explanation.headers = Some(asked::changes(before, call, upstream));
         if self.sight.upstream(upstream.id) {
-            explanation.upstream = destination::shown(&explainer.compiler, &call, upstream);
+            explanation.upstream = destination::shown(&explainer.compiler, call, upstream);
         }
         Ok(())
     }
@@ -334,6 +359,17 @@ fn unreadable() -> Verdict {
         code: None,
         why: "It cannot be read as a request of HTTP/1.1.".to_owned(),
         decided_by: None,
+    }
+}
+
+/// By a policy, which refuses nothing with it.
+fn answered(status: u16, decided_by: Option<String>) -> Verdict {
+    Verdict {
+        forwarded: false,
+        status: Some(status),
+        code: None,
+        why: "A policy answers it.".to_owned(),
+        decided_by,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::call::Call;
 use crate::fields::{Fields, Name};
 use crate::passage;
 use crate::place;
+use crate::policy;
 use crate::record::NameId;
 use crate::state::{Beside, Upstream};
 use crate::target;
@@ -23,6 +24,8 @@ use crate::upstream::{
 /// Why there is no answer of an upstream.
 pub(crate) enum Stop {
     Refused(Refusal),
+    /// A policy answers in the upstream's place.
+    Answered(Box<Answer>),
     /// Nobody is there to be answered.
     Gone,
 }
@@ -47,6 +50,7 @@ pub(crate) fn prepare<'a>(call: &mut Call<'a>) -> Result<Way<'a>, Refusal> {
     if let Some(scheme) = &call.route.strip_selector {
         place::strip(call, scheme);
     }
+    policy::shape(call)?;
     passage::add_request(call, way.upstream);
     Ok(way)
 }
@@ -241,7 +245,7 @@ fn instead<'f>(
     Box::pin(async move {
         let refusal = match stop(call, &Failure::Full) {
             Stop::Refused(refusal) => refusal,
-            Stop::Gone => return Err(Stop::Gone),
+            other @ (Stop::Gone | Stop::Answered(_)) => return Err(other),
         };
         let way = upstream::stand_in(call.worker, upstream, spare, refusal)?;
         if let Some(label) = way.instead {
@@ -360,7 +364,7 @@ fn stop(call: &Call<'_>, failure: &Failure) -> Stop {
     // The client's own fault comes first: its body was cut off on the way.
     match (call.record.connection.fault.get(), failure) {
         (Some(Code::BodyTooLarge), _) => {
-            return target::too_large(call.worker.settings.limits.body_bytes).into();
+            return target::too_large(call.record.connection.body_limit.get()).into();
         }
         (Some(code), _) => return Refusal::new(code).close().into(),
         (None, Failure::Client) => return Stop::Gone,

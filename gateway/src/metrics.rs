@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use domain::policy::PolicyKind;
 use domain::problem::Code;
 
 use crate::record::Record;
@@ -118,6 +119,8 @@ pub(crate) struct WorkerMetrics {
     /// Requests that found no route.
     unrouted: Lane,
     observed: Count,
+    /// By kind of policy: how often it decided, and how often it would have.
+    policies: Vec<[Count; 2]>,
     bytes_in: Count,
     bytes_out: Count,
     pub(crate) tls_handshakes: Count,
@@ -165,6 +168,7 @@ impl Default for WorkerMetrics {
             codes: Code::ALL.iter().map(|_| Count::default()).collect(),
             unrouted: Lane::default(),
             observed: Count::default(),
+            policies: PolicyKind::ALL.iter().map(|_| Default::default()).collect(),
             bytes_in: Count::default(),
             bytes_out: Count::default(),
             tls_handshakes: Count::default(),
@@ -219,6 +223,13 @@ impl WorkerMetrics {
     pub(crate) fn refuse_framing(&self, status: u16) {
         if status != 0 {
             self.framing.add(1);
+        }
+    }
+
+    /// A policy refused a request or answered it, or would have in observe mode.
+    pub(crate) fn decided(&self, kind: PolicyKind, observe: bool) {
+        if let Some(counts) = self.policies.get(kind as usize) {
+            counts[usize::from(observe)].add(1);
         }
     }
 

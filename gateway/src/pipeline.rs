@@ -15,11 +15,12 @@ use crate::fields::Name;
 use crate::forward::{Stop, forward, prepare};
 use crate::head::Head;
 use crate::place;
-use crate::policy::{self, Chain};
+use crate::policy::{self, Beyond, Chain, Cors, Finishing, Step, cors};
 use crate::report::Report;
 use crate::state::{Route, State};
 use crate::target;
 use crate::tls::{self, Ask};
+use crate::upstream::Way;
 use crate::worker::Worker;
 
 /// Answers one request, and sees to it that it is reported. `None`: the client went away.
@@ -33,20 +34,14 @@ pub(crate) async fn handle(
     let mut report = Report::new(worker.clone(), client.clone());
     report.name(&mut head);
 
-    let served = serve(&mut report, worker, client, head, inflow).await;
+    let served = serve(&mut report, worker, client, head, inflow, form).await;
     let id = report.request_id;
     let id = id.as_str();
     let mut answer = match served {
         Ok(answer) => answer,
+        Err(Stop::Answered(answer)) => *answer,
         Err(Stop::Gone) => return None,
-        Err(Stop::Refused(refusal)) => {
-            report.code = Some(refusal.code);
-            if let Some(label) = refusal.label() {
-                report.decided_by = label;
-            }
-            report.status = refusal.status();
-            refusal.answer(id, worker.settings.portal_url.as_deref(), form)
-        }
+        Err(Stop::Refused(refusal)) => refuse(&mut report, refusal, form),
     };
     answer.fields.set("x-request-id", id.as_bytes());
     if let Some(vary) = report.vary.take() {
@@ -58,6 +53,17 @@ pub(crate) async fn handle(
     Some(Delivery { answer, report })
 }
 
+/// A refusal as its client gets it.
+fn refuse(report: &mut Report, refusal: Refusal, form: Form) -> Answer {
+    report.code = Some(refusal.code);
+    if let Some(label) = refusal.label() {
+        report.decided_by = label;
+    }
+    report.status = refusal.status();
+    let portal_url = report.worker.settings.portal_url.as_deref();
+    refusal.answer(report.request_id.as_str(), portal_url, form)
+}
+
 /// Finds the route, runs its policies stage by stage, and forwards.
 async fn serve(
     report: &mut Report,
@@ -65,6 +71,7 @@ async fn serve(
     client: &Client,
     mut head: Head,
     inflow: &mut dyn Inflow,
+    form: Form,
 ) -> Result<Answer, Stop> {
     if !report.admit() {
         return Err(Refusal::new(Code::Overloaded).retry_after(1).into());
@@ -90,20 +97,58 @@ async fn serve(
         place::find(state, &host, &head, &mut report.vary)?
     };
     report.note_route(route);
-    target::body(inflow.length(), worker.settings.limits.body_bytes)?;
-    let chain = operation(
-        report,
-        route,
-        head.method.as_str(),
-        &head.canonical()[prefix..],
-    )?;
+    let (found, preflight) = chosen(report, route, &head, prefix);
+    let (chain, refused) = match found {
+        Ok(chain) => (chain, None),
+        // What acts on answers acts on this one as well, where that can be told.
+        Err(refusal) => match &route.chain {
+            Ok(chain) if chain.finishing().is_some() => (chain, Some(refusal)),
+            Ok(_) | Err(_) => return Err(refusal.into()),
+        },
+    };
 
     let mut call = Call::new(worker, state, client, head, report, route, chain, address);
-    call.rest = if route.strip_path { prefix } else { 0 };
-    let way = admit(&mut call).and_then(|()| prepare(&mut call));
-    let way = way.inspect_err(|_| call.give_back())?;
+    call.place(prefix);
+    call.length = inflow.length();
+    call.preflight = preflight;
+    let served = match admitted(&mut call, refused) {
+        Ok(way) => forward(&mut call, way, inflow).await,
+        Err(stop) => Err(stop),
+    };
+    match chain.finishing() {
+        None => served,
+        Some(beyond) => finish(&mut call, beyond, served, form),
+    }
+}
+
+/// What comes before anything is sent.
+fn admitted<'a>(call: &mut Call<'a>, refused: Option<Refusal>) -> Result<Way<'a>, Stop> {
+    if let Some(refusal) = refused {
+        return Err(refusal.into());
+    }
+    target::body(call.length, call.worker.settings.limits.body_bytes)?;
+    admit(call)?;
+    let way = prepare(call).inspect_err(|_| call.give_back())?;
     call.record.policies_us = call.record.elapsed();
-    forward(&mut call, way, inflow).await
+    Ok(way)
+}
+
+/// Lets policies act on what is answered.
+#[cold]
+fn finish(
+    call: &mut Call<'_>,
+    beyond: &Beyond,
+    served: Result<Answer, Stop>,
+    form: Form,
+) -> Result<Answer, Stop> {
+    let mut answer = match served {
+        Ok(answer) => answer,
+        Err(Stop::Answered(answer)) => *answer,
+        Err(Stop::Refused(refusal)) => refuse(call.record, refusal, form),
+        Err(Stop::Gone) => return Err(Stop::Gone),
+    };
+    policy::finish(beyond, call, &mut answer);
+    Ok(answer)
 }
 
 /// An answer, where the host asks for TLS and the request came without.
@@ -129,8 +174,48 @@ pub(crate) fn by_https(
     Ok(location.as_deref().map(answer::elsewhere))
 }
 
+/// What answers a preflight, and where its label is.
+type Preflight<'a> = Option<(&'a Step<Finishing>, &'a Cors)>;
+
+/// The chain of policies that a request meets. A preflight meets that of the request that it asks
+/// about, where that has `cors`.
+pub(crate) fn chosen<'a>(
+    report: &mut Report,
+    route: &'a Route,
+    head: &Head,
+    prefix: usize,
+) -> (Result<&'a Chain, Refusal>, Preflight<'a>) {
+    let inside = &head.canonical()[prefix..];
+    if head.method == Method::OPTIONS
+        && let Some(method) = cors::asked_method(head)
+        && let Some((chain, cors)) = asked_about(route, method, inside)
+    {
+        return (Ok(chain), Some(cors));
+    }
+    let found = operation(report, route, head.method.as_str(), inside);
+    (found, None)
+}
+
+fn asked_about<'a>(
+    route: &'a Route,
+    method: &str,
+    inside: &str,
+) -> Option<(&'a Chain, (&'a Step<Finishing>, &'a Cors))> {
+    if route.suspended || !route.enabled {
+        return None;
+    }
+    let own = match route.operations.find(method, inside) {
+        Found::Operation(operation) => operation.chain.as_ref(),
+        Found::OtherMethods(_) => None,
+        Found::None if route.open => None,
+        Found::None => return None,
+    };
+    let chain = own.unwrap_or(&route.chain).as_ref().ok()?;
+    Some((chain, chain.beyond.as_ref()?.cors()?))
+}
+
 /// The operation's chain of policies, or the version's.
-pub(crate) fn operation<'a>(
+fn operation<'a>(
     report: &mut Report,
     route: &'a Route,
     method: &str,
@@ -157,21 +242,33 @@ pub(crate) fn operation<'a>(
     chain.map_err(|_| Refusal::new(Code::PolicyInvalid))
 }
 
-/// Edge → identity → access → allowance, of the version and then of the plan.
-fn admit(call: &mut Call<'_>) -> Result<(), Refusal> {
+/// Edge → identity → access → allowance, of the version and then of the plan → answer.
+fn admit(call: &mut Call<'_>) -> Result<(), Stop> {
     let chain = call.chain;
     policy::stage(&chain.edge, call)?;
     // What the edge counted stays counted, whatever comes of the request.
     call.taken = TakenList::default();
+    if let (Some((step, cors)), Some(noted)) = (call.preflight, &call.noted) {
+        let answer = cors.preflight(&call.head, noted);
+        step.decides(call);
+        call.record.decided_by = step.label;
+        return Err(Stop::Answered(Box::new(answer)));
+    }
     policy::stage(&chain.identity, call)?;
     if let Some(caller) = call.caller {
         let judged = access::judge(call.state, caller.application, call.route, call.utc());
         call.subscribe(judged.map_err(Refusal::new)?);
     }
-    let Some(plan) = call.plan() else {
-        return policy::allowances([&chain.allowance], call);
-    };
-    let plan = plan.chain.as_ref();
-    let plan = plan.map_err(|_| Refusal::new(Code::PolicyInvalid))?;
-    policy::allowances([&chain.allowance, &plan.edge, &plan.allowance], call)
+    match call.plan() {
+        None => policy::allowances([&chain.allowance], call)?,
+        Some(plan) => {
+            let plan = plan.chain.as_ref();
+            let plan = plan.map_err(|_| Refusal::new(Code::PolicyInvalid))?;
+            policy::allowances([&chain.allowance, &plan.edge, &plan.allowance], call)?;
+        }
+    }
+    match &chain.beyond {
+        None => Ok(()),
+        Some(beyond) => policy::stage(&beyond.answer, call),
+    }
 }

@@ -1,41 +1,77 @@
-//! Policies in their running form: a closed enum, compiled once, run by stage.
+//! Policies in their running form: closed enums, compiled once, run by stage.
 //!
 //! Adding one is a file here, a variant below, and the match arms that the compiler names.
 
+mod chain;
+pub(crate) mod cors;
+pub(crate) mod ip_filter;
 pub(crate) mod key_auth;
+mod noted;
 pub(crate) mod quota;
 pub(crate) mod rate_limit;
+pub(crate) mod request_limits;
+pub(crate) mod security_headers;
 
-use domain::effective::Effective;
-use domain::policy::{AttachPoint, Mode, Policy, Stage, Subject};
+use domain::policy::{AttachPoint, PolicyKind};
 
 use crate::answer::Refusal;
+use crate::body::Answer;
 use crate::call::Call;
+use crate::fields::Fields;
+use crate::forward::Stop;
 use crate::record::{NameId, Names};
 use crate::slot::Limits;
 
+pub(crate) use chain::{Beyond, Chain, Uncompiled};
+pub(crate) use cors::Cors;
+pub(crate) use ip_filter::IpFilter;
 pub(crate) use key_auth::KeyAuth;
+pub(crate) use noted::Noted;
 pub(crate) use quota::Quota;
 pub(crate) use rate_limit::RateLimit;
+pub(crate) use request_limits::RequestLimits;
+pub(crate) use security_headers::SecurityHeaders;
 
 /// What a policy says to a request.
 pub(crate) enum Flow {
     Next,
-    Answer(Box<Refusal>),
+    Refuse(Box<Refusal>),
+    /// An answer of its own, which is no refusal.
+    Answer(Box<Answer>),
 }
 
-/// The running form of a policy.
+impl Flow {
+    pub(crate) fn refuse(refusal: Refusal) -> Self {
+        Self::Refuse(Box::new(refusal))
+    }
+}
+
+/// The running form of a policy that says something to a request.
 #[derive(Debug)]
 pub(crate) enum Running {
     KeyAuth(KeyAuth),
     RateLimit(RateLimit),
     Quota(Quota),
+    IpFilter(IpFilter),
+    RequestLimits(RequestLimits),
+}
+
+/// A policy that changes what goes to the upstream.
+#[derive(Debug)]
+pub(crate) enum Shaping {}
+
+/// A policy that acts on what is answered, be it the upstream's or our own.
+#[derive(Debug)]
+pub(crate) enum Finishing {
+    Cors(Cors),
+    SecurityHeaders(SecurityHeaders),
 }
 
 /// A policy on its place in a chain.
 #[derive(Debug)]
-pub(crate) struct Step {
-    pub(crate) running: Running,
+pub(crate) struct Step<R = Running> {
+    pub(crate) running: R,
+    pub(crate) kind: PolicyKind,
     /// Decides and counts, but never refuses.
     pub(crate) observe: bool,
     /// `kind/name`, for the record.
@@ -46,129 +82,39 @@ pub(crate) struct Step {
     bit: u32,
 }
 
-/// The policies of one attach point's chain, by stage. Stages without policies of this release
-/// (contract, answer, shape) have no list yet.
-#[derive(Debug, Default)]
-pub(crate) struct Chain {
-    pub(crate) edge: Box<[Step]>,
-    pub(crate) identity: Box<[Step]>,
-    pub(crate) allowance: Box<[Step]>,
-}
-
-/// A policy or a condition that has no running form; its route answers 500.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{label}: {reason}")]
-pub(crate) struct Uncompiled {
-    /// `policy kind/name`, or where in the route it stands.
-    pub(crate) label: String,
-    pub(crate) reason: String,
-}
-
 /// What compiling a policy needs beside the policy.
 pub(crate) struct Context<'a> {
     pub(crate) names: &'a Names,
     pub(crate) limits: &'a Limits,
 }
 
-impl Chain {
-    /// Compiles a chain that [`domain::effective::chain`] put in order. `attach` gives the id of
-    /// each attach point.
-    pub(crate) fn compile(
-        chain: &[Effective<'_>],
-        attach: impl Fn(AttachPoint) -> uuid::Uuid,
-        context: &Context<'_>,
-    ) -> Result<Self, Uncompiled> {
-        let (mut edge, mut identity, mut allowance) = (Vec::new(), Vec::new(), Vec::new());
-        for (index, effective) in chain.iter().enumerate() {
-            let bit = 1_u32.checked_shl(index as u32).unwrap_or(0);
-            let step = Step::compile(effective, attach(effective.from), bit, context)?;
-            match stage_of(effective.policy) {
-                Stage::Edge => edge.push(step),
-                Stage::Identity => identity.push(step),
-                Stage::Allowance => allowance.push(step),
-                Stage::Access | Stage::Contract | Stage::Answer | Stage::Shape => {
-                    return Err(Uncompiled {
-                        label: label(effective.policy),
-                        reason: "its stage is not run by this release".to_owned(),
-                    });
-                }
-            }
+impl<R> Step<R> {
+    /// It decided: counts that, and tells whether it stands. In observe mode it leaves its bit in
+    /// the record instead.
+    pub(crate) fn decides(&self, call: &mut Call<'_>) -> bool {
+        call.worker.metrics.decided(self.kind, self.observe);
+        if self.observe {
+            call.record.observed |= self.bit;
         }
-        Ok(Self {
-            edge: edge.into(),
-            identity: identity.into(),
-            allowance: allowance.into(),
-        })
+        !self.observe
     }
 }
 
-fn label(policy: &Policy) -> String {
-    format!("{}/{}", policy.kind().as_str(), policy.name())
-}
-
-/// Limits that look only at address and route run before anybody is identified.
-fn stage_of(policy: &Policy) -> Stage {
-    match policy {
-        Policy::RateLimit(limit) => {
-            let edge = |subject: &Subject| match subject {
-                Subject::Address | Subject::Route => true,
-                Subject::Subscription | Subject::Application | Subject::Key => false,
-            };
-            if !limit.by.is_empty() && limit.by.iter().all(edge) {
-                Stage::Edge
-            } else {
-                policy.kind().stage()
-            }
-        }
-        Policy::KeyAuth(_) | Policy::Quota(_) => policy.kind().stage(),
-    }
-}
-
-impl Step {
-    fn compile(
-        effective: &Effective<'_>,
-        attach: uuid::Uuid,
-        bit: u32,
-        context: &Context<'_>,
-    ) -> Result<Self, Uncompiled> {
-        let label = label(effective.policy);
-        let wrong = effective.policy.check();
-        if let Some(invalid) = wrong.into_iter().next() {
-            let reason = format!("{}: {}", invalid.pointer, invalid.message);
-            let label = format!("policy {label}");
-            return Err(Uncompiled { label, reason });
-        }
-        let in_plan = effective.from == AttachPoint::Plan;
-        let running = match effective.policy {
-            Policy::KeyAuth(policy) => Running::KeyAuth(KeyAuth::compile(policy)),
-            Policy::RateLimit(policy) => {
-                let name = effective.policy.name();
-                Running::RateLimit(RateLimit::compile(policy, name, attach, in_plan, context))
-            }
-            Policy::Quota(policy) => {
-                let name = effective.policy.name();
-                let zone = policy.zone().unwrap_or(chrono_tz::Tz::UTC);
-                Running::Quota(Quota::compile(policy, name, attach, zone, in_plan, context))
-            }
-        };
-        Ok(Self {
-            running,
-            observe: effective.policy.mode() == Mode::Observe,
-            from: effective.from,
-            label: context.names.intern(&label),
-            bit,
-        })
-    }
-}
-
-/// Runs one stage, up to the first refusal. A refused request costs nothing: what it took is put
-/// back.
-pub(crate) fn stage<'a>(steps: &'a [Step], call: &mut Call<'a>) -> Result<(), Refusal> {
+/// Runs one stage, up to the first that says something. A refused request costs nothing: what it
+/// took is put back.
+pub(crate) fn stage<'a>(steps: &'a [Step], call: &mut Call<'a>) -> Result<(), Stop> {
     for (place, step) in steps.iter().enumerate() {
-        if let Some(refusal) = run(step, place, call) {
-            call.record.decided_by = step.label;
-            call.give_back();
-            return Err(refusal.limits(&call.shown));
+        match run(step, place, call) {
+            Flow::Next => {}
+            Flow::Refuse(refusal) => {
+                call.record.decided_by = step.label;
+                call.give_back();
+                return Err(refusal.limits(&call.shown).into());
+            }
+            Flow::Answer(answer) => {
+                call.record.decided_by = step.label;
+                return Err(Stop::Answered(answer));
+            }
         }
     }
     Ok(())
@@ -179,15 +125,17 @@ pub(crate) fn stage<'a>(steps: &'a [Step], call: &mut Call<'a>) -> Result<(), Re
 pub(crate) fn allowances<'a, const N: usize>(
     lists: [&'a [Step]; N],
     call: &mut Call<'a>,
-) -> Result<(), Refusal> {
+) -> Result<(), Stop> {
     let mut refused = None;
     for steps in lists {
         for (place, step) in steps.iter().enumerate() {
-            if let Some(refusal) = run(step, place, call)
-                && refused.is_none()
-            {
-                call.record.decided_by = step.label;
-                refused = Some(refusal);
+            match run(step, place, call) {
+                Flow::Refuse(refusal) if refused.is_none() => {
+                    call.record.decided_by = step.label;
+                    refused = Some(refusal);
+                }
+                // Nothing that stands here answers by itself.
+                Flow::Next | Flow::Refuse(_) | Flow::Answer(_) => {}
             }
         }
     }
@@ -195,25 +143,64 @@ pub(crate) fn allowances<'a, const N: usize>(
         None => Ok(()),
         Some(refusal) => {
             call.give_back();
-            Err(refusal.limits(&call.shown))
+            Err(refusal.limits(&call.shown).into())
         }
     }
 }
 
-/// Runs one step; `place` is its place in its list. In observe mode it leaves its bit in the record
-/// instead of an answer.
-fn run<'a>(step: &'a Step, place: usize, call: &mut Call<'a>) -> Option<Box<Refusal>> {
+/// Runs one step; `place` is its place in its list.
+fn run<'a>(step: &'a Step, place: usize, call: &mut Call<'a>) -> Flow {
     let flow = match &step.running {
         Running::KeyAuth(policy) => policy.run(call),
         Running::RateLimit(policy) => policy.run(call, place),
         Running::Quota(policy) => policy.run(call, place),
+        Running::IpFilter(policy) => policy.run(call),
+        Running::RequestLimits(policy) => policy.run(call, step.observe),
     };
     match flow {
-        Flow::Next => None,
-        Flow::Answer(_) if step.observe => {
-            call.record.observed |= step.bit;
-            None
+        Flow::Next => Flow::Next,
+        Flow::Refuse(_) | Flow::Answer(_) if !step.decides(call) => Flow::Next,
+        said @ (Flow::Refuse(_) | Flow::Answer(_)) => said,
+    }
+}
+
+/// Changes what goes to the upstream, in the order of the chain.
+pub(crate) fn shape(call: &mut Call<'_>) -> Result<(), Refusal> {
+    let Some(beyond) = &call.chain.beyond else {
+        return Ok(());
+    };
+    for step in &beyond.shape {
+        match step.running {}
+    }
+    Ok(())
+}
+
+/// Acts on what is answered, be it the upstream's or our own.
+pub(crate) fn finish(beyond: &Beyond, call: &mut Call<'_>, answer: &mut Answer) {
+    let Some(noted) = call.noted.take() else {
+        return;
+    };
+    let is_preflight = call.preflight.is_some();
+    let fields = &mut answer.fields;
+    for step in &beyond.finish {
+        match &step.running {
+            Finishing::Cors(policy) if step.observe => {
+                if policy.denies(&noted) {
+                    step.decides(call);
+                }
+            }
+            _ if step.observe => {}
+            Finishing::Cors(policy) => policy.finish(&noted, is_preflight, fields),
+            Finishing::SecurityHeaders(policy) => policy.finish(&noted, fields),
         }
-        Flow::Answer(refusal) => Some(refusal),
+    }
+}
+
+/// Adds to `Vary`, unless it says so already.
+fn vary(fields: &mut Fields, name: &str) {
+    let is = |one: &[u8]| one.eq_ignore_ascii_case(name.as_bytes()) || one == b"*";
+    let says = |line: &[u8]| line.split(|b| *b == b',').any(|one| is(one.trim_ascii()));
+    if !fields.named("vary").any(says) {
+        fields.push("vary", name.as_bytes());
     }
 }

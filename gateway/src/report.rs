@@ -37,6 +37,7 @@ impl Report {
         let started = worker.settings.clock.micros();
         worker.sweeper.advance(started / 1000);
         client.body_bytes.set(0);
+        client.body_limit.set(worker.settings.limits.body_bytes);
         Self {
             record: Some(worker.sink.blank()),
             worker,

@@ -189,7 +189,11 @@ fn cells(step: &Step) -> [String; 5] {
     let from = step.from.map_or("", crate::policy::AttachPoint::as_str);
     let mut why = match step.decision {
         Decision::NotReached => String::new(),
-        Decision::Passes | Decision::Refuses | Decision::WouldRefuse => step.why.clone(),
+        Decision::Passes
+        | Decision::Refuses
+        | Decision::WouldRefuse
+        | Decision::Answers
+        | Decision::WouldAnswer => step.why.clone(),
     };
     if let Some(limit) = &step.limit
         && step.decision != Decision::NotReached

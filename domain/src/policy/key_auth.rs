@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Mode;
+use super::{Mode, Written, mode_and_name};
 use crate::problem::Invalid;
 
 /// Accepts a key from `X-Api-Key`, from `Authorization: Bearer ptn_…`, or from a query parameter.
@@ -31,8 +31,10 @@ pub struct KeyAuth {
     pub query: Option<String>,
 }
 
-impl KeyAuth {
-    pub(super) fn check(&self) -> Vec<Invalid> {
+impl Written for KeyAuth {
+    mode_and_name!();
+
+    fn check(&self) -> Vec<Invalid> {
         let plain = |name: &str| {
             (1..=64).contains(&name.len())
                 && name
@@ -46,5 +48,10 @@ impl KeyAuth {
             )],
             Some(_) | None => Vec::new(),
         }
+    }
+
+    fn words(&self) -> String {
+        let optional = if self.optional { ", optional" } else { "" };
+        format!("X-Api-Key or Bearer{optional}")
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime, TimeZone, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::Mode;
+use super::{Mode, Written, mode_and_name};
 use crate::problem::Invalid;
 
 /// Requests per calendar period of the subscription (of the application outside a plan). Counters
@@ -84,8 +84,10 @@ fn midnight(date: NaiveDate, zone: chrono_tz::Tz) -> DateTime<Utc> {
     }
 }
 
-impl Quota {
-    pub(super) fn check(&self) -> Vec<Invalid> {
+impl Written for Quota {
+    mode_and_name!();
+
+    fn check(&self) -> Vec<Invalid> {
         let mut found = Vec::new();
         if !(1..=1_000_000_000_000_000).contains(&self.limit) {
             found.push(Invalid::new(
@@ -102,6 +104,12 @@ impl Quota {
         found
     }
 
+    fn words(&self) -> String {
+        format!("{} a {}", self.limit, self.period.as_str())
+    }
+}
+
+impl Quota {
     /// `None` when the zone has a name that is not in the IANA database.
     pub fn zone(&self) -> Option<chrono_tz::Tz> {
         match &self.time_zone {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Mode;
+use super::{Mode, Written, mode_and_name};
 use crate::duration::Span;
 use crate::problem::Invalid;
 
@@ -53,8 +53,10 @@ pub enum Subject {
     Route,
 }
 
-impl RateLimit {
-    pub(super) fn check(&self) -> Vec<Invalid> {
+impl Written for RateLimit {
+    mode_and_name!();
+
+    fn check(&self) -> Vec<Invalid> {
         let mut found = Vec::new();
         if !(1..=1_000_000_000).contains(&self.limit) {
             found.push(Invalid::new(
@@ -84,6 +86,12 @@ impl RateLimit {
         found
     }
 
+    fn words(&self) -> String {
+        format!("{} in {}", self.limit, self.window)
+    }
+}
+
+impl RateLimit {
     pub fn burst(&self) -> u32 {
         self.burst.unwrap_or(self.limit)
     }

@@ -2,7 +2,7 @@
 
 use domain::{
     plan::Approval,
-    policy::{Mode, Policy},
+    policy::{AttachPoint, Mode, Policy, PolicyKind},
     wire::plans::{Price, PricePeriod},
 };
 
@@ -23,10 +23,10 @@ pub fn allowed(policies: &[Policy]) -> Vec<(Text, AnyView)> {
     let mut rows: Vec<(Text, AnyView)> = policies
         .iter()
         .filter_map(|policy| {
-            let name = match policy {
-                Policy::KeyAuth(_) => return None,
-                Policy::RateLimit(_) => "Rate",
-                Policy::Quota(_) => "Quota",
+            let name = match policy.kind() {
+                PolicyKind::RateLimit => "Rate",
+                PolicyKind::Quota => "Quota",
+                kind => kind.as_str(),
             };
             Some((name.into(), limit(policy)?.into_any()))
         })
@@ -39,8 +39,6 @@ pub fn allowed(policies: &[Policy]) -> Vec<(Text, AnyView)> {
 
 fn limit(policy: &Policy) -> Option<String> {
     let words = match policy {
-        // Who calls is known before a plan counts; it limits nothing.
-        Policy::KeyAuth(_) => return None,
         Policy::RateLimit(limit) => {
             let rate = format::rate(u64::from(limit.limit), limit.window.as_secs_ceil());
             let burst = match limit.burst {
@@ -54,6 +52,9 @@ fn limit(policy: &Policy) -> Option<String> {
         Policy::Quota(quota) => {
             format!("{} a {}", format::count(quota.limit), quota.period.as_str())
         }
+        // The others limit nothing, or say so in their own words.
+        other if other.kind().fits(AttachPoint::Plan) => other.words(),
+        _ => return None,
     };
     Some(match policy.mode() {
         Mode::Enforce => words,

@@ -108,7 +108,7 @@ impl Request {
         chain: &'a Chain,
         address: IpAddr,
     ) -> Call<'a> {
-        Call::new(
+        let mut call = Call::new(
             &self.worker,
             state,
             &self.client,
@@ -117,7 +117,9 @@ impl Request {
             route,
             chain,
             address,
-        )
+        );
+        call.length = self.length;
+        call
     }
 }
 

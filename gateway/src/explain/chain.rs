@@ -5,11 +5,11 @@ use domain::explain::{Caller, Counted, Decision, Limit, Step as Told};
 use domain::policy::{Mode, Stage};
 use domain::problem::Code;
 
-use super::Walk;
+use super::{End, Walk};
 use crate::access;
 use crate::answer::{Refusal, Shown};
 use crate::call::Call;
-use crate::policy::{Chain, Flow, Running, Step};
+use crate::policy::{Beyond, Chain, Finishing, Flow, Running, Shaping, Step};
 
 /// What a step said.
 struct Said<'a> {
@@ -18,21 +18,78 @@ struct Said<'a> {
     why: String,
 }
 
+impl Said<'_> {
+    const fn of(flow: Flow, why: String) -> Self {
+        Self {
+            flow,
+            shown: None,
+            why,
+        }
+    }
+}
+
+/// What a step does to what goes to the upstream.
+fn shapes(running: &Shaping) -> String {
+    match *running {}
+}
+
+/// What a step does to the answer.
+fn finishes(running: &Finishing) -> String {
+    match running {
+        Finishing::Cors(_) => "Says which pages may read the answer.",
+        Finishing::SecurityHeaders(_) => "Sets what browsers are told to be careful about.",
+    }
+    .to_owned()
+}
+
 impl Walk<'_> {
     /// Edge → identity → access → allowance, of the version and then of the plan.
-    pub(super) fn admit(&mut self, call: &mut Call<'_>) -> Result<(), Refusal> {
+    pub(super) fn admit(&mut self, call: &mut Call<'_>) -> Result<(), End> {
         let chain = call.chain;
         let refused = self
             .stage(&chain.edge, Stage::Edge, call)
+            .or_else(|| self.preflight(call))
             .or_else(|| self.stage(&chain.identity, Stage::Identity, call));
         self.caller(call);
-        if let Some(refusal) = refused {
+        if let Some(end) = refused {
             self.behind(chain);
-            return Err(refusal);
+            return Err(end);
         }
         if call.caller.is_some() {
             self.subscription(call)?;
         }
+        let allowed = self.plan(call);
+        let Some(beyond) = &chain.beyond else {
+            return allowed.map_err(End::from);
+        };
+        if let Err(refusal) = allowed {
+            self.none_beyond(beyond);
+            return Err(refusal.into());
+        }
+        let ended = self.stage(&beyond.answer, Stage::Answer, call);
+        for step in &beyond.shape {
+            match ended {
+                None => self.acts(step, Stage::Shape, shapes(&step.running)),
+                Some(_) => self.not_reached(step, Stage::Shape),
+            }
+        }
+        ended.map_or(Ok(()), Err)
+    }
+
+    /// A preflight ends behind the edge.
+    fn preflight(&mut self, call: &Call<'_>) -> Option<End> {
+        let (step, _) = call.preflight?;
+        let mut told = self.told(step, Stage::Edge);
+        told.decision = Decision::Answers;
+        told.why = "It answers the preflight.".to_owned();
+        self.decided_by = Some(told.policy.clone());
+        self.out.explanation.steps.push(told);
+        Some(End::Answered(204))
+    }
+
+    /// The limits, of the version and of the plan.
+    fn plan(&mut self, call: &mut Call<'_>) -> Result<(), Refusal> {
+        let chain = call.chain;
         let Some(plan) = call.plan() else {
             return self.allowances([(&*chain.allowance, Stage::Allowance)], call);
         };
@@ -49,13 +106,34 @@ impl Walk<'_> {
         )
     }
 
-    /// Up to the first refusal, as [`crate::policy::stage`].
-    fn stage<'a>(
-        &mut self,
-        steps: &'a [Step],
-        stage: Stage,
-        call: &mut Call<'a>,
-    ) -> Option<Refusal> {
+    /// What acts on the answer, whoever gave it.
+    pub(super) fn finishing(&mut self, chain: &Chain) {
+        for step in chain.finishing().into_iter().flat_map(|one| &one.finish) {
+            self.acts(step, step.kind.stage(), finishes(&step.running));
+        }
+    }
+
+    fn acts<R>(&mut self, step: &Step<R>, stage: Stage, why: String) {
+        let mut told = self.told(step, stage);
+        told.why = if step.observe {
+            format!("{why} It only observes.")
+        } else {
+            why
+        };
+        self.out.explanation.steps.push(told);
+    }
+
+    fn none_beyond(&mut self, beyond: &Beyond) {
+        for step in &beyond.answer {
+            self.not_reached(step, Stage::Answer);
+        }
+        for step in &beyond.shape {
+            self.not_reached(step, Stage::Shape);
+        }
+    }
+
+    /// Up to the first that says something, as [`crate::policy::stage`].
+    fn stage<'a>(&mut self, steps: &'a [Step], stage: Stage, call: &mut Call<'a>) -> Option<End> {
         let mut refused = None;
         for (place, step) in steps.iter().enumerate() {
             if refused.is_some() {
@@ -77,7 +155,7 @@ impl Walk<'_> {
         for (steps, stage) in lists {
             for (place, step) in steps.iter().enumerate() {
                 let decided_by = self.decided_by.clone();
-                if let Some(refusal) = self.ask(step, place, stage, call) {
+                if let Some(End::Refused(refusal)) = self.ask(step, place, stage, call) {
                     if refused.is_none() {
                         refused = Some(refusal);
                     } else {
@@ -96,16 +174,25 @@ impl Walk<'_> {
         place: usize,
         stage: Stage,
         call: &mut Call<'a>,
-    ) -> Option<Refusal> {
+    ) -> Option<End> {
         let said = self.peek(step, place, call);
         let mut told = self.told(step, stage);
         told.limit = said.shown.map(|(shown, counted)| limit(&shown, counted));
-        let refusal = match said.flow {
+        let end = match said.flow {
             Flow::Next => {
                 told.why = said.why;
                 None
             }
-            Flow::Answer(refusal) => {
+            Flow::Answer(answer) => {
+                told.why = said.why;
+                told.decision = if step.observe {
+                    Decision::WouldAnswer
+                } else {
+                    Decision::Answers
+                };
+                (!step.observe).then_some(End::Answered(answer.status))
+            }
+            Flow::Refuse(refusal) => {
                 told.why = refusal.sentence().to_owned();
                 told.code = Some(refusal.code.as_str().to_owned());
                 told.decision = if step.observe {
@@ -113,14 +200,14 @@ impl Walk<'_> {
                 } else {
                     Decision::Refuses
                 };
-                (!step.observe).then_some(*refusal)
+                (!step.observe).then_some(End::Refused(*refusal))
             }
         };
-        if refusal.is_some() {
+        if end.is_some() {
             self.decided_by = Some(told.policy.clone());
         }
         self.out.explanation.steps.push(told);
-        refusal
+        end
     }
 
     fn peek<'a>(&mut self, step: &'a Step, place: usize, call: &mut Call<'a>) -> Said<'a> {
@@ -146,6 +233,14 @@ impl Walk<'_> {
                     why: format!("By {}.", policy.counted_by(call)),
                 }
             }
+            Running::IpFilter(policy) => Said::of(
+                policy.run(call),
+                format!("{} may call.", call.peer_address()),
+            ),
+            Running::RequestLimits(policy) => Said::of(
+                policy.run(call, step.observe),
+                "It is within the bounds, as far as can be told.".to_owned(),
+            ),
             Running::Quota(policy) => match policy.peek(call, place) {
                 None => Said {
                     flow: Flow::Next,
@@ -203,6 +298,9 @@ impl Walk<'_> {
             for step in &call.chain.allowance {
                 self.not_reached(step, Stage::Allowance);
             }
+            if let Some(beyond) = &call.chain.beyond {
+                self.none_beyond(beyond);
+            }
         }
         outcome
     }
@@ -237,16 +335,19 @@ impl Walk<'_> {
         for step in &chain.allowance {
             self.not_reached(step, Stage::Allowance);
         }
+        if let Some(beyond) = &chain.beyond {
+            self.none_beyond(beyond);
+        }
     }
 
-    fn not_reached(&mut self, step: &Step, stage: Stage) {
+    fn not_reached<R>(&mut self, step: &Step<R>, stage: Stage) {
         let mut told = self.told(step, stage);
         told.decision = Decision::NotReached;
         self.out.explanation.steps.push(told);
     }
 
     /// A step that passes, so far.
-    fn told(&self, step: &Step, stage: Stage) -> Told {
+    fn told<R>(&self, step: &Step<R>, stage: Stage) -> Told {
         Told {
             policy: self.explainer.names.get(step.label).to_string(),
             stage,

@@ -14,14 +14,12 @@ use crate::client::Client;
 pub(super) struct Streamed {
     incoming: Incoming,
     client: Rc<Client>,
-    /// Bytes.
-    limit: u64,
     length: Option<u64>,
     is_done: bool,
 }
 
 impl Streamed {
-    pub(super) fn new(incoming: Incoming, client: Rc<Client>, limit: u64) -> Self {
+    pub(super) fn new(incoming: Incoming, client: Rc<Client>) -> Self {
         let is_done = incoming.is_end_stream();
         Self {
             length: if is_done {
@@ -31,7 +29,6 @@ impl Streamed {
             },
             incoming,
             client,
-            limit,
             is_done,
         }
     }
@@ -62,7 +59,7 @@ impl Inflow for Streamed {
             };
             let total = self.client.body_bytes.get() + data.len() as u64;
             self.client.body_bytes.set(total);
-            if total > self.limit {
+            if total > self.client.body_limit.get() {
                 self.client.fault.set(Some(Code::BodyTooLarge));
                 return Poll::Ready(Err(Cut));
             }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
 
+use domain::policy::PolicyKind;
 use domain::problem::Code;
 
 use super::{BOUNDS, Lane, Late, WorkerMetrics};
@@ -198,6 +199,7 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         );
     }
     refusals(&mut page, workers);
+    policies(&mut page, workers);
     routes(&mut page, workers, gauges);
     page.0
 }
@@ -216,6 +218,30 @@ fn refusals(page: &mut Page, workers: &[Arc<WorkerMetrics>]) {
                 "portunus_refused_total{{code=\"{}\"}} {count}",
                 code.as_str()
             );
+        }
+    }
+}
+
+fn policies(page: &mut Page, workers: &[Arc<WorkerMetrics>]) {
+    const HELP: [(&str, &str); 2] = [
+        (
+            "policy_decided_total",
+            "Requests that a policy refused or answered, by kind.",
+        ),
+        (
+            "policy_observed_total",
+            "Requests that a policy in observe mode would have refused or answered, by kind.",
+        ),
+    ];
+    for (index, (name, help)) in HELP.into_iter().enumerate() {
+        page.head(name, "counter", help);
+        for kind in PolicyKind::ALL {
+            let of_worker = |w: &Arc<WorkerMetrics>| w.policies[*kind as usize][index].get();
+            let count: u64 = workers.iter().map(of_worker).sum();
+            if count > 0 {
+                let kind = kind.as_str();
+                let _ = writeln!(page.0, "portunus_{name}{{kind=\"{kind}\"}} {count}");
+            }
         }
     }
 }

@@ -56,7 +56,7 @@ impl KeyAuth {
         if self.optional {
             Flow::Next
         } else {
-            Flow::Answer(Box::new(Refusal::new(Code::KeyMissing)))
+            Flow::refuse(Refusal::new(Code::KeyMissing))
         }
     }
 
@@ -86,7 +86,7 @@ impl KeyAuth {
 
     /// Finds whose key it is, and whether it is good.
     fn judge(call: &mut Call<'_>, digest: Option<KeyDigest>, judged: bool) -> Flow {
-        let refuse = |code| Flow::Answer(Box::new(Refusal::new(code)));
+        let refuse = |code| Flow::refuse(Refusal::new(code));
         let keys = &call.state.keys;
         let Some(key) = digest.and_then(|digest| keys.find(&digest)) else {
             return refuse(Code::KeyInvalid);

@@ -94,7 +94,7 @@ impl Quota {
     }
 
     fn refuse(&self, admission: Admission) -> Flow {
-        Flow::Answer(Box::new(
+        Flow::refuse(
             Refusal::new(Code::QuotaExhausted)
                 .detail(format!(
                     "The quota \"{}\" of {} requests per {} is used up.",
@@ -103,7 +103,7 @@ impl Quota {
                     self.period.as_str()
                 ))
                 .retry_after(admission.reset.max(1)),
-        ))
+        )
     }
 
     fn counter(&self, call: &Call<'_>, place: usize) -> Option<Arc<Counter>> {

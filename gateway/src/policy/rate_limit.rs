@@ -80,14 +80,14 @@ impl RateLimit {
     }
 
     fn refuse(&self, verdict: Verdict) -> Flow {
-        Flow::Answer(Box::new(
+        Flow::refuse(
             Refusal::new(Code::RateLimited)
                 .detail(format!(
                     "The limit \"{}\" admits {} requests in {} s.",
                     self.name, self.limit, self.window_secs
                 ))
                 .retry_after(seconds(verdict.retry_in)),
-        ))
+        )
     }
 
     fn cell(&self, call: &Call<'_>, place: usize) -> Arc<Cell> {

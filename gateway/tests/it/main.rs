@@ -29,6 +29,7 @@ mod mirror;
 mod node_report;
 mod overload;
 mod peers;
+mod policies;
 mod proxy_protocol;
 mod proxying;
 mod quota_store;

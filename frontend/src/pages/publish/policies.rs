@@ -64,30 +64,29 @@ pub fn view(page: Policies) -> AnyView {
 }
 
 fn stages(policies: &[Policy], home: &str, open: Open) -> AnyView {
-    [
-        (Stage::Identity, "Identity"),
-        (Stage::Allowance, "Allowance"),
-    ]
-    .into_iter()
-    .map(|(stage, name)| {
-        let of_stage: Vec<_> = policies
-            .iter()
-            .enumerate()
-            .filter(|(_, policy)| policy.kind().stage() == stage)
-            .collect();
-        let body = if of_stage.is_empty() {
-            view! { <p class="none">"No policies"</p> }.into_any()
-        } else {
-            let items = of_stage
-                .into_iter()
-                .map(|(index, policy)| item(index, policy, home, open))
-                .collect_view();
-            view! { <ul>{items}</ul> }.into_any()
-        };
-        view! { <section><h2>{name}</h2>{body}</section> }
-    })
-    .collect_view()
-    .into_any()
+    Stage::ALL
+        .into_iter()
+        .filter(|stage| PolicyKind::ALL.iter().any(|kind| kind.stage() == *stage))
+        .map(|stage| {
+            let name = format!("{stage:?}");
+            let of_stage: Vec<_> = policies
+                .iter()
+                .enumerate()
+                .filter(|(_, policy)| policy.kind().stage() == stage)
+                .collect();
+            let body = if of_stage.is_empty() {
+                view! { <p class="none">"No policies"</p> }.into_any()
+            } else {
+                let items = of_stage
+                    .into_iter()
+                    .map(|(index, policy)| item(index, policy, home, open))
+                    .collect_view();
+                view! { <ul>{items}</ul> }.into_any()
+            };
+            view! { <section><h2>{name}</h2>{body}</section> }
+        })
+        .collect_view()
+        .into_any()
 }
 
 fn item(index: usize, policy: &Policy, home: &str, open: Open) -> AnyView {
@@ -111,16 +110,17 @@ fn observe(policy: &Policy) -> Option<AnyView> {
 
 /// A policy in a few words.
 fn words(policy: &Policy) -> String {
-    match policy {
-        Policy::KeyAuth(policy) if policy.optional => "X-Api-Key or Bearer, optional".to_owned(),
-        Policy::KeyAuth(_) => "X-Api-Key or Bearer".to_owned(),
-        Policy::RateLimit(_) | Policy::Quota(_) => limits(std::slice::from_ref(policy)).join(", "),
+    let limits = limits(std::slice::from_ref(policy)).join(", ");
+    if limits.is_empty() {
+        policy.words()
+    } else {
+        limits
     }
 }
 
 fn add(home: &str) -> AnyView {
     let links = PolicyKind::ALL
-        .into_iter()
+        .iter()
         .map(|kind| view! { <a href=format!("{home}?add={}", kind.as_str())><code>{kind.as_str()}</code></a> })
         .collect_view();
     crate::part::boxes::menu("btn", view! { {icon(Icon::Plus)} "Add a policy" }, links)
@@ -129,6 +129,13 @@ fn add(home: &str) -> AnyView {
 /// The form of one kind. Field names are those of the written form.
 fn edit(kind: PolicyKind, form: &Form, may: bool, exists: bool) -> AnyView {
     let fields = fields(kind, form);
+    // Where the settings are a text, the mode is in it.
+    let mode = has_fields(kind).then(|| {
+        view! {
+            {choice("mode", "Mode", vec![("enforce", "Enforce".into()), ("observe", "Observe".into())], form)}
+            <p class="help">"Observe decides, counts and logs, and refuses nothing."</p>
+        }
+    });
     let remove = exists.then(|| {
         view! {
             <button class="btn btn--quiet btn--danger" name="do" value="remove" formnovalidate=true>
@@ -148,15 +155,23 @@ fn edit(kind: PolicyKind, form: &Form, may: bool, exists: bool) -> AnyView {
         <form class="card" method="post">
             <div class="card-head"><h2><code>{kind.as_str()}</code></h2></div>
             <div class="card-body form">
-                {refusal(form, &["mode", "name", "limit", "window", "burst", "by", "period", "time_zone", "optional", "query"])}
-                {choice("mode", "Mode", vec![("enforce", "Enforce".into()), ("observe", "Observe".into())], form)}
-                <p class="help">"Observe decides, counts and logs, and refuses nothing."</p>
+                {refusal(form, &["mode", "name", "limit", "window", "burst", "by", "period", "time_zone", "optional", "query", "settings"])}
+                {mode}
                 {fields}
             </div>
             {foot}
         </form>
     }
     .into_any()
+}
+
+/// Whether a kind has a form of its own; the others are edited as the JSON that a file has.
+#[must_use]
+pub const fn has_fields(kind: PolicyKind) -> bool {
+    matches!(
+        kind,
+        PolicyKind::KeyAuth | PolicyKind::RateLimit | PolicyKind::Quota
+    )
 }
 
 /// The fields of one kind; also on the page of a plan.
@@ -200,6 +215,12 @@ pub(super) fn fields(kind: PolicyKind, form: &Form) -> AnyView {
             }
             .into_any()
         }
+        _ => view! {
+            {Field::area("settings", "Settings as JSON", 12).mono()
+                .help("What a file has behind the kind: docs/policies.md lists the fields. \"mode\": \"observe\" decides, counts and logs, and refuses nothing.")
+                .of(form)}
+        }
+        .into_any(),
     }
 }
 

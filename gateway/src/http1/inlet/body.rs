@@ -152,7 +152,7 @@ impl Inflow for Inlet<'_> {
         let client = self.client;
         let total = client.body_bytes.get() + (out.len() - before) as u64;
         client.body_bytes.set(total);
-        if total > self.worker.settings.limits.body_bytes {
+        if total > client.body_limit.get() {
             client.fault.set(Some(Code::BodyTooLarge));
             return Poll::Ready(Err(Cut));
         }

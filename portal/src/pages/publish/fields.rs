@@ -4,6 +4,7 @@ use domain::duration::Span;
 use domain::policy::{KeyAuth, Mode, Period, Policy, PolicyKind, Quota, RateLimit, Subject};
 use domain::problem::Invalid;
 use frontend::form::Form;
+use serde_json::{Map, Value};
 
 use crate::typed::Typed;
 
@@ -82,6 +83,7 @@ impl<'a> Fields<'a> {
                 period: self.period(),
                 time_zone: self.typed.optional("time_zone"),
             }),
+            _ => return self.settings(kind),
         };
         let prefix = format!("/{}", kind.as_str());
         for found in policy.check() {
@@ -94,6 +96,36 @@ impl<'a> Fields<'a> {
             self.wrong.push(Invalid::new(pointer, found.message));
         }
         policy
+    }
+
+    /// The same for a kind whose form is one text, its settings as JSON.
+    fn settings(&mut self, kind: PolicyKind) -> Policy {
+        let mut wrong = |message: String| self.wrong.push(Invalid::new("/settings", message));
+        let text = match self.typed.get("settings").trim() {
+            "" => "{}",
+            text => text,
+        };
+        let read = serde_json::from_str::<Value>(text).and_then(|settings| {
+            let whole = Map::from_iter([(kind.as_str().to_owned(), settings)]);
+            serde_json::from_value::<Policy>(Value::Object(whole))
+        });
+        match read {
+            Ok(policy) => {
+                let prefix = format!("/{}", kind.as_str());
+                for found in policy.check() {
+                    let pointer = found.pointer.strip_prefix(&prefix);
+                    match pointer.unwrap_or(&found.pointer) {
+                        "" => wrong(found.message),
+                        pointer => wrong(format!("{pointer}: {}", found.message)),
+                    }
+                }
+                policy
+            }
+            Err(error) => {
+                wrong(format!("It cannot be read: {error}."));
+                Policy::KeyAuth(KeyAuth::default())
+            }
+        }
     }
 
     pub(super) fn period(&self) -> Period {
@@ -152,7 +184,17 @@ pub(super) fn form_of(policy: &Policy) -> Form {
             .with("limit", policy.limit.to_string())
             .with("period", policy.period.as_str())
             .with("time_zone", policy.time_zone.clone().unwrap_or_default()),
+        other => form.with("settings", settings_of(other)),
     }
+}
+
+/// What a file has behind the kind.
+fn settings_of(policy: &Policy) -> String {
+    let whole = serde_json::to_value(policy).unwrap_or_default();
+    let settings = whole.get(policy.kind().as_str());
+    settings
+        .and_then(|settings| serde_json::to_string_pretty(settings).ok())
+        .unwrap_or_default()
 }
 
 fn subject_words(by: &[Subject]) -> String {

@@ -275,7 +275,7 @@ fn put(policies: &mut Vec<Policy>, kind: PolicyKind, written: Option<Policy>) {
 fn rate(typed: &Typed, fields: &mut Fields<'_>, before: &[Policy]) -> Option<Policy> {
     let (name, by) = match plan::in_form(before, PolicyKind::RateLimit).map(|at| &before[at]) {
         Some(Policy::RateLimit(old)) => (old.name.clone(), old.by.clone()),
-        Some(Policy::KeyAuth(_) | Policy::Quota(_)) | None => (None, Vec::new()),
+        Some(_) | None => (None, Vec::new()),
     };
     let limit = fields.read("limit", COUNT);
     let window = fields.span("window").unwrap_or(Span::from_secs(60));
@@ -297,7 +297,7 @@ fn rate(typed: &Typed, fields: &mut Fields<'_>, before: &[Policy]) -> Option<Pol
 fn quota(typed: &Typed, fields: &mut Fields<'_>, before: &[Policy]) -> Option<Policy> {
     let name = match plan::in_form(before, PolicyKind::Quota).map(|at| &before[at]) {
         Some(Policy::Quota(old)) => old.name.clone(),
-        Some(Policy::KeyAuth(_) | Policy::RateLimit(_)) | None => None,
+        Some(_) | None => None,
     };
     let limit = fields.read("quota", COUNT);
     Some(Policy::Quota(Quota {
@@ -350,7 +350,7 @@ fn form_of(plan: &Plan) -> Form {
         )
         .with("organizations", plan.organizations.join(" "))
         .with("etag", plan.etag.to_string());
-    for kind in PolicyKind::ALL {
+    for kind in [PolicyKind::RateLimit, PolicyKind::Quota] {
         let Some(at) = plan::in_form(&plan.policies, kind) else {
             continue;
         };
@@ -369,7 +369,7 @@ fn form_of(plan: &Plan) -> Form {
                 .with("quota", quota.limit.to_string())
                 .with("period", quota.period.as_str())
                 .with("time_zone", quota.time_zone.clone().unwrap_or_default()),
-            Policy::KeyAuth(_) => form,
+            _ => form,
         };
     }
     match &plan.price {

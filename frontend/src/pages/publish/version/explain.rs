@@ -182,9 +182,9 @@ fn steps(steps: &[Step]) -> AnyView {
 
 fn step(step: &Step) -> AnyView {
     let tone = match step.decision {
-        Decision::Passes => "badge badge--ok",
+        Decision::Passes | Decision::Answers => "badge badge--ok",
         Decision::Refuses => "badge badge--danger",
-        Decision::WouldRefuse => "badge badge--warn",
+        Decision::WouldRefuse | Decision::WouldAnswer => "badge badge--warn",
         Decision::NotReached => "badge",
     };
     let from = step.from.map_or("", AttachPoint::as_str);

@@ -1,0 +1,204 @@
+//! Chains of policies, compiled: a list for each stage that has something to run.
+
+use domain::effective::Effective;
+use domain::policy::{AttachPoint, Mode, Policy, Stage, Subject};
+
+use super::{
+    Context, Cors, Finishing, IpFilter, KeyAuth, Quota, RateLimit, RequestLimits, Running,
+    SecurityHeaders, Shaping, Step,
+};
+
+/// The policies of one attach point's chain, by stage. Stages without policies of this release
+/// (access, contract) have no list yet.
+#[derive(Debug, Default)]
+pub(crate) struct Chain {
+    pub(crate) edge: Box<[Step]>,
+    pub(crate) identity: Box<[Step]>,
+    pub(crate) allowance: Box<[Step]>,
+    /// What only some chains have: the others pay one branch.
+    pub(crate) beyond: Option<Box<Beyond>>,
+}
+
+/// The stages behind the allowance, and the way back.
+#[derive(Debug, Default)]
+pub(crate) struct Beyond {
+    /// What answers in the upstream's place.
+    pub(crate) answer: Box<[Step]>,
+    /// What changes the request.
+    pub(crate) shape: Box<[Step<Shaping>]>,
+    /// What acts on the answer, in this order: those of shape, then those of the edge.
+    pub(crate) finish: Box<[Step<Finishing>]>,
+}
+
+/// A policy or a condition that has no running form; its route answers 500.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{label}: {reason}")]
+pub(crate) struct Uncompiled {
+    /// `policy kind/name`, or where in the route it stands.
+    pub(crate) label: String,
+    pub(crate) reason: String,
+}
+
+/// What one policy becomes.
+#[derive(Default)]
+struct Parts {
+    running: Option<Running>,
+    shaping: Option<Shaping>,
+    finishing: Option<Finishing>,
+}
+
+impl From<Running> for Parts {
+    fn from(running: Running) -> Self {
+        Self {
+            running: Some(running),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<Finishing> for Parts {
+    fn from(finishing: Finishing) -> Self {
+        Self {
+            finishing: Some(finishing),
+            ..Self::default()
+        }
+    }
+}
+
+impl Chain {
+    /// Compiles a chain that [`domain::effective::chain`] put in order. `attach` gives the id of
+    /// each attach point.
+    pub(crate) fn compile(
+        chain: &[Effective<'_>],
+        attach: impl Fn(AttachPoint) -> uuid::Uuid,
+        context: &Context<'_>,
+    ) -> Result<Self, Uncompiled> {
+        let (mut edge, mut identity, mut allowance) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut answer, mut shape) = (Vec::new(), Vec::new());
+        let (mut of_shape, mut of_edge) = (Vec::new(), Vec::new());
+        for (index, effective) in chain.iter().enumerate() {
+            let bit = 1_u32.checked_shl(index as u32).unwrap_or(0);
+            let parts = compile(effective, attach(effective.from), context)?;
+            let stage = stage_of(effective.policy);
+            if let Some(running) = parts.running {
+                let step = step(running, effective, bit, context);
+                match stage {
+                    Stage::Edge => edge.push(step),
+                    Stage::Identity => identity.push(step),
+                    Stage::Allowance => allowance.push(step),
+                    Stage::Answer => answer.push(step),
+                    Stage::Access | Stage::Contract | Stage::Shape => {
+                        return Err(Uncompiled {
+                            label: label(effective.policy),
+                            reason: "its stage is not run by this release".to_owned(),
+                        });
+                    }
+                }
+            }
+            if let Some(shaping) = parts.shaping {
+                shape.push(step(shaping, effective, bit, context));
+            }
+            if let Some(finishing) = parts.finishing {
+                let list = match stage {
+                    Stage::Shape => &mut of_shape,
+                    _ => &mut of_edge,
+                };
+                list.push(step(finishing, effective, bit, context));
+            }
+        }
+        of_shape.append(&mut of_edge);
+        let is_plain = answer.is_empty() && shape.is_empty() && of_shape.is_empty();
+        let beyond = (!is_plain).then(|| {
+            Box::new(Beyond {
+                answer: answer.into(),
+                shape: shape.into(),
+                finish: of_shape.into(),
+            })
+        });
+        Ok(Self {
+            edge: edge.into(),
+            identity: identity.into(),
+            allowance: allowance.into(),
+            beyond,
+        })
+    }
+
+    /// What acts on the answer, where something does.
+    pub(crate) fn finishing(&self) -> Option<&Beyond> {
+        self.beyond
+            .as_deref()
+            .filter(|beyond| !beyond.finish.is_empty())
+    }
+}
+
+impl Beyond {
+    /// The one that answers preflights.
+    pub(crate) fn cors(&self) -> Option<(&Step<Finishing>, &Cors)> {
+        self.finish.iter().find_map(|step| match &step.running {
+            Finishing::Cors(cors) if !step.observe => Some((step, cors)),
+            _ => None,
+        })
+    }
+}
+
+fn label(policy: &Policy) -> String {
+    format!("{}/{}", policy.kind().as_str(), policy.name())
+}
+
+/// Limits that look only at address and route run before anybody is identified.
+fn stage_of(policy: &Policy) -> Stage {
+    if let Policy::RateLimit(limit) = policy {
+        let edge = |subject: &Subject| match subject {
+            Subject::Address | Subject::Route => true,
+            Subject::Subscription | Subject::Application | Subject::Key => false,
+        };
+        if !limit.by.is_empty() && limit.by.iter().all(edge) {
+            return Stage::Edge;
+        }
+    }
+    policy.kind().stage()
+}
+
+fn step<R>(running: R, effective: &Effective<'_>, bit: u32, context: &Context<'_>) -> Step<R> {
+    Step {
+        running,
+        kind: effective.policy.kind(),
+        observe: effective.policy.mode() == Mode::Observe,
+        from: effective.from,
+        label: context.names.intern(&label(effective.policy)),
+        bit,
+    }
+}
+
+fn compile(
+    effective: &Effective<'_>,
+    attach: uuid::Uuid,
+    context: &Context<'_>,
+) -> Result<Parts, Uncompiled> {
+    let wrong = effective.policy.check();
+    if let Some(invalid) = wrong.into_iter().next() {
+        let reason = format!("{}: {}", invalid.pointer, invalid.message);
+        let label = format!("policy {}", label(effective.policy));
+        return Err(Uncompiled { label, reason });
+    }
+    let in_plan = effective.from == AttachPoint::Plan;
+    let name = effective.policy.name();
+    Ok(match effective.policy {
+        Policy::KeyAuth(policy) => Running::KeyAuth(KeyAuth::compile(policy)).into(),
+        Policy::RateLimit(policy) => {
+            Running::RateLimit(RateLimit::compile(policy, name, attach, in_plan, context)).into()
+        }
+        Policy::Quota(policy) => {
+            let zone = policy.zone().unwrap_or(chrono_tz::Tz::UTC);
+            Running::Quota(Quota::compile(policy, name, attach, zone, in_plan, context)).into()
+        }
+        Policy::IpFilter(policy) => Running::IpFilter(IpFilter::compile(policy)).into(),
+        Policy::Cors(policy) => Finishing::Cors(Cors::compile(policy)).into(),
+        Policy::RequestLimits(policy) => {
+            Running::RequestLimits(RequestLimits::compile(policy)).into()
+        }
+        Policy::SecurityHeaders(policy) => {
+            Finishing::SecurityHeaders(SecurityHeaders::compile(policy)).into()
+        }
+    })
+}

@@ -1,0 +1,4 @@
+//! Policies of the edge, and those that act on the answer: on the wire, refusals included.
+
+mod cors;
+mod edge;
