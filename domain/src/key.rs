@@ -132,6 +132,24 @@ impl KeyDigest {
         Self(Sha256::digest(key).into())
     }
 
+    /// Of a client that an issuer of tokens knows: it is found as a key is, and no key has the same.
+    pub fn of_client(issuer: &str, client: &str) -> Self {
+        let mut digest = Sha256::new();
+        digest.update(b"oauth client\0");
+        digest.update((issuer.len() as u64).to_be_bytes());
+        digest.update(issuer);
+        digest.update(client);
+        Self(digest.finalize().into())
+    }
+
+    /// Of a client's certificate, by its SHA-256: it is found as a key is, and no key has the same.
+    pub fn of_certificate(fingerprint: &[u8; 32]) -> Self {
+        let mut digest = Sha256::new();
+        digest.update(b"client certificate\0");
+        digest.update(fingerprint);
+        Self(digest.finalize().into())
+    }
+
     /// The first eight bytes: the index of the lookup.
     pub fn prefix(&self) -> u64 {
         let mut first = [0; 8];

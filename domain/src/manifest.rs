@@ -237,8 +237,55 @@ pub struct Application {
     pub enabled: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<Key>,
+    /// Clients of issuers whose tokens `jwt` takes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<Client>,
+    /// Certificates that it shows where `mtls` is attached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<ShownCertificate>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subscriptions: Vec<Subscription>,
+}
+
+/// A client's certificate: whoever shows it calls as this application.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShownCertificate {
+    /// Unique among keys, clients and certificates of its application.
+    pub name: String,
+    /// `live` unless set.
+    #[serde(default)]
+    pub env: Environment,
+    /// SHA-256 of the certificate (of its DER), 64 hexadecimal digits; colons between bytes do no
+    /// harm.
+    pub sha256: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<chrono::DateTime<chrono::Utc>>,
+    /// Networks that it may call from; anywhere unless set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub cidrs: Vec<ipnet::IpNet>,
+}
+
+/// A client that gets its tokens from an issuer: whoever shows one calls as this application.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// Unique among keys and clients of its application.
+    pub name: String,
+    /// `live` unless set.
+    #[serde(default)]
+    pub env: Environment,
+    /// Exactly as in the policy `jwt`.
+    pub issuer: String,
+    /// What the issuer's tokens name it.
+    pub client_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<chrono::DateTime<chrono::Utc>>,
+    /// Networks that it may call from; anywhere unless set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub cidrs: Vec<ipnet::IpNet>,
 }
 
 /// An API key: its digest, or (in a file that is not committed) the key itself.

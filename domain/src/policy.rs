@@ -6,22 +6,28 @@
 pub mod cors;
 mod header;
 pub mod ip_filter;
+pub mod jwt;
 pub mod key_auth;
 mod kind;
+pub mod mtls;
 pub mod quota;
 pub mod rate_limit;
 pub mod request_limits;
+pub mod scopes;
 pub mod security_headers;
 
 use serde::{Deserialize, Serialize};
 
 pub use cors::Cors;
 pub use ip_filter::IpFilter;
+pub use jwt::{Jwt, Membership};
 pub use key_auth::KeyAuth;
 pub use kind::{AttachPoint, PolicyKind, Stage};
+pub use mtls::Mtls;
 pub use quota::{Period, Quota};
 pub use rate_limit::{RateLimit, Subject};
 pub use request_limits::RequestLimits;
+pub use scopes::Scopes;
 pub use security_headers::SecurityHeaders;
 
 use crate::problem::Invalid;
@@ -61,6 +67,9 @@ impl Mode {
 #[serde(rename_all = "snake_case")]
 pub enum Policy {
     KeyAuth(KeyAuth),
+    Jwt(Jwt),
+    Mtls(Mtls),
+    Scopes(Scopes),
     RateLimit(RateLimit),
     Quota(Quota),
     IpFilter(IpFilter),
@@ -98,6 +107,9 @@ impl Policy {
     pub const fn kind(&self) -> PolicyKind {
         match self {
             Self::KeyAuth(_) => PolicyKind::KeyAuth,
+            Self::Jwt(_) => PolicyKind::Jwt,
+            Self::Mtls(_) => PolicyKind::Mtls,
+            Self::Scopes(_) => PolicyKind::Scopes,
             Self::RateLimit(_) => PolicyKind::RateLimit,
             Self::Quota(_) => PolicyKind::Quota,
             Self::IpFilter(_) => PolicyKind::IpFilter,
@@ -110,6 +122,9 @@ impl Policy {
     fn written(&self) -> &dyn Written {
         match self {
             Self::KeyAuth(policy) => policy,
+            Self::Jwt(policy) => policy,
+            Self::Mtls(policy) => policy,
+            Self::Scopes(policy) => policy,
             Self::RateLimit(policy) => policy,
             Self::Quota(policy) => policy,
             Self::IpFilter(policy) => policy,

@@ -1,6 +1,7 @@
 //! One request on its way: what is known of it so far. Steps read and extend it.
 
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -14,6 +15,8 @@ use crate::policy::{Chain, Cors, Finishing, Noted, Step};
 use crate::quota::{Counter, Quotas};
 use crate::report::Report;
 use crate::state::{Application, Key, Plan, Route, State, Subscription};
+use crate::tls::Certificate;
+use crate::token::Verified;
 use crate::worker::Worker;
 
 /// Who calls, once a policy said so.
@@ -86,6 +89,10 @@ pub(crate) struct Call<'a> {
     /// For policies that act on the answer; `None` where there are none.
     pub(crate) noted: Option<Box<Noted>>,
     pub(crate) caller: Option<Caller<'a>>,
+    /// What the caller's token says.
+    pub(crate) token: Option<Rc<Verified>>,
+    /// The caller's certificate, where the upstream gets it.
+    pub(crate) certificate: Option<&'a Certificate>,
     pub(crate) shown: ShownLimits<'a>,
     pub(crate) taken: TakenList,
     /// Of the gateway's clock, when the head was read.
@@ -128,6 +135,8 @@ impl<'a> Call<'a> {
             preflight: None,
             noted,
             caller: None,
+            token: None,
+            certificate: None,
             shown: ShownLimits::default(),
             taken: TakenList::default(),
         }

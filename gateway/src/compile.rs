@@ -26,6 +26,7 @@ use crate::policy::Context;
 use crate::record::Names;
 use crate::slot::Limits;
 use crate::state::{Keys, State, Upstream};
+use crate::token::KeySets;
 use crate::upstream::{Resolved, Roots, Target};
 use consumers::Consumers;
 use model::{Dirty, Model};
@@ -60,6 +61,7 @@ pub(crate) struct Compiler {
     product_numbers: HashMap<ProductId, u32>,
     route_numbers: HashMap<VersionId, u32>,
     route_names: Arc<RouteNames>,
+    key_sets: Arc<KeySets>,
     upstreams: HashMap<UpstreamId, Arc<Upstream>>,
     /// What is counted per upstream and target; it outlives a change.
     crews: HashMap<UpstreamId, Crew>,
@@ -90,6 +92,7 @@ impl Compiler {
             product_numbers: HashMap::new(),
             route_numbers: HashMap::new(),
             route_names: Arc::default(),
+            key_sets: Arc::default(),
             upstreams: HashMap::new(),
             crews: HashMap::new(),
             roster: Roster::default(),
@@ -163,6 +166,11 @@ impl Compiler {
         Ok(self.compile(dirty, number))
     }
 
+    /// The keys of issuers, to be kept fresh.
+    pub(crate) fn key_sets(&self) -> Arc<KeySets> {
+        self.key_sets.clone()
+    }
+
     /// Always those of the newest state, for metrics.
     pub(crate) fn route_names(&self) -> Arc<RouteNames> {
         self.route_names.clone()
@@ -187,6 +195,7 @@ impl Compiler {
         Context {
             names: &self.names,
             limits: &self.limits,
+            key_sets: &self.key_sets,
         }
     }
 }

@@ -142,11 +142,16 @@ impl Head {
     }
 }
 
-/// The key in `Authorization: Bearer ptn_…`, if it is one of ours.
-pub(crate) fn bearer_key(value: &[u8]) -> Option<&[u8]> {
+/// The token in `Authorization: Bearer …` (RFC 6750 §2.1).
+pub(crate) fn bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = value.split_at_checked(7)?;
     let token = token.trim_ascii();
-    (scheme.eq_ignore_ascii_case(b"bearer ") && token.starts_with(b"ptn_")).then_some(token)
+    (scheme.eq_ignore_ascii_case(b"bearer ") && !token.is_empty()).then_some(token)
+}
+
+/// The key in `Authorization: Bearer ptn_…`, if it is one of ours.
+pub(crate) fn bearer_key(value: &[u8]) -> Option<&[u8]> {
+    bearer(value).filter(|token| token.starts_with(b"ptn_"))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::metrics::{Gauges, RouteNames, WorkerMetrics};
 use crate::record::Rings;
 use crate::source::disk::Disk;
 use crate::state::State;
+use crate::token::KeySets;
 use crate::upstream::Upkeep;
 use crate::worker::Shared;
 
@@ -29,6 +30,7 @@ pub(crate) struct Node {
     /// For the age of the last good state.
     pub(crate) disk: Option<Disk>,
     pub(crate) upkeep: Arc<Upkeep>,
+    pub(crate) key_sets: Arc<KeySets>,
     pub(crate) more: Mutex<Vec<MoreMetrics>>,
 }
 
@@ -63,6 +65,7 @@ impl Node {
             not_taken: self.not_taken.read(),
             tls: self.state.borrow().as_ref().map(|state| state.tls.clone()),
             upkeep: self.upkeep.clone(),
+            key_sets: self.key_sets.clone(),
         }
     }
 

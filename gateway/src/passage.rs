@@ -188,6 +188,9 @@ pub(crate) fn add_request(call: &mut Call<'_>, upstream: &Upstream) {
             fields.push("x-portunus-plan", plan.slug.as_bytes());
         }
     }
+    if let Some(certificate) = call.certificate {
+        fields.push("client-cert", certificate.field.as_bytes());
+    }
     if let Some((name, value)) = &upstream.credential {
         fields.set(name.as_str(), value.as_bytes());
     }

@@ -259,11 +259,17 @@ fn admit(call: &mut Call<'_>) -> Result<(), Stop> {
         let judged = access::judge(call.state, caller.application, call.route, call.utc());
         call.subscribe(judged.map_err(Refusal::new)?);
     }
+    if let Some(beyond) = &chain.beyond {
+        policy::stage(&beyond.access, call)?;
+    }
     match call.plan() {
         None => policy::allowances([&chain.allowance], call)?,
         Some(plan) => {
             let plan = plan.chain.as_ref();
             let plan = plan.map_err(|_| Refusal::new(Code::PolicyInvalid))?;
+            if let Some(beyond) = &plan.beyond {
+                policy::stage(&beyond.access, call)?;
+            }
             policy::allowances([&chain.allowance, &plan.edge, &plan.allowance], call)?;
         }
     }

@@ -5,12 +5,17 @@
 mod chain;
 pub(crate) mod cors;
 pub(crate) mod ip_filter;
+pub(crate) mod jwt;
 pub(crate) mod key_auth;
+pub(crate) mod mtls;
 mod noted;
 pub(crate) mod quota;
 pub(crate) mod rate_limit;
 pub(crate) mod request_limits;
+pub(crate) mod scopes;
 pub(crate) mod security_headers;
+
+use std::sync::Arc;
 
 use domain::policy::{AttachPoint, PolicyKind};
 
@@ -21,15 +26,19 @@ use crate::fields::Fields;
 use crate::forward::Stop;
 use crate::record::{NameId, Names};
 use crate::slot::Limits;
+use crate::token::KeySets;
 
 pub(crate) use chain::{Beyond, Chain, Uncompiled};
 pub(crate) use cors::Cors;
 pub(crate) use ip_filter::IpFilter;
+pub(crate) use jwt::Jwt;
 pub(crate) use key_auth::KeyAuth;
+pub(crate) use mtls::Mtls;
 pub(crate) use noted::Noted;
 pub(crate) use quota::Quota;
 pub(crate) use rate_limit::RateLimit;
 pub(crate) use request_limits::RequestLimits;
+pub(crate) use scopes::Scopes;
 pub(crate) use security_headers::SecurityHeaders;
 
 /// What a policy says to a request.
@@ -50,6 +59,9 @@ impl Flow {
 #[derive(Debug)]
 pub(crate) enum Running {
     KeyAuth(KeyAuth),
+    Jwt(Jwt),
+    Mtls(Mtls),
+    Scopes(Scopes),
     RateLimit(RateLimit),
     Quota(Quota),
     IpFilter(IpFilter),
@@ -86,6 +98,7 @@ pub(crate) struct Step<R = Running> {
 pub(crate) struct Context<'a> {
     pub(crate) names: &'a Names,
     pub(crate) limits: &'a Limits,
+    pub(crate) key_sets: &'a Arc<KeySets>,
 }
 
 impl<R> Step<R> {
@@ -152,6 +165,9 @@ pub(crate) fn allowances<'a, const N: usize>(
 fn run<'a>(step: &'a Step, place: usize, call: &mut Call<'a>) -> Flow {
     let flow = match &step.running {
         Running::KeyAuth(policy) => policy.run(call),
+        Running::Jwt(policy) => policy.run(call),
+        Running::Mtls(policy) => policy.run(call),
+        Running::Scopes(policy) => policy.run(call),
         Running::RateLimit(policy) => policy.run(call, place),
         Running::Quota(policy) => policy.run(call, place),
         Running::IpFilter(policy) => policy.run(call),

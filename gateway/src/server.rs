@@ -27,6 +27,7 @@ use crate::record::{Names, Rings};
 use crate::settings::{Settings, StartError};
 use crate::source::Change;
 use crate::source::disk::Disk;
+use crate::token::keep_loaded;
 use crate::upstream::keep_up;
 use crate::worker::{Orders, Shared, Worker};
 use threads::{shares, thread};
@@ -166,7 +167,9 @@ pub fn prepare(
     let limits = Arc::default();
     let compiler = Compiler::new(names, Arc::clone(&limits), settings.gateway_key.clone())
         .on(settings.clock.clone(), settings.region.clone());
+    let key_sets = compiler.key_sets();
     let node = Arc::new(Node {
+        key_sets: key_sets.clone(),
         workers,
         shared,
         rings: rings.clone(),
@@ -194,7 +197,14 @@ pub fn prepare(
         node.upkeep.clone(),
         stopping.clone(),
     );
+    let fresh_keys = keep_loaded(
+        settings.clone(),
+        key_sets,
+        told.state.subscribe(),
+        stopping.clone(),
+    );
     let mut tasks = vec![
+        tokio::spawn(fresh_keys),
         tokio::spawn(control::run(changes, compiler, told)),
         tokio::spawn(upkeep),
         tokio::spawn(follow_clock(settings.clock.clone(), stopping.clone())),

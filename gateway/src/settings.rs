@@ -46,6 +46,7 @@ pub struct Settings {
     /// its own.
     pub own_addresses: Vec<SocketAddr>,
     pub limits: Limits,
+    pub issuer_keys: IssuerKeys,
     /// Tests hand in one that stands still.
     pub clock: Clock,
     /// Who tells the addresses of targets; tests hand in their own.
@@ -71,8 +72,31 @@ impl Default for Settings {
             drain: Duration::from_secs(30),
             own_addresses: Vec::new(),
             limits: Limits::default(),
+            issuer_keys: IssuerKeys::default(),
             clock: Clock::default(),
             resolver: Resolver::default(),
+        }
+    }
+}
+
+/// When keys of issuers of tokens are asked for (gateway.md §8, `jwt`).
+#[derive(Debug, Clone, Copy)]
+pub struct IssuerKeys {
+    /// From one time to the next.
+    pub fresh: Duration,
+    /// Between two times because a token names a key that is not known: a flood of names must not
+    /// become one of questions.
+    pub apart: Duration,
+    /// How long keys are used whose issuer does not answer.
+    pub stale: Duration,
+}
+
+impl Default for IssuerKeys {
+    fn default() -> Self {
+        Self {
+            fresh: Duration::from_secs(300),
+            apart: Duration::from_secs(30),
+            stale: Duration::from_secs(24 * 3600),
         }
     }
 }

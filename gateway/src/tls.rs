@@ -10,9 +10,13 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use domain::certificate::Facts;
 use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use sha2::{Digest, Sha256};
 
 pub(crate) use admit::{Ask, admit, has_port};
 pub(crate) use end::{End, warn};
@@ -27,6 +31,31 @@ pub(crate) struct Secure {
     /// The authorities under which the client's certificate was verified, by the digest of their
     /// text: a connection outlives the state that it was made under.
     pub(crate) clients: Option<[u8; 32]>,
+    /// The one that the client has shown, where one was verified.
+    pub(crate) certificate: Option<Rc<Certificate>>,
+}
+
+/// A certificate that a client has shown.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Certificate {
+    /// SHA-256 of the whole.
+    pub(crate) digest: [u8; 32],
+    /// Microseconds since 1970.
+    pub(crate) ends_us: u64,
+    /// As a structured field of bytes (RFC 8941 §3.3.5), for `Client-Cert` (RFC 9440 §2.1).
+    pub(crate) field: Box<str>,
+}
+
+impl Certificate {
+    /// `None` when it does not tell its time.
+    pub(crate) fn of(der: &[u8]) -> Option<Self> {
+        let ends = Facts::of(der)?.not_after.timestamp_micros();
+        Some(Self {
+            digest: Sha256::digest(der).into(),
+            ends_us: u64::try_from(ends).ok()?,
+            field: format!(":{}:", STANDARD.encode(der)).into(),
+        })
+    }
 }
 
 /// Everything about TLS in one configuration state.
@@ -170,6 +199,7 @@ impl Tls {
         let secure = Secure {
             server_name: name,
             clients: clients.map(|clients| clients.digest),
+            certificate: None,
         };
         (config, secure)
     }
@@ -238,6 +268,7 @@ mod tests {
             Some(Secure {
                 server_name: (!name.is_empty()).then(|| name.into()),
                 clients: clients.map(|byte| [byte; 32]),
+                certificate: None,
             })
         };
         for (host, connection, by_proxy, verdict) in [

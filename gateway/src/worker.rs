@@ -28,6 +28,7 @@ use crate::record::Sink;
 use crate::request_id::Ids;
 use crate::settings::Settings;
 use crate::state::State;
+use crate::token::Seen;
 use crate::upstream::Pool;
 
 /// What all workers of a node have in common; nothing in it is locked on a request's usual way.
@@ -70,6 +71,8 @@ pub(crate) struct Worker {
     pub(crate) open: Cell<usize>,
     cells: RefCell<HashMap<CellKey, Arc<limiter::Cell>>>,
     counters: RefCell<HashMap<CellKey, Arc<Counter>>>,
+    /// Tokens that are known to be good.
+    pub(crate) seen: RefCell<Seen>,
 }
 
 impl Worker {
@@ -98,6 +101,7 @@ impl Worker {
             open: Cell::new(0),
             cells: RefCell::default(),
             counters: RefCell::default(),
+            seen: RefCell::default(),
         }
     }
 

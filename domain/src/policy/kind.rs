@@ -122,6 +122,9 @@ macro_rules! kinds {
 // The table: variant, written name, stage, whether it adds up, whether a plan may carry it.
 kinds! {
     KeyAuth "key_auth" Identity false false
+    Jwt "jwt" Identity false false
+    Mtls "mtls" Identity false false
+    Scopes "scopes" Access true true
     RateLimit "rate_limit" Allowance true true
     Quota "quota" Allowance true true
     IpFilter "ip_filter" Edge true true

@@ -76,6 +76,7 @@ impl Request {
             peer.secure = Some(Secure {
                 server_name: host.map(|host| host.as_ref().into()),
                 clients: None,
+                certificate: None,
             });
         }
         let request = Self {

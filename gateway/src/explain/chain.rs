@@ -58,6 +58,9 @@ impl Walk<'_> {
         if call.caller.is_some() {
             self.subscription(call)?;
         }
+        if let Some(end) = self.access(chain, call) {
+            return Err(end);
+        }
         let allowed = self.plan(call);
         let Some(beyond) = &chain.beyond else {
             return allowed.map_err(End::from);
@@ -87,6 +90,11 @@ impl Walk<'_> {
         Some(End::Answered(204))
     }
 
+    fn access<'a>(&mut self, chain: &'a Chain, call: &mut Call<'a>) -> Option<End> {
+        let beyond = chain.beyond.as_deref()?;
+        self.stage(&beyond.access, Stage::Access, call)
+    }
+
     /// The limits, of the version and of the plan.
     fn plan(&mut self, call: &mut Call<'_>) -> Result<(), Refusal> {
         let chain = call.chain;
@@ -96,6 +104,9 @@ impl Walk<'_> {
         let plan = plan.chain.as_ref().map_err(|error| {
             Refusal::new(Code::PolicyInvalid).detail(format!("It cannot be loaded: {error}."))
         })?;
+        if let Some(End::Refused(refusal)) = self.access(plan, call) {
+            return Err(refusal);
+        }
         self.allowances(
             [
                 (&*chain.allowance, Stage::Allowance),
@@ -225,6 +236,30 @@ impl Walk<'_> {
                     why,
                 }
             }
+            Running::Jwt(policy) => {
+                let flow = policy.run(call);
+                let why = match call.caller {
+                    Some(caller) => {
+                        format!("A good token of application {}.", caller.application.id)
+                    }
+                    None => "No token is shown, or its client is of no application.".to_owned(),
+                };
+                Said::of(flow, why)
+            }
+            Running::Mtls(policy) => {
+                let flow = policy.run(call);
+                let why = match call.caller {
+                    Some(caller) => {
+                        format!("A certificate of application {}.", caller.application.id)
+                    }
+                    None => "No certificate of an application is shown.".to_owned(),
+                };
+                Said::of(flow, why)
+            }
+            Running::Scopes(policy) => Said::of(
+                policy.run(call),
+                "The token has the scopes that are asked for.".to_owned(),
+            ),
             Running::RateLimit(policy) => {
                 let (flow, shown) = policy.peek(call, place);
                 Said {
@@ -331,6 +366,9 @@ impl Walk<'_> {
             let mut told = of_subscription();
             told.decision = Decision::NotReached;
             self.out.explanation.steps.push(told);
+        }
+        for step in chain.beyond.iter().flat_map(|beyond| &beyond.access) {
+            self.not_reached(step, Stage::Access);
         }
         for step in &chain.allowance {
             self.not_reached(step, Stage::Allowance);

@@ -25,7 +25,7 @@ pub(crate) enum Name {
     /// Others that say where a request came from.
     Forwarding,
     Forwarded,
-    /// `X-Portunus-…`: nobody's but ours.
+    /// `X-Portunus-…` and `Client-Cert` (RFC 9440 §4): nobody's but ours.
     Portunus,
     /// A name with `_` in it.
     Underscore,
@@ -48,6 +48,8 @@ impl Name {
             (b'a', 13) if is("authorization") => Self::Authorization,
             (b'c', 6) if is("cookie") => Self::Cookie,
             (b'c', 10) if is("connection") => Self::Connection,
+            (b'c', 11) if is("client-cert") => Self::Portunus,
+            (b'c', 17) if is("client-cert-chain") => Self::Portunus,
             (b'c', 12) if is("content-type") => Self::ContentType,
             (b'c', 14) if is("content-length") => Self::ContentLength,
             (b'd', 4) if is("date") => Self::Date,

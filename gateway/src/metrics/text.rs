@@ -6,12 +6,14 @@ mod upstreams;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use domain::policy::PolicyKind;
 use domain::problem::Code;
 
 use super::{BOUNDS, Lane, Late, WorkerMetrics};
 use crate::tls::Tls;
+use crate::token::KeySets;
 use crate::upstream::Upkeep;
 
 /// What is known of the node beside the workers' counters.
@@ -30,6 +32,7 @@ pub(crate) struct Gauges {
     /// States and changes that were not taken, by why.
     pub(crate) not_taken: [u64; 2],
     pub(crate) upkeep: Arc<Upkeep>,
+    pub(crate) key_sets: Arc<KeySets>,
     /// `None` before the first state.
     pub(crate) tls: Option<Arc<Tls>>,
 }
@@ -161,6 +164,19 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         certificates::write(&mut page, &tls.ends);
     }
     upstreams::write(&mut page, &sum, &gauges.upkeep);
+    let keys = &gauges.key_sets;
+    page.one(
+        "issuer_keys_fetched_total",
+        "counter",
+        "Times that keys of issuers of tokens were asked for.",
+        keys.fetched.load(Relaxed),
+    );
+    page.one(
+        "issuer_keys_failed_total",
+        "counter",
+        "Of these, those that brought no keys.",
+        keys.failed.load(Relaxed),
+    );
     page.one(
         "records_dropped_total",
         "counter",

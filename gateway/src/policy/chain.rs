@@ -4,12 +4,12 @@ use domain::effective::Effective;
 use domain::policy::{AttachPoint, Mode, Policy, Stage, Subject};
 
 use super::{
-    Context, Cors, Finishing, IpFilter, KeyAuth, Quota, RateLimit, RequestLimits, Running,
-    SecurityHeaders, Shaping, Step,
+    Context, Cors, Finishing, IpFilter, Jwt, KeyAuth, Mtls, Quota, RateLimit, RequestLimits,
+    Running, Scopes, SecurityHeaders, Shaping, Step,
 };
 
-/// The policies of one attach point's chain, by stage. Stages without policies of this release
-/// (access, contract) have no list yet.
+/// The policies of one attach point's chain, by stage. The stage without policies of this release
+/// (contract) has no list yet.
 #[derive(Debug, Default)]
 pub(crate) struct Chain {
     pub(crate) edge: Box<[Step]>,
@@ -19,9 +19,11 @@ pub(crate) struct Chain {
     pub(crate) beyond: Option<Box<Beyond>>,
 }
 
-/// The stages behind the allowance, and the way back.
+/// The stages that few chains have, and the way back.
 #[derive(Debug, Default)]
 pub(crate) struct Beyond {
+    /// What asks more of the caller than a subscription.
+    pub(crate) access: Box<[Step]>,
     /// What answers in the upstream's place.
     pub(crate) answer: Box<[Step]>,
     /// What changes the request.
@@ -74,7 +76,7 @@ impl Chain {
         context: &Context<'_>,
     ) -> Result<Self, Uncompiled> {
         let (mut edge, mut identity, mut allowance) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut answer, mut shape) = (Vec::new(), Vec::new());
+        let (mut access, mut answer, mut shape) = (Vec::new(), Vec::new(), Vec::new());
         let (mut of_shape, mut of_edge) = (Vec::new(), Vec::new());
         for (index, effective) in chain.iter().enumerate() {
             let bit = 1_u32.checked_shl(index as u32).unwrap_or(0);
@@ -87,7 +89,8 @@ impl Chain {
                     Stage::Identity => identity.push(step),
                     Stage::Allowance => allowance.push(step),
                     Stage::Answer => answer.push(step),
-                    Stage::Access | Stage::Contract | Stage::Shape => {
+                    Stage::Access => access.push(step),
+                    Stage::Contract | Stage::Shape => {
                         return Err(Uncompiled {
                             label: label(effective.policy),
                             reason: "its stage is not run by this release".to_owned(),
@@ -107,9 +110,11 @@ impl Chain {
             }
         }
         of_shape.append(&mut of_edge);
-        let is_plain = answer.is_empty() && shape.is_empty() && of_shape.is_empty();
+        let is_plain =
+            access.is_empty() && answer.is_empty() && shape.is_empty() && of_shape.is_empty();
         let beyond = (!is_plain).then(|| {
             Box::new(Beyond {
+                access: access.into(),
                 answer: answer.into(),
                 shape: shape.into(),
                 finish: of_shape.into(),
@@ -185,6 +190,9 @@ fn compile(
     let name = effective.policy.name();
     Ok(match effective.policy {
         Policy::KeyAuth(policy) => Running::KeyAuth(KeyAuth::compile(policy)).into(),
+        Policy::Jwt(policy) => Running::Jwt(Jwt::compile(policy, context)).into(),
+        Policy::Mtls(policy) => Running::Mtls(Mtls::compile(policy)).into(),
+        Policy::Scopes(policy) => Running::Scopes(Scopes::compile(policy)).into(),
         Policy::RateLimit(policy) => {
             Running::RateLimit(RateLimit::compile(policy, name, attach, in_plan, context)).into()
         }

@@ -1,13 +1,14 @@
 //! A client's TLS handshake, within its deadline.
 
 use std::io;
+use std::rc::Rc;
 
 use rustls::server::Acceptor;
 use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::Secure;
+use super::{Certificate, Secure};
 use crate::worker::Worker;
 
 /// Shakes hands under the state that is served now. Which settings apply is known only when the
@@ -17,12 +18,19 @@ pub(crate) async fn handshake(
     stream: TcpStream,
 ) -> io::Result<(TlsStream<TcpStream>, Secure)> {
     let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
-    let (config, secure) = {
+    let (config, mut secure) = {
         let held = worker.state.borrow().clone();
         let state = held.ok_or_else(|| io::Error::other("there is no configuration yet"))?;
         let hello = start.client_hello();
         state.tls.choose(hello.server_name())
     };
     let config = config.ok_or_else(|| io::Error::other("nothing can be shown for this host"))?;
-    Ok((start.into_stream(config).await?, secure))
+    let stream = start.into_stream(config).await?;
+    if secure.clients.is_some() {
+        let shown = stream.get_ref().1.peer_certificates();
+        let leaf = shown.and_then(|chain| chain.first());
+        let read = leaf.and_then(|der| Certificate::of(der));
+        secure.certificate = read.map(Rc::new);
+    }
+    Ok((stream, secure))
 }

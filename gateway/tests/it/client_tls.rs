@@ -395,3 +395,55 @@ async fn a_thousand_stalled_handshakes_end_on_their_deadline() {
     let counted = format!("portunus_timed_out_total{{phase=\"tls_handshake\"}} {STALLED}\n");
     assert!(metrics.contains(&counted), "{metrics}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_is_as_good_as_a_key() {
+    use sha2::Digest;
+    let print = sha2::Sha256::digest(der(FRIEND));
+    let print: Vec<String> = print.iter().map(|byte| format!("{byte:02X}")).collect();
+    let text = file(
+        json!({ "a": shown(A), "b": shown(B) }),
+        json!({ "m.b.test": { "client_ca": CLIENTS } }),
+    );
+    let mut file: Value = serde_json::from_str(&text).unwrap();
+    let api = |path: &str, policy: Value| json!({ "match": { "path": path }, "upstream": "u", "policies": [policy], "operations_mode": "open" });
+    file["apis"]["certified"] = json!({ "versions": {
+        "v1": api("/known", json!({ "mtls": { "forward": true } })),
+        "v2": api("/any", json!({ "mtls": { "application": "optional" } })),
+        "v3": api("/other", json!({ "mtls": { "optional": true } })),
+    } });
+    file["products"] = json!({ "p": { "versions": ["certified/v1"], "plans": { "free": {} } } });
+    file["applications"] = json!({ "friend": {
+        "certificates": [{ "name": "c", "sha256": print.join(":") }],
+        "subscriptions": [{ "product": "p", "plan": "free" }],
+    } });
+    let rig = rig(&file.to_string()).await;
+    let friend = Caller {
+        certificate: Some(FRIEND),
+        ..caller("m.b.test")
+    };
+    let send = async |path: &str, fields: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: m.b.test\r\n{fields}\r\n");
+        friend.client(&rig).await.send(&request).await
+    };
+    let answer = send(
+        "/known/x",
+        "Client-Cert: :AAAA:\r\nClient-Cert-Chain: :AAAA:\r\n",
+    )
+    .await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    use base64::Engine;
+    let encoded = base64::engine::general_purpose::STANDARD.encode(der(FRIEND));
+    assert_eq!(answer.seen("client-cert"), Some(format!(":{encoded}:")));
+    assert_eq!(answer.seen("client-cert-chain"), None);
+    assert_eq!(answer.seen("x-portunus-plan").as_deref(), Some("free"));
+    let answer = send("/any/x", "Client-Cert: :AAAA:\r\n").await;
+    assert_eq!((answer.status, answer.seen("client-cert")), (200, None));
+    // Known, but its application is not subscribed to this one.
+    assert_eq!(send("/other/x", "").await.code(), "not_subscribed");
+    for (path, status) in [("/known/x", 403), ("/any/x", 403), ("/other/x", 200)] {
+        let request = get("b.test", path);
+        let answer = caller("b.test").client(&rig).await.send(&request).await;
+        assert_eq!(answer.status, status, "{path} without a certificate");
+    }
+}

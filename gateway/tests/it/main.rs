@@ -41,6 +41,7 @@ mod routing;
 mod split;
 mod switch;
 mod tls;
+mod tokens;
 mod traffic;
 mod unreadable;
 mod upstream_certificates;

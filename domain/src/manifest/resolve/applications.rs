@@ -2,14 +2,49 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+use ipnet::IpNet;
+
 use super::super::{Application, Key, Manifest};
 use super::{Resolver, id, token};
 use crate::application::Lifetime;
 use crate::id::ApplicationId;
-use crate::key::{self, KeyDigest};
+use crate::key::{self, Environment, KeyDigest};
 use crate::lifecycle::ApplicationState;
 use crate::snapshot;
 use crate::subscription::SubscriptionState;
+
+/// The credentials of one application as they are written: where, by what they are found, and what
+/// all kinds have. No digest: that was refused already.
+#[derive(Default)]
+struct Book(Vec<(String, Option<KeyDigest>, Written)>);
+
+struct Written {
+    name: String,
+    env: Environment,
+    expires_at: Option<DateTime<Utc>>,
+    cidrs: Vec<IpNet>,
+}
+
+impl Book {
+    fn note(
+        &mut self,
+        pointer: String,
+        digest: Option<KeyDigest>,
+        name: &str,
+        env: Environment,
+        expires_at: Option<DateTime<Utc>>,
+        cidrs: &[IpNet],
+    ) {
+        let written = Written {
+            name: name.to_owned(),
+            env,
+            expires_at,
+            cidrs: cidrs.to_vec(),
+        };
+        self.0.push((pointer, digest, written));
+    }
+}
 
 impl<'a> Resolver<'a> {
     pub(super) fn applications(&mut self, manifest: &'a Manifest) {
@@ -27,34 +62,76 @@ impl<'a> Resolver<'a> {
                     ApplicationState::Disabled
                 },
             });
-            let mut names = BTreeMap::new();
+            let mut book = Book::default();
             for (index, key) in application.keys.iter().enumerate() {
                 let pointer = format!("{pointer}/keys/{index}");
-                if names.insert(key.name.as_str(), index).is_some() {
+                let digest = self.digest(&pointer, key);
+                let (env, name, cidrs) = (key.env, &key.name, &key.cidrs);
+                book.note(pointer, digest, name, env, key.expires_at, cidrs);
+            }
+            for (index, client) in application.clients.iter().enumerate() {
+                let pointer = format!("{pointer}/clients/{index}");
+                for (field, text) in [("issuer", &client.issuer), ("client_id", &client.client_id)]
+                {
+                    if !(1..=500).contains(&text.len()) {
+                        self.refuse(format!("{pointer}/{field}"), "Give 1 to 500 characters.");
+                    }
+                }
+                let digest = KeyDigest::of_client(&client.issuer, &client.client_id);
+                let (env, name, cidrs) = (client.env, &client.name, &client.cidrs);
+                book.note(pointer, Some(digest), name, env, client.expires_at, cidrs);
+            }
+            for (index, shown) in application.certificates.iter().enumerate() {
+                let pointer = format!("{pointer}/certificates/{index}");
+                let fingerprint = KeyDigest::from_hex(&shown.sha256.replace(':', ""));
+                if fingerprint.is_none() {
                     self.refuse(
-                        format!("{pointer}/name"),
-                        "An earlier key of the application has this name.",
+                        format!("{pointer}/sha256"),
+                        "A SHA-256 has 64 hexadecimal digits.",
                     );
                 }
-                let Some(digest) = self.digest(&pointer, key) else {
-                    continue;
-                };
-                if digests.insert(digest, pointer.clone()).is_some() {
-                    self.refuse(pointer.clone(), "This key is there twice.");
-                }
-                self.parts.credentials.push(snapshot::Credential {
-                    id: id("credential", self.prefix, &[name, &key.name]),
-                    application: application_id,
-                    environment: key.env,
-                    digest,
-                    lifetime: Lifetime {
-                        expires_at: key.expires_at,
-                        ..Lifetime::default()
-                    },
-                    cidrs: key.cidrs.clone(),
-                });
+                let digest = fingerprint.map(|print| KeyDigest::of_certificate(&print.0));
+                let (env, name, cidrs) = (shown.env, &shown.name, &shown.cidrs);
+                book.note(pointer, digest, name, env, shown.expires_at, cidrs);
             }
+            self.credentials(name, application_id, book, &mut digests);
             self.subscriptions(&pointer, name, application_id, application);
+        }
+    }
+
+    /// What the application may show, each once in the whole file.
+    fn credentials(
+        &mut self,
+        application: &str,
+        application_id: ApplicationId,
+        book: Book,
+        digests: &mut BTreeMap<KeyDigest, String>,
+    ) {
+        let mut names = BTreeMap::new();
+        for (pointer, digest, written) in book.0 {
+            if names.insert(written.name.clone(), ()).is_some() {
+                self.refuse(
+                    format!("{pointer}/name"),
+                    "An earlier credential of the application has this name.",
+                );
+            }
+            let Some(digest) = digest else {
+                continue;
+            };
+            if digests.insert(digest, pointer.clone()).is_some() {
+                self.refuse(pointer, "This one is there twice.");
+            }
+            self.parts.credentials.push(snapshot::Credential {
+                id: id("credential", self.prefix, &[application, &written.name]),
+                application: application_id,
+                environment: written.env,
+                digest,
+                lifetime: Lifetime {
+                    expires_at: written.expires_at,
+                    ..Lifetime::default()
+                },
+                cidrs: written.cidrs,
+            });
         }
     }
 

@@ -1,0 +1,231 @@
+//! `jwt`: believes a signed token, and finds the application whose client it was given to.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use domain::key::KeyDigest;
+use domain::policy;
+use domain::policy::jwt::{Algorithm, Membership};
+use domain::problem::Code;
+use serde_json::Value;
+
+use super::{Context, Flow};
+use crate::answer::Refusal;
+use crate::call::{Call, Caller};
+use crate::fields::Name;
+use crate::head::bearer;
+use crate::token::{Fault, KeySet, KeySets, Loaded, Seen, Token, Verified, Wanted, claim};
+
+/// The running form.
+#[derive(Debug)]
+pub(crate) struct Jwt {
+    issuers: Box<[Issuer]>,
+    optional: bool,
+    client_claim: Option<Box<str>>,
+    application: Membership,
+    headers: Box<[(Box<str>, Box<str>)]>,
+    forward: bool,
+    sets: Arc<KeySets>,
+}
+
+#[derive(Debug)]
+struct Issuer {
+    wanted: Wanted,
+    algorithms: Box<[Algorithm]>,
+    keys: Arc<KeySet>,
+}
+
+/// Why a token is not believed.
+enum Refused {
+    Fault(Fault),
+    /// The issuer's keys are not known (yet, or any more).
+    NoKeys,
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl Jwt {
+    pub(crate) fn compile(policy: &policy::Jwt, context: &Context<'_>) -> Self {
+        let issuers = policy.issuers.iter().map(|issuer| Issuer {
+            wanted: Wanted {
+                issuer: issuer.issuer.as_str().into(),
+                audience: issuer
+                    .audience
+                    .iter()
+                    .map(|one| one.as_str().into())
+                    .collect(),
+                skew: issuer.skew.as_secs_ceil(),
+            },
+            algorithms: issuer.algorithms.as_slice().into(),
+            keys: context.key_sets.of(issuer),
+        });
+        let headers = policy.headers.iter();
+        Self {
+            issuers: issuers.collect(),
+            optional: policy.optional,
+            client_claim: policy.client_claim.as_deref().map(Into::into),
+            application: policy.application,
+            headers: headers
+                .map(|(name, claim)| (name.to_ascii_lowercase().into(), claim.as_str().into()))
+                .collect(),
+            forward: policy.forward,
+            sets: context.key_sets.clone(),
+        }
+    }
+
+    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>) -> Flow {
+        // Whoever sends them, they are our word to the upstream.
+        for (name, _) in &self.headers {
+            call.head.fields.remove_named(name.as_bytes());
+        }
+        let mut shown = call.head.fields.all(Name::Authorization);
+        let token = shown.next().and_then(bearer);
+        if shown.next().is_some() {
+            return invalid("Send one Authorization field.");
+        }
+        let Some(token) = token else {
+            return if self.optional {
+                Flow::Next
+            } else {
+                Flow::refuse(Refusal::new(Code::TokenMissing))
+            };
+        };
+        match self.verify(call, token) {
+            Ok(verified) => {
+                let flow = self.believe(call, &verified);
+                call.token = Some(verified);
+                flow
+            }
+            Err(Refused::Fault(Fault::Invalid(why))) => invalid(why),
+            Err(Refused::Fault(Fault::Expired)) => Flow::refuse(Refusal::new(Code::TokenExpired)),
+            Err(Refused::NoKeys) => {
+                let refusal = Refusal::new(Code::NotReady).retry_after(1);
+                Flow::refuse(refusal.detail("The keys of the token's issuer are not known now."))
+            }
+        }
+    }
+
+    fn verify(&self, call: &Call<'_>, text: &[u8]) -> Result<Rc<Verified>, Refused> {
+        let digest = Seen::digest(text);
+        let known = call.worker.seen.borrow().get(&digest);
+        if let Some(known) = known
+            && let Some((issuer, keys)) = self.issuer(&known)
+            && keys.number == known.keys
+            && issuer.algorithms.contains(&known.algorithm)
+        {
+            issuer.wanted.judge(&known.claims, call.wall_secs())?;
+            return Ok(known);
+        }
+        let token = Token::parse(text)?;
+        let claims = token.claims()?;
+        let issuer = claims.get("iss").and_then(Value::as_str);
+        let issuer = issuer.and_then(|name| {
+            let mut issuers = self.issuers.iter();
+            issuers.find(|issuer| *issuer.wanted.issuer == *name)
+        });
+        let issuer = issuer.ok_or(Fault::Invalid(
+            "It is of an issuer that does not count here.",
+        ))?;
+        let algorithm = token.algorithm(&issuer.algorithms)?;
+        // Before the signature, as that is dear.
+        issuer.wanted.judge(&claims, call.wall_secs())?;
+        let keys = issuer.keys.get().ok_or(Refused::NoKeys)?;
+        if !token.is_signed(algorithm, &keys) {
+            self.sets.want(&issuer.keys, &keys, token.kid.as_deref());
+            return Err(Fault::Invalid("Its signature is not one of its issuer's.").into());
+        }
+        let verified = Rc::new(Verified {
+            claims,
+            algorithm,
+            keys: keys.number,
+        });
+        let mut seen = call.worker.seen.borrow_mut();
+        seen.put(digest, text.len(), verified.clone());
+        Ok(verified)
+    }
+
+    /// The issuer of what was verified, with its keys of now.
+    fn issuer(&self, known: &Verified) -> Option<(&Issuer, Arc<Loaded>)> {
+        let name = known.claims.get("iss")?.as_str()?;
+        let mut issuers = self.issuers.iter();
+        let issuer = issuers.find(|issuer| *issuer.wanted.issuer == *name)?;
+        Some((issuer, issuer.keys.get()?))
+    }
+
+    /// Finds whose token it is, and tells the upstream what it says.
+    fn believe<'a>(&self, call: &mut Call<'a>, verified: &Verified) -> Flow {
+        let claims = &verified.claims;
+        let text = |name: &str| claim(claims, name).and_then(Value::as_str);
+        let client = match &self.client_claim {
+            Some(name) => text(name),
+            None => text("client_id").or_else(|| text("azp")),
+        };
+        let issuer = text("iss").unwrap_or_default();
+        let digest = client.map(|client| KeyDigest::of_client(issuer, client));
+        let state = call.state;
+        match digest.and_then(|digest| state.keys.find(&digest)) {
+            Some(key) => {
+                let caller = Caller {
+                    key,
+                    application: &key.application,
+                    subscription: None,
+                };
+                call.recognize(&caller);
+                match state.keys.judge(key, call.wall_us, call.peer_address()) {
+                    Ok(()) => call.identify(caller),
+                    Err(Code::IpDenied) => return Flow::refuse(Refusal::new(Code::IpDenied)),
+                    Err(_) => return invalid("The application's client was withdrawn."),
+                }
+            }
+            None => match self.application {
+                Membership::Optional => {}
+                Membership::Required => {
+                    let refusal = Refusal::new(Code::NotSubscribed);
+                    let why = match client {
+                        Some(_) => "No application has the token's client.",
+                        None => "The token names no client.",
+                    };
+                    return Flow::refuse(refusal.detail(why));
+                }
+            },
+        }
+        if !self.forward {
+            call.head.fields.remove(Name::Authorization);
+        }
+        for (name, from) in &self.headers {
+            if let Some(value) = claim(claims, from).and_then(written) {
+                call.head.fields.push(name, value.as_bytes());
+            }
+        }
+        Flow::Next
+    }
+}
+
+fn invalid(why: &str) -> Flow {
+    Flow::refuse(Refusal::new(Code::TokenInvalid).detail(why))
+}
+
+/// A claim as a field's value: texts as they are, lists with commas. What is no visible text, or is
+/// long, is left out.
+fn written(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(is) => is.to_string(),
+        Value::Array(all) => {
+            let one = |value: &Value| match value {
+                Value::String(text) if !text.contains(',') => Some(text.clone()),
+                Value::Number(number) => Some(number.to_string()),
+                _ => None,
+            };
+            all.iter().map(one).collect::<Option<Vec<_>>>()?.join(",")
+        }
+        Value::Null | Value::Object(_) => return None,
+    };
+    let is_plain = text.bytes().all(|b| matches!(b, b' '..=b'~')) && text.len() <= 4096;
+    is_plain.then_some(text)
+}

@@ -1,0 +1,73 @@
+//! `mtls`: finds the application whose certificate the client has shown.
+
+use domain::key::KeyDigest;
+use domain::policy;
+use domain::policy::Membership;
+use domain::problem::Code;
+
+use super::Flow;
+use crate::answer::Refusal;
+use crate::call::{Call, Caller};
+
+/// The running form.
+#[derive(Debug)]
+pub(crate) struct Mtls {
+    optional: bool,
+    application: Membership,
+    forward: bool,
+}
+
+impl Mtls {
+    pub(crate) fn compile(policy: &policy::Mtls) -> Self {
+        Self {
+            optional: policy.optional,
+            application: policy.application,
+            forward: policy.forward,
+        }
+    }
+
+    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>) -> Flow {
+        let secure = call.peer.secure.as_ref();
+        let Some(shown) = secure.and_then(|secure| secure.certificate.as_deref()) else {
+            return match self.optional {
+                true => Flow::Next,
+                false => denied("Show a client certificate in the TLS handshake."),
+            };
+        };
+        // A connection outlives the handshake that looked at it.
+        if call.wall_us >= shown.ends_us {
+            return denied("The time of the client's certificate is over.");
+        }
+        let state = call.state;
+        match state.keys.find(&KeyDigest::of_certificate(&shown.digest)) {
+            Some(key) => {
+                let caller = Caller {
+                    key,
+                    application: &key.application,
+                    subscription: None,
+                };
+                call.recognize(&caller);
+                match state.keys.judge(key, call.wall_us, call.peer_address()) {
+                    Ok(()) => call.identify(caller),
+                    Err(Code::IpDenied) => return Flow::refuse(Refusal::new(Code::IpDenied)),
+                    Err(_) => return denied("The application's certificate was withdrawn."),
+                }
+            }
+            None => match self.application {
+                Membership::Optional => {}
+                Membership::Required => {
+                    let refusal = Refusal::new(Code::NotSubscribed);
+                    return Flow::refuse(refusal.detail("No application has this certificate."));
+                }
+            },
+        }
+        if self.forward {
+            call.certificate = Some(shown);
+        }
+        Flow::Next
+    }
+}
+
+fn denied(why: &str) -> Flow {
+    Flow::refuse(Refusal::new(Code::AccessDenied).detail(why))
+}

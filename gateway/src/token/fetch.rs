@@ -1,0 +1,319 @@
+//! Loads sets of keys and keeps them fresh, on the runtime of whoever started the gateway.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::address;
+use domain::snapshot;
+use domain::upstream::Protocol;
+use futures::StreamExt;
+use http::header::{ACCEPT, CONNECTION, HOST, USER_AGENT};
+use http::{HeaderValue, Request};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls_pki_types::ServerName;
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_rustls::TlsConnector;
+use url::{Host, Url};
+
+use super::keys::{KeySet, KeySets, Loaded, Source};
+use crate::settings::{IssuerKeys, Settings};
+use crate::state::State;
+use crate::upstream::{Resolved, Roots, client_config};
+
+/// After a failure, doubled with each further one.
+const AGAIN: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(10);
+const AT_ONCE: usize = 8;
+const MOST_BYTES: usize = 1 << 20;
+
+/// What is known of one set's fetches.
+#[derive(Debug, Clone, Copy)]
+struct Past {
+    last: Instant,
+    good: Option<Instant>,
+    failures: u32,
+    /// A token named a key that is not among them.
+    wanted: bool,
+}
+
+impl Past {
+    /// When it is time again.
+    fn next(&self, times: &IssuerKeys) -> Instant {
+        match self.failures {
+            0 if self.wanted => self.last + times.apart,
+            0 => self.last + times.fresh,
+            count => self.last + (AGAIN * 2_u32.pow(count.min(6) - 1)).min(times.apart),
+        }
+    }
+}
+
+/// Goes on until `stop`.
+pub(crate) async fn keep_loaded(
+    settings: Arc<Settings>,
+    sets: Arc<KeySets>,
+    state: watch::Receiver<Option<Arc<State>>>,
+    mut stop: watch::Receiver<bool>,
+) {
+    tokio::select! {
+        _ = stop.wait_for(|stop| *stop) => {}
+        () = load_all(&settings, &sets, state) => {}
+    }
+}
+
+async fn load_all(
+    settings: &Settings,
+    sets: &KeySets,
+    mut state: watch::Receiver<Option<Arc<State>>>,
+) {
+    // It says where keys may be asked for.
+    if state.wait_for(Option::is_some).await.is_err() {
+        return;
+    }
+    let times = &settings.issuer_keys;
+    let roots = Roots::default();
+    let mut past: HashMap<Source, Past> = HashMap::new();
+    loop {
+        let now = Instant::now();
+        let all = sets.in_use();
+        let mut next = now + times.fresh;
+        let mut due = Vec::new();
+        for (source, set) in all {
+            let wanted = set.take_wanted();
+            let when = past.get_mut(&source).map_or(now, |past| {
+                past.wanted |= wanted;
+                past.next(times)
+            });
+            if when <= now {
+                due.push((source, set));
+            } else {
+                next = next.min(when);
+            }
+        }
+        if due.is_empty() {
+            tokio::select! {
+                () = sleep_until(next) => {}
+                () = sets.called.notified() => {}
+            }
+            continue;
+        }
+        let allowed = state.borrow().as_ref().map(|state| state.settings.clone());
+        let allowed = allowed.unwrap_or_default();
+        let (roots, allowed) = (&roots, &*allowed);
+        let fetched = futures::stream::iter(due).map(|(source, set)| async move {
+            let fetching = keys(settings, allowed, roots, &source);
+            let found = timeout(PATIENCE, fetching).await;
+            (source, set, found.unwrap_or(Err(Failed::TimedOut)))
+        });
+        let fetched: Vec<_> = fetched.buffer_unordered(AT_ONCE).collect().await;
+        for (source, set, found) in fetched {
+            sets.fetched.fetch_add(1, Relaxed);
+            if found.is_err() {
+                sets.failed.fetch_add(1, Relaxed);
+            }
+            let before = past.get(&source).copied();
+            past.insert(source.clone(), settle(times, &source, &set, found, before));
+        }
+        let in_use = sets.in_use();
+        past.retain(|source, _| in_use.iter().any(|(known, _)| known == source));
+    }
+}
+
+/// Puts what was found into the set.
+fn settle(
+    times: &IssuerKeys,
+    (address, _): &Source,
+    set: &KeySet,
+    found: Result<Value, Failed>,
+    before: Option<Past>,
+) -> Past {
+    let now = Instant::now();
+    let loaded = found.and_then(|keys| Loaded::read(&keys).ok_or(Failed::NoKeys));
+    match loaded {
+        Ok(loaded) => {
+            // Tokens that were verified with the same keys stay verified.
+            let is_same = set.get().is_some_and(|known| known.is_like(&loaded));
+            if !is_same {
+                set.put(Some(Arc::new(loaded)));
+            }
+            Past {
+                last: now,
+                good: Some(now),
+                failures: 0,
+                wanted: false,
+            }
+        }
+        Err(error) => {
+            let failures = before.map_or(0, |past| past.failures) + 1;
+            if failures == 1 {
+                tracing::warn!(%address, %error, "Keys of an issuer could not be loaded; those that are known stay for a while.");
+            }
+            let good = before.and_then(|past| past.good);
+            if good.is_none_or(|good| now > good + times.stale) {
+                set.put(None);
+            }
+            Past {
+                last: now,
+                good,
+                failures,
+                wanted: false,
+            }
+        }
+    }
+}
+
+/// Why there are no keys.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error("its address is none")]
+    Address,
+    #[error("it does not resolve")]
+    Unresolved,
+    #[error("it lies where this gateway may not ask")]
+    Refused,
+    #[error("it cannot be reached: {0}")]
+    Unreachable(std::io::Error),
+    #[error("TLS failed: {0}")]
+    Tls(String),
+    #[error("it did not answer in time")]
+    TimedOut,
+    #[error("the exchange failed: {0}")]
+    Exchange(#[from] hyper::Error),
+    #[error("it answered {0}")]
+    Status(u16),
+    #[error("its answer is too large or breaks off")]
+    Body,
+    #[error("its answer is not JSON")]
+    Json,
+    #[error("its document is of another issuer, or names no keys")]
+    Document,
+    #[error("it has no keys that can be used")]
+    NoKeys,
+}
+
+async fn keys(
+    settings: &Settings,
+    allowed: &snapshot::Settings,
+    roots: &Roots,
+    (address, discovered): &Source,
+) -> Result<Value, Failed> {
+    let ask = |address: String| async move { get(settings, allowed, roots, &address).await };
+    if !discovered {
+        return ask(address.clone()).await;
+    }
+    let document = ask(address.clone()).await?;
+    let text = |name: &str| document.get(name).and_then(Value::as_str);
+    // OpenID Connect Discovery 1.0 §4.3: it must be the issuer that was asked for.
+    let base = |issuer: &str| issuer.trim_end_matches('/').to_owned();
+    let own = address.strip_suffix("/.well-known/openid-configuration");
+    if text("issuer").map(base).as_deref() != own {
+        return Err(Failed::Document);
+    }
+    let keys = text("jwks_uri").ok_or(Failed::Document)?;
+    ask(keys.to_owned()).await
+}
+
+/// One GET: no redirects, a bounded answer, and only where upstreams may lie as well.
+async fn get(
+    settings: &Settings,
+    allowed: &snapshot::Settings,
+    roots: &Roots,
+    address: &str,
+) -> Result<Value, Failed> {
+    let url = Url::parse(address).map_err(|_| Failed::Address)?;
+    let host = url.host().ok_or(Failed::Address)?;
+    let port = url.port_or_known_default().ok_or(Failed::Address)?;
+    let stream = connect(settings, allowed, &host, port).await?;
+    if url.scheme() != "https" {
+        return exchange(stream, &url).await;
+    }
+    let tls = |error: String| Failed::Tls(error);
+    let name = match &host {
+        Host::Domain(name) => ServerName::try_from((*name).to_owned()),
+        Host::Ipv4(ip) => ServerName::try_from(ip.to_string()),
+        Host::Ipv6(ip) => ServerName::try_from(ip.to_string()),
+    };
+    let name = name.map_err(|error| tls(error.to_string()))?;
+    let config = client_config(None, Protocol::Http1, roots, None);
+    let config = config.map_err(|error| tls(error.to_string()))?;
+    let stream = TlsConnector::from(config).connect(name, stream).await;
+    exchange(stream.map_err(|error| tls(error.to_string()))?, &url).await
+}
+
+async fn connect(
+    settings: &Settings,
+    allowed: &snapshot::Settings,
+    host: &Host<&str>,
+    port: u16,
+) -> Result<TcpStream, Failed> {
+    let addresses = match host {
+        Host::Ipv4(ip) => vec![SocketAddr::new((*ip).into(), port)],
+        Host::Ipv6(ip) => vec![SocketAddr::new((*ip).into(), port)],
+        Host::Domain(name) if address::is_metadata_name(name) => return Err(Failed::Refused),
+        Host::Domain(name) => {
+            let resolved = Resolved::new(name, port);
+            resolved.addresses(&settings.resolver).await.to_vec()
+        }
+    };
+    let mut last = Failed::Unresolved;
+    for address in addresses {
+        if address::judge(address, allowed, &settings.own_addresses).is_err() {
+            last = Failed::Refused;
+            continue;
+        }
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = Failed::Unreachable(error),
+        }
+    }
+    Err(last)
+}
+
+async fn exchange<S>(stream: S, url: &Url) -> Result<Value, Failed>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let target = match url.query() {
+        Some(query) => format!("{}?{query}", url.path()),
+        None => url.path().to_owned(),
+    };
+    let host = match (url.host_str(), url.port()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (Some(host), None) => host.to_owned(),
+        (None, _) => return Err(Failed::Address),
+    };
+    let request = Request::get(target)
+        .header(HOST, host)
+        .header(ACCEPT, HeaderValue::from_static("application/json"))
+        .header(USER_AGENT, HeaderValue::from_static("portunus"))
+        .header(CONNECTION, HeaderValue::from_static("close"))
+        .body(Empty::<Bytes>::new());
+    let request = request.map_err(|_| Failed::Address)?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let answer = async {
+        let answer = sender.send_request(request).await?;
+        let status = answer.status().as_u16();
+        if status != 200 {
+            return Err(Failed::Status(status));
+        }
+        let body = Limited::new(answer.into_body(), MOST_BYTES).collect().await;
+        Ok(body.map_err(|_| Failed::Body)?.to_bytes())
+    };
+    let mut answer = std::pin::pin!(answer);
+    let body = tokio::select! {
+        biased;
+        body = &mut answer => body?,
+        // It may have brought the answer with its last step.
+        _ = connection => answer.await?,
+    };
+    serde_json::from_slice(&body).map_err(|_| Failed::Json)
+}

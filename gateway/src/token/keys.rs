@@ -1,0 +1,187 @@
+//! The public keys of issuers. A set that lies elsewhere is loaded and renewed off the way of
+//! requests ([`super::fetch`]); whoever checks a token takes what is there.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwapOption;
+use domain::policy::jwt::{Algorithm, Issuer, MAX_TOKEN_KEYS};
+use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
+use jsonwebtoken::{AlgorithmFamily, DecodingKey};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::Notify;
+
+/// The keys of one source, as they are known now.
+#[derive(Debug, Default)]
+pub(crate) struct KeySet {
+    /// `None` while nothing is known, or nothing that is fresh enough.
+    loaded: ArcSwapOption<Loaded>,
+    /// A token names a key that is not among them.
+    wanted: AtomicBool,
+}
+
+/// Keys that were read together.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// No other has it.
+    pub(crate) number: u64,
+    keys: Box<[Key]>,
+    /// What they were read from.
+    written: Value,
+}
+
+#[derive(Debug)]
+struct Key {
+    id: Option<Box<str>>,
+    /// The only one that it is for, where it says so.
+    algorithm: Option<Box<str>>,
+    key: DecodingKey,
+}
+
+impl KeySet {
+    pub(crate) fn get(&self) -> Option<Arc<Loaded>> {
+        self.loaded.load_full()
+    }
+
+    pub(super) fn put(&self, loaded: Option<Arc<Loaded>>) {
+        self.loaded.store(loaded);
+    }
+
+    /// Asked for since the last call.
+    pub(super) fn take_wanted(&self) -> bool {
+        self.wanted.swap(false, Relaxed)
+    }
+}
+
+impl Loaded {
+    /// Reads a set (RFC 7517 §5). Keys that cannot be used here are passed over: those for other
+    /// ends, of other kinds, with secrets. `None` when none is left.
+    pub(crate) fn read(set: &Value) -> Option<Self> {
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        let keys = set.get("keys")?.as_array()?;
+        let keys: Box<[Key]> = keys.iter().take(MAX_TOKEN_KEYS).filter_map(key).collect();
+        (!keys.is_empty()).then(|| Self {
+            number: NUMBER.fetch_add(1, Relaxed),
+            keys,
+            written: set.clone(),
+        })
+    }
+
+    /// Whether it was read from the same.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.written == other.written
+    }
+
+    /// Those that may have made a signature: of this name, if one is named, and of this kind.
+    pub(super) fn fitting(
+        &self,
+        id: Option<&str>,
+        algorithm: Algorithm,
+    ) -> impl Iterator<Item = &DecodingKey> {
+        let family = family(algorithm);
+        let fits = move |key: &&Key| {
+            let is_named = id.is_none_or(|id| key.id.as_deref() == Some(id));
+            let named = key.algorithm.as_deref();
+            let is_for = named.is_none_or(|only| only == algorithm.as_str());
+            is_named && is_for && key.key.family() == family
+        };
+        self.keys.iter().filter(fits).map(|key| &key.key)
+    }
+
+    fn has(&self, id: Option<&str>) -> bool {
+        id.is_none_or(|id| self.keys.iter().any(|key| key.id.as_deref() == Some(id)))
+    }
+}
+
+fn key(written: &Value) -> Option<Key> {
+    let jwk = Jwk::deserialize(written).ok()?;
+    let common = &jwk.common;
+    if !matches!(common.public_key_use, None | Some(PublicKeyUse::Signature)) {
+        return None;
+    }
+    if matches!(written.get("kty")?.as_str()?, "oct") {
+        return None;
+    }
+    let text = |name: &str| written.get(name)?.as_str();
+    Some(Key {
+        id: text("kid").map(Into::into),
+        algorithm: text("alg").map(Into::into),
+        key: DecodingKey::from_jwk(&jwk).ok()?,
+    })
+}
+
+const fn family(algorithm: Algorithm) -> AlgorithmFamily {
+    match algorithm {
+        Algorithm::RS256
+        | Algorithm::RS384
+        | Algorithm::RS512
+        | Algorithm::PS256
+        | Algorithm::PS384
+        | Algorithm::PS512 => AlgorithmFamily::Rsa,
+        Algorithm::ES256 | Algorithm::ES384 => AlgorithmFamily::Ec,
+        Algorithm::EdDsa => AlgorithmFamily::Ed,
+    }
+}
+
+pub(super) const fn library(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
+    match algorithm {
+        Algorithm::RS256 => jsonwebtoken::Algorithm::RS256,
+        Algorithm::RS384 => jsonwebtoken::Algorithm::RS384,
+        Algorithm::RS512 => jsonwebtoken::Algorithm::RS512,
+        Algorithm::PS256 => jsonwebtoken::Algorithm::PS256,
+        Algorithm::PS384 => jsonwebtoken::Algorithm::PS384,
+        Algorithm::PS512 => jsonwebtoken::Algorithm::PS512,
+        Algorithm::ES256 => jsonwebtoken::Algorithm::ES256,
+        Algorithm::ES384 => jsonwebtoken::Algorithm::ES384,
+        Algorithm::EdDsa => jsonwebtoken::Algorithm::EdDSA,
+    }
+}
+
+/// Where keys are asked for, and whether a document there says where they are.
+pub(super) type Source = (String, bool);
+
+/// All sets that lie elsewhere, each once, whatever policies name it: the same in every state.
+#[derive(Debug, Default)]
+pub(crate) struct KeySets {
+    sets: Mutex<HashMap<Source, Arc<KeySet>>>,
+    /// There is something to fetch.
+    pub(super) called: Notify,
+    pub(crate) fetched: AtomicU64,
+    pub(crate) failed: AtomicU64,
+}
+
+impl KeySets {
+    /// The keys of an issuer.
+    pub(crate) fn of(&self, issuer: &Issuer) -> Arc<KeySet> {
+        let Some(source) = issuer.address() else {
+            let set = KeySet::default();
+            let written = issuer.jwks.as_ref().and_then(Loaded::read);
+            set.put(written.map(Arc::new));
+            return Arc::new(set);
+        };
+        let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || {
+            self.called.notify_one();
+            Arc::default()
+        };
+        sets.entry(source).or_insert_with(new).clone()
+    }
+
+    /// Has a set looked at again, as a token names a key that is not in it: soon, not at once.
+    pub(crate) fn want(&self, set: &KeySet, known: &Loaded, id: Option<&str>) {
+        if !known.has(id) && !set.wanted.swap(true, Relaxed) {
+            self.called.notify_one();
+        }
+    }
+
+    /// Those that are in use; the others are let go of.
+    pub(super) fn in_use(&self) -> Vec<(Source, Arc<KeySet>)> {
+        let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
+        sets.retain(|_, set| Arc::strong_count(set) > 1);
+        let all = sets.iter();
+        all.map(|(source, set)| (source.clone(), set.clone()))
+            .collect()
+    }
+}

@@ -1,0 +1,53 @@
+//! Tokens that this worker has verified: checking a signature costs as much as a request, and a
+//! caller shows the same token for minutes.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use domain::policy::jwt::Algorithm;
+use sha2::{Digest, Sha256};
+
+use super::Claims;
+
+/// Bytes of memory for what is remembered, by worker.
+const MOST: usize = 16 << 20;
+
+type TokenDigest = [u8; 32];
+
+/// What a token says, and by what that is known.
+#[derive(Debug)]
+pub(crate) struct Verified {
+    pub(crate) claims: Claims,
+    pub(crate) algorithm: Algorithm,
+    /// Number of the keys that it was verified with.
+    pub(crate) keys: u64,
+}
+
+/// Forgets everything when it is full: whoever calls again is verified again.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    tokens: HashMap<TokenDigest, Rc<Verified>>,
+    bytes: usize,
+}
+
+impl Seen {
+    pub(crate) fn digest(token: &[u8]) -> TokenDigest {
+        Sha256::digest(token).into()
+    }
+
+    pub(crate) fn get(&self, digest: &TokenDigest) -> Option<Rc<Verified>> {
+        self.tokens.get(digest).cloned()
+    }
+
+    pub(crate) fn put(&mut self, digest: TokenDigest, length: usize, verified: Rc<Verified>) {
+        // About what its claims take, and their place.
+        let size = 3 * length + 512;
+        if self.bytes + size > MOST {
+            self.tokens.clear();
+            self.bytes = 0;
+        }
+        if self.tokens.insert(digest, verified).is_none() {
+            self.bytes += size;
+        }
+    }
+}

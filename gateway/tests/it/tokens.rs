@@ -1,0 +1,356 @@
+//! `jwt`: tokens of an issuer that is really asked for its keys, and what attackers make of them.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use crate::rig::{Answer, Rig, key};
+use crate::switch::until;
+
+const FILE: &str = r#"
+portunus: 1
+upstreams: { echo: { targets: [{ url: "http://@UPSTREAM@" }] } }
+apis:
+  shop:
+    versions:
+      v1:
+        match: { path: /shop }
+        upstream: echo
+        policies: [{ jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], headers: { X-User: sub, X-Roles: realm.roles } } }]
+      open: { match: { path: /open }, upstream: echo, policies: [{ jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], optional: true, application: optional, forward: true } }] }
+      scoped: { match: { path: /scoped }, upstream: echo, policies: [{ jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], application: optional } }, { scopes: { all: [read] } }], operations: [{ match: { method: GET, path: /admin }, policies: [{ scopes: { any: [admin], claim: realm.roles } }] }] }
+      watched: { match: { path: /watched }, upstream: echo, policies: [{ jwt: { mode: observe, issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }] } }] }
+products:
+  shop: { versions: [shop/v1, shop/open], plans: { free: { policies: [{ rate_limit: { limit: 1000, window: 60s } }] } } }
+applications:
+  mobile: { clients: [{ name: c, issuer: "@ISSUER@", client_id: mobile }, { name: old, issuer: "@ISSUER@", client_id: old, expires_at: "2026-01-01T00:00:00Z" }], subscriptions: [{ product: shop, plan: free }] }
+"#;
+
+/// An identity provider with a document and keys.
+struct Issuer {
+    address: String,
+    keys: Arc<Mutex<Option<Value>>>,
+    asked: Arc<AtomicUsize>,
+}
+
+fn signer(pem: &str) -> EncodingKey {
+    EncodingKey::from_ec_pem(pem.as_bytes()).unwrap()
+}
+
+fn first() -> EncodingKey {
+    signer(include_str!("tls/a.key"))
+}
+
+fn second() -> EncodingKey {
+    signer(include_str!("tls/b.key"))
+}
+
+fn keys(all: &[(&str, &EncodingKey)]) -> Value {
+    let keys = all.iter().map(|(id, key)| {
+        let mut jwk = Jwk::from_encoding_key(key, Algorithm::ES256).unwrap();
+        jwk.common.key_id = Some((*id).to_owned());
+        serde_json::to_value(jwk).unwrap()
+    });
+    json!({ "keys": keys.collect::<Vec<_>>() })
+}
+
+impl Issuer {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let keys = Arc::new(Mutex::new(Some(keys(&[("one", &first())]))));
+        let asked = Arc::new(AtomicUsize::new(0));
+        let (known, own, count) = (keys.clone(), address.clone(), asked.clone());
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = vec![0; 4096];
+                let length = stream.read(&mut request).await.unwrap_or(0);
+                let request = String::from_utf8_lossy(&request[..length]).into_owned();
+                let body = if request.starts_with("GET /.well-known/openid-configuration ") {
+                    Some(json!({ "issuer": own, "jwks_uri": format!("{own}/keys") }))
+                } else {
+                    count.fetch_add(1, Ordering::Relaxed);
+                    known.lock().unwrap().clone()
+                };
+                let answer = match body {
+                    Some(body) => {
+                        let body = body.to_string();
+                        format!(
+                            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+                            body.len()
+                        )
+                    }
+                    None => "HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n".to_owned(),
+                };
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        Self {
+            address,
+            keys,
+            asked,
+        }
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
+}
+
+struct World {
+    rig: Rig,
+    issuer: Issuer,
+}
+
+impl World {
+    async fn new(apart: Duration) -> Self {
+        let issuer = Issuer::start().await;
+        let text = FILE.replace("@ISSUER@", &issuer.address);
+        let rig = Rig::with(&text, |settings| {
+            settings.issuer_keys.apart = apart;
+            settings.issuer_keys.fresh = Duration::from_secs(60);
+        })
+        .await;
+        let world = Self { rig, issuer };
+        let good = world.good();
+        until("the issuer's keys", async || {
+            world.call("/shop", &good).await.status == 200
+        })
+        .await;
+        world.rig.records();
+        world
+    }
+
+    fn claims(&self) -> Value {
+        let now = self.rig.now().timestamp();
+        json!({
+            "iss": self.issuer.address, "aud": "shop", "sub": "ada", "client_id": "mobile",
+            "iat": now, "exp": now + 300, "realm": { "roles": ["admin", "dev"] },
+        })
+    }
+
+    fn with(&self, change: Value) -> Value {
+        let mut claims = self.claims();
+        for (name, value) in change.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        claims
+    }
+
+    fn good(&self) -> String {
+        sign(&self.claims(), "one", &first())
+    }
+
+    async fn call(&self, path: &str, token: &str) -> Answer {
+        let field = format!("Authorization: Bearer {token}");
+        self.rig
+            .get(path, &[&field, "X-User: root", "x-roles: god"])
+            .await
+    }
+}
+
+fn sign(claims: &Value, kid: &str, key: &EncodingKey) -> String {
+    let mut header = Header::new(Algorithm::ES256);
+    header.kid = Some(kid.to_owned());
+    encode(&header, claims, key).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_as_good_as_a_key() {
+    let world = World::new(Duration::from_secs(30)).await;
+    let good = world.good();
+    // Twice: the second time it is known.
+    for _ in 0..2 {
+        let answer = world.call("/shop/x", &good).await;
+        assert_eq!(answer.status, 200);
+        assert!(answer.field("ratelimit").is_some(), "the plan's limit");
+        for (field, value) in [
+            ("authorization", None),
+            ("x-user", Some("ada")),
+            ("x-roles", Some("admin,dev")),
+            ("x-portunus-plan", Some("free")),
+        ] {
+            assert_eq!(answer.seen(field).as_deref(), value, "{field}");
+        }
+        assert!(!answer.body.contains("root") && !answer.body.contains("god"));
+        let record = world.rig.wait_records(1).await.remove(0);
+        assert!(!record.application.is_nil() && !record.credential.is_nil());
+    }
+    let answer = world.call("/open", &good).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.seen("authorization"), Some(format!("Bearer {good}")));
+    // Known or not, its time ends.
+    world.rig.advance(361);
+    assert_eq!(world.call("/shop", &good).await.code(), "token_expired");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_believed() {
+    let world = World::new(Duration::from_secs(30)).await;
+    let good = world.good();
+    let now = world.rig.now().timestamp();
+    let signed = sign;
+    let sign = |change: Value| signed(&world.with(change), "one", &first());
+    let parts: Vec<&str> = good.split('.').collect();
+    let base64 = |json: Value| {
+        use base64::Engine;
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(json.to_string())
+    };
+    let unsigned = base64(json!({ "alg": "none", "kid": "one" }));
+    // RFC 8725 §2.1: what the public key says, taken as a secret.
+    let secret = world
+        .issuer
+        .keys
+        .lock()
+        .unwrap()
+        .clone()
+        .unwrap()
+        .to_string();
+    let mut header = Header::new(Algorithm::HS256);
+    header.kid = Some("one".to_owned());
+    let confused = encode(
+        &header,
+        &world.claims(),
+        &EncodingKey::from_secret(secret.as_bytes()),
+    )
+    .unwrap();
+    let other_payload = base64(world.with(json!({ "sub": "root" })));
+    let invalid = [
+        (
+            "of another's key",
+            signed(&world.claims(), "one", &second()),
+        ),
+        (
+            "changed",
+            format!("{}.{other_payload}.{}", parts[0], parts[2]),
+        ),
+        ("without signature", format!("{unsigned}.{}.", parts[1])),
+        (
+            "none with signature",
+            format!("{unsigned}.{}.{}", parts[1], parts[2]),
+        ),
+        ("by a secret", confused),
+        ("another audience", sign(json!({ "aud": "bank" }))),
+        (
+            "another issuer",
+            sign(json!({ "iss": "https://evil.test" })),
+        ),
+        ("not yet", sign(json!({ "nbf": now + 100 }))),
+        ("from the future", sign(json!({ "iat": now + 100 }))),
+        ("for ever", sign(json!({ "exp": null }))),
+        ("a text as time", sign(json!({ "exp": "9999999999" }))),
+        ("a withdrawn client", sign(json!({ "client_id": "old" }))),
+        ("a key of ours", key(1).as_str().to_owned()),
+        ("nothing like it", "a.b.c".to_owned()),
+        ("huge", "a".repeat(9000)),
+    ];
+    for (what, token) in &invalid {
+        let answer = world.call("/shop", token).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (401, "token_invalid".into()),
+            "{what}"
+        );
+        let challenge = answer.field("www-authenticate").unwrap();
+        assert!(challenge.contains("invalid_token"), "{challenge}");
+        // Where none is asked for, a wrong one is refused all the same.
+        assert_eq!(world.call("/open", token).await.status, 401, "{what}");
+        assert_eq!(world.call("/watched", token).await.status, 200, "{what}");
+    }
+    for (change, code) in [
+        (json!({ "exp": now - 61 }), "token_expired"),
+        (json!({ "client_id": "unknown" }), "not_subscribed"),
+        (json!({ "client_id": null }), "not_subscribed"),
+        (json!({ "client_id": null, "azp": "mobile" }), ""),
+    ] {
+        let answer = world.call("/shop", &sign(change.clone())).await;
+        match code {
+            "" => assert_eq!(answer.status, 200, "{change}"),
+            code => assert_eq!(answer.code(), code, "{change}"),
+        }
+    }
+    let answer = world.rig.get("/shop", &[]).await;
+    assert_eq!(answer.code(), "token_missing");
+    let field = format!("Authorization: Bearer {good}");
+    let answer = world.rig.get("/shop", &[&field, &field]).await;
+    assert_eq!(answer.status, 401, "two fields");
+    assert_eq!(world.rig.get("/open", &[]).await.status, 200);
+    let stranger = sign(json!({ "client_id": "unknown" }));
+    assert_eq!(world.call("/open", &stranger).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scopes_decide_behind_the_token() {
+    let world = World::new(Duration::from_secs(30)).await;
+    for (scope, path, status) in [
+        (json!("read write"), "/scoped/x", 200),
+        (json!("readwrite"), "/scoped/x", 403),
+        (json!(null), "/scoped/x", 403),
+        (json!(["read"]), "/scoped/x", 200),
+        // Those of version and operation add up.
+        (json!("read"), "/scoped/admin", 200),
+        (json!("write"), "/scoped/admin", 403),
+    ] {
+        let token = sign(
+            &world.with(json!({ "scope": scope, "client_id": null })),
+            "one",
+            &first(),
+        );
+        let answer = world.call(path, &token).await;
+        assert_eq!(answer.status, status, "{scope} {path}");
+        if status == 403 {
+            assert_eq!(answer.code(), "scope_missing");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_renewed_and_survive_an_outage() {
+    let world = World::new(Duration::from_millis(500)).await;
+    // A flood of names of keys that are not there: few questions come of it.
+    let before = world.issuer.asked();
+    let began = tokio::time::Instant::now();
+    for round in 0..100 {
+        let token = sign(&world.claims(), &format!("unknown-{round}"), &second());
+        assert_eq!(world.call("/shop", &token).await.status, 401);
+    }
+    let most = 1 + (began.elapsed().as_millis() / 500) as usize;
+    let asked = world.issuer.asked() - before;
+    assert!(asked <= most, "{asked} questions, at most {most}");
+
+    // The issuer has a new key beside the old one.
+    let both = keys(&[("one", &first()), ("two", &second())]);
+    *world.issuer.keys.lock().unwrap() = Some(both);
+    let new = sign(&world.claims(), "two", &second());
+    until("the new key", async || {
+        world.call("/shop", &new).await.status == 200
+    })
+    .await;
+    assert_eq!(world.call("/shop", &world.good()).await.status, 200);
+
+    // The old one is withdrawn: what it signed is good no longer, seen before or not.
+    *world.issuer.keys.lock().unwrap() = Some(keys(&[("two", &second())]));
+    let probe = sign(&world.claims(), "three", &second());
+    until("the withdrawal", async || {
+        world.call("/shop", &probe).await;
+        world.call("/shop", &world.good()).await.status == 401
+    })
+    .await;
+
+    // The issuer is away: what is known stays.
+    *world.issuer.keys.lock().unwrap() = None;
+    let before = world.issuer.asked();
+    until("a question that fails", async || {
+        world.call("/shop", &probe).await;
+        world.issuer.asked() > before
+    })
+    .await;
+    assert_eq!(world.call("/shop", &new).await.status, 200);
+}
