@@ -9,7 +9,7 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use domain::policy::PolicyKind;
+use domain::policy::{AttachPoint, PolicyKind, check_all};
 use domain::problem::Code;
 use portunus::settings::TABLE;
 
@@ -106,6 +106,29 @@ fn every_kind_of_policy_has_its_section() {
             "{}",
             kind.as_str()
         );
+    }
+    let plans = text.lines().find(|line| line.starts_with("| plan |"));
+    for kind in PolicyKind::ALL {
+        let is_named = plans.unwrap().contains(&format!("`{}`", kind.as_str()));
+        assert_eq!(is_named, kind.fits(AttachPoint::Plan), "{}", kind.as_str());
+    }
+}
+
+#[test]
+fn examples_of_policies_are_good() {
+    let text = std::fs::read_to_string(page("policies.md")).unwrap();
+    let examples = text.split("```yaml\n").skip(1);
+    let examples: Vec<&str> = examples
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert_eq!(examples.len(), 2);
+    for example in examples {
+        let list = example.strip_prefix("policies:\n").unwrap_or(example);
+        let file = format!("portunus: 1\npolicies:\n{list}");
+        let manifest = domain::manifest::read(&file, &|_| None)
+            .unwrap_or_else(|problems| panic!("{problems:?}\n{example}"));
+        let wrong = check_all(&manifest.policies, AttachPoint::Organization);
+        assert_eq!(wrong, vec![], "{example}");
     }
 }
 

@@ -3,32 +3,49 @@
 //! The running form is the gateway's. Adding a kind is a file here, a file there, and the match
 //! arms that the compiler names.
 
+pub mod auth_guard;
+pub mod compress;
+pub mod concurrency;
 pub mod cors;
+pub mod fault;
 mod header;
 pub mod ip_filter;
 pub mod jwt;
 pub mod key_auth;
 mod kind;
+pub mod mock;
 pub mod mtls;
 pub mod quota;
 pub mod rate_limit;
+pub mod redirect;
 pub mod request_limits;
+pub mod rewrite;
 pub mod scopes;
 pub mod security_headers;
+pub mod template;
+pub mod transform;
 
 use serde::{Deserialize, Serialize};
 
+pub use auth_guard::AuthGuard;
+pub use compress::Compress;
+pub use concurrency::Concurrency;
 pub use cors::Cors;
+pub use fault::Fault;
 pub use ip_filter::IpFilter;
 pub use jwt::{Jwt, Membership};
 pub use key_auth::KeyAuth;
 pub use kind::{AttachPoint, PolicyKind, Stage};
+pub use mock::Mock;
 pub use mtls::Mtls;
 pub use quota::{Period, Quota};
 pub use rate_limit::{RateLimit, Subject};
+pub use redirect::Redirect;
 pub use request_limits::RequestLimits;
+pub use rewrite::Rewrite;
 pub use scopes::Scopes;
 pub use security_headers::SecurityHeaders;
+pub use transform::Transform;
 
 use crate::problem::Invalid;
 
@@ -73,6 +90,14 @@ pub enum Policy {
     RateLimit(RateLimit),
     Quota(Quota),
     IpFilter(IpFilter),
+    Compress(Compress),
+    AuthGuard(AuthGuard),
+    Concurrency(Concurrency),
+    Redirect(Redirect),
+    Mock(Mock),
+    Fault(Fault),
+    Rewrite(Rewrite),
+    Transform(Transform),
     Cors(Cors),
     RequestLimits(RequestLimits),
     SecurityHeaders(SecurityHeaders),
@@ -113,6 +138,14 @@ impl Policy {
             Self::RateLimit(_) => PolicyKind::RateLimit,
             Self::Quota(_) => PolicyKind::Quota,
             Self::IpFilter(_) => PolicyKind::IpFilter,
+            Self::Compress(_) => PolicyKind::Compress,
+            Self::AuthGuard(_) => PolicyKind::AuthGuard,
+            Self::Concurrency(_) => PolicyKind::Concurrency,
+            Self::Redirect(_) => PolicyKind::Redirect,
+            Self::Mock(_) => PolicyKind::Mock,
+            Self::Fault(_) => PolicyKind::Fault,
+            Self::Rewrite(_) => PolicyKind::Rewrite,
+            Self::Transform(_) => PolicyKind::Transform,
             Self::Cors(_) => PolicyKind::Cors,
             Self::RequestLimits(_) => PolicyKind::RequestLimits,
             Self::SecurityHeaders(_) => PolicyKind::SecurityHeaders,
@@ -128,6 +161,14 @@ impl Policy {
             Self::RateLimit(policy) => policy,
             Self::Quota(policy) => policy,
             Self::IpFilter(policy) => policy,
+            Self::Compress(policy) => policy,
+            Self::AuthGuard(policy) => policy,
+            Self::Concurrency(policy) => policy,
+            Self::Redirect(policy) => policy,
+            Self::Mock(policy) => policy,
+            Self::Fault(policy) => policy,
+            Self::Rewrite(policy) => policy,
+            Self::Transform(policy) => policy,
             Self::Cors(policy) => policy,
             Self::RequestLimits(policy) => policy,
             Self::SecurityHeaders(policy) => policy,

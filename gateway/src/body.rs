@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use domain::problem::Code;
 
 use crate::fields::Fields;
+use crate::packed::Packed;
 use crate::report::Report;
 use crate::upstream::{Link, Stream, Ticket};
 use crate::worker::Worker;
@@ -61,6 +62,8 @@ pub(crate) enum Outflow {
     Stream(Box<Stream>),
     /// The connection speaks something else from here on, both ways.
     Switched(Option<Box<Link>>),
+    /// Another, encoded.
+    Packed(Box<Packed>),
 }
 
 impl Outflow {
@@ -73,6 +76,7 @@ impl Outflow {
         match self {
             Self::Link(Some(link)) => link.ends_at = ends_at,
             Self::Stream(stream) => stream.ends_at = ends_at,
+            Self::Packed(packed) => packed.inner.end_at(ends_at),
             // A WebSocket has no end that could be awaited.
             Self::Switched(_) | Self::Whole(..) | Self::Link(None) => {}
         }
@@ -83,6 +87,7 @@ impl Outflow {
         match self {
             Self::Link(Some(link)) | Self::Switched(Some(link)) => link.ticket = ticket,
             Self::Stream(stream) => stream.ticket = ticket,
+            Self::Packed(packed) => packed.inner.hold(ticket),
             Self::Whole(..) | Self::Link(None) | Self::Switched(None) => {}
         }
     }
@@ -92,6 +97,7 @@ impl Outflow {
         match self {
             Self::Link(Some(link)) => link.owe(bytes, is_all),
             Self::Stream(stream) => stream.owe(bytes, is_all),
+            Self::Packed(packed) => packed.inner.owe(bytes, is_all),
             Self::Whole(..) | Self::Link(None) | Self::Switched(_) => {}
         }
     }
@@ -113,6 +119,7 @@ impl Outflow {
             }
             Self::Link(Some(link)) => link.poll_body(cx, worker, inflow, out),
             Self::Stream(stream) => stream.poll_body(cx, worker, inflow, out),
+            Self::Packed(packed) => packed.poll_fill(cx, worker, inflow, out),
             Self::Link(None) | Self::Switched(_) => Poll::Ready(Ok(true)),
         }
     }
@@ -122,6 +129,7 @@ impl Outflow {
         let target = match self {
             Self::Link(Some(link)) | Self::Switched(Some(link)) => link.target,
             Self::Stream(stream) => stream.target,
+            Self::Packed(packed) => return packed.inner.is_cut(worker),
             Self::Whole(..) | Self::Link(None) | Self::Switched(None) => return false,
         };
         worker.pool.cuts(target, worker.sweeper.now())
@@ -129,10 +137,14 @@ impl Outflow {
 
     /// The exchange is over: the connection goes back, unless it cannot be used again.
     pub(crate) fn give_back(&mut self, worker: &Worker) {
-        if let Self::Link(link) = self
-            && let Some(link) = link.take()
-        {
-            worker.pool.give_back(link, worker.sweeper.now());
+        match self {
+            Self::Link(link) => {
+                if let Some(link) = link.take() {
+                    worker.pool.give_back(link, worker.sweeper.now());
+                }
+            }
+            Self::Packed(packed) => packed.inner.give_back(worker),
+            Self::Whole(..) | Self::Stream(_) | Self::Switched(_) => {}
         }
     }
 }
@@ -151,7 +163,8 @@ impl Delivery {
             Outflow::Link(Some(link)) => link.left(),
             Outflow::Link(None) => Some(0),
             Outflow::Stream(stream) => stream.left(),
-            Outflow::Switched(_) => None,
+            Outflow::Packed(packed) if packed.is_over() => Some(0),
+            Outflow::Packed(_) | Outflow::Switched(_) => None,
         }
     }
 
@@ -159,15 +172,23 @@ impl Delivery {
     pub(crate) fn is_over(&self) -> bool {
         match &self.answer.body {
             Outflow::Stream(stream) => stream.is_over(),
-            Outflow::Whole(..) | Outflow::Link(_) | Outflow::Switched(_) => self.left() == Some(0),
+            Outflow::Whole(..) | Outflow::Link(_) | Outflow::Switched(_) | Outflow::Packed(_) => {
+                self.left() == Some(0)
+            }
         }
     }
 
     /// What came behind the body.
     pub(crate) fn trailers(&self) -> Option<&Fields> {
-        match &self.answer.body {
+        let mut body = &self.answer.body;
+        if let Outflow::Packed(packed) = body {
+            body = &packed.inner;
+        }
+        match body {
             Outflow::Stream(stream) => stream.trailers(),
-            Outflow::Whole(..) | Outflow::Link(_) | Outflow::Switched(_) => None,
+            Outflow::Whole(..) | Outflow::Link(_) | Outflow::Switched(_) | Outflow::Packed(_) => {
+                None
+            }
         }
     }
 

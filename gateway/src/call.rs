@@ -82,6 +82,10 @@ pub(crate) struct Call<'a> {
     pub(crate) prefix: usize,
     /// The client's address behind trusted proxies.
     client: IpAddr,
+    /// What goes to the upstream instead of [`Call::rest`]'s part of the canonical path.
+    pub(crate) rewritten: Option<Box<str>>,
+    /// How long it waits before it goes on, on purpose.
+    pub(crate) delay_ms: u64,
     /// Of the body, where the client says it.
     pub(crate) length: Option<u64>,
     /// It is a preflight, and this answers it.
@@ -131,6 +135,8 @@ impl<'a> Call<'a> {
             rest: 0,
             prefix: 0,
             client: address,
+            rewritten: None,
+            delay_ms: 0,
             length: None,
             preflight: None,
             noted,
@@ -150,7 +156,10 @@ impl<'a> Call<'a> {
 
     /// The path that goes on to the target.
     pub(crate) fn rest(&self) -> &str {
-        &self.head.canonical()[self.rest..]
+        match &self.rewritten {
+            None => &self.head.canonical()[self.rest..],
+            Some(path) => path,
+        }
     }
 
     pub(crate) const fn now_ns(&self) -> u64 {
@@ -203,6 +212,7 @@ impl<'a> Call<'a> {
     /// Puts back what this request took: something refused it.
     pub(crate) fn give_back(&mut self) {
         self.taken.give_back();
+        self.record.places.clear();
         self.shown.give_back();
     }
 

@@ -9,6 +9,7 @@ mod asked;
 mod chain;
 mod destination;
 mod runners;
+mod words;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ use crate::settings::Settings;
 use crate::slot::Limits;
 use crate::state::{Route, State};
 use crate::target;
+use crate::watched::Watched;
 use crate::worker::{Shared, Worker};
 use asked::{Before, Request};
 
@@ -61,6 +63,8 @@ impl Counts {
                 cells: Cells::new(settings.limits.cells.min(100_000)),
                 quotas,
                 in_flight: InFlight::new(settings.limits.requests),
+                places: Arc::default(),
+                watched: Watched::new(settings.limits.cells.min(100_000)),
                 connections: Connections::new(&settings.limits, true),
             }),
             limits: Arc::default(),

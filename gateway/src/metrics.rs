@@ -147,6 +147,9 @@ pub(crate) struct WorkerMetrics {
     pub(crate) upstream_mirror_failed: Count,
     pub(crate) upstream_hedged: Count,
     pub(crate) upstream_hedges_won: Count,
+    /// Answers that are encoded at present.
+    pub(crate) compressing: Count,
+    pub(crate) compress_skipped: Count,
     /// By the route's number.
     routes: Mutex<HashMap<u32, Arc<Lane>>>,
 }
@@ -194,6 +197,8 @@ impl Default for WorkerMetrics {
             upstream_mirror_failed: Count::default(),
             upstream_hedged: Count::default(),
             upstream_hedges_won: Count::default(),
+            compressing: Count::default(),
+            compress_skipped: Count::default(),
             routes: Mutex::default(),
         }
     }

@@ -56,6 +56,9 @@ impl Node {
             records_dropped: self.rings.dropped(),
             cells: self.shared.cells.len(),
             cells_overflowed: self.shared.cells.overflowed(),
+            concurrency_subjects: self.shared.places.len(),
+            guarded: self.shared.watched.len(),
+            guard_overflowed: self.shared.watched.overflowed(),
             state_file_age: self
                 .disk
                 .as_ref()

@@ -1,6 +1,7 @@
 //! The life of a request, step by step, whichever protocol it came by.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use domain::problem::Code;
 use domain::route::Found;
@@ -111,7 +112,13 @@ async fn serve(
     call.place(prefix);
     call.length = inflow.length();
     call.preflight = preflight;
-    let served = match admitted(&mut call, refused) {
+    let way = admitted(&mut call, refused);
+    if call.delay_ms > 0 {
+        let delay = Duration::from_millis(call.delay_ms);
+        // In a box: the usual request should not pay for its size.
+        Box::pin(tokio::time::sleep(delay)).await;
+    }
+    let served = match way {
         Ok(way) => forward(&mut call, way, inflow).await,
         Err(stop) => Err(stop),
     };

@@ -112,7 +112,10 @@ mod tests {
                 std::thread::spawn(move || {
                     use std::sync::atomic::Ordering::SeqCst;
                     for _ in 0..2000 {
-                        let key = CellKey { limit: 1, subject: 7 };
+                        let key = CellKey {
+                            limit: 1,
+                            subject: 7,
+                        };
                         if let Some(place) = places.enter(key, 2) {
                             most.fetch_max(now.fetch_add(1, SeqCst) + 1, SeqCst);
                             now.fetch_sub(1, SeqCst);

@@ -2,18 +2,28 @@
 //!
 //! Adding one is a file here, a variant below, and the match arms that the compiler names.
 
+pub(crate) mod auth_guard;
 mod chain;
+pub(crate) mod compress;
+pub(crate) mod concurrency;
 pub(crate) mod cors;
+pub(crate) mod fault;
 pub(crate) mod ip_filter;
 pub(crate) mod jwt;
 pub(crate) mod key_auth;
+pub(crate) mod mock;
 pub(crate) mod mtls;
 mod noted;
 pub(crate) mod quota;
 pub(crate) mod rate_limit;
+pub(crate) mod redirect;
 pub(crate) mod request_limits;
+pub(crate) mod rewrite;
 pub(crate) mod scopes;
 pub(crate) mod security_headers;
+mod subject;
+mod template;
+pub(crate) mod transform;
 
 use std::sync::Arc;
 
@@ -27,19 +37,28 @@ use crate::forward::Stop;
 use crate::record::{NameId, Names};
 use crate::slot::Limits;
 use crate::token::KeySets;
+use crate::upstream;
 
+pub(crate) use auth_guard::AuthGuard;
 pub(crate) use chain::{Beyond, Chain, Uncompiled};
+pub(crate) use compress::Compress;
+pub(crate) use concurrency::Concurrency;
 pub(crate) use cors::Cors;
+pub(crate) use fault::Fault;
 pub(crate) use ip_filter::IpFilter;
 pub(crate) use jwt::Jwt;
 pub(crate) use key_auth::KeyAuth;
+pub(crate) use mock::Mock;
 pub(crate) use mtls::Mtls;
 pub(crate) use noted::Noted;
 pub(crate) use quota::Quota;
 pub(crate) use rate_limit::RateLimit;
+pub(crate) use redirect::Redirect;
 pub(crate) use request_limits::RequestLimits;
+pub(crate) use rewrite::Rewrite;
 pub(crate) use scopes::Scopes;
 pub(crate) use security_headers::SecurityHeaders;
+pub(crate) use transform::Transform;
 
 /// What a policy says to a request.
 pub(crate) enum Flow {
@@ -66,17 +85,28 @@ pub(crate) enum Running {
     Quota(Quota),
     IpFilter(IpFilter),
     RequestLimits(RequestLimits),
+    AuthGuard(AuthGuard),
+    Concurrency(Concurrency),
+    Redirect(Redirect),
+    Mock(Mock),
+    Fault(Fault),
 }
 
 /// A policy that changes what goes to the upstream.
 #[derive(Debug)]
-pub(crate) enum Shaping {}
+pub(crate) enum Shaping {
+    Rewrite(Rewrite),
+    Transform(Transform),
+}
 
 /// A policy that acts on what is answered, be it the upstream's or our own.
 #[derive(Debug)]
 pub(crate) enum Finishing {
     Cors(Cors),
     SecurityHeaders(SecurityHeaders),
+    Transform(Transform),
+    Compress(Compress),
+    AuthGuard(AuthGuard),
 }
 
 /// A policy on its place in a chain.
@@ -124,8 +154,11 @@ pub(crate) fn stage<'a>(steps: &'a [Step], call: &mut Call<'a>) -> Result<(), St
                 call.give_back();
                 return Err(refusal.limits(&call.shown).into());
             }
-            Flow::Answer(answer) => {
+            Flow::Answer(mut answer) => {
                 call.record.decided_by = step.label;
+                if (200..300).contains(&answer.status) {
+                    call.shown.write(&mut answer.fields);
+                }
                 return Err(Stop::Answered(answer));
             }
         }
@@ -172,6 +205,11 @@ fn run<'a>(step: &'a Step, place: usize, call: &mut Call<'a>) -> Flow {
         Running::Quota(policy) => policy.run(call, place),
         Running::IpFilter(policy) => policy.run(call),
         Running::RequestLimits(policy) => policy.run(call, step.observe),
+        Running::AuthGuard(policy) => policy.run(call),
+        Running::Concurrency(policy) => policy.run(call),
+        Running::Redirect(policy) => policy.run(call),
+        Running::Mock(policy) => policy.run(),
+        Running::Fault(policy) => policy.run(call, step.observe, upstream::chance),
     };
     match flow {
         Flow::Next => Flow::Next,
@@ -186,7 +224,19 @@ pub(crate) fn shape(call: &mut Call<'_>) -> Result<(), Refusal> {
         return Ok(());
     };
     for step in &beyond.shape {
-        match step.running {}
+        match &step.running {
+            Shaping::Rewrite(policy) if step.observe => {
+                if policy.concerns(call) {
+                    step.decides(call);
+                }
+            }
+            Shaping::Rewrite(policy) => {
+                let shaped = policy.shape(call);
+                shaped.inspect_err(|_| call.record.decided_by = step.label)?;
+            }
+            Shaping::Transform(_) if step.observe => {}
+            Shaping::Transform(policy) => policy.shape(call),
+        }
     }
     Ok(())
 }
@@ -197,17 +247,25 @@ pub(crate) fn finish(beyond: &Beyond, call: &mut Call<'_>, answer: &mut Answer) 
         return;
     };
     let is_preflight = call.preflight.is_some();
-    let fields = &mut answer.fields;
+    let status = match call.record.status {
+        0 => answer.status,
+        refused => refused,
+    };
     for step in &beyond.finish {
+        let fields = &mut answer.fields;
         match &step.running {
             Finishing::Cors(policy) if step.observe => {
                 if policy.denies(&noted) {
                     step.decides(call);
                 }
             }
-            _ if step.observe => {}
+            Finishing::AuthGuard(policy) => policy.finish(call, status),
+            Finishing::SecurityHeaders(_) | Finishing::Transform(_) | Finishing::Compress(_)
+                if step.observe => {}
             Finishing::Cors(policy) => policy.finish(&noted, is_preflight, fields),
             Finishing::SecurityHeaders(policy) => policy.finish(&noted, fields),
+            Finishing::Transform(policy) => policy.finish(call, fields),
+            Finishing::Compress(policy) => policy.finish(call, &noted, answer),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use crate::client::Client;
 use crate::fields::Name;
 use crate::head::Head;
+use crate::places::Place;
 use crate::record::{PATH_BYTES, Record};
 use crate::request_id;
 use crate::state::Route;
@@ -24,6 +25,8 @@ pub(crate) struct Report {
     pub(crate) vary: Option<Box<str>>,
     /// Index of the route's counters.
     route: Option<u32>,
+    /// Places of `concurrency`, given back with the report.
+    pub(crate) places: Vec<Place>,
     /// Whether it has a place among the requests in flight.
     admitted: bool,
 }
@@ -45,6 +48,7 @@ impl Report {
             started,
             vary: None,
             route: None,
+            places: Vec::new(),
             admitted: false,
         }
     }
@@ -119,6 +123,8 @@ impl DerefMut for Report {
 
 impl Drop for Report {
     fn drop(&mut self) {
+        // Whoever sees the record finds the place free.
+        self.places.clear();
         let (total_us, bytes_in) = (self.elapsed(), self.connection.body_bytes.get());
         if let Some(mut record) = self.record.take() {
             record.total_us = total_us;

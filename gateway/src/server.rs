@@ -29,6 +29,7 @@ use crate::source::Change;
 use crate::source::disk::Disk;
 use crate::token::keep_loaded;
 use crate::upstream::keep_up;
+use crate::watched::Watched;
 use crate::worker::{Orders, Shared, Worker};
 use threads::{shares, thread};
 
@@ -112,6 +113,8 @@ pub fn prepare(
         cells: Cells::new(settings.limits.cells),
         quotas: quotas.clone(),
         in_flight: InFlight::new(settings.limits.requests),
+        places: Arc::default(),
+        watched: Watched::new(settings.limits.cells.min(100_000)),
         connections: Connections::new(&settings.limits, !settings.trusted_proxies.is_empty()),
     });
 

@@ -23,6 +23,7 @@ use crate::duty::{Duty, reached};
 use crate::in_flight::InFlight;
 use crate::limiter::{self, CellKey, Cells};
 use crate::metrics::WorkerMetrics;
+use crate::places::Places;
 use crate::quota::{Counter, Quotas};
 use crate::record::Sink;
 use crate::request_id::Ids;
@@ -30,6 +31,7 @@ use crate::settings::Settings;
 use crate::state::State;
 use crate::token::Seen;
 use crate::upstream::Pool;
+use crate::watched::Watched;
 
 /// What all workers of a node have in common; nothing in it is locked on a request's usual way.
 #[derive(Debug)]
@@ -38,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) quotas: Arc<Quotas>,
     pub(crate) connections: Connections,
     pub(crate) in_flight: InFlight,
+    pub(crate) places: Arc<Places>,
+    pub(crate) watched: Watched,
 }
 
 /// Bytes of the memory that sockets are read into.

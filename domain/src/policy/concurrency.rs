@@ -29,7 +29,10 @@ impl Written for Concurrency {
     fn check(&self) -> Vec<Invalid> {
         let mut found = rate_limit::check_subjects(&self.by);
         if !(1..=1_000_000).contains(&self.limit) {
-            found.push(Invalid::new("/limit", "Use a limit of 1 to 1,000,000 requests."));
+            found.push(Invalid::new(
+                "/limit",
+                "Use a limit of 1 to 1,000,000 requests.",
+            ));
         }
         found
     }

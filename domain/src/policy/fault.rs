@@ -71,7 +71,11 @@ impl Written for Fault {
         );
         if let Some(delay) = &self.delay {
             that(is_percent(delay.percent), "/delay/percent", PERCENT);
-            that(delay.time.as_millis() <= 30_000, "/delay/time", "Use at most 30s.");
+            that(
+                delay.time.as_millis() <= 30_000,
+                "/delay/time",
+                "Use at most 30s.",
+            );
         }
         if let Some(abort) = &self.abort {
             that(is_percent(abort.percent), "/abort/percent", PERCENT);
@@ -86,7 +90,11 @@ impl Written for Fault {
         let delay = delay.map(|delay| format!("{} % delayed by {}", delay.percent, delay.time));
         let abort = self.abort.as_ref();
         let abort = abort.map(|abort| format!("{} % answered {}", abort.percent, abort.status));
-        delay.into_iter().chain(abort).collect::<Vec<_>>().join(", ")
+        delay
+            .into_iter()
+            .chain(abort)
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 }
 
@@ -97,9 +105,20 @@ mod tests {
     #[test]
     fn everything_wrong_is_named() {
         for (json, pointers) in [
-            (r#"{"delay":{"percent":1,"time":"30s"},"abort":{"percent":100,"status":503}}"#, &[][..]),
+            (
+                r#"{"delay":{"percent":1,"time":"30s"},"abort":{"percent":100,"status":503}}"#,
+                &[][..],
+            ),
             (r"{}", &[""]),
-            (r#"{"delay":{"percent":0,"time":"31s"},"abort":{"percent":101,"status":200}}"#, &["/delay/percent", "/delay/time", "/abort/percent", "/abort/status"]),
+            (
+                r#"{"delay":{"percent":0,"time":"31s"},"abort":{"percent":101,"status":200}}"#,
+                &[
+                    "/delay/percent",
+                    "/delay/time",
+                    "/abort/percent",
+                    "/abort/status",
+                ],
+            ),
         ] {
             let policy: Fault = serde_json::from_str(json).unwrap();
             let found: Vec<_> = policy.check().into_iter().map(|one| one.pointer).collect();

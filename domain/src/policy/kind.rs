@@ -128,6 +128,14 @@ kinds! {
     RateLimit "rate_limit" Allowance true true
     Quota "quota" Allowance true true
     IpFilter "ip_filter" Edge true true
+    Compress "compress" Edge false false
+    AuthGuard "auth_guard" Edge true false
+    Concurrency "concurrency" Allowance true true
+    Redirect "redirect" Answer false false
+    Mock "mock" Answer false false
+    Fault "fault" Answer false false
+    Rewrite "rewrite" Shape false false
+    Transform "transform" Shape false false
     Cors "cors" Edge false false
     RequestLimits "request_limits" Edge false true
     SecurityHeaders "security_headers" Edge false false
@@ -140,7 +148,10 @@ impl PolicyKind {
 
     /// Of these the second at one place could only undo the first.
     pub const fn is_single(self) -> bool {
-        matches!(self, Self::Cors | Self::SecurityHeaders)
+        matches!(
+            self,
+            Self::Cors | Self::SecurityHeaders | Self::Redirect | Self::Mock | Self::Compress
+        )
     }
 
     pub const fn fits(self, point: AttachPoint) -> bool {

@@ -74,20 +74,35 @@ impl Written for Mock {
             && is_value(&self.content_type);
         let message = "Enter a media type like application/json.";
         that(is_type, "/content_type".into(), message);
-        that(self.headers.len() <= 50, "/headers".into(), "Set at most 50 fields.");
+        that(
+            self.headers.len() <= 50,
+            "/headers".into(),
+            "Set at most 50 fields.",
+        );
         for (name, value) in self.headers.iter().take(50) {
             // The portal may share the host: its session must not be anybody's to set.
             let is_ours = is_reserved(name)
-                || ["content-type", "set-cookie"].iter().any(|one| name.eq_ignore_ascii_case(one));
+                || ["content-type", "set-cookie"]
+                    .iter()
+                    .any(|one| name.eq_ignore_ascii_case(one));
             let pointer = format!("/headers/{}", name.replace('~', "~0").replace('/', "~1"));
-            let message = "Name a field that is not the gateway's own, not Content-Type and not Set-Cookie.";
+            let message =
+                "Name a field that is not the gateway's own, not Content-Type and not Set-Cookie.";
             that(is_name(name) && !is_ours, pointer.clone(), message);
             let message = "Write one line of at most 4,096 visible ASCII characters.";
             that(is_value(value), pointer, message);
         }
-        that(self.body.len() <= MAX_BODY, "/body".into(), "Use at most 64 KiB.");
+        that(
+            self.body.len() <= MAX_BODY,
+            "/body".into(),
+            "Use at most 64 KiB.",
+        );
         let is_bare = matches!(self.status, 204 | 205 | 304);
-        that(!is_bare || self.body.is_empty(), "/body".into(), "This status has no body.");
+        that(
+            !is_bare || self.body.is_empty(),
+            "/body".into(),
+            "This status has no body.",
+        );
         found
     }
 
@@ -104,10 +119,19 @@ mod tests {
     fn everything_wrong_is_named() {
         for (json, pointers) in [
             (r"{}", &[][..]),
-            (r#"{"status":201,"content_type":"text/plain","headers":{"X-A":"1"},"body":"a"}"#, &[]),
+            (
+                r#"{"status":201,"content_type":"text/plain","headers":{"X-A":"1"},"body":"a"}"#,
+                &[],
+            ),
             (
                 r#"{"status":204,"content_type":"x","headers":{"Content-Length":"1","Set-Cookie":"a","X-A":"a\nb"},"body":"a"}"#,
-                &["/content_type", "/headers/Content-Length", "/headers/Set-Cookie", "/headers/X-A", "/body"],
+                &[
+                    "/content_type",
+                    "/headers/Content-Length",
+                    "/headers/Set-Cookie",
+                    "/headers/X-A",
+                    "/body",
+                ],
             ),
             (r#"{"status":199}"#, &["/status"]),
         ] {
@@ -116,7 +140,10 @@ mod tests {
             assert_eq!(found, pointers, "{json}");
             assert_eq!(serde_json::to_string(&policy).unwrap(), json);
         }
-        let large = Mock { body: "x".repeat(MAX_BODY + 1), ..Mock::default() };
+        let large = Mock {
+            body: "x".repeat(MAX_BODY + 1),
+            ..Mock::default()
+        };
         assert_eq!(large.check().len(), 1);
     }
 }

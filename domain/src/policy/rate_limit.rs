@@ -53,6 +53,13 @@ pub enum Subject {
     Route,
 }
 
+/// What is wrong with a tuple of subjects.
+pub(super) fn check_subjects(by: &[Subject]) -> Vec<Invalid> {
+    let twice = (0..by.len()).filter(|index| by[..*index].contains(&by[*index]));
+    let found = twice.map(|index| Invalid::new(format!("/by/{index}"), "Name each subject once."));
+    found.collect()
+}
+
 impl Written for RateLimit {
     mode_and_name!();
 
@@ -75,14 +82,7 @@ impl Written for RateLimit {
                 "Use a burst of 1 to 1,000,000,000 requests.",
             ));
         }
-        for (index, subject) in self.by.iter().enumerate() {
-            if self.by[..index].contains(subject) {
-                found.push(Invalid::new(
-                    format!("/by/{index}"),
-                    "Name each subject once.",
-                ));
-            }
-        }
+        found.extend(check_subjects(&self.by));
         found
     }
 

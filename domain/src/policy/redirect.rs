@@ -74,7 +74,11 @@ fn read(to: &str) -> Result<Template, String> {
             bytes.next() == Some(b'/') && bytes.next().is_some_and(is_plain)
         }
     };
-    if is_fixed { Ok(template) } else { Err(OPEN.to_owned()) }
+    if is_fixed {
+        Ok(template)
+    } else {
+        Err(OPEN.to_owned())
+    }
 }
 
 impl Written for Redirect {

@@ -62,17 +62,17 @@ pub struct Template(pub Vec<Part>);
 
 impl Template {
     /// Reads a text; `fact` says what a name in braces is. The error is a sentence.
-    pub(super) fn read(
-        text: &str,
-        fact: impl Fn(&str) -> Option<Fact>,
-    ) -> Result<Self, String> {
+    pub(super) fn read(text: &str, fact: impl Fn(&str) -> Option<Fact>) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut plain = String::new();
         let mut rest = text;
         while let Some(at) = rest.find(['{', '}']) {
             plain.push_str(&rest[..at]);
             let brace = &rest[at..];
-            if let Some(behind) = brace.strip_prefix("{{").or_else(|| brace.strip_prefix("}}")) {
+            if let Some(behind) = brace
+                .strip_prefix("{{")
+                .or_else(|| brace.strip_prefix("}}"))
+            {
                 plain.push_str(&brace[..1]);
                 rest = behind;
                 continue;

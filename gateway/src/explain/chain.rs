@@ -5,11 +5,12 @@ use domain::explain::{Caller, Counted, Decision, Limit, Step as Told};
 use domain::policy::{Mode, Stage};
 use domain::problem::Code;
 
+use super::words::{finishes, shapes};
 use super::{End, Walk};
 use crate::access;
 use crate::answer::{Refusal, Shown};
 use crate::call::Call;
-use crate::policy::{Beyond, Chain, Finishing, Flow, Running, Shaping, Step};
+use crate::policy::{Beyond, Chain, Flow, Running, Step};
 
 /// What a step said.
 struct Said<'a> {
@@ -26,20 +27,6 @@ impl Said<'_> {
             why,
         }
     }
-}
-
-/// What a step does to what goes to the upstream.
-fn shapes(running: &Shaping) -> String {
-    match *running {}
-}
-
-/// What a step does to the answer.
-fn finishes(running: &Finishing) -> String {
-    match running {
-        Finishing::Cors(_) => "Says which pages may read the answer.",
-        Finishing::SecurityHeaders(_) => "Sets what browsers are told to be careful about.",
-    }
-    .to_owned()
 }
 
 impl Walk<'_> {
@@ -272,6 +259,21 @@ impl Walk<'_> {
                 policy.run(call),
                 format!("{} may call.", call.peer_address()),
             ),
+            Running::AuthGuard(policy) => Said::of(
+                policy.run(call),
+                format!("{} is heard.", call.peer_address()),
+            ),
+            Running::Concurrency(policy) => {
+                let (flow, why) = policy.peek(call);
+                Said::of(flow, why)
+            }
+            Running::Redirect(policy) => Said::of(
+                policy.run(call),
+                "It sends the client elsewhere.".to_owned(),
+            ),
+            Running::Mock(policy) => Said::of(policy.run(), "It answers.".to_owned()),
+            // Chance decides; what the others get is what is told.
+            Running::Fault(policy) => Said::of(Flow::Next, policy.words()),
             Running::RequestLimits(policy) => Said::of(
                 policy.run(call, step.observe),
                 "It is within the bounds, as far as can be told.".to_owned(),

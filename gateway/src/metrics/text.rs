@@ -25,6 +25,9 @@ pub(crate) struct Gauges {
     pub(crate) records_dropped: u64,
     pub(crate) cells: usize,
     pub(crate) cells_overflowed: u64,
+    pub(crate) concurrency_subjects: usize,
+    pub(crate) guarded: usize,
+    pub(crate) guard_overflowed: u64,
     /// Seconds since the last good state was written.
     pub(crate) state_file_age: Option<u64>,
     /// `api/version` by the route's number.
@@ -194,6 +197,36 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         "counter",
         "Subjects that had to share a limiter cell.",
         gauges.cells_overflowed,
+    );
+    page.one(
+        "concurrency_subjects",
+        "gauge",
+        "Subjects of concurrency limits with requests in flight.",
+        gauges.concurrency_subjects as u64,
+    );
+    page.one(
+        "guard_addresses",
+        "gauge",
+        "Addresses that auth_guard keeps count of.",
+        gauges.guarded as u64,
+    );
+    page.one(
+        "guard_overflowed_total",
+        "counter",
+        "Refusals that auth_guard had no room to count.",
+        gauges.guard_overflowed,
+    );
+    page.one(
+        "compressing",
+        "gauge",
+        "Answers that are encoded at present.",
+        sum(|w| w.compressing.get()),
+    );
+    page.one(
+        "compress_skipped_total",
+        "counter",
+        "Answers that were not encoded, as too many were already.",
+        sum(|w| w.compress_skipped.get()),
     );
     if let Some(age) = gauges.state_file_age {
         page.one(

@@ -1,11 +1,13 @@
 //! Chains of policies, compiled: a list for each stage that has something to run.
 
 use domain::effective::Effective;
+use domain::policy::transform::{Headers, Way};
 use domain::policy::{AttachPoint, Mode, Policy, Stage, Subject};
 
 use super::{
-    Context, Cors, Finishing, IpFilter, Jwt, KeyAuth, Mtls, Quota, RateLimit, RequestLimits,
-    Running, Scopes, SecurityHeaders, Shaping, Step,
+    AuthGuard, Compress, Concurrency, Context, Cors, Fault, Finishing, IpFilter, Jwt, KeyAuth,
+    Mock, Mtls, Quota, RateLimit, Redirect, RequestLimits, Rewrite, Running, Scopes,
+    SecurityHeaders, Shaping, Step, Transform,
 };
 
 /// The policies of one attach point's chain, by stage. The stage without policies of this release
@@ -186,6 +188,11 @@ fn compile(
         let label = format!("policy {}", label(effective.policy));
         return Err(Uncompiled { label, reason });
     }
+    // What checks is read, so this is not met.
+    let unread = || Uncompiled {
+        label: format!("policy {}", label(effective.policy)),
+        reason: "It cannot be read.".to_owned(),
+    };
     let in_plan = effective.from == AttachPoint::Plan;
     let name = effective.policy.name();
     Ok(match effective.policy {
@@ -201,7 +208,44 @@ fn compile(
             Running::Quota(Quota::compile(policy, name, attach, zone, in_plan, context)).into()
         }
         Policy::IpFilter(policy) => Running::IpFilter(IpFilter::compile(policy)).into(),
+        Policy::Compress(policy) => Finishing::Compress(Compress::compile(policy)).into(),
         Policy::Cors(policy) => Finishing::Cors(Cors::compile(policy)).into(),
+        Policy::AuthGuard(policy) => {
+            let guard = AuthGuard::compile(policy, name, attach, context);
+            Parts {
+                running: Some(Running::AuthGuard(guard.clone())),
+                finishing: Some(Finishing::AuthGuard(guard)),
+                ..Parts::default()
+            }
+        }
+        Policy::Concurrency(policy) => {
+            Running::Concurrency(Concurrency::compile(policy, name, attach, in_plan, context))
+                .into()
+        }
+        Policy::Redirect(policy) => {
+            Running::Redirect(Redirect::compile(policy).ok_or_else(unread)?).into()
+        }
+        Policy::Mock(policy) => Running::Mock(Mock::compile(policy)).into(),
+        Policy::Fault(policy) => Running::Fault(Fault::compile(policy)).into(),
+        Policy::Rewrite(policy) => Parts {
+            shaping: Some(Shaping::Rewrite(
+                Rewrite::compile(policy).ok_or_else(unread)?,
+            )),
+            ..Parts::default()
+        },
+        Policy::Transform(policy) => {
+            let of = |headers: &Option<Headers>, way| match headers {
+                Some(headers) => Transform::compile(headers, way)
+                    .ok_or_else(unread)
+                    .map(Some),
+                None => Ok(None),
+            };
+            Parts {
+                shaping: of(&policy.request, Way::Request)?.map(Shaping::Transform),
+                finishing: of(&policy.response, Way::Response)?.map(Finishing::Transform),
+                ..Parts::default()
+            }
+        }
         Policy::RequestLimits(policy) => {
             Running::RequestLimits(RequestLimits::compile(policy)).into()
         }

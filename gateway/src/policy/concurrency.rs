@@ -63,7 +63,10 @@ impl Concurrency {
             self.refuse()
         };
         let by = self.by.words(call);
-        (flow, format!("{taken} of {} in flight, by {by}.", self.limit))
+        (
+            flow,
+            format!("{taken} of {} in flight, by {by}.", self.limit),
+        )
     }
 
     fn refuse(&self) -> Flow {

@@ -44,10 +44,9 @@ impl Fault {
             call.delay_ms = call.delay_ms.saturating_add(millis);
         }
         match self.abort {
-            Some((percent, status)) if hits(percent) => Flow::Answer(Box::new(aborted(
-                status,
-                call.record.request_id.as_str(),
-            ))),
+            Some((percent, status)) if hits(percent) => {
+                Flow::Answer(Box::new(aborted(status, call.record.request_id.as_str())))
+            }
             Some(_) | None => Flow::Next,
         }
     }
@@ -78,7 +77,10 @@ fn aborted(status: u16, request_id: &str) -> Answer {
     let mut fields = Fields::new(b"");
     fields.push("content-type", Problem::MEDIA_TYPE.as_bytes());
     let length = text.len() as u64;
-    fields.push("content-length", Text::<20>::new().number(length).as_bytes());
+    fields.push(
+        "content-length",
+        Text::<20>::new().number(length).as_bytes(),
+    );
     fields.push("cache-control", b"no-store");
     Answer {
         status,

@@ -111,7 +111,7 @@ impl IpFilter {
         Flow::refuse(Refusal::new(Code::IpDenied))
     }
 
-    fn admits(&self, address: IpAddr, now: i64) -> bool {
+    pub(crate) fn admits(&self, address: IpAddr, now: i64) -> bool {
         let found = match address.to_canonical() {
             IpAddr::V4(address) => self.v4.find(u32::from(address).into(), now),
             IpAddr::V6(address) => self.v6.find(address.into(), now),

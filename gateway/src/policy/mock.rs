@@ -38,7 +38,10 @@ impl Mock {
         }
         if !matches!(self.status, 204 | 304) {
             let length = self.body.len() as u64;
-            fields.push("content-length", Text::<20>::new().number(length).as_bytes());
+            fields.push(
+                "content-length",
+                Text::<20>::new().number(length).as_bytes(),
+            );
         }
         Flow::Answer(Box::new(Answer {
             status: self.status,

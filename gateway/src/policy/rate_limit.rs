@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use domain::policy::{self, PolicyKind, Subject};
+use domain::policy::{self, PolicyKind};
 use domain::problem::Code;
 use uuid::Uuid;
 
+use super::subject::By;
 use super::{Context, Flow};
 use crate::answer::{Refusal, Shown};
 use crate::call::{Call, Taken};
@@ -20,7 +21,7 @@ pub(crate) struct RateLimit {
     limit: u32,
     window_secs: u64,
     rate: Rate,
-    by: Box<[Subject]>,
+    by: By,
     /// Attached to a plan and counted by subscription: the subscription holds the cell.
     in_subscription: bool,
 }
@@ -33,15 +34,15 @@ impl RateLimit {
         in_plan: bool,
         context: &Context<'_>,
     ) -> Self {
+        let by = By::new(&policy.by, in_plan);
         Self {
             number: context.limits.number(attach, PolicyKind::RateLimit, name),
             name: name.into(),
             limit: policy.limit,
             window_secs: policy.window.as_secs_ceil(),
             rate: Rate::new(policy.limit, policy.window.as_millis(), policy.burst()),
-            by: policy.by.clone().into(),
-            in_subscription: in_plan
-                && (policy.by.is_empty() || *policy.by == [Subject::Subscription]),
+            in_subscription: in_plan && by.is_subscription(),
+            by,
         }
     }
 
@@ -101,73 +102,20 @@ impl RateLimit {
                 return cell.clone();
             }
         }
-        let (subject, known) = self.subject(call);
+        let (subject, known) = self.by.subject(call);
         let key = self.key(subject);
         call.worker.cell(key, || find(key, known))
     }
 
     /// What its subjects are, in words.
     pub(crate) fn counted_by(&self, call: &Call<'_>) -> String {
-        let one = |subject: &Subject| match subject {
-            Subject::Route => "route",
-            Subject::Subscription if call.subscription().is_some() => "subscription",
-            Subject::Application if call.caller.is_some() => "application",
-            Subject::Key if call.caller.is_some() => "key",
-            Subject::Subscription | Subject::Application | Subject::Key | Subject::Address => {
-                "address"
-            }
-        };
-        match &*self.by {
-            [] if self.in_subscription && call.subscription().is_some() => "subscription".into(),
-            [] if call.caller.is_some() => "application".into(),
-            [] => "address".into(),
-            several => {
-                let names: Vec<&str> = several.iter().map(one).collect();
-                names.join(" and ")
-            }
-        }
+        self.by.words(call)
     }
 
     const fn key(&self, subject: u128) -> CellKey {
         CellKey {
             limit: self.number,
             subject,
-        }
-    }
-
-    /// The subject as one number, and whether it is one of those configured.
-    fn subject(&self, call: &Call<'_>) -> (u128, bool) {
-        match &*self.by {
-            [] => match call.caller_id() {
-                Some(application) => (application, true),
-                None => (call.address(), false),
-            },
-            [one] => self.part(*one, call),
-            several => {
-                let mut known = true;
-                let parts = several.iter().map(|subject| {
-                    let (part, is_known) = self.part(*subject, call);
-                    known &= is_known;
-                    part
-                });
-                let subject = call.worker.tuple(parts);
-                (subject, known)
-            }
-        }
-    }
-
-    /// Without a caller, what would be counted by caller is counted by address.
-    fn part(&self, subject: Subject, call: &Call<'_>) -> (u128, bool) {
-        let known = match subject {
-            Subject::Subscription => call.subscription().map(|s| s.id.uuid()),
-            Subject::Application => call.caller.map(|caller| caller.application.id.uuid()),
-            Subject::Key => call.caller.map(|caller| caller.key.id.uuid()),
-            Subject::Route => Some(call.route.version.uuid()),
-            Subject::Address => None,
-        };
-        match known {
-            Some(id) => (id.as_u128(), true),
-            None => (call.address(), false),
         }
     }
 }

@@ -1,4 +1,8 @@
 //! Policies of the edge, and those that act on the answer: on the wire, refusals included.
 
+mod answering;
+mod compress;
 mod cors;
+mod counting;
 mod edge;
+mod shaping;

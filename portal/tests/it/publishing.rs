@@ -149,6 +149,20 @@ async fn all_that_is_wrong_is_told_at_once() {
             .ok(422)
             .says("id=\"limit-e\"")
             .says("id=\"window-e\"");
+        // A kind without fields of its own is edited as the JSON that a file has.
+        let address = format!("{editor}/policies?add=ip_filter");
+        for settings in ["{", "{\"allow\":[\"10.0.0.1/8\"]}", "{\"burst\":1}"] {
+            let form = [("do", "save"), ("settings", settings)];
+            let told = owner.post(&address, &form).await.ok(422);
+            told.says("id=\"settings-e\"");
+        }
+        let form = [("do", "save"), ("settings", "{\"allow\":[\"10.0.0.0/8\"]}")];
+        owner.post(&address, &form).await.ok(303);
+        owner
+            .get(&format!("{editor}/policies"))
+            .await
+            .ok(200)
+            .says("1 allowed, 0 denied, others denied");
         for path in [
             format!("{}/apis/import", home.base),
             format!("{editor}/document"),

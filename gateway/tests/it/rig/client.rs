@@ -22,6 +22,8 @@ pub struct Answer {
     pub status: u16,
     pub fields: Vec<(String, String)>,
     pub body: String,
+    /// The same as it came.
+    pub raw: Vec<u8>,
 }
 
 impl Answer {
@@ -134,6 +136,7 @@ impl Client {
             status,
             fields,
             body: String::new(),
+            raw: Vec::new(),
         };
         if status == 100 {
             return Some(answer);
@@ -147,6 +150,7 @@ impl Client {
             self.exactly(length).await
         };
         answer.body = String::from_utf8_lossy(&body).into_owned();
+        answer.raw = body;
         Some(answer)
     }
 

@@ -1,0 +1,184 @@
+//! `compress`: smaller answers for clients that take them (RFC 9110 §8.4).
+
+use serde::{Deserialize, Serialize};
+
+use super::{Mode, Written, mode_and_name};
+use crate::problem::Invalid;
+
+/// Encodes answers on their way to the client, as `Accept-Encoding` allows.
+#[derive(
+    Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, utoipa::ToSchema,
+)]
+#[serde(deny_unknown_fields, default)]
+pub struct Compress {
+    #[serde(skip_serializing_if = "Mode::is_default")]
+    pub mode: Mode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Of those that a client likes the same the first; br, then gzip unless set.
+    #[serde(skip_serializing_if = "is_both")]
+    pub encodings: Vec<Coding>,
+    /// Media types, `text/*` for all of a kind, `*/*+json` for a suffix; texts, JSON, XML,
+    /// JavaScript and SVG unless set. At most 50.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub types: Vec<String>,
+    /// Answers that say they are shorter stay as they are, up to 1 MiB; 1,024 unless set.
+    #[serde(skip_serializing_if = "is_kib")]
+    pub min_bytes: u32,
+}
+
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+    utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Coding {
+    Br,
+    Gzip,
+}
+
+impl Coding {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Br => "br",
+            Self::Gzip => "gzip",
+        }
+    }
+}
+
+const BOTH: [Coding; 2] = [Coding::Br, Coding::Gzip];
+
+const USUAL: [&str; 8] = [
+    "text/*",
+    "application/json",
+    "*/*+json",
+    "application/xml",
+    "*/*+xml",
+    "application/javascript",
+    "application/x-ndjson",
+    "application/wasm",
+];
+
+fn is_both(codings: &Vec<Coding>) -> bool {
+    *codings == BOTH
+}
+
+fn is_usual(types: &Vec<String>) -> bool {
+    *types == USUAL
+}
+
+const fn is_kib(bytes: &u32) -> bool {
+    *bytes == 1024
+}
+
+impl Default for Compress {
+    fn default() -> Self {
+        Self {
+            mode: Mode::default(),
+            name: None,
+            encodings: BOTH.to_vec(),
+            types: USUAL.map(str::to_owned).to_vec(),
+            min_bytes: 1024,
+        }
+    }
+}
+
+const MAX_TYPES: usize = 50;
+
+fn is_type(text: &str) -> bool {
+    let plain = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"!#$&-^_.+".contains(&b))
+    };
+    let is_sub = |part: &str| part == "*" || plain(part);
+    text.len() <= 100
+        && text.split_once('/').is_some_and(|(kind, sub)| match kind {
+            "*" => sub.strip_prefix("*+").is_some_and(plain),
+            kind => plain(kind) && is_sub(sub),
+        })
+}
+
+impl Written for Compress {
+    mode_and_name!();
+
+    fn check(&self) -> Vec<Invalid> {
+        let mut found = Vec::new();
+        if self.encodings.is_empty() {
+            found.push(Invalid::new("/encodings", "Name br, gzip or both."));
+        }
+        for (index, coding) in self.encodings.iter().enumerate() {
+            if self.encodings[..index].contains(coding) {
+                found.push(Invalid::new(
+                    format!("/encodings/{index}"),
+                    "Name each once.",
+                ));
+            }
+        }
+        if self.types.is_empty() || self.types.len() > MAX_TYPES {
+            found.push(Invalid::new("/types", "List 1 to 50 media types."));
+        }
+        for (index, text) in self.types.iter().take(MAX_TYPES).enumerate() {
+            if !is_type(text) {
+                let message =
+                    "Write a media type in small letters: application/json, text/* or */*+json.";
+                found.push(Invalid::new(format!("/types/{index}"), message));
+            }
+        }
+        if self.min_bytes > 1024 * 1024 {
+            found.push(Invalid::new("/min_bytes", "Use at most 1,048,576 bytes."));
+        }
+        found
+    }
+
+    fn words(&self) -> String {
+        let names: Vec<&str> = self
+            .encodings
+            .iter()
+            .map(|coding| coding.as_str())
+            .collect();
+        format!("{} from {} bytes", names.join(", "), self.min_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_wrong_is_named() {
+        for (json, pointers) in [
+            (r"{}", &[][..]),
+            (
+                r#"{"encodings":["gzip"],"types":["text/*","*/*+json","application/vnd.a+json"],"min_bytes":0}"#,
+                &[],
+            ),
+            (
+                r#"{"encodings":["br","br"],"types":["json","*/*","Text/plain","a/b; c=d"],"min_bytes":1048577}"#,
+                &[
+                    "/encodings/1",
+                    "/types/0",
+                    "/types/1",
+                    "/types/2",
+                    "/types/3",
+                    "/min_bytes",
+                ],
+            ),
+            (r#"{"encodings":[],"types":[]}"#, &["/encodings", "/types"]),
+        ] {
+            let policy: Compress = serde_json::from_str(json).unwrap();
+            let found: Vec<_> = policy.check().into_iter().map(|one| one.pointer).collect();
+            assert_eq!(found, pointers, "{json}");
+            assert_eq!(serde_json::to_string(&policy).unwrap(), json);
+        }
+        assert!(serde_json::from_str::<Compress>(r#"{"encodings":["zstd"]}"#).is_err());
+    }
+}

@@ -1,0 +1,216 @@
+//! `transform`: header fields of requests and answers, set from the facts of the request.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::header::{MAX_VALUE, is_name, is_reserved, is_value};
+use super::template::{Fact, Template};
+use super::{Mode, Written, mode_and_name};
+use crate::problem::Invalid;
+
+/// Changes header fields; bodies are not touched. In each part: first `rename`, then `remove`,
+/// `set` and `add`.
+#[derive(
+    Debug,
+    Clone,
+    PartialEq,
+    Eq,
+    Default,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+    utoipa::ToSchema,
+)]
+#[serde(deny_unknown_fields, default)]
+pub struct Transform {
+    #[serde(skip_serializing_if = "Mode::is_default")]
+    pub mode: Mode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Of what goes to the upstream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<Headers>,
+    /// Of what is answered, refusals included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response: Option<Headers>,
+}
+
+/// Changes of header fields, at most 50 of each kind. Values are templates.
+#[derive(
+    Debug,
+    Clone,
+    PartialEq,
+    Eq,
+    Default,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+    utoipa::ToSchema,
+)]
+#[serde(deny_unknown_fields, default)]
+pub struct Headers {
+    /// Old name to new name; values stay, those of the new name go.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub rename: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remove: Vec<String>,
+    /// In place of all of that name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, String>,
+    /// Beside those that are there.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub add: BTreeMap<String, String>,
+}
+
+/// Which way a message goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    Request,
+    Response,
+}
+
+impl Way {
+    /// A value, read. Fields of the request are only at hand on its own way: behind it they hold
+    /// the upstream's credential.
+    pub fn template(self, value: &str) -> Result<Template, String> {
+        if !is_value(value) {
+            return Err(format!(
+                "Write one line of at most {MAX_VALUE} visible ASCII characters."
+            ));
+        }
+        Template::read(value, |name| Fact::read(name, self == Self::Request))
+    }
+
+    /// Whether it may set a field, and not only take it out. The portal may share the host: its
+    /// session must not be anybody's to set.
+    fn may_set(self, name: &str) -> bool {
+        self == Self::Request || !name.eq_ignore_ascii_case("set-cookie")
+    }
+}
+
+const MAX_ENTRIES: usize = 50;
+
+impl Headers {
+    fn check(&self, way: Way) -> Vec<Invalid> {
+        let mut found = Vec::new();
+        let free = |name: &str| is_name(name) && !is_reserved(name);
+        const NAME: &str = "Name a field that is not of one hop, of framing, Host, X-Forwarded-*, X-Portunus-* or X-Request-Id, and without _.";
+        const COOKIE: &str = "Cookies are the upstream's to set.";
+        let pointer = |list: &str, name: &str| {
+            format!("/{list}/{}", name.replace('~', "~0").replace('/', "~1"))
+        };
+        for (list, count) in [
+            ("rename", self.rename.len()),
+            ("remove", self.remove.len()),
+            ("set", self.set.len()),
+            ("add", self.add.len()),
+        ] {
+            if count > MAX_ENTRIES {
+                found.push(Invalid::new(format!("/{list}"), "List at most 50."));
+            }
+        }
+        if self == &Self::default() {
+            found.push(Invalid::new("", "Set rename, remove, set or add."));
+        }
+        for (old, new) in self.rename.iter().take(MAX_ENTRIES) {
+            if !free(old) || !free(new) {
+                found.push(Invalid::new(pointer("rename", old), NAME));
+            } else if !way.may_set(new) {
+                found.push(Invalid::new(pointer("rename", old), COOKIE));
+            }
+        }
+        for (index, name) in self.remove.iter().take(MAX_ENTRIES).enumerate() {
+            if !free(name) {
+                found.push(Invalid::new(format!("/remove/{index}"), NAME));
+            }
+        }
+        for (list, entries) in [("set", &self.set), ("add", &self.add)] {
+            for (name, value) in entries.iter().take(MAX_ENTRIES) {
+                if !free(name) {
+                    found.push(Invalid::new(pointer(list, name), NAME));
+                } else if !way.may_set(name) {
+                    found.push(Invalid::new(pointer(list, name), COOKIE));
+                }
+                if let Err(message) = way.template(value) {
+                    found.push(Invalid::new(pointer(list, name), message));
+                }
+            }
+        }
+        found
+    }
+}
+
+impl Written for Transform {
+    mode_and_name!();
+
+    fn check(&self) -> Vec<Invalid> {
+        let mut found = Vec::new();
+        if self.request.is_none() && self.response.is_none() {
+            found.push(Invalid::new("", "Set request, response or both."));
+        }
+        for (part, headers, way) in [
+            ("/request", &self.request, Way::Request),
+            ("/response", &self.response, Way::Response),
+        ] {
+            let wrong = headers.iter().flat_map(|headers| headers.check(way));
+            found.extend(wrong.map(|invalid| invalid.under(part)));
+        }
+        found
+    }
+
+    fn words(&self) -> String {
+        let count = |headers: &Option<Headers>| {
+            headers.as_ref().map_or(0, |headers| {
+                headers.rename.len() + headers.remove.len() + headers.set.len() + headers.add.len()
+            })
+        };
+        format!(
+            "{} changes of the request, {} of the answer",
+            count(&self.request),
+            count(&self.response)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_wrong_is_named() {
+        for (json, pointers) in [
+            (
+                r#"{"request":{"rename":{"X-Old":"X-New"},"remove":["Origin"],"set":{"X-Tenant":"{header.x-t}-{plan}"},"add":{"Via":"p"}},"response":{"remove":["Set-Cookie"],"set":{"X-Id":"{request_id}"}}}"#,
+                &[][..],
+            ),
+            (r"{}", &[""]),
+            (r#"{"request":{}}"#, &["/request"]),
+            (
+                r#"{"request":{"rename":{"X-A":"Host"},"remove":["Content-Length","a_b"],"set":{"X-B":"{x}","X-C":"a\r\nb","X-Forwarded-For":"1"},"add":{"X-Portunus-Plan":"gold"}}}"#,
+                &[
+                    "/request/rename/X-A",
+                    "/request/remove/0",
+                    "/request/remove/1",
+                    "/request/set/X-B",
+                    "/request/set/X-C",
+                    "/request/set/X-Forwarded-For",
+                    "/request/add/X-Portunus-Plan",
+                ],
+            ),
+            (
+                r#"{"response":{"rename":{"X-A":"Set-Cookie"},"set":{"Set-Cookie":"a=b","X-H":"{header.authorization}"}}}"#,
+                &[
+                    "/response/rename/X-A",
+                    "/response/set/Set-Cookie",
+                    "/response/set/X-H",
+                ],
+            ),
+        ] {
+            let policy: Transform = serde_json::from_str(json).unwrap();
+            let found: Vec<_> = policy.check().into_iter().map(|one| one.pointer).collect();
+            assert_eq!(found, pointers, "{json}");
+            assert_eq!(serde_json::to_string(&policy).unwrap(), json);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! What steps do that say nothing to a request.
+
+use crate::policy::{Finishing, Shaping};
+
+/// What a step does to what goes to the upstream.
+pub(super) fn shapes(running: &Shaping) -> String {
+    match running {
+        Shaping::Rewrite(_) => "Rewrites the path or query, where it is concerned.",
+        Shaping::Transform(_) => "Changes header fields.",
+    }
+    .to_owned()
+}
+
+/// What a step does to the answer.
+pub(super) fn finishes(running: &Finishing) -> String {
+    match running {
+        Finishing::Cors(_) => "Says which pages may read the answer.",
+        Finishing::Transform(_) => "Changes header fields of the answer.",
+        Finishing::Compress(_) => "Encodes the answer, where the client takes that.",
+        Finishing::AuthGuard(_) => "Counts the answer, if it is 401 or 403.",
+        Finishing::SecurityHeaders(_) => "Sets what browsers are told to be careful about.",
+    }
+    .to_owned()
+}

@@ -1,0 +1,129 @@
+//! `transform`: header fields of one message, changed as its policy says.
+
+use domain::policy::template::Template;
+use domain::policy::transform::{Headers, Way};
+
+use super::template;
+use crate::call::Call;
+use crate::fields::Fields;
+
+/// The running form of one way.
+#[derive(Debug)]
+pub(crate) struct Transform {
+    rename: Box<[(Box<str>, Box<str>)]>,
+    remove: Box<[Box<str>]>,
+    set: Box<[(Box<str>, Template)]>,
+    add: Box<[(Box<str>, Template)]>,
+}
+
+impl Transform {
+    /// `None` when it does not check.
+    pub(crate) fn compile(headers: &Headers, way: Way) -> Option<Self> {
+        let read = |(name, value): (&String, &String)| {
+            let template = way.template(value).ok()?;
+            Some((name.as_str().into(), template))
+        };
+        let rename = headers.rename.iter();
+        let rename = rename.map(|(old, new)| (old.as_str().into(), new.as_str().into()));
+        Some(Self {
+            rename: rename.collect(),
+            remove: headers
+                .remove
+                .iter()
+                .map(|name| name.as_str().into())
+                .collect(),
+            set: headers.set.iter().map(read).collect::<Option<_>>()?,
+            add: headers.add.iter().map(read).collect::<Option<_>>()?,
+        })
+    }
+
+    /// Of the request, before the gateway's own fields and the upstream's credential are put in:
+    /// no template can tell of them.
+    pub(crate) fn shape(&self, call: &mut Call<'_>) {
+        let values = self.values(call);
+        self.change(&mut call.head.fields, values);
+    }
+
+    pub(crate) fn finish(&self, call: &Call<'_>, fields: &mut Fields) {
+        self.change(fields, self.values(call));
+    }
+
+    /// The values of `set` and `add`, from the request as it is before the change.
+    fn values(&self, call: &Call<'_>) -> Vec<Vec<u8>> {
+        let all = self.set.iter().chain(&self.add);
+        let fill = |(_, value): &(Box<str>, Template)| {
+            let mut out = Vec::new();
+            template::fill(value, call, &mut out);
+            out
+        };
+        all.map(fill).collect()
+    }
+
+    fn change(&self, fields: &mut Fields, values: Vec<Vec<u8>>) {
+        for (old, new) in &self.rename {
+            let moved: Vec<Vec<u8>> = fields.named(old).map(<[u8]>::to_vec).collect();
+            if moved.is_empty() {
+                continue;
+            }
+            fields.remove_named(old.as_bytes());
+            fields.remove_named(new.as_bytes());
+            for value in moved {
+                fields.push(new, &value);
+            }
+        }
+        for name in &self.remove {
+            fields.remove_named(name.as_bytes());
+        }
+        let mut values = values.into_iter();
+        for ((name, _), value) in self.set.iter().zip(values.by_ref()) {
+            fields.remove_named(name.as_bytes());
+            // What is nothing is not set: an empty field would pass for a value.
+            if !value.is_empty() {
+                fields.push(name, &value);
+            }
+        }
+        for ((name, _), value) in self.add.iter().zip(values) {
+            if !value.is_empty() {
+                fields.push(name, &value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_changed_in_order() {
+        let headers: Headers = serde_json::from_str(
+            r#"{"rename":{"X-Old":"X-New","X-None":"X-Kept"},"remove":["Origin"],
+                "set":{"X-Set":"1","X-Empty":""},"add":{"Via":"p"}}"#,
+        )
+        .unwrap();
+        let transform = Transform::compile(&headers, Way::Request).unwrap();
+        let mut fields = Fields::new(b"");
+        for (name, value) in [
+            ("x-new", "gone"),
+            ("X-OLD", "a"),
+            ("x-old", "b"),
+            ("x-kept", "c"),
+            ("origin", "d"),
+            ("x-set", "e"),
+            ("x-empty", "f"),
+            ("via", "g"),
+        ] {
+            fields.push(name, value.as_bytes());
+        }
+        let values = ["1", "", "p"].map(|value: &str| value.as_bytes().to_vec());
+        // Sorted by name, as the file's are.
+        let values = vec![values[1].clone(), values[0].clone(), values[2].clone()];
+        transform.change(&mut fields, values);
+        let mut out = Vec::new();
+        fields.write(&mut out);
+        assert_eq!(
+            String::from_utf8(out).unwrap().replace("\r\n", ";"),
+            "x-kept: c;via: g;X-New: a;X-New: b;X-Set: 1;Via: p;"
+        );
+    }
+}

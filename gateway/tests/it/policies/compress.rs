@@ -1,0 +1,138 @@
+//! `compress`: what goes out is what the upstream said, only smaller.
+
+use std::io::Read;
+
+use crate::rig::upstream::scripted;
+use crate::rig::{Answer, Rig};
+
+const COMPRESS: &str = r#"
+portunus: 1
+upstreams: { echo: { targets: [{ url: "http://@UPSTREAM@" }] }, script: { targets: [{ url: "http://@SCRIPT@" }] } }
+apis:
+  shop:
+    versions:
+      all: { match: { path: /all }, upstream: echo, policies: [{ compress: { types: ["*/*+json", "application/json", "text/*"], min_bytes: 0 } }] }
+      large: { match: { path: /large }, upstream: echo, policies: [{ compress: {} }] }
+      seen: { match: { path: /seen }, upstream: echo, policies: [{ compress: { mode: observe, min_bytes: 0 } }] }
+      script: { match: { path: /script }, upstream: script, policies: [{ compress: { min_bytes: 0 } }] }
+"#;
+
+fn plain(answer: &Answer) -> String {
+    let mut text = String::new();
+    match answer.field("content-encoding") {
+        Some("gzip") => {
+            let mut decoder = flate2::read::GzDecoder::new(&answer.raw[..]);
+            decoder.read_to_string(&mut text).unwrap();
+        }
+        Some("br") => {
+            let mut decoder = brotli::Decompressor::new(&answer.raw[..], 4096);
+            decoder.read_to_string(&mut text).unwrap();
+        }
+        Some(other) => panic!("{other}"),
+        None => text.clone_from(&answer.body),
+    }
+    text
+}
+
+async fn rig(scripts: Vec<Vec<&'static str>>) -> Rig {
+    let address = scripted(scripts).await;
+    Rig::new(&COMPRESS.replace("@SCRIPT@", &address.to_string())).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_encoded_as_the_client_likes() {
+    let rig = rig(Vec::new()).await;
+    for (path, accepts, coding) in [
+        ("/all", "gzip, br", Some("br")),
+        ("/all", "gzip", Some("gzip")),
+        ("/all", "br;q=0.1, gzip", Some("gzip")),
+        ("/all", "identity", None),
+        ("/all/teapot", "gzip", Some("gzip")),
+        ("/large", "gzip", None),
+        ("/seen", "gzip", None),
+    ] {
+        let answer = rig
+            .get(path, &[&format!("Accept-Encoding: {accepts}")])
+            .await;
+        let what = format!("{path} {accepts}: {answer:?}");
+        assert_eq!(answer.field("content-encoding"), coding, "{what}");
+        let text = plain(&answer);
+        assert!(text.contains("\"method\":\"GET\""), "{what} {text}");
+        let varies = answer.field("vary") == Some("Accept-Encoding");
+        assert_eq!(varies, path != "/seen", "{what}");
+        if coding.is_some() {
+            assert_eq!(answer.field("content-length"), None, "{what}");
+        }
+    }
+    // A refusal, on a connection that goes on.
+    let mut client = rig.client().await;
+    for _ in 0..2 {
+        let refused = client
+            .send("TRACE /all HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n")
+            .await;
+        assert_eq!(
+            refused.field("content-encoding"),
+            None,
+            "no version was looked for"
+        );
+        client = rig.client().await;
+    }
+    let bare = client
+        .send("HEAD /all/empty HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n")
+        .await;
+    assert_eq!((bare.status, bare.field("content-encoding")), (204, None));
+    let metrics = rig.admin("/metrics").await.body;
+    assert!(metrics.contains("portunus_compressing 0"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_of_all_kinds_come_whole() {
+    let chunked = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nETag: \"a\"\r\nTransfer-Encoding: chunked\r\n\r\n4\r\none \r\n4\r\ntwo \r\n5\r\nthree\r\n0\r\n\r\n";
+    let sized = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nwhole";
+    let events = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9\r\n\r\ndata: a\n\n";
+    let packed = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Encoding: x\r\nContent-Length: 5\r\n\r\nwhole";
+    let script = vec![chunked, sized, events, packed, chunked, sized];
+    let rig = rig(vec![script.clone(), script.clone(), script]).await;
+    for accepts in ["gzip", "br"] {
+        let mut client = rig.client().await;
+        let field = format!("Accept-Encoding: {accepts}");
+        for (text, coding) in [
+            ("one two three", Some(accepts)),
+            ("whole", Some(accepts)),
+            ("data: a\n\n", None),
+            ("whole", Some("x")),
+            ("one two three", Some(accepts)),
+            ("whole", Some(accepts)),
+        ] {
+            let answer = client.get("/script", &[&field]).await;
+            assert_eq!(answer.field("content-encoding"), coding, "{answer:?}");
+            if coding == Some("x") {
+                assert_eq!(answer.body, text);
+            } else {
+                assert_eq!(plain(&answer), text);
+            }
+            if text.starts_with("one") {
+                assert_eq!(answer.field("etag"), Some("W/\"a\""));
+            }
+        }
+        // The next script is of another connection.
+        rig.advance(60);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_body_shrinks() {
+    let rig = rig(Vec::new()).await;
+    for accepts in ["gzip", "br"] {
+        let field = format!("Accept-Encoding: {accepts}");
+        let answer = rig.get("/large/chunks", &[&field]).await;
+        assert_eq!(answer.field("content-encoding"), None, "it says no type");
+        let answer = rig.get("/all/big", &[&field]).await;
+        assert_eq!(answer.body.len(), 1_000_000, "nor does this one");
+        let long = "x".repeat(7000);
+        let answer = rig.get(&format!("/large/{long}"), &[&field]).await;
+        assert_eq!(answer.field("content-encoding"), Some(accepts));
+        assert!(answer.raw.len() < 1000, "{}", answer.raw.len());
+        assert!(plain(&answer).contains(&long));
+    }
+}

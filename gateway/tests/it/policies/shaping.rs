@@ -1,0 +1,137 @@
+//! `rewrite` and `transform`: what the upstream gets, and what comes back of it.
+
+use crate::explain::shop::{asked, explain, explainer};
+use crate::rig::{Rig, key};
+
+const SHAPING: &str = r#"
+portunus: 1
+upstreams:
+  echo: { targets: [{ url: "http://@UPSTREAM@/base" }], credential: { header: { name: X-Upstream-Token, value: t0p } } }
+  plain: { targets: [{ url: "http://@UPSTREAM@" }] }
+apis:
+  shop:
+    versions:
+      v1:
+        match: { path: /shop }
+        upstream: echo
+        policies: [{ rewrite: { path: { from: "/pets/{id}", to: "/animals/{id}/x" }, set_query: { "a b": "c&d" }, remove_query: [debug] } }]
+      deep: { match: { path: /deep }, upstream: echo, strip_path: false, policies: [{ rewrite: { prefix: { from: /deep, to: / } } }] }
+      odd: { match: { path: /odd }, upstream: echo, encoded_slashes: true, policies: [{ rewrite: { path: { from: "/{a}/{b}", to: "/{b}{a}" } } }] }
+      seen: { match: { path: /seen }, upstream: echo, policies: [{ rewrite: { mode: observe, prefix: { from: /, to: /other } } }, { transform: { mode: observe, response: { set: { X-Id: "1" } } } }] }
+      keyed:
+        match: { path: /keyed }
+        upstream: echo
+        policies:
+          - key_auth: {}
+          - transform:
+              request:
+                rename: { X-Tenant: X-Org }
+                remove: [Origin]
+                set:
+                  X-Who: "{plan}/{environment} {method} {rest} {header.x-tenant}"
+                  X-Leak: "{header.x-api-key}{header.authorization}{header.cookie}{header.x-upstream-token}"
+              response:
+                remove: [Content-Type]
+                set: { X-Served: "{request_id} {path}" }
+                add: { Via: "1.1 portunus" }
+products: { shop: { versions: [shop/keyed], plans: { free: {} } } }
+applications:
+  a: { keys: [{ name: a, value: "@KEY1@" }], subscriptions: [{ product: shop, plan: free }] }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paths_and_queries_are_rewritten_and_logged_as_they_came() {
+    let rig = Rig::new(SHAPING).await;
+    for (path, seen) in [
+        (
+            "/shop/pets/7?debug&x=1",
+            "/base/animals/7/x?x=1&a%20b=c%26d",
+        ),
+        (
+            "/shop/pets/7?a+b=1&a%20b=2",
+            "/base/animals/7/x?a+b=1&a%20b=c%26d",
+        ),
+        ("/shop/pets", "/base/pets?a%20b=c%26d"),
+        ("/deep/a/b?q", "/base/a/b?q"),
+        ("/deep", "/base/"),
+        ("/odd/a/b", "/base/ba"),
+        ("/odd/a%2Fb/c", "/base/ca%2Fb"),
+        ("/seen/a", "/base/a"),
+    ] {
+        let answer = rig.get(path, &[]).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        assert_eq!(answer.seen_path(), seen, "{path}");
+        let record = rig.wait_records(1).await.remove(0);
+        assert_eq!(record.path, path.split('?').next().unwrap(), "{path}");
+        assert_eq!(record.observed != 0, path.starts_with("/seen"), "{path}");
+        if path.starts_with("/seen") {
+            assert_eq!(answer.field("x-id"), None);
+        }
+        let told = explain(&explainer(&rig, SHAPING), &asked("GET", path, &[]));
+        let target = &told.upstream.unwrap().targets[0].url;
+        let seen = seen.split('?').next().unwrap();
+        assert!(target.ends_with(seen), "{target} {seen}");
+    }
+}
+
+/// Two parameters side by side could make what none of them is.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_parameter_leads_out_of_the_base_path() {
+    let rig = Rig::new(SHAPING).await;
+    for path in [
+        "/odd/%2Fx/..%2Fy",
+        "/odd/x/.%2F..",
+        "/odd/2F/%25",
+        "/odd/..%2F/x",
+        "/odd/.x/.",
+    ] {
+        let answer = rig.get(path, &[]).await;
+        assert!(matches!(answer.status, 400 | 200), "{path} {answer:?}");
+        if answer.status == 200 {
+            let seen = answer.seen_path();
+            assert!(
+                !seen.contains("..") && seen.starts_with("/base/"),
+                "{path} {seen}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn header_fields_are_transformed_and_no_secret_with_them() {
+    let rig = Rig::new(SHAPING).await;
+    let good = format!("X-Api-Key: {}", key(1).as_str());
+    let bearer = format!("Authorization: Bearer {}", key(1).as_str());
+    let fields = [
+        good.as_str(),
+        &bearer,
+        "X-Tenant: t1",
+        "X-Org: forged",
+        "Origin: https://a.test",
+        "X-Leak: x",
+        "Cookie: portunus_session=s3cret",
+    ];
+    let answer = rig.get("/keyed/hop", &fields).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.seen("x-org").as_deref(), Some("t1"));
+    assert_eq!(answer.seen("x-tenant"), None);
+    assert_eq!(answer.seen("origin"), None);
+    assert_eq!(
+        answer.seen("x-who").as_deref(),
+        Some("free/live GET /hop t1")
+    );
+    assert_eq!(
+        answer.seen("x-leak"),
+        None,
+        "nothing of a key, a session or a credential"
+    );
+    assert_eq!(answer.seen("x-upstream-token").as_deref(), Some("t0p"));
+    assert_eq!(answer.field("content-type"), None);
+    let id = answer.field("x-request-id").unwrap();
+    let served = format!("{id} /keyed/hop");
+    assert_eq!(answer.field("x-served"), Some(served.as_str()));
+    assert_eq!(answer.field("via"), Some("1.1 portunus"));
+    let refused = rig.get("/keyed", &[]).await;
+    assert_eq!(refused.status, 401);
+    assert_eq!(refused.field("via"), Some("1.1 portunus"), "refusals too");
+}
