@@ -82,9 +82,11 @@ impl Jwt {
         for (name, _) in &self.headers {
             call.head.fields.remove_named(name.as_bytes());
         }
-        let mut shown = call.head.fields.all(Name::Authorization);
-        let token = shown.next().and_then(bearer);
-        if shown.next().is_some() {
+        let (token, is_alone) = {
+            let mut shown = call.head.fields.all(Name::Authorization);
+            (shown.next().and_then(bearer), shown.next().is_none())
+        };
+        if !is_alone {
             return invalid("Send one Authorization field.");
         }
         let Some(token) = token else {
