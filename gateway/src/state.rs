@@ -14,7 +14,7 @@ use domain::upstream::{Active, Balance, Breaker, Hedge, Mirror, Passive, Retries
 use http::{HeaderName, HeaderValue};
 
 use crate::policy::{Chain, Uncompiled};
-use crate::tls::Tls;
+use crate::tls::{ClientEnd, Tls};
 use crate::upstream::{Fallback, Member, Split, Sticky, Vitals};
 
 pub(crate) use consumer::{Application, Plan, Subscription};
@@ -32,6 +32,8 @@ pub(crate) struct State {
     pub(crate) suspended: Arc<HashSet<OrganizationId>>,
     pub(crate) settings: Arc<snapshot::Settings>,
     pub(crate) tls: Arc<Tls>,
+    /// Of the certificates that upstreams are shown.
+    pub(crate) client_ends: Arc<[ClientEnd]>,
     /// All there are, in no order, for what is done off the way of requests.
     pub(crate) upstreams: Arc<[Arc<Upstream>]>,
     /// Targets that were there lately and are not any more.

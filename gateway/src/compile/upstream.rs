@@ -39,6 +39,7 @@ impl Compiler {
                     self.roster.leave(&old);
                 }
                 self.crews.remove(id);
+                self.client_ends.forget(*id);
                 continue;
             };
             let compiled = self.upstream(&source);
@@ -81,6 +82,7 @@ impl Compiler {
             broken = Some(reason);
             None
         });
+        self.client_ends.note(source, client.as_ref());
         for target in &settings.targets {
             if target.weight == 0 {
                 let compiled = self.target(target, settings, client.as_ref()).ok();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use domain::problem::Code;
 
 use super::{BOUNDS, Lane, Late, WorkerMetrics};
-use crate::tls::Tls;
+use crate::tls::{ClientEnd, Tls};
 use crate::upstream::Upkeep;
 
 /// What is known of the node beside the workers' counters.
@@ -30,7 +30,14 @@ pub(crate) struct Gauges {
     pub(crate) not_taken: [u64; 2],
     pub(crate) upkeep: Arc<Upkeep>,
     /// `None` before the first state.
-    pub(crate) tls: Option<Arc<Tls>>,
+    pub(crate) ends: Option<Ends>,
+}
+
+/// When certificates end.
+#[derive(Debug)]
+pub(crate) struct Ends {
+    pub(crate) tls: Arc<Tls>,
+    pub(crate) clients: Arc<[ClientEnd]>,
 }
 
 struct Page(String);
@@ -156,8 +163,9 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         "Bytes of answer bodies.",
         sum(|w| w.bytes_out.get()),
     );
-    if let Some(tls) = &gauges.tls {
-        certificates::write(&mut page, &tls.ends);
+    if let Some(ends) = &gauges.ends {
+        certificates::write(&mut page, &ends.tls.ends);
+        certificates::write_clients(&mut page, &ends.clients);
     }
     upstreams::write(&mut page, &sum, &gauges.upkeep);
     page.one(
