@@ -129,7 +129,7 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
     page.one(
         "http2_flooded_total",
         "counter",
-        "Connections of HTTP/2 that were ended for too many resets.",
+        "Connections of HTTP/2 that were ended for a flood of resets, frames or heads.",
         sum(|w| w.http2_flooded.get()),
     );
     page.head(
