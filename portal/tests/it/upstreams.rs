@@ -5,7 +5,7 @@ use domain::id::BatchId;
 use domain::traffic::Record;
 use serde_json::{Value, json};
 
-use crate::support::{App, Browser, call, each, publish};
+use crate::support::{A, App, B, Browser, call, each, publish};
 
 /// The address of the only upstream's page, and the management API's path of it.
 async fn upstream(owner: &mut Browser) -> (String, String) {
@@ -23,6 +23,21 @@ async fn upstream(owner: &mut Browser) -> (String, String) {
     (format!("{base}/upstreams/{id}"), format!("/upstreams/{id}"))
 }
 
+/// The id of one more upstream of the organization.
+async fn another(owner: &mut Browser) -> String {
+    let account = owner.api("GET", "/account", Value::Null).await;
+    let membership = &account["memberships"][0];
+    let organization = membership["organization"].as_str().unwrap();
+    let made = json!({
+        "team": membership["teams"][0]["team"],
+        "name": "candidate",
+        "settings": { "targets": [{ "url": "https://93.184.216.34/candidate" }] },
+    });
+    let place = format!("/organizations/{organization}/upstreams");
+    let made = owner.api("POST", &place, made).await;
+    made["id"].as_str().unwrap().to_owned()
+}
+
 /// A form with the tag that the page has now.
 async fn save(owner: &mut Browser, page: &str, more: &[(&str, &str)]) -> crate::support::Answer {
     let shown = owner.get(page).await.ok(200);
@@ -32,9 +47,10 @@ async fn save(owner: &mut Browser, page: &str, more: &[(&str, &str)]) -> crate::
     owner.post(page, &form).await
 }
 
-const TARGETS: [(&str, &str); 6] = [
+const TARGETS: [(&str, &str); 7] = [
     ("targets/0/url", "https://93.184.216.34/blue"),
     ("targets/0/weight", "3"),
+    ("targets/0/region", "eu-west"),
     ("targets/0/variant", "blue"),
     ("targets/2/url", "https://93.184.216.34/green"),
     ("targets/2/tier", "1"),
@@ -47,6 +63,7 @@ async fn all_of_it_is_saved_and_shown_again() {
         let mut owner = app.member("storefront").await;
         publish(&mut owner).await;
         let (page, api) = upstream(&mut owner).await;
+        let other = another(&mut owner).await;
         owner
             .get(&page)
             .await
@@ -60,10 +77,15 @@ async fn all_of_it_is_saved_and_shown_again() {
             ("balance/slow_start", "30s"),
             ("balance/sticky/cookie", "at"),
             ("health/active", "yes"),
+            ("health/active/kind", "http"),
             ("health/active/path", "/healthz"),
             ("health/active/statuses", "200 204"),
             ("health/passive/failures", "3"),
             ("retries/tries", "3"),
+            ("hedge/after", "200ms"),
+            ("hedge/max", "2"),
+            ("mirror/upstream", &other),
+            ("mirror/sample", "10"),
             ("breaker/in_flight", "500"),
             ("fallback", "answer"),
             ("fallback/answer/status", "503"),
@@ -79,6 +101,12 @@ async fn all_of_it_is_saved_and_shown_again() {
             ("/targets/0/weight", json!(3)),
             ("/targets/1/url", json!("https://93.184.216.34/green")),
             ("/targets/1/tier", json!(1)),
+            ("/targets/0/region", json!("eu-west")),
+            ("/health/active/kind", json!("http")),
+            ("/hedge", json!({ "after": "200ms", "max": 2 })),
+            ("/mirror/upstream", json!(other)),
+            ("/mirror/sample", json!(10)),
+            ("/mirror/timeout", json!("10s")),
             ("/balance/algorithm", json!("least_requests")),
             ("/balance/slow_start", json!("30s")),
             ("/balance/sticky/cookie", json!("at")),
@@ -100,6 +128,9 @@ async fn all_of_it_is_saved_and_shown_again() {
         shown
             .says("value=\"/healthz\"")
             .says("value=\"200 204\"")
+            .says("value=\"eu-west\"")
+            .says("value=\"200ms\"")
+            .says(&format!("<option value=\"{other}\" selected"))
             .says("<option value=\"least_requests\" selected")
             .says("<details open class=\"fold\"><summary")
             .says("Switch to green");
@@ -124,6 +155,7 @@ async fn what_is_wrong_is_told_at_its_field() {
         let mut owner = app.member("storefront").await;
         publish(&mut owner).await;
         let (page, api) = upstream(&mut owner).await;
+        let other = another(&mut owner).await;
         let before = owner.api("GET", &api, Value::Null).await;
         for (field, value, words) in [
             ("timeouts/idle", "60", "Write a duration like"),
@@ -136,6 +168,24 @@ async fn what_is_wrong_is_told_at_its_field() {
             ),
             ("targets/0/weight", "2000", "Use a weight of 0 to 1000."),
             ("targets/2/url", "ftp://x", "Use http or https."),
+            (
+                "targets/2/region",
+                "EU",
+                "Use 1 to 32 lower-case letters, digits and hyphens.",
+            ),
+            (
+                "health/active/service",
+                "pets.Pets",
+                "With kind grpc, enter a name",
+            ),
+            ("hedge/after", "200", "Write a duration like"),
+            ("hedge/after", "p20", "or a percentile of p50 to p99"),
+            (
+                "hedge/after",
+                "30s",
+                "Use less than the time-out of the first byte.",
+            ),
+            ("mirror/sample", "101", "Use 1 to 100 percent."),
             (
                 "split/live",
                 "red",
@@ -151,6 +201,8 @@ async fn what_is_wrong_is_told_at_its_field() {
                     if field.contains("share") { "blue" } else { "" },
                 ),
                 ("split/live", "blue"),
+                ("health/active", "yes"),
+                ("mirror/upstream", &other),
             ]);
             form.retain(|(name, _)| *name != field);
             form.push((field, value));
@@ -222,6 +274,115 @@ async fn variants_stand_side_by_side_where_there_are_any() {
         owner.get(&calls).await.ok(200).hides("canary");
         let other = format!("{answers}&version=00000000-0000-0000-0000-000000000001");
         owner.get(&other).await.ok(404);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn grpc_health_checks_are_chosen_and_need_http2() {
+    each(async |app: App| {
+        let mut owner = app.member("storefront").await;
+        publish(&mut owner).await;
+        let (page, api) = upstream(&mut owner).await;
+        let mut form = vec![
+            ("targets/0/url", "https://93.184.216.34"),
+            ("health/active", "yes"),
+            ("health/active/kind", "grpc"),
+            ("health/active/service", "pets.Pets"),
+        ];
+        let refused = save(&mut owner, &page, &form).await.ok(422);
+        let at = refused.between("id=\"health/active/kind-e\"", "</p>");
+        assert!(at.contains("set protocol to http2"), "{at}");
+        refused
+            .says("<option value=\"grpc\" selected")
+            .says("value=\"pets.Pets\"");
+        form.push(("protocol", "http2"));
+        save(&mut owner, &page, &form).await.to(&page);
+        let settings = owner.api("GET", &api, Value::Null).await["settings"].clone();
+        let active = &settings["health"]["active"];
+        assert_eq!(
+            (&active["kind"], &active["service"]),
+            (&json!("grpc"), &json!("pets.Pets"))
+        );
+    })
+    .await;
+}
+
+/// A part of a key that would be found wherever it went.
+fn trace(key: &str) -> &str {
+    key.lines().nth(1).unwrap()
+}
+
+#[tokio::test]
+async fn a_client_certificate_is_stored_replaced_and_removed() {
+    each(async |app: App| {
+        let mut owner = app.member("storefront").await;
+        publish(&mut owner).await;
+        let (page, api) = upstream(&mut owner).await;
+        let shown = owner.get(&page).await.ok(200).says("Store the certificate");
+        let etag = shown.between("name=\"etag\" value=\"", "\"");
+        let form = |pair: [&'static str; 2], etag: &str| {
+            [
+                ("do", "certificate".to_owned()),
+                ("etag", etag.to_owned()),
+                ("client_certificate/certificate", pair[0].to_owned()),
+                ("client_certificate/key", pair[1].to_owned()),
+            ]
+        };
+        let send = async |owner: &mut Browser, pair, etag: &str| {
+            let form = form(pair, etag);
+            let form: Vec<_> = form.iter().map(|(name, value)| (*name, &**value)).collect();
+            owner.post(&page, &form).await
+        };
+        // What is wrong is told at its field; the certificate stays typed, the key is gone.
+        for (pair, field, words) in [
+            ([A[0], B[1]], "key", "belongs to another certificate"),
+            (["x", A[1]], "certificate", "Write certificates as PEM"),
+            ([A[0], ""], "key", "Write the private key as PEM"),
+        ] {
+            let refused = send(&mut owner, pair, &etag).await.ok(422);
+            let at = format!("id=\"client_certificate/{field}-e\"");
+            let at = refused.between(&at, "</p>");
+            assert!(at.contains(words), "{at}");
+            let typed = pair[0].lines().nth(1).unwrap_or("\nx</textarea>");
+            assert!(refused.body.contains(typed));
+            for key in [A[1], B[1]] {
+                assert!(!refused.body.contains(trace(key)));
+            }
+            // The form of the upstream shows what is stored.
+            refused.says("value=\"books\"").says("93.184.216.34");
+        }
+        send(&mut owner, A, &etag).await.to(&page);
+        let stored = owner.api("GET", &api, Value::Null).await;
+        let facts = &stored["client_certificate"];
+        let shown = owner.get(&page).await.ok(200);
+        let shown = shown
+            .says(facts["subject"].as_str().unwrap())
+            .says(facts["fingerprint"].as_str().unwrap())
+            .says("days left")
+            .says("Replace the certificate");
+        assert!(!shown.body.contains(trace(A[1])));
+        // A form of before it, and the form of the upstream, which leaves it as it is.
+        send(&mut owner, B, &etag).await.ok(422);
+        let form = [("targets/0/url", "https://93.184.216.34")];
+        save(&mut owner, &page, &form).await.to(&page);
+        let kept = owner.api("GET", &api, Value::Null).await;
+        assert_eq!(kept["client_certificate"], *facts);
+        let shown = owner.get(&page).await.ok(200);
+        let etag = shown.between("name=\"etag\" value=\"", "\"");
+        send(&mut owner, B, &etag).await.to(&page);
+        let replaced = owner.api("GET", &api, Value::Null).await;
+        assert_ne!(
+            replaced["client_certificate"]["fingerprint"],
+            facts["fingerprint"]
+        );
+        let shown = owner.get(&page).await.ok(200);
+        let etag = shown.between("name=\"etag\" value=\"", "\"");
+        let remove = [("do", "remove-certificate"), ("etag", &*etag)];
+        owner.post(&page, &remove).await.to(&page);
+        let removed = owner.api("GET", &api, Value::Null).await;
+        assert_eq!(removed.get("client_certificate"), None);
+        owner.get(&page).await.ok(200).says("Store the certificate");
     })
     .await;
 }
