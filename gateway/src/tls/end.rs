@@ -76,16 +76,15 @@ enum Due {
     Soon,
 }
 
-/// Says which certificates are not good or will not be soon: once for a state, not for each
-/// handshake.
-pub(crate) fn warn(ends: &[End], now: DateTime<Utc>) {
-    for end in ends {
+/// Says which certificates are not good or will not be soon, but for those that were `known`: once
+/// for a certificate, not for each handshake or change of another.
+pub(crate) fn warn(ends: &[End], known: &[End], now: DateTime<Utc>) {
+    for (end, due) in due(ends, known, |end| end.term.state(now)) {
         let (certificate, hosts) = (&end.certificate, end.hosts.join(", "));
         let not_before = end.term.from.to_rfc3339();
         let not_after = end.term.to.to_rfc3339();
-        match end.term.state(now) {
-            None => {}
-            Some(Due::Early) => {
+        match due {
+            Due::Early => {
                 tracing::error!(
                     certificate,
                     hosts,
@@ -93,7 +92,7 @@ pub(crate) fn warn(ends: &[End], now: DateTime<Utc>) {
                     "A certificate has not begun: clients refuse it."
                 );
             }
-            Some(Due::Ended) => {
+            Due::Ended => {
                 tracing::error!(
                     certificate,
                     hosts,
@@ -101,7 +100,7 @@ pub(crate) fn warn(ends: &[End], now: DateTime<Utc>) {
                     "A certificate has ended: clients refuse it."
                 );
             }
-            Some(Due::Soon) => {
+            Due::Soon => {
                 tracing::warn!(
                     certificate,
                     hosts,
@@ -114,14 +113,13 @@ pub(crate) fn warn(ends: &[End], now: DateTime<Utc>) {
 }
 
 /// [`warn`] for what upstreams are shown.
-pub(crate) fn warn_of_clients(ends: &[ClientEnd], now: DateTime<Utc>) {
-    for end in ends {
+pub(crate) fn warn_of_clients(ends: &[ClientEnd], known: &[ClientEnd], now: DateTime<Utc>) {
+    for (end, due) in due(ends, known, |end| end.term.state(now)) {
         let upstream = &end.upstream;
         let not_before = end.term.from.to_rfc3339();
         let not_after = end.term.to.to_rfc3339();
-        match end.term.state(now) {
-            None => {}
-            Some(Due::Early) => {
+        match due {
+            Due::Early => {
                 tracing::error!(
                     upstream,
                     upstream.id = %end.id,
@@ -129,7 +127,7 @@ pub(crate) fn warn_of_clients(ends: &[ClientEnd], now: DateTime<Utc>) {
                     "A client certificate has not begun: its upstream refuses it."
                 );
             }
-            Some(Due::Ended) => {
+            Due::Ended => {
                 tracing::error!(
                     upstream,
                     upstream.id = %end.id,
@@ -137,7 +135,7 @@ pub(crate) fn warn_of_clients(ends: &[ClientEnd], now: DateTime<Utc>) {
                     "A client certificate has ended: its upstream refuses it."
                 );
             }
-            Some(Due::Soon) => {
+            Due::Soon => {
                 tracing::warn!(
                     upstream,
                     upstream.id = %end.id,
@@ -147,6 +145,16 @@ pub(crate) fn warn_of_clients(ends: &[ClientEnd], now: DateTime<Utc>) {
             }
         }
     }
+}
+
+/// Those of which there is something to say, and were not known.
+fn due<'e, E: PartialEq>(
+    ends: &'e [E],
+    known: &'e [E],
+    state: impl Fn(&E) -> Option<Due> + 'e,
+) -> impl Iterator<Item = (&'e E, Due)> {
+    let due = ends.iter().filter_map(move |end| Some((end, state(end)?)));
+    due.filter(|(end, _)| !known.contains(end))
 }
 
 /// Certificates of a written configuration that are not good at `now`, their authorities included,
@@ -221,6 +229,37 @@ mod tests {
             };
             assert_eq!(term.state(now), answer, "{from} to {to}");
         }
+    }
+
+    #[test]
+    fn what_was_said_of_one_is_not_said_again() {
+        let end = |name: &str, to: &str| End {
+            certificate: name.to_owned(),
+            hosts: Vec::new(),
+            term: Term {
+                from: at("2020-01-01T00:00:00Z"),
+                to: at(to),
+            },
+        };
+        let now = at("2026-11-21T12:00:00Z");
+        let (old, soon) = (
+            end("old", "2021-01-01T00:00:00Z"),
+            end("soon", "2026-11-22T00:00:00Z"),
+        );
+        let long = end("long", "2036-11-22T00:00:00Z");
+        let renewed = end("old", "2026-11-30T00:00:00Z");
+        let said = |ends: &[End], known: &[End]| {
+            let due = due(ends, known, |end| end.term.state(now));
+            due.map(|(end, due)| (end.clone(), due)).collect::<Vec<_>>()
+        };
+        let first = [old.clone(), soon.clone(), long];
+        let both = [(old, Due::Ended), (soon.clone(), Due::Soon)];
+        assert_eq!(said(&first, &[]), both);
+        assert_eq!(said(&first, &first), []);
+        assert_eq!(
+            said(&[renewed.clone(), soon], &first),
+            [(renewed, Due::Soon)]
+        );
     }
 
     #[test]
