@@ -5,10 +5,10 @@ use domain::id::BatchId;
 use domain::traffic::Record;
 use serde_json::{Value, json};
 
-use crate::support::{A, App, B, Browser, call, each, publish};
+use crate::support::{App, Browser, call, each, publish};
 
 /// The address of the only upstream's page, and the management API's path of it.
-async fn upstream(owner: &mut Browser) -> (String, String) {
+pub(crate) async fn upstream(owner: &mut Browser) -> (String, String) {
     let account = owner.api("GET", "/account", Value::Null).await;
     let membership = &account["memberships"][0];
     let organization = membership["organization"].as_str().unwrap();
@@ -39,7 +39,11 @@ async fn another(owner: &mut Browser) -> String {
 }
 
 /// A form with the tag that the page has now.
-async fn save(owner: &mut Browser, page: &str, more: &[(&str, &str)]) -> crate::support::Answer {
+pub(crate) async fn save(
+    owner: &mut Browser,
+    page: &str,
+    more: &[(&str, &str)],
+) -> crate::support::Answer {
     let shown = owner.get(page).await.ok(200);
     let etag = shown.between("name=\"etag\" value=\"", "\"");
     let mut form = vec![("do", "save"), ("etag", &*etag), ("name", "books")];
@@ -304,85 +308,6 @@ async fn grpc_health_checks_are_chosen_and_need_http2() {
             (&active["kind"], &active["service"]),
             (&json!("grpc"), &json!("pets.Pets"))
         );
-    })
-    .await;
-}
-
-/// A part of a key that would be found wherever it went.
-fn trace(key: &str) -> &str {
-    key.lines().nth(1).unwrap()
-}
-
-#[tokio::test]
-async fn a_client_certificate_is_stored_replaced_and_removed() {
-    each(async |app: App| {
-        let mut owner = app.member("storefront").await;
-        publish(&mut owner).await;
-        let (page, api) = upstream(&mut owner).await;
-        let shown = owner.get(&page).await.ok(200).says("Store the certificate");
-        let etag = shown.between("name=\"etag\" value=\"", "\"");
-        let form = |pair: [&'static str; 2], etag: &str| {
-            [
-                ("do", "certificate".to_owned()),
-                ("etag", etag.to_owned()),
-                ("client_certificate/certificate", pair[0].to_owned()),
-                ("client_certificate/key", pair[1].to_owned()),
-            ]
-        };
-        let send = async |owner: &mut Browser, pair, etag: &str| {
-            let form = form(pair, etag);
-            let form: Vec<_> = form.iter().map(|(name, value)| (*name, &**value)).collect();
-            owner.post(&page, &form).await
-        };
-        // What is wrong is told at its field; the certificate stays typed, the key is gone.
-        for (pair, field, words) in [
-            ([A[0], B[1]], "key", "belongs to another certificate"),
-            (["x", A[1]], "certificate", "Write certificates as PEM"),
-            ([A[0], ""], "key", "Write the private key as PEM"),
-        ] {
-            let refused = send(&mut owner, pair, &etag).await.ok(422);
-            let at = format!("id=\"client_certificate/{field}-e\"");
-            let at = refused.between(&at, "</p>");
-            assert!(at.contains(words), "{at}");
-            let typed = pair[0].lines().nth(1).unwrap_or("\nx</textarea>");
-            assert!(refused.body.contains(typed));
-            for key in [A[1], B[1]] {
-                assert!(!refused.body.contains(trace(key)));
-            }
-            // The form of the upstream shows what is stored.
-            refused.says("value=\"books\"").says("93.184.216.34");
-        }
-        send(&mut owner, A, &etag).await.to(&page);
-        let stored = owner.api("GET", &api, Value::Null).await;
-        let facts = &stored["client_certificate"];
-        let shown = owner.get(&page).await.ok(200);
-        let shown = shown
-            .says(facts["subject"].as_str().unwrap())
-            .says(facts["fingerprint"].as_str().unwrap())
-            .says("days left")
-            .says("Replace the certificate");
-        assert!(!shown.body.contains(trace(A[1])));
-        // A form of before it, and the form of the upstream, which leaves it as it is.
-        send(&mut owner, B, &etag).await.ok(422);
-        let form = [("targets/0/url", "https://93.184.216.34")];
-        save(&mut owner, &page, &form).await.to(&page);
-        let kept = owner.api("GET", &api, Value::Null).await;
-        assert_eq!(kept["client_certificate"], *facts);
-        let shown = owner.get(&page).await.ok(200);
-        let etag = shown.between("name=\"etag\" value=\"", "\"");
-        send(&mut owner, B, &etag).await.to(&page);
-        let replaced = owner.api("GET", &api, Value::Null).await;
-        assert_ne!(
-            replaced["client_certificate"]["fingerprint"],
-            facts["fingerprint"]
-        );
-        let shown = owner.get(&page).await.ok(200);
-        let etag = shown.between("name=\"etag\" value=\"", "\"");
-        let remove = [("do", "remove-certificate"), ("etag", &*etag)];
-        owner.post(&page, &remove).await.to(&page);
-        let removed = owner.api("GET", &api, Value::Null).await;
-        assert_eq!(removed.get("client_certificate"), None);
-        owner.get(&page).await.ok(200).says("Store the certificate");
     })
     .await;
 }

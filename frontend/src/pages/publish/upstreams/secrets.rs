@@ -1,5 +1,6 @@
 //! What the gateway shows to an upstream: its credential and its client certificate. Both go in
-//! and never come out; the page tells what is no secret of them.
+//! and never come out; the page tells what is no secret of them. Each form leads back to itself, as
+//! it lies far below the head of its page.
 
 use chrono::{DateTime, Utc};
 use domain::certificate::Facts;
@@ -52,7 +53,7 @@ pub(super) fn credential(upstream: &Upstream, form: &Form) -> AnyView {
             "Shown to the targets with every request; sealed in the database and never shown again. Now: "
             {hint(upstream.credential.as_ref())} "."
         </p>
-        <form class="form form--page" method="post">
+        <form class="form form--page" method="post" action="#credential">
             {Field::select("kind", "Kind", kinds).of(form)}
             {Field::text("credential_name", "Header or user").optional().mono().of(form)}
             {Field::password("credential_secret", "Value, password or token").optional().autocomplete("off").of(form)}
@@ -79,7 +80,7 @@ pub(super) fn client_certificate(upstream: &Upstream, form: &Form, now: DateTime
             "Shown to targets that ask for a certificate, by requests and by health checks. The private key is sealed in the database and never shown again."
         </p>
         {stored.map(|facts| self::facts(facts, now))}
-        <form class="form form--page" method="post">
+        <form class="form form--page" method="post" action="#client-certificate">
             {tag(form)}
             {Field::area("client_certificate/certificate", "Certificate (PEM)", 4)
                 .mono()
