@@ -65,6 +65,7 @@ pub(crate) struct Compiler {
     upstreams: HashMap<UpstreamId, Arc<Upstream>>,
     /// What is counted per upstream and target; it outlives a change.
     crews: HashMap<UpstreamId, Crew>,
+    client_ends: client::Ends,
     roster: Roster,
     clock: Clock,
     /// Where this node stands.
@@ -95,6 +96,7 @@ impl Compiler {
             key_sets: Arc::default(),
             upstreams: HashMap::new(),
             crews: HashMap::new(),
+            client_ends: client::Ends::default(),
             roster: Roster::default(),
             clock: Clock::default(),
             region: None,
@@ -108,6 +110,7 @@ impl Compiler {
                 suspended: Arc::default(),
                 settings: Arc::default(),
                 tls: Arc::default(),
+                client_ends: Arc::default(),
                 upstreams: Arc::default(),
                 gone: Arc::default(),
             },
@@ -131,6 +134,7 @@ impl Compiler {
         for (_, upstream) in self.upstreams.drain() {
             self.roster.leave(&upstream);
         }
+        self.client_ends.clear();
         self.placed_routes.clear();
         self.route_names.clear();
         self.state.routes = domain::route::Routes::default();
@@ -181,6 +185,9 @@ impl Compiler {
             self.state.settings = Arc::new(self.model.settings.clone().unwrap_or_default());
         }
         self.compile_upstreams(&dirty);
+        if let Some(ends) = self.client_ends.settle(&self.state.client_ends) {
+            self.state.client_ends = ends;
+        }
         if let Some(gone) = self.roster.settle(self.clock.micros() / 1000) {
             self.state.gone = gone;
         }

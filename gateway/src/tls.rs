@@ -19,7 +19,7 @@ use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
 
 pub(crate) use admit::{Ask, admit, has_port};
-pub(crate) use end::{End, warn};
+pub(crate) use end::{ClientEnd, End, Term, out_of_time, warn, warn_of_clients};
 pub(crate) use handshake::handshake;
 pub(crate) use written::check;
 

@@ -12,7 +12,7 @@ use domain::policy::PolicyKind;
 use domain::problem::Code;
 
 use super::{BOUNDS, Lane, Late, WorkerMetrics};
-use crate::tls::Tls;
+use crate::tls::{ClientEnd, Tls};
 use crate::token::KeySets;
 use crate::upstream::Upkeep;
 
@@ -37,7 +37,14 @@ pub(crate) struct Gauges {
     pub(crate) upkeep: Arc<Upkeep>,
     pub(crate) key_sets: Arc<KeySets>,
     /// `None` before the first state.
-    pub(crate) tls: Option<Arc<Tls>>,
+    pub(crate) ends: Option<Ends>,
+}
+
+/// When certificates end.
+#[derive(Debug)]
+pub(crate) struct Ends {
+    pub(crate) tls: Arc<Tls>,
+    pub(crate) clients: Arc<[ClientEnd]>,
 }
 
 struct Page(String);
@@ -129,7 +136,7 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
     page.one(
         "http2_flooded_total",
         "counter",
-        "Connections of HTTP/2 that were ended for too many resets.",
+        "Connections of HTTP/2 that were ended for a flood of resets, frames or heads.",
         sum(|w| w.http2_flooded.get()),
     );
     page.head(
@@ -163,8 +170,9 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         "Bytes of answer bodies.",
         sum(|w| w.bytes_out.get()),
     );
-    if let Some(tls) = &gauges.tls {
-        certificates::write(&mut page, &tls.ends);
+    if let Some(ends) = &gauges.ends {
+        certificates::write(&mut page, &ends.tls.ends);
+        certificates::write_clients(&mut page, &ends.clients);
     }
     upstreams::write(&mut page, &sum, &gauges.upkeep);
     let keys = &gauges.key_sets;
