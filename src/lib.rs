@@ -4,5 +4,6 @@
 pub mod cli;
 pub mod cmd;
 mod demo;
+mod memory;
 pub mod sample;
 pub mod settings;

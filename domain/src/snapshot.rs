@@ -120,6 +120,17 @@ pub struct Parts {
     pub hosts: Vec<Host>,
     /// `None` in a delta that does not touch it.
     pub settings: Option<Settings>,
+    /// `None` where there is no database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Mark>,
+}
+
+/// What the change of a state's number was: in a database that was restored from a copy and has
+/// changed since, another one has that number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    pub object: Uuid,
+    pub at: DateTime<Utc>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -295,6 +306,9 @@ impl Parts {
         put_each(&mut self.hosts, put.hosts, |item| item.id.uuid());
         if put.settings.is_some() {
             self.settings = put.settings;
+        }
+        if put.mark.is_some() {
+            self.mark = put.mark;
         }
     }
 

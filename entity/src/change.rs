@@ -1,12 +1,12 @@
 //! Change rows: what gateways must hear of, in order.
 
 use chrono::{DateTime, Utc};
-use domain::snapshot::Kind;
+use domain::snapshot::{Kind, Mark};
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue, DatabaseTransaction, DbBackend, QueryOrder, QuerySelect, Statement};
 
 use crate::database::CHANGE_CHANNEL;
-use crate::row::{signed, unsigned};
+use crate::row::{signed, to_micros, unsigned};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "change")]
@@ -23,6 +23,15 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    fn mark(&self) -> Mark {
+        Mark {
+            object: self.object_id,
+            at: to_micros(self.at),
+        }
+    }
+}
 
 impl Entity {
     /// What came after `number`, in order.
@@ -57,6 +66,19 @@ pub async fn append(
         tx.execute_raw(notify).await?;
     }
     Ok(unsigned(number))
+}
+
+/// The highest number there ever was, and what stands there; 0 before the first change.
+pub async fn last<C: ConnectionTrait>(db: &C) -> Result<(u64, Option<Mark>), DbErr> {
+    let newest = Entity::find().order_by_desc(Column::Number).limit(1);
+    let newest = newest.one(db).await?;
+    Ok(newest.map_or((0, None), |row| (unsigned(row.number), Some(row.mark()))))
+}
+
+/// What stands at a number; `None` when it is not kept any more, or was never there.
+pub async fn mark<C: ConnectionTrait>(db: &C, number: u64) -> Result<Option<Mark>, DbErr> {
+    let row = Entity::find_by_id(signed(number)).one(db).await?;
+    Ok(row.map(|row| row.mark()))
 }
 
 /// The highest number there ever was; 0 before the first change.

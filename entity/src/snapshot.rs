@@ -1,10 +1,11 @@
 //! The configuration state as gateways load it: all of it, or what changed since a number.
 
+mod lines;
 mod parts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::snapshot::{Delta, Kind, Parts, SCHEMA, Snapshot};
+use domain::snapshot::{Delta, Kind, Mark, Parts, SCHEMA, Snapshot};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
@@ -28,8 +29,9 @@ pub enum Changes {
 /// Loads the whole state, as of one moment.
 pub async fn load(db: &DatabaseConnection) -> Result<Snapshot, DbErr> {
     let tx = begin_read(db).await?;
-    let state = change::newest(&tx).await?;
-    let parts = parts::all(&tx).await?;
+    let (state, mark) = change::last(&tx).await?;
+    let mut parts = parts::all(&tx).await?;
+    parts.mark = mark;
     tx.commit().await?;
     Ok(Snapshot {
         schema: SCHEMA,
@@ -39,22 +41,40 @@ pub async fn load(db: &DatabaseConnection) -> Result<Snapshot, DbErr> {
 }
 
 /// Reads what changed after `state`, as of one moment. No change is ever skipped: the writers of
-/// the change table hold one lock until they have committed, so numbers appear in order.
-pub async fn changes_since(db: &DatabaseConnection, state: u64) -> Result<Changes, DbErr> {
-    if change::newest(db).await? == state {
+/// the change table hold one lock until they have committed, so numbers appear in order. With the
+/// `mark` of the state, a database that was restored from a copy and has changed since is
+/// recognized: its numbers are the same, its changes are others.
+pub async fn changes_since(
+    db: &DatabaseConnection,
+    state: u64,
+    mark: Option<&Mark>,
+) -> Result<Changes, DbErr> {
+    if is_up_to_date(&change::last(db).await?, state, mark) {
         return Ok(Changes::None);
     }
     let tx = begin_read(db).await?;
-    let changes = read(&tx, state).await?;
+    let changes = read(&tx, state, mark).await?;
     tx.commit().await?;
     Ok(changes)
 }
 
-async fn read<C: ConnectionTrait>(tx: &C, from: u64) -> Result<Changes, DbErr> {
-    let newest = change::newest(tx).await?;
-    if newest == from {
+fn is_up_to_date(last: &(u64, Option<Mark>), state: u64, mark: Option<&Mark>) -> bool {
+    last.0 == state && (mark.is_none() || last.1.as_ref() == mark)
+}
+
+async fn read<C: ConnectionTrait>(
+    tx: &C,
+    from: u64,
+    mark: Option<&Mark>,
+) -> Result<Changes, DbErr> {
+    let last = change::last(tx).await?;
+    if is_up_to_date(&last, from, mark) {
         return Ok(Changes::None);
     }
+    if mark.is_some() && change::mark(tx, from).await?.as_ref() != mark {
+        return Ok(Changes::Reload);
+    }
+    let (newest, mark) = last;
     let oldest = oldest(tx).await?;
     if newest < from
         || oldest.is_none_or(|oldest| oldest > from + 1)
@@ -78,7 +98,10 @@ async fn read<C: ConnectionTrait>(tx: &C, from: u64) -> Result<Changes, DbErr> {
     let mut delta = Delta {
         from,
         state: newest,
-        put: Parts::default(),
+        put: Parts {
+            mark,
+            ..Parts::default()
+        },
         gone: Vec::new(),
     };
     for (kind, ids) in ids {

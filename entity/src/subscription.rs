@@ -135,7 +135,7 @@ impl Entity {
 }
 
 /// What a gateway has no answer of its own for: these are not in its state.
-const UNKNOWN_TO_GATEWAYS: [SubscriptionState; 3] = [
+pub(crate) const UNKNOWN_TO_GATEWAYS: [SubscriptionState; 3] = [
     SubscriptionState::Rejected,
     SubscriptionState::Withdrawn,
     SubscriptionState::Cancelled,

@@ -69,7 +69,7 @@ pub(crate) struct Compiler {
     region: Option<String>,
     consumers: Consumers,
     /// Where versions stand in the state, to find them again.
-    placed_routes: HashMap<VersionId, snapshot::Route>,
+    placed_routes: HashMap<VersionId, Arc<snapshot::Version>>,
     state: State,
 }
 

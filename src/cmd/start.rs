@@ -108,11 +108,13 @@ pub(super) async fn bind(
 
 /// The runtime of everything but the data plane.
 pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("portunus")
         .enable_all()
-        .build()?)
+        .build()?;
+    runtime.spawn(crate::memory::give_back());
+    Ok(runtime)
 }
 
 /// Resolves at SIGTERM or SIGINT. They are listened for from the call on: to be made before the

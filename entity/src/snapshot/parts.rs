@@ -10,6 +10,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::lines;
 use crate::row::RowError;
 use crate::{
     api, application, certificate, certificate_host, credential, host, organization, plan, product,
@@ -59,28 +60,11 @@ pub(super) async fn all<C: ConnectionTrait>(tx: &C) -> Result<Parts, DbErr> {
             plan::Model::to_state,
         )
         .await?,
-        applications: read(
-            tx,
-            application::Entity::find(),
-            application::Column::Id,
-            application::Model::to_state,
-        )
-        .await?,
-        credentials: read(
-            tx,
-            credential::Entity::find(),
-            credential::Column::Id,
-            credential::Model::to_state,
-        )
-        .await?,
-        subscriptions: read(
-            tx,
-            subscription::Entity::in_state(),
-            subscription::Column::Id,
-            subscription::Model::to_state,
-        )
-        .await?,
+        applications: lines::applications(tx).await?,
+        credentials: lines::credentials(tx).await?,
+        subscriptions: lines::subscriptions(tx).await?,
         settings: Some(setting::for_gateways(tx).await?),
+        mark: None,
     })
 }
 

@@ -31,7 +31,7 @@ async fn a_state_holds_what_gateways_need() {
         assert_eq!(parts.credentials[0].cidrs.len(), 1);
         assert_eq!(parts.credentials[0].lifetime.expires_at, Some(at(1000)));
         assert_eq!(parts.subscriptions[0].approved_at, Some(at(5)));
-        assert_eq!(changes_since(&db, 0).await.unwrap(), Changes::None);
+        assert_eq!(changes_since(&db, 0, None).await.unwrap(), Changes::None);
     })
     .await;
 }
@@ -212,7 +212,7 @@ async fn deltas_add_up_to_the_whole() {
                 if dice.roll(3) > 0 {
                     continue;
                 }
-                match changes_since(&db, held.state).await.unwrap() {
+                match changes_since(&db, held.state, None).await.unwrap() {
                     Changes::None => {}
                     Changes::Reload => held = load(&db).await.unwrap(),
                     Changes::Delta(delta) => {
@@ -261,7 +261,7 @@ async fn a_change_that_commits_late_is_not_skipped() {
         let first = state;
         loop {
             let over = writers.is_finished();
-            if let Changes::Delta(delta) = changes_since(&db, state).await.unwrap() {
+            if let Changes::Delta(delta) = changes_since(&db, state, None).await.unwrap() {
                 assert!(delta.state > state);
                 state = delta.state;
                 seen.extend(delta.gone.into_iter().map(|(_, id)| id));
@@ -296,13 +296,13 @@ async fn whoever_is_too_far_behind_loads_everything() {
             tx.commit().await.unwrap();
         }
         assert!(matches!(
-            changes_since(&db, 1).await.unwrap(),
+            changes_since(&db, 1, None).await.unwrap(),
             Changes::Delta(_)
         ));
         assert_eq!(change::prune(&db, at(250)).await.unwrap(), 3);
-        assert_eq!(changes_since(&db, 1).await.unwrap(), Changes::Reload);
+        assert_eq!(changes_since(&db, 1, None).await.unwrap(), Changes::Reload);
         assert!(matches!(
-            changes_since(&db, 3).await.unwrap(),
+            changes_since(&db, 3, None).await.unwrap(),
             Changes::Delta(_)
         ));
         assert_eq!(
@@ -312,7 +312,7 @@ async fn whoever_is_too_far_behind_loads_everything() {
         );
         assert_eq!(load(&db).await.unwrap().state, 5);
         assert_eq!(
-            changes_since(&db, 77).await.unwrap(),
+            changes_since(&db, 77, None).await.unwrap(),
             Changes::Reload,
             "another database"
         );
@@ -335,7 +335,7 @@ async fn what_a_later_release_tells_of_is_passed_over() {
             .await
             .unwrap();
         tx.commit().await.unwrap();
-        let Changes::Delta(delta) = changes_since(&db, 0).await.unwrap() else {
+        let Changes::Delta(delta) = changes_since(&db, 0, None).await.unwrap() else {
             panic!("no delta");
         };
         assert_eq!(

@@ -1,42 +1,38 @@
 //! The source of the present state by id, who refers to whom, and what a change makes stale. What
 //! there may be a million of, applications and what is theirs, is in [`super::consumers`].
 
-use std::collections::{HashMap, HashSet};
-use std::hash::Hash;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
-use domain::id::{ApiId, Id, OrganizationId, PlanId, ProductId, UpstreamId, VersionId};
+use domain::id::{ApiId, Id, OrganizationId, PlanId, ProductId, UpstreamId, VersionId, of};
 use domain::snapshot::{
     Api, Kind, Organization, Parts, Plan, Product, Settings, Upstream, Version,
 };
 use domain::upstream::Fallback;
 use uuid::Uuid;
 
-/// References backwards: from what is referred to, to those who do.
-#[derive(Debug)]
-pub(super) struct Back<K, V>(HashMap<K, HashSet<V>>);
+/// References backwards: from what is referred to, to those who do. In pairs, as most are referred
+/// to once: a set for each would be larger than what it holds.
+pub(super) struct Back<K, V>(BTreeSet<(Id<K>, Id<V>)>);
 
 impl<K, V> Default for Back<K, V> {
     fn default() -> Self {
-        Self(HashMap::new())
+        Self(BTreeSet::new())
     }
 }
 
-impl<K: Hash + Eq, V: Hash + Eq + Copy> Back<K, V> {
-    fn add(&mut self, key: K, value: V) {
-        self.0.entry(key).or_default().insert(value);
+impl<K, V> Back<K, V> {
+    fn add(&mut self, key: Id<K>, value: Id<V>) {
+        self.0.insert((key, value));
     }
 
-    fn remove(&mut self, key: &K, value: V) {
-        if let Some(values) = self.0.get_mut(key) {
-            values.remove(&value);
-            if values.is_empty() {
-                self.0.remove(key);
-            }
-        }
+    fn remove(&mut self, key: Id<K>, value: Id<V>) {
+        self.0.remove(&(key, value));
     }
 
-    pub(super) fn of(&self, key: &K) -> impl Iterator<Item = V> {
-        self.0.get(key).into_iter().flatten().copied()
+    pub(super) fn of(&self, key: Id<K>) -> impl Iterator<Item = Id<V>> {
+        let all = self.0.range((key, Id::NIL)..);
+        all.take_while(move |pair| pair.0 == key).map(|pair| pair.1)
     }
 }
 
@@ -60,21 +56,22 @@ impl Dirty {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Model {
     pub(super) organizations: HashMap<OrganizationId, Organization>,
     pub(super) apis: HashMap<ApiId, Api>,
-    pub(super) versions: HashMap<VersionId, Version>,
+    /// Shared with the places where they answer.
+    pub(super) versions: HashMap<VersionId, Arc<Version>>,
     pub(super) upstreams: HashMap<UpstreamId, Upstream>,
     pub(super) products: HashMap<ProductId, Product>,
     pub(super) plans: HashMap<PlanId, Plan>,
     pub(super) settings: Option<Settings>,
-    apis_of: Back<OrganizationId, ApiId>,
-    versions_of: Back<ApiId, VersionId>,
-    users_of: Back<UpstreamId, VersionId>,
+    apis_of: Back<of::Organization, of::Api>,
+    versions_of: Back<of::Api, of::Version>,
+    users_of: Back<of::Upstream, of::Version>,
     /// From an upstream to those that name it.
-    namers_of: Back<UpstreamId, UpstreamId>,
-    pub(super) products_of: Back<VersionId, ProductId>,
+    namers_of: Back<of::Upstream, of::Upstream>,
+    pub(super) products_of: Back<of::Version, of::Product>,
 }
 
 impl Model {
@@ -85,10 +82,11 @@ impl Model {
             self.touch_organization(item.id, &mut dirty);
             self.organizations.insert(item.id, item);
         }
-        for item in parts.apis {
+        for mut item in parts.apis {
             self.remove_api(item.id, &mut dirty);
             self.apis_of.add(item.organization, item.id);
-            dirty.versions.extend(self.versions_of.of(&item.id));
+            dirty.versions.extend(self.versions_of.of(item.id));
+            item.policies.shrink_to_fit();
             self.apis.insert(item.id, item);
         }
         for item in parts.versions {
@@ -97,7 +95,7 @@ impl Model {
             for upstream in upstreams(&item) {
                 self.users_of.add(upstream, item.id);
             }
-            self.versions.insert(item.id, item);
+            self.versions.insert(item.id, Arc::new(fitting(item)));
         }
         for item in parts.upstreams {
             self.remove_upstream(item.id, &mut dirty);
@@ -152,39 +150,39 @@ impl Model {
     }
 
     fn touch_organization(&self, id: OrganizationId, dirty: &mut Dirty) {
-        for api in self.apis_of.of(&id) {
-            dirty.versions.extend(self.versions_of.of(&api));
+        for api in self.apis_of.of(id) {
+            dirty.versions.extend(self.versions_of.of(api));
         }
         dirty.organizations.insert(id);
     }
 
     fn remove_upstream(&mut self, id: UpstreamId, dirty: &mut Dirty) {
         dirty.upstreams.insert(id);
-        dirty.versions.extend(self.users_of.of(&id));
-        for namer in self.namers_of.of(&id) {
+        dirty.versions.extend(self.users_of.of(id));
+        for namer in self.namers_of.of(id) {
             dirty.upstreams.insert(namer);
-            dirty.versions.extend(self.users_of.of(&namer));
+            dirty.versions.extend(self.users_of.of(namer));
         }
         if let Some(old) = self.upstreams.remove(&id) {
             for other in named(&old) {
-                self.namers_of.remove(&other, id);
+                self.namers_of.remove(other, id);
             }
         }
     }
 
     fn remove_api(&mut self, id: ApiId, dirty: &mut Dirty) {
         if let Some(old) = self.apis.remove(&id) {
-            self.apis_of.remove(&old.organization, id);
-            dirty.versions.extend(self.versions_of.of(&id));
+            self.apis_of.remove(old.organization, id);
+            dirty.versions.extend(self.versions_of.of(id));
         }
     }
 
     fn remove_version(&mut self, id: VersionId, dirty: &mut Dirty) {
         dirty.versions.insert(id);
         if let Some(old) = self.versions.remove(&id) {
-            self.versions_of.remove(&old.api, id);
+            self.versions_of.remove(old.api, id);
             for upstream in upstreams(&old) {
-                self.users_of.remove(&upstream, id);
+                self.users_of.remove(upstream, id);
             }
         }
     }
@@ -195,7 +193,7 @@ impl Model {
         let old: HashSet<VersionId> = old.into_iter().flat_map(|old| old.versions).collect();
         let new: HashSet<VersionId> = item.versions.iter().copied().collect();
         for version in old.difference(&new) {
-            self.products_of.remove(version, item.id);
+            self.products_of.remove(*version, item.id);
         }
         for version in new.difference(&old) {
             self.products_of.add(*version, item.id);
@@ -207,7 +205,7 @@ impl Model {
     fn remove_product(&mut self, id: ProductId, dirty: &mut Dirty) {
         if let Some(old) = self.products.remove(&id) {
             for version in &old.versions {
-                self.products_of.remove(version, id);
+                self.products_of.remove(*version, id);
                 dirty.versions.insert(*version);
             }
         }
@@ -230,6 +228,19 @@ pub(super) fn mirror(source: &Upstream) -> Option<UpstreamId> {
 
 fn named(source: &Upstream) -> impl Iterator<Item = UpstreamId> {
     fallback(source).into_iter().chain(mirror(source))
+}
+
+/// Readers of lists take room for several; there may be ten thousand versions with one of each.
+fn fitting(mut version: Version) -> Version {
+    let revision = &mut version.revision;
+    revision.policies.shrink_to_fit();
+    revision.route.hosts.shrink_to_fit();
+    revision.route.when.shrink_to_fit();
+    for operation in &mut revision.operations {
+        operation.policies.shrink_to_fit();
+    }
+    revision.operations.shrink_to_fit();
+    version
 }
 
 fn upstreams(version: &Version) -> impl Iterator<Item = UpstreamId> {

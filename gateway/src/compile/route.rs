@@ -23,7 +23,8 @@ impl Compiler {
                 self.route_names.remove(*number);
             }
             if let Some(old) = self.placed_routes.remove(id) {
-                for host in hosts(&old) {
+                let old = &old.revision.route;
+                for host in hosts(old) {
                     let there = self.state.routes.remove(host, &old.path);
                     let mut others = there.map(Spot::into_parts).unwrap_or_default();
                     others.retain(|(_, other)| other.version != *id);
@@ -34,25 +35,19 @@ impl Compiler {
             }
         }
         for id in &dirty.versions {
-            if let Some(version) = self.model.versions.get(id) {
-                let place = version.revision.route.clone();
-                let rule = Arc::new(self.rule_of(version));
+            if let Some(version) = self.model.versions.get(id).cloned() {
+                let rule = Arc::new(self.rule_of(&version));
                 if let Some(route) = self.route(*id, &rule) {
-                    self.place(*id, place, &rule, &Arc::new(route));
+                    self.place(version, &rule, &Arc::new(route));
                 }
             }
         }
     }
 
     /// Puts a version beside those that are there already.
-    fn place(
-        &mut self,
-        id: VersionId,
-        place: snapshot::Route,
-        rule: &Arc<Rule>,
-        route: &Arc<Route>,
-    ) {
-        for host in hosts(&place) {
+    fn place(&mut self, version: Arc<Version>, rule: &Arc<Rule>, route: &Arc<Route>) {
+        let (id, place) = (version.id, &version.revision.route);
+        for host in hosts(place) {
             let there = self.state.routes.remove(host, &place.path);
             let mut all = there.map(Spot::into_parts).unwrap_or_default();
             for (known, other) in &all {
@@ -67,7 +62,7 @@ impl Compiler {
                 self.state.routes.insert(host, &place.path, spot);
             }
         }
-        self.placed_routes.insert(id, place);
+        self.placed_routes.insert(id, version);
     }
 
     /// What the version asks of a request beyond host and path.
@@ -119,7 +114,7 @@ impl Compiler {
         let mut products: Vec<u32> = self
             .model
             .products_of
-            .of(&id)
+            .of(id)
             .map(|product| numbered(&mut self.product_numbers, product))
             .collect();
         products.sort_unstable();

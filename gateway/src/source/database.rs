@@ -1,25 +1,27 @@
 //! Configuration from the shared database: everything once, then what changes, as soon as it does.
 //!
 //! It hears of changes from this very process (`told`) or from PostgreSQL, and looks by itself
-//! where it hears nothing. While the database is away the node serves what it has; a node that
-//! starts then begins with the last good state on its disk.
+//! where it hears nothing. A node begins with the last good state on its disk, if the database
+//! knows it or is away; while the database is away the node serves what it has.
 
 mod keeper;
+mod last;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use domain::snapshot::{Parts, Snapshot};
+use domain::snapshot::Mark;
 use entity::database::{ChangeListener, Heard, listen};
 use entity::snapshot;
 use sea_orm::{DatabaseConnection, DbErr};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::disk::{Disk, DiskError, Kept, Whole};
+use super::disk::{Disk, Kept, Whole};
 use super::{Change, Changes};
 use crate::duty::Pen;
 use keeper::{Keep, Lost};
+use last::Last;
 
 /// Looking for changes while something tells of them: a notice may get lost.
 const SLOW: Duration = Duration::from_secs(1);
@@ -99,28 +101,19 @@ struct Feed {
     lost: Lost,
     /// When everything may be handed to the disk again.
     kept_again: Instant,
-    /// Number of the state that was handed over; `None` asks for everything.
-    state: Option<u64>,
+    /// Number and mark of the state that was handed over; `None` asks for everything.
+    state: Option<(u64, Option<Mark>)>,
     away: bool,
 }
 
 impl Feed {
     async fn run(mut self, mut ears: Ears, disk: Option<Disk>) {
         ears.listen().await;
-        let first = timeout(FIRST, self.read()).await;
-        let outcome = match first {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(error)) => {
-                self.failed(&error);
-                self.start_from_disk(disk).await
-            }
-            Err(_late) => {
-                self.away = true;
-                tracing::warn!("The configuration database does not answer.");
-                self.start_from_disk(disk).await
-            }
+        let last = match disk {
+            Some(disk) => Last::read(disk).await,
+            None => Last::Nothing,
         };
-        if outcome.is_err() {
+        if self.begin(last).await.is_err() {
             return;
         }
         loop {
@@ -143,6 +136,54 @@ impl Feed {
         }
     }
 
+    /// Hands over the first state: the disk's with what has changed since, or the database's, where
+    /// there is none on disk or it is none of this database.
+    async fn begin(&mut self, last: Last) -> Result<(), Over> {
+        self.state = last.known();
+        // With nothing to start from there is nothing but to wait.
+        let patience = match last {
+            Last::Nothing => Duration::MAX,
+            Last::State(..) | Last::Newer(_) => FIRST,
+        };
+        let change = match timeout(patience, self.look()).await {
+            Ok(Ok(change)) => change,
+            Ok(Err(error)) => {
+                self.failed(&error);
+                None
+            }
+            Err(_late) => {
+                self.away = true;
+                tracing::warn!("The configuration database does not answer in time.");
+                None
+            }
+        };
+        if let Some(Change::Full(_)) = &change {
+            // It takes the place of the disk's.
+        } else if let Some((snapshot, keep)) = last.into_parts() {
+            if self.away {
+                let state = snapshot.state;
+                tracing::warn!(state, "Starting with the last good state on disk.");
+            }
+            let first = Change::Full(snapshot);
+            self.changes.send(first).await.map_err(|_| Over)?;
+            self.keep(keep).await;
+        } else if self.away {
+            tracing::warn!("There is no last good state on disk: waiting for the database.");
+        }
+        match change {
+            Some(change) => self.hand_over(change).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn keep(&mut self, what: Option<Keep>) {
+        if let (Some(keep), Some(what)) = (&self.keep, what)
+            && keep.send(what).await.is_err()
+        {
+            self.keep = None;
+        }
+    }
+
     /// Whether the disk needs everything anew. Not at once, as it will not be well at once.
     fn has_lost(&mut self) -> bool {
         let now = Instant::now();
@@ -157,11 +198,8 @@ impl Feed {
     /// it already, which does no harm.
     async fn keep_again(&mut self) -> Result<(), DbErr> {
         let change = self.everything().await?;
-        if let Ok((_, Some(copy))) = self.copied(change).await
-            && let Some(keep) = &self.keep
-            && keep.send(copy).await.is_err()
-        {
-            self.keep = None;
+        if let Ok((_, copy)) = self.copied(change).await {
+            self.keep(copy).await;
         }
         Ok(())
     }
@@ -174,21 +212,27 @@ impl Feed {
 
     /// Hands over what is new.
     async fn read(&mut self) -> Result<Result<(), Over>, DbErr> {
-        let change = match self.state {
-            Some(state) => match snapshot::changes_since(&self.db, state).await? {
-                snapshot::Changes::None => None,
-                snapshot::Changes::Delta(delta) => Some(Change::Delta(delta)),
-                snapshot::Changes::Reload => Some(self.everything().await?),
-            },
+        Ok(match self.look().await? {
+            Some(change) => self.hand_over(change).await,
+            None => Ok(()),
+        })
+    }
+
+    async fn look(&mut self) -> Result<Option<Change>, DbErr> {
+        let change = match &self.state {
+            Some((state, mark)) => {
+                match snapshot::changes_since(&self.db, *state, mark.as_ref()).await? {
+                    snapshot::Changes::None => None,
+                    snapshot::Changes::Delta(delta) => Some(Change::Delta(delta)),
+                    snapshot::Changes::Reload => Some(self.everything().await?),
+                }
+            }
             None => Some(self.everything().await?),
         };
         if std::mem::replace(&mut self.away, false) {
             tracing::info!("The configuration database answers again.");
         }
-        Ok(match change {
-            Some(change) => self.hand_over(change).await,
-            None => Ok(()),
-        })
+        Ok(change)
     }
 
     async fn everything(&self) -> Result<Change, DbErr> {
@@ -198,17 +242,13 @@ impl Feed {
 
     async fn hand_over(&mut self, change: Change) -> Result<(), Over> {
         let state = match &change {
-            Change::Full(snapshot) => snapshot.state,
-            Change::Delta(delta) => delta.state,
+            Change::Full(snapshot) => (snapshot.state, snapshot.parts.mark.clone()),
+            Change::Delta(delta) => (delta.state, delta.put.mark.clone()),
         };
         let (change, copy) = self.copied(change).await?;
         self.changes.send(change).await.map_err(|_| Over)?;
         self.state = Some(state);
-        if let (Some(keep), Some(copy)) = (&self.keep, copy)
-            && keep.send(copy).await.is_err()
-        {
-            self.keep = None;
-        }
+        self.keep(copy).await;
         Ok(())
     }
 
@@ -233,48 +273,6 @@ impl Feed {
             tracing::error!(%error, "A state cannot be written down.");
         });
         Ok((Change::Full(snapshot), whole.ok().map(Keep::Whole)))
-    }
-
-    /// The state of the disk, until the database's own comes.
-    async fn start_from_disk(&mut self, disk: Option<Disk>) -> Result<(), Over> {
-        let Some(disk) = disk else {
-            return Ok(());
-        };
-        let age = disk.age().unwrap_or_default().as_secs();
-        match tokio::task::spawn_blocking(move || disk.load()).await {
-            Ok(Ok(Some(snapshot))) => {
-                tracing::warn!(
-                    state = snapshot.state,
-                    age_s = age,
-                    "Starting with the last good state on disk."
-                );
-                let change = Change::Full(Box::new(snapshot));
-                self.changes.send(change).await.map_err(|_| Over)
-            }
-            Ok(Ok(None)) => {
-                tracing::warn!("There is no last good state on disk: waiting for the database.");
-                Ok(())
-            }
-            Ok(Err(error)) => {
-                tracing::error!(%error, "The last good state on disk is of no use.");
-                match error {
-                    // For the gateway to refuse and to count.
-                    DiskError::Newer(schema) => {
-                        let change = Change::Full(Box::new(Snapshot {
-                            schema,
-                            state: 0,
-                            parts: Parts::default(),
-                        }));
-                        self.changes.send(change).await.map_err(|_| Over)
-                    }
-                    DiskError::Read(_) | DiskError::Damaged | DiskError::Unknown => Ok(()),
-                }
-            }
-            Err(error) => {
-                tracing::error!(%error, "Reading the last good state ended abnormally.");
-                Ok(())
-            }
-        }
     }
 }
 

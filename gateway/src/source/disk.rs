@@ -76,9 +76,15 @@ impl Disk {
 
     /// `None` when there is none yet. Blocks on the disk.
     pub fn load(&self) -> Result<Option<Snapshot>, DiskError> {
+        Ok(self.resume()?.map(|(snapshot, _)| snapshot))
+    }
+
+    /// Like [`Disk::load`]; also what keeps changes behind it, where that is possible.
+    pub(crate) fn resume(&self) -> Result<Option<(Snapshot, Option<Kept>)>, DiskError> {
         let Some((base, overlay)) = self.open()? else {
             return Ok(None);
         };
+        let kept = Kept::behind(self, &base, &overlay);
         let state = overlay.state.unwrap_or(base.head.state);
         let mut parts = Parts::default();
         base.rows(|row, _| {
@@ -92,11 +98,12 @@ impl Disk {
             let row = rows::Row::take(&mut row).ok_or(DiskError::Unknown)?;
             row.read(&mut parts).ok_or(DiskError::Unknown)?;
         }
-        Ok(Some(Snapshot {
+        let snapshot = Snapshot {
             schema: SCHEMA,
             state,
             parts,
-        }))
+        };
+        Ok(Some((snapshot, kept)))
     }
 
     /// A state that can be read, and what its log says. Its log needs its last tag, which is read

@@ -84,7 +84,7 @@ impl DatabaseExplainer {
     /// gone when this fails.
     async fn newest(&self, held: Option<Explainer>) -> Result<Explainer, NotExplained> {
         if let Some(mut explainer) = held {
-            match snapshot::changes_since(&self.databases.main, explainer.state()).await? {
+            match snapshot::changes_since(&self.databases.main, explainer.state(), None).await? {
                 Changes::None => return Ok(explainer),
                 Changes::Delta(delta) => {
                     return compiling(move || {

@@ -212,12 +212,15 @@ async fn a_node_serves_on_and_starts_again_without_its_database() {
             let after = add_organization(&editor, "third").await;
             let joined = Instant::now();
             line.join();
-            let state = restarted.next_full().await;
+            let delta = restarted.next_delta().await;
             println!(
                 "caught up {:?} after the database was back",
                 joined.elapsed()
             );
-            assert_eq!((state.state, state.parts.organizations.len()), (after, 3));
+            assert_eq!(
+                (delta.state, slugs(&delta.put.organizations)),
+                (after, vec!["third"])
+            );
             // A second later it listens again.
             tokio::time::sleep(Duration::from_secs(3)).await;
             add_organization(&editor, "fourth").await;
@@ -226,6 +229,61 @@ async fn a_node_serves_on_and_starts_again_without_its_database() {
                 ["fourth"]
             );
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_starts_again_asks_for_what_has_changed_only() {
+    each_backend(async |database: TestDatabase| {
+        let editor = connect(&DatabaseSettings::new(&database.url))
+            .await
+            .unwrap();
+        let data = tempfile::tempdir().unwrap();
+        let disk = Disk::new(data.path(), &KeyRing::new(vec![[7; 32]]));
+        let on_disk = async |number| {
+            until(
+                "the state on disk",
+                async || matches!(disk.load(), Ok(Some(snapshot)) if snapshot.state == number),
+            )
+            .await;
+        };
+        let mut last = add_organization(&editor, "first").await;
+        for round in 0..3 {
+            let mut node = start(&database.url, None, Some(disk.clone())).await;
+            let state = node.next_full().await;
+            assert_eq!(state.state, last, "{round}");
+            assert_eq!(state.parts.organizations.len(), (2 * round).max(1));
+            // The first of these is while nobody is there, but in the first round.
+            if round > 0 {
+                let missed = node.next_delta().await;
+                last = missed.state;
+                assert_eq!(
+                    slugs(&missed.put.organizations),
+                    [format!("away-{}", round - 1)]
+                );
+            }
+            on_disk(last).await;
+            last = add_organization(&editor, &format!("there-{round}")).await;
+            assert_eq!(node.next_delta().await.state, last);
+            on_disk(last).await;
+            drop(node);
+            // It has gone when its channel is closed.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            add_organization(&editor, &format!("away-{round}")).await;
+        }
+
+        // The same number, and another change: the database is one that was restored.
+        let newest = entity::change::newest(&editor.main).await.unwrap();
+        let row = entity::change::ActiveModel {
+            number: Set(last as i64),
+            object_id: Set(uuid::Uuid::from_u128(9)),
+            ..Default::default()
+        };
+        row.update(&editor.main).await.unwrap();
+        let mut node = start(&database.url, None, Some(disk.clone())).await;
+        let state = node.next_full().await;
+        assert_eq!((state.state, state.parts.organizations.len()), (newest, 7));
     })
     .await;
 }

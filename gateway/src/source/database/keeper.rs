@@ -25,6 +25,8 @@ const REST: u32 = 3;
 pub(super) enum Keep {
     Whole(Whole),
     Delta(Box<Delta>),
+    /// What was read at the start: go on behind it.
+    Resume(Kept),
 }
 
 /// Set when something was not written: what follows is of no use without it, so everything is
@@ -38,8 +40,9 @@ struct Pending {
 }
 
 impl Pending {
-    fn add(&mut self, keep: Keep) {
+    fn add(&mut self, keep: Keep, kept: &mut Kept) {
         match keep {
+            Keep::Resume(behind) => *kept = behind,
             Keep::Whole(whole) => {
                 self.whole = Some(whole);
                 self.deltas.clear();
@@ -76,7 +79,7 @@ pub(super) async fn run(
             biased;
             keep = coming.recv(), if !is_full => match keep {
                 Some(keep) => {
-                    pending.add(keep);
+                    pending.add(keep, &mut kept);
                     continue;
                 }
                 None => true,

@@ -25,7 +25,7 @@ pub(super) struct Head {
     pub(super) schema: u32,
     pub(super) state: u64,
     /// Bytes of the rows.
-    length: u64,
+    pub(super) length: u64,
 }
 
 /// Writes a state that consists of `rows`, which are `length` bytes together. Returns its last

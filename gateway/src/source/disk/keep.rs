@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use domain::snapshot::{Delta, Snapshot};
 
 use super::base::{self, Base};
-use super::log::{Log, Overlay};
+use super::log::{End, Log, Overlay};
 use super::rows::{self, Row};
-use super::{Disk, DiskError};
+use super::{Disk, DiskError, Tag};
 
 /// A log below this many bytes is not worth writing the state anew.
 const SMALL: u64 = 4 << 20;
@@ -37,11 +37,52 @@ pub(crate) struct Kept {
     disk: Disk,
     /// With the bytes of the state before it.
     log: Option<(Log, u64)>,
+    /// What was read at the start, until something is written behind it.
+    read: Option<Read>,
+}
+
+/// A state with its log as they were read.
+#[derive(Debug)]
+struct Read {
+    /// The tag that names the state.
+    name: Tag,
+    length: u64,
+    end: End,
 }
 
 impl Kept {
     pub(crate) const fn new(disk: Disk) -> Self {
-        Self { disk, log: None }
+        Self {
+            disk,
+            log: None,
+            read: None,
+        }
+    }
+
+    /// Goes on behind what `base` and `overlay` were read from. `None` when that cannot be gone on
+    /// with: there is no log, or it has a key that does not write any more.
+    pub(super) fn behind(disk: &Disk, base: &Base, overlay: &Overlay) -> Option<Self> {
+        let read = Read {
+            name: base.name().ok()?,
+            length: base.head.length,
+            end: overlay.end?,
+        };
+        (disk.keys.first() == Some(&base.key)).then(|| Self {
+            disk: disk.clone(),
+            log: None,
+            read: Some(read),
+        })
+    }
+
+    /// Fails when it is not what was read any more: another process wrote there meanwhile.
+    fn resume(&self, read: &Read) -> io::Result<(Log, u64)> {
+        let base = Base::open(&self.disk.path, &self.disk.keys).map_err(io::Error::other)?;
+        let base = base.ok_or(io::ErrorKind::NotFound)?;
+        if base.name().map_err(io::Error::other)? != read.name {
+            return Err(io::Error::other("the state on disk is another one by now"));
+        }
+        let log = Log::resume(&self.disk.log, base.key, read.end)?;
+        Ok((log, read.length))
     }
 
     /// Keeps a whole state in place of everything before it.
@@ -57,6 +98,7 @@ impl Kept {
     ) -> io::Result<()> {
         // Without a log, changes are not kept: behind a state that was not written they would lie.
         self.log = None;
+        self.read = None;
         let key = *self.disk.keys.first().ok_or(io::ErrorKind::InvalidInput)?;
         let tag = base::write(&self.disk.path, &key, size, rows)?;
         let log = Log::begin(&self.disk.log, key, tag)?;
@@ -66,6 +108,9 @@ impl Kept {
 
     /// Keeps changes of the state. They follow each other and it.
     pub(crate) fn changes(&mut self, deltas: &[Delta]) -> io::Result<()> {
+        if let Some(read) = self.read.take_if(|_| !deltas.is_empty()) {
+            self.log = Some(self.resume(&read)?);
+        }
         let Some((log, whole)) = &mut self.log else {
             return Ok(());
         };

@@ -41,6 +41,18 @@ impl Log {
         })
     }
 
+    /// Goes on behind what was read of it; what lies behind that was never whole.
+    pub(super) fn resume(path: &Path, key: [u8; 32], end: End) -> io::Result<Self> {
+        let file = OpenOptions::new().append(true).open(path)?;
+        file.set_len(end.at)?;
+        Ok(Self {
+            file,
+            key,
+            last: end.last,
+            length: end.at - BEGIN,
+        })
+    }
+
     pub(super) fn append(&mut self, delta: &Delta) -> io::Result<()> {
         let mut frame = vec![0; 4];
         frame.extend_from_slice(&delta.state.to_le_bytes());
@@ -61,12 +73,24 @@ impl Log {
     }
 }
 
+/// Bytes in front of the first frame.
+const BEGIN: u64 = (MAGIC.len() + TAG) as u64;
+
+/// Where a log ends, and by which tag.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    at: u64,
+    last: Tag,
+}
+
 /// What a log says of objects: their newest rows, `None` for those that are gone.
 #[derive(Debug, Default)]
 pub(super) struct Overlay {
     /// Number of the newest state.
     pub(super) state: Option<u64>,
     pub(super) rows: HashMap<Name, Option<Vec<u8>>>,
+    /// `None` when there is no log of this state.
+    pub(super) end: Option<End>,
 }
 
 impl Overlay {
@@ -84,6 +108,7 @@ impl Overlay {
             return Ok(overlay);
         };
         let mut last = *base;
+        let mut at = BEGIN;
         while let Some((frame, tag, behind)) = cut(rest) {
             if mac(key, &[&last, frame])?.verify_slice(&tag).is_err() {
                 break;
@@ -92,8 +117,10 @@ impl Overlay {
                 return Err(io::ErrorKind::InvalidData.into());
             }
             last = tag;
+            at += (frame.len() + TAG) as u64;
             rest = behind;
         }
+        overlay.end = Some(End { at, last });
         Ok(overlay)
     }
 

@@ -31,6 +31,8 @@ const LETTERS: [(Kind, u8); 12] = [
     (Kind::Certificate, b't'),
     (Kind::Host, b'h'),
 ];
+/// What the state's number stands for in its database.
+const MARK: u8 = b'm';
 /// An object that is gone: what it is, is the letter of its kind.
 const GONE: u8 = b'-';
 
@@ -86,6 +88,10 @@ impl<'a> Row<'a> {
 
     /// Adds the object to `parts`. `None` when it cannot be understood.
     pub(super) fn read(&self, parts: &mut Parts) -> Option<()> {
+        if self.letter == MARK {
+            parts.mark = Some(json(self.body)?);
+            return Some(());
+        }
         match LETTERS.iter().find(|known| known.1 == self.letter)?.0 {
             Kind::Organization => parts.organizations.push(json(self.body)?),
             Kind::Api => parts.apis.push(json(self.body)?),
@@ -132,6 +138,7 @@ pub(super) fn write(parts: &Parts, out: &mut Vec<u8>) -> Result<(), serde_json::
     out.json_each(letter(Kind::Host), &parts.hosts, |one| one.id.uuid())?;
     let settings = parts.settings.as_slice();
     out.json_each(letter(Kind::Settings), settings, |_| Uuid::nil())?;
+    out.json_each(MARK, parts.mark.as_slice(), |_| Uuid::nil())?;
     for one in &parts.applications {
         out.row(letter(Kind::Application), one.id.uuid(), |out| {
             out.application(one)

@@ -7,7 +7,7 @@ use domain::id::{ApplicationId, CredentialId, OrganizationId, PlanId, ProductId,
 use domain::key::{Environment, KeyDigest};
 use domain::lifecycle::ApplicationState;
 use domain::snapshot::{
-    Application, Credential, Delta, Kind, Organization, Settings, Subscription,
+    Application, Credential, Delta, Kind, Mark, Organization, Settings, Subscription,
 };
 use domain::subscription::SubscriptionState;
 
@@ -70,6 +70,7 @@ fn snapshot() -> Snapshot {
             credentials: (0..12).map(credential).collect(),
             subscriptions: SubscriptionState::ALL.map(subscription).to_vec(),
             settings: Some(Settings::default()),
+            mark: Some(mark(7)),
             ..Parts::default()
         },
     }
@@ -101,6 +102,13 @@ impl Place {
     }
 }
 
+fn mark(state: u64) -> Mark {
+    Mark {
+        object: organization("a", false).id.uuid(),
+        at: chrono::DateTime::from_timestamp(state as i64, 5000).unwrap(),
+    }
+}
+
 /// Suspends one organization, makes one, removes one key.
 fn delta(from: u64) -> Delta {
     Delta {
@@ -111,6 +119,7 @@ fn delta(from: u64) -> Delta {
                 organization("a", from % 2 == 1),
                 organization(&format!("new-{from}"), false),
             ],
+            mark: Some(mark(from + 1)),
             ..Parts::default()
         },
         gone: vec![(Kind::Credential, credential(from as usize % 12).id.uuid())],
@@ -193,6 +202,39 @@ fn what_changed_since_is_there_as_well() {
     place.kept(&applied(snapshot(), &deltas));
     place.edit(LOG_NAME, |bytes| *bytes = log);
     assert_loads(&place.disk, applied(snapshot(), &deltas));
+}
+
+/// As a process that starts.
+fn resumed(place: &Place) -> Option<Kept> {
+    place.disk.resume().unwrap().unwrap().1
+}
+
+#[test]
+fn a_process_that_starts_goes_on_behind_what_it_read() {
+    let place = Place::new();
+    let deltas: Vec<Delta> = (7..13).map(delta).collect();
+    let mut first = place.kept(&snapshot());
+    let mut second = resumed(&place).unwrap();
+    second.changes(&[]).unwrap();
+    second.changes(&deltas[..1]).unwrap();
+    second.changes(&deltas[1..2]).unwrap();
+    // Half a frame, as a crash leaves it.
+    place.edit(LOG_NAME, |bytes| bytes.extend_from_slice(&[9; 30]));
+    let mut third = resumed(&place).unwrap();
+    third.changes(&deltas[2..4]).unwrap();
+    assert_loads(&place.disk, applied(snapshot(), &deltas[..4]));
+    // Another one wrote a whole state meanwhile: what it wrote stays.
+    let mut fourth = resumed(&place).unwrap();
+    let whole = applied(snapshot(), &deltas[..5]);
+    first.whole(&Whole::of(&whole).unwrap()).unwrap();
+    assert!(fourth.changes(&deltas[4..5]).is_err());
+    assert_loads(&place.disk, whole);
+    // Without a log of it, or with a key that writes no more, all is to be written.
+    std::fs::remove_file(place.data.path().join(LOG_NAME)).unwrap();
+    assert!(resumed(&place).is_none());
+    place.kept(&snapshot());
+    let renewed = Disk::new(place.data.path(), &KeyRing::new(vec![[2; 32], [1; 32]]));
+    assert!(renewed.resume().unwrap().unwrap().1.is_none());
 }
 
 #[test]

@@ -1,0 +1,238 @@
+//! What there may be a million of, read as lines of text that the database puts together: a
+//! statement then gives thousands of objects in one value, where fetching them as rows costs
+//! twenty times as much.
+
+use chrono::{DateTime, Utc};
+use domain::application::Lifetime;
+use domain::id::Id;
+use domain::key::{Environment, KeyDigest};
+use domain::lifecycle::ApplicationState;
+use domain::snapshot::{Application, Credential, Subscription};
+use domain::subscription::SubscriptionState;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use uuid::Uuid;
+
+use crate::row::{RowError, read_json};
+use crate::subscription::UNKNOWN_TO_GATEWAYS;
+
+/// Lines per statement: some megabytes.
+const AT_ONCE: i64 = 20_000;
+
+pub(super) async fn applications<C: ConnectionTrait>(tx: &C) -> Result<Vec<Application>, DbErr> {
+    let column = Columns(tx.get_database_backend());
+    let line = [
+        column.uuid("id"),
+        column.uuid("organization_id"),
+        "state".to_owned(),
+    ];
+    read(tx, "application", "", &line, |mut line| {
+        Some(Application {
+            id: line.id()?,
+            organization: line.id()?,
+            state: ApplicationState::parse(line.word()?)?,
+        })
+    })
+    .await
+}
+
+pub(super) async fn credentials<C: ConnectionTrait>(tx: &C) -> Result<Vec<Credential>, DbErr> {
+    let column = Columns(tx.get_database_backend());
+    let line = [
+        column.uuid("id"),
+        column.uuid("application_id"),
+        "environment".to_owned(),
+        column.bytes("digest"),
+        column.time("expires_at"),
+        column.time("retires_at"),
+        column.time("revoked_at"),
+        "cidrs".to_owned(),
+    ];
+    read(tx, "credential", "", &line, |mut line| {
+        Some(Credential {
+            id: line.id()?,
+            application: line.id()?,
+            environment: Environment::parse(line.word()?)?,
+            digest: KeyDigest(line.bytes()?),
+            lifetime: Lifetime {
+                expires_at: line.time()?,
+                retires_at: line.time()?,
+                revoked_at: line.time()?,
+            },
+            cidrs: match line.0 {
+                "[]" => Vec::new(),
+                written => read_json("credential.cidrs", written).ok()?,
+            },
+        })
+    })
+    .await
+}
+
+pub(super) async fn subscriptions<C: ConnectionTrait>(tx: &C) -> Result<Vec<Subscription>, DbErr> {
+    let column = Columns(tx.get_database_backend());
+    let line = [
+        column.uuid("id"),
+        column.uuid("application_id"),
+        column.uuid("product_id"),
+        column.uuid("plan_id"),
+        "state".to_owned(),
+        "CASE WHEN paused THEN '1' ELSE '0' END".to_owned(),
+        column.time("approved_at"),
+        column.time("starts_at"),
+        column.time("ends_at"),
+    ];
+    let unknown = UNKNOWN_TO_GATEWAYS.map(|state| format!("'{}'", state.as_str()));
+    let only = format!("state NOT IN ({}) AND ", unknown.join(", "));
+    read(tx, "subscription", &only, &line, |mut line| {
+        Some(Subscription {
+            id: line.id()?,
+            application: line.id()?,
+            product: line.id()?,
+            plan: line.id()?,
+            state: SubscriptionState::parse(line.word()?)?,
+            paused: line.word()? == "1",
+            approved_at: line.time()?,
+            starts_at: line.time()?,
+            ends_at: line.time()?,
+        })
+    })
+    .await
+}
+
+/// Columns as text without spaces; no time is `-`.
+struct Columns(DbBackend);
+
+impl Columns {
+    fn uuid(&self, name: &str) -> String {
+        match self.0 {
+            DbBackend::Postgres => format!("encode(uuid_send({name}), 'hex')"),
+            _ => format!("hex({name})"),
+        }
+    }
+
+    fn bytes(&self, name: &str) -> String {
+        match self.0 {
+            DbBackend::Postgres => format!("encode({name}, 'hex')"),
+            _ => format!("hex({name})"),
+        }
+    }
+
+    /// RFC 3339: so SQLite keeps it.
+    fn time(&self, name: &str) -> String {
+        match self.0 {
+            DbBackend::Postgres => format!(
+                "coalesce(to_char({name} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), '-')"
+            ),
+            _ => format!("coalesce({name}, '-')"),
+        }
+    }
+}
+
+/// Reads a table in the order of ids, so that the same rows are always the same state. The first
+/// column of a line is the id.
+async fn read<C: ConnectionTrait, T>(
+    tx: &C,
+    table: &'static str,
+    only: &str,
+    line: &[String],
+    convert: impl Fn(Line<'_>) -> Option<T>,
+) -> Result<Vec<T>, DbErr> {
+    let backend = tx.get_database_backend();
+    let (join, id, most) = match backend {
+        DbBackend::Postgres => ("string_agg(line, chr(10) ORDER BY id)", "$1", "$2"),
+        _ => ("group_concat(line, char(10))", "?", "?"),
+    };
+    let line = line.join(" || ' ' || ");
+    let sql = format!(
+        "SELECT {join} FROM (SELECT id, {line} AS line FROM {table} WHERE {only}id > {id} ORDER BY id LIMIT {most}) AS lines"
+    );
+    let mut all = Vec::new();
+    let mut last = Uuid::nil();
+    loop {
+        let values = [last.into(), AT_ONCE.into()];
+        let statement = Statement::from_sql_and_values(backend, &sql, values);
+        let found = tx.query_one_raw(statement).await?;
+        let text: Option<String> = match found {
+            Some(row) => row.try_get_by_index(0)?,
+            None => None,
+        };
+        let Some(text) = text else {
+            return Ok(all);
+        };
+        let unreadable = |line: &str| RowError {
+            column: table,
+            reason: format!("the row {:.32} has a value that is not known", line),
+        };
+        let mut count = 0;
+        for line in text.split('\n') {
+            all.push(convert(Line(line)).ok_or_else(|| unreadable(line))?);
+            count += 1;
+        }
+        if count < AT_ONCE {
+            return Ok(all);
+        }
+        let end = text.rsplit('\n').next().unwrap_or_default();
+        last = Line(end).uuid().ok_or_else(|| unreadable(end))?;
+    }
+}
+
+/// What is left of a line.
+struct Line<'a>(&'a str);
+
+impl<'a> Line<'a> {
+    fn word(&mut self) -> Option<&'a str> {
+        let (word, rest) = self.0.split_once(' ').unwrap_or((self.0, ""));
+        self.0 = rest;
+        (!word.is_empty()).then_some(word)
+    }
+
+    fn bytes<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let word = self.word()?.as_bytes();
+        let mut bytes = [0; N];
+        if word.len() != 2 * N {
+            return None;
+        }
+        for (byte, pair) in bytes.iter_mut().zip(word.chunks_exact(2)) {
+            let digit = |at: usize| (pair[at] as char).to_digit(16);
+            *byte = (digit(0)? << 4 | digit(1)?) as u8;
+        }
+        Some(bytes)
+    }
+
+    fn uuid(&mut self) -> Option<Uuid> {
+        self.bytes().map(Uuid::from_bytes)
+    }
+
+    fn id<K>(&mut self) -> Option<Id<K>> {
+        self.uuid().map(Id::from_uuid)
+    }
+
+    fn time(&mut self) -> Option<Option<DateTime<Utc>>> {
+        match self.word()? {
+            "-" => Some(None),
+            word => {
+                let at = DateTime::parse_from_rfc3339(word).ok()?;
+                Some(Some(at.to_utc()))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines() {
+        let mut line = Line("0aFF word - 2026-01-02T03:04:05.000006+00:00 [\"a\", \"b\"]");
+        assert_eq!(line.bytes(), Some([0x0a, 0xff]));
+        assert_eq!(line.word(), Some("word"));
+        assert_eq!(line.time(), Some(None));
+        let at = line.time().unwrap().unwrap();
+        assert_eq!(at.timestamp_subsec_micros(), 6);
+        assert_eq!(line.0, "[\"a\", \"b\"]");
+        for wrong in ["", "0", "0g", "0a0b0c", "é0"] {
+            assert_eq!(Line(wrong).bytes::<2>(), None, "{wrong}");
+            assert_eq!(Line(wrong).time(), None, "{wrong}");
+        }
+    }
+}
