@@ -113,19 +113,29 @@ async fn serve(
     call.length = inflow.length();
     call.preflight = preflight;
     let way = admitted(&mut call, refused);
-    if call.delay_ms > 0 {
-        let delay = Duration::from_millis(call.delay_ms);
+    let served = if call.delay_ms > 0 {
         // In a box: the usual request should not pay for its size.
-        Box::pin(tokio::time::sleep(delay)).await;
-    }
-    let served = match way {
-        Ok(way) => forward(&mut call, way, inflow).await,
-        Err(stop) => Err(stop),
+        Box::pin(later(&mut call, way, inflow)).await
+    } else {
+        match way {
+            Ok(way) => forward(&mut call, way, inflow).await,
+            Err(stop) => Err(stop),
+        }
     };
     match chain.finishing() {
         None => served,
         Some(beyond) => finish(&mut call, beyond, served, form),
     }
+}
+
+/// The same for a request that waits on purpose.
+async fn later(
+    call: &mut Call<'_>,
+    way: Result<Way<'_>, Stop>,
+    inflow: &mut dyn Inflow,
+) -> Result<Answer, Stop> {
+    tokio::time::sleep(Duration::from_millis(call.delay_ms)).await;
+    forward(call, way?, inflow).await
 }
 
 /// What comes before anything is sent.

@@ -66,11 +66,11 @@ const USUAL: [&str; 8] = [
     "application/wasm",
 ];
 
-fn is_both(codings: &Vec<Coding>) -> bool {
+fn is_both(codings: &[Coding]) -> bool {
     *codings == BOTH
 }
 
-fn is_usual(types: &Vec<String>) -> bool {
+fn is_usual(types: &[String]) -> bool {
     *types == USUAL
 }
 

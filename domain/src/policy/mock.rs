@@ -38,7 +38,7 @@ const fn is_ok(status: &u16) -> bool {
     *status == 200
 }
 
-fn is_json(media_type: &String) -> bool {
+fn is_json(media_type: &str) -> bool {
     media_type == JSON
 }
 

@@ -40,7 +40,7 @@ impl Redirect {
     }
 }
 
-const OPEN: &str = "Fix where it leads: begin with https://host or http://host, then / or {path} or {rest}; or begin with {path}, {rest}, or / and a letter, digit, - or _.";
+const OPEN: &str = "Fix where it leads: begin with https://host or http://host and then /, ?, # or {path}, or {rest} with nothing or one of /, ?, # behind it; or with {path} or {rest} and nothing or ? or # behind it; or with / and a letter, digit, - or _.";
 
 fn read(to: &str) -> Result<Template, String> {
     if !(1..=2000).contains(&to.len()) || !to.bytes().all(|b| b.is_ascii_graphic()) {
@@ -52,32 +52,46 @@ fn read(to: &str) -> Result<Template, String> {
         "query" => Some(Fact::Query),
         _ => None,
     })?;
-    let plain = match &template.0[..] {
-        // A canonical path begins with one slash, and none follows.
-        [Part::Fact(Fact::Path | Fact::Rest), ..] => return Ok(template),
-        [Part::Text(text), ..] => text,
-        _ => return Err(OPEN.to_owned()),
+    if is_fixed(&template.0) {
+        return Ok(template);
+    }
+    Err(OPEN.to_owned())
+}
+
+/// Whether every request is sent to the host that is written. What stands behind the version's
+/// prefix may be nothing, and a query may be anything, so neither may come where a host could go on
+/// or begin.
+fn is_fixed(parts: &[Part]) -> bool {
+    let begins = |part: Option<&Part>, with: &[char]| match part {
+        None => true,
+        Some(Part::Text(text)) => text.starts_with(with),
+        Some(Part::Fact(_)) => false,
     };
-    let is_fixed = match plain.split_once("://") {
+    let (plain, next) = match parts {
+        // A canonical path begins with one slash, and none follows.
+        [Part::Fact(Fact::Path | Fact::Rest), behind @ ..] => {
+            return begins(behind.first(), &['?', '#']);
+        }
+        [Part::Text(text), behind @ ..] => (text, behind),
+        _ => return false,
+    };
+    match plain.split_once("://") {
         Some(("https" | "http", rest)) => {
             let end = rest.find(['/', '?', '#']);
             let host = &rest[..end.unwrap_or(rest.len())];
-            let next_is_path = matches!(
-                template.0.get(1),
-                None | Some(Part::Fact(Fact::Path | Fact::Rest))
-            );
-            crate::route::host(host).is_some() && (end.is_some() || next_is_path)
+            let ends = match next {
+                _ if end.is_some() => true,
+                [] | [Part::Fact(Fact::Path), ..] => true,
+                [Part::Fact(Fact::Rest), behind @ ..] => begins(behind.first(), &['/', '?', '#']),
+                _ => false,
+            };
+            ends && crate::route::host(host).is_some()
         }
         Some(_) | None => {
             let mut bytes = plain.bytes();
             let is_plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
             bytes.next() == Some(b'/') && bytes.next().is_some_and(is_plain)
         }
-    };
-    if is_fixed {
-        Ok(template)
-    } else {
-        Err(OPEN.to_owned())
     }
 }
 
@@ -114,7 +128,17 @@ mod tests {
             ("http://example.com:8080{rest}", true),
             ("https://example.com?{query}", true),
             ("/v2{rest}", true),
-            ("{path}/", true),
+            ("{path}?{query}", true),
+            ("{rest}#x", true),
+            ("https://example.com{rest}/{query}", true),
+            ("https://example.com{path}{query}", true),
+            // Where nothing is behind the prefix, or the path is a slash.
+            ("https://example.com{rest}{query}", false),
+            ("https://example.com{rest}.evil.test", false),
+            ("{rest}{query}", false),
+            ("{rest}/{query}", false),
+            ("{path}{query}", false),
+            ("{path}/", false),
             ("{rest}", true),
             ("https://example.com{query}", false),
             ("https://{rest}", false),

@@ -121,7 +121,7 @@ impl Referrer {
 
 const USUAL: [&str; 2] = ["Server", "X-Powered-By"];
 
-fn is_usual(names: &Vec<String>) -> bool {
+fn is_usual(names: &[String]) -> bool {
     *names == USUAL
 }
 

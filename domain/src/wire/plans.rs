@@ -93,7 +93,7 @@ pub struct CreatePlan {
     /// Markdown; empty: nothing to accept.
     #[serde(default)]
     pub terms: String,
-    /// `rate_limit` and `quota`.
+    /// Of the kinds that a plan may carry.
     #[serde(default)]
     pub policies: Vec<Policy>,
     #[serde(default)]
