@@ -214,7 +214,7 @@ impl Written for Jwt {
         }
         for (name, claim) in &self.headers {
             let at = format!("/headers/{}", name.replace('~', "~0").replace('/', "~1"));
-            if !(is_name(name) && !is_reserved(name)) {
+            if !is_name(name) || is_reserved(name) {
                 found.push(Invalid::new(
                     &*at,
                     "Name a header field that the gateway and the protocol leave free.",

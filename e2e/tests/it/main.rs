@@ -7,6 +7,7 @@ mod by_api;
 mod by_browser;
 mod explains;
 mod floods;
+mod issuer;
 mod outage;
 mod product;
 mod scene;

@@ -1,0 +1,180 @@
+//! Tokens of a real identity provider, npm's oidc-provider: that they are taken, that its keys may
+//! change, that it may be away, and that nobody makes the gateway ask it without end.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use e2e::client::Client;
+use e2e::process::Portunus;
+use e2e::upstream::Upstream;
+use e2e::wait::until;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+/// Where `.ci/test` installs it.
+fn peers() -> anyhow::Result<PathBuf> {
+    let folder = std::env::var_os("PORTUNUS_PEERS").context(
+        "set PORTUNUS_PEERS to a folder in which `npm install oidc-provider@8.8.1` was run",
+    )?;
+    Ok(folder.into())
+}
+
+struct Issuer {
+    child: Child,
+    address: String,
+}
+
+impl Issuer {
+    async fn start(port: &str, keys: &Path, which: &str) -> anyhow::Result<Self> {
+        let peers = peers()?;
+        // Modules are looked for beside the script.
+        let script = peers.join("issuer.mjs");
+        std::fs::write(&script, include_str!("../peers/issuer.mjs"))?;
+        let mut child = Command::new("node")
+            .arg(&script)
+            .arg(port)
+            .arg(keys)
+            .arg(which)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .context("node")?;
+        let out = child.stdout.take().context("its output")?;
+        let mut lines = BufReader::new(out).lines();
+        let line = tokio::time::timeout(Duration::from_secs(60), lines.next_line()).await??;
+        let address = line.context("the issuer has ended")?;
+        Ok(Self { child, address })
+    }
+
+    async fn token(&self, resource: &str, scope: &str) -> anyhow::Result<String> {
+        // mobile:known-to-this-test-alone
+        let client = Client::default()
+            .with(
+                "authorization",
+                "Basic bW9iaWxlOmtub3duLXRvLXRoaXMtdGVzdC1hbG9uZQ==",
+            )?
+            .with("content-type", "application/x-www-form-urlencoded")?;
+        let form = format!(
+            "grant_type=client_credentials&resource=https%3A%2F%2F{resource}.test&scope={scope}"
+        );
+        let url = format!("{}/token", self.address);
+        let answer = client.send("POST", &url, form).await?.expect(200)?;
+        let token = answer.json()?["access_token"].as_str().map(str::to_owned);
+        token.context("no token")
+    }
+
+    async fn stop(mut self) -> anyhow::Result<()> {
+        Ok(self.child.kill().await?)
+    }
+}
+
+async fn gateway(folder: &Path, issuer: &str, upstream: &str) -> anyhow::Result<Portunus> {
+    let file = folder.join("gateway.yaml");
+    let jwt = format!("jwt: {{ issuers: [{{ issuer: '{issuer}', audience: [shop] }}] }}");
+    std::fs::write(
+        &file,
+        format!(
+            "portunus: 1\nupstreams: {{ u: {{ targets: [{{ url: '{upstream}' }}] }} }}\n\
+             apis: {{ x: {{ versions: {{ v1: {{ match: {{ path: /x }}, upstream: u, policies: [{{ {jwt} }}], \
+             operations: [{{ match: {{ method: GET, path: /write }}, policies: [{{ scopes: {{ all: [write] }} }}] }}], operations_mode: open }} }} }} }}\n\
+             products: {{ x: {{ versions: [x/v1], plans: {{ free: {{}} }} }} }}\n\
+             applications: {{ mobile: {{ clients: [{{ name: idp, issuer: '{issuer}', client_id: mobile }}], \
+             subscriptions: [{{ product: x, plan: free }}] }} }}\n"
+        ),
+    )?;
+    let free = "127.0.0.1:0";
+    let file = file.display().to_string();
+    let args = ["--config", &*file, "--gateway", free, "--admin", free];
+    Portunus::start("gateway", &folder.join("data"), &args, &[]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_of_a_real_issuer() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let keys = folder.path().join("keys.json");
+    let upstream = Upstream::start().await?;
+    let issuer = Issuer::start("0", &keys, "1").await?;
+    let running = gateway(folder.path(), &issuer.address, &upstream.url()).await?;
+    let url = |path: &str| format!("{}{path}", running.ready.gateway);
+    let status = async |path: &str, token: &str| -> anyhow::Result<u16> {
+        let client = Client::default().bearer(token)?;
+        Ok(client.get(&url(path)).await?.status)
+    };
+    let fetched = async || -> anyhow::Result<u64> {
+        let text = Client::default()
+            .get(&format!("{}/metrics", running.ready.admin))
+            .await?
+            .text;
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("portunus_issuer_keys_fetched_total "));
+        Ok(line.context("no such metric")?.parse()?)
+    };
+
+    let token = issuer.token("shop", "read").await?;
+    let served = async || (status("/x", &token).await.ok()? == 200).then_some(());
+    until("the first keys", Duration::from_secs(20), served).await?;
+    assert_eq!(status("/x/write", &token).await?, 403, "without the scope");
+    let writer = issuer.token("shop", "write").await?;
+    assert_eq!(status("/x/write", &writer).await?, 200);
+    let other = issuer.token("bank", "read").await?;
+    assert_eq!(status("/x", &other).await?, 401, "for another audience");
+    let seen = upstream.seen();
+    let headers = &seen.last().context("nothing came through")?.headers;
+    assert!(!headers.contains_key("authorization"), "{headers:?}");
+
+    // A flood of tokens whose keys nobody knows: same form, other names of keys.
+    let before = fetched().await?;
+    let (_, rest) = token.split_once('.').context("a token")?;
+    for round in 0..500 {
+        let header = format!(r#"{{"alg":"RS256","kid":"flood-{round}"}}"#);
+        let forged = format!("{}.{rest}", base64(&header));
+        assert_eq!(status("/x", &forged).await?, 401);
+    }
+    let asked = fetched().await? - before;
+    println!("a flood of 500 unknown names of keys: {asked} questions");
+    assert!(asked <= 2, "{asked} questions");
+
+    // It is away: what is known goes on.
+    let address = issuer.address.clone();
+    let port = address.rsplit(':').next().context("a port")?.to_owned();
+    issuer.stop().await?;
+    assert_eq!(status("/x", &token).await?, 200, "while the issuer is away");
+
+    // It is back and signs with a new key, beside the old one.
+    let issuer = Issuer::start(&port, &keys, "21").await?;
+    let new = issuer.token("shop", "read").await?;
+    let began = Instant::now();
+    let taken = async || (status("/x", &new).await.ok()? == 200).then_some(());
+    until("the new key", Duration::from_secs(60), taken).await?;
+    println!(
+        "a new key was taken {:?} after its first token",
+        began.elapsed()
+    );
+    assert_eq!(
+        status("/x", &token).await?,
+        200,
+        "the old one is still published"
+    );
+    issuer.stop().await?;
+    assert_eq!(running.terminate().await?, 0);
+    Ok(())
+}
+
+/// RFC 4648 §5, for what a test forges.
+fn base64(text: &str) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut out = String::new();
+    for three in text.as_bytes().chunks(3) {
+        let bits = three
+            .iter()
+            .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
+        let bits = bits << (8 * (3 - three.len()));
+        for at in 0..=three.len() {
+            out.push(DIGITS[(bits >> (18 - 6 * at) & 63) as usize] as char);
+        }
+    }
+    out
+}
