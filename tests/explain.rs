@@ -147,3 +147,35 @@ fn a_reader_that_went_away_ends_it_quietly() {
         );
     }
 }
+
+/// A gateway that runs takes such a file all the same; who asks beforehand is told.
+#[test]
+fn a_check_names_certificates_that_have_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        ("good.pem", include_str!("../gateway/tests/it/tls/b.pem")),
+        ("good.key", include_str!("../gateway/tests/it/tls/b.key")),
+        ("old.pem", include_str!("../gateway/tests/it/tls/ended.pem")),
+        ("old.key", include_str!("../gateway/tests/it/tls/ended.key")),
+    ] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let check = |pair: &str| {
+        let text = format!(
+            "portunus: 1\ncertificates: {{ a: {{ certificate: {pair}.pem, key: {pair}.key }} }}\n"
+        );
+        std::fs::write(folder.path().join("gateway.yaml"), text).unwrap();
+        Command::new(env!("CARGO_BIN_EXE_portunus"))
+            .args(["check", "gateway.yaml"])
+            .env_clear()
+            .current_dir(folder.path())
+            .output()
+            .unwrap()
+    };
+    assert_eq!(check("good").status.code(), Some(0));
+    let refused = check("old");
+    assert_eq!(refused.status.code(), Some(1));
+    let told = String::from_utf8(refused.stderr).unwrap();
+    let words = "/certificates/a/certificate: The certificate has expired: it ended on 2021-01-01";
+    assert!(told.contains(words), "{told}");
+}

@@ -25,7 +25,7 @@ pub use breaker::{Breaker, Errors};
 pub use credential::UpstreamCredential;
 pub use fallback::{Fallback, FixedAnswer};
 pub use health::{Health, Passive};
-pub use hedge::Hedge;
+pub use hedge::{After, Hedge};
 pub use mirror::Mirror;
 pub use protocol::Protocol;
 pub use retries::Retries;

@@ -63,6 +63,7 @@ pub(crate) struct Compiler {
     upstreams: HashMap<UpstreamId, Arc<Upstream>>,
     /// What is counted per upstream and target; it outlives a change.
     crews: HashMap<UpstreamId, Crew>,
+    client_ends: client::Ends,
     roster: Roster,
     clock: Clock,
     /// Where this node stands.
@@ -92,6 +93,7 @@ impl Compiler {
             route_names: Arc::default(),
             upstreams: HashMap::new(),
             crews: HashMap::new(),
+            client_ends: client::Ends::default(),
             roster: Roster::default(),
             clock: Clock::default(),
             region: None,
@@ -105,6 +107,7 @@ impl Compiler {
                 suspended: Arc::default(),
                 settings: Arc::default(),
                 tls: Arc::default(),
+                client_ends: Arc::default(),
                 upstreams: Arc::default(),
                 gone: Arc::default(),
             },
@@ -128,6 +131,7 @@ impl Compiler {
         for (_, upstream) in self.upstreams.drain() {
             self.roster.leave(&upstream);
         }
+        self.client_ends.clear();
         self.placed_routes.clear();
         self.route_names.clear();
         self.state.routes = domain::route::Routes::default();
@@ -173,6 +177,9 @@ impl Compiler {
             self.state.settings = Arc::new(self.model.settings.clone().unwrap_or_default());
         }
         self.compile_upstreams(&dirty);
+        if let Some(ends) = self.client_ends.settle(&self.state.client_ends) {
+            self.state.client_ends = ends;
+        }
         if let Some(gone) = self.roster.settle(self.clock.micros() / 1000) {
             self.state.gone = gone;
         }

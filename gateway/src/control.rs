@@ -100,10 +100,21 @@ pub(crate) async fn run(mut changes: mpsc::Receiver<Change>, mut compiler: Compi
                 told.number.send_replace(state.number);
                 told.needs_full.send_if_modified(std::mem::take);
                 let tls = state.tls.clone();
+                let client_ends = state.client_ends.clone();
                 let before = told.state.send_replace(Some(state));
                 let is_new = |before: &Arc<State>| !Arc::ptr_eq(&before.tls, &tls);
                 if before.as_ref().is_none_or(is_new) {
-                    tls::warn(&tls.ends, told.clock.utc());
+                    let known = before
+                        .as_ref()
+                        .map_or(&[][..], |before| before.tls.ends.as_slice());
+                    tls::warn(&tls.ends, known, told.clock.utc());
+                }
+                let is_new = |before: &Arc<State>| !Arc::ptr_eq(&before.client_ends, &client_ends);
+                if before.as_ref().is_none_or(is_new) {
+                    let known = before
+                        .as_ref()
+                        .map_or(&[][..], |before| &*before.client_ends);
+                    tls::warn_of_clients(&client_ends, known, told.clock.utc());
                 }
                 retired.0.extend(before);
                 told.has_state.send_replace(true);

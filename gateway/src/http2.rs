@@ -56,7 +56,10 @@ pub(crate) async fn serve(worker: Rc<Worker>, socket: Socket, peer: Peer) {
     let limits = &worker.settings.limits;
     let connection = Rc::new(Connection::new(worker.clone(), peer));
     let shared = connection.clone();
-    let service = service_fn(move |request| request::answer(shared.clone(), request));
+    let service = service_fn(move |request| {
+        shared.asked();
+        request::answer(shared.clone(), request)
+    });
     let serving = http2::Builder::new(Local)
         .max_concurrent_streams(limits.http2_streams)
         .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))

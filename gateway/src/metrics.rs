@@ -15,7 +15,7 @@ use domain::problem::Code;
 use crate::record::Record;
 
 pub(crate) use names::RouteNames;
-pub(crate) use text::{Gauges, page};
+pub(crate) use text::{Ends, Gauges, page};
 
 /// A number that one thread writes and others read.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::control::NotTakenCounts;
 use crate::duty::Duty;
-use crate::metrics::{Gauges, RouteNames, WorkerMetrics};
+use crate::metrics::{Ends, Gauges, RouteNames, WorkerMetrics};
 use crate::record::Rings;
 use crate::source::disk::Disk;
 use crate::state::State;
@@ -64,7 +64,10 @@ impl Node {
                 .map(|age| age.as_secs()),
             routes: self.routes.all(),
             not_taken: self.not_taken.read(),
-            tls: self.state.borrow().as_ref().map(|state| state.tls.clone()),
+            ends: self.state.borrow().as_ref().map(|state| Ends {
+                tls: state.tls.clone(),
+                clients: state.client_ends.clone(),
+            }),
             upkeep: self.upkeep.clone(),
         }
     }

@@ -10,12 +10,12 @@ use std::sync::Arc;
 use domain::id::{ApiId, OperationId, OrganizationId, UpstreamId, VersionId};
 use domain::route::{Operations, Routes, Scheme, Spot};
 use domain::snapshot;
-use domain::upstream::{Active, Balance, Breaker, Hedge, Mirror, Passive, Retries};
+use domain::upstream::{Active, Balance, Breaker, Mirror, Passive, Retries};
 use http::{HeaderName, HeaderValue};
 
 use crate::policy::{Chain, Uncompiled};
-use crate::tls::Tls;
-use crate::upstream::{Fallback, Member, Split, Sticky, Vitals};
+use crate::tls::{ClientEnd, Tls};
+use crate::upstream::{Fallback, Hedging, Member, Split, Sticky, Vitals};
 
 pub(crate) use consumer::{Application, Plan, Subscription};
 pub(crate) use keys::{Key, Keys, Place};
@@ -32,6 +32,8 @@ pub(crate) struct State {
     pub(crate) suspended: Arc<HashSet<OrganizationId>>,
     pub(crate) settings: Arc<snapshot::Settings>,
     pub(crate) tls: Arc<Tls>,
+    /// Of the certificates that upstreams are shown.
+    pub(crate) client_ends: Arc<[ClientEnd]>,
     /// All there are, in no order, for what is done off the way of requests.
     pub(crate) upstreams: Arc<[Arc<Upstream>]>,
     /// Targets that were there lately and are not any more.
@@ -128,7 +130,7 @@ pub(crate) struct Upstream {
     /// Its requests may be sent to others as well: there is a mirror or a hedge.
     pub(crate) copies: bool,
     pub(crate) mirror: Option<Mirror>,
-    pub(crate) hedge: Option<Hedge>,
+    pub(crate) hedge: Option<Hedging>,
     pub(crate) breaker: Option<Breaker>,
     pub(crate) fallback: Option<Fallback>,
     pub(crate) sticky: Option<Sticky>,

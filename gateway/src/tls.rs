@@ -15,7 +15,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 pub(crate) use admit::{Ask, admit, has_port};
-pub(crate) use end::{End, warn};
+pub(crate) use end::{ClientEnd, End, Term, out_of_time, warn, warn_of_clients};
 pub(crate) use handshake::handshake;
 pub(crate) use written::check;
 

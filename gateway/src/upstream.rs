@@ -3,10 +3,12 @@
 
 mod attempts;
 mod balance;
+mod buckets;
 mod budget;
 mod chance;
 mod circuit;
 mod connect;
+mod delay;
 mod grpc_web;
 mod head;
 mod link;
@@ -26,7 +28,7 @@ mod way;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use domain::upstream::Protocol;
+use domain::upstream::{Hedge, Protocol};
 use http::HeaderValue;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
@@ -38,6 +40,7 @@ pub(crate) use balance::identity;
 pub(crate) use budget::Vitals;
 pub(crate) use chance::chance;
 pub(crate) use connect::ConnectError;
+pub(crate) use delay::Delay;
 pub(crate) use link::Link;
 pub(crate) use mirror::Shadow;
 pub(crate) use pool::Pool;
@@ -52,6 +55,14 @@ pub(crate) use stream::Stream;
 pub(crate) use tls::{Roots, client_config};
 pub(crate) use upkeep::{Upkeep, keep_up};
 pub(crate) use way::{Fallback, Way, admit, stand_in};
+
+/// A further try beside one that takes long.
+#[derive(Debug)]
+pub(crate) struct Hedging {
+    pub(crate) rule: Hedge,
+    /// Where it goes by recent answers.
+    pub(crate) delay: Option<Arc<Delay>>,
+}
 
 /// A target in its place in an upstream.
 #[derive(Debug)]

@@ -95,6 +95,13 @@ impl Typed {
         self
     }
 
+    /// The same with these fields alone.
+    #[must_use]
+    pub fn only(mut self, names: &[&str]) -> Self {
+        self.0.retain(|(known, _)| names.contains(&known.as_str()));
+        self
+    }
+
     /// The form to show again, with what was typed.
     #[must_use]
     pub fn into_form(self) -> Form {

@@ -49,6 +49,17 @@ const fn patience() -> Span {
 const LONGEST: u32 = 64 * 1024;
 
 impl<U> Mirror<U> {
+    /// All requests to it, with the defaults.
+    pub fn new(upstream: U) -> Self {
+        Self {
+            upstream,
+            sample: all(),
+            concurrency: some(),
+            body: longest(),
+            timeout: patience(),
+        }
+    }
+
     /// The same with its upstream named in another way.
     pub fn to<V>(&self, upstream: V) -> Mirror<V> {
         Mirror {

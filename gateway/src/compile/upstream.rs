@@ -16,8 +16,8 @@ use super::model::Dirty;
 use super::{Compiler, numbered};
 use crate::state::Upstream;
 use crate::upstream::{
-    Fallback, Host, Member, Pulse, Resolved, Sticky, Target, Tls, Trial, Vitals, client_config,
-    identity,
+    Delay, Fallback, Hedging, Host, Member, Pulse, Resolved, Sticky, Target, Tls, Trial, Vitals,
+    client_config, identity,
 };
 
 type Broken = String;
@@ -29,6 +29,8 @@ pub(super) struct Crew {
     pulses: HashMap<String, Arc<Pulse>>,
     /// Of the split that it was made for: another one begins anew.
     trial: Option<(upstream::Split, Arc<Trial>)>,
+    /// Where a hedge goes by it.
+    delay: Option<Arc<Delay>>,
 }
 
 impl Compiler {
@@ -39,6 +41,7 @@ impl Compiler {
                     self.roster.leave(&old);
                 }
                 self.crews.remove(id);
+                self.client_ends.forget(*id);
                 continue;
             };
             let compiled = self.upstream(&source);
@@ -76,11 +79,13 @@ impl Compiler {
             vitals: before.vitals,
             pulses: HashMap::new(),
             trial: None,
+            delay: None,
         };
         let client = Client::of(source, self.ring.as_ref()).unwrap_or_else(|reason| {
             broken = Some(reason);
             None
         });
+        self.client_ends.note(source, client.as_ref());
         for target in &settings.targets {
             if target.weight == 0 {
                 let compiled = self.target(target, settings, client.as_ref()).ok();
@@ -133,13 +138,20 @@ impl Compiler {
             }
             crew.trial = Some((form.clone(), trial));
         }
+        let hedge = settings.hedge.filter(|_| targets.len() > 1);
+        if hedge.is_some_and(|rule| matches!(rule.after, upstream::After::Percentile(_))) {
+            crew.delay = Some(before.delay.unwrap_or_default());
+        }
+        let hedge = hedge.map(|rule| Hedging {
+            rule,
+            delay: crew.delay.clone(),
+        });
         let vitals = crew.vitals.clone();
         self.crews.insert(source.id, crew);
         let (health, breaker) = (&settings.health, settings.breaker);
         let breaker = (!breaker.is_idle()).then_some(breaker);
         let lone = targets.len() == 1 && health.active.is_none();
         let sticky = settings.balance.sticky.as_ref();
-        let hedge = settings.hedge.filter(|_| targets.len() > 1);
         Upstream {
             id: source.id,
             targets: targets.into(),

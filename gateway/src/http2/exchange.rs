@@ -21,12 +21,17 @@ const WINDOW_MS: u64 = 30_000;
 /// Frames of control in that time, beside one for each request and for each piece of an answer: a
 /// client that measures its line asks with a PING for each piece at most.
 const CONTROL: u32 = 2_000;
+/// Heads in that time of which no request comes: lists of fields that are too long, whatever they
+/// were compressed to, streams beyond those that may be open, and what is malformed. A client that
+/// has not heard yet how many streams it may open has some of these.
+const HEADS: u32 = 256;
 
 pub(super) struct Connection {
     pub(super) worker: Rc<Worker>,
     pub(super) peer: Peer,
     resets: Tally,
     control: Tally,
+    heads: Tally,
     /// Since when no request is under way.
     idle_since: Cell<u64>,
     has_asked: Cell<bool>,
@@ -41,6 +46,7 @@ impl Connection {
             peer,
             resets: Tally::default(),
             control: Tally::default(),
+            heads: Tally::default(),
             idle_since: Cell::new(now),
             has_asked: Cell::new(false),
             streams: RefCell::default(),
@@ -48,15 +54,26 @@ impl Connection {
     }
 
     /// More streams were reset than a client has reason for, or more frames came that carry nothing
-    /// of a request.
+    /// of a request, or more heads of which none came.
     pub(super) fn is_flooded(&self) -> bool {
         self.resets.count.get() > self.worker.settings.limits.http2_resets
             || self.control.count.get() > CONTROL
+            || self.heads.count.get() > HEADS
     }
 
     /// So many frames of control were read.
     pub(super) fn controlled(&self, count: u32) {
         self.control.add(self.worker.sweeper.now(), count);
+    }
+
+    /// So many heads of new streams began to be read.
+    pub(super) fn headed(&self, count: u32) {
+        self.heads.add(self.worker.sweeper.now(), count);
+    }
+
+    /// A head turned out to be a request.
+    pub(super) fn asked(&self) {
+        self.heads.give_back();
     }
 
     /// What takes too long, if anything.

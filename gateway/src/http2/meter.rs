@@ -1,5 +1,5 @@
-//! Counts frames that carry nothing of a request while they come in: the library answers each of
-//! them, however many there are.
+//! Counts frames that carry nothing of a request, and heads, while they come in: the library answers
+//! each of them, however many there are and whether a request comes of it or not.
 
 use std::io;
 use std::pin::Pin;
@@ -49,9 +49,12 @@ impl AsyncRead for Metered {
         }
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.socket).poll_read(cx, buf);
-        let count = self.meter.read(&buf.filled()[before..]);
-        if count > 0 {
-            self.connection.controlled(count);
+        let Counts { control, heads } = self.meter.read(&buf.filled()[before..]);
+        if control > 0 {
+            self.connection.controlled(control);
+        }
+        if heads > 0 {
+            self.connection.headed(heads);
         }
         polled
     }
@@ -94,6 +97,17 @@ struct Meter {
     skip: usize,
     head: [u8; HEAD],
     have: usize,
+    /// The last stream that a head opened; a further head of it is its trailers.
+    last: u32,
+}
+
+/// What began in some bytes.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Counts {
+    /// Frames that carry nothing of a request.
+    control: u32,
+    /// Heads of new streams.
+    heads: u32,
 }
 
 impl Meter {
@@ -102,13 +116,14 @@ impl Meter {
             skip: PREFACE.len(),
             head: [0; HEAD],
             have: 0,
+            last: 0,
         }
     }
 
-    /// How many frames of control end their head in `bytes`. Empty DATA and CONTINUATION are for
-    /// the library's own bounds, and WINDOW_UPDATE is not answered.
-    fn read(&mut self, mut bytes: &[u8]) -> u32 {
-        let mut count = 0;
+    /// The frames whose own heads end in `bytes`. Empty DATA and CONTINUATION are for the library's
+    /// own bounds, and WINDOW_UPDATE is not answered.
+    fn read(&mut self, mut bytes: &[u8]) -> Counts {
+        let mut counts = Counts::default();
         while !bytes.is_empty() {
             let skipped = self.skip.min(bytes.len());
             self.skip -= skipped;
@@ -120,16 +135,23 @@ impl Meter {
             if self.have < HEAD {
                 break;
             }
-            let [high, middle, low, kind, ..] = self.head;
+            let [high, middle, low, kind, _, stream @ ..] = self.head;
             self.skip = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
             self.have = 0;
             match kind {
-                DATA | HEADERS | WINDOW_UPDATE | CONTINUATION => {}
+                HEADERS => {
+                    let stream = u32::from_be_bytes(stream);
+                    if stream > self.last {
+                        self.last = stream;
+                        counts.heads += 1;
+                    }
+                }
+                DATA | WINDOW_UPDATE | CONTINUATION => {}
                 // SETTINGS, PING, PRIORITY, RST_STREAM, GOAWAY, and kinds that are skipped.
-                _ => count += 1,
+                _ => counts.control += 1,
             }
         }
-        count
+        counts
     }
 }
 
@@ -137,9 +159,10 @@ impl Meter {
 mod tests {
     use super::*;
 
-    fn frame(kind: u8, length: u32) -> Vec<u8> {
+    fn frame(kind: u8, length: u32, stream: u32) -> Vec<u8> {
         let mut frame = length.to_be_bytes()[1..].to_vec();
-        frame.extend([kind, 0, 0, 0, 0, 0]);
+        frame.extend([kind, 0]);
+        frame.extend(stream.to_be_bytes());
         frame.resize(HEAD + length as usize, kind);
         frame
     }
@@ -147,21 +170,29 @@ mod tests {
     #[test]
     fn frames_are_counted_however_they_are_cut() {
         let mut bytes = PREFACE.to_vec();
-        for (kind, length) in [
-            (4, 12),
-            (1, 30),
-            (6, 8),
-            (0, 70_000),
-            (2, 5),
-            (8, 4),
-            (250, 0),
+        for (kind, length, stream) in [
+            (4, 12, 0),
+            (1, 30, 1),
+            (6, 8, 0),
+            (0, 70_000, 1),
+            (2, 5, 1),
+            (8, 4, 0),
+            (1, 30, 5),
+            (9, 30, 5),
+            // Trailers.
+            (1, 30, 1),
+            (250, 0, 0),
         ] {
-            bytes.extend(frame(kind, length));
+            bytes.extend(frame(kind, length, stream));
         }
         for size in [1, 2, 9, 10, 64, 1 << 20] {
             let mut meter = Meter::new();
-            let count: u32 = bytes.chunks(size).map(|piece| meter.read(piece)).sum();
-            assert_eq!(count, 4, "in pieces of {size}");
+            let mut counts = (0, 0);
+            for piece in bytes.chunks(size) {
+                let Counts { control, heads } = meter.read(piece);
+                counts = (counts.0 + control, counts.1 + heads);
+            }
+            assert_eq!(counts, (4, 2), "in pieces of {size}");
         }
     }
 }

@@ -11,7 +11,7 @@ use domain::policy::PolicyKind;
 use domain::problem::Code;
 
 use super::{BOUNDS, Lane, Late, WorkerMetrics};
-use crate::tls::Tls;
+use crate::tls::{ClientEnd, Tls};
 use crate::upstream::Upkeep;
 
 /// What is known of the node beside the workers' counters.
@@ -34,7 +34,14 @@ pub(crate) struct Gauges {
     pub(crate) not_taken: [u64; 2],
     pub(crate) upkeep: Arc<Upkeep>,
     /// `None` before the first state.
-    pub(crate) tls: Option<Arc<Tls>>,
+    pub(crate) ends: Option<Ends>,
+}
+
+/// When certificates end.
+#[derive(Debug)]
+pub(crate) struct Ends {
+    pub(crate) tls: Arc<Tls>,
+    pub(crate) clients: Arc<[ClientEnd]>,
 }
 
 struct Page(String);
@@ -126,7 +133,7 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
     page.one(
         "http2_flooded_total",
         "counter",
-        "Connections of HTTP/2 that were ended for too many resets.",
+        "Connections of HTTP/2 that were ended for a flood of resets, frames or heads.",
         sum(|w| w.http2_flooded.get()),
     );
     page.head(
@@ -160,8 +167,9 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         "Bytes of answer bodies.",
         sum(|w| w.bytes_out.get()),
     );
-    if let Some(tls) = &gauges.tls {
-        certificates::write(&mut page, &tls.ends);
+    if let Some(ends) = &gauges.ends {
+        certificates::write(&mut page, &ends.tls.ends);
+        certificates::write_clients(&mut page, &ends.clients);
     }
     upstreams::write(&mut page, &sum, &gauges.upkeep);
     page.one(

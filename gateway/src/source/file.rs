@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use chrono::{DateTime, Utc};
 use domain::manifest;
 use domain::problem::Invalid;
 use domain::snapshot::Snapshot;
@@ -33,6 +34,14 @@ pub struct Read {
 struct Print {
     files: BTreeMap<PathBuf, Option<(SystemTime, u64)>>,
     digest: [u8; 32],
+}
+
+impl Read {
+    /// Certificates that are not good at `now`, with their places. A gateway that runs takes such a
+    /// file all the same and complains: what is good in it must not end with one of them.
+    pub fn out_of_time(&self, now: DateTime<Utc>) -> Vec<Invalid> {
+        tls::out_of_time(&self.snapshot.parts, now)
+    }
 }
 
 impl Print {

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use domain::certificate::{Facts, is_for};
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::Term;
 
 /// What is wrong with a certificate. Nothing of the key is repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +47,7 @@ pub(crate) struct Pair {
     pub(crate) key: Arc<CertifiedKey>,
     pub(crate) hosts: Vec<String>,
     /// `None` when it does not tell.
-    pub(crate) not_after: Option<DateTime<Utc>>,
+    pub(crate) term: Option<Term>,
 }
 
 /// Reads and judges. `hosts` are those written; empty: all that the certificate names.
@@ -74,17 +75,27 @@ pub(crate) fn read(
         } else {
             hosts.to_vec()
         },
-        not_after: facts.map(|facts| facts.not_after),
+        term: facts.as_ref().map(Term::of),
     })
 }
 
-/// A certificate with its key, for the client's side of a connection.
+/// A certificate with its key, for the client's side of a connection; and from when to when it is
+/// good, if it tells.
 pub(crate) fn client(
     certificate: &str,
     key: &str,
     provider: &CryptoProvider,
-) -> Result<CertifiedKey, Fault> {
-    certified(chain(certificate).ok_or(Fault::Certificate)?, key, provider)
+) -> Result<(CertifiedKey, Option<Term>), Fault> {
+    let chain = chain(certificate).ok_or(Fault::Certificate)?;
+    let facts = chain.first().and_then(|own| Facts::of(own));
+    let key = certified(chain, key, provider)?;
+    Ok((key, facts.as_ref().map(Term::of)))
+}
+
+/// What the certificates of a chain say of themselves, those that tell.
+pub(crate) fn facts(pem: &str) -> Vec<Facts> {
+    let chain = chain(pem).unwrap_or_default();
+    chain.iter().filter_map(|one| Facts::of(one)).collect()
 }
 
 fn certified(

@@ -188,3 +188,54 @@ async fn a_client_that_goes_takes_both_tries_along() {
     let records = rig.wait_records(1).await;
     assert_eq!((records[0].status, records[0].tries), (499, 2));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_percentile_is_of_recent_answers() {
+    let quick = [Upstream::start().await, Upstream::start().await];
+    let more = ", hedge: { after: p95, least: 50ms }";
+    let file = |targets: &[SocketAddr]| over(targets, more);
+    // Its time stands still: every answer is there at once, and what is waited for is the least.
+    let rig = Rig::with(
+        &file(&quick.each_ref().map(|one| one.address)),
+        |settings| {
+            settings.workers = Some(1);
+        },
+    )
+    .await;
+    let mut client = rig.client().await;
+    for _ in 0..100 {
+        assert_eq!(client.get("/x/a", &[]).await.status, 200);
+    }
+    rig.advance(2);
+    assert_eq!(client.get("/x/a", &[]).await.status, 200);
+    assert_eq!(metric(&rig, HEDGED).await, 0);
+    // What is known outlives a change of the targets.
+    let (slow, asked, _) = silent().await;
+    rig.load(&file(&[slow, quick[0].address]), 2).await;
+    let began = Instant::now();
+    let mut count = 0;
+    while asked.load(Ordering::Relaxed) == 0 && count < 50 {
+        assert_eq!(client.get("/x/a", &[]).await.status, 200);
+        count += 1;
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    assert!(began.elapsed() >= Duration::from_millis(50));
+    assert_eq!(metric(&rig, HEDGED).await, 1);
+    assert_eq!(metric(&rig, WON).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_enough_answers_a_percentile_asks_nobody_else() {
+    let (slow, asked, _) = silent().await;
+    let fast = Upstream::start().await;
+    let more = ", hedge: { after: p50 }, timeouts: { first_byte: 300ms }";
+    let rig = rig(&over(&[slow, fast.address], more)).await;
+    // The first turn is the slow one's.
+    let answer = rig.get("/x/a", &[]).await;
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (504, "upstream_timeout")
+    );
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    assert_eq!(metric(&rig, HEDGED).await, 0);
+}

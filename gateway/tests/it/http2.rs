@@ -190,8 +190,20 @@ async fn floods_end_with_goaway_while_others_are_served() {
     let settings = frame(SETTINGS, 0, 0, &[]).repeat(10_000);
     let pings = frame(6, 0, 0, b"12345678").repeat(10_000);
     let priorities = frame(2, 0, 1, &[0, 0, 0, 0, 1]).repeat(10_000);
+    // One long field into the dynamic table, then thousands of references to it (62 is the newest
+    // entry): a list of megabytes in a few kilobytes.
+    let mut entry = vec![0x40, 6];
+    entry.extend(b"x-bomb");
+    entry.extend([0x7f, 57 | 128, 22]);
+    entry.extend([b'b'; 3000]);
+    let mut bombs = frame(1, 5, 1, &[head(), entry].concat());
+    for number in 1..2000_u32 {
+        let list = [head(), vec![0xbe; 4000]].concat();
+        bombs.extend(frame(1, 5, 2 * number + 1, &list));
+    }
     for (name, bytes) in [
         ("rapid reset", resets),
+        ("header lists", bombs),
         ("CONTINUATION", continuations),
         ("SETTINGS", settings),
         ("PING", pings),
@@ -207,7 +219,7 @@ async fn floods_end_with_goaway_while_others_are_served() {
         line.unwrap().trim().parse().unwrap()
     };
     let refused = count("portunus_http2_flooded_total") + count("portunus_framing_refused_total");
-    assert!(refused >= 5, "{metrics}");
+    assert!(refused >= 6, "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,4 +22,5 @@ mod routes;
 mod samples;
 mod sessions;
 mod support;
+mod upstream_secrets;
 mod upstreams;

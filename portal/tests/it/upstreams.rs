@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::{App, Browser, call, each, publish};
 
 /// The address of the only upstream's page, and the management API's path of it.
-async fn upstream(owner: &mut Browser) -> (String, String) {
+pub(crate) async fn upstream(owner: &mut Browser) -> (String, String) {
     let account = owner.api("GET", "/account", Value::Null).await;
     let membership = &account["memberships"][0];
     let organization = membership["organization"].as_str().unwrap();
@@ -23,8 +23,27 @@ async fn upstream(owner: &mut Browser) -> (String, String) {
     (format!("{base}/upstreams/{id}"), format!("/upstreams/{id}"))
 }
 
+/// The id of one more upstream of the organization.
+async fn another(owner: &mut Browser) -> String {
+    let account = owner.api("GET", "/account", Value::Null).await;
+    let membership = &account["memberships"][0];
+    let organization = membership["organization"].as_str().unwrap();
+    let made = json!({
+        "team": membership["teams"][0]["team"],
+        "name": "candidate",
+        "settings": { "targets": [{ "url": "https://93.184.216.34/candidate" }] },
+    });
+    let place = format!("/organizations/{organization}/upstreams");
+    let made = owner.api("POST", &place, made).await;
+    made["id"].as_str().unwrap().to_owned()
+}
+
 /// A form with the tag that the page has now.
-async fn save(owner: &mut Browser, page: &str, more: &[(&str, &str)]) -> crate::support::Answer {
+pub(crate) async fn save(
+    owner: &mut Browser,
+    page: &str,
+    more: &[(&str, &str)],
+) -> crate::support::Answer {
     let shown = owner.get(page).await.ok(200);
     let etag = shown.between("name=\"etag\" value=\"", "\"");
     let mut form = vec![("do", "save"), ("etag", &*etag), ("name", "books")];
@@ -32,9 +51,10 @@ async fn save(owner: &mut Browser, page: &str, more: &[(&str, &str)]) -> crate::
     owner.post(page, &form).await
 }
 
-const TARGETS: [(&str, &str); 6] = [
+const TARGETS: [(&str, &str); 7] = [
     ("targets/0/url", "https://93.184.216.34/blue"),
     ("targets/0/weight", "3"),
+    ("targets/0/region", "eu-west"),
     ("targets/0/variant", "blue"),
     ("targets/2/url", "https://93.184.216.34/green"),
     ("targets/2/tier", "1"),
@@ -47,6 +67,7 @@ async fn all_of_it_is_saved_and_shown_again() {
         let mut owner = app.member("storefront").await;
         publish(&mut owner).await;
         let (page, api) = upstream(&mut owner).await;
+        let other = another(&mut owner).await;
         owner
             .get(&page)
             .await
@@ -60,10 +81,15 @@ async fn all_of_it_is_saved_and_shown_again() {
             ("balance/slow_start", "30s"),
             ("balance/sticky/cookie", "at"),
             ("health/active", "yes"),
+            ("health/active/kind", "http"),
             ("health/active/path", "/healthz"),
             ("health/active/statuses", "200 204"),
             ("health/passive/failures", "3"),
             ("retries/tries", "3"),
+            ("hedge/after", "200ms"),
+            ("hedge/max", "2"),
+            ("mirror/upstream", &other),
+            ("mirror/sample", "10"),
             ("breaker/in_flight", "500"),
             ("fallback", "answer"),
             ("fallback/answer/status", "503"),
@@ -79,6 +105,12 @@ async fn all_of_it_is_saved_and_shown_again() {
             ("/targets/0/weight", json!(3)),
             ("/targets/1/url", json!("https://93.184.216.34/green")),
             ("/targets/1/tier", json!(1)),
+            ("/targets/0/region", json!("eu-west")),
+            ("/health/active/kind", json!("http")),
+            ("/hedge", json!({ "after": "200ms", "max": 2 })),
+            ("/mirror/upstream", json!(other)),
+            ("/mirror/sample", json!(10)),
+            ("/mirror/timeout", json!("10s")),
             ("/balance/algorithm", json!("least_requests")),
             ("/balance/slow_start", json!("30s")),
             ("/balance/sticky/cookie", json!("at")),
@@ -100,6 +132,9 @@ async fn all_of_it_is_saved_and_shown_again() {
         shown
             .says("value=\"/healthz\"")
             .says("value=\"200 204\"")
+            .says("value=\"eu-west\"")
+            .says("value=\"200ms\"")
+            .says(&format!("<option value=\"{other}\" selected"))
             .says("<option value=\"least_requests\" selected")
             .says("<details open class=\"fold\"><summary")
             .says("Switch to green");
@@ -124,6 +159,7 @@ async fn what_is_wrong_is_told_at_its_field() {
         let mut owner = app.member("storefront").await;
         publish(&mut owner).await;
         let (page, api) = upstream(&mut owner).await;
+        let other = another(&mut owner).await;
         let before = owner.api("GET", &api, Value::Null).await;
         for (field, value, words) in [
             ("timeouts/idle", "60", "Write a duration like"),
@@ -136,6 +172,24 @@ async fn what_is_wrong_is_told_at_its_field() {
             ),
             ("targets/0/weight", "2000", "Use a weight of 0 to 1000."),
             ("targets/2/url", "ftp://x", "Use http or https."),
+            (
+                "targets/2/region",
+                "EU",
+                "Use 1 to 32 lower-case letters, digits and hyphens.",
+            ),
+            (
+                "health/active/service",
+                "pets.Pets",
+                "With kind grpc, enter a name",
+            ),
+            ("hedge/after", "200", "Write a duration like"),
+            ("hedge/after", "p20", "or a percentile of p50 to p99"),
+            (
+                "hedge/after",
+                "30s",
+                "Use less than the time-out of the first byte.",
+            ),
+            ("mirror/sample", "101", "Use 1 to 100 percent."),
             (
                 "split/live",
                 "red",
@@ -151,6 +205,8 @@ async fn what_is_wrong_is_told_at_its_field() {
                     if field.contains("share") { "blue" } else { "" },
                 ),
                 ("split/live", "blue"),
+                ("health/active", "yes"),
+                ("mirror/upstream", &other),
             ]);
             form.retain(|(name, _)| *name != field);
             form.push((field, value));
@@ -222,6 +278,36 @@ async fn variants_stand_side_by_side_where_there_are_any() {
         owner.get(&calls).await.ok(200).hides("canary");
         let other = format!("{answers}&version=00000000-0000-0000-0000-000000000001");
         owner.get(&other).await.ok(404);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn grpc_health_checks_are_chosen_and_need_http2() {
+    each(async |app: App| {
+        let mut owner = app.member("storefront").await;
+        publish(&mut owner).await;
+        let (page, api) = upstream(&mut owner).await;
+        let mut form = vec![
+            ("targets/0/url", "https://93.184.216.34"),
+            ("health/active", "yes"),
+            ("health/active/kind", "grpc"),
+            ("health/active/service", "pets.Pets"),
+        ];
+        let refused = save(&mut owner, &page, &form).await.ok(422);
+        let at = refused.between("id=\"health/active/kind-e\"", "</p>");
+        assert!(at.contains("set protocol to http2"), "{at}");
+        refused
+            .says("<option value=\"grpc\" selected")
+            .says("value=\"pets.Pets\"");
+        form.push(("protocol", "http2"));
+        save(&mut owner, &page, &form).await.to(&page);
+        let settings = owner.api("GET", &api, Value::Null).await["settings"].clone();
+        let active = &settings["health"]["active"];
+        assert_eq!(
+            (&active["kind"], &active["service"]),
+            (&json!("grpc"), &json!("pets.Pets"))
+        );
     })
     .await;
 }

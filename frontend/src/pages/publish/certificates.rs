@@ -114,7 +114,7 @@ fn row(certificate: &Certificate, base: &str, of_platform: bool, now: DateTime<U
                 {left(certificate.facts.not_after, now)}
                 <span class="sub">{format::date(certificate.facts.not_after)}</span>
             </td>
-            <td data-label="Key">{certificate.facts.key.clone()}</td>
+            <td class="nowrap" data-label="Key">{certificate.facts.key.clone()}</td>
         </tr>
     }
     .into_any()

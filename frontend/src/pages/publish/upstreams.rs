@@ -2,12 +2,14 @@
 
 mod fields;
 pub mod plain;
+mod secrets;
 
 use std::collections::BTreeSet;
 
-use domain::wire::upstreams::{CredentialHint, Upstream};
+use domain::wire::upstreams::Upstream;
 use leptos::prelude::*;
 
+use self::secrets::hint;
 use super::At;
 use crate::{
     form::Form,
@@ -91,17 +93,6 @@ fn row(upstream: &Upstream, base: &str, now: chrono::DateTime<chrono::Utc>) -> A
     .into_any()
 }
 
-/// What is known of a credential that nobody can read again.
-fn hint(credential: Option<&CredentialHint>) -> String {
-    match credential {
-        None => "none".to_owned(),
-        Some(CredentialHint::Header { name }) => format!("header {name}"),
-        Some(CredentialHint::Basic { user }) => format!("basic, user {user}"),
-        Some(CredentialHint::Bearer) => "bearer token".to_owned(),
-        Some(CredentialHint::Unreadable) => "sealed with a key that is gone".to_owned(),
-    }
-}
-
 /// The form of a new upstream, or of one to edit.
 #[derive(Clone, Debug)]
 pub struct Edit {
@@ -114,8 +105,16 @@ pub struct Edit {
     pub may_edit: bool,
     /// Where to go on after making one.
     pub next: Option<String>,
-    /// Id and name of others of the organization, to fall back on.
+    /// Id and name of others of the organization, to fall back on and to mirror to.
     pub others: Vec<(String, String)>,
+}
+
+impl Edit {
+    /// The name of another upstream; its id where the person does not see it.
+    fn name_of<'a>(&'a self, id: &'a str) -> &'a str {
+        let other = self.others.iter().find(|(known, _)| known == id);
+        other.map_or(id, |(_, name)| name)
+    }
 }
 
 #[must_use]
@@ -135,19 +134,16 @@ pub fn edit(page: Edit) -> AnyView {
             view! { {Field::select("team", "Team", teams.to_vec()).of(form)} }.into_any()
         }
     };
-    let credential = page
-        .existing
-        .as_ref()
-        .map(|upstream| self::credential(upstream, form));
     let body = match &page.existing {
-        Some(upstream) if !page.may_edit => facts(upstream, form),
+        Some(upstream) if !page.may_edit => facts(&page, upstream),
         Some(upstream) => view! {
             {switch(upstream)}
-            {editor(form, team, page.next, &page.others)}
-            {credential}
+            {editor(form, team, None, &page.others)}
+            {secrets::credential(upstream, form)}
+            {secrets::client_certificate(upstream, form, page.at.now)}
         }
         .into_any(),
-        None => editor(form, team, page.next, &page.others),
+        None => editor(form, team, page.next.clone(), &page.others),
     };
     let content = view! {
         {crumbs(vec![Link::new(base, "Upstreams")], title.clone())}
@@ -158,8 +154,8 @@ pub fn edit(page: Edit) -> AnyView {
 }
 
 /// The upstream for who may not change it.
-fn facts(upstream: &Upstream, form: &Form) -> AnyView {
-    let settings = &upstream.settings;
+fn facts(page: &Edit, upstream: &Upstream) -> AnyView {
+    let (settings, form) = (&upstream.settings, &page.form);
     let targets = settings
         .targets
         .iter()
@@ -167,7 +163,10 @@ fn facts(upstream: &Upstream, form: &Form) -> AnyView {
             let weight = (target.weight != 1).then(
                 || view! { " " <span class="faint">{format!("weight {}", target.weight)}</span> },
             );
-            view! { <span class="line mono">{target.url.clone()} {weight}</span> }
+            let region = target.region.clone().map(
+                |region| view! { " " <span class="faint">{format!("region {region}")}</span> },
+            );
+            view! { <span class="line mono">{target.url.clone()} {weight} {region}</span> }
         })
         .collect_view();
     let times = &settings.timeouts;
@@ -197,6 +196,19 @@ fn facts(upstream: &Upstream, form: &Form) -> AnyView {
             hint(upstream.credential.as_ref()).into_any(),
         ),
         (
+            "Client certificate".into(),
+            upstream.client_certificate.as_ref().map_or_else(
+                || "none".into_any(),
+                |facts| {
+                    view! {
+                        <span class="line mono">{facts.subject.clone()}</span>
+                        {secrets::ends(facts, page.at.now)}
+                    }
+                    .into_any()
+                },
+            ),
+        ),
+        (
             "Used by".into(),
             format::counted(upstream.used_by, "version", "versions").into_any(),
         ),
@@ -204,6 +216,10 @@ fn facts(upstream: &Upstream, form: &Form) -> AnyView {
     let set: Vec<_> = plain::all()
         .map(|field| (field.name, form.value(field.name)))
         .chain(["fallback", "split/live"].map(|name| (name, form.value(name))))
+        .chain([(
+            "mirror/upstream",
+            page.name_of(form.value("mirror/upstream")),
+        )])
         .filter(|(_, value)| !value.is_empty())
         .map(|(name, value)| {
             let words = format!("{}: {value}", name.replace('/', "."));
@@ -253,6 +269,7 @@ fn editor(
     let next = next.map(|next| view! { <input type="hidden" name="next" value=next /> });
     let mut shown = fields::names(form);
     shown.extend(["next", "team"].map(str::to_owned));
+    shown.extend(secrets::NAMES.map(str::to_owned));
     let shown: Vec<&str> = shown.iter().map(String::as_str).collect();
     view! {
         <form class="form form--page" method="post">
@@ -266,35 +283,4 @@ fn editor(
         </form>
     }
     .into_any()
-}
-
-fn credential(upstream: &Upstream, form: &Form) -> AnyView {
-    let kinds = [
-        ("bearer", "Bearer token"),
-        ("basic", "User and password"),
-        ("header", "A header"),
-    ];
-    let kinds = kinds
-        .into_iter()
-        .map(|(value, words)| (value.to_owned(), words.to_owned()))
-        .collect();
-    let present = upstream.credential.is_some().then(|| {
-        view! { <button class="btn btn--danger" name="do" value="clear" formnovalidate=true>"Remove it"</button> }
-    });
-    let body = view! {
-        <p class="small soft">
-            "Shown to the targets with every request; sealed in the database and never shown again. Now: "
-            {hint(upstream.credential.as_ref())} "."
-        </p>
-        <form class="form form--page" method="post">
-            {Field::select("kind", "Kind", kinds).of(form)}
-            {Field::text("credential_name", "Header or user").optional().mono().of(form)}
-            {Field::password("credential_secret", "Value, password or token").optional().autocomplete("off").of(form)}
-            <div class="actions">
-                <button class="btn" name="do" value="credential">"Store the credential"</button>
-                {present}
-            </div>
-        </form>
-    };
-    view! { {Section::new("credential", "Credential").body(body)} }.into_any()
 }

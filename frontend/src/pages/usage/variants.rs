@@ -22,7 +22,7 @@ pub(super) fn section(variants: &[VariantUsage]) -> Option<AnyView> {
         table::number("p95"),
     ];
     let rows: Vec<_> = variants.iter().map(row).collect();
-    let body = view! { {Table::new(Shape::Tight, columns).rows(rows)} };
+    let body = view! { {Table::new(Shape::Rows, columns).rows(rows)} };
     let section = Section::new("variants", "Variants")
         .note("requests that reached a target of the variant")
         .body(body);
@@ -41,11 +41,11 @@ fn row(one: &VariantUsage) -> AnyView {
                 <span class="mono">{one.variant.clone()}</span> " "
                 <span class="faint">{format!("{} {}", one.api.name, one.version)}</span>
             </td>
-            <td class="n">{format::count(totals.requests)}</td>
-            <td class="n">{ratio(share(totals))}</td>
-            <td class="n">{ratio(server)}</td>
-            <td class="n">{time(totals.p50_ms)}</td>
-            <td class="n">{time(totals.p95_ms)}</td>
+            <td class="n" data-label="Requests">{format::count(totals.requests)}</td>
+            <td class="n" data-label="Errors">{ratio(share(totals))}</td>
+            <td class="n" data-label="5xx">{ratio(server)}</td>
+            <td class="n" data-label="p50">{time(totals.p50_ms)}</td>
+            <td class="n" data-label="p95">{time(totals.p95_ms)}</td>
         </tr>
     }
     .into_any()

@@ -26,7 +26,7 @@ pub(super) enum Keep {
     Whole(Whole),
     Delta(Box<Delta>),
     /// What was read at the start: go on behind it.
-    Resume(Kept),
+    Resume(Box<Kept>),
 }
 
 /// Set when something was not written: what follows is of no use without it, so everything is
@@ -42,7 +42,7 @@ struct Pending {
 impl Pending {
     fn add(&mut self, keep: Keep, kept: &mut Kept) {
         match keep {
-            Keep::Resume(behind) => *kept = behind,
+            Keep::Resume(behind) => *kept = *behind,
             Keep::Whole(whole) => {
                 self.whole = Some(whole);
                 self.deltas.clear();

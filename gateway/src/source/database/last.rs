@@ -69,7 +69,7 @@ fn read(disk: &Disk) -> Result<Last, DiskError> {
         return Ok(Last::Nothing);
     };
     let keep = match kept {
-        Some(kept) => Keep::Resume(kept),
+        Some(kept) => Keep::Resume(Box::new(kept)),
         None => Keep::Whole(Whole::of(&snapshot)?),
     };
     Ok(Last::State(Box::new(snapshot), Some(keep)))

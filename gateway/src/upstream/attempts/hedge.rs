@@ -3,8 +3,10 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::time::Duration;
 
 use domain::snapshot;
+use domain::upstream::After;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep};
@@ -36,9 +38,22 @@ impl<'a> Attempts<'a> {
         inflow: &mut dyn Inflow,
     ) -> Result<Sent, (Failure, u8)> {
         let worker = self.worker;
-        let after = self.upstream.hedge.map(|rule| rule.after.duration());
-        let after = after.unwrap_or(std::time::Duration::MAX);
-        let mut ahead = self.upstream.hedge.map_or(0, |rule| rule.max);
+        let hedge = self.upstream.hedge.as_ref();
+        let delay = hedge.and_then(|hedge| hedge.delay.as_deref());
+        let clock = &worker.settings.clock;
+        let began_us = delay.map_or(0, |_| clock.micros());
+        let after = hedge.and_then(|hedge| match hedge.rule.after {
+            After::Fixed(after) => Some(after.duration()),
+            After::Percentile(percent) => {
+                let usual = delay?.of(percent, began_us / 1000)?;
+                Some(usual.max(hedge.rule.least.duration()))
+            }
+        });
+        let mut ahead = hedge.map_or(0, |hedge| hedge.rule.max);
+        if after.is_none() {
+            ahead = 0;
+        }
+        let after = after.unwrap_or(Duration::MAX);
         let begin = |number, target| one(worker, settings, target, outgoing, body.clone(), number);
         let mut running = FuturesUnordered::new();
         let mut lanes = vec![Some(self.lane())];
@@ -77,6 +92,12 @@ impl<'a> Attempts<'a> {
                         worker.metrics.upstream_hedges_won.add(1);
                     }
                     self.outrun(lanes.iter().flatten());
+                    // The first try says how long answers take: of itself, or at least so long.
+                    if let Some(delay) = delay
+                        && (number == 0 || lanes[0].is_some())
+                    {
+                        delay.note(clock.micros() - began_us);
+                    }
                     sent.tries += tries + running.len() as u8;
                     return Ok(sent);
                 }

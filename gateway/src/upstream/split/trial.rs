@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use domain::upstream::Rollback;
 
-/// Four to each doubling of a time, so that neighbours are a quarter apart or less.
-const BUCKETS: usize = 128;
+use crate::upstream::buckets::{BUCKETS, bucket, least_of, percentile};
 
 /// Of the watched variant (side 0) and the one that it is compared with (side 1).
 #[derive(Debug, Default)]
@@ -100,15 +99,7 @@ struct Sums {
 impl Sums {
     /// The 95th percentile in microseconds; `None` without an answer.
     fn p95(&self) -> Option<u64> {
-        let all: u64 = self.times.iter().map(|count| u64::from(*count)).sum();
-        let mut left = (all * 95).div_ceil(100);
-        for (index, count) in self.times.iter().enumerate() {
-            left = left.saturating_sub(u64::from(*count));
-            if left == 0 && all > 0 {
-                return Some(least_of(index));
-            }
-        }
-        None
+        percentile(&self.times, 95).map(least_of)
     }
 }
 
@@ -129,25 +120,9 @@ fn is_worse(rule: &Rollback, watched: &Sums, other: &Sums) -> bool {
     }
 }
 
-fn bucket(us: u32) -> usize {
-    let us = us.max(4);
-    let top = us.ilog2();
-    (top * 4 + (us >> (top - 2) & 3)) as usize
-}
-
-/// The shortest time of a bucket.
-const fn least_of(bucket: usize) -> u64 {
-    let top = bucket as u64 / 4;
-    if top < 2 {
-        return 0;
-    }
-    (4 + bucket as u64 % 4) << (top - 2)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     fn rule() -> Rollback {
         serde_json::from_str(
@@ -203,13 +178,5 @@ mod tests {
         assert!(!fill(2, 1000) && !fill(2, 11_000) && !fill(30, 21_000));
         assert!(fill(0, 31_000), "the third was bad");
         assert!(!fill(0, 41_000) && trial.is_lost());
-    }
-
-    proptest! {
-        #[test]
-        fn buckets_are_a_quarter_wide(us in 4u32..) {
-            let least = least_of(bucket(us));
-            prop_assert!(least <= u64::from(us) && u64::from(us) * 4 < least * 5 + 4);
-        }
     }
 }

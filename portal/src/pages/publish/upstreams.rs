@@ -1,6 +1,7 @@
-//! Upstreams: the list, the form, the switch of blue and green, the credential.
+//! Upstreams: the list, the form, the switch of blue and green, and what is shown to the targets.
 
 mod read;
+mod secrets;
 mod shown;
 
 use api::http::extract::{Path, Query};
@@ -8,9 +9,11 @@ use api::service::upstreams as service;
 use domain::actor::Action;
 use domain::id::UpstreamId;
 use domain::problem::{Code, Invalid};
-use domain::upstream::{UpstreamCredential, UpstreamSettings};
+use domain::upstream::UpstreamSettings;
 use domain::wire::TeamPaging;
-use domain::wire::upstreams::{CreateUpstream, EditUpstream, SetUpstreamCredential, Upstream};
+use domain::wire::upstreams::{
+    CreateUpstream, EditUpstream, SetClientCertificate, SetUpstreamCredential, Upstream,
+};
 use frontend::form::Form;
 use frontend::pages::publish::upstreams;
 use serde::Deserialize;
@@ -82,7 +85,7 @@ async fn props(
     })
 }
 
-/// What it may fall back on: of the same organization, as far as the person sees them.
+/// What it may fall back on and mirror to: of the same organization, as far as the person sees them.
 async fn others(workspace: &Workspace, own: Option<UpstreamId>) -> Result<Vec<(String, String)>> {
     let paging = TeamPaging {
         team: None,
@@ -154,19 +157,22 @@ pub(super) async fn act(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed
             service::edit(workspace.ctx(), id, typed.etag(), input).await
         }
         "credential" => {
-            let input = SetUpstreamCredential {
-                credential: Some(credential(&typed)),
-            };
+            let input = secrets::credential(&typed);
             service::set_credential(workspace.ctx(), id, None, input).await
         }
         "clear" => {
-            service::set_credential(
-                workspace.ctx(),
-                id,
-                None,
-                SetUpstreamCredential { credential: None },
-            )
-            .await
+            let input = SetUpstreamCredential { credential: None };
+            service::set_credential(workspace.ctx(), id, None, input).await
+        }
+        "certificate" => {
+            let input = secrets::client_certificate(&typed);
+            service::set_client_certificate(workspace.ctx(), id, typed.etag(), input).await
+        }
+        "remove-certificate" => {
+            let input = SetClientCertificate {
+                client_certificate: None,
+            };
+            service::set_client_certificate(workspace.ctx(), id, typed.etag(), input).await
         }
         _ => return Err(Failure::of(Code::BadRequest)),
     };
@@ -180,22 +186,13 @@ pub(super) async fn act(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed
             )
             .await
         }
-        Err(error) => {
-            // The main form keeps its stored values; what is wrong elsewhere is said above it.
-            let message = error
-                .invalid
-                .iter()
-                .map(|invalid| invalid.message.clone())
-                .collect::<Vec<_>>()
-                .join(" ");
-            let words = if message.is_empty() {
-                error.detail.clone()
-            } else {
-                message
-            };
-            typed.refused(workspace.ctx(), error).await?;
-            let form = form_of(&found).refused(words);
-            refuse(&workspace, form, Some(found)).await
+        Err(mut error) => {
+            // The main form keeps what is stored, the others what was typed and is no secret.
+            shown::at_fields(&typed, &mut error.invalid);
+            secrets::at_fields(&mut error.invalid);
+            let typed = secrets::open(typed);
+            let form = typed.refused(workspace.ctx(), error).await?;
+            refuse(&workspace, filled(form, &found), Some(found)).await
         }
     }
 }
@@ -225,26 +222,13 @@ fn switched(settings: &UpstreamSettings, live: &str) -> UpstreamSettings {
     settings
 }
 
-fn credential(typed: &Typed) -> UpstreamCredential {
-    let (name, secret) = (
-        typed.get("credential_name").to_owned(),
-        typed.raw("credential_secret").to_owned(),
-    );
-    match typed.get("kind") {
-        "header" => UpstreamCredential::Header {
-            name,
-            value: secret,
-        },
-        "basic" => UpstreamCredential::Basic {
-            user: name,
-            password: secret,
-        },
-        _ => UpstreamCredential::Bearer { token: secret },
-    }
+fn form_of(upstream: &Upstream) -> Form {
+    filled(Form::default(), upstream)
 }
 
-fn form_of(upstream: &Upstream) -> Form {
-    let form = Form::default()
+/// A form with what is stored.
+fn filled(form: Form, upstream: &Upstream) -> Form {
+    let form = form
         .with("name", upstream.name.clone())
         .with("etag", upstream.etag.to_string());
     shown::shown(form, &upstream.settings)

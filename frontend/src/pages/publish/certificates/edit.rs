@@ -76,8 +76,9 @@ fn default(form: &Form) -> AnyView {
 }
 
 fn hosts(form: &Form, help: &'static str) -> AnyView {
+    let lines = form.value("hosts").lines().count().clamp(2, 8) as u8;
     view! {
-        {Field::area("hosts", "Hosts", 2).optional().mono().placeholder("api.example.com").help(help).of(form)}
+        {Field::area("hosts", "Hosts", lines).optional().mono().placeholder("api.example.com").help(help).of(form)}
     }
     .into_any()
 }
@@ -120,17 +121,17 @@ pub fn edit(page: Edit) -> AnyView {
 
 fn facts(certificate: &Certificate) -> AnyView {
     let facts = &certificate.facts;
-    let hosts = certificate
-        .hosts
-        .iter()
-        .map(|host| view! { <span class="line mono">{host.clone()}</span> })
-        .collect_view();
+    let lines = |names: &[String]| {
+        let names = names.iter();
+        let lines = names.map(|name| view! { <span class="line mono">{name.clone()}</span> });
+        lines.collect_view().into_any()
+    };
     let mono = |text: &str| view! { <span class="mono">{text.to_owned()}</span> }.into_any();
     let rows: Vec<(Text, AnyView)> = vec![
-        ("Shown for".into(), hosts.into_any()),
+        ("Shown for".into(), lines(&certificate.hosts)),
         ("Subject".into(), mono(&facts.subject)),
         ("Issuer".into(), mono(&facts.issuer)),
-        ("Names".into(), mono(&facts.dns_names.join(", "))),
+        ("Names".into(), lines(&facts.dns_names)),
         (
             "Valid".into(),
             view! { {format::date(facts.not_before)} " to " {format::date(facts.not_after)} }

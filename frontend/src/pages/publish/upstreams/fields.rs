@@ -11,10 +11,10 @@ use crate::part::boxes::fold;
 use crate::part::field::{Field, check, error};
 
 /// Fields of a target's row.
-const TARGET: [&str; 4] = ["url", "weight", "tier", "variant"];
+const TARGET: [&str; 5] = ["url", "weight", "tier", "region", "variant"];
 
 /// Fields that are neither in the table nor in a list.
-const OTHERS: [&str; 23] = [
+const OTHERS: [&str; 24] = [
     "name",
     "preserve_host",
     "tls/ca",
@@ -27,6 +27,7 @@ const OTHERS: [&str; 23] = [
     "fallback/answer/content_type",
     "fallback/answer/body",
     "fallback/upstream",
+    "mirror/upstream",
     "split/live",
     "split/by",
     "split/by/name",
@@ -74,16 +75,17 @@ fn rows(form: &Form, list: &str, first: &str, most: usize) -> usize {
     (held.map_or(0, |row| row + 1) + 2).clamp(3, most)
 }
 
-/// The groups below the name. `others` are upstreams to fall back on.
+/// The groups below the name. `others` are upstreams to fall back on and to mirror to.
 pub(super) fn groups(form: &Form, others: &[(String, String)]) -> AnyView {
     view! {
         {targets(form)}
         {group(form, "Balancing and stickiness", &["balance/"], balance(form))}
         {group(form, "Health checks", &["health/"], health(form))}
-        {group(form, "Retries, breaker and fallback", &["retries/", "breaker/", "fallback"], guards(form, others))}
+        {group(form, "Retries, hedging, breaker and fallback", &["retries/", "hedge", "breaker/", "fallback"], guards(form, others))}
         {group(form, "Time-outs", &["timeouts/"], row(form, &plain::TIMEOUTS))}
         {group(form, "Variants: shares, ramp and roll-back", &["split/variants", "split/by", "split/sticky", "split/ramp", "split/rollback"], split(form))}
         {group(form, "Blue and green", &["split/live"], live(form))}
+        {group(form, "Mirroring", &["mirror"], mirror(form, others))}
         {group(form, "Protocol and TLS", &["protocol", "preserve_host", "tls/"], protocol(form))}
     }
     .into_any()
@@ -113,11 +115,14 @@ fn one(form: &Form, field: &Plain) -> AnyView {
             }
             Field::select(field.name, field.label, options)
         }
-        Kind::Text | Kind::Span | Kind::Number(_) | Kind::Numbers => {
-            Field::text(field.name, field.label)
-                .mono()
-                .placeholder(default_of(field.name))
-        }
+        Kind::Text
+        | Kind::Span
+        | Kind::After
+        | Kind::Number(_)
+        | Kind::Numbers
+        | Kind::Upstream => Field::text(field.name, field.label)
+            .mono()
+            .placeholder(default_of(field.name)),
     };
     let shown = shown.unmarked().of(form);
     let shown = match field.help {
@@ -158,6 +163,7 @@ fn targets(form: &Form) -> AnyView {
                 {url.of(form)}
                 {line(form, &name("weight"), "Weight", "1")}
                 {line(form, &name("tier"), "Tier", "0")}
+                {line(form, &name("region"), "Region", "")}
                 {line(form, &name("variant"), "Variant", "")}
             </div>
         }
@@ -169,7 +175,7 @@ fn targets(form: &Form) -> AnyView {
             <legend>"Targets"</legend>
             <div class="targets">{shown.collect_view()}</div>
             {problem}
-            <p class="help">"Requests are shared by weight; 0 takes none. Tier 1 takes over while too few targets of tier 0 are healthy. A row without an address is left out; saving gives more rows."</p>
+            <p class="help">"Requests are shared by weight; 0 takes none. Tier 1 takes over while too few targets of tier 0 are healthy. A node prefers the targets of its own region. A row without an address is left out; saving gives more rows."</p>
         </fieldset>
     }
     .into_any()
@@ -231,10 +237,10 @@ fn guards(form: &Form, others: &[(String, String)]) -> AnyView {
             ("upstream", "another upstream"),
         ],
     );
-    let mut others = others.to_vec();
-    others.insert(0, (String::new(), "none".to_owned()));
     view! {
         {rows_of(form, &plain::RETRIES)}
+        <h3>"Hedging"</h3>
+        {row(form, &plain::HEDGE)}
         <h3>"Breaker"</h3>
         {row(form, &plain::CAPS)}
         {check("breaker/errors", "yes", "Open the circuit at a share of failures", form)}
@@ -246,7 +252,24 @@ fn guards(form: &Form, others: &[(String, String)]) -> AnyView {
             {line(form, "fallback/answer/content_type", "Media type", "application/json")}
         </div>
         {Field::area("fallback/answer/body", "Body", 3).unmarked().mono().of(form)}
-        {Field::select("fallback/upstream", "Other upstream", others).unmarked().of(form)}
+        {Field::select("fallback/upstream", "Other upstream", named(form, "fallback/upstream", others)).unmarked().of(form)}
+    }
+    .into_any()
+}
+
+/// Other upstreams, none of them, and the one that is set even where the person does not see it.
+fn named(form: &Form, name: &str, others: &[(String, String)]) -> Vec<(String, String)> {
+    let others = others.iter();
+    let others = others.map(|(id, words)| (id.as_str(), words.as_str()));
+    let known: Vec<(&str, &str)> = [("", "none")].into_iter().chain(others).collect();
+    choices(form, name, &known)
+}
+
+fn mirror(form: &Form, others: &[(String, String)]) -> AnyView {
+    view! {
+        <p class="small soft">"Copies of the requests go to another upstream in the background. Nobody sees its answers."</p>
+        {Field::select("mirror/upstream", "Copies to", named(form, "mirror/upstream", others)).unmarked().of(form)}
+        {rows_of(form, &plain::MIRROR)}
     }
     .into_any()
 }

@@ -3,7 +3,9 @@
 
 use std::sync::LazyLock;
 
-use domain::upstream::{Active, Balance, Errors, Health, Passive, Retries, Timeouts};
+use domain::upstream::{
+    Active, After, Balance, Errors, Health, Hedge, Mirror, Passive, Retries, Timeouts,
+};
 use serde_json::{Value, json};
 
 /// What a value is in the settings.
@@ -12,10 +14,14 @@ pub enum Kind {
     Text,
     /// Like `500ms`.
     Span,
+    /// Like `200ms` or `p95`.
+    After,
     /// A whole number of at most so much as the settings can hold.
     Number(u64),
     /// Numbers with blanks between them.
     Numbers,
+    /// The id of another upstream.
+    Upstream,
     /// A value, and its words.
     OneOf(&'static [(&'static str, &'static str)]),
 }
@@ -88,7 +94,26 @@ pub const STICKY: [Plain; 2] = [
         "Like 1h; empty is until the browser closes.",
     ),
 ];
-pub const ACTIVE: [&[Plain]; 2] = [
+pub const ACTIVE: [&[Plain]; 3] = [
+    &[
+        field(
+            "health/active/kind",
+            Kind::OneOf(&[
+                ("", "by the path"),
+                ("http", "a GET of the path"),
+                ("tcp", "a connection"),
+                ("grpc", "gRPC's health service"),
+            ]),
+            "Ask for",
+            "By the path: a GET where there is one, else a connection.",
+        ),
+        field(
+            "health/active/service",
+            Kind::Text,
+            "gRPC service",
+            "Over HTTP/2. Empty asks about the server as a whole.",
+        ),
+    ],
     &[
         field(
             "health/active/path",
@@ -163,6 +188,36 @@ pub const RETRIES: [&[Plain]; 2] = [
         field("retries/least", NUMBER, "But always", ""),
     ],
 ];
+pub const HEDGE: [Plain; 3] = [
+    field(
+        "hedge/after",
+        Kind::After,
+        "Ask another target after",
+        "Without a first byte: 200ms, or p95 of recent answers; empty never does.",
+    ),
+    field(
+        "hedge/least",
+        Kind::Span,
+        "But not before",
+        "With a percentile.",
+    ),
+    field(
+        "hedge/max",
+        SMALL,
+        "Most further tries at once",
+        "Each as long after the one before.",
+    ),
+];
+pub const MIRROR: [&[Plain]; 2] = [
+    &[
+        field("mirror/sample", PERCENT, "Requests (%)", ""),
+        field("mirror/concurrency", NUMBER, "Most copies at once", ""),
+    ],
+    &[
+        field("mirror/body", LARGE, "Longest body (bytes)", ""),
+        field("mirror/timeout", Kind::Span, "Whole answer within", ""),
+    ],
+];
 pub const CAPS: [Plain; 2] = [
     field(
         "breaker/in_flight",
@@ -214,14 +269,15 @@ pub const TLS: Plain = field(
 /// All of them, but those of lists.
 pub fn all() -> impl Iterator<Item = &'static Plain> {
     const ONE: [Plain; 6] = [PROTOCOL, ALGORITHM, SLOW_START, BOUND, KEPT, TLS];
-    let rows: [&[&'static [Plain]]; 4] = [&ACTIVE, &PASSIVE, &RETRIES, &ERRORS];
-    let single: [&'static [Plain]; 4] = [&ONE, &STICKY, &CAPS, &TIMEOUTS];
+    let rows: [&[&'static [Plain]]; 5] = [&ACTIVE, &PASSIVE, &RETRIES, &ERRORS, &MIRROR];
+    let single: [&'static [Plain]; 5] = [&ONE, &STICKY, &CAPS, &TIMEOUTS, &HEDGE];
     let rows: Vec<&'static [Plain]> = rows.concat();
     single.into_iter().chain(rows).flatten()
 }
 
 /// The defaults of all settings, as JSON with everything written out.
 pub static DEFAULTS: LazyLock<Value> = LazyLock::new(|| {
+    let hedge = Hedge::new(After::Percentile(95));
     json!({
         "protocol": "http1",
         "timeouts": Timeouts::default(),
@@ -234,6 +290,8 @@ pub static DEFAULTS: LazyLock<Value> = LazyLock::new(|| {
         "retries": Retries::default(),
         "breaker": { "errors": Errors::default() },
         "split": { "sticky": "caller" },
+        "mirror": Mirror::new(()),
+        "hedge": { "least": hedge.least, "max": hedge.max },
     })
 });
 

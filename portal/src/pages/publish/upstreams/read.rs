@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::typed::Typed;
 
+const OTHER: &str = "Choose another upstream.";
 const SPAN: &str = "Write a duration like 500ms, 60s, 5m or 24h.";
 
 /// The settings that the form describes, over those that there are.
@@ -26,6 +27,7 @@ pub(super) fn read(
     };
     form.targets();
     form.switches();
+    form.made();
     for field in plain::all() {
         form.plain(field.name, field.kind);
     }
@@ -39,6 +41,16 @@ pub(super) fn read(
     }
     serde_json::from_value(form.settings).map_err(broken)
 }
+
+/// Parts whose fields are read only where the part itself is there.
+const OPTIONAL: [&str; 6] = [
+    "health/active",
+    "breaker/errors",
+    "balance/sticky",
+    "split",
+    "hedge",
+    "mirror",
+];
 
 struct Reading<'t> {
     typed: &'t Typed,
@@ -74,6 +86,14 @@ impl Reading<'_> {
                 Ok(span) => Some(span.to_string().into()),
                 Err(_) => self.wrong(name, SPAN),
             },
+            Kind::After => match text.parse::<domain::upstream::After>() {
+                Ok(after) => Some(after.to_string().into()),
+                Err(error) => self.wrong(name, &error.to_string()),
+            },
+            Kind::Upstream => match text.parse::<domain::id::UpstreamId>() {
+                Ok(id) => Some(id.to_string().into()),
+                Err(_) => self.wrong(name, OTHER),
+            },
             Kind::Number(most) => match number(text, most) {
                 Some(number) => Some(number.into()),
                 None => self.wrong(name, &format!("Write a whole number of at most {most}.")),
@@ -96,14 +116,9 @@ impl Reading<'_> {
             return;
         }
         let (parent, key) = name.rsplit_once('/').unwrap_or(("", name));
-        let is_optional = ["health/active", "breaker/errors", "split"].contains(&parent);
+        let is_optional = OPTIONAL.contains(&parent);
         if is_optional && self.settings.pointer(&format!("/{parent}")).is_none() {
             return;
-        }
-        match name {
-            "balance/sticky/cookie" => return self.sticky(),
-            "balance/sticky/max_age" => return,
-            _ => {}
         }
         let value = self.value(name, kind);
         set(self.object(parent), key, value);
@@ -142,17 +157,25 @@ impl Reading<'_> {
         }
     }
 
-    /// The cookie is what makes it.
-    fn sticky(&mut self) {
-        let cookie = self.value("balance/sticky/cookie", Kind::Text);
-        let age = self.value("balance/sticky/max_age", Kind::Span);
-        if cookie.is_none() {
-            self.object("balance").remove("sticky");
-            return;
+    /// Parts that are there where one of their fields holds something.
+    fn made(&mut self) {
+        for (part, field, kind) in [
+            ("balance/sticky", "cookie", Kind::Text),
+            ("hedge", "after", Kind::After),
+            ("mirror", "upstream", Kind::Upstream),
+        ] {
+            let name = format!("{part}/{field}");
+            if !self.has(&name) {
+                continue;
+            }
+            let value = self.value(&name, kind);
+            if value.is_some() {
+                set(self.object(part), field, value);
+            } else {
+                let (parent, key) = part.rsplit_once('/').unwrap_or(("", part));
+                self.object(parent).remove(key);
+            }
         }
-        let sticky = self.object("balance/sticky");
-        set(sticky, "cookie", cookie);
-        set(sticky, "max_age", age);
     }
 
     /// A kind, and the name that a header or a cookie has.
@@ -194,6 +217,7 @@ impl Reading<'_> {
                 ("url", Kind::Text),
                 ("weight", Kind::Number(65_535)),
                 ("tier", Kind::Number(255)),
+                ("region", Kind::Text),
                 ("variant", Kind::Text),
             ] {
                 if self.has(&name(field)) {
@@ -224,10 +248,11 @@ impl Reading<'_> {
                 Some(json!({ "answer": answer }))
             }
             "upstream" => {
-                let id = self.typed.get("fallback/upstream");
-                match id.parse::<domain::id::UpstreamId>() {
-                    Ok(id) => Some(json!({ "upstream": id })),
-                    Err(_) => self.wrong("fallback/upstream", "Choose another upstream."),
+                const NAME: &str = "fallback/upstream";
+                match self.value(NAME, Kind::Upstream) {
+                    Some(id) => Some(json!({ "upstream": id })),
+                    None if self.typed.get(NAME).is_empty() => self.wrong(NAME, OTHER),
+                    None => None,
                 }
             }
             // Set elsewhere, in a form that the page does not know.

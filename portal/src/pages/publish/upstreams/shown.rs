@@ -20,7 +20,7 @@ pub(super) fn shown(form: Form, settings: &UpstreamSettings) -> Form {
             form = form.with(field.name, value);
         }
     }
-    for name in ["tls/ca", "split/live"] {
+    for name in ["tls/ca", "split/live", "mirror/upstream"] {
         form = form.with(name, words(at(name)));
     }
     for (name, is_on) in [
@@ -90,7 +90,13 @@ fn named(form: Form, field: &str, value: Option<&Value>) -> Form {
 fn targets(mut form: Form, targets: Option<&Value>) -> Form {
     let targets = targets.and_then(Value::as_array);
     for (row, target) in targets.into_iter().flatten().enumerate() {
-        for (field, default) in [("url", ""), ("weight", "1"), ("tier", "0"), ("variant", "")] {
+        for (field, default) in [
+            ("url", ""),
+            ("weight", "1"),
+            ("tier", "0"),
+            ("region", ""),
+            ("variant", ""),
+        ] {
             let name = format!("targets/{row}/{field}");
             form = form.with(&name, unless(target.get(field), default));
         }
@@ -149,6 +155,7 @@ fn field(typed: &Typed, place: &str) -> String {
             format!("/split/variants/{row}/{field}")
         }
         ["split", "by", ..] => "/split/by/name".to_owned(),
+        ["hedge"] => "/hedge/after".to_owned(),
         ["balance", "by", "header" | "cookie"] => "/balance/by/name".to_owned(),
         _ => format!("/{place}"),
     }

@@ -21,6 +21,7 @@ fn sent(form: &Form, changed: &[(&str, &str)]) -> Typed {
         "fallback/answer/content_type",
         "fallback/answer/body",
         "fallback/upstream",
+        "mirror/upstream",
         "split/live",
         "split/by",
         "split/by/name",
@@ -39,7 +40,7 @@ fn sent(form: &Form, changed: &[(&str, &str)]) -> Typed {
         names.push(name.to_owned());
     }
     for row in 0..4 {
-        for field in ["url", "weight", "tier", "variant"] {
+        for field in ["url", "weight", "tier", "region", "variant"] {
             names.push(format!("targets/{row}/{field}"));
         }
         for field in ["name", "share"] {
@@ -68,7 +69,7 @@ fn settings(value: serde_json::Value) -> UpstreamSettings {
 fn full() -> UpstreamSettings {
     settings(json!({
         "targets": [
-            { "url": "http://a", "weight": 3, "variant": "stable" },
+            { "url": "http://a", "weight": 3, "region": "eu-1", "variant": "stable" },
             { "url": "http://b", "tier": 2, "variant": "canary" },
         ],
         "timeouts": { "connect": "5s", "total": "90s" },
@@ -82,6 +83,8 @@ fn full() -> UpstreamSettings {
         "retries": { "tries": 3, "statuses": [502], "budget": 0 },
         "breaker": { "in_flight": 500, "errors": { "ratio": 30 } },
         "fallback": { "answer": { "status": 503, "body": "a\nb" } },
+        "mirror": { "upstream": "00000000-0000-0000-0000-000000000008", "sample": 10, "timeout": "5s" },
+        "hedge": { "after": "200ms", "max": 2 },
         "split": { "variants": { "stable": { "share": 1 }, "canary": {} }, "by": { "cookie": "v" },
             "sticky": "address",
             "ramp": { "variant": "canary", "from": 1, "begins": "2026-12-01T08:00:00Z", "lasts": "2h" },
@@ -96,7 +99,9 @@ fn settings_are_shown_and_read_again() {
         "targets": [{ "url": "http://a", "variant": "blue" }, { "url": "http://b", "variant": "green" }],
         "balance": { "algorithm": "consistent_hash", "by": "path" },
         "fallback": { "upstream": "00000000-0000-0000-0000-000000000007" },
-        "health": { "active": {} }, "breaker": { "errors": {} }, "split": { "live": "blue" },
+        "health": { "active": { "kind": "grpc", "service": "pets.Pets" } },
+        "breaker": { "errors": {} }, "split": { "live": "blue" },
+        "mirror": { "upstream": "00000000-0000-0000-0000-000000000008" }, "hedge": { "after": "p95", "least": "20ms" },
     }));
     for settings in [plain, live, full()] {
         let form = shown(Form::default(), &settings);
@@ -127,6 +132,12 @@ fn what_is_a_default_is_left_empty() {
         ("health/passive/failures", "5"),
         ("breaker/errors/probes", "3"),
         ("timeouts/total", ""),
+        ("mirror/sample", "100"),
+        ("mirror/body", "65536"),
+        ("mirror/upstream", ""),
+        ("hedge/max", "1"),
+        ("hedge/least", "10ms"),
+        ("hedge/after", ""),
     ] {
         assert_eq!(default_of(name), default, "{name}");
     }
@@ -134,12 +145,19 @@ fn what_is_a_default_is_left_empty() {
         ("health/active", ""),
         ("timeouts/connect", ""),
         ("split/live", ""),
+        ("mirror/upstream", ""),
+        ("hedge/after", ""),
+        ("balance/sticky/cookie", ""),
     ];
     let before = full();
     let form = shown(Form::default(), &before);
     let read = read(&sent(&form, &cleared), Some(&before), now()).unwrap();
     assert_eq!(read.health.active, None);
     assert_eq!(read.timeouts.connect.to_string(), "2s");
+    assert_eq!(
+        (read.mirror, read.hedge, read.balance.sticky),
+        (None, None, None)
+    );
 }
 
 /// Fields that the page does not have, of this release or a later one, in whatever it edits.
@@ -174,6 +192,10 @@ fn what_cannot_be_read_is_told_at_its_field() {
         ("retries/tries", "256"),
         ("balance/sticky/max_age", "long"),
         ("breaker/errors/window", "soon"),
+        ("hedge/after", "200"),
+        ("hedge/max", "two"),
+        ("mirror/upstream", "other"),
+        ("mirror/body", "64 KiB"),
         ("split/variants/0/share", "x"),
         ("split/ramp/begins", "tomorrow"),
         ("split/ramp/lasts", ""),
@@ -212,6 +234,8 @@ fn what_is_wrong_comes_to_its_field() {
         ("/settings/split/by", "/split/by/name"),
         ("/settings/split/ramp/to", "/split/ramp/to"),
         ("/settings/mirror/sample", "/mirror/sample"),
+        ("/settings/targets/0/region", "/targets/1/region"),
+        ("/settings/hedge", "/hedge/after"),
         ("/name", "/name"),
     ] {
         let mut found = [Invalid::new(pointer, "x")];
