@@ -29,6 +29,7 @@ use crate::head::Head;
 use crate::in_flight::InFlight;
 use crate::limiter::Cells;
 use crate::metrics::WorkerMetrics;
+use crate::operation;
 use crate::pipeline;
 use crate::place;
 use crate::policy::key_auth::StandIn;
@@ -271,7 +272,7 @@ impl Walk<'_> {
         };
         report.note_route(route);
         self.out.explanation.route = explainer.compiler.place_of(route.version);
-        let (chain, preflight) = pipeline::chosen(&mut report, route, &head, prefix);
+        let (chain, preflight) = operation::chosen(&mut report, route, &head, prefix);
         self.operation(route, report.operation, chain.is_ok());
         let chain =
             chain.map_err(|refusal| because(refusal, route, report.operation, explainer))?;

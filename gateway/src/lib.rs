@@ -35,6 +35,7 @@ mod limiter;
 mod listen;
 mod metrics;
 mod node;
+mod operation;
 mod packed;
 mod passage;
 mod pipeline;

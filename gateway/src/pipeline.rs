@@ -4,7 +4,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use domain::problem::Code;
-use domain::route::Found;
 use http::Method;
 
 use crate::access;
@@ -15,10 +14,11 @@ use crate::client::Client;
 use crate::fields::Name;
 use crate::forward::{Stop, forward, prepare};
 use crate::head::Head;
+use crate::operation;
 use crate::place;
-use crate::policy::{self, Beyond, Chain, Cors, Finishing, Step, cors};
+use crate::policy::{self, Beyond};
 use crate::report::Report;
-use crate::state::{Route, State};
+use crate::state::State;
 use crate::target;
 use crate::tls::{self, Ask};
 use crate::upstream::Way;
@@ -98,7 +98,7 @@ async fn serve(
         place::find(state, &host, &head, &mut report.vary)?
     };
     report.note_route(route);
-    let (found, preflight) = chosen(report, route, &head, prefix);
+    let (found, preflight) = operation::chosen(report, route, &head, prefix);
     let (chain, refused) = match found {
         Ok(chain) => (chain, None),
         // What acts on answers acts on this one as well, where that can be told.
@@ -189,74 +189,6 @@ pub(crate) fn by_https(
     };
     let location = tls::admit(&state.tls, &ask)?;
     Ok(location.as_deref().map(answer::elsewhere))
-}
-
-/// What answers a preflight, and where its label is.
-type Preflight<'a> = Option<(&'a Step<Finishing>, &'a Cors)>;
-
-/// The chain of policies that a request meets. A preflight meets that of the request that it asks
-/// about, where that has `cors`.
-pub(crate) fn chosen<'a>(
-    report: &mut Report,
-    route: &'a Route,
-    head: &Head,
-    prefix: usize,
-) -> (Result<&'a Chain, Refusal>, Preflight<'a>) {
-    let inside = &head.canonical()[prefix..];
-    if head.method == Method::OPTIONS
-        && let Some(method) = cors::asked_method(head)
-        && let Some((chain, cors)) = asked_about(route, method, inside)
-    {
-        return (Ok(chain), Some(cors));
-    }
-    let found = operation(report, route, head.method.as_str(), inside);
-    (found, None)
-}
-
-fn asked_about<'a>(
-    route: &'a Route,
-    method: &str,
-    inside: &str,
-) -> Option<(&'a Chain, (&'a Step<Finishing>, &'a Cors))> {
-    if route.suspended || !route.enabled {
-        return None;
-    }
-    let own = match route.operations.find(method, inside) {
-        Found::Operation(operation) => operation.chain.as_ref(),
-        Found::OtherMethods(_) => None,
-        Found::None if route.open => None,
-        Found::None => return None,
-    };
-    let chain = own.unwrap_or(&route.chain).as_ref().ok()?;
-    Some((chain, chain.beyond.as_ref()?.cors()?))
-}
-
-/// The operation's chain of policies, or the version's.
-fn operation<'a>(
-    report: &mut Report,
-    route: &'a Route,
-    method: &str,
-    rest: &str,
-) -> Result<&'a Chain, Refusal> {
-    if route.suspended {
-        return Err(Refusal::new(Code::OrganizationSuspended));
-    }
-    if !route.enabled {
-        return Err(Refusal::new(Code::VersionDisabled).retry_after(60));
-    }
-    let own = match route.operations.find(method, rest) {
-        Found::Operation(operation) => {
-            report.operation = operation.id;
-            operation.chain.as_ref()
-        }
-        Found::None | Found::OtherMethods(_) if route.open => None,
-        Found::None => return Err(Refusal::new(Code::NoOperation)),
-        Found::OtherMethods(methods) => {
-            return Err(Refusal::new(Code::MethodNotAllowed).allow(&methods));
-        }
-    };
-    let chain = own.unwrap_or(&route.chain).as_ref();
-    chain.map_err(|_| Refusal::new(Code::PolicyInvalid))
 }
 
 /// Edge → identity → access → allowance, of the version and then of the plan → answer.
