@@ -3,6 +3,7 @@
 //! The running form is the gateway's. Adding a kind is a file here, a file there, and the match
 //! arms that the compiler names.
 
+pub mod any_of;
 pub mod auth_guard;
 pub mod compress;
 pub mod concurrency;
@@ -27,6 +28,7 @@ pub mod transform;
 
 use serde::{Deserialize, Serialize};
 
+pub use any_of::{AnyOf, Identity};
 pub use auth_guard::AuthGuard;
 pub use compress::Compress;
 pub use concurrency::Concurrency;
@@ -86,6 +88,7 @@ pub enum Policy {
     KeyAuth(KeyAuth),
     Jwt(Jwt),
     Mtls(Mtls),
+    AnyOf(AnyOf),
     Scopes(Scopes),
     RateLimit(RateLimit),
     Quota(Quota),
@@ -134,6 +137,7 @@ impl Policy {
             Self::KeyAuth(_) => PolicyKind::KeyAuth,
             Self::Jwt(_) => PolicyKind::Jwt,
             Self::Mtls(_) => PolicyKind::Mtls,
+            Self::AnyOf(_) => PolicyKind::AnyOf,
             Self::Scopes(_) => PolicyKind::Scopes,
             Self::RateLimit(_) => PolicyKind::RateLimit,
             Self::Quota(_) => PolicyKind::Quota,
@@ -157,6 +161,7 @@ impl Policy {
             Self::KeyAuth(policy) => policy,
             Self::Jwt(policy) => policy,
             Self::Mtls(policy) => policy,
+            Self::AnyOf(policy) => policy,
             Self::Scopes(policy) => policy,
             Self::RateLimit(policy) => policy,
             Self::Quota(policy) => policy,

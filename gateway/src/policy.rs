@@ -2,6 +2,7 @@
 //!
 //! Adding one is a file here, a variant below, and the match arms that the compiler names.
 
+pub(crate) mod any_of;
 pub(crate) mod auth_guard;
 mod chain;
 pub(crate) mod compress;
@@ -39,6 +40,7 @@ use crate::slot::Limits;
 use crate::token::KeySets;
 use crate::upstream;
 
+pub(crate) use any_of::AnyOf;
 pub(crate) use auth_guard::AuthGuard;
 pub(crate) use chain::{Beyond, Chain, Uncompiled};
 pub(crate) use compress::Compress;
@@ -80,6 +82,7 @@ pub(crate) enum Running {
     KeyAuth(KeyAuth),
     Jwt(Jwt),
     Mtls(Mtls),
+    AnyOf(AnyOf),
     Scopes(Scopes),
     RateLimit(RateLimit),
     Quota(Quota),
@@ -200,6 +203,7 @@ fn run<'a>(step: &'a Step, place: usize, call: &mut Call<'a>) -> Flow {
         Running::KeyAuth(policy) => policy.run(call),
         Running::Jwt(policy) => policy.run(call),
         Running::Mtls(policy) => policy.run(call),
+        Running::AnyOf(policy) => policy.run(call),
         Running::Scopes(policy) => policy.run(call),
         Running::RateLimit(policy) => policy.run(call, place),
         Running::Quota(policy) => policy.run(call, place),

@@ -124,6 +124,7 @@ kinds! {
     KeyAuth "key_auth" Identity false false
     Jwt "jwt" Identity false false
     Mtls "mtls" Identity false false
+    AnyOf "any_of" Identity false false
     Scopes "scopes" Access true true
     RateLimit "rate_limit" Allowance true true
     Quota "quota" Allowance true true

@@ -243,6 +243,19 @@ impl Walk<'_> {
                 };
                 Said::of(flow, why)
             }
+            Running::AnyOf(policy) => {
+                let flow = policy.run(call);
+                let why = match call.caller {
+                    Some(caller) => {
+                        format!(
+                            "A good credential of application {}.",
+                            caller.application.id
+                        )
+                    }
+                    None => "No credential of an application is shown.".to_owned(),
+                };
+                Said::of(flow, why)
+            }
             Running::Scopes(policy) => Said::of(
                 policy.run(call),
                 "The token has the scopes that are asked for.".to_owned(),

@@ -5,8 +5,8 @@ use domain::policy::transform::{Headers, Way};
 use domain::policy::{AttachPoint, Mode, Policy, Stage, Subject};
 
 use super::{
-    AuthGuard, Compress, Concurrency, Context, Cors, Fault, Finishing, IpFilter, Jwt, KeyAuth,
-    Mock, Mtls, Quota, RateLimit, Redirect, RequestLimits, Rewrite, Running, Scopes,
+    AnyOf, AuthGuard, Compress, Concurrency, Context, Cors, Fault, Finishing, IpFilter, Jwt,
+    KeyAuth, Mock, Mtls, Quota, RateLimit, Redirect, RequestLimits, Rewrite, Running, Scopes,
     SecurityHeaders, Shaping, Step, Transform,
 };
 
@@ -199,6 +199,7 @@ fn compile(
         Policy::KeyAuth(policy) => Running::KeyAuth(KeyAuth::compile(policy)).into(),
         Policy::Jwt(policy) => Running::Jwt(Jwt::compile(policy, context)).into(),
         Policy::Mtls(policy) => Running::Mtls(Mtls::compile(policy)).into(),
+        Policy::AnyOf(policy) => Running::AnyOf(AnyOf::compile(policy, context)).into(),
         Policy::Scopes(policy) => Running::Scopes(Scopes::compile(policy)).into(),
         Policy::RateLimit(policy) => {
             Running::RateLimit(RateLimit::compile(policy, name, attach, in_plan, context)).into()

@@ -13,7 +13,7 @@ use super::{Context, Flow};
 use crate::answer::Refusal;
 use crate::call::{Call, Caller};
 use crate::fields::Name;
-use crate::head::bearer;
+use crate::head::{bearer, bearer_key};
 use crate::token::{Fault, KeySet, KeySets, Loaded, Seen, Token, Verified, Wanted, claim};
 
 /// The running form.
@@ -78,10 +78,7 @@ impl Jwt {
     }
 
     pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>) -> Flow {
-        // Whoever sends them, they are our word to the upstream.
-        for (name, _) in &self.headers {
-            call.head.fields.remove_named(name.as_bytes());
-        }
+        self.clear(call);
         let (token, is_alone) = {
             let mut shown = call.head.fields.all(Name::Authorization);
             (shown.next().and_then(bearer), shown.next().is_none())
@@ -109,6 +106,19 @@ impl Jwt {
                 Flow::refuse(refusal.detail("The keys of the token's issuer are not known now."))
             }
         }
+    }
+
+    /// Takes the fields out that are its word to the upstream, whoever sent them.
+    pub(super) fn clear(&self, call: &mut Call<'_>) {
+        for (name, _) in &self.headers {
+            call.head.fields.remove_named(name.as_bytes());
+        }
+    }
+
+    /// Whether something is shown that is to be a token, and no key of ours.
+    pub(super) fn is_shown(call: &Call<'_>) -> bool {
+        let shown = call.head.fields.get(Name::Authorization);
+        shown.is_some_and(|shown| bearer(shown).is_some() && bearer_key(shown).is_none())
     }
 
     fn verify(&self, call: &Call<'_>, text: &[u8]) -> Result<Rc<Verified>, Refused> {

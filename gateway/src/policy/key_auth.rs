@@ -52,6 +52,20 @@ impl KeyAuth {
         }
     }
 
+    /// Whether something is shown that is to be a key.
+    pub(super) fn is_shown(&self, call: &Call<'_>) -> bool {
+        let fields = &call.head.fields;
+        let query = call.head.query().unwrap_or_default();
+        let by_query = self.query.as_deref();
+        let by_query = by_query.is_some_and(|name| query::cut(query, name).is_some());
+        by_query
+            || fields.get(Name::ApiKey).is_some()
+            || fields
+                .get(Name::Authorization)
+                .and_then(bearer_key)
+                .is_some()
+    }
+
     fn nobody(&self) -> Flow {
         if self.optional {
             Flow::Next

@@ -26,6 +26,11 @@ impl Mtls {
         }
     }
 
+    pub(super) fn is_shown(call: &Call<'_>) -> bool {
+        let secure = call.peer.secure.as_ref();
+        secure.is_some_and(|secure| secure.certificate.is_some())
+    }
+
     pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>) -> Flow {
         let secure = call.peer.secure.as_ref();
         let Some(shown) = secure.and_then(|secure| secure.certificate.as_deref()) else {

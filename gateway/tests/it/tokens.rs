@@ -26,11 +26,12 @@ apis:
         policies: [{ jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], headers: { X-User: sub, X-Roles: realm.roles } } }]
       open: { match: { path: /open }, upstream: echo, policies: [{ jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], optional: true, application: optional, forward: true } }] }
       scoped: { match: { path: /scoped }, upstream: echo, policies: [{ jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], application: optional } }, { scopes: { all: [read] } }], operations: [{ match: { method: GET, path: /admin }, policies: [{ scopes: { any: [admin], claim: realm.roles } }] }] }
+      either: { match: { path: /either }, upstream: echo, policies: [{ any_of: { of: [{ key_auth: {} }, { jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], headers: { X-User: sub } } }] } }] }
       watched: { match: { path: /watched }, upstream: echo, policies: [{ jwt: { mode: observe, issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }] } }] }
 products:
-  shop: { versions: [shop/v1, shop/open], plans: { free: { policies: [{ rate_limit: { limit: 1000, window: 60s } }] } } }
+  shop: { versions: [shop/v1, shop/open, shop/either], plans: { free: { policies: [{ rate_limit: { limit: 1000, window: 60s } }] } } }
 applications:
-  mobile: { clients: [{ name: c, issuer: "@ISSUER@", client_id: mobile }, { name: old, issuer: "@ISSUER@", client_id: old, expires_at: "2026-01-01T00:00:00Z" }], subscriptions: [{ product: shop, plan: free }] }
+  mobile: { clients: [{ name: c, issuer: "@ISSUER@", client_id: mobile }, { name: old, issuer: "@ISSUER@", client_id: old, expires_at: "2026-01-01T00:00:00Z" }], keys: [{ name: k, value: "@KEY1@" }], subscriptions: [{ product: shop, plan: free }] }
 "#;
 
 /// An identity provider with a document and keys.
@@ -284,6 +285,38 @@ async fn what_is_not_believed() {
     assert_eq!(world.rig.get("/open", &[]).await.status, 200);
     let stranger = sign(json!({ "client_id": "unknown" }));
     assert_eq!(world.call("/open", &stranger).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn either_a_key_or_a_token() {
+    let world = World::new(Duration::from_secs(30)).await;
+    let token = format!("Authorization: Bearer {}", world.good());
+    let forged = sign(&world.claims(), "one", &second());
+    let forged = format!("Authorization: Bearer {forged}");
+    let own = key(1);
+    let by_field = format!("X-Api-Key: {}", own.as_str());
+    let by_bearer = format!("Authorization: Bearer {}", own.as_str());
+    let table: [(&[&str], u16, &str); 7] = [
+        (&[&by_field], 200, ""),
+        (&[&by_bearer], 200, ""),
+        (&[&token], 200, "ada"),
+        (&[&forged], 401, "token_invalid"),
+        (&["X-Api-Key: wrong"], 401, "key_invalid"),
+        // The first way that is taken decides.
+        (&["X-Api-Key: wrong", &token], 401, "key_invalid"),
+        (&[], 401, "key_missing"),
+    ];
+    for (fields, status, told) in table {
+        let spoofed = [fields, &["X-User: root"]].concat();
+        let answer = world.rig.get("/either", &spoofed).await;
+        assert_eq!(answer.status, status, "{fields:?}");
+        if status == 200 {
+            assert_eq!(answer.seen("x-user").unwrap_or_default(), told);
+            assert_eq!(answer.seen("x-portunus-plan").as_deref(), Some("free"));
+        } else {
+            assert_eq!(answer.code(), told);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

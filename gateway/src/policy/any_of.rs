@@ -1,0 +1,82 @@
+//! `any_of`: of several ways to say who calls, the first that the caller takes decides.
+
+use domain::policy;
+use domain::policy::Identity;
+use domain::problem::Code;
+
+use super::{Context, Flow, Jwt, KeyAuth, Mtls};
+use crate::answer::Refusal;
+use crate::call::Call;
+
+/// The running form.
+#[derive(Debug)]
+pub(crate) struct AnyOf {
+    of: Box<[Way]>,
+    optional: bool,
+}
+
+#[derive(Debug)]
+enum Way {
+    KeyAuth(KeyAuth),
+    Jwt(Jwt),
+    Mtls(Mtls),
+}
+
+impl Way {
+    fn is_taken(&self, call: &Call<'_>) -> bool {
+        match self {
+            Self::KeyAuth(policy) => policy.is_shown(call),
+            Self::Jwt(_) => Jwt::is_shown(call),
+            Self::Mtls(_) => Mtls::is_shown(call),
+        }
+    }
+
+    fn run<'a>(&'a self, call: &mut Call<'a>) -> Flow {
+        match self {
+            Self::KeyAuth(policy) => policy.run(call),
+            Self::Jwt(policy) => policy.run(call),
+            Self::Mtls(policy) => policy.run(call),
+        }
+    }
+
+    const fn missing(&self) -> Code {
+        match self {
+            Self::KeyAuth(_) => Code::KeyMissing,
+            Self::Jwt(_) => Code::TokenMissing,
+            Self::Mtls(_) => Code::AccessDenied,
+        }
+    }
+}
+
+impl AnyOf {
+    pub(crate) fn compile(policy: &policy::AnyOf, context: &Context<'_>) -> Self {
+        let of = policy.of.iter().map(|identity| match identity {
+            Identity::KeyAuth(policy) => Way::KeyAuth(KeyAuth::compile(policy)),
+            Identity::Jwt(policy) => Way::Jwt(Jwt::compile(policy, context)),
+            Identity::Mtls(policy) => Way::Mtls(Mtls::compile(policy)),
+        });
+        Self {
+            of: of.collect(),
+            optional: policy.optional,
+        }
+    }
+
+    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>) -> Flow {
+        // Its fields are its own, whoever is believed in the end.
+        for way in &self.of {
+            if let Way::Jwt(policy) = way {
+                policy.clear(call);
+            }
+        }
+        match self.of.iter().find(|way| way.is_taken(call)) {
+            Some(way) => way.run(call),
+            None if self.optional => Flow::Next,
+            None => {
+                let code = self.of.first().map_or(Code::KeyMissing, Way::missing);
+                Flow::refuse(
+                    Refusal::new(code).detail("Show one of the credentials that are taken here."),
+                )
+            }
+        }
+    }
+}
