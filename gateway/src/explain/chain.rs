@@ -244,7 +244,7 @@ impl Walk<'_> {
                 Said::of(flow, why)
             }
             Running::AnyOf(policy) => {
-                let flow = policy.run(call);
+                let flow = policy.peek(call, self.stand_in.as_ref());
                 let why = match call.caller {
                     Some(caller) => {
                         format!(

@@ -4,6 +4,7 @@ use domain::policy;
 use domain::policy::Identity;
 use domain::problem::Code;
 
+use super::key_auth::StandIn;
 use super::{Context, Flow, Jwt, KeyAuth, Mtls};
 use crate::answer::Refusal;
 use crate::call::Call;
@@ -58,6 +59,18 @@ impl AnyOf {
         Self {
             of: of.collect(),
             optional: policy.optional,
+        }
+    }
+
+    /// The same with the key of `stand_in`, if there is one, as the one that is shown.
+    pub(crate) fn peek<'a>(&'a self, call: &mut Call<'a>, stand_in: Option<&StandIn>) -> Flow {
+        let key = self.of.iter().find_map(|way| match way {
+            Way::KeyAuth(policy) => Some(policy),
+            Way::Jwt(_) | Way::Mtls(_) => None,
+        });
+        match (stand_in, key) {
+            (Some(_), Some(policy)) => policy.peek(call, stand_in),
+            (Some(_), None) | (None, _) => self.run(call),
         }
     }
 
