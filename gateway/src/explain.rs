@@ -9,6 +9,7 @@ mod asked;
 mod chain;
 mod destination;
 mod runners;
+mod said;
 mod words;
 
 use std::rc::Rc;

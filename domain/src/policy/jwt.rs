@@ -1,9 +1,13 @@
 //! `jwt`: the caller shows a signed token (RFC 7519, with the practice of RFC 8725).
 
+mod algorithm;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use url::Url;
+
+pub use algorithm::Algorithm;
 
 use super::header::{is_name, is_reserved};
 use super::{Mode, Written, mode_and_name};
@@ -96,71 +100,6 @@ pub struct Issuer {
     /// By how much clocks may differ; 60 s unless set, at most 5 min.
     #[serde(default = "minute", skip_serializing_if = "is_minute")]
     pub skew: Span,
-}
-
-/// Signatures with public keys (RFC 7518 §3.1, RFC 8037). Those with shared secrets are not for
-/// gateways: whoever can check them can forge them.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    Serialize,
-    Deserialize,
-    schemars::JsonSchema,
-    utoipa::ToSchema,
-)]
-#[schema(as = TokenAlgorithm)]
-pub enum Algorithm {
-    RS256,
-    RS384,
-    RS512,
-    PS256,
-    PS384,
-    PS512,
-    ES256,
-    ES384,
-    #[serde(rename = "EdDSA")]
-    EdDsa,
-}
-
-impl Algorithm {
-    pub const ALL: [Self; 9] = [
-        Self::RS256,
-        Self::RS384,
-        Self::RS512,
-        Self::PS256,
-        Self::PS384,
-        Self::PS512,
-        Self::ES256,
-        Self::ES384,
-        Self::EdDsa,
-    ];
-
-    /// As in a token's header.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RS256 => "RS256",
-            Self::RS384 => "RS384",
-            Self::RS512 => "RS512",
-            Self::PS256 => "PS256",
-            Self::PS384 => "PS384",
-            Self::PS512 => "PS512",
-            Self::ES256 => "ES256",
-            Self::ES384 => "ES384",
-            Self::EdDsa => "EdDSA",
-        }
-    }
-
-    fn usual() -> Vec<Self> {
-        vec![Self::RS256]
-    }
-
-    fn are_usual(algorithms: &[Self]) -> bool {
-        *algorithms == [Self::RS256]
-    }
 }
 
 const fn minute() -> Span {

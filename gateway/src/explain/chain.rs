@@ -10,24 +10,7 @@ use super::{End, Walk};
 use crate::access;
 use crate::answer::{Refusal, Shown};
 use crate::call::Call;
-use crate::policy::{Beyond, Chain, Flow, Running, Step};
-
-/// What a step said.
-struct Said<'a> {
-    flow: Flow,
-    shown: Option<(Shown<'a>, Counted)>,
-    why: String,
-}
-
-impl Said<'_> {
-    const fn of(flow: Flow, why: String) -> Self {
-        Self {
-            flow,
-            shown: None,
-            why,
-        }
-    }
-}
+use crate::policy::{Beyond, Chain, Flow, Step};
 
 impl Walk<'_> {
     /// Edge → identity → access → allowance, of the version and then of the plan.
@@ -208,113 +191,6 @@ impl Walk<'_> {
         end
     }
 
-    fn peek<'a>(&mut self, step: &'a Step, place: usize, call: &mut Call<'a>) -> Said<'a> {
-        let counts = &self.explainer.counts;
-        match &step.running {
-            Running::KeyAuth(policy) => {
-                let flow = policy.peek(call, self.stand_in.as_ref());
-                let why = match call.caller {
-                    Some(caller) => format!("A good key of application {}.", caller.application.id),
-                    None => "No key is shown, and none is asked for.".to_owned(),
-                };
-                Said {
-                    flow,
-                    shown: None,
-                    why,
-                }
-            }
-            Running::Jwt(policy) => {
-                let flow = policy.run(call);
-                let why = match call.caller {
-                    Some(caller) => {
-                        format!("A good token of application {}.", caller.application.id)
-                    }
-                    None => "No token is shown, or its client is of no application.".to_owned(),
-                };
-                Said::of(flow, why)
-            }
-            Running::Mtls(policy) => {
-                let flow = policy.run(call);
-                let why = match call.caller {
-                    Some(caller) => {
-                        format!("A certificate of application {}.", caller.application.id)
-                    }
-                    None => "No certificate of an application is shown.".to_owned(),
-                };
-                Said::of(flow, why)
-            }
-            Running::AnyOf(policy) => {
-                let flow = policy.peek(call, self.stand_in.as_ref());
-                let why = match call.caller {
-                    Some(caller) => {
-                        format!(
-                            "A good credential of application {}.",
-                            caller.application.id
-                        )
-                    }
-                    None => "No credential of an application is shown.".to_owned(),
-                };
-                Said::of(flow, why)
-            }
-            Running::Scopes(policy) => Said::of(
-                policy.run(call),
-                "The token has the scopes that are asked for.".to_owned(),
-            ),
-            Running::RateLimit(policy) => {
-                let (flow, shown) = policy.peek(call, place);
-                Said {
-                    flow,
-                    shown: Some((shown, counts.rates)),
-                    why: format!("By {}.", policy.counted_by(call)),
-                }
-            }
-            Running::IpFilter(policy) => Said::of(
-                policy.run(call),
-                format!("{} may call.", call.peer_address()),
-            ),
-            Running::AuthGuard(policy) => Said::of(
-                policy.run(call),
-                format!("{} is heard.", call.peer_address()),
-            ),
-            Running::Concurrency(policy) => {
-                let (flow, why) = policy.peek(call);
-                Said::of(flow, why)
-            }
-            Running::Redirect(policy) => Said::of(
-                policy.run(call),
-                "It sends the client elsewhere.".to_owned(),
-            ),
-            Running::Mock(policy) => Said::of(policy.run(), "It answers.".to_owned()),
-            // Chance decides; what the others get is what is told.
-            Running::Fault(policy) => Said::of(Flow::Next, policy.words()),
-            Running::RequestLimits(policy) => Said::of(
-                policy.run(call, step.observe),
-                "It is within the bounds, as far as can be told.".to_owned(),
-            ),
-            Running::Quota(policy) => match policy.peek(call, place) {
-                None => Said {
-                    flow: Flow::Next,
-                    shown: None,
-                    why: "A caller who is not known has no quota.".to_owned(),
-                },
-                Some((flow, shown, key)) => {
-                    let by = if call.subscription().is_some() && key.0.subject != application(call)
-                    {
-                        "subscription"
-                    } else {
-                        "application"
-                    };
-                    self.out.quotas.push(key);
-                    Said {
-                        flow,
-                        shown: Some((shown, counts.quotas)),
-                        why: format!("By {by}."),
-                    }
-                }
-            },
-        }
-    }
-
     /// Whether the caller's application may use the version, and under which plan.
     fn subscription(&mut self, call: &mut Call<'_>) -> Result<(), Refusal> {
         let Some(caller) = call.caller else {
@@ -429,12 +305,6 @@ fn of_subscription() -> Told {
         why: String::new(),
         limit: None,
     }
-}
-
-fn application(call: &Call<'_>) -> uuid::Uuid {
-    call.caller
-        .map(|caller| caller.application.id.uuid())
-        .unwrap_or_default()
 }
 
 /// `left` with this request, as none was taken.

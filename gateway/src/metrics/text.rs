@@ -1,12 +1,12 @@
 //! The counters as Prometheus reads them (text format 0.0.4).
 
 mod certificates;
+mod issuers;
 mod upstreams;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use domain::policy::PolicyKind;
 use domain::problem::Code;
@@ -175,19 +175,7 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         certificates::write_clients(&mut page, &ends.clients);
     }
     upstreams::write(&mut page, &sum, &gauges.upkeep);
-    let keys = &gauges.key_sets;
-    page.one(
-        "issuer_keys_fetched_total",
-        "counter",
-        "Times that keys of issuers of tokens were asked for.",
-        keys.fetched.load(Relaxed),
-    );
-    page.one(
-        "issuer_keys_failed_total",
-        "counter",
-        "Of these, those that brought no keys.",
-        keys.failed.load(Relaxed),
-    );
+    issuers::write(&mut page, &gauges.key_sets);
     page.one(
         "records_dropped_total",
         "counter",

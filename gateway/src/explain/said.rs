@@ -1,0 +1,143 @@
+//! What one step would say, asked by its own code, and why.
+
+use domain::explain::Counted;
+
+use super::Walk;
+use crate::answer::Shown;
+use crate::call::Call;
+use crate::policy::{Flow, Running, Step};
+
+/// What a step said.
+pub(super) struct Said<'a> {
+    pub(super) flow: Flow,
+    pub(super) shown: Option<(Shown<'a>, Counted)>,
+    pub(super) why: String,
+}
+
+impl Said<'_> {
+    const fn of(flow: Flow, why: String) -> Self {
+        Self {
+            flow,
+            shown: None,
+            why,
+        }
+    }
+}
+
+impl Walk<'_> {
+    pub(super) fn peek<'a>(
+        &mut self,
+        step: &'a Step,
+        place: usize,
+        call: &mut Call<'a>,
+    ) -> Said<'a> {
+        let counts = &self.explainer.counts;
+        match &step.running {
+            Running::KeyAuth(policy) => {
+                let flow = policy.peek(call, self.stand_in.as_ref());
+                let why = whose("key", call, "No key is shown, and none is asked for.");
+                Said {
+                    flow,
+                    shown: None,
+                    why,
+                }
+            }
+            Running::Jwt(policy) => {
+                let flow = policy.run(call);
+                let why = whose(
+                    "token",
+                    call,
+                    "No token is shown, or its client is of no application.",
+                );
+                Said::of(flow, why)
+            }
+            Running::Mtls(policy) => {
+                let flow = policy.run(call);
+                let why = whose(
+                    "certificate",
+                    call,
+                    "No certificate of an application is shown.",
+                );
+                Said::of(flow, why)
+            }
+            Running::AnyOf(policy) => {
+                let flow = policy.peek(call, self.stand_in.as_ref());
+                let why = whose(
+                    "credential",
+                    call,
+                    "No credential of an application is shown.",
+                );
+                Said::of(flow, why)
+            }
+            Running::Scopes(policy) => Said::of(
+                policy.run(call),
+                "The token has the scopes that are asked for.".to_owned(),
+            ),
+            Running::RateLimit(policy) => {
+                let (flow, shown) = policy.peek(call, place);
+                Said {
+                    flow,
+                    shown: Some((shown, counts.rates)),
+                    why: format!("By {}.", policy.counted_by(call)),
+                }
+            }
+            Running::IpFilter(policy) => Said::of(
+                policy.run(call),
+                format!("{} may call.", call.peer_address()),
+            ),
+            Running::AuthGuard(policy) => Said::of(
+                policy.run(call),
+                format!("{} is heard.", call.peer_address()),
+            ),
+            Running::Concurrency(policy) => {
+                let (flow, why) = policy.peek(call);
+                Said::of(flow, why)
+            }
+            Running::Redirect(policy) => Said::of(
+                policy.run(call),
+                "It sends the client elsewhere.".to_owned(),
+            ),
+            Running::Mock(policy) => Said::of(policy.run(), "It answers.".to_owned()),
+            // Chance decides; what the others get is what is told.
+            Running::Fault(policy) => Said::of(Flow::Next, policy.words()),
+            Running::RequestLimits(policy) => Said::of(
+                policy.run(call, step.observe),
+                "It is within the bounds, as far as can be told.".to_owned(),
+            ),
+            Running::Quota(policy) => match policy.peek(call, place) {
+                None => Said {
+                    flow: Flow::Next,
+                    shown: None,
+                    why: "A caller who is not known has no quota.".to_owned(),
+                },
+                Some((flow, shown, key)) => {
+                    let by = if call.subscription().is_some() && key.0.subject != application(call)
+                    {
+                        "subscription"
+                    } else {
+                        "application"
+                    };
+                    self.out.quotas.push(key);
+                    Said {
+                        flow,
+                        shown: Some((shown, counts.quotas)),
+                        why: format!("By {by}."),
+                    }
+                }
+            },
+        }
+    }
+}
+
+fn application(call: &Call<'_>) -> uuid::Uuid {
+    call.caller
+        .map(|caller| caller.application.id.uuid())
+        .unwrap_or_default()
+}
+
+fn whose(what: &str, call: &Call<'_>, nobody: &str) -> String {
+    match call.caller {
+        Some(caller) => format!("A good {what} of application {}.", caller.application.id),
+        None => nobody.to_owned(),
+    }
+}
