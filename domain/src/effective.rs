@@ -12,7 +12,8 @@ pub struct Effective<'a> {
 }
 
 /// Merges the attach points organization < API < version < operation: of most kinds the nearest
-/// wins, those that add up all stay. Then the plan's, which always add. The order is by stage, and
+/// wins, those that add up all stay. Whoever says how callers are known says it alone: the nearest
+/// place with policies of identity, of whatever kinds. Then the plan's, which always add. The order is by stage, and
 /// inside a stage as declared, farthest attach point first.
 pub fn chain<'a>(
     organization: &'a [Policy],
@@ -39,7 +40,7 @@ pub fn chain<'a>(
             let overruled = !policy.kind().adds_up()
                 && near_to_far[..index]
                     .iter()
-                    .any(|(_, nearer)| nearer.iter().any(|other| other.kind() == policy.kind()));
+                    .any(|(_, nearer)| nearer.iter().any(|other| replaces(other, policy)));
             if !overruled {
                 found.push(Effective {
                     from: *from,
@@ -50,6 +51,11 @@ pub fn chain<'a>(
     }
     found.sort_by_key(|effective| (effective.policy.kind().stage(), effective.from));
     found
+}
+
+fn replaces(nearer: &Policy, policy: &Policy) -> bool {
+    let is_identity = |policy: &Policy| policy.kind().stage() == Stage::Identity;
+    nearer.kind() == policy.kind() || is_identity(nearer) && is_identity(policy)
 }
 
 /// Whether any policy of a chain identifies the caller: then subscription access is implied.

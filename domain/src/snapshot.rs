@@ -28,6 +28,10 @@ pub use tls::{Certificate, ClientCertificate, Host, PrivateKey};
 /// Version of this module's shape. A gateway refuses a newer one and keeps its last state.
 pub const SCHEMA: u32 = 1;
 
+/// What this release keeps of a state: raise it when a kind or a field is added that earlier ones
+/// passed over. What they have kept lacks it, so it is no ground for changes alone.
+pub const FORM: u32 = 1;
+
 /// A configuration state. `state` is the highest change number in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {

@@ -95,6 +95,10 @@ pub(crate) struct Call<'a> {
     pub(crate) caller: Option<Caller<'a>>,
     /// What the caller's token says.
     pub(crate) token: Option<Rc<Verified>>,
+    /// What the upstream is told of it: names and values of fields.
+    pub(crate) told: Vec<(&'a str, String)>,
+    /// The bit of an identity policy that only observes and has found the caller; 0 for none.
+    pub(crate) watching: u32,
     /// The caller's certificate, where the upstream gets it.
     pub(crate) certificate: Option<&'a Certificate>,
     pub(crate) shown: ShownLimits<'a>,
@@ -142,6 +146,8 @@ impl<'a> Call<'a> {
             noted,
             caller: None,
             token: None,
+            told: Vec::new(),
+            watching: 0,
             certificate: None,
             shown: ShownLimits::default(),
             taken: TakenList::default(),

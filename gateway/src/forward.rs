@@ -50,6 +50,10 @@ pub(crate) fn prepare<'a>(call: &mut Call<'a>) -> Result<Way<'a>, Refusal> {
     if let Some(scheme) = &call.route.strip_selector {
         place::strip(call, scheme);
     }
+    // Behind the strip: what the client nominates in `Connection` cannot take it out again.
+    for (name, value) in call.told.drain(..) {
+        call.head.fields.set(name, value.as_bytes());
+    }
     policy::shape(call)?;
     passage::add_request(call, way.upstream);
     Ok(way)

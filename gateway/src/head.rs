@@ -142,6 +142,13 @@ impl Head {
     }
 }
 
+/// Whether a value of `Authorization` is of the scheme Bearer, in any spelling that somebody reads.
+pub(crate) fn is_bearer(value: &[u8]) -> bool {
+    let value = value.trim_ascii();
+    let (scheme, rest) = value.split_at_checked(6).unwrap_or((value, b""));
+    scheme.eq_ignore_ascii_case(b"bearer") && rest.first().is_none_or(u8::is_ascii_whitespace)
+}
+
 /// The token in `Authorization: Bearer …` (RFC 6750 §2.1).
 pub(crate) fn bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = value.split_at_checked(7)?;

@@ -206,7 +206,15 @@ fn admit(call: &mut Call<'_>) -> Result<(), Stop> {
     policy::stage(&chain.identity, call)?;
     if let Some(caller) = call.caller {
         let judged = access::judge(call.state, caller.application, call.route, call.utc());
-        call.subscribe(judged.map_err(Refusal::new)?);
+        match judged {
+            Ok(subscription) => call.subscribe(subscription),
+            // Who called was only watched: it calls as nobody.
+            Err(_) if call.watching != 0 => {
+                call.record.observed |= call.watching;
+                call.caller = None;
+            }
+            Err(code) => return Err(Refusal::new(code).into()),
+        }
     }
     if let Some(beyond) = &chain.beyond {
         policy::stage(&beyond.access, call)?;

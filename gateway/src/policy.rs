@@ -124,7 +124,7 @@ pub(crate) struct Step<R = Running> {
     /// Where it is attached.
     pub(crate) from: AttachPoint,
     /// Its bit among the observe verdicts of the record.
-    bit: u32,
+    pub(crate) bit: u32,
 }
 
 /// What compiling a policy needs beside the policy.
@@ -199,6 +199,7 @@ pub(crate) fn allowances<'a, const N: usize>(
 
 /// Runs one step; `place` is its place in its list.
 fn run<'a>(step: &'a Step, place: usize, call: &mut Call<'a>) -> Flow {
+    let may_watch = step.observe && call.caller.is_none();
     let flow = match &step.running {
         Running::KeyAuth(policy) => policy.run(call),
         Running::Jwt(policy) => policy.run(call),
@@ -215,6 +216,9 @@ fn run<'a>(step: &'a Step, place: usize, call: &mut Call<'a>) -> Flow {
         Running::Mock(policy) => policy.run(),
         Running::Fault(policy) => policy.run(call, step.observe, upstream::chance),
     };
+    if may_watch && call.caller.is_some() {
+        call.watching = step.bit;
+    }
     match flow {
         Flow::Next => Flow::Next,
         Flow::Refuse(_) | Flow::Answer(_) if !step.decides(call) => Flow::Next,

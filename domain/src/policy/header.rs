@@ -21,7 +21,9 @@ pub(super) fn is_value(value: &str) -> bool {
 /// Fields that no policy touches: those of one hop and of framing, those that say where a request
 /// came from and goes to, and the gateway's own.
 pub(super) fn is_reserved(name: &str) -> bool {
-    const NAMES: [&str; 16] = [
+    const NAMES: [&str; 18] = [
+        "client-cert",
+        "client-cert-chain",
         "connection",
         "content-length",
         "expect",

@@ -113,6 +113,12 @@ fn is_minute(span: &Span) -> bool {
 /// Most keys of one issuer.
 pub const MAX_TOKEN_KEYS: usize = 100;
 
+/// What callers are known by is read from these.
+fn is_credential(name: &str) -> bool {
+    const NAMES: [&str; 4] = ["authorization", "cookie", "set-cookie", "x-api-key"];
+    NAMES.iter().any(|one| name.eq_ignore_ascii_case(one))
+}
+
 impl Written for Jwt {
     mode_and_name!();
 
@@ -153,7 +159,7 @@ impl Written for Jwt {
         }
         for (name, claim) in &self.headers {
             let at = format!("/headers/{}", name.replace('~', "~0").replace('/', "~1"));
-            if !is_name(name) || is_reserved(name) {
+            if !is_name(name) || is_reserved(name) || is_credential(name) {
                 found.push(Invalid::new(
                     &*at,
                     "Name a header field that the gateway and the protocol leave free.",
@@ -319,16 +325,18 @@ mod tests {
         let twice = json!({ "issuers": [
             { "issuer": "https://a.test", "audience": ["a"] },
             { "issuer": "https://a.test", "audience": ["b"] },
-        ], "headers": { "Host": "sub", "X-User": "", "X-Portunus-Plan": "p", "Content-Length": "n" }, "client_claim": "a b" });
+        ], "headers": { "Host": "sub", "X-User": "", "authorization": "sub", "Client-Cert": "sub", "X-Portunus-Plan": "p", "Content-Length": "n" }, "client_claim": "a b" });
         assert_eq!(
             pointers(twice),
             [
                 "/issuers/1/issuer",
                 "/client_claim",
+                "/headers/Client-Cert",
                 "/headers/Content-Length",
                 "/headers/Host",
                 "/headers/X-Portunus-Plan",
-                "/headers/X-User"
+                "/headers/X-User",
+                "/headers/authorization"
             ]
         );
     }

@@ -156,7 +156,11 @@ impl Walk<'_> {
         stage: Stage,
         call: &mut Call<'a>,
     ) -> Option<End> {
+        let may_watch = step.observe && call.caller.is_none();
         let said = self.peek(step, place, call);
+        if may_watch && call.caller.is_some() {
+            call.watching = step.bit;
+        }
         let mut told = self.told(step, stage);
         told.limit = said.shown.map(|(shown, counted)| limit(&shown, counted));
         let end = match said.flow {
@@ -207,6 +211,13 @@ impl Walk<'_> {
                     subscription.id,
                     plan.unwrap_or("unknown")
                 );
+                Ok(())
+            }
+            Err(code) if call.watching != 0 => {
+                call.caller = None;
+                told.decision = Decision::WouldRefuse;
+                told.code = Some(code.as_str().to_owned());
+                told.why = "Who called was only watched: it calls as nobody.".to_owned();
                 Ok(())
             }
             Err(code) => {

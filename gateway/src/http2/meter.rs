@@ -140,7 +140,8 @@ impl Meter {
             self.have = 0;
             match kind {
                 HEADERS => {
-                    let stream = u32::from_be_bytes(stream);
+                    // Without the reserved bit, which counts for nothing (RFC 9113 §4.1).
+                    let stream = u32::from_be_bytes(stream) & 0x7fff_ffff;
                     if stream > self.last {
                         self.last = stream;
                         counts.heads += 1;

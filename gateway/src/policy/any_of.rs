@@ -40,6 +40,16 @@ impl Way {
         }
     }
 
+    /// Takes out what was shown for it: nobody has looked at that.
+    fn forget(&self, call: &mut Call<'_>) {
+        match self {
+            Self::KeyAuth(policy) => policy.forget(call),
+            Self::Jwt(_) => Jwt::forget(call),
+            // The handshake has looked at it.
+            Self::Mtls(_) => {}
+        }
+    }
+
     const fn missing(&self) -> Code {
         match self {
             Self::KeyAuth(_) => Code::KeyMissing,
@@ -50,16 +60,19 @@ impl Way {
 }
 
 impl AnyOf {
-    pub(crate) fn compile(policy: &policy::AnyOf, context: &Context<'_>) -> Self {
-        let of = policy.of.iter().map(|identity| match identity {
-            Identity::KeyAuth(policy) => Way::KeyAuth(KeyAuth::compile(policy)),
-            Identity::Jwt(policy) => Way::Jwt(Jwt::compile(policy, context)),
-            Identity::Mtls(policy) => Way::Mtls(Mtls::compile(policy)),
+    /// `None` when one of them cannot be used.
+    pub(crate) fn compile(policy: &policy::AnyOf, context: &Context<'_>) -> Option<Self> {
+        let of = policy.of.iter().map(|identity| {
+            Some(match identity {
+                Identity::KeyAuth(policy) => Way::KeyAuth(KeyAuth::compile(policy)),
+                Identity::Jwt(policy) => Way::Jwt(Jwt::compile(policy, context)?),
+                Identity::Mtls(policy) => Way::Mtls(Mtls::compile(policy)),
+            })
         });
-        Self {
-            of: of.collect(),
+        Some(Self {
+            of: of.collect::<Option<_>>()?,
             optional: policy.optional,
-        }
+        })
     }
 
     /// The same with the key of `stand_in`, if there is one, as the one that is shown.
@@ -81,8 +94,15 @@ impl AnyOf {
                 policy.clear(call);
             }
         }
-        match self.of.iter().find(|way| way.is_taken(call)) {
-            Some(way) => way.run(call),
+        match self.of.iter().position(|way| way.is_taken(call)) {
+            Some(chosen) => {
+                for (index, way) in self.of.iter().enumerate() {
+                    if index != chosen && way.is_taken(call) {
+                        way.forget(call);
+                    }
+                }
+                self.of[chosen].run(call)
+            }
             None if self.optional => Flow::Next,
             None => {
                 let code = self.of.first().map_or(Code::KeyMissing, Way::missing);

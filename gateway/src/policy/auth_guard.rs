@@ -75,10 +75,29 @@ impl AuthGuard {
 
     /// Counts what was answered, whoever answered it.
     pub(crate) fn finish(&self, call: &Call<'_>, status: u16) {
-        if matches!(status, 401 | 403) && !self.is_allowed(call) {
+        // Of our own refusals those that are about what was shown: a suspension is not the caller's.
+        let is_about_it = call.record.code.is_none_or(is_about_credentials);
+        if matches!(status, 401 | 403) && is_about_it && !self.is_allowed(call) {
             let now = call.worker.settings.clock.micros() / 1000;
             let watched = &call.worker.shared.watched;
             watched.failed(self.key(call), self.0.rule, now);
         }
     }
+}
+
+const fn is_about_credentials(code: Code) -> bool {
+    matches!(
+        code,
+        Code::KeyMissing
+            | Code::KeyInvalid
+            | Code::KeyExpired
+            | Code::KeyRevoked
+            | Code::TokenMissing
+            | Code::TokenInvalid
+            | Code::TokenExpired
+            | Code::TicketInvalid
+            | Code::IpDenied
+            | Code::AccessDenied
+            | Code::ScopeMissing
+    )
 }

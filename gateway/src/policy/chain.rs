@@ -197,9 +197,13 @@ fn compile(
     let name = effective.policy.name();
     Ok(match effective.policy {
         Policy::KeyAuth(policy) => Running::KeyAuth(KeyAuth::compile(policy)).into(),
-        Policy::Jwt(policy) => Running::Jwt(Jwt::compile(policy, context)).into(),
+        Policy::Jwt(policy) => {
+            Running::Jwt(Jwt::compile(policy, context).ok_or_else(unread)?).into()
+        }
         Policy::Mtls(policy) => Running::Mtls(Mtls::compile(policy)).into(),
-        Policy::AnyOf(policy) => Running::AnyOf(AnyOf::compile(policy, context)).into(),
+        Policy::AnyOf(policy) => {
+            Running::AnyOf(AnyOf::compile(policy, context).ok_or_else(unread)?).into()
+        }
         Policy::Scopes(policy) => Running::Scopes(Scopes::compile(policy)).into(),
         Policy::RateLimit(policy) => {
             Running::RateLimit(RateLimit::compile(policy, name, attach, in_plan, context)).into()

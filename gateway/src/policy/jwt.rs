@@ -13,7 +13,7 @@ use super::{Context, Flow};
 use crate::answer::Refusal;
 use crate::call::{Call, Caller};
 use crate::fields::Name;
-use crate::head::{bearer, bearer_key};
+use crate::head::{bearer, is_bearer};
 use crate::token::{Fault, KeySet, KeySets, Loaded, Seen, Token, Verified, Wanted, claim};
 
 /// The running form.
@@ -49,7 +49,8 @@ impl From<Fault> for Refused {
 }
 
 impl Jwt {
-    pub(crate) fn compile(policy: &policy::Jwt, context: &Context<'_>) -> Self {
+    /// `None` when keys that are written in it cannot be used.
+    pub(crate) fn compile(policy: &policy::Jwt, context: &Context<'_>) -> Option<Self> {
         let issuers = policy.issuers.iter().map(|issuer| Issuer {
             wanted: Wanted {
                 issuer: issuer.issuer.as_str().into(),
@@ -63,9 +64,17 @@ impl Jwt {
             algorithms: issuer.algorithms.as_slice().into(),
             keys: context.key_sets.of(issuer),
         });
+        let issuers: Box<[Issuer]> = issuers.collect();
+        let is_fixed = |index: usize| policy.issuers[index].jwks.is_some();
+        let unusable = |(index, issuer): (usize, &Issuer)| {
+            is_fixed(index) && issuer.keys.get().is_none_or(|keys| keys.is_empty())
+        };
+        if issuers.iter().enumerate().any(unusable) {
+            return None;
+        }
         let headers = policy.headers.iter();
-        Self {
-            issuers: issuers.collect(),
+        Some(Self {
+            issuers,
             optional: policy.optional,
             client_claim: policy.client_claim.as_deref().map(Into::into),
             application: policy.application,
@@ -74,24 +83,19 @@ impl Jwt {
                 .collect(),
             forward: policy.forward,
             sets: context.key_sets.clone(),
-        }
+        })
     }
 
     pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>) -> Flow {
         self.clear(call);
-        let (token, is_alone) = {
-            let mut shown = call.head.fields.all(Name::Authorization);
-            (shown.next().and_then(bearer), shown.next().is_none())
+        let token = match Self::shown(call) {
+            Some(token) => token,
+            None if self.optional => return Flow::Next,
+            None => return Flow::refuse(Refusal::new(Code::TokenMissing)),
         };
-        if !is_alone {
-            return invalid("Send one Authorization field.");
-        }
+        // Whatever calls itself one must be one: an upstream might read it.
         let Some(token) = token else {
-            return if self.optional {
-                Flow::Next
-            } else {
-                Flow::refuse(Refusal::new(Code::TokenMissing))
-            };
+            return invalid("Send one token, as `Authorization: Bearer` and nothing beside it.");
         };
         match self.verify(call, token) {
             Ok(verified) => {
@@ -115,10 +119,29 @@ impl Jwt {
         }
     }
 
+    /// What is shown as a token; `Some(None)` when it is not one token in the form of RFC 6750 §2.1.
+    fn shown<'c>(call: &'c Call<'_>) -> Option<Option<&'c [u8]>> {
+        let mut lines = call.head.fields.all(Name::Authorization);
+        let first = lines.next()?;
+        match lines.next() {
+            None => is_bearer(first).then(|| bearer(first)),
+            Some(second) => {
+                let any = [first, second].into_iter().chain(lines).any(is_bearer);
+                any.then_some(None)
+            }
+        }
+    }
+
     /// Whether something is shown that is to be a token, and no key of ours.
     pub(super) fn is_shown(call: &Call<'_>) -> bool {
-        let shown = call.head.fields.get(Name::Authorization);
-        shown.is_some_and(|shown| bearer(shown).is_some() && bearer_key(shown).is_none())
+        let is_key = |token: &[u8]| token.starts_with(b"ptn_");
+        Self::shown(call).is_some_and(|token| !token.is_some_and(is_key))
+    }
+
+    /// Takes out what was shown and is not looked at.
+    pub(super) fn forget(call: &mut Call<'_>) {
+        let fields = &mut call.head.fields;
+        fields.retain(|kind, _, value| kind != Name::Authorization || !is_bearer(value));
     }
 
     fn verify(&self, call: &Call<'_>, text: &[u8]) -> Result<Rc<Verified>, Refused> {
@@ -169,7 +192,7 @@ impl Jwt {
     }
 
     /// Finds whose token it is, and tells the upstream what it says.
-    fn believe<'a>(&self, call: &mut Call<'a>, verified: &Verified) -> Flow {
+    fn believe<'a>(&'a self, call: &mut Call<'a>, verified: &Verified) -> Flow {
         let claims = &verified.claims;
         let text = |name: &str| claim(claims, name).and_then(Value::as_str);
         let client = match &self.client_claim {
@@ -210,7 +233,7 @@ impl Jwt {
         }
         for (name, from) in &self.headers {
             if let Some(value) = claim(claims, from).and_then(written) {
-                call.head.fields.push(name, value.as_bytes());
+                call.told.push((name, value));
             }
         }
         Flow::Next

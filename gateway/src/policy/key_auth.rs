@@ -66,6 +66,18 @@ impl KeyAuth {
                 .is_some()
     }
 
+    /// Takes out what is shown, unseen.
+    pub(super) fn forget(&self, call: &mut Call<'_>) {
+        let query = call.head.query().unwrap_or_default();
+        let name = self.query.as_deref();
+        if let Some((_, rest)) = name.and_then(|name| query::cut(query, name)) {
+            call.head.cut_query = Some(rest);
+        }
+        let fields = &mut call.head.fields;
+        fields.remove(Name::ApiKey);
+        fields.retain(|kind, _, value| kind != Name::Authorization || bearer_key(value).is_none());
+    }
+
     fn nobody(&self) -> Flow {
         if self.optional {
             Flow::Next

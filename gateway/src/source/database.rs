@@ -138,25 +138,38 @@ impl Feed {
 
     /// Hands over the first state: the disk's with what has changed since, or the database's, where
     /// there is none on disk or it is none of this database.
-    async fn begin(&mut self, last: Last) -> Result<(), Over> {
+    async fn begin(&mut self, mut last: Last) -> Result<(), Over> {
+        let change = match last.known() {
+            // With nothing to start from there is nothing but to wait.
+            None => {
+                let patience = match last {
+                    Last::Nothing => Duration::MAX,
+                    Last::State(..) | Last::Newer(_) => FIRST,
+                };
+                self.first(patience).await
+            }
+            Some((state, mark)) => {
+                let asked = snapshot::changes_since(&self.db, state, mark.as_ref());
+                match timeout(FIRST, asked).await {
+                    Ok(Ok(snapshot::Changes::None)) => None,
+                    Ok(Ok(snapshot::Changes::Delta(delta))) => Some(Change::Delta(delta)),
+                    // What is on disk is of another database, or too old to go on from.
+                    Ok(Ok(snapshot::Changes::Reload)) => {
+                        last = Last::Nothing;
+                        self.first(Duration::MAX).await
+                    }
+                    Ok(Err(error)) => {
+                        self.failed(&error);
+                        None
+                    }
+                    Err(_late) => {
+                        self.late();
+                        None
+                    }
+                }
+            }
+        };
         self.state = last.known();
-        // With nothing to start from there is nothing but to wait.
-        let patience = match last {
-            Last::Nothing => Duration::MAX,
-            Last::State(..) | Last::Newer(_) => FIRST,
-        };
-        let change = match timeout(patience, self.look()).await {
-            Ok(Ok(change)) => change,
-            Ok(Err(error)) => {
-                self.failed(&error);
-                None
-            }
-            Err(_late) => {
-                self.away = true;
-                tracing::warn!("The configuration database does not answer in time.");
-                None
-            }
-        };
         if let Some(Change::Full(_)) = &change {
             // It takes the place of the disk's.
         } else if let Some((snapshot, keep)) = last.into_parts() {
@@ -174,6 +187,26 @@ impl Feed {
             Some(change) => self.hand_over(change).await,
             None => Ok(()),
         }
+    }
+
+    /// Everything, within `patience`.
+    async fn first(&mut self, patience: Duration) -> Option<Change> {
+        match timeout(patience, self.everything()).await {
+            Ok(Ok(change)) => Some(change),
+            Ok(Err(error)) => {
+                self.failed(&error);
+                None
+            }
+            Err(_late) => {
+                self.late();
+                None
+            }
+        }
+    }
+
+    fn late(&mut self) {
+        self.away = true;
+        tracing::warn!("The configuration database does not answer in time.");
     }
 
     async fn keep(&mut self, what: Option<Keep>) {

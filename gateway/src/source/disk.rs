@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use domain::seal::KeyRing;
-use domain::snapshot::{Parts, SCHEMA, Snapshot};
+use domain::snapshot::{FORM, Parts, SCHEMA, Snapshot};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -84,7 +84,8 @@ impl Disk {
         let Some((base, overlay)) = self.open()? else {
             return Ok(None);
         };
-        let kept = Kept::behind(self, &base, &overlay);
+        let form = base.head.form;
+        let kept = Kept::behind(self, &base, &overlay).filter(|_| form == FORM);
         let state = overlay.state.unwrap_or(base.head.state);
         let mut parts = Parts::default();
         base.rows(|row, _| {
@@ -97,6 +98,10 @@ impl Disk {
         for mut row in overlay.rows.values().flatten().map(Vec::as_slice) {
             let row = rows::Row::take(&mut row).ok_or(DiskError::Unknown)?;
             row.read(&mut parts).ok_or(DiskError::Unknown)?;
+        }
+        if form != FORM {
+            // It may lack what that release passed over: good while there is nothing better.
+            parts.mark = None;
         }
         let snapshot = Snapshot {
             schema: SCHEMA,

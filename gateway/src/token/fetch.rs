@@ -1,6 +1,6 @@
 //! Loads sets of keys and keeps them fresh, on the runtime of whoever started the gateway.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::address;
+use domain::policy::jwt::check_address;
 use domain::snapshot;
 use domain::upstream::Protocol;
 use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use http::header::{ACCEPT, CONNECTION, HOST, USER_AGENT};
 use http::{HeaderValue, Request};
 use http_body_util::{BodyExt, Empty, Limited};
@@ -33,7 +35,7 @@ use crate::upstream::{Resolved, Roots, client_config};
 /// After a failure, doubled with each further one.
 const AGAIN: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(10);
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 32;
 const MOST_BYTES: usize = 1 << 20;
 
 /// What is known of one set's fetches.
@@ -52,7 +54,7 @@ impl Past {
         match self.failures {
             0 if self.wanted => self.last + times.apart,
             0 => self.last + times.fresh,
-            count => self.last + (AGAIN * 2_u32.pow(count.min(6) - 1)).min(times.apart),
+            count => self.last + (AGAIN * 2_u32.pow(count.min(9) - 1)).min(times.fresh),
         }
     }
 }
@@ -82,49 +84,51 @@ async fn load_all(
     let times = &settings.issuer_keys;
     let roots = Roots::default();
     let mut past: HashMap<Source, Past> = HashMap::new();
+    // Each on its own: one that does not answer holds up no other.
+    let mut busy: HashSet<Source> = HashSet::new();
+    let mut fetches = FuturesUnordered::new();
     loop {
         let now = Instant::now();
-        let all = sets.in_use();
         let mut next = now + times.fresh;
-        let mut due = Vec::new();
+        let all = sets.in_use();
+        past.retain(|source, _| all.iter().any(|(known, _)| known == source));
         for (source, set) in all {
+            if busy.contains(&source) {
+                continue;
+            }
             let wanted = set.take_wanted();
             let when = past.get_mut(&source).map_or(now, |past| {
                 past.wanted |= wanted;
                 past.next(times)
             });
-            if when <= now {
-                due.push((source, set));
-            } else {
+            if when > now {
                 next = next.min(when);
+            } else if busy.len() < AT_ONCE {
+                busy.insert(source.clone());
+                let allowed = state.borrow().as_ref().map(|state| state.settings.clone());
+                let allowed = allowed.unwrap_or_default();
+                let roots = &roots;
+                fetches.push(async move {
+                    let fetching = keys(settings, &allowed, roots, &source);
+                    let found = timeout(PATIENCE, fetching).await;
+                    (source, set, found.unwrap_or(Err(Failed::TimedOut)))
+                });
             }
         }
-        if due.is_empty() {
-            tokio::select! {
-                () = sleep_until(next) => {}
-                () = sets.called.notified() => {}
+        tokio::select! {
+            Some((source, set, found)) = fetches.next(), if !fetches.is_empty() => {
+                busy.remove(&source);
+                sets.fetched.fetch_add(1, Relaxed);
+                if found.is_err() {
+                    sets.failed.fetch_add(1, Relaxed);
+                }
+                let before = past.get(&source).copied();
+                let after = settle(times, &source, &set, found, before);
+                past.insert(source, after);
             }
-            continue;
+            () = sleep_until(next) => {}
+            () = sets.called.notified() => {}
         }
-        let allowed = state.borrow().as_ref().map(|state| state.settings.clone());
-        let allowed = allowed.unwrap_or_default();
-        let (roots, allowed) = (&roots, &*allowed);
-        let fetched = futures::stream::iter(due).map(|(source, set)| async move {
-            let fetching = keys(settings, allowed, roots, &source);
-            let found = timeout(PATIENCE, fetching).await;
-            (source, set, found.unwrap_or(Err(Failed::TimedOut)))
-        });
-        let fetched: Vec<_> = fetched.buffer_unordered(AT_ONCE).collect().await;
-        for (source, set, found) in fetched {
-            sets.fetched.fetch_add(1, Relaxed);
-            if found.is_err() {
-                sets.failed.fetch_add(1, Relaxed);
-            }
-            let before = past.get(&source).copied();
-            past.insert(source.clone(), settle(times, &source, &set, found, before));
-        }
-        let in_use = sets.in_use();
-        past.retain(|source, _| in_use.iter().any(|(known, _)| known == source));
     }
 }
 
@@ -140,6 +144,10 @@ fn settle(
     let loaded = found.and_then(|keys| Loaded::read(&keys).ok_or(Failed::NoKeys));
     match loaded {
         Ok(loaded) => {
+            // Also with none: whoever withdraws all keys means it.
+            if loaded.is_empty() {
+                tracing::warn!(%address, "An issuer has no keys that can be used; none of its tokens is taken.");
+            }
             // Tokens that were verified with the same keys stay verified.
             let is_same = set.get().is_some_and(|known| known.is_like(&loaded));
             if !is_same {
@@ -196,7 +204,7 @@ enum Failed {
     Json,
     #[error("its document is of another issuer, or names no keys")]
     Document,
-    #[error("it has no keys that can be used")]
+    #[error("it is no set of keys")]
     NoKeys,
 }
 
@@ -219,6 +227,11 @@ async fn keys(
         return Err(Failed::Document);
     }
     let keys = text("jwks_uri").ok_or(Failed::Document)?;
+    let is_good = check_address("", keys).is_none();
+    // Whoever is on the way of a plain request could put other keys in.
+    if !is_good || (address.starts_with("https:") && !keys.starts_with("https:")) {
+        return Err(Failed::Document);
+    }
     ask(keys.to_owned()).await
 }
 

@@ -57,16 +57,21 @@ impl KeySet {
 
 impl Loaded {
     /// Reads a set (RFC 7517 §5). Keys that cannot be used here are passed over: those for other
-    /// ends, of other kinds, with secrets. `None` when none is left.
+    /// ends, of other kinds, with secrets. `None` when it is no set.
     pub(crate) fn read(set: &Value) -> Option<Self> {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let keys = set.get("keys")?.as_array()?;
         let keys: Box<[Key]> = keys.iter().take(MAX_TOKEN_KEYS).filter_map(key).collect();
-        (!keys.is_empty()).then(|| Self {
+        Some(Self {
             number: NUMBER.fetch_add(1, Relaxed),
             keys,
             written: set.clone(),
         })
+    }
+
+    /// None of them can be used.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
     }
 
     /// Whether it was read from the same.

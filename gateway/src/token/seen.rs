@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use domain::policy::jwt::Algorithm;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::Claims;
@@ -41,7 +42,8 @@ impl Seen {
 
     pub(crate) fn put(&mut self, digest: TokenDigest, length: usize, verified: Rc<Verified>) {
         // About what its claims take, and their place.
-        let size = 3 * length + 512;
+        let values: usize = verified.claims.values().map(count).sum();
+        let size = length + 100 * values + 512;
         if self.bytes + size > MOST {
             self.tokens.clear();
             self.bytes = 0;
@@ -49,5 +51,14 @@ impl Seen {
         if self.tokens.insert(digest, verified).is_none() {
             self.bytes += size;
         }
+    }
+}
+
+/// Values in a value, with itself.
+fn count(value: &Value) -> usize {
+    match value {
+        Value::Array(all) => 1 + all.iter().map(count).sum::<usize>(),
+        Value::Object(all) => 1 + all.values().map(count).sum::<usize>(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 1,
     }
 }

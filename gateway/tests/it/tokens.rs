@@ -27,6 +27,7 @@ apis:
       open: { match: { path: /open }, upstream: echo, policies: [{ jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], optional: true, application: optional, forward: true } }] }
       scoped: { match: { path: /scoped }, upstream: echo, policies: [{ jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], application: optional } }, { scopes: { all: [read] } }], operations: [{ match: { method: GET, path: /admin }, policies: [{ scopes: { any: [admin], claim: realm.roles } }] }] }
       either: { match: { path: /either }, upstream: echo, policies: [{ any_of: { of: [{ key_auth: {} }, { jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], headers: { X-User: sub } } }] } }] }
+      fixed: { match: { path: /fixed }, upstream: echo, policies: [{ jwt: { issuers: [{ issuer: "https://other.test", audience: [a], jwks: { keys: [{ kty: EC, crv: P-256, x: "AA", y: "AA" }] } }] } }] }
       watched: { match: { path: /watched }, upstream: echo, policies: [{ jwt: { mode: observe, issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }] } }] }
 products:
   shop: { versions: [shop/v1, shop/open, shop/either], plans: { free: { policies: [{ rate_limit: { limit: 1000, window: 60s } }] } } }
@@ -187,6 +188,13 @@ async fn a_token_is_as_good_as_a_key() {
     let answer = world.call("/open", &good).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.seen("authorization"), Some(format!("Bearer {good}")));
+    // What the client nominates cannot take our word out.
+    let field = format!("Authorization: Bearer {good}");
+    let answer = world
+        .rig
+        .get("/shop/x", &[&field, "Connection: x-user"])
+        .await;
+    assert_eq!(answer.seen("x-user").as_deref(), Some("ada"));
     // Known or not, its time ends.
     world.rig.advance(361);
     assert_eq!(world.call("/shop", &good).await.code(), "token_expired");
@@ -277,12 +285,36 @@ async fn what_is_not_believed() {
             code => assert_eq!(answer.code(), code, "{change}"),
         }
     }
+    assert_eq!(
+        world.call("/fixed", &good).await.status,
+        500,
+        "keys of no use"
+    );
     let answer = world.rig.get("/shop", &[]).await;
     assert_eq!(answer.code(), "token_missing");
     let field = format!("Authorization: Bearer {good}");
     let answer = world.rig.get("/shop", &[&field, &field]).await;
     assert_eq!(answer.status, 401, "two fields");
     assert_eq!(world.rig.get("/open", &[]).await.status, 200);
+    assert_eq!(
+        world
+            .rig
+            .get("/open", &["Authorization: Basic eDp5"])
+            .await
+            .status,
+        200
+    );
+    // Spellings that an upstream might read.
+    let tabbed = format!("Authorization: Bearer\t{good}");
+    for fields in [
+        &[&*tabbed][..],
+        &["Authorization: Bearer"],
+        &["authorization: bEARER  "],
+        &["Authorization: Basic eDp5", &field],
+    ] {
+        let answer = world.rig.get("/open", fields).await;
+        assert_eq!(answer.status, 401, "{fields:?}");
+    }
     let stranger = sign(json!({ "client_id": "unknown" }));
     assert_eq!(world.call("/open", &stranger).await.status, 200);
 }
@@ -306,6 +338,8 @@ async fn either_a_key_or_a_token() {
         (&["X-Api-Key: wrong", &token], 401, "key_invalid"),
         (&[], 401, "key_missing"),
     ];
+    let answer = world.rig.get("/either", &[&by_field, &forged]).await;
+    assert_eq!((answer.status, answer.seen("authorization")), (200, None));
     for (fields, status, told) in table {
         let spoofed = [fields, &["X-User: root"]].concat();
         let answer = world.rig.get("/either", &spoofed).await;
@@ -374,6 +408,19 @@ async fn keys_are_renewed_and_survive_an_outage() {
     until("the withdrawal", async || {
         world.call("/shop", &probe).await;
         world.call("/shop", &world.good()).await.status == 401
+    })
+    .await;
+
+    // All are withdrawn.
+    *world.issuer.keys.lock().unwrap() = Some(json!({ "keys": [] }));
+    until("the end of all keys", async || {
+        world.call("/shop", &probe).await;
+        world.call("/shop", &new).await.status == 401
+    })
+    .await;
+    *world.issuer.keys.lock().unwrap() = Some(keys(&[("two", &second())]));
+    until("their return", async || {
+        world.call("/shop", &new).await.status == 200
     })
     .await;
 

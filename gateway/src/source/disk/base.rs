@@ -8,7 +8,7 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use domain::snapshot::SCHEMA;
+use domain::snapshot::{FORM, SCHEMA};
 use hmac::Mac;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,9 @@ pub(super) struct Head {
     pub(super) state: u64,
     /// Bytes of the rows.
     pub(super) length: u64,
+    /// [`FORM`] of the release that wrote it.
+    #[serde(default)]
+    pub(super) form: u32,
 }
 
 /// Writes a state that consists of `rows`, which are `length` bytes together. Returns its last
@@ -40,6 +43,7 @@ pub(super) fn write(
         schema: SCHEMA,
         state,
         length,
+        form: FORM,
     })?;
     let mut tag = Tag::default();
     disk_file::replace(path, |file| {

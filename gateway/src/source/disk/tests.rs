@@ -238,6 +238,29 @@ fn a_process_that_starts_goes_on_behind_what_it_read() {
 }
 
 #[test]
+fn what_another_release_kept_is_no_ground_for_changes() {
+    let place = Place::new();
+    let key = place.disk.keys[0];
+    let mut rows = Vec::new();
+    rows::write(&snapshot().parts, &mut rows).unwrap();
+    let head = format!(r#"{{"schema":{SCHEMA},"state":7,"length":{}}}"#, rows.len());
+    let mut file = b"PTNSTAT2".to_vec();
+    file.extend_from_slice(&(head.len() as u32).to_le_bytes());
+    file.extend_from_slice(head.as_bytes());
+    let first = mac(&key, &[&file]).unwrap().finalize().into_bytes();
+    let last = mac(&key, &[&first, &rows]).unwrap().finalize().into_bytes();
+    for part in [&first[..], &rows, &last] {
+        file.extend_from_slice(part);
+    }
+    std::fs::write(place.data.path().join(NAME), file).unwrap();
+    let (loaded, kept) = place.disk.resume().unwrap().unwrap();
+    assert!(kept.is_none());
+    let mut expected = snapshot();
+    expected.parts.mark = None;
+    assert_eq!(sorted(loaded), sorted(expected));
+}
+
+#[test]
 fn a_long_log_becomes_part_of_the_state() {
     let place = Place::new();
     let mut kept = place.kept(&snapshot());
