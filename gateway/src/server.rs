@@ -206,9 +206,10 @@ pub fn prepare(
         told.state.subscribe(),
         stopping.clone(),
     );
+    // The first one ends with its source of changes, the others with `stop`.
     let mut tasks = vec![
-        tokio::spawn(fresh_keys),
         tokio::spawn(control::run(changes, compiler, told)),
+        tokio::spawn(fresh_keys),
         tokio::spawn(upkeep),
         tokio::spawn(follow_clock(settings.clock.clone(), stopping.clone())),
     ];
