@@ -27,7 +27,7 @@ apis:
       open: { match: { path: /open }, upstream: echo, policies: [{ jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], optional: true, application: optional, forward: true } }] }
       scoped: { match: { path: /scoped }, upstream: echo, policies: [{ jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], application: optional } }, { scopes: { all: [read] } }], operations: [{ match: { method: GET, path: /admin }, policies: [{ scopes: { any: [admin], claim: realm.roles } }] }] }
       either: { match: { path: /either }, upstream: echo, policies: [{ any_of: { of: [{ key_auth: {} }, { jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], headers: { X-User: sub } } }] } }] }
-      fixed: { match: { path: /fixed }, upstream: echo, policies: [{ jwt: { issuers: [{ issuer: "https://other.test", audience: [a], jwks: { keys: [{ kty: EC, crv: P-256, x: "AA", y: "AA" }] } }] } }] }
+      fixed: { match: { path: /fixed }, upstream: echo, policies: [{ jwt: { issuers: [{ issuer: "https://other.test", audience: [a], jwks: { keys: [{ kty: EC, use: enc, crv: P-256, x: "AA", y: "AA" }] } }] } }] }
       watched: { match: { path: /watched }, upstream: echo, policies: [{ jwt: { mode: observe, issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }] } }] }
 products:
   shop: { versions: [shop/v1, shop/open, shop/either], plans: { free: { policies: [{ rate_limit: { limit: 1000, window: 60s } }] } } }
