@@ -412,7 +412,8 @@ async fn a_certificate_is_as_good_as_a_key() {
         "v2": api("/any", json!({ "mtls": { "application": "optional" } })),
         "v3": api("/other", json!({ "mtls": { "optional": true } })),
     } });
-    file["products"] = json!({ "p": { "versions": ["certified/v1", "certified/v2"], "plans": { "free": {} } } });
+    file["products"] =
+        json!({ "p": { "versions": ["certified/v1", "certified/v2"], "plans": { "free": {} } } });
     file["applications"] = json!({ "friend": {
         "certificates": [{ "name": "c", "sha256": print.join(":") }],
         "subscriptions": [{ "product": "p", "plan": "free" }],
