@@ -54,7 +54,15 @@ impl Past {
         match self.failures {
             0 if self.wanted => self.last + times.apart,
             0 => self.last + times.fresh,
-            count => self.last + (AGAIN * 2_u32.pow(count.min(9) - 1)).min(times.fresh),
+            count => {
+                // A key that is asked for comes as soon as its issuer is back.
+                let most = if self.wanted {
+                    times.apart
+                } else {
+                    times.fresh
+                };
+                self.last + (AGAIN * 2_u32.pow(count.min(9) - 1)).min(most)
+            }
         }
     }
 }
