@@ -8,9 +8,11 @@ pub mod auth_guard;
 pub mod compress;
 pub mod concurrency;
 pub mod cors;
+pub mod expression;
 pub mod fault;
 mod header;
 pub mod ip_filter;
+pub mod json_threat;
 pub mod jwt;
 pub mod key_auth;
 mod kind;
@@ -25,6 +27,7 @@ pub mod scopes;
 pub mod security_headers;
 pub mod template;
 pub mod transform;
+pub mod validate;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,8 +36,10 @@ pub use auth_guard::AuthGuard;
 pub use compress::Compress;
 pub use concurrency::Concurrency;
 pub use cors::Cors;
+pub use expression::Expression;
 pub use fault::Fault;
 pub use ip_filter::IpFilter;
+pub use json_threat::JsonThreat;
 pub use jwt::{Jwt, Membership};
 pub use key_auth::KeyAuth;
 pub use kind::{AttachPoint, PolicyKind, Stage};
@@ -48,6 +53,7 @@ pub use rewrite::Rewrite;
 pub use scopes::Scopes;
 pub use security_headers::SecurityHeaders;
 pub use transform::Transform;
+pub use validate::Validate;
 
 use crate::problem::Invalid;
 
@@ -104,6 +110,9 @@ pub enum Policy {
     Cors(Cors),
     RequestLimits(RequestLimits),
     SecurityHeaders(SecurityHeaders),
+    JsonThreat(JsonThreat),
+    Validate(Validate),
+    Expression(Expression),
 }
 
 /// What every written form says of itself.
@@ -153,6 +162,9 @@ impl Policy {
             Self::Cors(_) => PolicyKind::Cors,
             Self::RequestLimits(_) => PolicyKind::RequestLimits,
             Self::SecurityHeaders(_) => PolicyKind::SecurityHeaders,
+            Self::JsonThreat(_) => PolicyKind::JsonThreat,
+            Self::Validate(_) => PolicyKind::Validate,
+            Self::Expression(_) => PolicyKind::Expression,
         }
     }
 
@@ -177,6 +189,9 @@ impl Policy {
             Self::Cors(policy) => policy,
             Self::RequestLimits(policy) => policy,
             Self::SecurityHeaders(policy) => policy,
+            Self::JsonThreat(policy) => policy,
+            Self::Validate(policy) => policy,
+            Self::Expression(policy) => policy,
         }
     }
 
@@ -210,6 +225,13 @@ impl Policy {
             .map(|invalid| invalid.under(&format!("/{kind}")))
             .collect()
     }
+}
+
+/// Whether one of these looks into the version's document.
+pub fn look_into_document(policies: &[Policy]) -> bool {
+    policies
+        .iter()
+        .any(|policy| matches!(policy, Policy::Validate(_)))
 }
 
 /// Checks all policies of one attach point together: each one, whether it fits there, and that no

@@ -30,7 +30,7 @@ pub const SCHEMA: u32 = 1;
 
 /// What this release keeps of a state: raise it when a kind or a field is added that earlier ones
 /// passed over. What they have kept lacks it, so it is no ground for changes alone.
-pub const FORM: u32 = 1;
+pub const FORM: u32 = 2;
 
 /// A configuration state. `state` is the highest change number in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,6 +164,9 @@ pub struct Version {
     /// The runtime switch: a disabled version answers `version_disabled`.
     pub enabled: bool,
     pub revision: Revision,
+    /// The OpenAPI document as it was imported, where a policy looks into it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
 }
 
 /// The immutable part of a version that publish made.

@@ -1,5 +1,6 @@
 //! The configuration state as gateways load it: all of it, or what changed since a number.
 
+mod documents;
 mod lines;
 mod parts;
 
@@ -104,6 +105,12 @@ async fn read<C: ConnectionTrait>(
         },
         gone: Vec::new(),
     };
+    let none = BTreeSet::new();
+    let of = |kind| ids.get(&kind).unwrap_or(&none);
+    let more = documents::of_changed(tx, of(Kind::Api), of(Kind::Organization)).await?;
+    if !more.is_empty() {
+        ids.entry(Kind::Version).or_default().extend(more);
+    }
     for (kind, ids) in ids {
         parts::some(tx, kind, &ids, &mut delta).await?;
     }

@@ -120,6 +120,7 @@ impl Model {
             slug,
             enabled,
             revision,
+            document: None,
         })
     }
 }

@@ -7,6 +7,7 @@ mod page;
 
 use std::sync::Arc;
 
+use domain::contract::Violation;
 use domain::problem::{Code, Problem};
 use domain::upstream::FixedAnswer;
 
@@ -89,6 +90,8 @@ pub(crate) struct Refusal {
     detail: String,
     /// Versions that can be asked for.
     versions: Option<Box<[String]>>,
+    /// What in the request does not fit its contract.
+    violations: Option<Box<[Violation]>>,
     retry_after: Option<u64>,
     allow: Option<String>,
     /// `RateLimit-Policy` and `RateLimit`.
@@ -112,6 +115,7 @@ impl Refusal {
             code,
             detail: String::new(),
             versions: None,
+            violations: None,
             retry_after: None,
             allow: None,
             limits: None,
@@ -149,6 +153,14 @@ impl Refusal {
     #[must_use]
     pub(crate) fn versions(mut self, versions: &[&str]) -> Self {
         self.versions = Some(versions.iter().map(|name| (*name).to_owned()).collect());
+        self
+    }
+
+    /// What does not fit; the first of it is the sentence.
+    #[must_use]
+    pub(crate) fn violations(mut self, found: Vec<Violation>) -> Self {
+        self.detail = document::first(&found);
+        self.violations = Some(found.into());
         self
     }
 
@@ -202,7 +214,15 @@ impl Refusal {
             Form::Grpc => return grpc::answer(&self, "application/grpc"),
             Form::GrpcWeb => return grpc::answer(&self, "application/grpc-web+proto"),
         };
-        let text = if wants_page || self.versions.is_some() {
+        let text = if let (false, Some(violations)) = (wants_page, &self.violations) {
+            document::violations(
+                self.code,
+                self.sentence(),
+                violations,
+                portal_url,
+                request_id,
+            )
+        } else if wants_page || self.versions.is_some() {
             let detail = self.sentence().to_owned();
             let mut problem = Problem::new(self.code, detail, portal_url, request_id);
             problem.versions = self.versions.map(Vec::from).unwrap_or_default();

@@ -4,6 +4,7 @@
 mod access;
 mod client;
 mod consumers;
+mod contract;
 mod model;
 mod named;
 mod roster;
@@ -66,6 +67,7 @@ pub(crate) struct Compiler {
     /// What is counted per upstream and target; it outlives a change.
     crews: HashMap<UpstreamId, Crew>,
     client_ends: client::Ends,
+    contracts: contract::Contracts,
     roster: Roster,
     clock: Clock,
     /// Where this node stands.
@@ -97,6 +99,7 @@ impl Compiler {
             upstreams: HashMap::new(),
             crews: HashMap::new(),
             client_ends: client::Ends::default(),
+            contracts: contract::Contracts::default(),
             roster: Roster::default(),
             clock: Clock::default(),
             region: None,
@@ -203,6 +206,7 @@ impl Compiler {
             names: &self.names,
             limits: &self.limits,
             key_sets: &self.key_sets,
+            bound: Ok(None),
         }
     }
 }

@@ -364,6 +364,11 @@ fn answer(call: &mut Call<'_>, sent: Sent) -> Answer {
     }
 }
 
+/// The client's body ended before its end, or passed a limit.
+pub(crate) fn cut(call: &Call<'_>) -> Stop {
+    stop(call, &Failure::Client)
+}
+
 fn stop(call: &Call<'_>, failure: &Failure) -> Stop {
     // The client's own fault comes first: its body was cut off on the way.
     match (call.record.connection.fault.get(), failure) {

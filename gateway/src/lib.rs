@@ -28,6 +28,7 @@ pub mod fuzzing;
 #[doc(hidden)]
 pub mod gauge;
 mod head;
+mod held;
 mod http1;
 mod http2;
 mod in_flight;

@@ -141,6 +141,9 @@ pub(crate) struct WorkerMetrics {
     /// Bytes of request bodies that are kept at present.
     pub(crate) upstream_kept_bytes: Count,
     pub(crate) upstream_not_kept: Count,
+    /// Bytes of request bodies that policies look into at present.
+    pub(crate) held_bytes: Count,
+    pub(crate) not_held: Count,
     pub(crate) upstream_removed: Count,
     pub(crate) upstream_mirrored: Count,
     pub(crate) upstream_mirror_dropped: Count,
@@ -191,6 +194,8 @@ impl Default for WorkerMetrics {
             upstream_rolled_back: Count::default(),
             upstream_kept_bytes: Count::default(),
             upstream_not_kept: Count::default(),
+            held_bytes: Count::default(),
+            not_held: Count::default(),
             upstream_removed: Count::default(),
             upstream_mirrored: Count::default(),
             upstream_mirror_dropped: Count::default(),

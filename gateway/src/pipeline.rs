@@ -14,12 +14,14 @@ use crate::client::Client;
 use crate::fields::Name;
 use crate::forward::{Stop, forward, prepare};
 use crate::head::Head;
+use crate::held::Held;
 use crate::operation;
 use crate::place;
 use crate::policy::{self, Beyond};
 use crate::report::Report;
 use crate::state::State;
 use crate::target;
+use crate::text::Text;
 use crate::tls::{self, Ask};
 use crate::upstream::Way;
 use crate::worker::Worker;
@@ -112,15 +114,15 @@ async fn serve(
     call.place(prefix);
     call.length = inflow.length();
     call.preflight = preflight;
-    let way = admitted(&mut call, refused);
-    let served = if call.delay_ms > 0 {
-        // In a box: the usual request should not pay for its size.
-        Box::pin(later(&mut call, way, inflow)).await
-    } else {
-        match way {
+    // What is rare is in a box: the usual request should not pay for its size.
+    let served = if chain.contract().is_empty() {
+        match admitted(&mut call, refused) {
+            Ok(way) if call.delay_ms > 0 => Box::pin(later(&mut call, way, inflow)).await,
             Ok(way) => forward(&mut call, way, inflow).await,
             Err(stop) => Err(stop),
         }
+    } else {
+        Box::pin(inspected(&mut call, refused, inflow)).await
     };
     match chain.finishing() {
         None => served,
@@ -129,22 +131,58 @@ async fn serve(
 }
 
 /// The same for a request that waits on purpose.
-async fn later(
+async fn later(call: &mut Call<'_>, way: Way<'_>, inflow: &mut dyn Inflow) -> Result<Answer, Stop> {
+    tokio::time::sleep(Duration::from_millis(call.delay_ms)).await;
+    forward(call, way, inflow).await
+}
+
+/// The same for a request that policies look into.
+async fn inspected(
     call: &mut Call<'_>,
-    way: Result<Way<'_>, Stop>,
+    refused: Option<Refusal>,
     inflow: &mut dyn Inflow,
 ) -> Result<Answer, Stop> {
-    tokio::time::sleep(Duration::from_millis(call.delay_ms)).await;
-    forward(call, way?, inflow).await
+    gate(call, refused)?;
+    let mut held = Held::new(inflow, call.worker.metrics.clone());
+    let contract = call.chain.contract();
+    let fits = policy::contract(contract, call, &mut held).await;
+    fits.inspect_err(|_| call.give_back())?;
+    if let (None, Some(length)) = (call.length, held.whole()) {
+        // Whoever gets it is told where it ends.
+        let mut text = Text::<20>::new();
+        call.head
+            .fields
+            .set("content-length", text.number(length).as_bytes());
+        call.length = Some(length);
+    }
+    let way = way(call)?;
+    let mut served = later(call, way, &mut held).await;
+    if let Ok(answer) = &mut served {
+        held.hand_over(&mut answer.body);
+    }
+    served
 }
 
 /// What comes before anything is sent.
 fn admitted<'a>(call: &mut Call<'a>, refused: Option<Refusal>) -> Result<Way<'a>, Stop> {
+    gate(call, refused)?;
+    way(call)
+}
+
+/// Whether it is let in, as far as its head tells.
+fn gate(call: &mut Call<'_>, refused: Option<Refusal>) -> Result<(), Stop> {
     if let Some(refusal) = refused {
         return Err(refusal.into());
     }
     target::body(call.length, call.worker.settings.limits.body_bytes)?;
-    admit(call)?;
+    admit(call)
+}
+
+/// Where it goes, unless a policy answers.
+fn way<'a>(call: &mut Call<'a>) -> Result<Way<'a>, Stop> {
+    if let Some(beyond) = &call.chain.beyond {
+        policy::stage(&beyond.answer, call)?;
+    }
     let way = prepare(call).inspect_err(|_| call.give_back())?;
     call.record.policies_us = call.record.elapsed();
     Ok(way)
@@ -191,7 +229,7 @@ pub(crate) fn by_https(
     Ok(location.as_deref().map(answer::elsewhere))
 }
 
-/// Edge → identity → access → allowance, of the version and then of the plan → answer.
+/// Edge → identity → access → allowance, of the version and then of the plan.
 fn admit(call: &mut Call<'_>) -> Result<(), Stop> {
     let chain = call.chain;
     policy::stage(&chain.edge, call)?;
@@ -230,8 +268,5 @@ fn admit(call: &mut Call<'_>) -> Result<(), Stop> {
             policy::allowances([&chain.allowance, &plan.edge, &plan.allowance], call)?;
         }
     }
-    match &chain.beyond {
-        None => Ok(()),
-        Some(beyond) => policy::stage(&beyond.answer, call),
-    }
+    Ok(())
 }

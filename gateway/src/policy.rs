@@ -7,9 +7,12 @@ pub(crate) mod auth_guard;
 mod chain;
 pub(crate) mod compress;
 pub(crate) mod concurrency;
+mod contract;
 pub(crate) mod cors;
+pub(crate) mod expression;
 pub(crate) mod fault;
 pub(crate) mod ip_filter;
+pub(crate) mod json_threat;
 pub(crate) mod jwt;
 pub(crate) mod key_auth;
 pub(crate) mod mock;
@@ -25,6 +28,7 @@ pub(crate) mod security_headers;
 mod subject;
 mod template;
 pub(crate) mod transform;
+pub(crate) mod validate;
 
 use std::sync::Arc;
 
@@ -45,9 +49,12 @@ pub(crate) use auth_guard::AuthGuard;
 pub(crate) use chain::{Beyond, Chain, Uncompiled};
 pub(crate) use compress::Compress;
 pub(crate) use concurrency::Concurrency;
+pub(crate) use contract::{Bound, Checking, contract};
 pub(crate) use cors::Cors;
+pub(crate) use expression::Expression;
 pub(crate) use fault::Fault;
 pub(crate) use ip_filter::IpFilter;
+pub(crate) use json_threat::JsonThreat;
 pub(crate) use jwt::Jwt;
 pub(crate) use key_auth::KeyAuth;
 pub(crate) use mock::Mock;
@@ -61,6 +68,7 @@ pub(crate) use rewrite::Rewrite;
 pub(crate) use scopes::Scopes;
 pub(crate) use security_headers::SecurityHeaders;
 pub(crate) use transform::Transform;
+pub(crate) use validate::Validate;
 
 /// What a policy says to a request.
 pub(crate) enum Flow {
@@ -84,6 +92,7 @@ pub(crate) enum Running {
     Mtls(Mtls),
     AnyOf(AnyOf),
     Scopes(Scopes),
+    Expression(Expression),
     RateLimit(RateLimit),
     Quota(Quota),
     IpFilter(IpFilter),
@@ -132,6 +141,8 @@ pub(crate) struct Context<'a> {
     pub(crate) names: &'a Names,
     pub(crate) limits: &'a Limits,
     pub(crate) key_sets: &'a Arc<KeySets>,
+    /// The version's document, if it has one; `Err`: what is wrong with it.
+    pub(crate) bound: Result<Option<&'a Bound>, &'a str>,
 }
 
 impl<R> Step<R> {
@@ -206,6 +217,7 @@ fn run<'a>(step: &'a Step, place: usize, call: &mut Call<'a>) -> Flow {
         Running::Mtls(policy) => policy.run(call),
         Running::AnyOf(policy) => policy.run(call),
         Running::Scopes(policy) => policy.run(call),
+        Running::Expression(policy) => policy.run(call),
         Running::RateLimit(policy) => policy.run(call, place),
         Running::Quota(policy) => policy.run(call, place),
         Running::IpFilter(policy) => policy.run(call),

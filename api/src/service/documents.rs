@@ -1,6 +1,7 @@
 //! OpenAPI documents as rows: read once at import, kept byte for byte, with the normalised form
 //! beside them. The same document twice in an organization is one row.
 
+use domain::contract::Contract;
 use domain::id::OrganizationId;
 use domain::openapi::{self, Document, Finding, ParseError, ParseErrorCode, Place};
 use domain::problem::{Code, Invalid};
@@ -137,6 +138,18 @@ pub(crate) async fn content<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<(boo
     let (format, bytes) = found.ok_or_else(Error::not_found)?;
     let text = String::from_utf8(bytes).map_err(Error::internal)?;
     Ok((format == "json", text))
+}
+
+/// What in it no policy could check requests against.
+pub(crate) async fn uncheckable<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Vec<Invalid>> {
+    let (_, text) = content(db, id).await?;
+    let read = tokio::task::spawn_blocking(move || Contract::read(text.as_bytes()));
+    let found = read.await.map_err(Error::internal)?.err();
+    let tell = |one: Invalid| {
+        let message = format!("At {}: {}", one.pointer, one.message);
+        Invalid::new("/document", message)
+    };
+    Ok(found.into_iter().flatten().map(tell).collect())
 }
 
 /// What the editor shows of it.

@@ -140,6 +140,9 @@ kinds! {
     Cors "cors" Edge false false
     RequestLimits "request_limits" Edge false true
     SecurityHeaders "security_headers" Edge false false
+    JsonThreat "json_threat" Contract false false
+    Validate "validate" Contract false false
+    Expression "expression" Access true true
 }
 
 impl PolicyKind {
@@ -151,7 +154,13 @@ impl PolicyKind {
     pub const fn is_single(self) -> bool {
         matches!(
             self,
-            Self::Cors | Self::SecurityHeaders | Self::Redirect | Self::Mock | Self::Compress
+            Self::Cors
+                | Self::SecurityHeaders
+                | Self::Redirect
+                | Self::Mock
+                | Self::Compress
+                | Self::JsonThreat
+                | Self::Validate
         )
     }
 

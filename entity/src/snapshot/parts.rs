@@ -10,6 +10,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::documents::Documents;
 use super::lines;
 use crate::row::RowError;
 use crate::{
@@ -227,14 +228,17 @@ async fn versions<C: ConnectionTrait>(
         revisions.into_iter().map(|row| (row.id, row)).collect();
     let rows = query.order_by_asc(version::Column::Id).all(tx).await?;
     let mut found = Vec::with_capacity(rows.len());
+    let mut documents = Documents::default();
     for row in rows {
         let current = row.current_revision_id.and_then(|id| revisions.remove(&id));
         let current = current.ok_or_else(|| RowError {
             column: "version.current_revision_id",
             reason: format!("the version {} names a revision that is not there", row.id),
         })?;
+        documents.note(&row, current.document_id);
         found.push(row.to_state(current)?);
     }
+    documents.fill(tx, &mut found).await?;
     Ok(found)
 }
 

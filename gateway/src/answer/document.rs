@@ -1,7 +1,9 @@
 //! The usual problem document (RFC 9457 §3), written straight into the answer's bytes: refusing is
 //! what a gateway does most under attack.
 
-use domain::problem::Code;
+use domain::contract::Violation;
+use domain::problem::{Code, Problem};
+use serde::Serialize;
 
 /// What serde writes of [`domain::problem::Problem::new`], which is the form that counts.
 pub(super) fn document(
@@ -44,6 +46,62 @@ pub(super) fn document(
     }
     out.push(b'}');
     out
+}
+
+/// One entry of `errors`, as gateway.md §2 has it.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(rename = "in")]
+    place: &'static str,
+    pointer: &'a str,
+    message: &'a str,
+}
+
+impl<'a> Told<'a> {
+    fn of(one: &'a Violation) -> Self {
+        Self {
+            place: one.place.as_str(),
+            pointer: &one.pointer,
+            message: &one.message,
+        }
+    }
+}
+
+/// A problem with all that does not fit.
+pub(super) fn violations(
+    code: Code,
+    detail: &str,
+    found: &[Violation],
+    portal_url: Option<&str>,
+    request_id: &str,
+) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Whole<'a> {
+        #[serde(flatten)]
+        problem: Problem,
+        errors: Vec<Told<'a>>,
+    }
+    let whole = Whole {
+        problem: Problem::new(code, detail, portal_url, request_id),
+        errors: found.iter().map(Told::of).collect(),
+    };
+    serde_json::to_vec(&whole).unwrap_or_default()
+}
+
+/// The first of them as a sentence.
+pub(super) fn first(found: &[Violation]) -> String {
+    let Some(first) = found.first() else {
+        return String::new();
+    };
+    let place = first.place.as_str();
+    let at = match first.pointer.as_str() {
+        "" => format!("In the {place}"),
+        pointer => format!("In the {place}, at {pointer}"),
+    };
+    match found.len() {
+        1 => format!("{at}: {}", first.message),
+        count => format!("{at}: {} And {} more.", first.message, count - 1),
+    }
 }
 
 /// The inside of a JSON string. Nearly no text of ours has anything to escape (RFC 8259 §7).

@@ -158,6 +158,7 @@ fn version(own: u32, dice: u32) -> snapshot::Version {
     let any = |shift: u32| dice >> shift;
     let is = |shift: u32| dice >> shift & 1 == 1;
     snapshot::Version {
+        document: None,
         id: id(Kind::Version, own),
         api: id(Kind::Api, any(2)),
         slug: format!("v{}", any(4) % 2),

@@ -12,7 +12,7 @@ use domain::snapshot::{self, Version};
 
 use super::model::{self, Dirty};
 use super::{Compiler, numbered};
-use crate::policy::{Chain, Uncompiled};
+use crate::policy::{Bound, Chain, Context, Uncompiled};
 use crate::state::{Beside, Operation, Route, Upstream};
 
 impl Compiler {
@@ -35,6 +35,7 @@ impl Compiler {
             }
         }
         for id in &dirty.versions {
+            self.contracts.keep(*id, self.model.versions.get(id));
             if let Some(version) = self.model.versions.get(id).cloned() {
                 let rule = Arc::new(self.rule_of(&version));
                 if let Some(route) = self.route(*id, &rule) {
@@ -90,8 +91,10 @@ impl Compiler {
         self.route_names.put(number, name);
         let organization = self.model.organizations.get(&api.organization)?;
         let revision = &version.revision;
+        let bound = self.contracts.bound(version);
+        let bound = bound.as_ref().map(Option::as_ref).map_err(String::as_str);
         let chain = |operation: Option<&snapshot::Operation>| {
-            self.chain(organization, api, version, operation)
+            self.chain(organization, api, version, operation, bound)
         };
         let own = match rule.is_broken() {
             true => Err(Self::unreadable(version)),
@@ -172,6 +175,7 @@ impl Compiler {
         api: &snapshot::Api,
         version: &Version,
         operation: Option<&snapshot::Operation>,
+        bound: Result<Option<&Bound>, &str>,
     ) -> Result<Chain, Uncompiled> {
         let none: &[Policy] = &[];
         let own = operation.map_or(none, |operation| &operation.policies);
@@ -190,7 +194,11 @@ impl Compiler {
                 operation.map_or(version.id.uuid(), |operation| operation.id.uuid())
             }
         };
-        Chain::compile(&chain, attach, &self.context())
+        let context = Context {
+            bound,
+            ..self.context()
+        };
+        Chain::compile(&chain, attach, &context)
     }
 }
 

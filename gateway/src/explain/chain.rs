@@ -5,7 +5,7 @@ use domain::explain::{Caller, Counted, Decision, Limit, Step as Told};
 use domain::policy::{Mode, Stage};
 use domain::problem::Code;
 
-use super::words::{finishes, shapes};
+use super::words::{checks, finishes, shapes};
 use super::{End, Walk};
 use crate::access;
 use crate::answer::{Refusal, Shown};
@@ -37,6 +37,11 @@ impl Walk<'_> {
         };
         if let Err(refusal) = allowed {
             self.none_beyond(beyond);
+            return Err(refusal.into());
+        }
+        if let Err(refusal) = self.contract(beyond, call) {
+            self.none_of(&beyond.answer, Stage::Answer);
+            self.none_of(&beyond.shape, Stage::Shape);
             return Err(refusal.into());
         }
         let ended = self.stage(&beyond.answer, Stage::Answer, call);
@@ -105,12 +110,43 @@ impl Walk<'_> {
     }
 
     fn none_beyond(&mut self, beyond: &Beyond) {
-        for step in &beyond.answer {
-            self.not_reached(step, Stage::Answer);
+        self.none_of(&beyond.contract, Stage::Contract);
+        self.none_of(&beyond.answer, Stage::Answer);
+        self.none_of(&beyond.shape, Stage::Shape);
+    }
+
+    fn none_of<R>(&mut self, steps: &[Step<R>], stage: Stage) {
+        for step in steps {
+            self.not_reached(step, stage);
         }
-        for step in &beyond.shape {
-            self.not_reached(step, Stage::Shape);
+    }
+
+    /// What looks into requests, as far as a head tells; up to the first that refuses.
+    fn contract(&mut self, beyond: &Beyond, call: &Call<'_>) -> Result<(), Refusal> {
+        let mut refused = None;
+        for step in &beyond.contract {
+            if refused.is_some() {
+                self.not_reached(step, Stage::Contract);
+                continue;
+            }
+            let mut told = self.told(step, Stage::Contract);
+            let found = step.running.judge_head(call);
+            if found.is_empty() {
+                told.why = checks(&step.running);
+            } else {
+                let refusal = Refusal::new(Code::ValidationFailed).violations(found);
+                told.why = refusal.sentence().to_owned();
+                told.code = Some(refusal.code.as_str().to_owned());
+                told.decision = Decision::WouldRefuse;
+                if !step.observe {
+                    told.decision = Decision::Refuses;
+                    self.decided_by = Some(told.policy.clone());
+                    refused = Some(refusal);
+                }
+            }
+            self.out.explanation.steps.push(told);
         }
+        refused.map_or(Ok(()), Err)
     }
 
     /// Up to the first that says something, as [`crate::policy::stage`].

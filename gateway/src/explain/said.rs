@@ -73,6 +73,7 @@ impl Walk<'_> {
                 policy.run(call),
                 "The token has the scopes that are asked for.".to_owned(),
             ),
+            Running::Expression(policy) => Said::of(policy.run(call), policy.told(call)),
             Running::RateLimit(policy) => {
                 let (flow, shown) = policy.peek(call, place);
                 Said {

@@ -1,6 +1,15 @@
 //! What steps do that say nothing to a request.
 
-use crate::policy::{Finishing, Shaping};
+use crate::policy::{Checking, Finishing, Shaping};
+
+/// What a step looks at in what is sent.
+pub(super) fn checks(running: &Checking) -> String {
+    match running {
+        Checking::JsonThreat(_) => "Looks into the body, which is not asked about.",
+        Checking::Validate(_) => "The parameters fit the document; a body is not asked about.",
+    }
+    .to_owned()
+}
 
 /// What a step does to what goes to the upstream.
 pub(super) fn shapes(running: &Shaping) -> String {

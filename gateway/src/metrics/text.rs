@@ -2,13 +2,13 @@
 
 mod certificates;
 mod issuers;
+mod policies;
 mod upstreams;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
 
-use domain::policy::PolicyKind;
 use domain::problem::Code;
 
 use super::{BOUNDS, Lane, Late, WorkerMetrics};
@@ -182,48 +182,7 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         "Traffic records lost to full rings.",
         gauges.records_dropped,
     );
-    page.one(
-        "limiter_cells",
-        "gauge",
-        "Limiter cells in use.",
-        gauges.cells as u64,
-    );
-    page.one(
-        "limiter_overflowed_total",
-        "counter",
-        "Subjects that had to share a limiter cell.",
-        gauges.cells_overflowed,
-    );
-    page.one(
-        "concurrency_subjects",
-        "gauge",
-        "Subjects of concurrency limits with requests in flight.",
-        gauges.concurrency_subjects as u64,
-    );
-    page.one(
-        "guard_addresses",
-        "gauge",
-        "Addresses that auth_guard keeps count of.",
-        gauges.guarded as u64,
-    );
-    page.one(
-        "guard_overflowed_total",
-        "counter",
-        "Refusals that auth_guard had no room to count.",
-        gauges.guard_overflowed,
-    );
-    page.one(
-        "compressing",
-        "gauge",
-        "Answers that are encoded at present.",
-        sum(|w| w.compressing.get()),
-    );
-    page.one(
-        "compress_skipped_total",
-        "counter",
-        "Answers that were not encoded, as too many were already.",
-        sum(|w| w.compress_skipped.get()),
-    );
+    policies::write(&mut page, &sum, workers, gauges);
     if let Some(age) = gauges.state_file_age {
         page.one(
             "state_file_age_seconds",
@@ -244,7 +203,6 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         );
     }
     refusals(&mut page, workers);
-    policies(&mut page, workers);
     routes(&mut page, workers, gauges);
     page.0
 }
@@ -263,30 +221,6 @@ fn refusals(page: &mut Page, workers: &[Arc<WorkerMetrics>]) {
                 "portunus_refused_total{{code=\"{}\"}} {count}",
                 code.as_str()
             );
-        }
-    }
-}
-
-fn policies(page: &mut Page, workers: &[Arc<WorkerMetrics>]) {
-    const HELP: [(&str, &str); 2] = [
-        (
-            "policy_decided_total",
-            "Requests that a policy refused or answered, by kind.",
-        ),
-        (
-            "policy_observed_total",
-            "Requests that a policy in observe mode would have refused or answered, by kind.",
-        ),
-    ];
-    for (index, (name, help)) in HELP.into_iter().enumerate() {
-        page.head(name, "counter", help);
-        for kind in PolicyKind::ALL {
-            let of_worker = |w: &Arc<WorkerMetrics>| w.policies[*kind as usize][index].get();
-            let count: u64 = workers.iter().map(of_worker).sum();
-            if count > 0 {
-                let kind = kind.as_str();
-                let _ = writeln!(page.0, "portunus_{name}{{kind=\"{kind}\"}} {count}");
-            }
         }
     }
 }

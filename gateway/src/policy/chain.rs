@@ -5,13 +5,12 @@ use domain::policy::transform::{Headers, Way};
 use domain::policy::{AttachPoint, Mode, Policy, Stage, Subject};
 
 use super::{
-    AnyOf, AuthGuard, Compress, Concurrency, Context, Cors, Fault, Finishing, IpFilter, Jwt,
-    KeyAuth, Mock, Mtls, Quota, RateLimit, Redirect, RequestLimits, Rewrite, Running, Scopes,
-    SecurityHeaders, Shaping, Step, Transform,
+    AnyOf, AuthGuard, Checking, Compress, Concurrency, Context, Cors, Expression, Fault, Finishing,
+    IpFilter, JsonThreat, Jwt, KeyAuth, Mock, Mtls, Quota, RateLimit, Redirect, RequestLimits,
+    Rewrite, Running, Scopes, SecurityHeaders, Shaping, Step, Transform, Validate,
 };
 
-/// The policies of one attach point's chain, by stage. The stage without policies of this release
-/// (contract) has no list yet.
+/// The policies of one attach point's chain, by stage.
 #[derive(Debug, Default)]
 pub(crate) struct Chain {
     pub(crate) edge: Box<[Step]>,
@@ -26,6 +25,8 @@ pub(crate) struct Chain {
 pub(crate) struct Beyond {
     /// What asks more of the caller than a subscription.
     pub(crate) access: Box<[Step]>,
+    /// What looks into what is sent.
+    pub(crate) contract: Box<[Step<Checking>]>,
     /// What answers in the upstream's place.
     pub(crate) answer: Box<[Step]>,
     /// What changes the request.
@@ -47,6 +48,7 @@ pub(crate) struct Uncompiled {
 #[derive(Default)]
 struct Parts {
     running: Option<Running>,
+    checking: Option<Checking>,
     shaping: Option<Shaping>,
     finishing: Option<Finishing>,
 }
@@ -55,6 +57,15 @@ impl From<Running> for Parts {
     fn from(running: Running) -> Self {
         Self {
             running: Some(running),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<Checking> for Parts {
+    fn from(checking: Checking) -> Self {
+        Self {
+            checking: Some(checking),
             ..Self::default()
         }
     }
@@ -80,6 +91,7 @@ impl Chain {
         let (mut edge, mut identity, mut allowance) = (Vec::new(), Vec::new(), Vec::new());
         let (mut access, mut answer, mut shape) = (Vec::new(), Vec::new(), Vec::new());
         let (mut of_shape, mut of_edge) = (Vec::new(), Vec::new());
+        let mut contract = Vec::new();
         for (index, effective) in chain.iter().enumerate() {
             let bit = 1_u32.checked_shl(index as u32).unwrap_or(0);
             let parts = compile(effective, attach(effective.from), context)?;
@@ -100,6 +112,9 @@ impl Chain {
                     }
                 }
             }
+            if let Some(checking) = parts.checking {
+                contract.push(step(checking, effective, bit, context));
+            }
             if let Some(shaping) = parts.shaping {
                 shape.push(step(shaping, effective, bit, context));
             }
@@ -112,11 +127,15 @@ impl Chain {
             }
         }
         of_shape.append(&mut of_edge);
-        let is_plain =
-            access.is_empty() && answer.is_empty() && shape.is_empty() && of_shape.is_empty();
+        let is_plain = access.is_empty()
+            && contract.is_empty()
+            && answer.is_empty()
+            && shape.is_empty()
+            && of_shape.is_empty();
         let beyond = (!is_plain).then(|| {
             Box::new(Beyond {
                 access: access.into(),
+                contract: contract.into(),
                 answer: answer.into(),
                 shape: shape.into(),
                 finish: of_shape.into(),
@@ -128,6 +147,14 @@ impl Chain {
             allowance: allowance.into(),
             beyond,
         })
+    }
+
+    /// What looks into what is sent; most chains have nothing that does.
+    pub(crate) fn contract(&self) -> &[Step<Checking>] {
+        match &self.beyond {
+            None => &[],
+            Some(beyond) => &beyond.contract,
+        }
     }
 
     /// What acts on the answer, where something does.
@@ -205,6 +232,9 @@ fn compile(
             Running::AnyOf(AnyOf::compile(policy, context).ok_or_else(unread)?).into()
         }
         Policy::Scopes(policy) => Running::Scopes(Scopes::compile(policy)).into(),
+        Policy::Expression(policy) => {
+            Running::Expression(Expression::compile(policy).ok_or_else(unread)?).into()
+        }
         Policy::RateLimit(policy) => {
             Running::RateLimit(RateLimit::compile(policy, name, attach, in_plan, context)).into()
         }
@@ -254,8 +284,31 @@ fn compile(
         Policy::RequestLimits(policy) => {
             Running::RequestLimits(RequestLimits::compile(policy)).into()
         }
+        Policy::JsonThreat(policy) => Checking::JsonThreat(JsonThreat::compile(policy)).into(),
+        Policy::Validate(policy) => validate(policy, effective, context)?,
         Policy::SecurityHeaders(policy) => {
             Finishing::SecurityHeaders(SecurityHeaders::compile(policy)).into()
         }
     })
+}
+
+/// Where it is written for more than one version, those without a document have nothing to be
+/// compared with.
+fn validate(
+    policy: &domain::policy::Validate,
+    effective: &Effective<'_>,
+    context: &Context<'_>,
+) -> Result<Parts, Uncompiled> {
+    let uncompiled = |reason: &str| Uncompiled {
+        label: format!("policy {}", label(effective.policy)),
+        reason: reason.to_owned(),
+    };
+    match context.bound {
+        Ok(Some(bound)) => Ok(Checking::Validate(Validate::compile(policy, bound)).into()),
+        Ok(None) => match effective.from {
+            AttachPoint::Organization | AttachPoint::Api => Ok(Parts::default()),
+            _ => Err(uncompiled("The version has no document.")),
+        },
+        Err(reason) => Err(uncompiled(reason)),
+    }
 }

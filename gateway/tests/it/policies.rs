@@ -2,7 +2,9 @@
 
 mod answering;
 mod compress;
+mod contract;
 mod cors;
 mod counting;
 mod edge;
+mod expression;
 mod shaping;

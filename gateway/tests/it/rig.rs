@@ -36,7 +36,14 @@ pub fn snapshot(text: &str, upstream: &Upstream, number: u64) -> Snapshot {
         text = text.replace(&format!("@KEY{number}@"), key(number).as_str());
     }
     let manifest = manifest::read(&text, &|_| None).unwrap();
-    manifest::resolve(&manifest, number, &|name| Err(format!("no file {name}"))).unwrap()
+    manifest::resolve(&manifest, number, &document).unwrap()
+}
+
+fn document(name: &str) -> Result<Vec<u8>, String> {
+    match name {
+        "notes.yaml" => Ok(include_bytes!("../documents/notes.yaml").to_vec()),
+        _ => Err(format!("no file {name}")),
+    }
 }
 
 /// The same key for the same number in every test.

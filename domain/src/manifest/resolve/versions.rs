@@ -6,9 +6,10 @@ use super::super::document;
 use super::super::{DocumentLoader, DocumentOperation, Manifest, Version};
 use super::{Resolver, id, token};
 use crate::api::Operations;
+use crate::contract::Contract;
 use crate::openapi::PathTemplate;
 use crate::path;
-use crate::policy::AttachPoint;
+use crate::policy::{AttachPoint, Policy, look_into_document};
 use crate::route::{Claim, Clash, Tie, check_rule, host, shared};
 use crate::snapshot;
 
@@ -43,6 +44,8 @@ impl<'a> Resolver<'a> {
                 self.versions
                     .insert(format!("{name}/{version_name}"), version_id);
                 let revision = self.revision(&pointer, &[name, version_name], version, load);
+                let wide = [&manifest.policies, &api.policies];
+                let document = self.document(&pointer, version, &wide, load);
                 let claim = Claim {
                     organization: self.organization,
                     api: api_id,
@@ -56,6 +59,7 @@ impl<'a> Resolver<'a> {
                     slug: version_name.clone(),
                     enabled: version.enabled,
                     revision,
+                    document,
                 });
             }
         }
@@ -94,6 +98,38 @@ impl<'a> Resolver<'a> {
             }),
             operations: self.operations(pointer, names, version, load),
         }
+    }
+
+    /// The document, where a policy looks into it.
+    fn document(
+        &mut self,
+        pointer: &str,
+        version: &Version,
+        wide: &[&Vec<Policy>; 2],
+        load: &DocumentLoader<'_>,
+    ) -> Option<String> {
+        let mut own = version.operations.iter().map(|one| &one.policies);
+        let own = look_into_document(&version.policies)
+            || own.any(|policies| look_into_document(policies));
+        if !own && !wide.iter().any(|policies| look_into_document(policies)) {
+            return None;
+        }
+        let Some(path) = &version.openapi else {
+            if own {
+                let message = "A policy looks into the version's document, and it has none.";
+                self.refuse(format!("{pointer}/policies"), message);
+            }
+            return None;
+        };
+        // What cannot be opened was told where its operations were read.
+        let bytes = load(path).ok()?;
+        if let Err(found) = Contract::read(&bytes) {
+            for one in found {
+                let message = format!("{path}, at {}: {}", one.pointer, one.message);
+                self.refuse(format!("{pointer}/openapi"), message);
+            }
+        }
+        String::from_utf8(bytes).ok()
     }
 
     fn upstream(&mut self, pointer: &str, name: &str) -> crate::id::UpstreamId {

@@ -3,15 +3,18 @@
 use domain::api::Operations;
 use domain::id::UpstreamId;
 use domain::openapi::Document;
+use domain::policy::{Policy, look_into_document};
 use domain::problem::Invalid;
 use domain::wire::versions::{Draft, DraftOperation};
-use sea_orm::ConnectionTrait;
+use entity::organization;
+use entity::row::read_json;
+use sea_orm::{ConnectionTrait, EntityTrait};
 use uuid::Uuid;
 
 use super::super::{Loaded, claims};
 use super::{DraftSettings, Routable, routable};
 use crate::ctx::Ctx;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::service::{documents, names, upstreams};
 
 /// What stands in the way of publishing. A clash of routes is told by the error itself.
@@ -48,7 +51,36 @@ pub(in crate::service::versions) async fn blockers<C: ConnectionTrait>(
             "Without a document nothing is listed. Import one, or let all operations pass.";
         found.push(Invalid::new("/operations_mode", message));
     }
+    found.extend(contract(db, loaded, settings).await?);
     Ok(found)
+}
+
+/// What policies could not check in the document that they look into.
+async fn contract<C: ConnectionTrait>(
+    db: &C,
+    loaded: &Loaded,
+    settings: &DraftSettings,
+) -> Result<Vec<Invalid>> {
+    let own = look_into_document(&settings.policies)
+        || settings
+            .operations
+            .iter()
+            .any(|(_, policies)| look_into_document(policies));
+    let inherited = || async {
+        let api: Vec<Policy> = read_json("api.policies", &loaded.api.policies)?;
+        let organization = organization::Entity::find_by_id(loaded.api.organization_id);
+        let organization = organization.one(db).await?.ok_or_else(Error::not_found)?;
+        let organization: Vec<Policy> = read_json("organization.policies", &organization.policies)?;
+        Ok::<bool, Error>(look_into_document(&api) || look_into_document(&organization))
+    };
+    match loaded.draft.document_id {
+        None if own => {
+            let message = "A policy looks into the version's document. Import one.";
+            Ok(vec![Invalid::new("/policies", message)])
+        }
+        Some(id) if own || inherited().await? => documents::uncheckable(db, id).await,
+        None | Some(_) => Ok(Vec::new()),
+    }
 }
 
 pub(in crate::service::versions) async fn show(ctx: &Ctx, loaded: &Loaded) -> Result<Draft> {

@@ -1,0 +1,248 @@
+//! What an API's document asks of a request, compiled once: parameters by their style (OpenAPI
+//! "Style Values"), and bodies by JSON Schema 2020-12, or the dialect of OpenAPI 3.0.
+//!
+//! A check costs no more than its steps: they grow with the body, never with what a document makes
+//! of it. So schemas are compiled by our own code, as no library known to us has such a bound.
+
+mod build;
+mod carried;
+mod fits;
+mod format;
+mod media;
+mod operations;
+mod pattern;
+mod schema;
+mod value;
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use crate::openapi;
+use crate::problem::Invalid;
+
+pub use media::essence;
+pub(crate) use value::size;
+
+use carried::Carried;
+use fits::Fitting;
+use media::{Media, Shape};
+use operations::{Body, Parameter};
+use schema::Schemas;
+
+/// Most violations that are told of one request.
+pub const MOST_VIOLATIONS: usize = 20;
+
+/// Steps that every check may take, and those that each byte of the body adds.
+const STEPS: u64 = 20_000;
+const STEPS_OF_BYTE: u64 = 4;
+
+/// The operations of a document, each with what it asks for.
+#[derive(Debug)]
+pub struct Contract {
+    schemas: Schemas,
+    operations: Vec<Operation>,
+}
+
+/// One operation.
+#[derive(Debug)]
+pub struct Operation {
+    /// Upper case.
+    pub method: String,
+    /// As written: `/pets/{id}`.
+    pub template: String,
+    parameters: Vec<Parameter>,
+    /// Names of the query that nobody declares as a parameter, but a security scheme.
+    keys: Vec<String>,
+    body: Option<Body>,
+}
+
+/// Where in a request something is that does not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Place {
+    Path,
+    Query,
+    Header,
+    Cookie,
+    Body,
+}
+
+impl Place {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Path => "path",
+            Self::Query => "query",
+            Self::Header => "header",
+            Self::Cookie => "cookie",
+            Self::Body => "body",
+        }
+    }
+}
+
+/// One thing that does not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    pub place: Place,
+    /// JSON Pointer (RFC 6901): of a body into it, else the parameter's name first.
+    pub pointer: String,
+    /// A sentence that names what is asked for, and nothing of what was sent.
+    pub message: String,
+}
+
+/// What is asked of requests beyond the document.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rules {
+    /// Parameters of the query that the document does not know are refused.
+    pub declared_query: bool,
+    /// `format` is checked where it is known, and not only a note.
+    pub formats: bool,
+}
+
+/// A request as its contract sees it.
+pub trait Asked {
+    /// Its canonical path behind the version's prefix.
+    fn path(&self) -> &str;
+    fn query(&self) -> Option<&str>;
+    /// The lines of a header, joined by commas.
+    fn header(&self, name: &str) -> Option<Cow<'_, str>>;
+}
+
+impl Contract {
+    /// Reads a document. The findings say what in it cannot be checked: a reference that leads
+    /// nowhere, a pattern that is none or takes more than one pass.
+    pub fn read(document: &[u8]) -> Result<Self, Vec<Invalid>> {
+        let root = openapi::read(document)
+            .map_err(|error| vec![Invalid::new("", format!("The document: {error}."))])?;
+        Self::compile(&root)
+    }
+
+    fn compile(root: &Value) -> Result<Self, Vec<Invalid>> {
+        let written = root.get("openapi").and_then(Value::as_str);
+        let is_old = written.unwrap_or_default().starts_with("3.0");
+        let mut build = build::Build::new(root, is_old);
+        let operations = operations::read(&mut build, root);
+        let schemas = build.finish()?;
+        Ok(Self {
+            schemas,
+            operations,
+        })
+    }
+
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// What in path, query, headers and cookies does not fit the operation at `index`.
+    pub fn parameters(&self, index: usize, asked: &dyn Asked, rules: Rules) -> Vec<Violation> {
+        let Some(operation) = self.operations.get(index) else {
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        let carried = Carried::new(&self.schemas, asked, &operation.template);
+        for parameter in &operation.parameters {
+            match carried.value(parameter) {
+                // Of a path that is routed nothing is missing.
+                Ok(None) if parameter.required && parameter.place != Place::Path => {
+                    let message = "This parameter is required.";
+                    found.push(parameter.violation("", message.to_owned()));
+                }
+                Ok(None) => {}
+                Ok(Some(value)) => {
+                    let mut fitting = Fitting::new(&self.schemas, STEPS, rules.formats);
+                    fitting.check(parameter.schema, &value);
+                    let told = fitting.found.into_iter();
+                    found.extend(told.map(|one| parameter.violation(&one.pointer, one.message)));
+                }
+                Err(message) => found.push(parameter.violation("", message.to_owned())),
+            }
+        }
+        if rules.declared_query {
+            found.extend(carried.undeclared(operation));
+        }
+        found.truncate(MOST_VIOLATIONS);
+        found
+    }
+
+    /// Whether the operation at `index` says anything of bodies.
+    pub fn has_body(&self, index: usize) -> bool {
+        let operation = self.operations.get(index);
+        operation.is_some_and(|operation| operation.body.is_some())
+    }
+
+    /// What in the body does not fit the operation at `index`. `media_type` is the request's
+    /// `Content-Type`.
+    pub fn body(
+        &self,
+        index: usize,
+        media_type: Option<&str>,
+        body: &[u8],
+        rules: Rules,
+    ) -> Vec<Violation> {
+        let operation = self.operations.get(index);
+        let Some(asked) = operation.and_then(|operation| operation.body.as_ref()) else {
+            return Vec::new();
+        };
+        let of_body = |message: &str| vec![violation(Place::Body, "", message.to_owned())];
+        if body.is_empty() {
+            return match asked.required {
+                true => of_body("This request has a body."),
+                false => Vec::new(),
+            };
+        }
+        let Some(media) = asked.of(media_type) else {
+            let message = format!("The body is one of: {}.", asked.names());
+            return vec![violation(Place::Header, "/content-type", message)];
+        };
+        let Some(schema) = media.schema else {
+            return Vec::new();
+        };
+        let value = match self.read_body(media, schema, media_type, body) {
+            Ok(Some(value)) => value,
+            Ok(None) => return Vec::new(),
+            Err(message) => return of_body(&message),
+        };
+        let steps = STEPS + STEPS_OF_BYTE * body.len() as u64;
+        let mut fitting = Fitting::new(&self.schemas, steps, rules.formats);
+        fitting.check(schema, &value);
+        fitting.found
+    }
+
+    fn read_body(
+        &self,
+        media: &Media,
+        schema: u32,
+        media_type: Option<&str>,
+        body: &[u8],
+    ) -> Result<Option<Value>, String> {
+        match media.shape(media_type) {
+            Shape::Json => serde_json::from_slice(body).map(Some).map_err(|error| {
+                let (line, column) = (error.line(), error.column());
+                format!("The body is no JSON: line {line}, column {column}.")
+            }),
+            Shape::Form => {
+                let text = std::str::from_utf8(body);
+                let text = text.map_err(|_| "The form is not UTF-8.".to_owned())?;
+                Ok(Some(carried::form(&self.schemas, schema, text)))
+            }
+            Shape::Text => {
+                let text = std::str::from_utf8(body);
+                let text = text.map_err(|_| "The text is not UTF-8.".to_owned())?;
+                Ok(Some(self.schemas.coerce(schema, text)))
+            }
+            Shape::Opaque => Ok(None),
+        }
+    }
+}
+
+fn violation(place: Place, pointer: &str, message: String) -> Violation {
+    Violation {
+        place,
+        pointer: pointer.to_owned(),
+        message,
+    }
+}
+
+#[cfg(test)]
+mod suite;
+#[cfg(test)]
+mod tests;

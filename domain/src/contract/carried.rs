@@ -1,0 +1,339 @@
+//! Values out of texts: parameters by their style (OpenAPI "Style Values"), and forms.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+
+use super::operations::Parameter;
+use super::schema::{Index, Kinds, Schemas};
+use super::{Asked, Operation, Place, Violation, build, violation};
+use crate::openapi::{PathTemplate, Segment, Style};
+
+/// Most parameters of a query, or fields of a form, that are looked at.
+const MOST: usize = 1000;
+
+/// What a request carries outside its body.
+pub(super) struct Carried<'a> {
+    schemas: &'a Schemas,
+    asked: &'a dyn Asked,
+    template: Option<PathTemplate>,
+    /// Names and values of the query, the names decoded.
+    query: Vec<(Cow<'a, str>, &'a str)>,
+}
+
+impl<'a> Carried<'a> {
+    pub(super) fn new(schemas: &'a Schemas, asked: &'a dyn Asked, template: &str) -> Self {
+        Self {
+            schemas,
+            asked,
+            template: PathTemplate::parse(template).ok(),
+            query: pairs(asked.query().unwrap_or_default()),
+        }
+    }
+
+    /// `None`: it is not there. An error is a sentence.
+    pub(super) fn value(&self, parameter: &Parameter) -> Result<Option<Value>, &'static str> {
+        match parameter.place {
+            Place::Path => self.in_path(parameter),
+            Place::Query => self.in_query(parameter),
+            Place::Header => self.in_header(parameter),
+            Place::Cookie => self.in_cookie(parameter),
+            Place::Body => Ok(None),
+        }
+    }
+
+    fn in_path(&self, parameter: &Parameter) -> Result<Option<Value>, &'static str> {
+        let Some(template) = &self.template else {
+            return Ok(None);
+        };
+        let path = self.asked.path();
+        let segments = path.strip_prefix('/').unwrap_or(path).split('/');
+        for (written, sent) in template.segments().iter().zip(segments) {
+            match written {
+                Segment::Parameter(name) if *name == parameter.name => {
+                    let prefix = format!(";{name}=");
+                    let sent = match parameter.style {
+                        Style::Label => sent.strip_prefix('.'),
+                        Style::Matrix => sent.strip_prefix(prefix.as_str()),
+                        _ => Some(sent),
+                    };
+                    let sent = sent.ok_or("This is not written in its style.")?;
+                    let separator = match (parameter.style, parameter.explode) {
+                        (Style::Label, true) => '.',
+                        _ => ',',
+                    };
+                    return self.text(parameter, sent, separator).map(Some);
+                }
+                // What a segment like `{id}.json` mixes is not looked at.
+                Segment::Literal(_) | Segment::Parameter(_) | Segment::Mixed { .. } => {}
+            }
+        }
+        Ok(None)
+    }
+
+    fn in_header(&self, parameter: &Parameter) -> Result<Option<Value>, &'static str> {
+        let Some(text) = self.asked.header(&parameter.name) else {
+            return Ok(None);
+        };
+        if parameter.is_json {
+            return json(&text).map(Some);
+        }
+        Ok(Some(self.split(
+            parameter,
+            text.split(',').map(|part| part.trim().into()),
+            &text,
+        )))
+    }
+
+    fn in_cookie(&self, parameter: &Parameter) -> Result<Option<Value>, &'static str> {
+        let Some(text) = self.asked.header("cookie") else {
+            return Ok(None);
+        };
+        // Lines are joined by commas as other headers are.
+        let mut all = text
+            .split([';', ','])
+            .filter_map(|pair| pair.trim().split_once('='));
+        let found = all.find(|(name, _)| *name == parameter.name);
+        let value = found.map(|(_, value)| self.text(parameter, value, ','));
+        value.transpose()
+    }
+
+    fn in_query(&self, parameter: &Parameter) -> Result<Option<Value>, &'static str> {
+        let kinds = self.schemas.kinds(parameter.schema);
+        if parameter.style == Style::DeepObject {
+            return Ok(self.deep(parameter));
+        }
+        if parameter.explode && kinds.has(Kinds::OBJECT) && !parameter.is_json {
+            return Ok(self.members(parameter));
+        }
+        let values = self.query.iter();
+        let mut values = values.filter(|(name, _)| *name == parameter.name.as_str());
+        let Some((_, first)) = values.next() else {
+            return Ok(None);
+        };
+        let is_list = kinds.has(Kinds::ARRAY) && !parameter.is_json;
+        if is_list && parameter.explode {
+            let rest = values.map(|(_, value)| *value);
+            let all = std::iter::once(*first).chain(rest).map(decoded);
+            let all = all.collect::<Result<Vec<_>, _>>()?;
+            return Ok(Some(self.items(parameter.schema, all.into_iter())));
+        }
+        if values.next().is_some() {
+            return Err("This parameter is there more than once.");
+        }
+        let separator = match parameter.style {
+            Style::SpaceDelimited => ' ',
+            Style::PipeDelimited => '|',
+            _ => ',',
+        };
+        self.text(parameter, first, separator).map(Some)
+    }
+
+    /// `name[key]=value`
+    fn deep(&self, parameter: &Parameter) -> Option<Value> {
+        let mut members = Map::new();
+        for (name, value) in &self.query {
+            let key = name.strip_prefix(parameter.name.as_str());
+            let key = key.and_then(|key| key.strip_prefix('[')?.strip_suffix(']'));
+            if let (Some(key), Ok(value)) = (key, decoded(value)) {
+                members.insert(key.to_owned(), self.member(parameter.schema, key, &value));
+            }
+        }
+        (!members.is_empty()).then_some(Value::Object(members))
+    }
+
+    /// Each member of the schema is a parameter of its own.
+    fn members(&self, parameter: &Parameter) -> Option<Value> {
+        let mut members = Map::new();
+        for (name, value) in &self.query {
+            if let (Some(schema), Ok(value)) =
+                (self.property(parameter.schema, name), decoded(value))
+            {
+                members.insert(name.to_string(), self.schemas.coerce(schema, &value));
+            }
+        }
+        (!members.is_empty()).then_some(Value::Object(members))
+    }
+
+    fn text(
+        &self,
+        parameter: &Parameter,
+        raw: &str,
+        separator: char,
+    ) -> Result<Value, &'static str> {
+        let decoded = match parameter.place {
+            Place::Query => decoded,
+            _ => plain,
+        };
+        let whole = decoded(raw)?;
+        if parameter.is_json {
+            return json(&whole);
+        }
+        // A comma that belongs to a value is encoded, so it is split first; the others are not
+        // allowed in a query as they are.
+        let parts: Vec<Cow<'_, str>> = match separator {
+            ',' | '.' => raw
+                .split(separator)
+                .map(decoded)
+                .collect::<Result<_, _>>()?,
+            _ => whole.split(separator).map(Cow::from).collect(),
+        };
+        Ok(self.split(parameter, parts.into_iter(), &whole))
+    }
+
+    /// Parts as items or members, where the schema asks for such, else the whole.
+    fn split<'p>(
+        &self,
+        parameter: &Parameter,
+        parts: impl Iterator<Item = Cow<'p, str>>,
+        whole: &str,
+    ) -> Value {
+        let kinds = self.schemas.kinds(parameter.schema);
+        let schema = parameter.schema;
+        if kinds.has(Kinds::ARRAY) {
+            return self.items(schema, parts);
+        }
+        if !kinds.has(Kinds::OBJECT) {
+            return self.schemas.coerce(schema, whole);
+        }
+        let mut members = Map::new();
+        let mut parts = parts.take(MOST);
+        while let Some(part) = parts.next() {
+            let (key, value) = match parameter.explode {
+                true => match part.split_once('=') {
+                    Some((key, value)) => (key.to_owned(), value.to_owned()),
+                    None => (part.into_owned(), String::new()),
+                },
+                false => (
+                    part.into_owned(),
+                    parts.next().unwrap_or_default().into_owned(),
+                ),
+            };
+            let value = self.member(schema, &key, &value);
+            members.insert(key, value);
+        }
+        Value::Object(members)
+    }
+
+    fn items<'p>(&self, schema: Index, parts: impl Iterator<Item = Cow<'p, str>>) -> Value {
+        let items = item_schema(self.schemas, schema);
+        let coerce = |part: Cow<'p, str>| match items {
+            Some(items) => self.schemas.coerce(items, &part),
+            None => Value::from(part.into_owned()),
+        };
+        Value::Array(parts.take(MOST).map(coerce).collect())
+    }
+
+    fn property(&self, schema: Index, name: &str) -> Option<Index> {
+        self.schemas
+            .shape(schema, |node| node.object.as_ref()?.property(name))
+    }
+
+    fn member(&self, schema: Index, name: &str, text: &str) -> Value {
+        match self.property(schema, name) {
+            Some(schema) => self.schemas.coerce(schema, text),
+            None => Value::from(text),
+        }
+    }
+
+    /// Names in the query that the operation does not know.
+    pub(super) fn undeclared(&self, operation: &Operation) -> Vec<Violation> {
+        let in_query = || {
+            operation
+                .parameters
+                .iter()
+                .filter(|one| one.place == Place::Query)
+        };
+        let is_known = |name: &str| {
+            let is_one = |parameter: &Parameter| match parameter.style {
+                Style::DeepObject => {
+                    let rest = name.strip_prefix(parameter.name.as_str());
+                    rest.is_some_and(|rest| rest.starts_with('[') && rest.ends_with(']'))
+                }
+                _ if name == parameter.name => true,
+                _ => {
+                    parameter.explode
+                        && self.schemas.kinds(parameter.schema).has(Kinds::OBJECT)
+                        && self.property(parameter.schema, name).is_some()
+                }
+            };
+            in_query().any(is_one) || operation.keys.iter().any(|key| key == name)
+        };
+        let unknown = self.query.iter().filter(|(name, _)| !is_known(name));
+        let told = unknown.map(|(name, _)| {
+            let name: String = name.chars().take(100).collect();
+            let pointer = format!("/{}", build::escaped(&name));
+            let message = "The document knows no such parameter.".to_owned();
+            violation(Place::Query, &pointer, message)
+        });
+        told.take(super::MOST_VIOLATIONS).collect()
+    }
+}
+
+fn item_schema(schemas: &Schemas, schema: Index) -> Option<Index> {
+    schemas.shape(schema, |node| {
+        let array = node.array.as_ref()?;
+        array.items.or(array.prefix.first().copied())
+    })
+}
+
+fn json(text: &str) -> Result<Value, &'static str> {
+    serde_json::from_str(text).map_err(|_| "This is no JSON.")
+}
+
+fn pairs(query: &str) -> Vec<(Cow<'_, str>, &str)> {
+    let parts = query.split('&').filter(|part| !part.is_empty());
+    let pairs = parts.map(|part| {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        (lossy(name), value)
+    });
+    pairs.take(MOST).collect()
+}
+
+fn lossy(text: &str) -> Cow<'_, str> {
+    decoded(text).unwrap_or(Cow::Borrowed(text))
+}
+
+/// `+` is a space, as in forms (WHATWG URL, "application/x-www-form-urlencoded").
+fn decoded(text: &str) -> Result<Cow<'_, str>, &'static str> {
+    if !text.contains(['%', '+']) {
+        return Ok(Cow::Borrowed(text));
+    }
+    let spaced = text.replace('+', " ");
+    Ok(Cow::Owned(plain(&spaced)?.into_owned()))
+}
+
+fn plain(text: &str) -> Result<Cow<'_, str>, &'static str> {
+    let decoded = percent_decode_str(text).decode_utf8();
+    decoded.map_err(|_| "This is not UTF-8.")
+}
+
+/// A form as an object: a field that comes again, or that its schema has as a list, is a list.
+pub(super) fn form(schemas: &Schemas, schema: Index, text: &str) -> Value {
+    let mut members: Map<String, Value> = Map::new();
+    for (name, value) in pairs(text) {
+        let value = lossy(value);
+        let own = schemas.shape(schema, |node| node.object.as_ref()?.property(&name));
+        let is_list = own.is_some_and(|own| schemas.kinds(own).has(Kinds::ARRAY));
+        let of = match is_list {
+            true => own.and_then(|own| item_schema(schemas, own)),
+            false => own,
+        };
+        let value = match of {
+            Some(of) => schemas.coerce(of, &value),
+            None => Value::from(value.into_owned()),
+        };
+        match members.get_mut(&*name) {
+            Some(Value::Array(items)) => items.push(value),
+            Some(known) => *known = Value::Array(vec![known.take(), value]),
+            None if is_list => {
+                members.insert(name.into_owned(), Value::Array(vec![value]));
+            }
+            None => {
+                members.insert(name.into_owned(), value);
+            }
+        }
+    }
+    Value::Object(members)
+}

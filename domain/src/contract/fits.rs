@@ -1,0 +1,414 @@
+//! Whether a value fits a schema (JSON Schema 2020-12), and where it does not.
+
+mod compound;
+
+use std::cmp::Ordering;
+
+use serde_json::Value;
+
+use super::schema::{Beside, Discriminator, Index, Kinds, Node, Number, Schemas, Text};
+use super::value::{compare, is_integer, is_multiple, size};
+use super::{MOST_VIOLATIONS, Place, Violation};
+
+/// Deepest way through schemas and value together.
+const DEEPEST: u32 = 400;
+
+/// One check of one value.
+pub(super) struct Fitting<'c> {
+    schemas: &'c Schemas,
+    /// What it may still cost.
+    steps: u64,
+    formats: bool,
+    depth: u32,
+    /// Alternatives are tried: what does not fit there is no violation yet.
+    quiet: u32,
+    way: Vec<Step<'c>>,
+    pub(super) found: Vec<Violation>,
+}
+
+enum Step<'c> {
+    Name(&'c str),
+    Item(usize),
+}
+
+/// What was looked at of an object or an array, for `unevaluatedProperties` and
+/// `unevaluatedItems`.
+#[derive(Default)]
+struct Seen<'c> {
+    all_names: bool,
+    names: Vec<&'c str>,
+    all_items: bool,
+    /// The first so many.
+    items: usize,
+    others: Vec<usize>,
+}
+
+impl<'c> Seen<'c> {
+    fn add(&mut self, other: Self) {
+        self.all_names |= other.all_names;
+        self.names.extend(other.names);
+        self.all_items |= other.all_items;
+        self.items = self.items.max(other.items);
+        self.others.extend(other.others);
+    }
+}
+
+impl<'c> Fitting<'c> {
+    pub(super) fn new(schemas: &'c Schemas, steps: u64, formats: bool) -> Self {
+        Self {
+            schemas,
+            steps,
+            formats,
+            depth: 0,
+            quiet: 0,
+            way: Vec::new(),
+            found: Vec::new(),
+        }
+    }
+
+    /// Puts what does not fit into `found`. A check that costs too much fits nothing.
+    pub(super) fn check(&mut self, schema: Index, value: &'c Value) {
+        let fits = self.fits(schema, value, None);
+        if self.steps == 0 {
+            self.found.clear();
+            self.found.push(Violation {
+                place: Place::Body,
+                pointer: String::new(),
+                message: "Checking this takes more steps than a request may cost.".to_owned(),
+            });
+        } else if !fits && self.found.is_empty() {
+            self.say("It does not fit its schema.");
+        }
+    }
+
+    fn spend(&mut self, steps: u64) -> bool {
+        self.steps = self.steps.saturating_sub(steps);
+        self.steps > 0
+    }
+
+    /// Notes a violation here, where it is one; always `false`.
+    fn say(&mut self, message: impl Into<String>) -> bool {
+        if self.quiet == 0 && self.found.len() < MOST_VIOLATIONS {
+            let mut pointer = String::new();
+            for step in &self.way {
+                pointer.push('/');
+                match step {
+                    Step::Name(name) => pointer.push_str(&super::build::escaped(name)),
+                    Step::Item(index) => pointer.push_str(&index.to_string()),
+                }
+            }
+            self.found.push(Violation {
+                place: Place::Body,
+                pointer,
+                message: message.into(),
+            });
+        }
+        false
+    }
+
+    /// Goes on behind something that does not fit only where all is to be told.
+    const fn goes_on(&self) -> bool {
+        self.quiet == 0
+    }
+
+    fn try_quietly(
+        &mut self,
+        schema: Index,
+        value: &'c Value,
+        seen: Option<&mut Seen<'c>>,
+    ) -> bool {
+        self.quiet += 1;
+        let fits = self.fits(schema, value, seen);
+        self.quiet -= 1;
+        fits
+    }
+
+    fn fits(&mut self, schema: Index, value: &'c Value, seen: Option<&mut Seen<'c>>) -> bool {
+        if !self.spend(1) {
+            return false;
+        }
+        self.depth += 1;
+        let fits = if self.depth > DEEPEST {
+            self.steps = 0;
+            false
+        } else {
+            self.node(self.schemas.get(schema), value, seen)
+        };
+        self.depth -= 1;
+        fits
+    }
+
+    fn node(&mut self, node: &'c Node, value: &'c Value, seen: Option<&mut Seen<'c>>) -> bool {
+        if node.never {
+            return self.say("Nothing may be here.");
+        }
+        if node.kinds.0 != 0 && !is_of(value, node.kinds) {
+            return self.say(format!("This is {}.", article(&node.kinds.words())));
+        }
+        if let Some(values) = &node.values {
+            let all = size(value) * values.len() as u64;
+            if !self.spend(all) || !node.lists(value) {
+                return self.say(listed(values));
+            }
+        }
+        let mut fits = match value {
+            Value::Number(digits) => {
+                let number = node.number.as_ref();
+                let bounds = number.is_none_or(|number| self.number(number, digits));
+                let format = node.text.as_ref().and_then(|text| text.format);
+                let format = format.filter(|format| self.formats && !format.fits_number(digits));
+                bounds && format.is_none_or(|format| self.say(is_a(format.words())))
+            }
+            Value::String(text) => {
+                let rule = node.text.as_ref();
+                rule.is_none_or(|rule| self.text(rule, text))
+            }
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => true,
+        };
+        if !fits && !self.goes_on() {
+            return false;
+        }
+        let rest = match value {
+            Value::Array(_) => node.array.as_ref().and_then(|array| array.rest),
+            Value::Object(_) => node.object.as_ref().and_then(|object| object.rest),
+            _ => None,
+        };
+        let mut own = (seen.is_some() || rest.is_some()).then(Seen::default);
+        fits &= match (value, &node.array, &node.object) {
+            (Value::Array(items), Some(array), _) => self.array(array, items, own.as_mut()),
+            (Value::Object(members), _, Some(object)) => {
+                self.object(object, value, members, own.as_mut())
+            }
+            _ => true,
+        };
+        if !fits && !self.goes_on() {
+            return false;
+        }
+        if let Some(reference) = node.reference {
+            fits &= self.beside_it(reference, value, own.as_mut());
+        }
+        if let Some(beside) = &node.beside {
+            fits &= self.beside(beside, value, own.as_mut());
+        }
+        if let (Some(rest), Some(own), true) = (rest, own.as_mut(), fits) {
+            fits &= self.rest(rest, value, own);
+        }
+        if let (Some(seen), Some(own), true) = (seen, own, fits) {
+            seen.add(own);
+        }
+        fits
+    }
+
+    /// A schema for the same value; what it looked at counts only where it fits.
+    fn beside_it(&mut self, schema: Index, value: &'c Value, seen: Option<&mut Seen<'c>>) -> bool {
+        let Some(seen) = seen else {
+            return self.fits(schema, value, None);
+        };
+        let mut fresh = Seen::default();
+        let fits = self.fits(schema, value, Some(&mut fresh));
+        if fits {
+            seen.add(fresh);
+        }
+        fits
+    }
+
+    fn beside(
+        &mut self,
+        beside: &'c Beside,
+        value: &'c Value,
+        mut seen: Option<&mut Seen<'c>>,
+    ) -> bool {
+        let mut fits = true;
+        for schema in &beside.all {
+            fits &= self.beside_it(*schema, value, seen.as_deref_mut());
+            if !fits && !self.goes_on() {
+                return false;
+            }
+        }
+        let named = beside.discriminator.as_ref();
+        let named = named.and_then(|rule| Some((rule, value.get(&*rule.property)?)));
+        if let Some((rule, name)) = named {
+            fits &= self.variant(rule, name, value, seen.as_deref_mut());
+        } else {
+            fits &= self.any(&beside.any, value, seen.as_deref_mut());
+            fits &= self.one(&beside.one, value, seen.as_deref_mut());
+        }
+        if let Some(not) = beside.not
+            && self.try_quietly(not, value, None)
+        {
+            fits = self.say("It fits what it must not fit.");
+        }
+        if let Some(when) = &beside.when {
+            let mut fresh = seen.is_some().then(Seen::default);
+            let holds = self.try_quietly(when.schema, value, fresh.as_mut());
+            if let (Some(seen), Some(fresh), true) = (seen.as_deref_mut(), fresh, holds) {
+                seen.add(fresh);
+            }
+            let then = if holds { when.then } else { when.otherwise };
+            if let Some(then) = then {
+                fits &= self.beside_it(then, value, seen);
+            }
+        }
+        fits
+    }
+
+    fn variant(
+        &mut self,
+        rule: &'c Discriminator,
+        name: &Value,
+        value: &'c Value,
+        seen: Option<&mut Seen<'c>>,
+    ) -> bool {
+        let name = name.as_str().unwrap_or_default();
+        let mut variants = rule.variants.iter();
+        match variants.find(|(known, _)| **known == *name) {
+            Some((_, schema)) => self.beside_it(*schema, value, seen),
+            None => self.say(format!("\"{}\" names no variant.", rule.property)),
+        }
+    }
+
+    fn any(&mut self, any: &[Index], value: &'c Value, mut seen: Option<&mut Seen<'c>>) -> bool {
+        let mut fits = any.is_empty();
+        for schema in any {
+            let mut fresh = seen.is_some().then(Seen::default);
+            if !self.try_quietly(*schema, value, fresh.as_mut()) {
+                continue;
+            }
+            fits = true;
+            match (seen.as_deref_mut(), fresh) {
+                (Some(seen), Some(fresh)) => seen.add(fresh),
+                _ => break,
+            }
+        }
+        fits || self.none_of(any, value)
+    }
+
+    fn one(&mut self, one: &[Index], value: &'c Value, seen: Option<&mut Seen<'c>>) -> bool {
+        let mut found: Option<Option<Seen<'c>>> = None;
+        for schema in one {
+            let mut fresh = seen.is_some().then(Seen::default);
+            if self.try_quietly(*schema, value, fresh.as_mut()) {
+                if found.is_some() {
+                    return self.say("It fits more than one of the variants.");
+                }
+                found = Some(fresh);
+            }
+        }
+        match found {
+            None => one.is_empty() || self.none_of(one, value),
+            Some(fresh) => {
+                if let (Some(seen), Some(fresh)) = (seen, fresh) {
+                    seen.add(fresh);
+                }
+                true
+            }
+        }
+    }
+
+    /// Of several variants, the only one of the value's kind tells what is wrong.
+    fn none_of(&mut self, variants: &[Index], value: &'c Value) -> bool {
+        if self.quiet > 0 {
+            return false;
+        }
+        let schemas = self.schemas;
+        let is_near = |schema: &&Index| {
+            let kinds = schemas.kinds(**schema);
+            kinds.0 == 0 || is_of(value, kinds)
+        };
+        let mut near = variants.iter().filter(is_near);
+        match (near.next(), near.next()) {
+            (Some(only), None) => self.fits(*only, value, None),
+            _ => self.say("It fits none of the variants."),
+        }
+    }
+
+    fn number(&mut self, rule: &Number, digits: &serde_json::Number) -> bool {
+        let compared = |bound: &Option<serde_json::Number>| {
+            let bound = bound.as_ref()?;
+            Some((compare(digits, bound)?, bound.clone()))
+        };
+        if let Some((Ordering::Less, bound)) = compared(&rule.minimum) {
+            return self.say(format!("This is at least {bound}."));
+        }
+        if let Some((Ordering::Greater, bound)) = compared(&rule.maximum) {
+            return self.say(format!("This is at most {bound}."));
+        }
+        if let Some((Ordering::Less | Ordering::Equal, bound)) = compared(&rule.above) {
+            return self.say(format!("This is more than {bound}."));
+        }
+        if let Some((Ordering::Greater | Ordering::Equal, bound)) = compared(&rule.below) {
+            return self.say(format!("This is less than {bound}."));
+        }
+        match &rule.multiple_of {
+            Some(of) if !is_multiple(digits, of) => {
+                self.say(format!("This is a multiple of {of}."))
+            }
+            Some(_) | None => true,
+        }
+    }
+
+    fn text(&mut self, rule: &Text, text: &str) -> bool {
+        if !self.spend(text.len() as u64 / 16) {
+            return false;
+        }
+        if rule.least.is_some() || rule.most.is_some() {
+            let length = text.chars().count() as u64;
+            if let Some(least) = rule.least.filter(|least| length < *least) {
+                return self.say(format!("This has at least {least} characters."));
+            }
+            if let Some(most) = rule.most.filter(|most| length > *most) {
+                return self.say(format!("This has at most {most} characters."));
+            }
+        }
+        if let Some(pattern) = &rule.pattern
+            && !pattern.fits(text)
+        {
+            return self.say("This does not match its pattern.");
+        }
+        let format = rule
+            .format
+            .filter(|format| self.formats && !format.fits_text(text));
+        format.is_none_or(|format| self.say(is_a(format.words())))
+    }
+}
+
+fn is_of(value: &Value, kinds: Kinds) -> bool {
+    let bits = match value {
+        Value::Null => Kinds::NULL,
+        Value::Bool(_) => Kinds::BOOLEAN,
+        Value::Number(number) if is_integer(number) => Kinds::INTEGER | Kinds::NUMBER,
+        Value::Number(_) => Kinds::NUMBER,
+        Value::String(_) => Kinds::STRING,
+        Value::Array(_) => Kinds::ARRAY,
+        Value::Object(_) => Kinds::OBJECT,
+    };
+    kinds.has(bits)
+}
+
+fn is_a(what: &str) -> String {
+    format!("This is {what}.")
+}
+
+fn article(kinds: &str) -> String {
+    let is_vowel = kinds.starts_with(['i', 'a', 'o']);
+    match kinds {
+        "null" => kinds.to_owned(),
+        _ if is_vowel => format!("an {kinds}"),
+        _ => format!("a {kinds}"),
+    }
+}
+
+/// The first few of the values that are allowed: they are the document's, not the request's.
+fn listed(values: &[Value]) -> String {
+    let shown: Vec<String> = values.iter().take(10).map(Value::to_string).collect();
+    let more = if values.len() > 10 { ", …" } else { "" };
+    let shown = shown.join(", ");
+    let end = shown
+        .char_indices()
+        .nth(200)
+        .map_or(shown.len(), |(at, _)| at);
+    match values {
+        [_] => format!("This is {}.", &shown[..end]),
+        _ => format!("This is one of {}{more}.", &shown[..end]),
+    }
+}

@@ -1,0 +1,222 @@
+//! Arrays and objects.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value};
+
+use super::super::schema::{Array, Index, Object};
+use super::super::value::{equal, size};
+use super::{Fitting, Seen, Step};
+
+impl<'c> Fitting<'c> {
+    fn inside(&mut self, step: Step<'c>, schema: Index, value: &'c Value) -> bool {
+        self.way.push(step);
+        let fits = self.fits(schema, value, None);
+        self.way.pop();
+        fits
+    }
+
+    pub(super) fn array(
+        &mut self,
+        rule: &'c Array,
+        items: &'c [Value],
+        mut seen: Option<&mut Seen<'c>>,
+    ) -> bool {
+        let count = items.len() as u64;
+        let mut fits = true;
+        if let Some(least) = rule.least.filter(|least| count < *least) {
+            fits = self.say(format!("This has at least {least} items."));
+        }
+        if let Some(most) = rule.most.filter(|most| count > *most) {
+            fits = self.say(format!("This has at most {most} items."));
+            // What is too long is not looked at item by item.
+            return fits;
+        }
+        if rule.unique && !self.is_unique(items) {
+            fits = self.say("No two items here are the same.");
+        }
+        for (index, item) in items.iter().enumerate() {
+            if !fits && !self.goes_on() {
+                return false;
+            }
+            if let Some(schema) = rule.prefix.get(index).copied().or(rule.items) {
+                fits &= self.inside(Step::Item(index), schema, item);
+            }
+        }
+        if let Some(seen) = seen.as_deref_mut() {
+            seen.items = rule.prefix.len();
+            seen.all_items = rule.items.is_some();
+        }
+        if let Some(contains) = &rule.contains {
+            let mut matching = 0;
+            for (index, item) in items.iter().enumerate() {
+                if self.try_quietly(contains.schema, item, None) {
+                    matching += 1;
+                    if let Some(seen) = seen.as_deref_mut() {
+                        seen.others.push(index);
+                    }
+                }
+            }
+            if matching < contains.least || contains.most.is_some_and(|most| matching > most) {
+                fits = self.say("Not as many items as should are of the kind that is asked for.");
+            }
+        }
+        fits
+    }
+
+    fn is_unique(&mut self, items: &[Value]) -> bool {
+        if let Some(texts) = items.iter().map(Value::as_str).collect::<Option<Vec<_>>>() {
+            let mut known = HashSet::with_capacity(texts.len());
+            return texts.into_iter().all(|text| known.insert(text));
+        }
+        for (index, item) in items.iter().enumerate() {
+            if !self.spend(size(item) * index as u64) {
+                return false;
+            }
+            if items[..index].iter().any(|other| equal(other, item)) {
+                return false;
+            }
+        }
+        true
+    }
+
+    pub(super) fn object(
+        &mut self,
+        rule: &'c Object,
+        value: &'c Value,
+        members: &'c Map<String, Value>,
+        mut seen: Option<&mut Seen<'c>>,
+    ) -> bool {
+        let count = members.len() as u64;
+        let mut fits = true;
+        if let Some(least) = rule.least.filter(|least| count < *least) {
+            fits = self.say(format!("This has at least {least} members."));
+        }
+        if let Some(most) = rule.most.filter(|most| count > *most) {
+            // What is too long is not looked at member by member.
+            return self.say(format!("This has at most {most} members."));
+        }
+        if !self.spend(rule.required.len() as u64) {
+            return false;
+        }
+        for name in &rule.required {
+            if !members.contains_key(&**name) {
+                fits = self.say(format!("The member \"{name}\" is required."));
+            }
+        }
+        for (name, with) in &rule.required_with {
+            let asked = members.contains_key(&**name);
+            for missing in with
+                .iter()
+                .filter(|name| asked && !members.contains_key(&***name))
+            {
+                fits = self.say(format!(
+                    "With \"{name}\" the member \"{missing}\" is required."
+                ));
+            }
+        }
+        for (name, value) in members {
+            if !fits && !self.goes_on() {
+                return false;
+            }
+            fits &= self.member(rule, name, value, seen.as_deref_mut());
+        }
+        for (name, schema) in &rule.fits_with {
+            if members.contains_key(&**name) {
+                fits &= self.beside_it(*schema, value, seen.as_deref_mut());
+            }
+        }
+        fits
+    }
+
+    fn member(
+        &mut self,
+        rule: &'c Object,
+        name: &'c str,
+        value: &'c Value,
+        seen: Option<&mut Seen<'c>>,
+    ) -> bool {
+        let mut fits = true;
+        let mut is_known = false;
+        if let Some(schema) = rule.property(name) {
+            is_known = true;
+            fits &= self.inside(Step::Name(name), schema, value);
+        }
+        for (pattern, schema) in &rule.patterns {
+            if !self.spend(1 + name.len() as u64 / 16) {
+                return false;
+            }
+            if pattern.fits(name) {
+                is_known = true;
+                fits &= self.inside(Step::Name(name), *schema, value);
+            }
+        }
+        if let (false, Some(schema)) = (is_known, rule.additional) {
+            is_known = true;
+            fits &= match self.schemas.get(schema).never {
+                true => {
+                    self.way.push(Step::Name(name));
+                    let fits = self.say("There is no such member.");
+                    self.way.pop();
+                    fits
+                }
+                false => self.inside(Step::Name(name), schema, value),
+            };
+        }
+        if let Some(schema) = rule.names
+            && !self.is_name(schema, name)
+        {
+            fits = self.say("A member has a name that may not be here.");
+        }
+        if let (Some(seen), true) = (seen, is_known) {
+            seen.names.push(name);
+        }
+        fits
+    }
+
+    /// `propertyNames`. The name lives shorter than the schemas, so it is a check of its own.
+    fn is_name(&mut self, schema: Index, name: &str) -> bool {
+        let value = Value::from(name);
+        let mut inner = Fitting {
+            schemas: self.schemas,
+            steps: self.steps,
+            formats: self.formats,
+            depth: self.depth,
+            quiet: 1,
+            way: Vec::new(),
+            found: Vec::new(),
+        };
+        let fits = inner.fits(schema, &value, None);
+        self.steps = inner.steps;
+        fits
+    }
+
+    /// What no other schema looked at.
+    pub(super) fn rest(&mut self, schema: Index, value: &'c Value, own: &mut Seen<'c>) -> bool {
+        let mut fits = true;
+        match value {
+            Value::Array(items) if !own.all_items => {
+                for (index, item) in items.iter().enumerate().skip(own.items) {
+                    if !self.spend(own.others.len() as u64) {
+                        return false;
+                    }
+                    if !own.others.contains(&index) {
+                        fits &= self.inside(Step::Item(index), schema, item);
+                    }
+                }
+                own.all_items = true;
+            }
+            Value::Object(members) if !own.all_names => {
+                let seen: HashSet<&str> = own.names.iter().copied().collect();
+                for (name, value) in members {
+                    if !seen.contains(name.as_str()) {
+                        fits &= self.inside(Step::Name(name), schema, value);
+                    }
+                }
+                own.all_names = true;
+            }
+            _ => {}
+        }
+        fits
+    }
+}

@@ -1,0 +1,241 @@
+//! Schemas in their compiled form: nodes in one list, which name each other by index, so that a
+//! schema that holds itself is no cycle in memory.
+
+use serde_json::Value;
+
+use super::format::Format;
+use super::pattern::Pattern;
+use super::value::equal;
+
+/// A node's place in the list.
+pub(super) type Index = u32;
+
+/// The kinds of JSON values, as bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Kinds(pub(super) u8);
+
+impl Kinds {
+    pub(super) const NULL: u8 = 1;
+    pub(super) const BOOLEAN: u8 = 2;
+    pub(super) const INTEGER: u8 = 4;
+    pub(super) const NUMBER: u8 = 8;
+    pub(super) const STRING: u8 = 16;
+    pub(super) const ARRAY: u8 = 32;
+    pub(super) const OBJECT: u8 = 64;
+    const WORDS: [(&'static str, u8); 7] = [
+        ("null", Self::NULL),
+        ("boolean", Self::BOOLEAN),
+        ("integer", Self::INTEGER),
+        ("number", Self::NUMBER),
+        ("string", Self::STRING),
+        ("array", Self::ARRAY),
+        ("object", Self::OBJECT),
+    ];
+
+    pub(super) fn of_word(word: &str) -> u8 {
+        let found = Self::WORDS.iter().find(|(known, _)| *known == word);
+        found.map_or(0, |(_, bit)| *bit)
+    }
+
+    pub(super) const fn has(self, bits: u8) -> bool {
+        self.0 & bits != 0
+    }
+
+    pub(super) fn words(self) -> String {
+        let words = Self::WORDS.iter().filter(|(_, bit)| self.has(*bit));
+        let words: Vec<&str> = words.map(|(word, _)| *word).collect();
+        words.join(" or ")
+    }
+}
+
+/// One schema. Most say little, so what is rare is in boxes.
+#[derive(Debug, Default)]
+pub(super) struct Node {
+    /// `false`: nothing fits.
+    pub(super) never: bool,
+    /// None: any.
+    pub(super) kinds: Kinds,
+    /// `enum` or `const`.
+    pub(super) values: Option<Box<[Value]>>,
+    pub(super) number: Option<Box<Number>>,
+    pub(super) text: Option<Box<Text>>,
+    pub(super) array: Option<Box<Array>>,
+    pub(super) object: Option<Box<Object>>,
+    pub(super) reference: Option<Index>,
+    pub(super) beside: Option<Box<Beside>>,
+    /// What only the server sends.
+    pub(super) read_only: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Number {
+    pub(super) minimum: Option<serde_json::Number>,
+    pub(super) maximum: Option<serde_json::Number>,
+    pub(super) above: Option<serde_json::Number>,
+    pub(super) below: Option<serde_json::Number>,
+    pub(super) multiple_of: Option<serde_json::Number>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Text {
+    /// In characters.
+    pub(super) least: Option<u64>,
+    pub(super) most: Option<u64>,
+    pub(super) pattern: Option<Pattern>,
+    pub(super) format: Option<Format>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Array {
+    pub(super) prefix: Box<[Index]>,
+    pub(super) items: Option<Index>,
+    pub(super) contains: Option<Contains>,
+    pub(super) least: Option<u64>,
+    pub(super) most: Option<u64>,
+    pub(super) unique: bool,
+    /// `unevaluatedItems`
+    pub(super) rest: Option<Index>,
+}
+
+#[derive(Debug)]
+pub(super) struct Contains {
+    pub(super) schema: Index,
+    pub(super) least: u64,
+    pub(super) most: Option<u64>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Object {
+    /// Sorted by name.
+    pub(super) properties: Box<[(Box<str>, Index)]>,
+    pub(super) patterns: Box<[(Pattern, Index)]>,
+    pub(super) additional: Option<Index>,
+    pub(super) names: Option<Index>,
+    pub(super) required: Box<[Box<str>]>,
+    pub(super) required_with: Box<[(Box<str>, Box<[Box<str>]>)]>,
+    pub(super) fits_with: Box<[(Box<str>, Index)]>,
+    pub(super) least: Option<u64>,
+    pub(super) most: Option<u64>,
+    /// `unevaluatedProperties`
+    pub(super) rest: Option<Index>,
+}
+
+impl Object {
+    pub(super) fn property(&self, name: &str) -> Option<Index> {
+        let at = self
+            .properties
+            .binary_search_by(|(known, _)| (**known).cmp(name));
+        at.ok().map(|at| self.properties[at].1)
+    }
+}
+
+/// Schemas that the same value has to fit, in one way or another.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    pub(super) all: Box<[Index]>,
+    pub(super) any: Box<[Index]>,
+    pub(super) one: Box<[Index]>,
+    pub(super) not: Option<Index>,
+    pub(super) when: Option<When>,
+    pub(super) discriminator: Option<Discriminator>,
+}
+
+/// `if`, `then`, `else`
+#[derive(Debug)]
+pub(super) struct When {
+    pub(super) schema: Index,
+    pub(super) then: Option<Index>,
+    pub(super) otherwise: Option<Index>,
+}
+
+/// The property that says which variant a value is (OpenAPI "Discriminator Object").
+#[derive(Debug)]
+pub(super) struct Discriminator {
+    pub(super) property: Box<str>,
+    pub(super) variants: Box<[(Box<str>, Index)]>,
+}
+
+/// How far references are followed when only kinds are asked for.
+const DEEPEST: u8 = 8;
+
+#[derive(Debug, Default)]
+pub(super) struct Schemas {
+    nodes: Vec<Node>,
+    /// Of each node, with those that it refers to.
+    kinds: Vec<u8>,
+}
+
+impl Schemas {
+    pub(super) fn get(&self, index: Index) -> &Node {
+        &self.nodes[index as usize]
+    }
+
+    pub(super) fn new(nodes: Vec<Node>) -> Self {
+        let mut kinds: Vec<u8> = nodes.iter().map(|node| node.kinds.0).collect();
+        for _ in 0..DEEPEST {
+            for (at, node) in nodes
+                .iter()
+                .enumerate()
+                .filter(|(_, node)| node.kinds.0 == 0)
+            {
+                let beside = node.beside.iter();
+                let beside = beside.flat_map(|one| one.all.iter().chain(&one.any).chain(&one.one));
+                let others = node.reference.iter().chain(beside);
+                kinds[at] = others.fold(0, |all, other| all | kinds[*other as usize]);
+            }
+        }
+        Self { nodes, kinds }
+    }
+
+    /// The kinds that a value may have, of all alternatives together; 0 where none is named.
+    pub(super) fn kinds(&self, index: Index) -> Kinds {
+        Kinds(self.kinds[index as usize])
+    }
+
+    /// The schema that says how an array's items or an object's members look.
+    pub(super) fn shape<T>(&self, index: Index, of: impl Fn(&Node) -> Option<T>) -> Option<T> {
+        let mut index = index;
+        for _ in 0..DEEPEST {
+            let node = self.get(index);
+            if let Some(found) = of(node) {
+                return Some(found);
+            }
+            let all = node.beside.as_ref().map_or(&[][..], |beside| &beside.all);
+            if let Some(found) = all.iter().find_map(|one| of(self.get(*one))) {
+                return Some(found);
+            }
+            index = node.reference.or(all.first().copied())?;
+        }
+        None
+    }
+
+    /// A text as the value that its schema most likely means.
+    pub(super) fn coerce(&self, index: Index, text: &str) -> Value {
+        let kinds = self.kinds(index);
+        if kinds.0 == 0 {
+            let values = self.shape(index, |node| node.values.as_deref().map(<[Value]>::to_vec));
+            let same = |value: &&Value| !value.is_string() && value.to_string() == text;
+            let known = values.iter().flatten().find(same);
+            return known.cloned().unwrap_or_else(|| Value::from(text));
+        }
+        if kinds.has(Kinds::INTEGER | Kinds::NUMBER)
+            && let Ok(number @ Value::Number(_)) = serde_json::from_str(text)
+        {
+            return number;
+        }
+        match text {
+            "true" | "false" if kinds.has(Kinds::BOOLEAN) => Value::Bool(text == "true"),
+            "" | "null" if kinds.has(Kinds::NULL) && !kinds.has(Kinds::STRING) => Value::Null,
+            _ => Value::from(text),
+        }
+    }
+}
+
+impl Node {
+    pub(super) fn lists(&self, value: &Value) -> bool {
+        let Some(values) = &self.values else {
+            return true;
+        };
+        values.iter().any(|known| equal(known, value))
+    }
+}

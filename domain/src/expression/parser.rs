@@ -1,0 +1,428 @@
+//! Tokens as a tree, with the precedence of the CEL specification ("Syntax").
+
+use regex::{Regex, RegexBuilder};
+
+use super::lexer::{self, Token};
+use super::{LONGEST, Wrong};
+
+/// Deepest nesting of brackets, and of operators in front of values.
+const DEEPEST: usize = 24;
+/// Bytes of a compiled pattern.
+const MOST_PATTERN: usize = 64 * 1024;
+
+#[derive(Debug)]
+pub(super) enum Node {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Uint(u64),
+    Double(f64),
+    Text(Box<str>),
+    List(Vec<Node>),
+    Map(Vec<(Node, Node)>),
+    Name(Box<str>),
+    Field(Box<Node>, Box<str>),
+    /// `has(a.b)`
+    Has(Box<Node>, Box<str>),
+    Index(Box<Node>, Box<Node>),
+    Not(Box<Node>),
+    Minus(Box<Node>),
+    Both(Box<Node>, Box<Node>),
+    Either(Box<Node>, Box<Node>),
+    Choice(Box<[Node; 3]>),
+    Infix(Infix, Box<Node>, Box<Node>),
+    Call(Function, Vec<Node>),
+    Matches(Box<Node>, Box<Regex>),
+    Macro(Macro, Box<Node>, Box<str>, Box<[Node]>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Infix {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    In,
+    Plus,
+    Minus,
+    Times,
+    By,
+    Modulo,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Macro {
+    All,
+    Exists,
+    ExistsOne,
+    Filter,
+    Map,
+}
+
+/// A function; the value in front of the dot is its first argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Function {
+    Size,
+    StartsWith,
+    EndsWith,
+    Contains,
+    LowerAscii,
+    Int,
+    Uint,
+    Double,
+    String,
+    Bool,
+    Timestamp,
+    Duration,
+    FullYear,
+    Month,
+    Date,
+    DayOfMonth,
+    DayOfWeek,
+    DayOfYear,
+    Hours,
+    Minutes,
+    Seconds,
+}
+
+impl Function {
+    /// Name, whether it stands behind a dot, least and most arguments with that value.
+    const ALL: [(&'static str, bool, usize, usize, Self); 22] = [
+        ("size", false, 1, 1, Self::Size),
+        ("size", true, 1, 1, Self::Size),
+        ("startsWith", true, 2, 2, Self::StartsWith),
+        ("endsWith", true, 2, 2, Self::EndsWith),
+        ("contains", true, 2, 2, Self::Contains),
+        ("lowerAscii", true, 1, 1, Self::LowerAscii),
+        ("int", false, 1, 1, Self::Int),
+        ("uint", false, 1, 1, Self::Uint),
+        ("double", false, 1, 1, Self::Double),
+        ("string", false, 1, 1, Self::String),
+        ("bool", false, 1, 1, Self::Bool),
+        ("timestamp", false, 1, 1, Self::Timestamp),
+        ("duration", false, 1, 1, Self::Duration),
+        ("getFullYear", true, 1, 2, Self::FullYear),
+        ("getMonth", true, 1, 2, Self::Month),
+        ("getDate", true, 1, 2, Self::Date),
+        ("getDayOfMonth", true, 1, 2, Self::DayOfMonth),
+        ("getDayOfWeek", true, 1, 2, Self::DayOfWeek),
+        ("getDayOfYear", true, 1, 2, Self::DayOfYear),
+        ("getHours", true, 1, 2, Self::Hours),
+        ("getMinutes", true, 1, 2, Self::Minutes),
+        ("getSeconds", true, 1, 2, Self::Seconds),
+    ];
+}
+
+pub(super) fn read(text: &str, variables: &[&str]) -> Result<Node, Wrong> {
+    if text.len() > LONGEST {
+        let message = format!("Use at most {LONGEST} bytes.");
+        return Err(Wrong { at: 1, message });
+    }
+    let mut parser = Parser {
+        text,
+        tokens: lexer::read(text)?,
+        next: 0,
+        depth: 0,
+        names: variables.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    let node = parser.expression()?;
+    match parser.peek() {
+        Token::End => Ok(node),
+        _ => Err(parser.wrong("Nothing may follow here.")),
+    }
+}
+
+struct Parser<'t> {
+    text: &'t str,
+    tokens: Vec<(usize, Token)>,
+    next: usize,
+    depth: usize,
+    /// Variables, and those that macros bind here.
+    names: Vec<String>,
+}
+
+type Read = Result<Node, Wrong>;
+
+impl Parser<'_> {
+    fn peek(&self) -> &Token {
+        &self.tokens[self.next].1
+    }
+
+    fn take(&mut self) -> Token {
+        let token = self.peek().clone();
+        // The end stays where it is.
+        self.next = (self.next + 1).min(self.tokens.len() - 1);
+        token
+    }
+
+    fn wrong(&self, message: &str) -> Wrong {
+        lexer::wrong(self.text, self.tokens[self.next].0, message)
+    }
+
+    fn is(&self, sign: &str) -> bool {
+        matches!(self.peek(), Token::Sign(known) if *known == sign)
+    }
+
+    fn takes(&mut self, sign: &str) -> bool {
+        let is = self.is(sign);
+        if is {
+            self.take();
+        }
+        is
+    }
+
+    fn expect(&mut self, sign: &str) -> Result<(), Wrong> {
+        match self.takes(sign) {
+            true => Ok(()),
+            false => Err(self.wrong(&format!("Here stands {sign}."))),
+        }
+    }
+
+    fn deeper(&mut self, read: impl FnOnce(&mut Self) -> Read) -> Read {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(self.wrong("This is nested too deep."));
+        }
+        let node = read(self);
+        self.depth -= 1;
+        node
+    }
+
+    fn expression(&mut self) -> Read {
+        self.deeper(|parser| {
+            let condition = parser.either()?;
+            if !parser.takes("?") {
+                return Ok(condition);
+            }
+            let then = parser.either()?;
+            parser.expect(":")?;
+            let otherwise = parser.expression()?;
+            Ok(Node::Choice(Box::new([condition, then, otherwise])))
+        })
+    }
+
+    fn either(&mut self) -> Read {
+        let mut node = self.both()?;
+        while self.takes("||") {
+            node = Node::Either(node.into(), self.both()?.into());
+        }
+        Ok(node)
+    }
+
+    fn both(&mut self) -> Read {
+        let mut node = self.relation()?;
+        while self.takes("&&") {
+            node = Node::Both(node.into(), self.relation()?.into());
+        }
+        Ok(node)
+    }
+
+    fn relation(&mut self) -> Read {
+        const SIGNS: [(&str, Infix); 6] = [
+            ("==", Infix::Equal),
+            ("!=", Infix::NotEqual),
+            ("<=", Infix::LessOrEqual),
+            (">=", Infix::GreaterOrEqual),
+            ("<", Infix::Less),
+            (">", Infix::Greater),
+        ];
+        let mut node = self.sum()?;
+        loop {
+            let sign = SIGNS.iter().find(|(sign, _)| self.is(sign));
+            let is_in = matches!(self.peek(), Token::Name(name) if name == "in");
+            let infix = match sign {
+                Some((_, infix)) => *infix,
+                None if is_in => Infix::In,
+                None => return Ok(node),
+            };
+            self.take();
+            node = Node::Infix(infix, node.into(), self.sum()?.into());
+        }
+    }
+
+    fn sum(&mut self) -> Read {
+        let mut node = self.product()?;
+        loop {
+            let infix = match () {
+                () if self.takes("+") => Infix::Plus,
+                () if self.takes("-") => Infix::Minus,
+                () => return Ok(node),
+            };
+            node = Node::Infix(infix, node.into(), self.product()?.into());
+        }
+    }
+
+    fn product(&mut self) -> Read {
+        let mut node = self.prefixed()?;
+        loop {
+            let infix = match () {
+                () if self.takes("*") => Infix::Times,
+                () if self.takes("/") => Infix::By,
+                () if self.takes("%") => Infix::Modulo,
+                () => return Ok(node),
+            };
+            node = Node::Infix(infix, node.into(), self.prefixed()?.into());
+        }
+    }
+
+    fn prefixed(&mut self) -> Read {
+        if self.takes("!") {
+            return self.deeper(|parser| Ok(Node::Not(parser.prefixed()?.into())));
+        }
+        if self.takes("-") {
+            return self.deeper(|parser| Ok(Node::Minus(parser.prefixed()?.into())));
+        }
+        self.member()
+    }
+
+    fn member(&mut self) -> Read {
+        let mut node = self.primary()?;
+        loop {
+            if self.takes("[") {
+                let index = self.expression()?;
+                self.expect("]")?;
+                node = Node::Index(node.into(), index.into());
+            } else if self.takes(".") {
+                let Token::Name(name) = self.take() else {
+                    return Err(self.wrong("Here stands the name of a field or function."));
+                };
+                node = match self.takes("(") {
+                    true => self.method(node, &name)?,
+                    false => Node::Field(node.into(), name.into()),
+                };
+            } else {
+                return Ok(node);
+            }
+        }
+    }
+
+    fn primary(&mut self) -> Read {
+        let message = "Here stands a value.";
+        let before = self.wrong(message);
+        Ok(match self.take() {
+            Token::Int(value) => Node::Int(value),
+            Token::Uint(value) => Node::Uint(value),
+            Token::Double(value) => Node::Double(value),
+            Token::Text(text) => Node::Text(text.into()),
+            Token::Sign("(") => {
+                let node = self.expression()?;
+                self.expect(")")?;
+                node
+            }
+            Token::Sign("[") => Node::List(self.list("]")?),
+            Token::Sign("{") => self.map()?,
+            Token::Name(name) => match name.as_str() {
+                "true" => Node::Bool(true),
+                "false" => Node::Bool(false),
+                "null" => Node::Null,
+                "has" if self.takes("(") => {
+                    let Node::Field(from, name) = self.expression()? else {
+                        return Err(self.wrong("has takes a field: has(a.b)."));
+                    };
+                    self.expect(")")?;
+                    Node::Has(from, name)
+                }
+                _ if self.takes("(") => {
+                    let arguments = self.list(")")?;
+                    self.call(&name, false, arguments)?
+                }
+                _ if self.names.contains(&name) => Node::Name(name.into()),
+                _ => {
+                    let message = format!("There is no variable {name}.");
+                    return Err(Wrong { message, ..before });
+                }
+            },
+            Token::Sign(_) | Token::End => return Err(before),
+        })
+    }
+
+    /// Up to the closing sign; one comma more may stand at its end.
+    fn list(&mut self, end: &str) -> Result<Vec<Node>, Wrong> {
+        let mut items = Vec::new();
+        while !self.takes(end) {
+            items.push(self.expression()?);
+            if !self.takes(",") {
+                self.expect(end)?;
+                break;
+            }
+        }
+        Ok(items)
+    }
+
+    fn map(&mut self) -> Read {
+        let mut entries = Vec::new();
+        while !self.takes("}") {
+            let key = self.expression()?;
+            self.expect(":")?;
+            entries.push((key, self.expression()?));
+            if !self.takes(",") {
+                self.expect("}")?;
+                break;
+            }
+        }
+        Ok(Node::Map(entries))
+    }
+
+    fn method(&mut self, target: Node, name: &str) -> Read {
+        let kind = match name {
+            "all" => Some(Macro::All),
+            "exists" => Some(Macro::Exists),
+            "exists_one" => Some(Macro::ExistsOne),
+            "filter" => Some(Macro::Filter),
+            "map" => Some(Macro::Map),
+            _ => None,
+        };
+        if let Some(kind) = kind {
+            return self.comprehension(kind, target);
+        }
+        if name == "matches" {
+            let Token::Text(pattern) = self.take() else {
+                return Err(self.wrong("matches takes a pattern that is written out."));
+            };
+            let regex = RegexBuilder::new(&pattern)
+                .size_limit(MOST_PATTERN)
+                .dfa_size_limit(MOST_PATTERN)
+                .build();
+            let regex = regex.map_err(|_| self.wrong("This pattern is none, or too large."))?;
+            self.expect(")")?;
+            return Ok(Node::Matches(target.into(), Box::new(regex)));
+        }
+        let mut arguments = vec![target];
+        arguments.extend(self.list(")")?);
+        self.call(name, true, arguments)
+    }
+
+    fn comprehension(&mut self, kind: Macro, target: Node) -> Read {
+        let Token::Name(variable) = self.take() else {
+            return Err(self.wrong("Here stands the name of a variable."));
+        };
+        self.expect(",")?;
+        self.names.push(variable.clone());
+        let arguments = self.list(")")?;
+        self.names.pop();
+        let fits = arguments.len() == 1 || kind == Macro::Map && arguments.len() == 2;
+        match fits {
+            true => Ok(Node::Macro(
+                kind,
+                target.into(),
+                variable.into(),
+                arguments.into(),
+            )),
+            false => Err(self.wrong("This takes a variable and a condition.")),
+        }
+    }
+
+    fn call(&mut self, name: &str, is_method: bool, arguments: Vec<Node>) -> Read {
+        let known = Function::ALL.iter();
+        let mut known = known.filter(|one| one.0 == name && one.1 == is_method);
+        let Some((_, _, least, most, function)) = known.next() else {
+            return Err(self.wrong(&format!("There is no function {name} here.")));
+        };
+        match (*least..=*most).contains(&arguments.len()) {
+            true => Ok(Node::Call(*function, arguments)),
+            false => Err(self.wrong(&format!("{name} takes other arguments."))),
+        }
+    }
+}

@@ -1,0 +1,238 @@
+use serde_json::{Value as Json, json};
+
+use super::*;
+
+struct Scope {
+    claims: Json,
+    now: &'static str,
+}
+
+struct Request;
+
+impl Object for Request {
+    fn field(&self, name: &str) -> Option<Value<'_>> {
+        match name {
+            "method" => Some(Value::text("GET")),
+            "path" => Some(Value::text("/pets/7")),
+            "headers" => Some(Value::Object(&Headers)),
+            _ => None,
+        }
+    }
+}
+
+struct Headers;
+
+impl Object for Headers {
+    fn field(&self, name: &str) -> Option<Value<'_>> {
+        (name == "x-tenant").then(|| Value::text("acme"))
+    }
+}
+
+impl Object for Scope {
+    fn field(&self, name: &str) -> Option<Value<'_>> {
+        match name {
+            "request" => Some(Value::Object(&Request)),
+            "claims" => Some(Value::Json(&self.claims)),
+            "now" => time::time(self.now).map(Value::Time),
+            _ => None,
+        }
+    }
+}
+
+const VARIABLES: [&str; 3] = ["request", "claims", "now"];
+
+fn told(text: &str) -> String {
+    let expression = match Expression::read(text, &VARIABLES) {
+        Ok(expression) => expression,
+        Err(wrong) => return wrong.to_string(),
+    };
+    let scope = Scope {
+        claims: json!({"sub": "u1", "roles": ["dev", "ops"], "level": 3, "big": u64::MAX,
+            "ratio": 0.5, "org": {"name": "acme", "ids": [1, 2]}, "none": null}),
+        now: "2026-11-29T23:30:00Z",
+    };
+    match expression.evaluate(&scope) {
+        Ok(value) => format!("{value:?}"),
+        Err(failure) => failure.to_string(),
+    }
+}
+
+#[test]
+fn expressions_mean_what_the_language_says() {
+    for (text, value) in [
+        // Literals and precedence.
+        ("1 + 2 * 3", "7"),
+        ("(1 + 2) * 3 % 5", "4"),
+        ("-2 - -3", "1"),
+        ("0x1f + 1", "32"),
+        ("7u / 2u", "3u"),
+        ("1.5e1 + .5", "15.5"),
+        ("'a' + \"b\\n\\u00e9\"", "\"ab\\né\""),
+        ("r'a\\n'", "\"a\\\\n\""),
+        ("true || false && false", "true"),
+        ("!true ? 1 : 2 > 1 ? 3 : 4", "3"),
+        ("[1, 2,] + [3]", "[1, 2, 3]"),
+        ("{'a': 1, 2: 'b'}[2]", "\"b\""),
+        ("1 // one\n + 1", "2"),
+        // Numbers.
+        (
+            "9223372036854775807 + 1",
+            "a number is too large, or divided by zero",
+        ),
+        ("1 / 0", "a number is too large, or divided by zero"),
+        ("1 == 1.0 && 1u == 1 && 2 > 1.5", "true"),
+        ("1 + 1.0", "an operator does not take values of this kind"),
+        ("claims.big == 18446744073709551615u", "true"),
+        ("int('12') + int(3.9) + int(2u)", "17"),
+        ("uint(-1)", "a number is too large, or divided by zero"),
+        ("double('1.5') * 2.0", "3.0"),
+        ("string(5) + string(true)", "\"5true\""),
+        // Fields.
+        ("claims.org.name", "\"acme\""),
+        ("claims['org']['ids'][1]", "2"),
+        ("claims.other", "there is no other"),
+        ("has(claims.other)", "false"),
+        ("has(claims.other.deeper)", "false"),
+        ("has(claims.none) && claims.none == null", "true"),
+        ("request.headers['x-tenant'] == claims.org.name", "true"),
+        ("'x-tenant' in request.headers", "true"),
+        ("'x-other' in request.headers", "false"),
+        ("claims.roles[2]", "there is no such item"),
+        ("claims.roles[-1]", "there is no such item"),
+        // Lists, maps, macros.
+        ("'ops' in claims.roles", "true"),
+        ("2 in [1, 2] && 'a' in {'a': 1}", "true"),
+        ("claims.roles.exists(r, r.startsWith('o'))", "true"),
+        ("claims.roles.all(r, r.size() == 3)", "true"),
+        ("claims.roles.exists_one(r, r == 'dev')", "true"),
+        (
+            "claims.roles.filter(r, r != 'dev').map(r, r + '!')",
+            "[\"ops!\"]",
+        ),
+        ("[1, 2, 3].map(x, x > 1, x * x)", "[4, 9]"),
+        ("[1, 'a'].all(x, x == 2 || x < 1)", "false"),
+        ("size(claims.org) + size('né')", "4"),
+        ("claims.org == {'name': 'acme', 'ids': [1, 2]}", "true"),
+        ("[1, 2] == [1.0, 2u] && [] != [1]", "true"),
+        ("'a' == 1 || null == false", "false"),
+        ("[1].exists(x, [2].exists(x, x == 2) && x == 1)", "true"),
+        // One side decides, whatever fails on the other.
+        ("claims.other == 1 || true", "true"),
+        ("false && claims.other == 1", "false"),
+        ("claims.other == 1 && true", "there is no other"),
+        ("1 && true", "a condition does not take values of this kind"),
+        // Texts.
+        ("request.path.matches('^/pets/[0-9]+$')", "true"),
+        (
+            "request.path.contains('pets') && request.path.endsWith('7')",
+            "true",
+        ),
+        ("'ABC'.lowerAscii() == 'abc'", "true"),
+        // Times.
+        ("now < timestamp('2027-01-01T00:00:00Z')", "true"),
+        (
+            "now - timestamp('2026-11-29T22:00:00+00:00') == duration('1h30m')",
+            "true",
+        ),
+        (
+            "now.getHours() == 23 && now.getHours('Europe/Berlin') == 0",
+            "true",
+        ),
+        ("now.getDayOfWeek() + now.getDayOfWeek('Asia/Tokyo')", "1"),
+        (
+            "[now.getFullYear(), now.getMonth(), now.getDate(), now.getDayOfMonth(), now.getMinutes()]",
+            "[2026, 10, 29, 28, 30]",
+        ),
+        ("duration('90m').getHours()", "1"),
+        (
+            "now.getHours('Nowhere/City')",
+            "a part of a time does not take values of this kind",
+        ),
+        ("string(duration('1500ms'))", "\"1.5s\""),
+        (
+            "timestamp('yesterday')",
+            "a number is too large, or divided by zero",
+        ),
+    ] {
+        assert_eq!(told(text), value, "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_expression_is_told_with_its_place() {
+    for (text, wrong) in [
+        ("", "Here stands a value. (at character 1)"),
+        ("1 +", "Here stands a value. (at character 4)"),
+        ("user.name", "There is no variable user. (at character 1)"),
+        ("é", "This character means nothing here. (at character 1)"),
+        ("'a", "This text has no end. (at character 1)"),
+        ("'\\q'", "This escape means nothing. (at character 1)"),
+        (
+            "b'a'",
+            "Bytes are not known here; write a text. (at character 1)",
+        ),
+        ("f(1)", "There is no function f here. (at character 5)"),
+        ("size()", "size takes other arguments. (at character 7)"),
+        (
+            "has(claims)",
+            "has takes a field: has(a.b). (at character 11)",
+        ),
+        (
+            "claims.roles.all(1, true)",
+            "Here stands the name of a variable. (at character 19)",
+        ),
+        (
+            "claims.roles.all(r, true, true)",
+            "This takes a variable and a condition. (at character 32)",
+        ),
+        (
+            "claims.roles.all(r, true) && r",
+            "There is no variable r. (at character 30)",
+        ),
+        (
+            "'a'.matches(claims.sub)",
+            "matches takes a pattern that is written out. (at character 19)",
+        ),
+        (
+            "'a'.matches('(')",
+            "This pattern is none, or too large. (at character 16)",
+        ),
+        (
+            "99999999999999999999",
+            "This number is too large. (at character 1)",
+        ),
+        ("true true", "Nothing may follow here. (at character 6)"),
+    ] {
+        assert_eq!(told(text), wrong, "{text}");
+    }
+}
+
+/// Neither reading nor evaluating goes deeper or longer than it may.
+#[test]
+fn hostile_expressions_end() {
+    for text in [
+        "(".repeat(2000),
+        "[".repeat(2000),
+        "{1:".repeat(600),
+        "!".repeat(2000),
+        "-".repeat(2000),
+        "a?".repeat(900),
+        "true?true:".repeat(200) + "true",
+        "[1].map(x,".repeat(150),
+        ">".to_owned() + &"{".repeat(63) + "?[" + &"(".repeat(11),
+        "x".repeat(LONGEST + 1),
+    ] {
+        assert!(Expression::read(&text, &VARIABLES).is_err(), "{text}");
+    }
+    let list = format!("[{}]", vec!["1"; 200].join(","));
+    let doubled = "['xxxxxxxxxxxxxxxx']".to_owned() + &".map(x, x + x)".repeat(100);
+    for text in [
+        format!("{list}.all(a, {list}.all(b, a + b > 0))"),
+        format!("{list}.exists(a, [a, a, a].exists(b, {list} == []) || a > 1)"),
+        doubled,
+    ] {
+        assert_eq!(told(&text), "it takes too many steps", "{text}");
+    }
+    let long = vec!["1"; 900].join("+");
+    assert_eq!(told(&long), "900");
+}

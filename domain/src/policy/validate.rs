@@ -1,0 +1,131 @@
+//! `validate`: requests as the version's document has them.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Mode, Written, mode_and_name};
+use crate::contract::Rules;
+use crate::problem::Invalid;
+
+/// Refuses requests that do not fit the version's OpenAPI document: 422 `validation_failed`, with
+/// all that is wrong.
+#[derive(
+    Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, utoipa::ToSchema,
+)]
+#[serde(deny_unknown_fields, default)]
+pub struct Validate {
+    #[serde(skip_serializing_if = "Mode::is_default")]
+    pub mode: Mode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether path, query, headers and cookies are checked; they are unless this is false.
+    #[serde(skip_serializing_if = "is_true")]
+    pub parameters: bool,
+    /// Whether bodies are checked, and their media types; they are unless this is false.
+    #[serde(skip_serializing_if = "is_true")]
+    pub body: bool,
+    /// Whether the query may have only the parameters that the document declares.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub declared_query: bool,
+    /// Whether `format` is checked where it is known: date, date-time, uuid, ipv4, ipv6, email,
+    /// uri, byte, int32, int64. JSON Schema has it as a note.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub formats: bool,
+    /// Bytes of the longest body that is checked, 1 to 8388608; 1048576 unless set. Longer ones are
+    /// refused with 413.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub max_bytes: u64,
+}
+
+/// Of `max_bytes` of the policies that look into bodies: what is usual, and the most.
+pub(super) const USUAL: u64 = 1024 * 1024;
+pub(super) const MOST: u64 = 8 * 1024 * 1024;
+
+pub(super) const fn is_usual(bytes: &u64) -> bool {
+    *bytes == USUAL
+}
+
+pub(super) fn check_bytes(bytes: u64) -> Option<Invalid> {
+    let message = "Use 1 to 8388608 bytes.";
+    (!(1..=MOST).contains(&bytes)).then(|| Invalid::new("/max_bytes", message))
+}
+
+const fn is_true(flag: &bool) -> bool {
+    *flag
+}
+
+impl Default for Validate {
+    fn default() -> Self {
+        Self {
+            mode: Mode::default(),
+            name: None,
+            parameters: true,
+            body: true,
+            declared_query: false,
+            formats: false,
+            max_bytes: USUAL,
+        }
+    }
+}
+
+impl Validate {
+    pub const fn rules(&self) -> Rules {
+        Rules {
+            declared_query: self.declared_query,
+            formats: self.formats,
+        }
+    }
+}
+
+impl Written for Validate {
+    mode_and_name!();
+
+    fn check(&self) -> Vec<Invalid> {
+        let mut found = Vec::new();
+        if !self.parameters && !self.body {
+            let message = "Check at least one of parameters and body.";
+            found.push(Invalid::new("", message));
+        }
+        if self.declared_query && !self.parameters {
+            let message = "This goes with parameters.";
+            found.push(Invalid::new("/declared_query", message));
+        }
+        found.extend(check_bytes(self.max_bytes));
+        found
+    }
+
+    fn words(&self) -> String {
+        match (self.parameters, self.body) {
+            (true, true) => "parameters and body",
+            (true, false) => "parameters",
+            (false, _) => "body",
+        }
+        .to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_wrong_is_named() {
+        for (json, pointers) in [
+            (r"{}", &[][..]),
+            (
+                r#"{"body":false,"declared_query":true,"formats":true}"#,
+                &[],
+            ),
+            (r#"{"parameters":false,"body":false}"#, &[""]),
+            (
+                r#"{"parameters":false,"declared_query":true,"max_bytes":0}"#,
+                &["/declared_query", "/max_bytes"],
+            ),
+            (r#"{"max_bytes":8388609}"#, &["/max_bytes"]),
+        ] {
+            let policy: Validate = serde_json::from_str(json).unwrap();
+            let found: Vec<_> = policy.check().into_iter().map(|one| one.pointer).collect();
+            assert_eq!(found, pointers, "{json}");
+            assert_eq!(serde_json::to_string(&policy).unwrap(), json);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! A request's body that is taken whole before it goes on, because a policy looks into it.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::body::{Cut, Inflow, Outflow, ROOM};
+use crate::buffer::Buffer;
+use crate::metrics::WorkerMetrics;
+
+/// Of all bodies that a worker holds.
+const MOST_OF_WORKER: u64 = 64 * 1024 * 1024;
+
+/// Why a body is not there as a whole.
+pub(crate) enum Unheld {
+    /// The client's part ended, or a limit of its connection was passed.
+    Cut,
+    /// It is longer than was asked for. What was taken goes on with the rest.
+    TooLong,
+    /// The worker holds as much as it may.
+    NoRoom,
+}
+
+/// The client's body; what was taken of it comes first.
+pub(crate) struct Held<'i> {
+    inner: &'i mut dyn Inflow,
+    bytes: Buffer,
+    /// How much of that is gone.
+    at: usize,
+    /// All of it was taken.
+    is_whole: bool,
+    metrics: Arc<WorkerMetrics>,
+}
+
+impl<'i> Held<'i> {
+    pub(crate) const fn new(inner: &'i mut dyn Inflow, metrics: Arc<WorkerMetrics>) -> Self {
+        Self {
+            inner,
+            bytes: Buffer::new(),
+            at: 0,
+            is_whole: false,
+            metrics,
+        }
+    }
+
+    /// Takes all of it, up to `most` bytes.
+    pub(crate) async fn collect(&mut self, most: u64) -> Result<(), Unheld> {
+        if self.inner.length().is_some_and(|length| length > most) {
+            return Err(Unheld::TooLong);
+        }
+        while !self.inner.is_done() {
+            if self.metrics.held_bytes.get() + ROOM as u64 > MOST_OF_WORKER {
+                self.metrics.not_held.add(1);
+                return Err(Unheld::NoRoom);
+            }
+            let before = self.bytes.len();
+            let (inner, out) = (&mut *self.inner, self.bytes.open());
+            let polled = poll_fn(|cx| inner.poll_fill(cx, out)).await;
+            let more = (self.bytes.len() - before) as u64;
+            self.metrics.held_bytes.add(more);
+            polled.map_err(|Cut| Unheld::Cut)?;
+            if self.bytes.len() as u64 > most {
+                return Err(Unheld::TooLong);
+            }
+        }
+        self.is_whole = true;
+        Ok(())
+    }
+
+    /// How long it is, where it was taken whole.
+    pub(crate) fn whole(&self) -> Option<u64> {
+        self.is_whole.then_some(self.bytes.len() as u64)
+    }
+
+    /// What was taken.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// An answer came before all that was taken was asked for: the connection gets the rest, as
+    /// nobody asks this for it any more.
+    pub(crate) fn hand_over(&self, outflow: &mut Outflow) {
+        if self.at < self.bytes.len() {
+            outflow.owe(&self.bytes[self.at..], self.inner.is_done());
+        }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.metrics.held_bytes.take(self.bytes.len() as u64);
+    }
+}
+
+impl Inflow for Held<'_> {
+    /// Known once all of it was taken, whatever the client said before.
+    fn length(&self) -> Option<u64> {
+        self.whole().or(self.inner.length())
+    }
+
+    fn is_done(&self) -> bool {
+        self.at == self.bytes.len() && self.inner.is_done()
+    }
+
+    fn poll_fill(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<Result<(), Cut>> {
+        if self.at < self.bytes.len() {
+            let end = self.bytes.len().min(self.at + ROOM);
+            out.extend_from_slice(&self.bytes[self.at..end]);
+            self.at = end;
+            return Poll::Ready(Ok(()));
+        }
+        self.inner.poll_fill(cx, out)
+    }
+
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.inner.poll_gone(cx)
+    }
+
+    fn can_repeat(&self) -> bool {
+        self.is_whole
+    }
+
+    fn repeat(&mut self) {
+        self.at = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Comes part by part.
+    struct Parts(Vec<Vec<u8>>, Option<u64>);
+
+    impl Inflow for Parts {
+        fn length(&self) -> Option<u64> {
+            self.1
+        }
+
+        fn is_done(&self) -> bool {
+            self.0.is_empty()
+        }
+
+        fn poll_fill(&mut self, _: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<Result<(), Cut>> {
+            out.extend(self.0.remove(0));
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_gone(&mut self, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Pending
+        }
+    }
+
+    async fn all(inflow: &mut dyn Inflow) -> Vec<u8> {
+        let mut out = Vec::new();
+        while !inflow.is_done() {
+            let filled = poll_fn(|cx| inflow.poll_fill(cx, &mut out)).await;
+            assert!(filled.is_ok());
+        }
+        out
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_goes_on_as_it_came() {
+        let metrics: Arc<WorkerMetrics> = Arc::default();
+        for (length, most, whole) in [
+            (Some(6), 6, true),
+            (None, 6, true),
+            (Some(6), 5, false),
+            (None, 5, false),
+            (None, 0, false),
+        ] {
+            let mut parts = Parts(vec![vec![1], vec![2, 2], vec![3, 3, 3]], length);
+            let mut held = Held::new(&mut parts, metrics.clone());
+            let collected = held.collect(most).await;
+            assert_eq!(collected.is_ok(), whole);
+            assert_eq!(metrics.held_bytes.get(), held.bytes().len() as u64);
+            assert_eq!(held.length(), if whole { Some(6) } else { length });
+            assert_eq!(held.can_repeat(), whole);
+            assert_eq!(all(&mut held).await, [1, 2, 2, 3, 3, 3]);
+            if whole {
+                held.repeat();
+                assert_eq!(all(&mut held).await, [1, 2, 2, 3, 3, 3]);
+            }
+            drop(held);
+            assert_eq!(metrics.held_bytes.get(), 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_worker_holds_only_so_much() {
+        let metrics: Arc<WorkerMetrics> = Arc::default();
+        metrics.held_bytes.add(MOST_OF_WORKER);
+        let mut parts = Parts(vec![vec![1]], Some(1));
+        let mut held = Held::new(&mut parts, metrics.clone());
+        assert!(matches!(held.collect(9).await, Err(Unheld::NoRoom)));
+        assert_eq!(metrics.not_held.get(), 1);
+        drop(held);
+        assert_eq!(metrics.held_bytes.get(), MOST_OF_WORKER);
+    }
+}

@@ -1,0 +1,95 @@
+//! What policies count and hold.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use domain::policy::PolicyKind;
+
+use super::{Gauges, Page, WorkerMetrics};
+
+pub(super) fn write(
+    page: &mut Page,
+    sum: &dyn Fn(fn(&WorkerMetrics) -> u64) -> u64,
+    workers: &[Arc<WorkerMetrics>],
+    gauges: &Gauges,
+) {
+    page.one(
+        "limiter_cells",
+        "gauge",
+        "Limiter cells in use.",
+        gauges.cells as u64,
+    );
+    page.one(
+        "limiter_overflowed_total",
+        "counter",
+        "Subjects that had to share a limiter cell.",
+        gauges.cells_overflowed,
+    );
+    page.one(
+        "concurrency_subjects",
+        "gauge",
+        "Subjects of concurrency limits with requests in flight.",
+        gauges.concurrency_subjects as u64,
+    );
+    page.one(
+        "guard_addresses",
+        "gauge",
+        "Addresses that auth_guard keeps count of.",
+        gauges.guarded as u64,
+    );
+    page.one(
+        "guard_overflowed_total",
+        "counter",
+        "Refusals that auth_guard had no room to count.",
+        gauges.guard_overflowed,
+    );
+    page.one(
+        "compressing",
+        "gauge",
+        "Answers that are encoded at present.",
+        sum(|w| w.compressing.get()),
+    );
+    page.one(
+        "compress_skipped_total",
+        "counter",
+        "Answers that were not encoded, as too many were already.",
+        sum(|w| w.compress_skipped.get()),
+    );
+    page.one(
+        "held_bytes",
+        "gauge",
+        "Bytes of request bodies that policies look into at present.",
+        sum(|w| w.held_bytes.get()),
+    );
+    page.one(
+        "not_held_total",
+        "counter",
+        "Request bodies that no policy could look into, as too many were held already.",
+        sum(|w| w.not_held.get()),
+    );
+    decisions(page, workers);
+}
+
+fn decisions(page: &mut Page, workers: &[Arc<WorkerMetrics>]) {
+    const HELP: [(&str, &str); 2] = [
+        (
+            "policy_decided_total",
+            "Requests that a policy refused or answered, by kind.",
+        ),
+        (
+            "policy_observed_total",
+            "Requests that a policy in observe mode would have refused or answered, by kind.",
+        ),
+    ];
+    for (index, (name, help)) in HELP.into_iter().enumerate() {
+        page.head(name, "counter", help);
+        for kind in PolicyKind::ALL {
+            let of_worker = |w: &Arc<WorkerMetrics>| w.policies[*kind as usize][index].get();
+            let count: u64 = workers.iter().map(of_worker).sum();
+            if count > 0 {
+                let kind = kind.as_str();
+                let _ = writeln!(page.0, "portunus_{name}{{kind=\"{kind}\"}} {count}");
+            }
+        }
+    }
+}

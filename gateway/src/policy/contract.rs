@@ -1,0 +1,108 @@
+//! The contract stage: policies that look into what is sent, and for that hold the body.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use domain::contract::{Contract, Violation};
+use domain::id::OperationId;
+use domain::problem::Code;
+
+use super::validate::media_type;
+use super::{JsonThreat, Step, Validate};
+use crate::answer::Refusal;
+use crate::call::Call;
+use crate::forward::{self, Stop};
+use crate::held::{Held, Unheld};
+use crate::target;
+
+/// A policy that looks into what is sent.
+#[derive(Debug)]
+pub(crate) enum Checking {
+    JsonThreat(JsonThreat),
+    Validate(Validate),
+}
+
+/// A version's document, and where its operations stand in it.
+#[derive(Debug, Clone)]
+pub(crate) struct Bound {
+    pub(crate) contract: Arc<Contract>,
+    pub(crate) operations: Arc<HashMap<OperationId, usize>>,
+}
+
+impl Checking {
+    fn wants_body(&self, call: &Call<'_>) -> bool {
+        match self {
+            Self::JsonThreat(_) => call.length != Some(0) && JsonThreat::concerns(media_type(call)),
+            Self::Validate(policy) => policy.wants_body(call),
+        }
+    }
+
+    const fn max_bytes(&self) -> u64 {
+        match self {
+            Self::JsonThreat(policy) => policy.max_bytes(),
+            Self::Validate(policy) => policy.max_bytes(),
+        }
+    }
+
+    pub(crate) fn judge_head(&self, call: &Call<'_>) -> Vec<Violation> {
+        match self {
+            Self::JsonThreat(_) => Vec::new(),
+            Self::Validate(policy) => policy.judge_head(call),
+        }
+    }
+
+    fn judge_body(&self, call: &Call<'_>, body: &[u8]) -> Vec<Violation> {
+        match self {
+            Self::JsonThreat(policy) => policy.judge(body).into_iter().collect(),
+            Self::Validate(policy) => policy.judge_body(call, body),
+        }
+    }
+}
+
+/// Runs the stage. What can be told from the head is told before the body is taken.
+pub(crate) async fn contract(
+    steps: &[Step<Checking>],
+    call: &mut Call<'_>,
+    held: &mut Held<'_>,
+) -> Result<(), Stop> {
+    for step in steps {
+        let found = step.running.judge_head(call);
+        judged(step, call, found)?;
+    }
+    for step in steps {
+        if !step.running.wants_body(call) {
+            continue;
+        }
+        match held.collect(step.running.max_bytes()).await {
+            Ok(()) => {
+                let found = step.running.judge_body(call, held.bytes());
+                judged(step, call, found)?;
+            }
+            Err(Unheld::Cut) => return Err(forward::cut(call)),
+            // Its own bound, and it only watches: the request goes on as it is.
+            Err(Unheld::TooLong | Unheld::NoRoom) if step.observe => {
+                step.decides(call);
+            }
+            Err(Unheld::TooLong) => {
+                step.decides(call);
+                call.record.decided_by = step.label;
+                return Err(target::too_large(step.running.max_bytes()).into());
+            }
+            Err(Unheld::NoRoom) => {
+                let refusal = Refusal::new(Code::Overloaded).retry_after(1);
+                return Err(refusal.close().into());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn judged(step: &Step<Checking>, call: &mut Call<'_>, found: Vec<Violation>) -> Result<(), Stop> {
+    if found.is_empty() || !step.decides(call) {
+        return Ok(());
+    }
+    call.record.decided_by = step.label;
+    Err(Refusal::new(Code::ValidationFailed)
+        .violations(found)
+        .into())
+}
