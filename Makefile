@@ -3,6 +3,7 @@
 # make test   install what the tests need, then format, lints, and all tests (SQLite, PostgreSQL, browser)
 # make bench  the side-by-side benchmark; writes bench/RESULTS.md
 # make bench-curves  how cost grows with routes, keys, bodies, connections; writes bench/CURVES.md
+# make bench-policies  what each policy adds to a request; writes bench/POLICIES.md
 # make bench-instructions  instructions of a request's way, against bench/INSTRUCTIONS.json
 
 SHELL := /bin/bash
@@ -11,7 +12,7 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 PROFILE ?= release
 BIN := $(CARGO_TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/portunus
 
-.PHONY: run demo build front test bench bench-curves bench-instructions toolchain
+.PHONY: run demo build front test bench bench-curves bench-policies bench-instructions toolchain
 
 toolchain:
 	@.ci/toolchain
@@ -37,6 +38,9 @@ bench:
 
 bench-curves:
 	@bench/curves
+
+bench-policies:
+	@bench/policies
 
 bench-instructions:
 	@.ci/packages valgrind

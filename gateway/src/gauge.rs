@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use domain::snapshot::Snapshot;
 
-use crate::body::{Cut, Inflow};
+use crate::body::{Cut, Inflow, ROOM};
 use crate::client::Client;
 use crate::compile::Compiler;
 use crate::explain::Counts;
@@ -60,12 +60,17 @@ impl Gauge {
 
     /// Reads a head and answers it: the status. 0 where it was not answered at once.
     pub fn answer(&mut self, head: &[u8]) -> u16 {
+        self.answer_with(head, &[])
+    }
+
+    /// The same for a request with a body, which is all there.
+    pub fn answer_with(&mut self, head: &[u8], body: &[u8]) -> u16 {
         let Ok(parsed) = http1::parse(head, &self.worker.settings.limits) else {
             return 0;
         };
         let mut context = Context::from_waker(Waker::noop());
-        let mut nothing = Nothing;
-        let answering = pipeline::handle(&self.worker, &self.client, parsed.head, &mut nothing);
+        let mut inflow = There { body, at: 0 };
+        let answering = pipeline::handle(&self.worker, &self.client, parsed.head, &mut inflow);
         let answered = std::pin::pin!(answering).poll(&mut context);
         self.answered += 1;
         if self.answered.is_multiple_of(RING_RECORDS / 2) {
@@ -78,19 +83,25 @@ impl Gauge {
     }
 }
 
-/// A request without a body.
-struct Nothing;
+/// A body that is there.
+struct There<'b> {
+    body: &'b [u8],
+    at: usize,
+}
 
-impl Inflow for Nothing {
+impl Inflow for There<'_> {
     fn length(&self) -> Option<u64> {
-        Some(0)
+        Some(self.body.len() as u64)
     }
 
     fn is_done(&self) -> bool {
-        true
+        self.at == self.body.len()
     }
 
-    fn poll_fill(&mut self, _: &mut Context<'_>, _: &mut Vec<u8>) -> Poll<Result<(), Cut>> {
+    fn poll_fill(&mut self, _: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<Result<(), Cut>> {
+        let end = self.body.len().min(self.at + ROOM);
+        out.extend_from_slice(&self.body[self.at..end]);
+        self.at = end;
         Poll::Ready(Ok(()))
     }
 
