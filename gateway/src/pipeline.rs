@@ -9,6 +9,7 @@ use http::Method;
 use crate::access;
 use crate::answer::{self, Form, Refusal};
 use crate::body::{Answer, Delivery, Inflow};
+use crate::cache;
 use crate::call::{Call, TakenList};
 use crate::client::Client;
 use crate::fields::Name;
@@ -16,7 +17,7 @@ use crate::forward::{Stop, forward, prepare};
 use crate::head::Head;
 use crate::operation;
 use crate::place;
-use crate::policy::{self, Beyond};
+use crate::policy::{self, Beyond, Step};
 use crate::report::Report;
 use crate::state::State;
 use crate::target;
@@ -112,14 +113,18 @@ async fn serve(
     call.place(prefix);
     call.length = inflow.length();
     call.preflight = preflight;
-    let way = admitted(&mut call, refused);
-    let served = if call.delay_ms > 0 {
+    let served = if let Some(step) = chain.cache() {
         // In a box: the usual request should not pay for its size.
-        Box::pin(later(&mut call, way, inflow)).await
+        Box::pin(cached(&mut call, step, refused, inflow)).await
     } else {
-        match way {
-            Ok(way) => forward(&mut call, way, inflow).await,
-            Err(stop) => Err(stop),
+        let way = admitted(&mut call, refused);
+        if call.delay_ms > 0 {
+            Box::pin(later(&mut call, way, inflow)).await
+        } else {
+            match way {
+                Ok(way) => forward(&mut call, way, inflow).await,
+                Err(stop) => Err(stop),
+            }
         }
     };
     match chain.finishing() {
@@ -138,13 +143,32 @@ async fn later(
     forward(call, way?, inflow).await
 }
 
-/// What comes before anything is sent.
-fn admitted<'a>(call: &mut Call<'a>, refused: Option<Refusal>) -> Result<Way<'a>, Stop> {
+/// The same for one that may be answered with what is kept.
+async fn cached<'a>(
+    call: &mut Call<'a>,
+    step: &'a Step<policy::Cache>,
+    refused: Option<Refusal>,
+    inflow: &mut dyn Inflow,
+) -> Result<Answer, Stop> {
+    allowed(call, refused)?;
+    if call.delay_ms > 0 {
+        tokio::time::sleep(Duration::from_millis(call.delay_ms)).await;
+    }
+    cache::exchange(call, step, inflow).await
+}
+
+/// What comes before anything is made ready.
+fn allowed(call: &mut Call<'_>, refused: Option<Refusal>) -> Result<(), Stop> {
     if let Some(refusal) = refused {
         return Err(refusal.into());
     }
     target::body(call.length, call.worker.settings.limits.body_bytes)?;
-    admit(call)?;
+    admit(call)
+}
+
+/// What comes before anything is sent.
+fn admitted<'a>(call: &mut Call<'a>, refused: Option<Refusal>) -> Result<Way<'a>, Stop> {
+    allowed(call, refused)?;
     let way = prepare(call).inspect_err(|_| call.give_back())?;
     call.record.policies_us = call.record.elapsed();
     Ok(way)

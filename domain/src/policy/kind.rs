@@ -135,6 +135,7 @@ kinds! {
     Redirect "redirect" Answer false false
     Mock "mock" Answer false false
     Fault "fault" Answer false false
+    Cache "cache" Answer false false
     Rewrite "rewrite" Shape false false
     Transform "transform" Shape false false
     Cors "cors" Edge false false
@@ -151,7 +152,12 @@ impl PolicyKind {
     pub const fn is_single(self) -> bool {
         matches!(
             self,
-            Self::Cors | Self::SecurityHeaders | Self::Redirect | Self::Mock | Self::Compress
+            Self::Cors
+                | Self::SecurityHeaders
+                | Self::Redirect
+                | Self::Mock
+                | Self::Compress
+                | Self::Cache
         )
     }
 

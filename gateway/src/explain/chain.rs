@@ -5,7 +5,7 @@ use domain::explain::{Caller, Counted, Decision, Limit, Step as Told};
 use domain::policy::{Mode, Stage};
 use domain::problem::Code;
 
-use super::words::{finishes, shapes};
+use super::words::{caches, finishes, shapes};
 use super::{End, Walk};
 use crate::access;
 use crate::answer::{Refusal, Shown};
@@ -40,6 +40,12 @@ impl Walk<'_> {
             return Err(refusal.into());
         }
         let ended = self.stage(&beyond.answer, Stage::Answer, call);
+        if let Some(step) = &beyond.cache {
+            match ended {
+                None => self.acts(step, Stage::Answer, caches()),
+                Some(_) => self.not_reached(step, Stage::Answer),
+            }
+        }
         for step in &beyond.shape {
             match ended {
                 None => self.acts(step, Stage::Shape, shapes(&step.running)),
@@ -106,6 +112,9 @@ impl Walk<'_> {
 
     fn none_beyond(&mut self, beyond: &Beyond) {
         for step in &beyond.answer {
+            self.not_reached(step, Stage::Answer);
+        }
+        if let Some(step) = &beyond.cache {
             self.not_reached(step, Stage::Answer);
         }
         for step in &beyond.shape {

@@ -1,6 +1,8 @@
 //! The counters as Prometheus reads them (text format 0.0.4).
 
+mod cache;
 mod certificates;
+mod compression;
 mod issuers;
 mod upstreams;
 
@@ -12,6 +14,7 @@ use domain::policy::PolicyKind;
 use domain::problem::Code;
 
 use super::{BOUNDS, Lane, Late, WorkerMetrics};
+use crate::cache::Cache;
 use crate::tls::{ClientEnd, Tls};
 use crate::token::KeySets;
 use crate::upstream::Upkeep;
@@ -38,6 +41,7 @@ pub(crate) struct Gauges {
     pub(crate) key_sets: Arc<KeySets>,
     /// `None` before the first state.
     pub(crate) ends: Option<Ends>,
+    pub(crate) cache: Option<Arc<Cache>>,
 }
 
 /// When certificates end.
@@ -212,18 +216,10 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         "Refusals that auth_guard had no room to count.",
         gauges.guard_overflowed,
     );
-    page.one(
-        "compressing",
-        "gauge",
-        "Answers that are encoded at present.",
-        sum(|w| w.compressing.get()),
-    );
-    page.one(
-        "compress_skipped_total",
-        "counter",
-        "Answers that were not encoded, as too many were already.",
-        sum(|w| w.compress_skipped.get()),
-    );
+    compression::write(&mut page, &sum);
+    if let Some(cache) = &gauges.cache {
+        cache::write(&mut page, &sum, cache);
+    }
     if let Some(age) = gauges.state_file_age {
         page.one(
             "state_file_age_seconds",

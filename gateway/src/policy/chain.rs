@@ -5,7 +5,7 @@ use domain::policy::transform::{Headers, Way};
 use domain::policy::{AttachPoint, Mode, Policy, Stage, Subject};
 
 use super::{
-    AnyOf, AuthGuard, Compress, Concurrency, Context, Cors, Fault, Finishing, IpFilter, Jwt,
+    AnyOf, AuthGuard, Cache, Compress, Concurrency, Context, Cors, Fault, Finishing, IpFilter, Jwt,
     KeyAuth, Mock, Mtls, Quota, RateLimit, Redirect, RequestLimits, Rewrite, Running, Scopes,
     SecurityHeaders, Shaping, Step, Transform,
 };
@@ -28,6 +28,8 @@ pub(crate) struct Beyond {
     pub(crate) access: Box<[Step]>,
     /// What answers in the upstream's place.
     pub(crate) answer: Box<[Step]>,
+    /// What answers with what is kept, or keeps what is answered.
+    pub(crate) cache: Option<Step<Cache>>,
     /// What changes the request.
     pub(crate) shape: Box<[Step<Shaping>]>,
     /// What acts on the answer, in this order: those of shape, then those of the edge.
@@ -49,6 +51,7 @@ struct Parts {
     running: Option<Running>,
     shaping: Option<Shaping>,
     finishing: Option<Finishing>,
+    cache: Option<Cache>,
 }
 
 impl From<Running> for Parts {
@@ -80,6 +83,7 @@ impl Chain {
         let (mut edge, mut identity, mut allowance) = (Vec::new(), Vec::new(), Vec::new());
         let (mut access, mut answer, mut shape) = (Vec::new(), Vec::new(), Vec::new());
         let (mut of_shape, mut of_edge) = (Vec::new(), Vec::new());
+        let mut cache = None;
         for (index, effective) in chain.iter().enumerate() {
             let bit = 1_u32.checked_shl(index as u32).unwrap_or(0);
             let parts = compile(effective, attach(effective.from), context)?;
@@ -100,6 +104,9 @@ impl Chain {
                     }
                 }
             }
+            if let Some(running) = parts.cache {
+                cache = Some(step(running, effective, bit, context));
+            }
             if let Some(shaping) = parts.shaping {
                 shape.push(step(shaping, effective, bit, context));
             }
@@ -112,12 +119,16 @@ impl Chain {
             }
         }
         of_shape.append(&mut of_edge);
-        let is_plain =
-            access.is_empty() && answer.is_empty() && shape.is_empty() && of_shape.is_empty();
+        let is_plain = access.is_empty()
+            && answer.is_empty()
+            && cache.is_none()
+            && shape.is_empty()
+            && of_shape.is_empty();
         let beyond = (!is_plain).then(|| {
             Box::new(Beyond {
                 access: access.into(),
                 answer: answer.into(),
+                cache,
                 shape: shape.into(),
                 finish: of_shape.into(),
             })
@@ -135,6 +146,10 @@ impl Chain {
         self.beyond
             .as_deref()
             .filter(|beyond| !beyond.finish.is_empty())
+    }
+
+    pub(crate) fn cache(&self) -> Option<&Step<Cache>> {
+        self.beyond.as_deref()?.cache.as_ref()
     }
 }
 
@@ -231,6 +246,10 @@ fn compile(
             Running::Redirect(Redirect::compile(policy).ok_or_else(unread)?).into()
         }
         Policy::Mock(policy) => Running::Mock(Mock::compile(policy)).into(),
+        Policy::Cache(policy) => Parts {
+            cache: Some(Cache::compile(policy)),
+            ..Parts::default()
+        },
         Policy::Fault(policy) => Running::Fault(Fault::compile(policy)).into(),
         Policy::Rewrite(policy) => Parts {
             shaping: Some(Shaping::Rewrite(
