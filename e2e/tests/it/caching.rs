@@ -120,11 +120,18 @@ async fn the_public_tests_of_caches() -> anyhow::Result<()> {
             "cache: {policy}: required {} of {}, optimal {} of {}, behaviours {} of {}",
             must.passed, must.all, may.passed, may.all, check.passed, check.all
         );
-        assert_eq!((must.all, may.all), (157, 86), "it is the suite that is meant");
+        assert_eq!(
+            (must.all, may.all),
+            (157, 86),
+            "it is the suite that is meant"
+        );
         assert!(must.passed >= required, "required: {:?}", must.failed);
         assert!(may.passed >= optimal, "optimal: {:?}", may.failed);
         for id in must.failed.iter().chain(&may.failed) {
-            assert!(page.contains(&format!("`{id}`")), "docs/cache.md does not explain {id}");
+            assert!(
+                page.contains(&format!("`{id}`")),
+                "docs/cache.md does not explain {id}"
+            );
         }
     }
     Ok(())
@@ -136,10 +143,16 @@ async fn kept_answers_are_taken_out_by_command() -> anyhow::Result<()> {
     let upstream = Upstream::start().await?;
     let running = gateway(folder.path(), &upstream.url(), "{ ttl: 1h }").await?;
     let client = Client::default();
-    let host = running.ready.gateway.trim_start_matches("http://").to_owned();
+    let host = running
+        .ready
+        .gateway
+        .trim_start_matches("http://")
+        .to_owned();
     let admin = running.ready.admin.trim_start_matches("http://").to_owned();
     let get = async |path: &str| -> anyhow::Result<String> {
-        let answer = client.get(&format!("{}{path}", running.ready.gateway)).await?;
+        let answer = client
+            .get(&format!("{}{path}", running.ready.gateway))
+            .await?;
         Ok(answer.header("cache-status").to_owned())
     };
     for (flag, value, path, is_gone) in [
@@ -153,7 +166,10 @@ async fn kept_answers_are_taken_out_by_command() -> anyhow::Result<()> {
         assert!(get(path).await?.contains("hit"), "{path}");
         let args = ["cache", "purge", "--admin", &admin, flag, &value];
         let (code, out, error) = run(&args, &[]).await?;
-        assert!(out.contains("kept answers were taken out."), "{code} {out} {error}");
+        assert!(
+            out.contains("kept answers were taken out."),
+            "{code} {out} {error}"
+        );
         assert_eq!(!get(path).await?.contains("hit"), is_gone, "{flag} {value}");
     }
     running.kill().await

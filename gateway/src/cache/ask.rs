@@ -10,7 +10,7 @@ use super::give::{Forwarded, How, mark};
 use super::keeping::{Filling, Keeping};
 use super::key;
 use super::refresh;
-use super::stored::{Draft, Source, Stored};
+use super::stored::{Draft, Source, Stored, is_of_all};
 use crate::body::{Answer, Inflow, Outflow};
 use crate::call::Call;
 use crate::fields::{Name, any_of};
@@ -160,12 +160,13 @@ impl<'a> Visit<'a> {
         let first = |name| answer.fields.named(name).next();
         let is_same = |kept: Option<&[u8]>, told: Option<&[u8]>| told.is_none() || told == kept;
         let length = stored.body.len().to_string();
-        let is_still = answer.status == stored.status
-            && is_same(stored.etag.as_deref(), first("etag"))
+        let is_still = is_same(stored.etag.as_deref(), first("etag"))
             && is_same(stored.modified.as_deref(), first("last-modified"))
             && is_same(Some(length.as_bytes()), first("content-length"));
-        if answer.status >= 500 {
-            return;
+        match answer.status {
+            status if status == stored.status => {}
+            404 | 410 => return self.cache.remove(self.place, stored),
+            _ => return,
         }
         match stored
             .freshened(source, &answer.fields)
@@ -216,7 +217,8 @@ impl<'a> Visit<'a> {
                 self.cache.shard(self.place).note_unkept(key, now);
             }
             // A newer answer, be it one that is not kept, takes the place of an older one.
-            if let Some(stored) = found.filter(|_| answer.status < 500 && answer.status != 304) {
+            if let Some(stored) = found.filter(|_| answer.status < 500 && is_of_all(answer.status))
+            {
                 self.cache.remove(self.place, stored);
             }
             return;

@@ -4,10 +4,11 @@
 //! stays. A hit writes one bit, and a flood of requests that come once pushes out nothing that is
 //! used.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::stored::{Owner, Stored};
+use super::vary;
 use crate::fields::Fields;
 
 /// Answers of one place: variants by `Vary`, and callers.
@@ -34,7 +35,7 @@ struct Node {
 pub(super) struct Shard {
     /// Oldest first.
     places: HashMap<u128, Vec<u32>>,
-    tags: HashMap<u64, Vec<u32>>,
+    tags: HashMap<u64, HashSet<u32>>,
     nodes: Vec<Option<Node>>,
     free: Vec<u32>,
     newest: u32,
@@ -110,9 +111,8 @@ impl Shard {
     /// what requests are told apart.
     pub(super) fn insert(&mut self, place: u128, stored: Arc<Stored>) {
         self.remove_where(place, |other| {
-            let names = |one: &Stored| one.vary.iter().map(|(name, _)| name.clone()).collect();
-            let (before, now): (Vec<_>, Vec<_>) = (names(other), names(&stored));
-            other.owner == stored.owner && (other.vary == stored.vary || before != now)
+            other.owner == stored.owner
+                && (other.vary == stored.vary || !vary::has_same_names(&other.vary, &stored.vary))
         });
         let indices = self
             .places
@@ -147,7 +147,7 @@ impl Shard {
         self.bytes += weight;
         self.places.entry(place).or_default().push(index);
         for tag in &stored.tags {
-            self.tags.entry(*tag).or_default().push(index);
+            self.tags.entry(*tag).or_default().insert(index);
         }
     }
 
@@ -262,9 +262,20 @@ impl Shard {
             Some(older) => older.newer = node.newer,
             None => self.oldest = node.newer,
         }
-        drop_from(&mut self.places, &node.place, index);
+        if let Some(indices) = self.places.get_mut(&node.place) {
+            indices.retain(|known| *known != index);
+            if indices.is_empty() {
+                self.places.remove(&node.place);
+            }
+        }
         for tag in &node.stored.tags {
-            drop_from(&mut self.tags, tag, index);
+            // A tag may be on everything: it is not looked through.
+            if let Some(indices) = self.tags.get_mut(tag) {
+                indices.remove(&index);
+                if indices.is_empty() {
+                    self.tags.remove(tag);
+                }
+            }
         }
     }
 
@@ -276,14 +287,5 @@ impl Shard {
     pub(super) fn is_unkept(&self, flight: u128, now: u64) -> bool {
         let (known, until) = self.unkept[cell(flight) % UNKEPT];
         known == flight && now < until
-    }
-}
-
-fn drop_from<K: std::hash::Hash + Eq>(map: &mut HashMap<K, Vec<u32>>, key: &K, index: u32) {
-    if let Some(indices) = map.get_mut(key) {
-        indices.retain(|known| *known != index);
-        if indices.is_empty() {
-            map.remove(key);
-        }
     }
 }

@@ -223,7 +223,7 @@ impl Windows {
 
 /// A part is no whole, a 304 is about what somebody else has, and what is wrong with one request
 /// says nothing about the next: kept, it would keep the good ones out.
-const fn is_of_all(status: u16) -> bool {
+pub(super) const fn is_of_all(status: u16) -> bool {
     !matches!(
         status,
         0..=199

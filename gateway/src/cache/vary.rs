@@ -40,6 +40,12 @@ pub(crate) fn matches(vary: &Vary, request: &Fields) -> bool {
         .all(|(name, kept)| value(request, name) == *kept)
 }
 
+/// Whether both tell requests apart by the same fields.
+pub(crate) fn has_same_names(one: &Vary, other: &Vary) -> bool {
+    let pairs = one.iter().zip(other);
+    one.len() == other.len() && pairs.into_iter().all(|((one, _), (other, _))| one == other)
+}
+
 /// All lines as one list without the blanks around its commas, which mean nothing
 /// (RFC 9110 §5.6.1); languages and codings also in small letters.
 fn value(request: &Fields, name: &str) -> Option<Box<[u8]>> {
