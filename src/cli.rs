@@ -34,6 +34,11 @@ pub enum Role {
     Sample(Sample),
     /// Say what the gateway would do with a request, and why; nothing is sent or counted.
     Explain(Explain),
+    /// Work with what a running gateway keeps of answers.
+    Cache {
+        #[command(subcommand)]
+        what: Cache,
+    },
     /// Work with the audit log.
     Audit {
         #[command(subcommand)]
@@ -263,6 +268,37 @@ pub struct Explain {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Cache {
+    /// Take kept answers out of one running gateway, and say how many.
+    Purge(Purge),
+}
+
+#[derive(Debug, Args)]
+pub struct Purge {
+    #[command(flatten)]
+    pub process: Health,
+    #[command(flatten)]
+    pub what: Purged,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Purged {
+    /// One address, as in shop.example.com/pets?page=2.
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// All addresses that begin so, as in shop.example.com/pets.
+    #[arg(long, value_name = "URL")]
+    pub prefix: Option<String>,
+    /// All that the upstream put this group or key on.
+    #[arg(long, value_name = "TAG")]
+    pub tag: Option<String>,
+    /// Everything.
+    #[arg(long)]
+    pub all: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,6 +5,7 @@
 
 mod admin;
 pub mod audit;
+pub mod cache;
 pub mod check;
 pub mod config;
 mod data_plane;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use portunus::cli::{Audit, Cli, Role};
+use portunus::cli::{Audit, Cache, Cli, Role};
 use portunus::cmd;
 
 // The system's allocator costs the data plane a tenth of its time.
@@ -26,6 +26,9 @@ fn main() -> ExitCode {
         Role::Health(health) => cmd::health::run(&health),
         Role::Sample(sample) => cmd::sample::run(&sample),
         Role::Explain(explain) => cmd::explain::run(&explain),
+        Role::Cache {
+            what: Cache::Purge(purge),
+        } => cmd::cache::run(&purge),
         Role::Audit {
             what: Audit::Verify(common),
         } => cmd::audit::run(&common),

@@ -5,6 +5,7 @@
 
 pub mod any_of;
 pub mod auth_guard;
+pub mod cache;
 pub mod compress;
 pub mod concurrency;
 pub mod cors;
@@ -33,6 +34,7 @@ use serde::{Deserialize, Serialize};
 
 pub use any_of::{AnyOf, Identity};
 pub use auth_guard::AuthGuard;
+pub use cache::Cache;
 pub use compress::Compress;
 pub use concurrency::Concurrency;
 pub use cors::Cors;
@@ -105,6 +107,7 @@ pub enum Policy {
     Redirect(Redirect),
     Mock(Mock),
     Fault(Fault),
+    Cache(Cache),
     Rewrite(Rewrite),
     Transform(Transform),
     Cors(Cors),
@@ -157,6 +160,7 @@ impl Policy {
             Self::Redirect(_) => PolicyKind::Redirect,
             Self::Mock(_) => PolicyKind::Mock,
             Self::Fault(_) => PolicyKind::Fault,
+            Self::Cache(_) => PolicyKind::Cache,
             Self::Rewrite(_) => PolicyKind::Rewrite,
             Self::Transform(_) => PolicyKind::Transform,
             Self::Cors(_) => PolicyKind::Cors,
@@ -184,6 +188,7 @@ impl Policy {
             Self::Redirect(policy) => policy,
             Self::Mock(policy) => policy,
             Self::Fault(policy) => policy,
+            Self::Cache(policy) => policy,
             Self::Rewrite(policy) => policy,
             Self::Transform(policy) => policy,
             Self::Cors(policy) => policy,

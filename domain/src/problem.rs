@@ -158,6 +158,7 @@ codes! {
     Overloaded "overloaded" 503 "Overloaded" "The gateway is at its capacity. Try again as Retry-After says."
     VersionDisabled "version_disabled" 503 "Version disabled" "The API's owner has switched this version off for now."
     NotReady "not_ready" 503 "Not ready" "This gateway has no configuration yet. Try again in a moment."
+    NotCached "not_cached" 504 "Not in the cache" "The request asked for a kept answer alone (Cache-Control: only-if-cached), and there is none that it may have. Ask again without that."
     UpstreamTimeout "upstream_timeout" 504 "Upstream timeout" "The API's own server took too long; the detail says in which phase."
 
     SignInRequired "sign_in_required" 401 "Sign-in required" "Sign in, or send a personal token as Authorization: Bearer."

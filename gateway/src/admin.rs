@@ -1,4 +1,5 @@
-//! Health and metrics, on an address of their own and on the separate runtime.
+//! Health, metrics and what purges the cache, on an address of their own and on the separate
+//! runtime.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -7,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Request, Response, StatusCode};
-use http_body_util::Full;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -16,12 +17,17 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
+use crate::cache::Purge;
 use crate::duty::{Duty, reached};
 use crate::metrics;
 use crate::node::Node;
 
 /// Scrapers and probes are few.
 const CONNECTIONS: usize = 64;
+
+/// Of what is to be purged, in bytes, and how long it may take to come.
+const LONGEST: usize = 16 * 1024;
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Serves until `stop` says so, or another process does.
 pub(crate) async fn run(listener: TcpListener, node: Arc<Node>, mut stop: watch::Receiver<bool>) {
@@ -50,9 +56,15 @@ pub(crate) async fn run(listener: TcpListener, node: Arc<Node>, mut stop: watch:
 }
 
 async fn serve(stream: TcpStream, node: Arc<Node>) {
-    let service = service_fn(move |request| {
-        let answer = answer(&request, &node);
-        async move { Ok::<_, Infallible>(answer) }
+    let service = service_fn(move |request: Request<Incoming>| {
+        let node = node.clone();
+        async move {
+            let answer = match request.uri().path() {
+                "/cache/purge" => purge(request, &node).await,
+                _ => answer(&request, &node),
+            };
+            Ok::<_, Infallible>(answer)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -82,6 +94,41 @@ fn answer(request: &Request<Incoming>, node: &Node) -> Response<Full<Bytes>> {
             "Try /livez, /readyz or /metrics.\n".to_owned(),
         ),
     };
+    say(status, media_type, text)
+}
+
+/// Takes out of the cache what a `POST` of JSON says. No page of another site can send one: that
+/// type is asked for beforehand, and nobody allows it here.
+async fn purge(request: Request<Incoming>, node: &Node) -> Response<Full<Bytes>> {
+    let media_type = request.headers().get(CONTENT_TYPE);
+    let is_json = media_type.is_some_and(|value| value == "application/json");
+    if request.method() != Method::POST || !is_json {
+        let words = "POST application/json: {\"url\": …}, {\"prefix\": …}, {\"tag\": …} or {\"all\": true}.\n";
+        return say(StatusCode::BAD_REQUEST, "text/plain", words.to_owned());
+    }
+    let body = Limited::new(request.into_body(), LONGEST).collect();
+    let read = match tokio::time::timeout(PATIENCE, body).await {
+        Ok(Ok(body)) => {
+            serde_json::from_slice::<Purge>(&body.to_bytes()).map_err(|error| error.to_string())
+        }
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("It took too long.".to_owned()),
+    };
+    match read {
+        Ok(purge) => {
+            tracing::info!(?purge, "Kept answers are taken out.");
+            let count = node.shared.cache.purge(purge);
+            say(
+                StatusCode::OK,
+                "application/json",
+                format!("{{\"purged\":{count}}}\n"),
+            )
+        }
+        Err(error) => say(StatusCode::BAD_REQUEST, "text/plain", format!("{error}\n")),
+    }
+}
+
+fn say(status: StatusCode, media_type: &'static str, text: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(text)));
     *response.status_mut() = status;
     response

@@ -3,8 +3,10 @@
 
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use domain::problem::Code;
 
+use crate::cache::Keeping;
 use crate::fields::Fields;
 use crate::packed::Packed;
 use crate::report::Report;
@@ -64,6 +66,10 @@ pub(crate) enum Outflow {
     Switched(Option<Box<Link>>),
     /// Another, encoded.
     Packed(Box<Packed>),
+    /// Another, of which a copy is kept.
+    Keeping(Box<Keeping>),
+    /// What is left of one that is kept, which others are given as well.
+    Shared(Bytes),
 }
 
 impl Outflow {
@@ -77,8 +83,9 @@ impl Outflow {
             Self::Link(Some(link)) => link.ends_at = ends_at,
             Self::Stream(stream) => stream.ends_at = ends_at,
             Self::Packed(packed) => packed.inner.end_at(ends_at),
+            Self::Keeping(keeping) => keeping.inner.end_at(ends_at),
             // A WebSocket has no end that could be awaited.
-            Self::Switched(_) | Self::Whole(..) | Self::Link(None) => {}
+            Self::Switched(_) | Self::Whole(..) | Self::Shared(_) | Self::Link(None) => {}
         }
     }
 
@@ -88,7 +95,8 @@ impl Outflow {
             Self::Link(Some(link)) | Self::Switched(Some(link)) => link.ticket = ticket,
             Self::Stream(stream) => stream.ticket = ticket,
             Self::Packed(packed) => packed.inner.hold(ticket),
-            Self::Whole(..) | Self::Link(None) | Self::Switched(None) => {}
+            Self::Keeping(keeping) => keeping.inner.hold(ticket),
+            Self::Whole(..) | Self::Shared(_) | Self::Link(None) | Self::Switched(None) => {}
         }
     }
 
@@ -98,7 +106,8 @@ impl Outflow {
             Self::Link(Some(link)) => link.owe(bytes, is_all),
             Self::Stream(stream) => stream.owe(bytes, is_all),
             Self::Packed(packed) => packed.inner.owe(bytes, is_all),
-            Self::Whole(..) | Self::Link(None) | Self::Switched(_) => {}
+            Self::Keeping(keeping) => keeping.inner.owe(bytes, is_all),
+            Self::Whole(..) | Self::Shared(_) | Self::Link(None) | Self::Switched(_) => {}
         }
     }
 
@@ -120,6 +129,12 @@ impl Outflow {
             Self::Link(Some(link)) => link.poll_body(cx, worker, inflow, out),
             Self::Stream(stream) => stream.poll_body(cx, worker, inflow, out),
             Self::Packed(packed) => packed.poll_fill(cx, worker, inflow, out),
+            Self::Keeping(keeping) => keeping.poll_fill(cx, worker, inflow, out),
+            Self::Shared(left) => {
+                let part = left.split_to(left.len().min(ROOM));
+                out.extend_from_slice(&part);
+                Poll::Ready(Ok(left.is_empty()))
+            }
             Self::Link(None) | Self::Switched(_) => Poll::Ready(Ok(true)),
         }
     }
@@ -130,7 +145,10 @@ impl Outflow {
             Self::Link(Some(link)) | Self::Switched(Some(link)) => link.target,
             Self::Stream(stream) => stream.target,
             Self::Packed(packed) => return packed.inner.is_cut(worker),
-            Self::Whole(..) | Self::Link(None) | Self::Switched(None) => return false,
+            Self::Keeping(keeping) => return keeping.inner.is_cut(worker),
+            Self::Whole(..) | Self::Shared(_) | Self::Link(None) | Self::Switched(None) => {
+                return false;
+            }
         };
         worker.pool.cuts(target, worker.sweeper.now())
     }
@@ -144,7 +162,44 @@ impl Outflow {
                 }
             }
             Self::Packed(packed) => packed.inner.give_back(worker),
-            Self::Whole(..) | Self::Stream(_) | Self::Switched(_) => {}
+            Self::Keeping(keeping) => keeping.inner.give_back(worker),
+            Self::Whole(..) | Self::Shared(_) | Self::Stream(_) | Self::Switched(_) => {}
+        }
+    }
+
+    /// What is left of it, where that is known.
+    fn left(&self) -> Option<u64> {
+        match self {
+            Self::Whole(bytes, at) => Some((bytes.len() - at) as u64),
+            Self::Shared(left) => Some(left.len() as u64),
+            Self::Link(Some(link)) => link.left(),
+            Self::Link(None) => Some(0),
+            Self::Stream(stream) => stream.left(),
+            Self::Packed(packed) if packed.is_over() => Some(0),
+            Self::Keeping(keeping) => keeping.inner.left(),
+            Self::Packed(_) | Self::Switched(_) => None,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        match self {
+            Self::Stream(stream) => stream.is_over(),
+            Self::Keeping(keeping) => keeping.inner.is_over(),
+            Self::Whole(..)
+            | Self::Shared(_)
+            | Self::Link(_)
+            | Self::Switched(_)
+            | Self::Packed(_) => self.left() == Some(0),
+        }
+    }
+
+    /// What came behind it.
+    pub(crate) fn trailers(&self) -> Option<&Fields> {
+        match self {
+            Self::Stream(stream) => stream.trailers(),
+            Self::Packed(packed) => packed.inner.trailers(),
+            Self::Keeping(keeping) => keeping.inner.trailers(),
+            Self::Whole(..) | Self::Shared(_) | Self::Link(_) | Self::Switched(_) => None,
         }
     }
 }
@@ -158,38 +213,17 @@ pub(crate) struct Delivery {
 impl Delivery {
     /// What is left of the body, where that is known.
     pub(crate) fn left(&self) -> Option<u64> {
-        match &self.answer.body {
-            Outflow::Whole(bytes, at) => Some((bytes.len() - at) as u64),
-            Outflow::Link(Some(link)) => link.left(),
-            Outflow::Link(None) => Some(0),
-            Outflow::Stream(stream) => stream.left(),
-            Outflow::Packed(packed) if packed.is_over() => Some(0),
-            Outflow::Packed(_) | Outflow::Switched(_) => None,
-        }
+        self.answer.body.left()
     }
 
     /// Whether nothing more comes, trailers included.
     pub(crate) fn is_over(&self) -> bool {
-        match &self.answer.body {
-            Outflow::Stream(stream) => stream.is_over(),
-            Outflow::Whole(..) | Outflow::Link(_) | Outflow::Switched(_) | Outflow::Packed(_) => {
-                self.left() == Some(0)
-            }
-        }
+        self.answer.body.is_over()
     }
 
     /// What came behind the body.
     pub(crate) fn trailers(&self) -> Option<&Fields> {
-        let mut body = &self.answer.body;
-        if let Outflow::Packed(packed) = body {
-            body = &packed.inner;
-        }
-        match body {
-            Outflow::Stream(stream) => stream.trailers(),
-            Outflow::Whole(..) | Outflow::Link(_) | Outflow::Switched(_) | Outflow::Packed(_) => {
-                None
-            }
-        }
+        self.answer.body.trailers()
     }
 
     /// Appends what there is of the body; true at its end.

@@ -84,6 +84,8 @@ pub(crate) struct Call<'a> {
     client: IpAddr,
     /// What goes to the upstream instead of [`Call::rest`]'s part of the canonical path.
     pub(crate) rewritten: Option<Box<str>>,
+    /// Of the upstream, where it was chosen beforehand.
+    pub(crate) variant: Option<usize>,
     /// How long it waits before it goes on, on purpose.
     pub(crate) delay_ms: u64,
     /// Of the body, where the client says it.
@@ -140,6 +142,7 @@ impl<'a> Call<'a> {
             prefix: 0,
             client: address,
             rewritten: None,
+            variant: None,
             delay_ms: 0,
             length: None,
             preflight: None,

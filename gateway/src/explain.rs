@@ -22,6 +22,7 @@ use domain::problem::Code;
 use domain::snapshot::{Delta, Snapshot};
 
 use crate::answer::Refusal;
+use crate::cache::Cache;
 use crate::call::Call;
 use crate::clock::Clock;
 use crate::compile::Compiler;
@@ -67,6 +68,7 @@ impl Counts {
                 in_flight: InFlight::new(settings.limits.requests),
                 places: Arc::default(),
                 watched: Watched::new(settings.limits.cells.min(100_000)),
+                cache: Arc::new(Cache::new(0)),
                 connections: Connections::new(&settings.limits, true),
             }),
             limits: Arc::default(),

@@ -2,6 +2,7 @@
 //! list of where each name and value stands. What goes on is copied out, line by line or many at a
 //! time; nothing is ever put together anew.
 
+mod copied;
 mod name;
 
 use std::cell::RefCell;
@@ -9,6 +10,7 @@ use std::ops::Range;
 
 use crate::buffer::Buffer;
 
+pub(crate) use copied::Copied;
 pub(crate) use name::{Name, any_of};
 
 thread_local! {

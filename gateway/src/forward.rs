@@ -1,11 +1,11 @@
 //! The last step of a request that nothing refused: to a target, and its answer back.
 
+mod choice;
+
 use std::pin::Pin;
 use std::time::Duration;
 
-use domain::key::Environment;
 use domain::problem::Code;
-use domain::upstream::{Algorithm, HashBy, Kept, NamedBy};
 
 use crate::answer::Refusal;
 use crate::body::{Answer, Cut, Inflow};
@@ -18,8 +18,10 @@ use crate::record::NameId;
 use crate::state::{Beside, Upstream};
 use crate::target;
 use crate::upstream::{
-    self, Attempts, ConnectError, Copied, Failure, Outgoing, Replay, Sent, Shadow, Split, Way,
+    self, Attempts, ConnectError, Copied, Failure, Outgoing, Replay, Sent, Shadow, Way,
 };
+use choice::balance_key;
+pub(crate) use choice::{choose_upstream, variant};
 
 /// Why there is no answer of an upstream.
 pub(crate) enum Stop {
@@ -40,11 +42,27 @@ impl From<Refusal> for Stop {
 /// nothing was sent.
 pub(crate) fn prepare<'a>(call: &mut Call<'a>) -> Result<Way<'a>, Refusal> {
     let (upstream, beside) = choose_upstream(call)?;
+    let way = enter(call, upstream, beside)?;
+    ready(call, way.upstream)?;
+    Ok(way)
+}
+
+/// Whether the upstream takes the request now, or what stands in for it.
+pub(crate) fn enter<'a>(
+    call: &mut Call<'a>,
+    upstream: &'a Upstream,
+    beside: &'a Beside,
+) -> Result<Way<'a>, Refusal> {
     let mut way = upstream::admit(call.worker, upstream, beside.fallback.as_deref())?;
     match way.instead {
         Some(label) => call.record.decided_by = label,
         None => way.mirror = beside.mirror.as_ref(),
     }
+    Ok(way)
+}
+
+/// Makes its fields those that go to `upstream`.
+pub(crate) fn ready(call: &mut Call<'_>, upstream: &Upstream) -> Result<(), Refusal> {
     let cookie = &call.worker.settings.session_cookie;
     passage::strip_request(&mut call.head.fields, call.peer.trusted, cookie)?;
     if let Some(scheme) = &call.route.strip_selector {
@@ -55,8 +73,8 @@ pub(crate) fn prepare<'a>(call: &mut Call<'a>) -> Result<Way<'a>, Refusal> {
         call.head.fields.set(name, value.as_bytes());
     }
     policy::shape(call)?;
-    passage::add_request(call, way.upstream);
-    Ok(way)
+    passage::add_request(call, upstream);
+    Ok(())
 }
 
 /// Sends the request.
@@ -155,7 +173,8 @@ async fn tries(
     let key = balance_key(call, upstream);
     let mut attempts = Attempts::new(worker, way, key);
     if let Some(split) = &upstream.split {
-        let index = variant(call, split, upstream::chance);
+        let drawn = call.variant;
+        let index = drawn.unwrap_or_else(|| variant(call, split, upstream::chance));
         attempts.keep_to(split.variants[index].members);
     }
     if let Some(sticky) = &upstream.sticky {
@@ -262,82 +281,12 @@ fn instead<'f>(
     })
 }
 
-/// The request's variant, by index. `chance` is asked where nothing keeps its variant.
-pub(crate) fn variant(call: &Call<'_>, split: &Split, chance: impl FnOnce() -> u64) -> usize {
-    let named = match &split.by {
-        None => None,
-        Some(NamedBy::Header(name)) => call.head.fields.named(name).next(),
-        Some(NamedBy::Cookie(name)) => cookie(call, name),
-    };
-    if let Some(index) = split.fixed(named) {
-        return index;
-    }
-    let address = call.address();
-    let subject = match split.sticky {
-        Kept::Caller => call.caller_id().unwrap_or(address),
-        Kept::Address => address,
-        Kept::Nothing => u128::from(chance()),
-    };
-    split.choose(None, &subject.to_be_bytes(), call.wall_us)
-}
-
-fn cookie<'c>(call: &'c Call<'_>, name: &str) -> Option<&'c [u8]> {
-    let lines = call.head.fields.all(Name::Cookie);
-    let mut pairs = lines.flat_map(|line| line.split(|b| *b == b';'));
-    pairs.find_map(|pair| {
-        pair.trim_ascii()
-            .strip_prefix(name.as_bytes())?
-            .strip_prefix(b"=")
-    })
-}
-
-/// What consistent hashing hashes.
-fn balance_key(call: &Call<'_>, upstream: &Upstream) -> u64 {
-    match (upstream.balance.algorithm, &upstream.balance.by) {
-        (
-            Algorithm::RoundRobin | Algorithm::LeastRequests | Algorithm::Ewma | Algorithm::Random,
-            _,
-        ) => return 0,
-        (Algorithm::ConsistentHash, None | Some(HashBy::Address)) => None,
-        (Algorithm::ConsistentHash, Some(HashBy::Path)) => Some(call.rest().as_bytes()),
-        (Algorithm::ConsistentHash, Some(HashBy::Header(name))) => {
-            call.head.fields.named(name).next()
-        }
-        (Algorithm::ConsistentHash, Some(HashBy::Cookie(name))) => cookie(call, name),
-    }
-    .map_or_else(
-        || upstream::identity(&call.address().to_be_bytes()),
-        upstream::identity,
-    )
-}
-
 /// The seconds of `Retry-After`; a date is taken as too long to wait for.
 fn retry_after(fields: &Fields) -> Option<u64> {
     let value = fields.get(Name::RetryAfter)?;
     let seconds = std::str::from_utf8(value).ok();
     let seconds = seconds.and_then(|text| text.parse().ok());
     Some(seconds.unwrap_or(u64::MAX))
-}
-
-/// The caller's upstream, and the others that it names.
-fn choose_upstream<'a>(call: &Call<'a>) -> Result<(&'a Upstream, &'a Beside), Refusal> {
-    let test = call
-        .caller
-        .is_some_and(|caller| caller.key.environment() == Environment::Test);
-    let route = call.route;
-    let test = route.test_upstream.as_deref().filter(|_| test);
-    let (upstream, beside) = match test {
-        Some(test) => (Some(test), &route.test_beside),
-        None => (route.upstream.as_deref(), &route.beside),
-    };
-    let upstream = upstream
-        .filter(|upstream| upstream.broken.is_some() || !upstream.targets.is_empty())
-        .ok_or_else(|| Refusal::new(Code::NoHealthyTarget).retry_after(1))?;
-    match &upstream.broken {
-        None => Ok((upstream, beside)),
-        Some(_) => Err(Refusal::new(Code::PolicyInvalid)
-            .detail("The upstream of this route cannot be used as it is set up.")),
-    }
 }
 
 fn answer(call: &mut Call<'_>, sent: Sent) -> Answer {

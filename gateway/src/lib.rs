@@ -9,6 +9,7 @@ mod admin;
 mod answer;
 mod body;
 mod buffer;
+mod cache;
 mod call;
 mod client;
 pub mod clock;

@@ -153,6 +153,14 @@ pub(crate) struct WorkerMetrics {
     /// Answers that are encoded at present.
     pub(crate) compressing: Count,
     pub(crate) compress_skipped: Count,
+    pub(crate) cache_hits: Count,
+    pub(crate) cache_stale: Count,
+    pub(crate) cache_misses: Count,
+    pub(crate) cache_validated: Count,
+    pub(crate) cache_bypassed: Count,
+    pub(crate) cache_collapsed: Count,
+    /// Kept answers that are asked for anew in the background at present.
+    pub(crate) cache_refreshing: Count,
     /// By the route's number.
     routes: Mutex<HashMap<u32, Arc<Lane>>>,
 }
@@ -204,6 +212,13 @@ impl Default for WorkerMetrics {
             upstream_hedges_won: Count::default(),
             compressing: Count::default(),
             compress_skipped: Count::default(),
+            cache_hits: Count::default(),
+            cache_stale: Count::default(),
+            cache_misses: Count::default(),
+            cache_validated: Count::default(),
+            cache_bypassed: Count::default(),
+            cache_collapsed: Count::default(),
+            cache_refreshing: Count::default(),
             routes: Mutex::default(),
         }
     }

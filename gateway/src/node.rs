@@ -72,6 +72,7 @@ impl Node {
             }),
             upkeep: self.upkeep.clone(),
             key_sets: self.key_sets.clone(),
+            cache: Some(self.shared.cache.clone()),
         }
     }
 

@@ -9,6 +9,7 @@ use http::Method;
 use crate::access;
 use crate::answer::{self, Form, Refusal};
 use crate::body::{Answer, Delivery, Inflow};
+use crate::cache;
 use crate::call::{Call, TakenList};
 use crate::client::Client;
 use crate::fields::Name;
@@ -115,7 +116,7 @@ async fn serve(
     call.length = inflow.length();
     call.preflight = preflight;
     // What is rare is in a box: the usual request should not pay for its size.
-    let served = if chain.contract().is_empty() {
+    let served = if chain.contract().is_empty() && chain.cache().is_none() {
         match admitted(&mut call, refused) {
             Ok(way) if call.delay_ms > 0 => Box::pin(later(&mut call, way, inflow)).await,
             Ok(way) => forward(&mut call, way, inflow).await,
@@ -132,35 +133,55 @@ async fn serve(
 
 /// The same for a request that waits on purpose.
 async fn later(call: &mut Call<'_>, way: Way<'_>, inflow: &mut dyn Inflow) -> Result<Answer, Stop> {
-    tokio::time::sleep(Duration::from_millis(call.delay_ms)).await;
+    wait(call).await;
     forward(call, way, inflow).await
 }
 
-/// The same for a request that policies look into.
+/// The same for a request that policies look into, or that may be answered with what is kept.
 async fn inspected(
     call: &mut Call<'_>,
     refused: Option<Refusal>,
     inflow: &mut dyn Inflow,
 ) -> Result<Answer, Stop> {
     gate(call, refused)?;
-    let mut held = Held::new(inflow, call.worker.metrics.clone());
     let contract = call.chain.contract();
+    if contract.is_empty() {
+        return beyond(call, inflow).await;
+    }
+    let mut held = Held::new(inflow, call.worker.metrics.clone());
     let fits = policy::contract(contract, call, &mut held).await;
     fits.inspect_err(|_| call.give_back())?;
     if let (None, Some(length)) = (call.length, held.whole()) {
         // Whoever gets it is told where it ends.
         let mut text = Text::<20>::new();
-        call.head
-            .fields
-            .set("content-length", text.number(length).as_bytes());
+        let fields = &mut call.head.fields;
+        fields.set("content-length", text.number(length).as_bytes());
         call.length = Some(length);
     }
-    let way = way(call)?;
-    let mut served = later(call, way, &mut held).await;
+    let mut served = beyond(call, &mut held).await;
     if let Ok(answer) = &mut served {
         held.hand_over(&mut answer.body);
     }
     served
+}
+
+/// From the policies that answer on.
+async fn beyond(call: &mut Call<'_>, inflow: &mut dyn Inflow) -> Result<Answer, Stop> {
+    if let Some(step) = call.chain.cache() {
+        answers(call)?;
+        wait(call).await;
+        return cache::exchange(call, step, inflow).await;
+    }
+    let way = way(call)?;
+    wait(call).await;
+    forward(call, way, inflow).await
+}
+
+/// On purpose.
+async fn wait(call: &Call<'_>) {
+    if call.delay_ms > 0 {
+        tokio::time::sleep(Duration::from_millis(call.delay_ms)).await;
+    }
 }
 
 /// What comes before anything is sent.
@@ -178,11 +199,17 @@ fn gate(call: &mut Call<'_>, refused: Option<Refusal>) -> Result<(), Stop> {
     admit(call)
 }
 
+/// Whether a policy answers.
+fn answers(call: &mut Call<'_>) -> Result<(), Stop> {
+    match &call.chain.beyond {
+        None => Ok(()),
+        Some(beyond) => policy::stage(&beyond.answer, call),
+    }
+}
+
 /// Where it goes, unless a policy answers.
 fn way<'a>(call: &mut Call<'a>) -> Result<Way<'a>, Stop> {
-    if let Some(beyond) = &call.chain.beyond {
-        policy::stage(&beyond.answer, call)?;
-    }
+    answers(call)?;
     let way = prepare(call).inspect_err(|_| call.give_back())?;
     call.record.policies_us = call.record.elapsed();
     Ok(way)

@@ -4,6 +4,7 @@
 
 pub(crate) mod any_of;
 pub(crate) mod auth_guard;
+pub(crate) mod cache;
 mod chain;
 pub(crate) mod compress;
 pub(crate) mod concurrency;
@@ -46,6 +47,7 @@ use crate::upstream;
 
 pub(crate) use any_of::AnyOf;
 pub(crate) use auth_guard::AuthGuard;
+pub(crate) use cache::Cache;
 pub(crate) use chain::{Beyond, Chain, Uncompiled};
 pub(crate) use compress::Compress;
 pub(crate) use concurrency::Concurrency;

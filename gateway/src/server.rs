@@ -12,6 +12,7 @@ use domain::explain::Counted;
 use tokio::sync::{mpsc, watch};
 
 use crate::admin;
+use crate::cache::Cache;
 use crate::compile::Compiler;
 use crate::connections::Connections;
 use crate::control::{self, Told};
@@ -115,6 +116,7 @@ pub fn prepare(
         in_flight: InFlight::new(settings.limits.requests),
         places: Arc::default(),
         watched: Watched::new(settings.limits.cells.min(100_000)),
+        cache: Arc::new(Cache::new(settings.limits.cache)),
         connections: Connections::new(&settings.limits, !settings.trusted_proxies.is_empty()),
     });
 

@@ -143,6 +143,8 @@ pub struct Limits {
     pub requests: usize,
     /// Limiter cells for subjects that are only met on the way, default 1,000,000.
     pub cells: usize,
+    /// Bytes of answers that `cache` keeps, of all workers together, default 64 MiB.
+    pub cache: usize,
 }
 
 impl Default for Limits {
@@ -167,6 +169,7 @@ impl Default for Limits {
             connections_per_address: 100,
             requests: 10_000,
             cells: 1_000_000,
+            cache: 64 * 1024 * 1024,
         }
     }
 }

@@ -15,6 +15,7 @@ use http::HeaderValue;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::cache::Cache;
 use crate::client::{self, Peer};
 use crate::connections::Connections;
 use crate::deadline::{SWEEP_MS, Sweeper};
@@ -42,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) in_flight: InFlight,
     pub(crate) places: Arc<Places>,
     pub(crate) watched: Watched,
+    pub(crate) cache: Arc<Cache>,
 }
 
 /// Bytes of the memory that sockets are read into.

@@ -8,9 +8,24 @@ use super::exit::No;
 use crate::cli::Health;
 use crate::settings::{Layers, Settings};
 
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
 pub fn run(health: &Health) -> anyhow::Result<()> {
+    let address = address(health)?;
+    match ask(address) {
+        Ok(200) => Ok(()),
+        Ok(status) => Err(No(format!("{address} is not ready: it answered {status}.")).into()),
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err(No(format!(
+            "{address} did not answer within {} s.",
+            PATIENCE.as_secs()
+        ))
+        .into()),
+        Err(error) => Err(No(format!("{address} does not answer: {error}.")).into()),
+    }
+}
+
+/// Where the process that is asked has health and metrics.
+pub(super) fn address(health: &Health) -> anyhow::Result<SocketAddr> {
     let flags: Vec<_> = health
         .admin
         .iter()
@@ -32,16 +47,7 @@ pub fn run(health: &Health) -> anyhow::Result<()> {
         };
         address.set_ip(loopback);
     }
-    match ask(address) {
-        Ok(200) => Ok(()),
-        Ok(status) => Err(No(format!("{address} is not ready: it answered {status}.")).into()),
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err(No(format!(
-            "{address} did not answer within {} s.",
-            PATIENCE.as_secs()
-        ))
-        .into()),
-        Err(error) => Err(No(format!("{address} does not answer: {error}.")).into()),
-    }
+    Ok(address)
 }
 
 /// The status of `GET /readyz`.

@@ -17,6 +17,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Limits {
     let head_bytes = size("max_head", KIB..=MIB);
     let field_bytes = size("max_field", KIB..=MIB);
     let target_bytes = size("max_target", 256..=MIB);
+    let cache = size("cache_size", 0..=1024 * GIB);
     let body_bytes = reader.size("max_body", 0..=1024 * GIB);
     let mut count = |name, range| usize::try_from(reader.count(name, range)).unwrap_or(usize::MAX);
     let fields = count("max_fields", 10..=1000);
@@ -50,6 +51,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Limits {
         connections_per_address,
         requests,
         cells,
+        cache,
     }
 }
 

@@ -299,6 +299,12 @@ pub const TABLE: &[Setting] = &[
         "Addresses and tuples that limits remember at a time.",
     ),
     plain(
+        "cache_size",
+        "PORTUNUS_CACHE_SIZE",
+        Some("64MiB"),
+        "Most memory for answers that the policy cache keeps.",
+    ),
+    plain(
         "log",
         "PORTUNUS_LOG",
         Some("info"),

@@ -135,6 +135,7 @@ kinds! {
     Redirect "redirect" Answer false false
     Mock "mock" Answer false false
     Fault "fault" Answer false false
+    Cache "cache" Answer false false
     Rewrite "rewrite" Shape false false
     Transform "transform" Shape false false
     Cors "cors" Edge false false
@@ -161,6 +162,7 @@ impl PolicyKind {
                 | Self::Compress
                 | Self::JsonThreat
                 | Self::Validate
+                | Self::Cache
         )
     }
 

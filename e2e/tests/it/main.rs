@@ -5,6 +5,7 @@
 
 mod by_api;
 mod by_browser;
+mod caching;
 mod explains;
 mod floods;
 mod issuer;

@@ -5,7 +5,7 @@ use domain::explain::{Caller, Counted, Decision, Limit, Step as Told};
 use domain::policy::{Mode, Stage};
 use domain::problem::Code;
 
-use super::words::{checks, finishes, shapes};
+use super::words::{caches, checks, finishes, shapes};
 use super::{End, Walk};
 use crate::access;
 use crate::answer::{Refusal, Shown};
@@ -40,11 +40,16 @@ impl Walk<'_> {
             return Err(refusal.into());
         }
         if let Err(refusal) = self.contract(beyond, call) {
-            self.none_of(&beyond.answer, Stage::Answer);
-            self.none_of(&beyond.shape, Stage::Shape);
+            self.none_behind(beyond);
             return Err(refusal.into());
         }
         let ended = self.stage(&beyond.answer, Stage::Answer, call);
+        if let Some(step) = &beyond.cache {
+            match ended {
+                None => self.acts(step, Stage::Answer, caches()),
+                Some(_) => self.not_reached(step, Stage::Answer),
+            }
+        }
         for step in &beyond.shape {
             match ended {
                 None => self.acts(step, Stage::Shape, shapes(&step.running)),
@@ -111,7 +116,13 @@ impl Walk<'_> {
 
     fn none_beyond(&mut self, beyond: &Beyond) {
         self.none_of(&beyond.contract, Stage::Contract);
+        self.none_behind(beyond);
+    }
+
+    /// Nothing behind the contract.
+    fn none_behind(&mut self, beyond: &Beyond) {
         self.none_of(&beyond.answer, Stage::Answer);
+        self.none_of(beyond.cache.as_slice(), Stage::Answer);
         self.none_of(&beyond.shape, Stage::Shape);
     }
 

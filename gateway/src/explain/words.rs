@@ -20,6 +20,12 @@ pub(super) fn shapes(running: &Shaping) -> String {
     .to_owned()
 }
 
+/// What the cache does to it.
+pub(super) fn caches() -> String {
+    "Answers with what is kept, where that is fresh; else keeps what the upstream answers."
+        .to_owned()
+}
+
 /// What a step does to the answer.
 pub(super) fn finishes(running: &Finishing) -> String {
     match running {

@@ -1,5 +1,6 @@
 //! The counters as Prometheus reads them (text format 0.0.4).
 
+mod cache;
 mod certificates;
 mod issuers;
 mod policies;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use domain::problem::Code;
 
 use super::{BOUNDS, Lane, Late, WorkerMetrics};
+use crate::cache::Cache;
 use crate::tls::{ClientEnd, Tls};
 use crate::token::KeySets;
 use crate::upstream::Upkeep;
@@ -38,6 +40,7 @@ pub(crate) struct Gauges {
     pub(crate) key_sets: Arc<KeySets>,
     /// `None` before the first state.
     pub(crate) ends: Option<Ends>,
+    pub(crate) cache: Option<Arc<Cache>>,
 }
 
 /// When certificates end.
@@ -183,6 +186,9 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         gauges.records_dropped,
     );
     policies::write(&mut page, &sum, workers, gauges);
+    if let Some(cache) = &gauges.cache {
+        cache::write(&mut page, &sum, cache);
+    }
     if let Some(age) = gauges.state_file_age {
         page.one(
             "state_file_age_seconds",

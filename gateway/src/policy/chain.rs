@@ -5,9 +5,9 @@ use domain::policy::transform::{Headers, Way};
 use domain::policy::{AttachPoint, Mode, Policy, Stage, Subject};
 
 use super::{
-    AnyOf, AuthGuard, Checking, Compress, Concurrency, Context, Cors, Expression, Fault, Finishing,
-    IpFilter, JsonThreat, Jwt, KeyAuth, Mock, Mtls, Quota, RateLimit, Redirect, RequestLimits,
-    Rewrite, Running, Scopes, SecurityHeaders, Shaping, Step, Transform, Validate,
+    AnyOf, AuthGuard, Cache, Checking, Compress, Concurrency, Context, Cors, Expression, Fault,
+    Finishing, IpFilter, JsonThreat, Jwt, KeyAuth, Mock, Mtls, Quota, RateLimit, Redirect,
+    RequestLimits, Rewrite, Running, Scopes, SecurityHeaders, Shaping, Step, Transform, Validate,
 };
 
 /// The policies of one attach point's chain, by stage.
@@ -29,6 +29,8 @@ pub(crate) struct Beyond {
     pub(crate) contract: Box<[Step<Checking>]>,
     /// What answers in the upstream's place.
     pub(crate) answer: Box<[Step]>,
+    /// What answers with what is kept, or keeps what is answered.
+    pub(crate) cache: Option<Step<Cache>>,
     /// What changes the request.
     pub(crate) shape: Box<[Step<Shaping>]>,
     /// What acts on the answer, in this order: those of shape, then those of the edge.
@@ -51,6 +53,7 @@ struct Parts {
     checking: Option<Checking>,
     shaping: Option<Shaping>,
     finishing: Option<Finishing>,
+    cache: Option<Cache>,
 }
 
 impl From<Running> for Parts {
@@ -92,6 +95,7 @@ impl Chain {
         let (mut access, mut answer, mut shape) = (Vec::new(), Vec::new(), Vec::new());
         let (mut of_shape, mut of_edge) = (Vec::new(), Vec::new());
         let mut contract = Vec::new();
+        let mut cache = None;
         for (index, effective) in chain.iter().enumerate() {
             let bit = 1_u32.checked_shl(index as u32).unwrap_or(0);
             let parts = compile(effective, attach(effective.from), context)?;
@@ -115,6 +119,9 @@ impl Chain {
             if let Some(checking) = parts.checking {
                 contract.push(step(checking, effective, bit, context));
             }
+            if let Some(running) = parts.cache {
+                cache = Some(step(running, effective, bit, context));
+            }
             if let Some(shaping) = parts.shaping {
                 shape.push(step(shaping, effective, bit, context));
             }
@@ -130,6 +137,7 @@ impl Chain {
         let is_plain = access.is_empty()
             && contract.is_empty()
             && answer.is_empty()
+            && cache.is_none()
             && shape.is_empty()
             && of_shape.is_empty();
         let beyond = (!is_plain).then(|| {
@@ -137,6 +145,7 @@ impl Chain {
                 access: access.into(),
                 contract: contract.into(),
                 answer: answer.into(),
+                cache,
                 shape: shape.into(),
                 finish: of_shape.into(),
             })
@@ -162,6 +171,10 @@ impl Chain {
         self.beyond
             .as_deref()
             .filter(|beyond| !beyond.finish.is_empty())
+    }
+
+    pub(crate) fn cache(&self) -> Option<&Step<Cache>> {
+        self.beyond.as_deref()?.cache.as_ref()
     }
 }
 
@@ -261,6 +274,10 @@ fn compile(
             Running::Redirect(Redirect::compile(policy).ok_or_else(unread)?).into()
         }
         Policy::Mock(policy) => Running::Mock(Mock::compile(policy)).into(),
+        Policy::Cache(policy) => Parts {
+            cache: Some(Cache::compile(policy)),
+            ..Parts::default()
+        },
         Policy::Fault(policy) => Running::Fault(Fault::compile(policy)).into(),
         Policy::Rewrite(policy) => Parts {
             shaping: Some(Shaping::Rewrite(

@@ -62,8 +62,9 @@ impl Compress {
         super::vary(&mut answer.fields, "Accept-Encoding");
         let is_short = match &answer.body {
             Outflow::Whole(bytes, _) => (bytes.len() as u64) < self.min_bytes.max(1),
+            Outflow::Shared(bytes) => (bytes.len() as u64) < self.min_bytes.max(1),
             Outflow::Switched(_) | Outflow::Packed(_) => true,
-            Outflow::Link(_) | Outflow::Stream(_) => {
+            Outflow::Link(_) | Outflow::Stream(_) | Outflow::Keeping(_) => {
                 let length = answer.fields.get(Name::ContentLength);
                 let length = length.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
                 length.is_some_and(|length: u64| length < self.min_bytes.max(1))

@@ -180,7 +180,7 @@ mod tests {
             (r#"{"a":[1,{"b":null}]}"#, ""),
             (
                 r#"{"a":[1,{"b":[]}]}"#,
-                "JSON is nested deeper than 3: line 1, column 14.",
+                "JSON is nested deeper than 3: line 1, column 15.",
             ),
             ("[[[[", "JSON is nested deeper than 3: line 1, column 4."),
             (

@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod moody;
+pub mod origin;
 pub mod peer;
 pub mod recorder;
 pub mod upstream;

@@ -154,6 +154,18 @@ impl Client {
         Some(answer)
     }
 
+    /// A head alone, as of an answer to HEAD.
+    pub async fn read_bare(&mut self) -> String {
+        let end = loop {
+            if let Some(at) = find(&self.buffer, b"\r\n\r\n") {
+                break at + 4;
+            }
+            assert!(self.fill().await, "the connection ended before an answer");
+        };
+        let head: Vec<u8> = self.buffer.drain(..end).collect();
+        String::from_utf8(head).unwrap()
+    }
+
     async fn exactly(&mut self, length: usize) -> Vec<u8> {
         while self.buffer.len() < length {
             assert!(self.fill().await, "the body was cut off");

@@ -1,0 +1,219 @@
+//! Answers that are kept and given again (RFC 9111): one store for all workers of the process,
+//! bounded in bytes. What it does with a request is in `exchange`; what is kept, and for how long,
+//! in `stored` and `freshness`.
+
+mod ask;
+mod conditions;
+mod directives;
+mod exchange;
+mod flight;
+mod freshness;
+mod give;
+mod invalidate;
+mod keeping;
+mod key;
+mod purge;
+mod refresh;
+mod shard;
+mod stored;
+mod tags;
+mod vary;
+mod wishes;
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::fields::Fields;
+use flight::Flights;
+use shard::Shard;
+use stored::{Owner, Stored};
+
+pub(crate) use exchange::exchange;
+pub(crate) use freshness::Usual;
+pub(crate) use keeping::Keeping;
+pub(crate) use purge::Purge;
+pub(crate) use stored::Rules;
+
+const SHARDS: usize = 16;
+
+/// The store.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    shards: Box<[Mutex<Shard>]>,
+    flights: Arc<Flights>,
+    /// Two hashers that nobody outside can foresee: together they name places.
+    hashers: (RandomState, RandomState),
+    /// Bytes of all shards.
+    held: AtomicUsize,
+    /// Bytes of bodies that are on their way in.
+    filling: AtomicUsize,
+    bound: usize,
+    /// Where room is made next.
+    turn: AtomicUsize,
+    pub(crate) counts: Counts,
+}
+
+/// What happened in the store.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) stored: AtomicU64,
+    pub(crate) evicted: AtomicU64,
+    pub(crate) invalidated: AtomicU64,
+    /// Not kept, as they were too long or too much was on its way in.
+    pub(crate) unkept: AtomicU64,
+}
+
+/// How often things of a place had been taken out when a request looked for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moment(u32);
+
+impl Cache {
+    pub(crate) fn new(bound: usize) -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            flights: Arc::default(),
+            hashers: (RandomState::new(), RandomState::new()),
+            held: AtomicUsize::new(0),
+            filling: AtomicUsize::new(0),
+            bound,
+            turn: AtomicUsize::new(0),
+            counts: Counts::default(),
+        }
+    }
+
+    fn hashers(&self) -> (std::hash::DefaultHasher, std::hash::DefaultHasher) {
+        (self.hashers.0.build_hasher(), self.hashers.1.build_hasher())
+    }
+
+    fn shard(&self, place: u128) -> MutexGuard<'_, Shard> {
+        self.lock(place as usize % SHARDS)
+    }
+
+    fn lock(&self, index: usize) -> MutexGuard<'_, Shard> {
+        let shard = &self.shards[index];
+        shard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The newest that may answer, and whether the place has others.
+    fn find(
+        &self,
+        place: u128,
+        owner: Option<Owner>,
+        request: &Fields,
+    ) -> (Option<Arc<Stored>>, bool) {
+        self.shard(place).find(place, owner, request)
+    }
+
+    fn moment(&self, place: u128) -> Moment {
+        Moment(self.shard(place).removals(place))
+    }
+
+    /// Runs `change`, and accounts for what it did to the bytes.
+    fn change<T>(&self, index: usize, change: impl FnOnce(&mut Shard) -> T) -> T {
+        let mut shard = self.lock(index);
+        let before = shard.bytes;
+        let result = change(&mut shard);
+        let after = shard.bytes;
+        if after >= before {
+            self.held.fetch_add(after - before, Relaxed);
+        } else {
+            self.held.fetch_sub(before - after, Relaxed);
+        }
+        result
+    }
+
+    /// Keeps it, unless its place was cleared since `moment`.
+    fn insert(&self, place: u128, moment: Moment, stored: Stored) {
+        if stored.weight() > self.bound / 2 {
+            self.counts.unkept.fetch_add(1, Relaxed);
+            return;
+        }
+        let is_in = self.change(place as usize % SHARDS, |shard| {
+            let is_current = shard.removals(place) == moment.0;
+            if is_current {
+                shard.insert(place, Arc::new(stored));
+            }
+            is_current
+        });
+        if is_in {
+            self.counts.stored.fetch_add(1, Relaxed);
+            self.make_room();
+        }
+    }
+
+    /// Puts a newer form in the place of one that is still there.
+    fn replace(&self, place: u128, old: &Arc<Stored>, new: Arc<Stored>) {
+        self.change(place as usize % SHARDS, |shard| {
+            shard.replace(place, old, new);
+        });
+        self.make_room();
+    }
+
+    fn remove(&self, place: u128, old: &Arc<Stored>) {
+        self.change(place as usize % SHARDS, |shard| {
+            shard.remove_where(place, |other| std::ptr::eq(other, &raw const **old))
+        });
+    }
+
+    /// Takes out by turns: each shard gives about as much.
+    fn make_room(&self) {
+        let mut empty = 0;
+        while self.held.load(Relaxed) > self.bound && empty < SHARDS {
+            let index = self.turn.fetch_add(1, Relaxed) % SHARDS;
+            if self.change(index, Shard::evict) {
+                self.counts.evicted.fetch_add(1, Relaxed);
+                empty = 0;
+            } else {
+                empty += 1;
+            }
+        }
+    }
+
+    /// Takes out all of a place (RFC 9111 §4.4).
+    fn invalidate(&self, place: u128) {
+        let count = self.change(place as usize % SHARDS, |shard| shard.invalidate(place));
+        self.counts.invalidated.fetch_add(count as u64, Relaxed);
+    }
+
+    fn each_shard(&self, mut change: impl FnMut(&mut Shard) -> usize) -> usize {
+        let counts = (0..SHARDS).map(|index| self.change(index, &mut change));
+        let count = counts.sum();
+        self.counts.invalidated.fetch_add(count as u64, Relaxed);
+        count
+    }
+
+    fn remove_tag(&self, tag: u64) -> usize {
+        self.each_shard(|shard| shard.remove_tag(tag))
+    }
+
+    /// Room for more of a body that is on its way in: a quarter of the bound, for all of them.
+    fn begin_fill(&self, bytes: usize) -> bool {
+        let before = self.filling.fetch_add(bytes, Relaxed);
+        let fits = before + bytes <= self.bound / 4;
+        if !fits {
+            self.filling.fetch_sub(bytes, Relaxed);
+            self.counts.unkept.fetch_add(1, Relaxed);
+        }
+        fits
+    }
+
+    fn end_fill(&self, bytes: usize) {
+        self.filling.fetch_sub(bytes, Relaxed);
+    }
+
+    pub(crate) fn held(&self) -> usize {
+        self.held.load(Relaxed)
+    }
+
+    pub(crate) const fn bound(&self) -> usize {
+        self.bound
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        (0..SHARDS).map(|index| self.lock(index).len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+//! A request that goes to the upstream, and what is kept of what comes back.
+
+use std::sync::Arc;
+
+use super::directives::number;
+use super::exchange::{Visit, seconds, wall};
+use super::flight::Flight;
+use super::freshness::Exchange;
+use super::give::{Forwarded, How, mark};
+use super::keeping::{Filling, Keeping};
+use super::key;
+use super::refresh;
+use super::stored::{Draft, Source, Stored, is_of_all};
+use crate::body::{Answer, Inflow, Outflow};
+use crate::call::Call;
+use crate::fields::{Name, any_of};
+use crate::forward::{self, Stop};
+use crate::passage;
+use crate::record::NameId;
+
+impl<'a> Visit<'a> {
+    /// Asks the upstream, on condition where something is there.
+    pub(super) async fn ask(
+        self,
+        call: &mut Call<'a>,
+        inflow: &mut dyn Inflow,
+        found: Option<Arc<Stored>>,
+        why: Forwarded,
+        flight: Option<Flight>,
+    ) -> Result<Answer, Stop> {
+        let validates = found
+            .as_ref()
+            .filter(|stored| self.wishes.is_get && refresh::can_be_asked(stored));
+        if let Some(stored) = validates {
+            refresh::condition(&mut call.head.fields, stored);
+        }
+        let way = match forward::enter(call, self.upstream, self.beside) {
+            Ok(way) => way,
+            Err(refusal) => {
+                let failed = self.failed(call, found.as_ref(), refusal.into());
+                // Nothing was sent: it costs nothing.
+                return failed.inspect_err(|_| call.give_back());
+            }
+        };
+        if way.instead.is_some() {
+            passage::readdress(&mut call.head.fields, self.upstream, way.upstream);
+        }
+        call.record.policies_us = call.record.elapsed();
+        let asked = wall(call);
+        let mut answer = match forward::forward(call, way, inflow).await {
+            Ok(answer) => answer,
+            Err(stop) => return self.failed(call, found.as_ref(), stop),
+        };
+        // Somebody else's answer, or a connection that speaks something else from here on.
+        let is_other =
+            call.record.decided_by != NameId::NONE || matches!(answer.body, Outflow::Switched(_));
+        if is_other {
+            return Ok(answer);
+        }
+        if matches!(answer.status, 500 | 502 | 503 | 504)
+            && let Some(stored) = &found
+            && stored.usage.stands_in(seconds(call))
+        {
+            call.worker.metrics.cache_stale.add(1);
+            return Ok(self.give(call, stored, How::StandsIn(answer.status)));
+        }
+        let target = key::target(call);
+        let times = Exchange {
+            asked,
+            answered: wall(call),
+        };
+        let source = self.source(call, times, &target);
+        if answer.status == 304
+            && let Some(stored) = validates
+        {
+            let (given, cookies) = self.validated(stored, &source, &answer);
+            call.worker.metrics.cache_validated.add(1);
+            if let Some(flight) = flight {
+                flight.land();
+            }
+            let mut given = self.give(call, &given, How::Validated(why));
+            for cookie in cookies {
+                given.fields.push("set-cookie", &cookie);
+            }
+            return Ok(given);
+        }
+        if !self.wishes.is_get {
+            if let Some(stored) = &found {
+                self.headed(stored, &source, &answer);
+            }
+            mark(&mut answer, why, false);
+            return Ok(answer);
+        }
+        let draft = self.draft(&source, &answer);
+        self.keep(call, &mut answer, draft, flight, found.as_ref());
+        let is_kept = matches!(answer.body, Outflow::Keeping(_));
+        mark(&mut answer, why, is_kept);
+        Ok(answer)
+    }
+
+    fn source<'s>(&'s self, call: &'s Call<'_>, times: Exchange, target: &'s str) -> Source<'s> {
+        Source {
+            request: &call.head.fields,
+            asker: self.asker,
+            rules: &self.step.running.rules,
+            times,
+            now: seconds(call),
+            target,
+            version: call.route.version.uuid(),
+        }
+    }
+
+    /// The upstream could not answer: what is there stands in, where it may (RFC 5861 §4).
+    fn failed(
+        &self,
+        call: &mut Call<'_>,
+        found: Option<&Arc<Stored>>,
+        stop: Stop,
+    ) -> Result<Answer, Stop> {
+        let status = match &stop {
+            Stop::Refused(refusal) if refusal.status() >= 500 => refusal.status(),
+            Stop::Refused(_) | Stop::Answered(_) | Stop::Gone => return Err(stop),
+        };
+        match found {
+            Some(stored) if stored.usage.stands_in(seconds(call)) => {
+                call.worker.metrics.cache_stale.add(1);
+                Ok(self.give(call, stored, How::StandsIn(status)))
+            }
+            Some(_) | None => Err(stop),
+        }
+    }
+
+    /// The upstream's 304: the kept answer as it is now, and cookies that are for this client.
+    fn validated(
+        &self,
+        stored: &Arc<Stored>,
+        source: &Source<'_>,
+        answer: &Answer,
+    ) -> (Arc<Stored>, Vec<Vec<u8>>) {
+        let cookies = answer
+            .fields
+            .all(Name::SetCookie)
+            .map(<[u8]>::to_vec)
+            .collect();
+        let fresh = stored.freshened(source, &answer.fields).map(Arc::new);
+        match fresh {
+            Some(fresh) => {
+                self.cache.replace(self.place, stored, fresh.clone());
+                (fresh, Vec::new())
+            }
+            None => {
+                self.cache.remove(self.place, stored);
+                (stored.clone(), cookies)
+            }
+        }
+    }
+
+    /// An answer to HEAD says whether what is kept is still what GET would get (RFC 9111 §4.3.5).
+    fn headed(&self, stored: &Arc<Stored>, source: &Source<'_>, answer: &Answer) {
+        let first = |name| answer.fields.named(name).next();
+        let is_same = |kept: Option<&[u8]>, told: Option<&[u8]>| told.is_none() || told == kept;
+        let length = stored.body.len().to_string();
+        let is_still = is_same(stored.etag.as_deref(), first("etag"))
+            && is_same(stored.modified.as_deref(), first("last-modified"))
+            && is_same(Some(length.as_bytes()), first("content-length"));
+        match answer.status {
+            status if status == stored.status => {}
+            404 | 410 => return self.cache.remove(self.place, stored),
+            _ => return,
+        }
+        match stored
+            .freshened(source, &answer.fields)
+            .filter(|_| is_still)
+        {
+            Some(fresh) => self.cache.replace(self.place, stored, Arc::new(fresh)),
+            None => self.cache.remove(self.place, stored),
+        }
+    }
+
+    /// What may be kept of an answer whose end can be told.
+    fn draft(&self, source: &Source<'_>, answer: &Answer) -> Option<Draft> {
+        let length = answer.fields.get(Name::ContentLength);
+        let ends = match &answer.body {
+            Outflow::Link(_) => {
+                length.is_some()
+                    || answer.status == 204
+                    || answer.fields.had(any_of(&[Name::TransferEncoding]))
+            }
+            Outflow::Stream(_) => true,
+            Outflow::Whole(..)
+            | Outflow::Switched(_)
+            | Outflow::Packed(_)
+            | Outflow::Keeping(_)
+            | Outflow::Shared(_) => false,
+        };
+        let length = length.and_then(number).unwrap_or(0);
+        if !ends || length > self.step.running.max_body as u64 {
+            return None;
+        }
+        Draft::of(source, answer.status, &answer.fields)
+    }
+
+    fn keep(
+        &self,
+        call: &Call<'_>,
+        answer: &mut Answer,
+        draft: Option<Draft>,
+        flight: Option<Flight>,
+        found: Option<&Arc<Stored>>,
+    ) {
+        let Some(draft) = draft else {
+            // Nobody is to wait for such answers.
+            if let Some(key) =
+                key::flight(self.place, self.asker.owner).filter(|_| flight.is_some())
+            {
+                let now = seconds(call);
+                self.cache.shard(self.place).note_unkept(key, now);
+            }
+            // A newer answer, be it one that is not kept, takes the place of an older one.
+            if let Some(stored) = found.filter(|_| answer.status < 500 && is_of_all(answer.status))
+            {
+                self.cache.remove(self.place, stored);
+            }
+            return;
+        };
+        let spot = (self.place, self.moment);
+        let longest = self.step.running.max_body;
+        let filling = Filling::new(self.cache.clone(), draft, spot, longest, flight);
+        let body = std::mem::replace(&mut answer.body, Outflow::empty());
+        answer.body = Outflow::Keeping(Box::new(Keeping::new(body, filling)));
+    }
+}

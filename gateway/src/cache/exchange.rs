@@ -1,0 +1,243 @@
+//! What the cache does with a request: answers it, or lets it go on and keeps what comes back.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::problem::Code;
+
+use super::flight::{Joined, wait};
+use super::give::{Forwarded, How, give, mark};
+use super::invalidate;
+use super::key::{self, Spot};
+use super::refresh;
+use super::stored::{Asker, Stored};
+use super::wishes::Wishes;
+use super::{Cache, Moment};
+use crate::answer::Refusal;
+use crate::body::{Answer, Inflow, Outflow};
+use crate::call::Call;
+use crate::forward::{self, Stop};
+use crate::policy::{self, Step};
+use crate::state::{Beside, Upstream};
+
+/// How long a request waits for one that asks the same, in all.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One request at the cache.
+pub(super) struct Visit<'a> {
+    pub(super) cache: Arc<Cache>,
+    pub(super) step: &'a Step<policy::Cache>,
+    pub(super) upstream: &'a Upstream,
+    pub(super) beside: &'a Beside,
+    pub(super) wishes: Wishes,
+    pub(super) asker: Asker,
+    pub(super) place: u128,
+    pub(super) moment: Moment,
+}
+
+/// What is to be done with what was found.
+enum Verdict {
+    /// It is given as it is; `stale`: a new one is fetched as well.
+    Give { stale: bool },
+    /// The upstream is asked.
+    Ask(Forwarded),
+}
+
+/// Answers a request that nothing refused, from the cache or the upstream.
+pub(crate) async fn exchange<'a>(
+    call: &mut Call<'a>,
+    step: &'a Step<policy::Cache>,
+    inflow: &mut dyn Inflow,
+) -> Result<Answer, Stop> {
+    let ready = arrive(call, step).inspect_err(|_| call.give_back())?;
+    let Some(mut visit) = ready else {
+        return pass(call, step, inflow).await;
+    };
+    let mut waited = false;
+    let patience = tokio::time::sleep(PATIENCE);
+    let mut patience = pin!(patience);
+    let (found, why, flight) = loop {
+        visit.moment = visit.cache.moment(visit.place);
+        let fields = &call.head.fields;
+        let (found, has_others) = visit.cache.find(visit.place, visit.asker.owner, fields);
+        let now = seconds(call);
+        let verdict = match &found {
+            Some(stored) => judge(stored, &visit.wishes, now),
+            None if has_others => Verdict::Ask(Forwarded::VaryMiss),
+            None => Verdict::Ask(Forwarded::Miss),
+        };
+        let why = match (verdict, &found) {
+            (Verdict::Give { stale }, Some(stored)) if step.decides(call) => {
+                let metrics = &call.worker.metrics;
+                if stale {
+                    metrics.cache_stale.add(1);
+                    refresh::begin(call, &visit, stored);
+                } else {
+                    metrics.cache_hits.add(1);
+                }
+                return Ok(visit.give(call, stored, How::Hit { waited }));
+            }
+            // It would have been given: the upstream is asked all the same.
+            (Verdict::Give { .. }, _) => break (None, Forwarded::Bypass, None),
+            (Verdict::Ask(why), _) => why,
+        };
+        if visit.wishes.asked.only_if_cached && !step.observe {
+            call.record.decided_by = step.label;
+            return Err(Refusal::new(Code::NotCached).into());
+        }
+        let key = key::flight(visit.place, visit.asker.owner).filter(|key| {
+            !visit.cache.shard(visit.place).is_unkept(*key, now) && why != Forwarded::Request
+        });
+        let Some(key) = key.filter(|_| !step.observe && !patience.is_elapsed()) else {
+            break (found, why, None);
+        };
+        match visit.cache.flights.join(key) {
+            Joined::Leads(flight) => {
+                // What this one gets may be for nobody else.
+                let is_asked = |stored: &Arc<Stored>| refresh::can_be_asked(stored);
+                let leads = visit.wishes.is_plain()
+                    || visit.wishes.is_get && found.as_ref().is_some_and(is_asked);
+                break (found, why, leads.then_some(flight));
+            }
+            Joined::Waits(waits) => {
+                waited = true;
+                call.worker.metrics.cache_collapsed.add(1);
+                let gone = std::future::poll_fn(|cx| inflow.poll_gone(cx));
+                let is_kept = tokio::select! {
+                    is_kept = wait(waits) => is_kept,
+                    () = &mut patience => false,
+                    () = gone => return Err(Stop::Gone),
+                };
+                // Kept, and yet not for this one: it asks by itself.
+                if is_kept && visit.is_missing(call) {
+                    break (None, Forwarded::VaryMiss, None);
+                }
+            }
+        }
+    };
+    call.worker.metrics.cache_misses.add(1);
+    visit.ask(call, inflow, found, why, flight).await
+}
+
+/// Makes the request ready; `None` when its answer is none of the cache's business.
+fn arrive<'a>(
+    call: &mut Call<'a>,
+    step: &'a Step<policy::Cache>,
+) -> Result<Option<Visit<'a>>, Refusal> {
+    let policy = &step.running;
+    let wishes = Wishes::read(&call.head, call.length, policy.ignore_clients);
+    if !wishes.is_eligible {
+        return Ok(None);
+    }
+    let (upstream, beside) = forward::choose_upstream(call)?;
+    let told = call.told.clone();
+    forward::ready(call, upstream)?;
+    if let Some(split) = &upstream.split {
+        call.variant = Some(forward::variant(call, split, crate::upstream::chance));
+    }
+    let cache = call.worker.shared.cache.clone();
+    let spot = Spot {
+        upstream,
+        key_headers: &policy.key_headers,
+    };
+    let (rest, query) = (call.rest(), call.head.query());
+    let place = key::place(&cache, call, spot, call.variant, rest, query);
+    let asker = key::asker(&cache, call, upstream, &told, wishes.has_cookie);
+    Ok(Some(Visit {
+        moment: Moment(0),
+        cache,
+        step,
+        upstream,
+        beside,
+        wishes,
+        asker,
+        place,
+    }))
+}
+
+/// Lets a request through whose answer is not kept. What it changed is taken out.
+async fn pass(
+    call: &mut Call<'_>,
+    step: &Step<policy::Cache>,
+    inflow: &mut dyn Inflow,
+) -> Result<Answer, Stop> {
+    let way = forward::prepare(call).inspect_err(|_| call.give_back())?;
+    call.record.policies_us = call.record.elapsed();
+    let upstream = way.upstream;
+    let mut answer = forward::forward(call, way, inflow).await?;
+    if matches!(answer.body, Outflow::Switched(_)) {
+        return Ok(answer);
+    }
+    let why = if call.head.method.is_safe() {
+        call.worker.metrics.cache_bypassed.add(1);
+        Forwarded::Bypass
+    } else {
+        invalidate::after(call, step, upstream, &answer);
+        Forwarded::Method
+    };
+    mark(&mut answer, why, false);
+    Ok(answer)
+}
+
+/// Of the gateway's own clock.
+pub(super) fn seconds(call: &Call<'_>) -> u64 {
+    call.worker.settings.clock.micros() / 1_000_000
+}
+
+/// Since 1970.
+pub(super) fn wall(call: &Call<'_>) -> u64 {
+    let clock = &call.worker.settings.clock;
+    clock.wall(clock.micros()) / 1_000_000
+}
+
+fn judge(stored: &Stored, wishes: &Wishes, now: u64) -> Verdict {
+    let (usage, asked) = (&stored.usage, &wishes.asked);
+    let age = usage.age_at(now);
+    // Nothing is as new as what max-age=0 asks for.
+    let too_old = asked.max_age.is_some_and(|most| most == 0 || age > most);
+    if asked.no_cache || too_old {
+        return Verdict::Ask(Forwarded::Request);
+    }
+    if usage.is_fresh(now) {
+        let left = usage.lifetime - age;
+        return match asked.min_fresh {
+            Some(least) if left < least => Verdict::Ask(Forwarded::Request),
+            Some(_) | None => Verdict::Give { stale: false },
+        };
+    }
+    let behind = usage.behind(now);
+    let may_be_stale = !usage.is_strict && !usage.no_cache && asked.min_fresh.is_none();
+    if may_be_stale && asked.max_stale.is_some_and(|most| behind <= most) {
+        return Verdict::Give { stale: false };
+    }
+    if may_be_stale && behind <= usage.while_revalidate {
+        return Verdict::Give { stale: true };
+    }
+    Verdict::Ask(Forwarded::Stale)
+}
+
+impl Visit<'_> {
+    pub(super) fn give(&self, call: &mut Call<'_>, stored: &Stored, how: How) -> Answer {
+        let wishes = &self.wishes;
+        let mut answer = give(
+            stored,
+            &wishes.conditions,
+            wishes.is_get,
+            seconds(call),
+            how,
+        );
+        call.record.decided_by = self.step.label;
+        if (200..300).contains(&answer.status) {
+            call.shown.write(&mut answer.fields);
+        }
+        answer
+    }
+
+    fn is_missing(&self, call: &Call<'_>) -> bool {
+        let found = self
+            .cache
+            .find(self.place, self.asker.owner, &call.head.fields);
+        found.0.is_none()
+    }
+}

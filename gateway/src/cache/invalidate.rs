@@ -1,0 +1,93 @@
+//! What a request that changes something takes out of the cache (RFC 9111 §4.4, RFC 9875 §3).
+
+use super::key::{self, Spot};
+use super::tags;
+use crate::body::Answer;
+use crate::call::Call;
+use crate::fields::Name;
+use crate::policy::{self, Step};
+use crate::record::NameId;
+use crate::state::Upstream;
+
+/// `answer` is that of an unsafe request which was sent to `upstream`.
+pub(super) fn after(
+    call: &Call<'_>,
+    step: &Step<policy::Cache>,
+    upstream: &Upstream,
+    answer: &Answer,
+) {
+    // One that failed has changed nothing, as far as anybody knows.
+    if !matches!(answer.status, 200..=399) || call.record.decided_by != NameId::NONE {
+        return;
+    }
+    let cache = &call.worker.shared.cache;
+    let query = call.head.query();
+    clear(call, step, upstream, call.rest(), query);
+    for name in ["location", "content-location"] {
+        for value in answer.fields.named(name) {
+            let value = std::str::from_utf8(value).ok();
+            let Some((path, query)) = value.and_then(|value| here(call, value)) else {
+                continue;
+            };
+            clear(call, step, upstream, path, query);
+            // The upstream may know by which prefix its clients come.
+            let prefix = &call.head.canonical()[..call.prefix];
+            if call.route.strip_path
+                && let Some(rest) = path.strip_prefix(prefix)
+            {
+                clear(call, step, upstream, rest, query);
+            }
+        }
+    }
+    for tag in tags::invalidated(&answer.fields, call.route.version.uuid()) {
+        cache.remove_tag(tag);
+    }
+}
+
+/// Path and query of a reference, if it is one to the host that was asked: another's answers are
+/// not this one's to take out.
+fn here<'v>(call: &Call<'_>, value: &'v str) -> Option<(&'v str, Option<&'v str>)> {
+    let value = value.split('#').next()?;
+    let path = if value.starts_with("//") || value.contains("://") {
+        let (_, behind) = value.split_once("//")?;
+        let at = behind.find(['/', '?']).unwrap_or(behind.len());
+        let host = call.head.fields.get(Name::ForwardedHost)?;
+        if !behind.as_bytes()[..at].eq_ignore_ascii_case(host) {
+            return None;
+        }
+        &behind[at..]
+    } else {
+        value
+    };
+    let (path, query) = match path.split_once('?') {
+        None => (path, None),
+        Some((path, query)) => (path, Some(query)),
+    };
+    path.starts_with('/').then_some((path, query))
+}
+
+/// Of all variants of the upstream.
+fn clear(
+    call: &Call<'_>,
+    step: &Step<policy::Cache>,
+    upstream: &Upstream,
+    rest: &str,
+    query: Option<&str>,
+) {
+    let cache = &call.worker.shared.cache;
+    let spot = Spot {
+        upstream,
+        key_headers: &step.running.key_headers,
+    };
+    let variants = upstream
+        .split
+        .as_ref()
+        .map_or(0, |split| split.variants.len());
+    for variant in 0..variants {
+        let place = key::place(cache, call, spot, Some(variant), rest, query);
+        cache.invalidate(place);
+    }
+    if variants == 0 {
+        cache.invalidate(key::place(cache, call, spot, None, rest, query));
+    }
+}

@@ -1,0 +1,151 @@
+//! Where answers to a request are kept, and whose they are. Everything that an upstream learns of a
+//! request and that a client can choose is part of it, named by a `Vary`, or keeps the answer out.
+
+use std::hash::{Hash, Hasher};
+
+use super::Cache;
+use super::stored::{Asker, Owner};
+use crate::call::Call;
+use crate::fields::{Fields, Name, any_of};
+use crate::state::Upstream;
+
+/// What of a place is the same for all paths of a request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spot<'a> {
+    pub(super) upstream: &'a Upstream,
+    pub(super) key_headers: &'a [Box<str>],
+}
+
+/// The place of a path and query as they go to the upstream, in a request that is ready to go.
+pub(super) fn place(
+    cache: &Cache,
+    call: &Call<'_>,
+    spot: Spot<'_>,
+    variant: Option<usize>,
+    rest: &str,
+    query: Option<&str>,
+) -> u128 {
+    let (mut low, mut high) = cache.hashers();
+    let fields = &call.head.fields;
+    for hasher in [&mut low, &mut high] {
+        call.route.version.uuid().as_u128().hash(hasher);
+        spot.upstream.id.uuid().as_u128().hash(hasher);
+        (variant, rest, query).hash(hasher);
+        for kind in [Name::ForwardedHost, Name::ForwardedProto] {
+            for value in fields.all(kind) {
+                value.to_ascii_lowercase().hash(hasher);
+            }
+            // Where one list ends and the next begins.
+            hasher.write_u8(0xff);
+        }
+        if fields.had(any_of(&[Name::Forwarding, Name::Forwarded])) {
+            forwarding(fields, hasher);
+        }
+        for name in spot.key_headers {
+            for value in fields.named(name) {
+                value.hash(hasher);
+            }
+            hasher.write_u8(0xff);
+        }
+    }
+    u128::from(high.finish()) << 64 | u128::from(low.finish())
+}
+
+/// What a trusted proxy says of the request's address, as upstreams write it into their answers.
+/// Who called is not: an answer that depends on that says so.
+fn forwarding(fields: &Fields, hasher: &mut impl Hasher) {
+    for (name, value) in fields.iter() {
+        match Name::of(name) {
+            Name::Forwarding if !name.eq_ignore_ascii_case(b"x-real-ip") => {
+                (name.to_ascii_lowercase(), value).hash(hasher);
+            }
+            Name::Forwarded => {
+                let text = value.to_ascii_lowercase();
+                let parts = text
+                    .split(|b| matches!(b, b',' | b';'))
+                    .map(<[u8]>::trim_ascii);
+                for part in
+                    parts.filter(|part| !part.starts_with(b"for=") && !part.starts_with(b"by="))
+                {
+                    part.hash(hasher);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whose answers a request gets: `told` is what the upstream learns of its token.
+pub(super) fn asker(
+    cache: &Cache,
+    call: &Call<'_>,
+    upstream: &Upstream,
+    told: &[(&str, String)],
+    has_cookie: bool,
+) -> Asker {
+    let fields = &call.head.fields;
+    let own = upstream.credential.as_ref().map(|(name, _)| name.as_str());
+    let shows = [
+        (Name::Authorization, "authorization"),
+        (Name::ApiKey, "x-api-key"),
+    ];
+    let shown = shows.map(|(kind, name)| {
+        // The upstream's own credential stands in the place of the caller's.
+        own.is_none_or(|own| !own.eq_ignore_ascii_case(name)) && fields.get(kind).is_some()
+    });
+    let is_known = call.caller.is_some()
+        || call.token.is_some()
+        || call.certificate.is_some()
+        || !told.is_empty();
+    let owner = match (is_known, shown) {
+        (false, [false, false]) => Some(Owner::Nobody),
+        // Whether they are still good is the upstream's to say, each time.
+        (false, _) => None,
+        (true, _) => Some(Owner::Caller(caller(cache, fields, shown, told))),
+    };
+    Asker { owner, has_cookie }
+}
+
+fn caller(cache: &Cache, fields: &Fields, shown: [bool; 2], told: &[(&str, String)]) -> u128 {
+    let (mut low, mut high) = cache.hashers();
+    for hasher in [&mut low, &mut high] {
+        told.hash(hasher);
+        for (name, value) in fields.iter() {
+            let counts = match Name::of(name) {
+                Name::Portunus => true,
+                Name::Authorization => shown[0],
+                Name::ApiKey => shown[1],
+                _ => false,
+            };
+            if counts {
+                (name, value).hash(hasher);
+            }
+        }
+    }
+    u128::from(high.finish()) << 64 | u128::from(low.finish())
+}
+
+/// What may be asked for once for several requests: one place for one kind of caller.
+pub(super) fn flight(place: u128, owner: Option<Owner>) -> Option<u128> {
+    match owner {
+        None => None,
+        Some(Owner::Anyone | Owner::Nobody) => Some(place),
+        Some(Owner::Caller(caller)) => Some(place ^ caller),
+    }
+}
+
+/// Host, path and query as the client wrote them, to be purged by.
+pub(super) fn target(call: &Call<'_>) -> String {
+    let host = call
+        .head
+        .fields
+        .get(Name::ForwardedHost)
+        .unwrap_or_default();
+    let mut text = String::from_utf8_lossy(host).to_ascii_lowercase();
+    text.push_str(call.head.canonical());
+    if let Some(query) = call.head.query() {
+        text.push('?');
+        text.push_str(query);
+    }
+    text
+}

@@ -1,0 +1,204 @@
+//! A kept answer that is behind its time is asked for anew in the background, while the client has
+//! it already (RFC 5861 §3).
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::snapshot;
+
+use super::exchange::Visit;
+use super::flight::{Flight, Joined};
+use super::freshness::Exchange;
+use super::keeping::Filling;
+use super::key;
+use super::stored::{Asker, Draft, Rules, Source, Stored};
+use super::{Cache, Moment};
+use crate::body::Inflow;
+use crate::call::Call;
+use crate::fields::Fields;
+use crate::head::Head;
+use crate::passage;
+use crate::state::Upstream;
+use crate::upstream::{Attempts, Copied, Outgoing, Sent, admit, chance, send};
+use crate::worker::Worker;
+
+/// Of one worker at a time; what is above is left for the next request.
+const MOST: u64 = 64;
+/// Where the upstream has no time-out for all of an exchange.
+const PATIENCE_MS: u64 = 60_000;
+
+/// Whether the upstream can say in short that it is still good.
+pub(super) const fn can_be_asked(stored: &Stored) -> bool {
+    stored.etag.is_some() || stored.modified.is_some()
+}
+
+/// Asks only for what is not there already, and for all of it.
+pub(super) fn condition(fields: &mut Fields, stored: &Stored) {
+    for name in ["if-none-match", "if-modified-since", "range", "if-range"] {
+        fields.remove_named(name.as_bytes());
+    }
+    if let Some(etag) = &stored.etag {
+        fields.push("if-none-match", etag);
+    }
+    if let Some(modified) = &stored.modified {
+        fields.push("if-modified-since", modified);
+    }
+}
+
+/// All that the task has.
+struct Refresh {
+    worker: Rc<Worker>,
+    settings: Arc<snapshot::Settings>,
+    upstream: Arc<Upstream>,
+    variant: Option<usize>,
+    head: Head,
+    rest: String,
+    target: String,
+    cache: Arc<Cache>,
+    rules: Rules,
+    longest: usize,
+    asker: Asker,
+    version: uuid::Uuid,
+    place: u128,
+    moment: Moment,
+    old: Arc<Stored>,
+    flight: Flight,
+}
+
+/// Begins, unless somebody asks already.
+pub(super) fn begin(call: &Call<'_>, visit: &Visit<'_>, old: &Arc<Stored>) {
+    let metrics = &call.worker.metrics;
+    let route = call.route;
+    let mut known = [&route.upstream, &route.test_upstream]
+        .into_iter()
+        .flatten();
+    let upstream = known.find(|one| std::ptr::eq(&raw const ***one, visit.upstream));
+    let (Some(upstream), Some(key)) = (upstream, key::flight(visit.place, visit.asker.owner))
+    else {
+        return;
+    };
+    if metrics.cache_refreshing.get() >= MOST {
+        return;
+    }
+    let Joined::Leads(flight) = visit.cache.flights.join(key) else {
+        return;
+    };
+    let mut head = call.head.twin();
+    // Another request's, of which nobody else has heard.
+    head.method = http::Method::GET;
+    condition(&mut head.fields, old);
+    let refresh = Refresh {
+        worker: call.record.worker.clone(),
+        settings: call.state.settings.clone(),
+        upstream: upstream.clone(),
+        variant: call.variant,
+        head,
+        rest: call.rest().to_owned(),
+        target: key::target(call),
+        cache: visit.cache.clone(),
+        rules: visit.step.running.rules,
+        longest: visit.step.running.max_body,
+        asker: visit.asker,
+        version: route.version.uuid(),
+        place: visit.place,
+        moment: visit.moment,
+        old: old.clone(),
+        flight,
+    };
+    metrics.cache_refreshing.add(1);
+    tokio::task::spawn_local(refresh.run());
+}
+
+impl Refresh {
+    async fn run(self) {
+        let worker = self.worker.clone();
+        let patience = Duration::from_millis(self.upstream.total_ms.unwrap_or(PATIENCE_MS));
+        // What fails leaves the kept answer as it is.
+        let _ = tokio::time::timeout(patience, self.exchange()).await;
+        worker.metrics.cache_refreshing.take(1);
+    }
+
+    async fn exchange(self) -> Option<()> {
+        let worker = &*self.worker;
+        let clock = &worker.settings.clock;
+        let asked = clock.wall(clock.micros()) / 1_000_000;
+        let way = admit(worker, &self.upstream, None).ok()?;
+        let mut attempts = Attempts::new(worker, way, chance());
+        if let (Some(split), Some(variant)) = (&self.upstream.split, self.variant) {
+            attempts.keep_to(split.variants[variant].members);
+        }
+        let target = attempts.next()?;
+        let outgoing = Outgoing {
+            head: &self.head,
+            rest: &self.rest,
+            upstream: &self.upstream,
+        };
+        let mut nothing = Copied::nothing(worker.metrics.clone());
+        let sent = send(worker, &self.settings, target, outgoing, &mut nothing).await;
+        let Ok(Sent {
+            mut head,
+            mut outflow,
+            ..
+        }) = sent
+        else {
+            attempts.failed();
+            return None;
+        };
+        attempts.answered(head.status);
+        outflow.hold(attempts.ticket());
+        drop(attempts);
+        passage::strip_response(&mut head.fields, &worker.settings.session_cookie);
+        let micros = clock.micros();
+        let source = Source {
+            request: &self.head.fields,
+            asker: self.asker,
+            rules: &self.rules,
+            times: Exchange {
+                asked,
+                answered: clock.wall(micros) / 1_000_000,
+            },
+            now: micros / 1_000_000,
+            target: &self.target,
+            version: self.version,
+        };
+        if head.status == 304 {
+            match self.old.freshened(&source, &head.fields) {
+                Some(fresh) => self.cache.replace(self.place, &self.old, Arc::new(fresh)),
+                None => self.cache.remove(self.place, &self.old),
+            }
+            outflow.give_back(worker);
+            self.flight.land();
+            return Some(());
+        }
+        if matches!(head.status, 500..=599) {
+            return None;
+        }
+        let Some(draft) = Draft::of(&source, head.status, &head.fields) else {
+            self.cache.remove(self.place, &self.old);
+            return None;
+        };
+        let spot = (self.place, self.moment);
+        let mut filling = Filling::new(self.cache, draft, spot, self.longest, Some(self.flight));
+        let mut part = Vec::new();
+        loop {
+            let inflow: &mut dyn Inflow = &mut nothing;
+            let polled = poll_fn(|cx| outflow.poll_fill(cx, worker, inflow, &mut part)).await;
+            let Ok(is_over) = polled else {
+                filling.give_up();
+                return None;
+            };
+            if !filling.add(&part) {
+                filling.give_up();
+                return None;
+            }
+            part.clear();
+            if is_over {
+                outflow.give_back(worker);
+                filling.finish();
+                return Some(());
+            }
+        }
+    }
+}

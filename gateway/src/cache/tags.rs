@@ -1,0 +1,87 @@
+//! What answers can be purged by: the groups and keys that the upstream puts on them
+//! (`Cache-Groups`, RFC 9875, and `Surrogate-Key`).
+
+use std::hash::{Hash, Hasher};
+
+use super::directives::members;
+use crate::fields::Fields;
+
+/// Of one answer; RFC 9875 §2 asks for 32 at least.
+const MOST: usize = 64;
+const LONGEST: usize = 256;
+
+/// The number of a tag: of one version alone, so that nobody names another's.
+pub(crate) fn number(tag: &str, version: uuid::Uuid) -> u64 {
+    // The upstream chooses its own tags: two that meet are purged together, which does no harm.
+    let mut hasher = std::hash::DefaultHasher::new();
+    (version.as_u128(), tag).hash(&mut hasher);
+    hasher.finish()
+}
+
+pub(crate) fn of(answer: &Fields, version: uuid::Uuid) -> Box<[u64]> {
+    let mut found: Vec<u64> = Vec::new();
+    let mut add = |tag: &str| {
+        let fits = (1..=LONGEST).contains(&tag.len()) && found.len() < MOST;
+        let number = number(tag, version);
+        if fits && !found.contains(&number) {
+            found.push(number);
+        }
+    };
+    for line in answer.named("surrogate-key") {
+        let line = String::from_utf8_lossy(line);
+        line.split_ascii_whitespace().for_each(&mut add);
+    }
+    groups(answer, "cache-groups", &mut add);
+    found.into()
+}
+
+/// Those that an answer to an unsafe request invalidates (RFC 9875 §3).
+pub(crate) fn invalidated(answer: &Fields, version: uuid::Uuid) -> Vec<u64> {
+    let mut found = Vec::new();
+    groups(answer, "cache-group-invalidation", &mut |group| {
+        if found.len() < MOST {
+            found.push(number(group, version));
+        }
+    });
+    found
+}
+
+/// The strings of a list (RFC 9651 §3.1); parameters mean nothing.
+fn groups(answer: &Fields, name: &str, met: &mut dyn FnMut(&str)) {
+    for line in answer.named(name) {
+        let line = String::from_utf8_lossy(line);
+        members(&line, b',', |member| {
+            let text = member
+                .strip_prefix('"')
+                .and_then(|rest| rest.split_once('"'));
+            if let Some((group, _)) = text {
+                met(group);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_found() {
+        let version = uuid::Uuid::from_u128(1);
+        let tag = |text| number(text, version);
+        for (name, value, is) in [
+            ("Surrogate-Key", "a b  a", vec![tag("a"), tag("b")]),
+            (
+                "Cache-Groups",
+                "\"a\", \"b c\";x=1",
+                vec![tag("a"), tag("b c")],
+            ),
+            ("Cache-Groups", "a, 1", vec![]),
+        ] {
+            let mut fields = Fields::new(b"");
+            fields.push(name, value.as_bytes());
+            assert_eq!(*of(&fields, version), *is, "{name}: {value}");
+        }
+        assert_ne!(tag("a"), number("a", uuid::Uuid::from_u128(2)));
+    }
+}

@@ -1,0 +1,184 @@
+//! What the store holds: how much, for whom, and what goes first.
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::freshness::Exchange;
+use super::stored::{Asker, Draft, Owner, Source};
+use super::*;
+use crate::fields::Fields;
+
+const VERSION: uuid::Uuid = uuid::Uuid::from_u128(7);
+
+fn fields(lines: &[(&str, &str)]) -> Fields {
+    let mut fields = Fields::new(b"");
+    for (name, value) in lines {
+        fields.push(name, value.as_bytes());
+    }
+    fields
+}
+
+fn stored(owner: Owner, answer: &[(&str, &str)], target: &str, bytes: usize) -> Stored {
+    let rules = Rules {
+        usual: Usual::default(),
+        set_cookie: false,
+    };
+    let source = Source {
+        request: &fields(&[("foo", "1")]),
+        asker: Asker {
+            owner: Some(owner),
+            has_cookie: false,
+        },
+        rules: &rules,
+        times: Exchange {
+            asked: 1000,
+            answered: 1000,
+        },
+        now: 0,
+        target,
+        version: VERSION,
+    };
+    let mut lines = vec![("cache-control", "max-age=60")];
+    lines.extend(answer);
+    let draft = Draft::of(&source, 200, &fields(&lines)).unwrap();
+    draft.finish(Bytes::from(vec![b'x'; bytes]))
+}
+
+fn put(cache: &Cache, place: u128, stored: Stored) {
+    cache.insert(place, cache.moment(place), stored);
+}
+
+fn has(cache: &Cache, place: u128, owner: Owner) -> bool {
+    let (found, _) = cache.find(place, Some(owner), &fields(&[("foo", "1")]));
+    found.is_some()
+}
+
+const ME: Owner = Owner::Caller(1);
+const YOU: Owner = Owner::Caller(2);
+
+#[test]
+fn each_gets_what_is_its_own() {
+    let cache = Cache::new(1 << 20);
+    put(&cache, 1, stored(ME, &[], "h/a", 1));
+    for (owner, is) in [(ME, true), (YOU, false), (Owner::Nobody, false)] {
+        assert_eq!(has(&cache, 1, owner), is, "{owner:?}");
+    }
+    let (found, _) = cache.find(1, None, &fields(&[]));
+    assert!(found.is_none(), "nobody knows who that is");
+    put(
+        &cache,
+        1,
+        stored(Owner::Nobody, &[("cache-control", "public")], "h/a", 1),
+    );
+    for owner in [YOU, Owner::Nobody] {
+        assert!(has(&cache, 1, owner));
+    }
+    assert_eq!(cache.len(), 2);
+    assert!(!has(&cache, 2, ME));
+}
+
+#[test]
+fn what_replaces_what() {
+    let cache = Cache::new(1 << 20);
+    for (answer, count) in [
+        (&[][..], 1),
+        (&[], 1),
+        // What it is told apart by has changed: the others are of the past.
+        (&[("vary", "foo")], 1),
+        (&[("vary", "foo")], 1),
+        (&[("vary", "foo, bar")], 1),
+    ] {
+        put(&cache, 1, stored(ME, answer, "h/a", 1));
+        assert_eq!(cache.len(), count, "{answer:?}");
+    }
+    for caller in 0..300 {
+        put(&cache, 1, stored(Owner::Caller(caller), &[], "h/a", 1));
+    }
+    assert_eq!(cache.len(), 256, "one place is not everything");
+}
+
+#[test]
+fn what_is_used_stays() {
+    let weight = stored(ME, &[], "h/a", 1000).weight();
+    let cache = Cache::new(weight * 20);
+    for place in 0..16 {
+        put(&cache, place, stored(ME, &[], "h/a", 1000));
+    }
+    for place in 16..2000 {
+        assert!(has(&cache, 3, ME), "{place}");
+        put(&cache, place, stored(ME, &[], "h/a", 1000));
+        assert!(cache.held() <= cache.bound());
+    }
+    assert!(cache.counts.evicted.load(Relaxed) > 1900);
+    put(&cache, 5000, stored(ME, &[], "h/a", weight * 11));
+    assert!(!has(&cache, 5000, ME), "one takes no more than a half");
+}
+
+#[test]
+fn what_was_taken_out_meanwhile_does_not_come_back() {
+    let cache = Cache::new(1 << 20);
+    let moment = cache.moment(1);
+    cache.invalidate(1);
+    cache.insert(1, moment, stored(ME, &[], "h/a", 1));
+    assert!(!has(&cache, 1, ME));
+    let moment = cache.moment(1);
+    cache.purge(Purge::Url("h/none".to_owned()));
+    cache.insert(1, moment, stored(ME, &[], "h/a", 1));
+    assert!(!has(&cache, 1, ME));
+}
+
+#[test]
+fn purges_take_what_they_name() {
+    let tagged = [("surrogate-key", "a b"), ("cache-groups", "\"c d\"")];
+    for (purge, count) in [
+        (r#"{"all":true}"#, 4),
+        (r#"{"all":false}"#, 0),
+        (r#"{"url":"http://H/a/b"}"#, 1),
+        (r#"{"url":"h/a"}"#, 1),
+        (r#"{"prefix":"h/a"}"#, 3),
+        (r#"{"prefix":"h/a/"}"#, 1),
+        (r#"{"prefix":"h/"}"#, 4),
+        (r#"{"prefix":"h/a/b/c"}"#, 0),
+        (r#"{"tag":"a"}"#, 1),
+        (r#"{"tag":"c d"}"#, 1),
+        (r#"{"tag":"x"}"#, 0),
+    ] {
+        let cache = Cache::new(1 << 20);
+        put(&cache, 1, stored(ME, &tagged, "h/a/b", 1));
+        put(&cache, 2, stored(ME, &[], "h/a?b", 1));
+        put(&cache, 3, stored(ME, &[], "h/a", 1));
+        put(&cache, 4, stored(ME, &[], "h/ab", 1));
+        assert_eq!(
+            cache.purge(serde_json::from_str(purge).unwrap()),
+            count,
+            "{purge}"
+        );
+        assert_eq!(cache.len(), 4 - count);
+        if count == 4 {
+            assert_eq!(cache.held(), 0);
+        }
+    }
+}
+
+proptest! {
+    /// Whatever is put in and taken out: the bound holds, and the sum is that of what is there.
+    #[test]
+    fn the_books_are_right(steps in proptest::collection::vec((0..5_u8, 0..40_u128, 0..3000_usize), 1..300)) {
+        let cache = Cache::new(40_000);
+        for (what, place, bytes) in steps {
+            let owner = Owner::Caller(u128::from(what));
+            match what {
+                0 => cache.invalidate(place),
+                1 => { has(&cache, place, owner); }
+                2 => { cache.remove_tag(tags::number("a", VERSION)); }
+                _ => put(&cache, place, stored(owner, &[("surrogate-key", "a")], "h/a", bytes)),
+            }
+            prop_assert!(cache.held() <= cache.bound());
+            let sum: usize = (0..SHARDS).map(|index| cache.lock(index).bytes).sum();
+            prop_assert_eq!(sum, cache.held());
+        }
+        cache.purge(Purge::All(true));
+        prop_assert_eq!((cache.len(), cache.held()), (0, 0));
+        prop_assert!((0..SHARDS).all(|index| cache.lock(index).is_clear()));
+    }
+}

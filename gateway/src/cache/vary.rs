@@ -1,0 +1,135 @@
+//! Which requests an answer is for (RFC 9111 §4.1): the values of the fields that its `Vary` names.
+
+use crate::fields::Fields;
+
+/// Names in small letters, and what the request had in them.
+pub(crate) type Vary = Box<[(Box<str>, Option<Box<[u8]>>)]>;
+
+/// Names beyond this make an answer one for one request.
+const MOST: usize = 20;
+
+/// What `answer` says of `request`. `None`: it is for nobody else.
+pub(crate) fn of(answer: &Fields, request: &Fields) -> Option<Vary> {
+    let mut names: Vec<Box<str>> = Vec::new();
+    for line in answer.named("vary") {
+        let line = std::str::from_utf8(line).ok()?;
+        for name in line
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+        {
+            let name = name.to_ascii_lowercase();
+            // What is asked on condition is asked anew each time.
+            if name == "*" || name.starts_with("if-") || names.len() >= MOST {
+                return None;
+            }
+            if !names.iter().any(|known| **known == *name) {
+                names.push(name.into());
+            }
+        }
+    }
+    let with_value = names.into_iter().map(|name| {
+        let value = value(request, &name);
+        (name, value)
+    });
+    Some(with_value.collect())
+}
+
+pub(crate) fn matches(vary: &Vary, request: &Fields) -> bool {
+    vary.iter()
+        .all(|(name, kept)| value(request, name) == *kept)
+}
+
+/// Whether both tell requests apart by the same fields.
+pub(crate) fn has_same_names(one: &Vary, other: &Vary) -> bool {
+    let pairs = one.iter().zip(other);
+    one.len() == other.len() && pairs.into_iter().all(|((one, _), (other, _))| one == other)
+}
+
+/// All lines as one list without the blanks around its commas, which mean nothing
+/// (RFC 9110 §5.6.1); languages and codings also in small letters.
+fn value(request: &Fields, name: &str) -> Option<Box<[u8]>> {
+    let mut lines = request.named(name).peekable();
+    lines.peek()?;
+    let mut out = Vec::new();
+    for line in lines {
+        if !out.is_empty() {
+            out.push(b',');
+        }
+        plain(line, &mut out);
+    }
+    if matches!(name, "accept-language" | "accept-encoding") {
+        out.make_ascii_lowercase();
+    }
+    Some(out.into())
+}
+
+fn plain(line: &[u8], out: &mut Vec<u8>) {
+    let (mut quoted, mut escaped, mut blanks) = (false, false, 0);
+    for byte in line.trim_ascii() {
+        if !quoted && matches!(byte, b' ' | b'\t') {
+            blanks += 1;
+            continue;
+        }
+        let is_border = *byte == b',' && !quoted;
+        if blanks > 0 && !is_border && out.last() != Some(&b',') {
+            out.extend(std::iter::repeat_n(b' ', blanks));
+        }
+        blanks = 0;
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ => {}
+        }
+        out.push(*byte);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(lines: &[(&str, &str)]) -> Fields {
+        let mut fields = Fields::new(b"");
+        for (name, value) in lines {
+            fields.push(name, value.as_bytes());
+        }
+        fields
+    }
+
+    #[test]
+    fn requests_are_told_apart() {
+        for (vary, first, second, same) in [
+            ("", &[("foo", "1")][..], &[][..], true),
+            ("Foo", &[("foo", "1")], &[("Foo", "1")], true),
+            ("Foo", &[("foo", "1")], &[("foo", "2")], false),
+            ("Foo", &[("foo", "1")], &[], false),
+            ("Foo", &[], &[("foo", "")], false),
+            ("Foo, Bar", &[("foo", "1")], &[("foo", "1")], true),
+            (
+                "Foo",
+                &[("foo", "1, 2")],
+                &[("foo", "1"), ("foo", "2")],
+                true,
+            ),
+            ("Foo", &[("foo", "1 ,\t2")], &[("foo", " 1,2 ")], true),
+            ("Foo", &[("foo", "1 2")], &[("foo", "12")], false),
+            ("Foo", &[("foo", "\"1, 2\"")], &[("foo", "\"1,2\"")], false),
+            ("Foo", &[("foo", "a")], &[("foo", "A")], false),
+            (
+                "Accept-Language",
+                &[("accept-language", "en, de")],
+                &[("accept-language", "EN,De")],
+                true,
+            ),
+        ] {
+            let kept = of(&fields(&[("vary", vary)]), &fields(first)).unwrap();
+            assert_eq!(matches(&kept, &fields(second)), same, "{vary} {second:?}");
+        }
+        for vary in ["*", "Foo, *", ", *", "If-None-Match"] {
+            assert!(of(&fields(&[("vary", vary)]), &fields(&[])).is_none());
+        }
+        assert!(of(&fields(&[("vary", ""), ("vary", "*")]), &fields(&[])).is_none());
+    }
+}

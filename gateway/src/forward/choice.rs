@@ -1,0 +1,81 @@
+//! What a request itself chooses: its upstream, the variant of that, and what balancing goes by.
+
+use domain::key::Environment;
+use domain::problem::Code;
+use domain::upstream::{Algorithm, HashBy, Kept, NamedBy};
+
+use crate::answer::Refusal;
+use crate::call::Call;
+use crate::fields::Name;
+use crate::state::{Beside, Upstream};
+use crate::upstream::{self, Split};
+
+/// The caller's upstream, and the others that it names.
+pub(crate) fn choose_upstream<'a>(call: &Call<'a>) -> Result<(&'a Upstream, &'a Beside), Refusal> {
+    let test = call
+        .caller
+        .is_some_and(|caller| caller.key.environment() == Environment::Test);
+    let route = call.route;
+    let test = route.test_upstream.as_deref().filter(|_| test);
+    let (upstream, beside) = match test {
+        Some(test) => (Some(test), &route.test_beside),
+        None => (route.upstream.as_deref(), &route.beside),
+    };
+    let upstream = upstream
+        .filter(|upstream| upstream.broken.is_some() || !upstream.targets.is_empty())
+        .ok_or_else(|| Refusal::new(Code::NoHealthyTarget).retry_after(1))?;
+    match &upstream.broken {
+        None => Ok((upstream, beside)),
+        Some(_) => Err(Refusal::new(Code::PolicyInvalid)
+            .detail("The upstream of this route cannot be used as it is set up.")),
+    }
+}
+
+/// The request's variant, by index. `chance` is asked where nothing keeps its variant.
+pub(crate) fn variant(call: &Call<'_>, split: &Split, chance: impl FnOnce() -> u64) -> usize {
+    let named = match &split.by {
+        None => None,
+        Some(NamedBy::Header(name)) => call.head.fields.named(name).next(),
+        Some(NamedBy::Cookie(name)) => cookie(call, name),
+    };
+    if let Some(index) = split.fixed(named) {
+        return index;
+    }
+    let address = call.address();
+    let subject = match split.sticky {
+        Kept::Caller => call.caller_id().unwrap_or(address),
+        Kept::Address => address,
+        Kept::Nothing => u128::from(chance()),
+    };
+    split.choose(None, &subject.to_be_bytes(), call.wall_us)
+}
+
+fn cookie<'c>(call: &'c Call<'_>, name: &str) -> Option<&'c [u8]> {
+    let lines = call.head.fields.all(Name::Cookie);
+    let mut pairs = lines.flat_map(|line| line.split(|b| *b == b';'));
+    pairs.find_map(|pair| {
+        pair.trim_ascii()
+            .strip_prefix(name.as_bytes())?
+            .strip_prefix(b"=")
+    })
+}
+
+/// What consistent hashing hashes.
+pub(super) fn balance_key(call: &Call<'_>, upstream: &Upstream) -> u64 {
+    match (upstream.balance.algorithm, &upstream.balance.by) {
+        (
+            Algorithm::RoundRobin | Algorithm::LeastRequests | Algorithm::Ewma | Algorithm::Random,
+            _,
+        ) => return 0,
+        (Algorithm::ConsistentHash, None | Some(HashBy::Address)) => None,
+        (Algorithm::ConsistentHash, Some(HashBy::Path)) => Some(call.rest().as_bytes()),
+        (Algorithm::ConsistentHash, Some(HashBy::Header(name))) => {
+            call.head.fields.named(name).next()
+        }
+        (Algorithm::ConsistentHash, Some(HashBy::Cookie(name))) => cookie(call, name),
+    }
+    .map_or_else(
+        || upstream::identity(&call.address().to_be_bytes()),
+        upstream::identity,
+    )
+}

@@ -1,0 +1,112 @@
+//! `cache`: what is kept, to whom it is given, and when the upstream is asked again.
+
+mod flights;
+mod stored;
+mod whose;
+
+use std::time::Duration;
+
+use crate::rig::origin::Origin;
+use crate::rig::{Answer, Rig, key};
+
+const CACHE: &str = r#"
+portunus: 1
+upstreams:
+  origin: { targets: [{ url: "http://@ORIGIN@" }], retries: { tries: 1 } }
+  named: { targets: [{ url: "http://@ORIGIN@" }], credential: { basic: { user: us, password: ours } } }
+apis:
+  shop:
+    versions:
+      plain: { match: { path: /plain }, upstream: origin, policies: [{ cache: {} }] }
+      ttl: { match: { path: /ttl }, upstream: origin, policies: [{ cache: { ttl: 30s, heuristic: true, key_headers: [X-Tenant] } }] }
+      late: { match: { path: /late }, upstream: origin, policies: [{ cache: { stale_if_error: 60s, stale_while_revalidate: 10s } }] }
+      deaf: { match: { path: /deaf }, upstream: origin, policies: [{ cache: { ignore_clients: true, set_cookie: true, max_body: 8 } }] }
+      seen: { match: { path: /seen }, upstream: origin, policies: [{ cache: { mode: observe } }] }
+      packed: { match: { path: /packed }, upstream: origin, policies: [{ cache: {} }, { compress: { min_bytes: 0 } }, { cors: { origins: ["https://a.test"] } }, { rate_limit: { limit: 9, window: 1m } }] }
+      own: { match: { path: /own }, upstream: named, policies: [{ cache: {} }] }
+      keyed: { match: { path: /keyed }, upstream: origin, policies: [{ cache: {} }, { key_auth: { optional: true } }] }
+products:
+  shop: { versions: [shop/keyed], plans: { free: {} } }
+applications:
+  one: { keys: [{ name: a, value: "@KEY1@" }], subscriptions: [{ product: shop, plan: free }] }
+  two: { keys: [{ name: b, value: "@KEY2@" }], subscriptions: [{ product: shop, plan: free }] }
+"#;
+
+async fn rig() -> (Rig, Origin) {
+    let origin = Origin::start().await;
+    let text = CACHE.replace("@ORIGIN@", &origin.address.to_string());
+    let rig = Rig::with(&text, |settings| {
+        settings.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    (rig, origin)
+}
+
+fn by(number: u8) -> String {
+    format!("X-Api-Key: {}", key(number).as_str())
+}
+
+/// Sends `GET path`, and asks the origin to answer so.
+async fn get(rig: &Rig, path: &str, answer: &str, fields: &[&str]) -> Answer {
+    let wanted = format!("X-Answer: {answer}");
+    let fields: Vec<&str> = fields.iter().copied().chain([&*wanted]).collect();
+    rig.get(path, &fields).await
+}
+
+fn status(answer: &Answer) -> &str {
+    answer.field("cache-status").unwrap_or_default()
+}
+
+/// A step of a story: seconds to wait, target, what the origin would say, the request's fields; the
+/// status, the body and what of `Cache-Status` comes.
+type Step<'s> = (u64, &'s str, &'s str, &'s [&'s str], u16, &'s str, &'s str);
+
+async fn tell(steps: &[Step<'_>]) {
+    let (rig, _origin) = rig().await;
+    for (number, (seconds, path, answer, fields, code, body, said)) in steps.iter().enumerate() {
+        rig.advance(*seconds);
+        let got = get(&rig, path, answer, fields).await;
+        let what = format!("step {number}, {path}: {got:?}");
+        assert_eq!((got.status, got.body.as_str()), (*code, *body), "{what}");
+        assert!(status(&got).contains(said), "{what}");
+    }
+}
+
+async fn until(what: impl AsyncFn() -> bool) {
+    let patience = tokio::time::timeout(Duration::from_secs(20), async {
+        while !what().await {
+            tokio::task::yield_now().await;
+        }
+    });
+    patience.await.expect("it comes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_and_records_say_what_the_cache_did() {
+    let (rig, _origin) = rig().await;
+    for _ in 0..3 {
+        get(&rig, "/plain", "200 | Cache-Control: max-age=60", &[]).await;
+    }
+    get(&rig, "/plain", "200", &["X-Http-Method-Override: DELETE"]).await;
+    let mut decided: Vec<String> = rig
+        .wait_records(4)
+        .await
+        .into_iter()
+        .map(|record| record.decided_by)
+        .collect();
+    // Of two workers.
+    decided.sort_unstable();
+    assert_eq!(decided, ["", "", "cache/cache", "cache/cache"]);
+    let page = rig.admin("/metrics").await.body;
+    for line in [
+        "portunus_cache_hits_total 2\n",
+        "portunus_cache_misses_total 1\n",
+        "portunus_cache_bypassed_total 1\n",
+        "portunus_cache_stored_total 1\n",
+        "portunus_cache_entries 1\n",
+        "portunus_cache_bound_bytes 67108864\n",
+        "portunus_policy_decided_total{kind=\"cache\"} 2\n",
+    ] {
+        assert!(page.contains(line), "{line} is not in {page}");
+    }
+}
