@@ -64,6 +64,15 @@ pub(crate) struct Counts {
     pub(crate) unkept: AtomicU64,
 }
 
+/// What is at a place.
+struct Found {
+    /// The newest that may answer.
+    stored: Option<Arc<Stored>>,
+    /// There is something, be it for others.
+    has_others: bool,
+    moment: Moment,
+}
+
 /// How often things of a place had been taken out when a request looked for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Moment(u32);
@@ -82,8 +91,13 @@ impl Cache {
         }
     }
 
-    fn hashers(&self) -> (std::hash::DefaultHasher, std::hash::DefaultHasher) {
-        (self.hashers.0.build_hasher(), self.hashers.1.build_hasher())
+    /// A number that stands for these bytes.
+    fn number(&self, bytes: &[u8]) -> u128 {
+        let (low, high) = (
+            self.hashers.0.hash_one(bytes),
+            self.hashers.1.hash_one(bytes),
+        );
+        u128::from(high) << 64 | u128::from(low)
     }
 
     fn shard(&self, place: u128) -> MutexGuard<'_, Shard> {
@@ -95,18 +109,15 @@ impl Cache {
         shard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The newest that may answer, and whether the place has others.
-    fn find(
-        &self,
-        place: u128,
-        owner: Option<Owner>,
-        request: &Fields,
-    ) -> (Option<Arc<Stored>>, bool) {
-        self.shard(place).find(place, owner, request)
-    }
-
-    fn moment(&self, place: u128) -> Moment {
-        Moment(self.shard(place).removals(place))
+    /// What there is for a request.
+    fn find(&self, place: u128, owner: Option<Owner>, request: &Fields) -> Found {
+        let mut shard = self.shard(place);
+        let (stored, has_others) = shard.find(place, owner, request);
+        Found {
+            stored,
+            has_others,
+            moment: Moment(shard.removals(place)),
+        }
     }
 
     /// Runs `change`, and accounts for what it did to the bytes.

@@ -62,7 +62,7 @@ impl<'a> Visit<'a> {
             && stored.usage.stands_in(seconds(call))
         {
             call.worker.metrics.cache_stale.add(1);
-            return Ok(self.give(call, stored, How::StandsIn(answer.status)));
+            return Ok(self.give(call, stored, seconds(call), How::StandsIn(answer.status)));
         }
         let target = key::target(call);
         let times = Exchange {
@@ -78,7 +78,7 @@ impl<'a> Visit<'a> {
             if let Some(flight) = flight {
                 flight.land();
             }
-            let mut given = self.give(call, &given, How::Validated(why));
+            let mut given = self.give(call, &given, seconds(call), How::Validated(why));
             for cookie in cookies {
                 given.fields.push("set-cookie", &cookie);
             }
@@ -124,7 +124,7 @@ impl<'a> Visit<'a> {
         match found {
             Some(stored) if stored.usage.stands_in(seconds(call)) => {
                 call.worker.metrics.cache_stale.add(1);
-                Ok(self.give(call, stored, How::StandsIn(status)))
+                Ok(self.give(call, stored, seconds(call), How::StandsIn(status)))
             }
             Some(_) | None => Err(stop),
         }

@@ -1,10 +1,10 @@
 //! What the cache does with a request: answers it, or lets it go on and keeps what comes back.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::problem::Code;
+use tokio::time::Instant;
 
 use super::flight::{Joined, wait};
 use super::give::{Forwarded, How, give, mark};
@@ -13,7 +13,7 @@ use super::key::{self, Spot};
 use super::refresh;
 use super::stored::{Asker, Stored};
 use super::wishes::Wishes;
-use super::{Cache, Moment};
+use super::{Cache, Found, Moment};
 use crate::answer::Refusal;
 use crate::body::{Answer, Inflow, Outflow};
 use crate::call::Call;
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One request at the cache.
 pub(super) struct Visit<'a> {
-    pub(super) cache: Arc<Cache>,
+    pub(super) cache: &'a Arc<Cache>,
     pub(super) step: &'a Step<policy::Cache>,
     pub(super) upstream: &'a Upstream,
     pub(super) beside: &'a Beside,
@@ -54,13 +54,15 @@ pub(crate) async fn exchange<'a>(
     let Some(mut visit) = ready else {
         return pass(call, step, inflow).await;
     };
-    let mut waited = false;
-    let patience = tokio::time::sleep(PATIENCE);
-    let mut patience = pin!(patience);
+    let mut waits_until = None;
     let (found, why, flight) = loop {
-        visit.moment = visit.cache.moment(visit.place);
         let fields = &call.head.fields;
-        let (found, has_others) = visit.cache.find(visit.place, visit.asker.owner, fields);
+        let Found {
+            stored: found,
+            has_others,
+            moment,
+        } = visit.cache.find(visit.place, visit.asker.owner, fields);
+        visit.moment = moment;
         let now = seconds(call);
         let verdict = match &found {
             Some(stored) => judge(stored, &visit.wishes, now),
@@ -76,7 +78,14 @@ pub(crate) async fn exchange<'a>(
                 } else {
                     metrics.cache_hits.add(1);
                 }
-                return Ok(visit.give(call, stored, How::Hit { waited }));
+                return Ok(visit.give(
+                    call,
+                    stored,
+                    now,
+                    How::Hit {
+                        waited: waits_until.is_some(),
+                    },
+                ));
             }
             // It would have been given: the upstream is asked all the same.
             (Verdict::Give { .. }, _) => break (None, Forwarded::Bypass, None),
@@ -89,7 +98,8 @@ pub(crate) async fn exchange<'a>(
         let key = key::flight(visit.place, visit.asker.owner).filter(|key| {
             !visit.cache.shard(visit.place).is_unkept(*key, now) && why != Forwarded::Request
         });
-        let Some(key) = key.filter(|_| !step.observe && !patience.is_elapsed()) else {
+        let is_over = waits_until.is_some_and(|until| Instant::now() >= until);
+        let Some(key) = key.filter(|_| !step.observe && !is_over) else {
             break (found, why, None);
         };
         match visit.cache.flights.join(key) {
@@ -101,12 +111,11 @@ pub(crate) async fn exchange<'a>(
                 break (found, why, leads.then_some(flight));
             }
             Joined::Waits(waits) => {
-                waited = true;
                 call.worker.metrics.cache_collapsed.add(1);
                 let gone = std::future::poll_fn(|cx| inflow.poll_gone(cx));
+                let until = *waits_until.get_or_insert_with(|| Instant::now() + PATIENCE);
                 let is_kept = tokio::select! {
-                    is_kept = wait(waits) => is_kept,
-                    () = &mut patience => false,
+                    is_kept = tokio::time::timeout_at(until, wait(waits)) => is_kept == Ok(true),
                     () = gone => return Err(Stop::Gone),
                 };
                 // Kept, and yet not for this one: it asks by itself.
@@ -136,14 +145,14 @@ fn arrive<'a>(
     if let Some(split) = &upstream.split {
         call.variant = Some(forward::variant(call, split, crate::upstream::chance));
     }
-    let cache = call.worker.shared.cache.clone();
+    let cache = &call.worker.shared.cache;
     let spot = Spot {
         upstream,
         key_headers: &policy.key_headers,
     };
     let (rest, query) = (call.rest(), call.head.query());
-    let place = key::place(&cache, call, spot, call.variant, rest, query);
-    let asker = key::asker(&cache, call, upstream, &told, wishes.has_cookie);
+    let place = key::place(cache, call, spot, call.variant, rest, query);
+    let asker = key::asker(cache, call, upstream, &told, wishes.has_cookie);
     Ok(Some(Visit {
         moment: Moment(0),
         cache,
@@ -218,15 +227,9 @@ fn judge(stored: &Stored, wishes: &Wishes, now: u64) -> Verdict {
 }
 
 impl Visit<'_> {
-    pub(super) fn give(&self, call: &mut Call<'_>, stored: &Stored, how: How) -> Answer {
+    pub(super) fn give(&self, call: &mut Call<'_>, stored: &Stored, now: u64, how: How) -> Answer {
         let wishes = &self.wishes;
-        let mut answer = give(
-            stored,
-            &wishes.conditions,
-            wishes.is_get,
-            seconds(call),
-            how,
-        );
+        let mut answer = give(stored, &wishes.conditions, wishes.is_get, now, how);
         call.record.decided_by = self.step.label;
         if (200..300).contains(&answer.status) {
             call.shown.write(&mut answer.fields);
@@ -238,6 +241,6 @@ impl Visit<'_> {
         let found = self
             .cache
             .find(self.place, self.asker.owner, &call.head.fields);
-        found.0.is_none()
+        found.stored.is_none()
     }
 }

@@ -1,10 +1,9 @@
 //! Where answers to a request are kept, and whose they are. Everything that an upstream learns of a
 //! request and that a client can choose is part of it, named by a `Vary`, or keeps the answer out.
 
-use std::hash::{Hash, Hasher};
-
 use super::Cache;
 use super::stored::{Asker, Owner};
+use crate::buffer::Buffer;
 use crate::call::Call;
 use crate::fields::{Fields, Name, any_of};
 use crate::state::Upstream;
@@ -25,39 +24,57 @@ pub(super) fn place(
     rest: &str,
     query: Option<&str>,
 ) -> u128 {
-    let (mut low, mut high) = cache.hashers();
     let fields = &call.head.fields;
-    for hasher in [&mut low, &mut high] {
-        call.route.version.uuid().as_u128().hash(hasher);
-        spot.upstream.id.uuid().as_u128().hash(hasher);
-        (variant, rest, query).hash(hasher);
-        for kind in [Name::ForwardedHost, Name::ForwardedProto] {
-            for value in fields.all(kind) {
-                value.to_ascii_lowercase().hash(hasher);
-            }
-            // Where one list ends and the next begins.
-            hasher.write_u8(0xff);
+    let mut buffer = Buffer::new();
+    let out = buffer.open();
+    out.extend_from_slice(call.route.version.uuid().as_bytes());
+    out.extend_from_slice(spot.upstream.id.uuid().as_bytes());
+    out.extend_from_slice(
+        &variant
+            .map_or(u64::MAX, |variant| variant as u64)
+            .to_le_bytes(),
+    );
+    put(out, rest.as_bytes());
+    // A question mark with nothing behind it is another address.
+    out.push(u8::from(query.is_some()));
+    put(out, query.unwrap_or_default().as_bytes());
+    for kind in [Name::ForwardedHost, Name::ForwardedProto] {
+        for value in fields.all(kind) {
+            let start = out.len();
+            put(out, value);
+            out[start..].make_ascii_lowercase();
         }
-        if fields.had(any_of(&[Name::Forwarding, Name::Forwarded])) {
-            forwarding(fields, hasher);
-        }
-        for name in spot.key_headers {
-            for value in fields.named(name) {
-                value.hash(hasher);
-            }
-            hasher.write_u8(0xff);
-        }
+        end(out);
     }
-    u128::from(high.finish()) << 64 | u128::from(low.finish())
+    if fields.had(any_of(&[Name::Forwarding, Name::Forwarded])) {
+        forwarding(fields, out);
+    }
+    for name in spot.key_headers {
+        fields.named(name).for_each(|value| put(out, value));
+        end(out);
+    }
+    cache.number(out)
+}
+
+/// With its length in front, so that no two lists of texts make the same bytes.
+fn put(out: &mut Vec<u8>, text: &[u8]) {
+    out.extend_from_slice(&(text.len() as u32).to_le_bytes());
+    out.extend_from_slice(text);
+}
+
+/// Where one list ends and the next begins: no text is as long.
+fn end(out: &mut Vec<u8>) {
+    out.extend_from_slice(&u32::MAX.to_le_bytes());
 }
 
 /// What a trusted proxy says of the request's address, as upstreams write it into their answers.
 /// Who called is not: an answer that depends on that says so.
-fn forwarding(fields: &Fields, hasher: &mut impl Hasher) {
+fn forwarding(fields: &Fields, out: &mut Vec<u8>) {
     for (name, value) in fields.iter() {
         match Name::of(name) {
             Name::Forwarding if !name.eq_ignore_ascii_case(b"x-real-ip") => {
-                (name.to_ascii_lowercase(), value).hash(hasher);
+                put(out, &name.to_ascii_lowercase());
+                put(out, value);
             }
             Name::Forwarded => {
                 let text = value.to_ascii_lowercase();
@@ -67,7 +84,7 @@ fn forwarding(fields: &Fields, hasher: &mut impl Hasher) {
                 for part in
                     parts.filter(|part| !part.starts_with(b"for=") && !part.starts_with(b"by="))
                 {
-                    part.hash(hasher);
+                    put(out, part);
                 }
             }
             _ => {}
@@ -107,22 +124,26 @@ pub(super) fn asker(
 }
 
 fn caller(cache: &Cache, fields: &Fields, shown: [bool; 2], told: &[(&str, String)]) -> u128 {
-    let (mut low, mut high) = cache.hashers();
-    for hasher in [&mut low, &mut high] {
-        told.hash(hasher);
-        for (name, value) in fields.iter() {
-            let counts = match Name::of(name) {
-                Name::Portunus => true,
-                Name::Authorization => shown[0],
-                Name::ApiKey => shown[1],
-                _ => false,
-            };
-            if counts {
-                (name, value).hash(hasher);
-            }
+    let mut buffer = Buffer::new();
+    let out = buffer.open();
+    for (name, value) in told {
+        put(out, name.as_bytes());
+        put(out, value.as_bytes());
+    }
+    end(out);
+    for (name, value) in fields.iter() {
+        let counts = match Name::of(name) {
+            Name::Portunus => true,
+            Name::Authorization => shown[0],
+            Name::ApiKey => shown[1],
+            _ => false,
+        };
+        if counts {
+            put(out, name);
+            put(out, value);
         }
     }
-    u128::from(high.finish()) << 64 | u128::from(low.finish())
+    cache.number(out)
 }
 
 /// What may be asked for once for several requests: one place for one kind of caller.

@@ -44,13 +44,17 @@ fn stored(owner: Owner, answer: &[(&str, &str)], target: &str, bytes: usize) -> 
     draft.finish(Bytes::from(vec![b'x'; bytes]))
 }
 
+fn moment(cache: &Cache, place: u128) -> Moment {
+    cache.find(place, None, &fields(&[])).moment
+}
+
 fn put(cache: &Cache, place: u128, stored: Stored) {
-    cache.insert(place, cache.moment(place), stored);
+    cache.insert(place, moment(cache, place), stored);
 }
 
 fn has(cache: &Cache, place: u128, owner: Owner) -> bool {
-    let (found, _) = cache.find(place, Some(owner), &fields(&[("foo", "1")]));
-    found.is_some()
+    let found = cache.find(place, Some(owner), &fields(&[("foo", "1")]));
+    found.stored.is_some()
 }
 
 const ME: Owner = Owner::Caller(1);
@@ -63,8 +67,8 @@ fn each_gets_what_is_its_own() {
     for (owner, is) in [(ME, true), (YOU, false), (Owner::Nobody, false)] {
         assert_eq!(has(&cache, 1, owner), is, "{owner:?}");
     }
-    let (found, _) = cache.find(1, None, &fields(&[]));
-    assert!(found.is_none(), "nobody knows who that is");
+    let found = cache.find(1, None, &fields(&[]));
+    assert!(found.stored.is_none(), "nobody knows who that is");
     put(
         &cache,
         1,
@@ -117,13 +121,13 @@ fn what_is_used_stays() {
 #[test]
 fn what_was_taken_out_meanwhile_does_not_come_back() {
     let cache = Cache::new(1 << 20);
-    let moment = cache.moment(1);
+    let before = moment(&cache, 1);
     cache.invalidate(1);
-    cache.insert(1, moment, stored(ME, &[], "h/a", 1));
+    cache.insert(1, before, stored(ME, &[], "h/a", 1));
     assert!(!has(&cache, 1, ME));
-    let moment = cache.moment(1);
+    let before = moment(&cache, 1);
     cache.purge(Purge::Url("h/none".to_owned()));
-    cache.insert(1, moment, stored(ME, &[], "h/a", 1));
+    cache.insert(1, before, stored(ME, &[], "h/a", 1));
     assert!(!has(&cache, 1, ME));
 }
 
