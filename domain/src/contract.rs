@@ -15,6 +15,7 @@ mod schema;
 mod value;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -22,7 +23,6 @@ use crate::openapi;
 use crate::problem::Invalid;
 
 pub use media::essence;
-pub(crate) use value::size;
 
 use carried::Carried;
 use fits::Fitting;
@@ -53,7 +53,7 @@ pub struct Operation {
     pub template: String,
     parameters: Vec<Parameter>,
     /// Names of the query that nobody declares as a parameter, but a security scheme.
-    keys: Vec<String>,
+    keys: Arc<[String]>,
     body: Option<Body>,
 }
 
@@ -103,7 +103,7 @@ pub trait Asked {
     /// Its canonical path behind the version's prefix.
     fn path(&self) -> &str;
     fn query(&self) -> Option<&str>;
-    /// The lines of a header, joined by commas.
+    /// The lines of a header, joined by commas; those of `cookie` by semicolons.
     fn header(&self, name: &str) -> Option<Cow<'_, str>>;
 }
 
@@ -138,8 +138,16 @@ impl Contract {
             return Vec::new();
         };
         let mut found = Vec::new();
+        let mut steps = STEPS;
         let carried = Carried::new(&self.schemas, asked, &operation.template);
+        if carried.is_too_much() {
+            let message = "There are more parameters than can be checked.";
+            return vec![violation(Place::Query, "", message.to_owned())];
+        }
         for parameter in &operation.parameters {
+            if found.len() >= MOST_VIOLATIONS {
+                break;
+            }
             match carried.value(parameter) {
                 // Of a path that is routed nothing is missing.
                 Ok(None) if parameter.required && parameter.place != Place::Path => {
@@ -148,8 +156,9 @@ impl Contract {
                 }
                 Ok(None) => {}
                 Ok(Some(value)) => {
-                    let mut fitting = Fitting::new(&self.schemas, STEPS, rules.formats);
+                    let mut fitting = Fitting::new(&self.schemas, steps, rules.formats);
                     fitting.check(parameter.schema, &value);
+                    steps = fitting.left();
                     let told = fitting.found.into_iter();
                     found.extend(told.map(|one| parameter.violation(&one.pointer, one.message)));
                 }
@@ -215,15 +224,15 @@ impl Contract {
         body: &[u8],
     ) -> Result<Option<Value>, String> {
         match media.shape(media_type) {
-            Shape::Json => serde_json::from_slice(body).map(Some).map_err(|error| {
-                let (line, column) = (error.line(), error.column());
-                format!("The body is no JSON: line {line}, column {column}.")
-            }),
+            Shape::Json => value::read(body).map(Some),
             Shape::Form => {
                 let text = std::str::from_utf8(body);
                 let text = text.map_err(|_| "The form is not UTF-8.".to_owned())?;
-                Ok(Some(carried::form(&self.schemas, schema, text)))
+                let form = carried::form(&self.schemas, schema, text);
+                form.map(Some).map_err(str::to_owned)
             }
+            // What stands for an object or a list has a syntax of its own: XML, CSV.
+            Shape::Text if !self.schemas.admits_scalar(schema) => Ok(None),
             Shape::Text => {
                 let text = std::str::from_utf8(body);
                 let text = text.map_err(|_| "The text is not UTF-8.".to_owned())?;

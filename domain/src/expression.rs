@@ -8,7 +8,9 @@
 
 mod calls;
 mod evaluate;
+mod function;
 mod lexer;
+mod node;
 mod parser;
 mod time;
 mod value;
@@ -18,7 +20,7 @@ use std::fmt;
 pub use value::{Object, Value};
 
 use evaluate::Evaluation;
-use parser::Node;
+use node::Node;
 
 /// Longest expression, in bytes.
 pub const LONGEST: usize = 2048;

@@ -13,6 +13,7 @@ mod merge;
 mod meter;
 mod operation;
 mod pointer;
+pub(crate) use pointer::At;
 mod read;
 mod refusal;
 mod sample;

@@ -145,6 +145,8 @@ impl Compiler {
         self.state.suspended = Arc::default();
         self.state.settings = Arc::default();
         self.state.upstreams = Arc::default();
+        self.contracts.clear();
+        self.contracts.take(&mut snapshot.parts.versions);
         self.fill_tls(&mut snapshot.parts);
         let (rest, parts) = consumers::Put::of(snapshot.parts);
         self.state.keys = self.consumers.fill(parts, &mut self.product_numbers);
@@ -163,6 +165,8 @@ impl Compiler {
             });
         }
         let number = delta.state.max(self.state.number);
+        self.contracts.remove(&delta.gone);
+        self.contracts.take(&mut delta.put.versions);
         self.change_tls(&delta.gone, &mut delta.put);
         let mut dirty = self.model.remove(&delta.gone);
         let (rest, put) = consumers::Put::of(delta.put);

@@ -45,7 +45,8 @@ impl<'i> Held<'i> {
 
     /// Takes all of it, up to `most` bytes.
     pub(crate) async fn collect(&mut self, most: u64) -> Result<(), Unheld> {
-        if self.inner.length().is_some_and(|length| length > most) {
+        let known = self.whole().or(self.inner.length());
+        if known.is_some_and(|length| length > most) {
             return Err(Unheld::TooLong);
         }
         while !self.inner.is_done() {

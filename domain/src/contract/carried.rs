@@ -20,20 +20,33 @@ pub(super) struct Carried<'a> {
     template: Option<PathTemplate>,
     /// Names and values of the query, the names decoded.
     query: Vec<(Cow<'a, str>, &'a str)>,
+    is_too_much: bool,
 }
+
+type Sent = Result<Option<Value>, &'static str>;
+
+const TWICE: &str = "This parameter is there more than once.";
+const TOO_MUCH: &str = "This has more parts than can be checked.";
 
 impl<'a> Carried<'a> {
     pub(super) fn new(schemas: &'a Schemas, asked: &'a dyn Asked, template: &str) -> Self {
+        let query = pairs(asked.query().unwrap_or_default());
         Self {
             schemas,
             asked,
             template: PathTemplate::parse(template).ok(),
-            query: pairs(asked.query().unwrap_or_default()),
+            is_too_much: query.len() > MOST,
+            query,
         }
     }
 
+    /// Whether the query has more parameters than are looked at.
+    pub(super) const fn is_too_much(&self) -> bool {
+        self.is_too_much
+    }
+
     /// `None`: it is not there. An error is a sentence.
-    pub(super) fn value(&self, parameter: &Parameter) -> Result<Option<Value>, &'static str> {
+    pub(super) fn value(&self, parameter: &Parameter) -> Sent {
         match parameter.place {
             Place::Path => self.in_path(parameter),
             Place::Query => self.in_query(parameter),
@@ -43,7 +56,7 @@ impl<'a> Carried<'a> {
         }
     }
 
-    fn in_path(&self, parameter: &Parameter) -> Result<Option<Value>, &'static str> {
+    fn in_path(&self, parameter: &Parameter) -> Sent {
         let Some(template) = &self.template else {
             return Ok(None);
         };
@@ -72,40 +85,39 @@ impl<'a> Carried<'a> {
         Ok(None)
     }
 
-    fn in_header(&self, parameter: &Parameter) -> Result<Option<Value>, &'static str> {
+    fn in_header(&self, parameter: &Parameter) -> Sent {
         let Some(text) = self.asked.header(&parameter.name) else {
             return Ok(None);
         };
         if parameter.is_json {
             return json(&text).map(Some);
         }
-        Ok(Some(self.split(
-            parameter,
-            text.split(',').map(|part| part.trim().into()),
-            &text,
-        )))
+        let parts = text.split(',').map(|part| part.trim().into());
+        self.split(parameter, parts, &text).map(Some)
     }
 
-    fn in_cookie(&self, parameter: &Parameter) -> Result<Option<Value>, &'static str> {
+    fn in_cookie(&self, parameter: &Parameter) -> Sent {
         let Some(text) = self.asked.header("cookie") else {
             return Ok(None);
         };
-        // Lines are joined by commas as other headers are.
-        let mut all = text
-            .split([';', ','])
-            .filter_map(|pair| pair.trim().split_once('='));
-        let found = all.find(|(name, _)| *name == parameter.name);
-        let value = found.map(|(_, value)| self.text(parameter, value, ','));
-        value.transpose()
+        let pairs = text.split(';').filter_map(|pair| pair.split_once('='));
+        let mut values = pairs.filter(|(name, _)| name.trim() == parameter.name);
+        let Some((_, first)) = values.next() else {
+            return Ok(None);
+        };
+        match values.next() {
+            None => self.text(parameter, first.trim(), ',').map(Some),
+            Some(_) => Err(TWICE),
+        }
     }
 
-    fn in_query(&self, parameter: &Parameter) -> Result<Option<Value>, &'static str> {
+    fn in_query(&self, parameter: &Parameter) -> Sent {
         let kinds = self.schemas.kinds(parameter.schema);
         if parameter.style == Style::DeepObject {
-            return Ok(self.deep(parameter));
+            return self.deep(parameter);
         }
         if parameter.explode && kinds.has(Kinds::OBJECT) && !parameter.is_json {
-            return Ok(self.members(parameter));
+            return self.members(parameter);
         }
         let values = self.query.iter();
         let mut values = values.filter(|(name, _)| *name == parameter.name.as_str());
@@ -117,10 +129,10 @@ impl<'a> Carried<'a> {
             let rest = values.map(|(_, value)| *value);
             let all = std::iter::once(*first).chain(rest).map(decoded);
             let all = all.collect::<Result<Vec<_>, _>>()?;
-            return Ok(Some(self.items(parameter.schema, all.into_iter())));
+            return self.items(parameter.schema, all.into_iter()).map(Some);
         }
         if values.next().is_some() {
-            return Err("This parameter is there more than once.");
+            return Err(TWICE);
         }
         let separator = match parameter.style {
             Style::SpaceDelimited => ' ',
@@ -131,29 +143,39 @@ impl<'a> Carried<'a> {
     }
 
     /// `name[key]=value`
-    fn deep(&self, parameter: &Parameter) -> Option<Value> {
+    fn deep(&self, parameter: &Parameter) -> Sent {
         let mut members = Map::new();
         for (name, value) in &self.query {
-            let key = name.strip_prefix(parameter.name.as_str());
-            let key = key.and_then(|key| key.strip_prefix('[')?.strip_suffix(']'));
-            if let (Some(key), Ok(value)) = (key, decoded(value)) {
-                members.insert(key.to_owned(), self.member(parameter.schema, key, &value));
+            let Some(key) = name.strip_prefix(parameter.name.as_str()) else {
+                continue;
+            };
+            let Some(key) = key.strip_prefix('[') else {
+                continue;
+            };
+            let key = key
+                .strip_suffix(']')
+                .filter(|key| !key.contains(['[', ']']));
+            let key = key.ok_or("This is not written in its style.")?;
+            let value = self.member(parameter.schema, key, &decoded(value)?);
+            if members.insert(key.to_owned(), value).is_some() {
+                return Err(TWICE);
             }
         }
-        (!members.is_empty()).then_some(Value::Object(members))
+        Ok(object(parameter, members))
     }
 
     /// Each member of the schema is a parameter of its own.
-    fn members(&self, parameter: &Parameter) -> Option<Value> {
+    fn members(&self, parameter: &Parameter) -> Sent {
         let mut members = Map::new();
         for (name, value) in &self.query {
-            if let (Some(schema), Ok(value)) =
-                (self.property(parameter.schema, name), decoded(value))
-            {
-                members.insert(name.to_string(), self.schemas.coerce(schema, &value));
+            if let Some(schema) = self.property(parameter.schema, name) {
+                let value = self.schemas.coerce(schema, &decoded(value)?);
+                if members.insert(name.to_string(), value).is_some() {
+                    return Err(TWICE);
+                }
             }
         }
-        (!members.is_empty()).then_some(Value::Object(members))
+        Ok(object(parameter, members))
     }
 
     fn text(
@@ -179,7 +201,7 @@ impl<'a> Carried<'a> {
                 .collect::<Result<_, _>>()?,
             _ => whole.split(separator).map(Cow::from).collect(),
         };
-        Ok(self.split(parameter, parts.into_iter(), &whole))
+        self.split(parameter, parts.into_iter(), &whole)
     }
 
     /// Parts as items or members, where the schema asks for such, else the whole.
@@ -188,17 +210,17 @@ impl<'a> Carried<'a> {
         parameter: &Parameter,
         parts: impl Iterator<Item = Cow<'p, str>>,
         whole: &str,
-    ) -> Value {
+    ) -> Result<Value, &'static str> {
         let kinds = self.schemas.kinds(parameter.schema);
         let schema = parameter.schema;
         if kinds.has(Kinds::ARRAY) {
             return self.items(schema, parts);
         }
         if !kinds.has(Kinds::OBJECT) {
-            return self.schemas.coerce(schema, whole);
+            return Ok(self.schemas.coerce(schema, whole));
         }
         let mut members = Map::new();
-        let mut parts = parts.take(MOST);
+        let mut parts = parts.take(2 * MOST + 1);
         while let Some(part) = parts.next() {
             let (key, value) = match parameter.explode {
                 true => match part.split_once('=') {
@@ -211,23 +233,44 @@ impl<'a> Carried<'a> {
                 ),
             };
             let value = self.member(schema, &key, &value);
-            members.insert(key, value);
+            if members.insert(key, value).is_some() {
+                return Err(TWICE);
+            }
+            if members.len() > MOST {
+                return Err(TOO_MUCH);
+            }
         }
-        Value::Object(members)
+        Ok(Value::Object(members))
     }
 
-    fn items<'p>(&self, schema: Index, parts: impl Iterator<Item = Cow<'p, str>>) -> Value {
+    fn items<'p>(
+        &self,
+        schema: Index,
+        parts: impl Iterator<Item = Cow<'p, str>>,
+    ) -> Result<Value, &'static str> {
         let items = item_schema(self.schemas, schema);
         let coerce = |part: Cow<'p, str>| match items {
             Some(items) => self.schemas.coerce(items, &part),
             None => Value::from(part.into_owned()),
         };
-        Value::Array(parts.take(MOST).map(coerce).collect())
+        let items: Vec<Value> = parts.take(MOST + 1).map(coerce).collect();
+        match items.len() > MOST {
+            true => Err(TOO_MUCH),
+            false => Ok(Value::Array(items)),
+        }
     }
 
     fn property(&self, schema: Index, name: &str) -> Option<Index> {
         self.schemas
             .shape(schema, |node| node.object.as_ref()?.property(name))
+    }
+
+    /// Whether an object has members that its schema does not name.
+    fn is_free(&self, schema: Index) -> bool {
+        let additional = self
+            .schemas
+            .shape(schema, |node| node.object.as_ref()?.additional);
+        additional.is_some_and(|additional| !self.schemas.get(additional).never)
     }
 
     fn member(&self, schema: Index, name: &str, text: &str) -> Value {
@@ -255,7 +298,8 @@ impl<'a> Carried<'a> {
                 _ => {
                     parameter.explode
                         && self.schemas.kinds(parameter.schema).has(Kinds::OBJECT)
-                        && self.property(parameter.schema, name).is_some()
+                        && (self.property(parameter.schema, name).is_some()
+                            || self.is_free(parameter.schema))
                 }
             };
             in_query().any(is_one) || operation.keys.iter().any(|key| key == name)
@@ -269,6 +313,11 @@ impl<'a> Carried<'a> {
         });
         told.take(super::MOST_VIOLATIONS).collect()
     }
+}
+
+/// One that has to be there is there, as it may have no member that has to be.
+fn object(parameter: &Parameter, members: Map<String, Value>) -> Option<Value> {
+    (parameter.required || !members.is_empty()).then_some(Value::Object(members))
 }
 
 fn item_schema(schemas: &Schemas, schema: Index) -> Option<Index> {
@@ -288,7 +337,7 @@ fn pairs(query: &str) -> Vec<(Cow<'_, str>, &str)> {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
         (lossy(name), value)
     });
-    pairs.take(MOST).collect()
+    pairs.take(MOST + 1).collect()
 }
 
 fn lossy(text: &str) -> Cow<'_, str> {
@@ -310,10 +359,14 @@ fn plain(text: &str) -> Result<Cow<'_, str>, &'static str> {
 }
 
 /// A form as an object: a field that comes again, or that its schema has as a list, is a list.
-pub(super) fn form(schemas: &Schemas, schema: Index, text: &str) -> Value {
+pub(super) fn form(schemas: &Schemas, schema: Index, text: &str) -> Result<Value, &'static str> {
     let mut members: Map<String, Value> = Map::new();
-    for (name, value) in pairs(text) {
-        let value = lossy(value);
+    let pairs = pairs(text);
+    if pairs.len() > MOST {
+        return Err("The form has more fields than can be checked.");
+    }
+    for (name, value) in pairs {
+        let value = decoded(value)?;
         let own = schemas.shape(schema, |node| node.object.as_ref()?.property(&name));
         let is_list = own.is_some_and(|own| schemas.kinds(own).has(Kinds::ARRAY));
         let of = match is_list {
@@ -335,5 +388,5 @@ pub(super) fn form(schemas: &Schemas, schema: Index, text: &str) -> Value {
             }
         }
     }
-    Value::Object(members)
+    Ok(Value::Object(members))
 }

@@ -1,13 +1,12 @@
 //! Whether a value fits a schema (JSON Schema 2020-12), and where it does not.
 
 mod compound;
-
-use std::cmp::Ordering;
+mod scalar;
 
 use serde_json::Value;
 
-use super::schema::{Beside, Discriminator, Index, Kinds, Node, Number, Schemas, Text};
-use super::value::{compare, is_integer, is_multiple, size};
+use super::schema::{Beside, Discriminator, Index, Kinds, Node, Schemas, short};
+use super::value::{is_integer, size};
 use super::{MOST_VIOLATIONS, Place, Violation};
 
 /// Deepest way through schemas and value together.
@@ -77,8 +76,13 @@ impl<'c> Fitting<'c> {
                 message: "Checking this takes more steps than a request may cost.".to_owned(),
             });
         } else if !fits && self.found.is_empty() {
-            self.say("It does not fit its schema.");
+            self.say(|| "It does not fit its schema.".to_owned());
         }
+    }
+
+    /// What is left of its steps.
+    pub(super) const fn left(&self) -> u64 {
+        self.steps
     }
 
     fn spend(&mut self, steps: u64) -> bool {
@@ -87,28 +91,28 @@ impl<'c> Fitting<'c> {
     }
 
     /// Notes a violation here, where it is one; always `false`.
-    fn say(&mut self, message: impl Into<String>) -> bool {
-        if self.quiet == 0 && self.found.len() < MOST_VIOLATIONS {
+    fn say(&mut self, message: impl FnOnce() -> String) -> bool {
+        if self.goes_on() {
             let mut pointer = String::new();
             for step in &self.way {
                 pointer.push('/');
                 match step {
-                    Step::Name(name) => pointer.push_str(&super::build::escaped(name)),
+                    Step::Name(name) => pointer.push_str(&super::build::escaped(short(name))),
                     Step::Item(index) => pointer.push_str(&index.to_string()),
                 }
             }
             self.found.push(Violation {
                 place: Place::Body,
                 pointer,
-                message: message.into(),
+                message: message(),
             });
         }
         false
     }
 
-    /// Goes on behind something that does not fit only where all is to be told.
-    const fn goes_on(&self) -> bool {
-        self.quiet == 0
+    /// Goes on behind something that does not fit only where more is to be told.
+    fn goes_on(&self) -> bool {
+        self.quiet == 0 && self.found.len() < MOST_VIOLATIONS
     }
 
     fn try_quietly(
@@ -140,15 +144,16 @@ impl<'c> Fitting<'c> {
 
     fn node(&mut self, node: &'c Node, value: &'c Value, seen: Option<&mut Seen<'c>>) -> bool {
         if node.never {
-            return self.say("Nothing may be here.");
+            return self.say(|| "Nothing may be here.".to_owned());
         }
         if node.kinds.0 != 0 && !is_of(value, node.kinds) {
-            return self.say(format!("This is {}.", article(&node.kinds.words())));
+            return self.say(|| format!("This is {}.", article(&node.kinds.words())));
         }
         if let Some(values) = &node.values {
-            let all = size(value) * values.len() as u64;
-            if !self.spend(all) || !node.lists(value) {
-                return self.say(listed(values));
+            let all = size(value) * (1 + values.others.len() as u64);
+            let cost = if value.is_string() { size(value) } else { all };
+            if !self.spend(cost) || !values.have(value) {
+                return self.say(|| values.shown.clone());
             }
         }
         let mut fits = match value {
@@ -157,7 +162,7 @@ impl<'c> Fitting<'c> {
                 let bounds = number.is_none_or(|number| self.number(number, digits));
                 let format = node.text.as_ref().and_then(|text| text.format);
                 let format = format.filter(|format| self.formats && !format.fits_number(digits));
-                bounds && format.is_none_or(|format| self.say(is_a(format.words())))
+                bounds && format.is_none_or(|format| self.say(|| is_a(format.words())))
             }
             Value::String(text) => {
                 let rule = node.text.as_ref();
@@ -229,6 +234,9 @@ impl<'c> Fitting<'c> {
         let named = named.and_then(|rule| Some((rule, value.get(&*rule.property)?)));
         if let Some((rule, name)) = named {
             fits &= self.variant(rule, name, value, seen.as_deref_mut());
+            if !beside.one.is_empty() {
+                fits &= self.any(&beside.any, value, seen.as_deref_mut());
+            }
         } else {
             fits &= self.any(&beside.any, value, seen.as_deref_mut());
             fits &= self.one(&beside.one, value, seen.as_deref_mut());
@@ -236,7 +244,7 @@ impl<'c> Fitting<'c> {
         if let Some(not) = beside.not
             && self.try_quietly(not, value, None)
         {
-            fits = self.say("It fits what it must not fit.");
+            fits = self.say(|| "It fits what it must not fit.".to_owned());
         }
         if let Some(when) = &beside.when {
             let mut fresh = seen.is_some().then(Seen::default);
@@ -260,10 +268,9 @@ impl<'c> Fitting<'c> {
         seen: Option<&mut Seen<'c>>,
     ) -> bool {
         let name = name.as_str().unwrap_or_default();
-        let mut variants = rule.variants.iter();
-        match variants.find(|(known, _)| **known == *name) {
-            Some((_, schema)) => self.beside_it(*schema, value, seen),
-            None => self.say(format!("\"{}\" names no variant.", rule.property)),
+        match rule.variants.get(name) {
+            Some(schema) => self.beside_it(*schema, value, seen),
+            None => self.say(|| format!("\"{}\" names no variant.", short(&rule.property))),
         }
     }
 
@@ -289,7 +296,7 @@ impl<'c> Fitting<'c> {
             let mut fresh = seen.is_some().then(Seen::default);
             if self.try_quietly(*schema, value, fresh.as_mut()) {
                 if found.is_some() {
-                    return self.say("It fits more than one of the variants.");
+                    return self.say(|| "It fits more than one of the variants.".to_owned());
                 }
                 found = Some(fresh);
             }
@@ -310,6 +317,9 @@ impl<'c> Fitting<'c> {
         if self.quiet > 0 {
             return false;
         }
+        if !self.spend(variants.len() as u64) {
+            return false;
+        }
         let schemas = self.schemas;
         let is_near = |schema: &&Index| {
             let kinds = schemas.kinds(**schema);
@@ -318,57 +328,8 @@ impl<'c> Fitting<'c> {
         let mut near = variants.iter().filter(is_near);
         match (near.next(), near.next()) {
             (Some(only), None) => self.fits(*only, value, None),
-            _ => self.say("It fits none of the variants."),
+            _ => self.say(|| "It fits none of the variants.".to_owned()),
         }
-    }
-
-    fn number(&mut self, rule: &Number, digits: &serde_json::Number) -> bool {
-        let compared = |bound: &Option<serde_json::Number>| {
-            let bound = bound.as_ref()?;
-            Some((compare(digits, bound)?, bound.clone()))
-        };
-        if let Some((Ordering::Less, bound)) = compared(&rule.minimum) {
-            return self.say(format!("This is at least {bound}."));
-        }
-        if let Some((Ordering::Greater, bound)) = compared(&rule.maximum) {
-            return self.say(format!("This is at most {bound}."));
-        }
-        if let Some((Ordering::Less | Ordering::Equal, bound)) = compared(&rule.above) {
-            return self.say(format!("This is more than {bound}."));
-        }
-        if let Some((Ordering::Greater | Ordering::Equal, bound)) = compared(&rule.below) {
-            return self.say(format!("This is less than {bound}."));
-        }
-        match &rule.multiple_of {
-            Some(of) if !is_multiple(digits, of) => {
-                self.say(format!("This is a multiple of {of}."))
-            }
-            Some(_) | None => true,
-        }
-    }
-
-    fn text(&mut self, rule: &Text, text: &str) -> bool {
-        if !self.spend(text.len() as u64 / 16) {
-            return false;
-        }
-        if rule.least.is_some() || rule.most.is_some() {
-            let length = text.chars().count() as u64;
-            if let Some(least) = rule.least.filter(|least| length < *least) {
-                return self.say(format!("This has at least {least} characters."));
-            }
-            if let Some(most) = rule.most.filter(|most| length > *most) {
-                return self.say(format!("This has at most {most} characters."));
-            }
-        }
-        if let Some(pattern) = &rule.pattern
-            && !pattern.fits(text)
-        {
-            return self.say("This does not match its pattern.");
-        }
-        let format = rule
-            .format
-            .filter(|format| self.formats && !format.fits_text(text));
-        format.is_none_or(|format| self.say(is_a(format.words())))
     }
 }
 
@@ -395,20 +356,5 @@ fn article(kinds: &str) -> String {
         "null" => kinds.to_owned(),
         _ if is_vowel => format!("an {kinds}"),
         _ => format!("a {kinds}"),
-    }
-}
-
-/// The first few of the values that are allowed: they are the document's, not the request's.
-fn listed(values: &[Value]) -> String {
-    let shown: Vec<String> = values.iter().take(10).map(Value::to_string).collect();
-    let more = if values.len() > 10 { ", …" } else { "" };
-    let shown = shown.join(", ");
-    let end = shown
-        .char_indices()
-        .nth(200)
-        .map_or(shown.len(), |(at, _)| at);
-    match values {
-        [_] => format!("This is {}.", &shown[..end]),
-        _ => format!("This is one of {}{more}.", &shown[..end]),
     }
 }

@@ -49,6 +49,8 @@ impl Media {
     pub(super) fn shape(&self, media_type: Option<&str>) -> Shape {
         let sent = media_type.map_or_else(|| self.range.to_string(), essence);
         match sent.as_str() {
+            // Without a media type it is what most would take it for.
+            range if range.ends_with("/*") => Shape::Json,
             json if is_json(json) => Shape::Json,
             "application/x-www-form-urlencoded" => Shape::Form,
             text if text.starts_with("text/") && text != "text/event-stream" => Shape::Text,

@@ -1,12 +1,18 @@
 //! The operations of a document: parameters and bodies, with their schemas.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::build::{Build, escaped};
 use super::media::{Media, essence};
 use super::schema::Index;
 use super::{Operation, Place, Violation};
-use crate::openapi::{Method, Style};
+use crate::openapi::{At, Method, Style};
+
+/// Parameters of one operation.
+const MOST_PARAMETERS: usize = 500;
 
 #[derive(Debug)]
 pub(super) struct Parameter {
@@ -55,30 +61,31 @@ impl Body {
 }
 
 /// Those under `paths`.
-pub(super) fn read<'d>(build: &mut Build<'d>, root: &'d Value) -> Vec<Operation> {
-    let keys = key_names(root);
-    let paths = root.get("paths").and_then(Value::as_object);
+pub(super) fn read<'d>(build: &mut Build<'d>, document: &'d Value) -> Vec<Operation> {
+    let keys: Arc<[String]> = key_names(document).into();
+    let paths = document.get("paths").and_then(Value::as_object);
     let mut found = Vec::new();
     for (template, item) in paths.into_iter().flatten() {
-        let at = format!("/paths/{}", escaped(template));
-        let (at, item) = build.resolve(at, item);
+        let (root, paths) = (At::base(""), "paths");
+        let paths = root.key(paths);
+        let written_at = paths.key(template);
+        let (fragment, item) = build.resolve(written_at, item);
+        let at = fragment.as_deref().map_or(written_at, At::base);
         for method in Method::ALL {
             let Some(written) = item.get(method.as_key()) else {
                 continue;
             };
-            let at_method = format!("{at}/{}", method.as_key());
-            let mut parameters = Vec::new();
-            for (at, from) in [(&at, item), (&at_method, written)] {
+            let at_method = at.key(method.as_key());
+            let mut parameters = Parameters::default();
+            for (at, from) in [(at, item), (at_method, written)] {
                 read_parameters(build, at, from, &mut parameters);
             }
-            let body = written.get("requestBody").and_then(|body| {
-                let at = format!("{at_method}/requestBody");
-                read_body(build, at, body)
-            });
+            let body = written.get("requestBody");
+            let body = body.and_then(|body| read_body(build, at_method.key("requestBody"), body));
             found.push(Operation {
                 method: method.as_str().to_owned(),
                 template: template.clone(),
-                parameters,
+                parameters: parameters.list,
                 keys: keys.clone(),
                 body,
             });
@@ -97,26 +104,39 @@ fn key_names(root: &Value) -> Vec<String> {
     in_query.map(str::to_owned).collect()
 }
 
+/// Those of one operation, each once.
+#[derive(Default)]
+struct Parameters {
+    list: Vec<Parameter>,
+    known: HashMap<(Place, String), usize>,
+}
+
 /// Adds those of a path or an operation; the later one wins.
-fn read_parameters<'d>(
-    build: &mut Build<'d>,
-    at: &str,
-    from: &'d Value,
-    found: &mut Vec<Parameter>,
-) {
+fn read_parameters<'d>(build: &mut Build<'d>, at: At<'_>, from: &'d Value, found: &mut Parameters) {
     let list = from.get("parameters").and_then(Value::as_array);
+    let list_at = at.key("parameters");
     for (index, value) in list.into_iter().flatten().enumerate() {
-        let at = format!("{at}/parameters/{index}");
-        if let Some(parameter) = read_parameter(build, at, value) {
-            let place = parameter.place;
-            found.retain(|known| known.place != place || known.name != parameter.name);
-            found.push(parameter);
+        let at = list_at.index(index);
+        let Some(parameter) = read_parameter(build, at, value) else {
+            continue;
+        };
+        let key = (parameter.place, parameter.name.clone());
+        if let Some(known) = found.known.get(&key) {
+            found.list[*known] = parameter;
+            continue;
         }
+        if found.list.len() == MOST_PARAMETERS {
+            build.refuse(at, "The operation has more parameters than can be checked.");
+            return;
+        }
+        found.known.insert(key, found.list.len());
+        found.list.push(parameter);
     }
 }
 
-fn read_parameter<'d>(build: &mut Build<'d>, at: String, value: &'d Value) -> Option<Parameter> {
-    let (at, value) = build.resolve(at, value);
+fn read_parameter<'d>(build: &mut Build<'d>, at: At<'_>, value: &'d Value) -> Option<Parameter> {
+    let (fragment, value) = build.resolve(at, value);
+    let at = fragment.as_deref().map_or(at, At::base);
     let written = value.as_object()?;
     let text = |key: &str| written.get(key).and_then(Value::as_str);
     let flag = |key: &str| written.get(key).and_then(Value::as_bool);
@@ -145,7 +165,7 @@ fn read_parameter<'d>(build: &mut Build<'d>, at: String, value: &'d Value) -> Op
         _ if matches!(place, Place::Path | Place::Header) => Style::Simple,
         _ => Style::Form,
     };
-    let (schema, is_json) = carried_schema(build, &at, written)?;
+    let (schema, is_json) = carried_schema(build, at, written)?;
     Some(Parameter {
         name: name.to_owned(),
         place,
@@ -160,28 +180,31 @@ fn read_parameter<'d>(build: &mut Build<'d>, at: String, value: &'d Value) -> Op
 /// Of `schema`, or of the only entry of `content`.
 fn carried_schema<'d>(
     build: &mut Build<'d>,
-    at: &str,
+    at: At<'_>,
     written: &'d Map<String, Value>,
 ) -> Option<(Index, bool)> {
     if let Some(schema) = written.get("schema") {
-        return Some((build.schema(&format!("{at}/schema"), schema), false));
+        return Some((build.schema(at.key("schema"), schema), false));
     }
     let content = written.get("content").and_then(Value::as_object)?;
     let (media_type, media) = content.iter().next()?;
-    let media_at = format!("{at}/content/{}", escaped(media_type));
-    let schema = media.get("schema")?;
-    let index = build.schema(&format!("{media_at}/schema"), schema);
+    let content_at = at.key("content");
+    let media_at = content_at.key(media_type);
+    let index = build.schema(media_at.key("schema"), media.get("schema")?);
     Some((index, essence(media_type).ends_with("json")))
 }
 
-fn read_body<'d>(build: &mut Build<'d>, at: String, value: &'d Value) -> Option<Body> {
-    let (at, value) = build.resolve(at, value);
+fn read_body<'d>(build: &mut Build<'d>, at: At<'_>, value: &'d Value) -> Option<Body> {
+    let (fragment, value) = build.resolve(at, value);
+    let at = fragment.as_deref().map_or(at, At::base);
     let content = value.get("content").and_then(Value::as_object)?;
+    let content_at = at.key("content");
     let content = content.iter().map(|(media_type, media)| {
-        let at = format!("{at}/content/{}/schema", escaped(media_type));
+        let at = content_at.key(media_type);
+        let schema = media.get("schema");
         Media {
             range: essence(media_type).into(),
-            schema: media.get("schema").map(|schema| build.schema(&at, schema)),
+            schema: schema.map(|schema| build.schema(at.key("schema"), schema)),
         }
     });
     let content: Vec<Media> = content.collect();

@@ -2,23 +2,33 @@
 
 use regex::{Regex, RegexBuilder};
 
-/// Bytes of a compiled pattern.
-const MOST: usize = 256 * 1024;
+/// Bytes of compiled patterns, and the steps that each byte of a text takes with one of that size:
+/// at worst every byte meets all of a pattern.
+const SIZES: [(usize, u64); 2] = [(8 * 1024, 2), (64 * 1024, 32)];
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Pattern {
     regex: Regex,
+    steps: u64,
 }
 
 impl Pattern {
     /// `None`: it is none, or needs more than one pass (lookaround, back references).
     pub(super) fn read(written: &str) -> Option<Self> {
-        let regex = RegexBuilder::new(&translate(written))
-            .size_limit(MOST)
-            .dfa_size_limit(MOST)
-            .build()
-            .ok()?;
-        Some(Self { regex })
+        let written = translate(written);
+        SIZES.into_iter().find_map(|(most, steps)| {
+            let regex = RegexBuilder::new(&written)
+                .size_limit(most)
+                .dfa_size_limit(most)
+                .build()
+                .ok()?;
+            Some(Self { regex, steps })
+        })
+    }
+
+    /// What matching it costs.
+    pub(super) const fn cost(&self, text: &str) -> u64 {
+        1 + text.len() as u64 * self.steps
     }
 
     pub(super) fn fits(&self, text: &str) -> bool {

@@ -1,6 +1,8 @@
 //! Schemas in their compiled form: nodes in one list, which name each other by index, so that a
 //! schema that holds itself is no cycle in memory.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::Value;
 
 use super::format::Format;
@@ -56,7 +58,7 @@ pub(super) struct Node {
     /// None: any.
     pub(super) kinds: Kinds,
     /// `enum` or `const`.
-    pub(super) values: Option<Box<[Value]>>,
+    pub(super) values: Option<Box<Values>>,
     pub(super) number: Option<Box<Number>>,
     pub(super) text: Option<Box<Text>>,
     pub(super) array: Option<Box<Array>>,
@@ -65,6 +67,61 @@ pub(super) struct Node {
     pub(super) beside: Option<Box<Beside>>,
     /// What only the server sends.
     pub(super) read_only: bool,
+}
+
+/// `enum` or `const`. Of texts there may be thousands.
+#[derive(Debug)]
+pub(super) struct Values {
+    pub(super) texts: HashSet<Box<str>>,
+    pub(super) others: Box<[Value]>,
+    /// The first few, for whoever is told of them.
+    pub(super) shown: String,
+}
+
+impl Values {
+    pub(super) fn new(values: Vec<Value>) -> Self {
+        let shown = shown(&values);
+        let (texts, others): (Vec<Value>, Vec<Value>) =
+            values.into_iter().partition(Value::is_string);
+        let texts = texts.iter().filter_map(Value::as_str);
+        Self {
+            texts: texts.map(Box::from).collect(),
+            others: others.into(),
+            shown,
+        }
+    }
+
+    pub(super) fn have(&self, value: &Value) -> bool {
+        match value {
+            Value::String(text) => self.texts.contains(&**text),
+            _ => self.others.iter().any(|known| equal(known, value)),
+        }
+    }
+}
+
+/// Most characters of a name or a value that are told.
+pub(super) const SHOWN: usize = 100;
+
+pub(super) fn short(text: &str) -> &str {
+    let end = text.char_indices().nth(SHOWN);
+    end.map_or(text, |(at, _)| &text[..at])
+}
+
+fn shown(values: &[Value]) -> String {
+    let one = |value: &Value| match value {
+        Value::String(text) => format!("{:?}", short(text)),
+        Value::Array(_) => "[…]".to_owned(),
+        Value::Object(_) => "{…}".to_owned(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
+    };
+    let mut all: Vec<String> = values.iter().take(10).map(one).collect();
+    if values.len() > 10 {
+        all.push("…".to_owned());
+    }
+    match all.len() {
+        1 => format!("This is {}.", all[0]),
+        _ => format!("This is one of {}.", all.join(", ")),
+    }
 }
 
 #[derive(Debug, Default)]
@@ -118,6 +175,8 @@ pub(super) struct Object {
     pub(super) most: Option<u64>,
     /// `unevaluatedProperties`
     pub(super) rest: Option<Index>,
+    /// What it costs to look for the names that it lists.
+    pub(super) weight: u64,
 }
 
 impl Object {
@@ -152,7 +211,7 @@ pub(super) struct When {
 #[derive(Debug)]
 pub(super) struct Discriminator {
     pub(super) property: Box<str>,
-    pub(super) variants: Box<[(Box<str>, Index)]>,
+    pub(super) variants: HashMap<Box<str>, Index>,
 }
 
 /// How far references are followed when only kinds are asked for.
@@ -192,8 +251,18 @@ impl Schemas {
         Kinds(self.kinds[index as usize])
     }
 
+    /// Whether anything but objects and arrays may fit.
+    pub(super) fn admits_scalar(&self, index: Index) -> bool {
+        let kinds = self.kinds(index);
+        kinds.0 == 0 || kinds.0 & !(Kinds::ARRAY | Kinds::OBJECT) != 0
+    }
+
     /// The schema that says how an array's items or an object's members look.
-    pub(super) fn shape<T>(&self, index: Index, of: impl Fn(&Node) -> Option<T>) -> Option<T> {
+    pub(super) fn shape<'s, T>(
+        &'s self,
+        index: Index,
+        of: impl Fn(&'s Node) -> Option<T>,
+    ) -> Option<T> {
         let mut index = index;
         for _ in 0..DEEPEST {
             let node = self.get(index);
@@ -201,7 +270,8 @@ impl Schemas {
                 return Some(found);
             }
             let all = node.beside.as_ref().map_or(&[][..], |beside| &beside.all);
-            if let Some(found) = all.iter().find_map(|one| of(self.get(*one))) {
+            // A few tell enough; a document may list thousands.
+            if let Some(found) = all.iter().take(16).find_map(|one| of(self.get(*one))) {
                 return Some(found);
             }
             index = node.reference.or(all.first().copied())?;
@@ -213,9 +283,11 @@ impl Schemas {
     pub(super) fn coerce(&self, index: Index, text: &str) -> Value {
         let kinds = self.kinds(index);
         if kinds.0 == 0 {
-            let values = self.shape(index, |node| node.values.as_deref().map(<[Value]>::to_vec));
-            let same = |value: &&Value| !value.is_string() && value.to_string() == text;
-            let known = values.iter().flatten().find(same);
+            let values = self.shape(index, |node| node.values.as_ref());
+            let others = values.map_or(&[][..], |values| &values.others);
+            let is_plain = |value: &&Value| !value.is_array() && !value.is_object();
+            let mut plain = others.iter().take(100).filter(is_plain);
+            let known = plain.find(|value| value.to_string() == text);
             return known.cloned().unwrap_or_else(|| Value::from(text));
         }
         if kinds.has(Kinds::INTEGER | Kinds::NUMBER)
@@ -228,14 +300,5 @@ impl Schemas {
             "" | "null" if kinds.has(Kinds::NULL) && !kinds.has(Kinds::STRING) => Value::Null,
             _ => Value::from(text),
         }
-    }
-}
-
-impl Node {
-    pub(super) fn lists(&self, value: &Value) -> bool {
-        let Some(values) = &self.values else {
-            return true;
-        };
-        values.iter().any(|known| equal(known, value))
     }
 }

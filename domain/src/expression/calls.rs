@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::evaluate::{Evaluation, Valued};
-use super::parser::Function;
+use super::function::Function;
 use super::{Failure, Value, time};
 
 impl<'e> Evaluation<'e> {

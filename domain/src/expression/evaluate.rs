@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-use super::parser::{Infix, Macro, Node};
+use serde_json::Value as Json;
+
+use super::node::{Infix, Macro, Node};
 use super::{Failure, Object, Value};
 
 pub(super) type Valued<'e> = Result<Value<'e>, Failure>;
@@ -98,7 +100,8 @@ impl<'e> Evaluation<'e> {
             }
             Node::Matches(text, regex) => match self.value(text)? {
                 Value::Text(text) => {
-                    self.spend(text.len() as u32 / 16)?;
+                    // A pattern may take long for each byte.
+                    self.spend(u32::try_from(text.len()).unwrap_or(u32::MAX))?;
                     Value::Bool(regex.is_match(&text))
                 }
                 _ => return Err(Failure::Kind("matches")),
@@ -139,6 +142,36 @@ impl<'e> Evaluation<'e> {
         }
     }
 
+    /// Spends as much as comparing it takes: all that is in it, as often as it is in it.
+    fn charge(&mut self, value: &Value<'_>) -> Result<(), Failure> {
+        match value {
+            Value::List(items) => {
+                self.spend(1)?;
+                items.iter().try_for_each(|item| self.charge(item))
+            }
+            Value::Map(members) => {
+                self.spend(1)?;
+                let mut members = members.iter();
+                members.try_for_each(|(key, value)| {
+                    self.charge(key)?;
+                    self.charge(value)
+                })
+            }
+            Value::Json(json) => self.charge_json(json),
+            _ => self.spend(value.weight()),
+        }
+    }
+
+    fn charge_json(&mut self, json: &Json) -> Result<(), Failure> {
+        self.spend(1)?;
+        match json {
+            Json::Array(items) => items.iter().try_for_each(|item| self.charge_json(item)),
+            Json::Object(members) => members.values().try_for_each(|one| self.charge_json(one)),
+            Json::String(text) => self.spend(Value::text(text).weight()),
+            Json::Null | Json::Bool(_) | Json::Number(_) => Ok(()),
+        }
+    }
+
     fn index(&mut self, from: &Value<'e>, index: &Value<'e>) -> Valued<'e> {
         self.spend(from.weight())?;
         let missing = || match index {
@@ -149,6 +182,10 @@ impl<'e> Evaluation<'e> {
             return from.member(name).ok_or_else(missing);
         }
         if let Value::Map(members) = from {
+            for (key, _) in members.iter() {
+                self.charge(key)?;
+                self.charge(index)?;
+            }
             let found = members.iter().find(|(key, _)| key.equals(index));
             return found.map(|(_, value)| value.clone()).ok_or_else(missing);
         }
@@ -159,7 +196,8 @@ impl<'e> Evaluation<'e> {
     }
 
     fn infix(&mut self, infix: Infix, a: &Value<'e>, b: &Value<'e>) -> Valued<'e> {
-        self.spend(deep_weight(a).saturating_add(deep_weight(b)))?;
+        self.charge(a)?;
+        self.charge(b)?;
         let order = |name| a.compare(b).ok_or(Failure::Kind(name));
         Ok(match infix {
             Infix::Equal => Value::Bool(a.equals(b)),
@@ -175,8 +213,12 @@ impl<'e> Evaluation<'e> {
                 },
                 _ => {
                     let items = b.items().ok_or(Failure::Kind("in"))?;
-                    self.spend(deep_weight(a).saturating_mul(items.len() as u32))?;
-                    Value::Bool(items.iter().any(|item| item.equals(a)))
+                    let mut is_in = false;
+                    for item in &items {
+                        self.charge(a)?;
+                        is_in |= item.equals(a);
+                    }
+                    Value::Bool(is_in)
                 }
             },
             Infix::Plus | Infix::Minus | Infix::Times | Infix::By | Infix::Modulo => {
@@ -244,20 +286,6 @@ impl<'e> Evaluation<'e> {
             (_, [condition, ..]) => Ok(Some(Value::Bool(self.bool(condition)?))),
             (_, []) => Err(Failure::Kind("a macro")),
         }
-    }
-}
-
-/// With what lists hold, as comparing goes through all of it.
-fn deep_weight(value: &Value<'_>) -> u32 {
-    match value {
-        Value::List(items) => items
-            .iter()
-            .fold(1, |all: u32, item| all.saturating_add(deep_weight(item))),
-        Value::Map(members) => members.iter().fold(1, |all: u32, (_, value)| {
-            all.saturating_add(deep_weight(value))
-        }),
-        Value::Json(json) => u32::try_from(crate::contract::size(json)).unwrap_or(u32::MAX),
-        _ => value.weight(),
     }
 }
 

@@ -1,119 +1,20 @@
 //! Tokens as a tree, with the precedence of the CEL specification ("Syntax").
 
-use regex::{Regex, RegexBuilder};
+use regex::RegexBuilder;
 
+use super::function::Function;
 use super::lexer::{self, Token};
+use super::node::{Infix, Macro, Node};
 use super::{LONGEST, Wrong};
 
 /// Deepest nesting of brackets, and of operators in front of values.
 const DEEPEST: usize = 24;
+/// Operators, fields and calls of one expression: a chain of them is a tree as deep as it is long.
+const MOST_OPERATORS: usize = 128;
 /// Bytes of a compiled pattern.
-const MOST_PATTERN: usize = 64 * 1024;
-
-#[derive(Debug)]
-pub(super) enum Node {
-    Null,
-    Bool(bool),
-    Int(i64),
-    Uint(u64),
-    Double(f64),
-    Text(Box<str>),
-    List(Vec<Node>),
-    Map(Vec<(Node, Node)>),
-    Name(Box<str>),
-    Field(Box<Node>, Box<str>),
-    /// `has(a.b)`
-    Has(Box<Node>, Box<str>),
-    Index(Box<Node>, Box<Node>),
-    Not(Box<Node>),
-    Minus(Box<Node>),
-    Both(Box<Node>, Box<Node>),
-    Either(Box<Node>, Box<Node>),
-    Choice(Box<[Node; 3]>),
-    Infix(Infix, Box<Node>, Box<Node>),
-    Call(Function, Vec<Node>),
-    Matches(Box<Node>, Box<Regex>),
-    Macro(Macro, Box<Node>, Box<str>, Box<[Node]>),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Infix {
-    Equal,
-    NotEqual,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
-    In,
-    Plus,
-    Minus,
-    Times,
-    By,
-    Modulo,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Macro {
-    All,
-    Exists,
-    ExistsOne,
-    Filter,
-    Map,
-}
-
-/// A function; the value in front of the dot is its first argument.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Function {
-    Size,
-    StartsWith,
-    EndsWith,
-    Contains,
-    LowerAscii,
-    Int,
-    Uint,
-    Double,
-    String,
-    Bool,
-    Timestamp,
-    Duration,
-    FullYear,
-    Month,
-    Date,
-    DayOfMonth,
-    DayOfWeek,
-    DayOfYear,
-    Hours,
-    Minutes,
-    Seconds,
-}
-
-impl Function {
-    /// Name, whether it stands behind a dot, least and most arguments with that value.
-    const ALL: [(&'static str, bool, usize, usize, Self); 22] = [
-        ("size", false, 1, 1, Self::Size),
-        ("size", true, 1, 1, Self::Size),
-        ("startsWith", true, 2, 2, Self::StartsWith),
-        ("endsWith", true, 2, 2, Self::EndsWith),
-        ("contains", true, 2, 2, Self::Contains),
-        ("lowerAscii", true, 1, 1, Self::LowerAscii),
-        ("int", false, 1, 1, Self::Int),
-        ("uint", false, 1, 1, Self::Uint),
-        ("double", false, 1, 1, Self::Double),
-        ("string", false, 1, 1, Self::String),
-        ("bool", false, 1, 1, Self::Bool),
-        ("timestamp", false, 1, 1, Self::Timestamp),
-        ("duration", false, 1, 1, Self::Duration),
-        ("getFullYear", true, 1, 2, Self::FullYear),
-        ("getMonth", true, 1, 2, Self::Month),
-        ("getDate", true, 1, 2, Self::Date),
-        ("getDayOfMonth", true, 1, 2, Self::DayOfMonth),
-        ("getDayOfWeek", true, 1, 2, Self::DayOfWeek),
-        ("getDayOfYear", true, 1, 2, Self::DayOfYear),
-        ("getHours", true, 1, 2, Self::Hours),
-        ("getMinutes", true, 1, 2, Self::Minutes),
-        ("getSeconds", true, 1, 2, Self::Seconds),
-    ];
-}
+const MOST_PATTERN: usize = 8 * 1024;
+/// Patterns of one expression.
+const MOST_PATTERNS: usize = 8;
 
 pub(super) fn read(text: &str, variables: &[&str]) -> Result<Node, Wrong> {
     if text.len() > LONGEST {
@@ -125,6 +26,8 @@ pub(super) fn read(text: &str, variables: &[&str]) -> Result<Node, Wrong> {
         tokens: lexer::read(text)?,
         next: 0,
         depth: 0,
+        operators: 0,
+        patterns: 0,
         names: variables.iter().map(|name| (*name).to_owned()).collect(),
     };
     let node = parser.expression()?;
@@ -139,6 +42,8 @@ struct Parser<'t> {
     tokens: Vec<(usize, Token)>,
     next: usize,
     depth: usize,
+    operators: usize,
+    patterns: usize,
     /// Variables, and those that macros bind here.
     names: Vec<String>,
 }
@@ -180,6 +85,14 @@ impl Parser<'_> {
         }
     }
 
+    fn count(&mut self) -> Result<(), Wrong> {
+        self.operators += 1;
+        match self.operators > MOST_OPERATORS {
+            true => Err(self.wrong(&format!("Use at most {MOST_OPERATORS} operators."))),
+            false => Ok(()),
+        }
+    }
+
     fn deeper(&mut self, read: impl FnOnce(&mut Self) -> Read) -> Read {
         self.depth += 1;
         if self.depth > DEEPEST {
@@ -206,6 +119,7 @@ impl Parser<'_> {
     fn either(&mut self) -> Read {
         let mut node = self.both()?;
         while self.takes("||") {
+            self.count()?;
             node = Node::Either(node.into(), self.both()?.into());
         }
         Ok(node)
@@ -214,6 +128,7 @@ impl Parser<'_> {
     fn both(&mut self) -> Read {
         let mut node = self.relation()?;
         while self.takes("&&") {
+            self.count()?;
             node = Node::Both(node.into(), self.relation()?.into());
         }
         Ok(node)
@@ -238,6 +153,7 @@ impl Parser<'_> {
                 None => return Ok(node),
             };
             self.take();
+            self.count()?;
             node = Node::Infix(infix, node.into(), self.sum()?.into());
         }
     }
@@ -250,6 +166,7 @@ impl Parser<'_> {
                 () if self.takes("-") => Infix::Minus,
                 () => return Ok(node),
             };
+            self.count()?;
             node = Node::Infix(infix, node.into(), self.product()?.into());
         }
     }
@@ -263,6 +180,7 @@ impl Parser<'_> {
                 () if self.takes("%") => Infix::Modulo,
                 () => return Ok(node),
             };
+            self.count()?;
             node = Node::Infix(infix, node.into(), self.prefixed()?.into());
         }
     }
@@ -280,6 +198,9 @@ impl Parser<'_> {
     fn member(&mut self) -> Read {
         let mut node = self.primary()?;
         loop {
+            if self.is("[") || self.is(".") {
+                self.count()?;
+            }
             if self.takes("[") {
                 let index = self.expression()?;
                 self.expect("]")?;
@@ -381,6 +302,10 @@ impl Parser<'_> {
             let Token::Text(pattern) = self.take() else {
                 return Err(self.wrong("matches takes a pattern that is written out."));
             };
+            self.patterns += 1;
+            if self.patterns > MOST_PATTERNS {
+                return Err(self.wrong(&format!("Use at most {MOST_PATTERNS} patterns.")));
+            }
             let regex = RegexBuilder::new(&pattern)
                 .size_limit(MOST_PATTERN)
                 .dfa_size_limit(MOST_PATTERN)

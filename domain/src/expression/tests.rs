@@ -225,14 +225,20 @@ fn hostile_expressions_end() {
         assert!(Expression::read(&text, &VARIABLES).is_err(), "{text}");
     }
     let list = format!("[{}]", vec!["1"; 200].join(","));
-    let doubled = "['xxxxxxxxxxxxxxxx']".to_owned() + &".map(x, x + x)".repeat(100);
+    let shared = "[0]".to_owned() + &".map(a, [a, a])".repeat(40);
+    let doubled = "['xxxxxxxxxxxxxxxx']".to_owned() + &".map(x, x + x)".repeat(40);
     for text in [
         format!("{list}.all(a, {list}.all(b, a + b > 0))"),
         format!("{list}.exists(a, [a, a, a].exists(b, {list} == []) || a > 1)"),
         doubled,
+        format!("{shared} == 0"),
+        format!("{{{shared}: 1}}[{shared}]"),
+        format!("{shared} in [{shared}]"),
     ] {
         assert_eq!(told(&text), "it takes too many steps", "{text}");
     }
-    let long = vec!["1"; 900].join("+");
-    assert_eq!(told(&long), "900");
+    let long = vec!["1"; 129].join("+");
+    assert_eq!(told(&long), "129");
+    let longer = vec!["1"; 130].join("+");
+    assert!(Expression::read(&longer, &VARIABLES).is_err());
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Datelike, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
 
-use super::parser::Function;
+use super::function::Function;
 use super::{Failure, Value};
 
 pub(super) fn time(text: &str) -> Option<DateTime<Utc>> {

@@ -1,46 +1,70 @@
 //! Documents of versions as contracts, compiled anew only where they changed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use domain::contract::Contract;
 use domain::id::{OperationId, VersionId};
 use domain::openapi::PathTemplate;
-use domain::snapshot::Version;
+use domain::problem::Invalid;
+use domain::snapshot::{Kind, Version};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::policy::Bound;
 
-/// By version: the digest of its document, and what became of it.
+/// What became of a document, by its digest: versions with the same one share it.
+type Read = Result<Arc<Contract>, String>;
+
+/// By version, what its document is.
 #[derive(Default)]
-pub(super) struct Contracts(HashMap<VersionId, ([u8; 32], Result<Arc<Contract>, String>)>);
+pub(super) struct Contracts {
+    digests: HashMap<VersionId, [u8; 32]>,
+    read: HashMap<[u8; 32], Read>,
+}
 
 impl Contracts {
-    /// Sees to it that the version's contract is there and of its present document.
-    pub(super) fn keep(&mut self, id: VersionId, version: Option<&Arc<Version>>) {
-        let document = version.and_then(|version| version.document.as_ref());
-        let Some(document) = document else {
-            self.0.remove(&id);
-            return;
-        };
-        let digest: [u8; 32] = Sha256::digest(document).into();
-        if self.0.get(&id).is_some_and(|(known, _)| *known == digest) {
-            return;
+    /// Takes the documents out of `versions`, and reads those that are new.
+    pub(super) fn take(&mut self, versions: &mut [Version]) {
+        for version in versions {
+            let Some(document) = version.document.take() else {
+                self.digests.remove(&version.id);
+                continue;
+            };
+            let digest: [u8; 32] = Sha256::digest(&document).into();
+            self.digests.insert(version.id, digest);
+            self.read.entry(digest).or_insert_with(|| {
+                let contract = Contract::read(document.as_bytes()).map(Arc::new);
+                contract.map_err(|found| {
+                    let first = found.into_iter().next();
+                    let tell = |one: Invalid| format!("{}: {}", one.pointer, one.message);
+                    first.map_or_else(String::new, tell)
+                })
+            });
         }
-        let contract = Contract::read(document.as_bytes()).map(Arc::new);
-        let contract = contract.map_err(|found| {
-            let first = found.into_iter().next();
-            first.map_or_else(String::new, |one| {
-                format!("{}: {}", one.pointer, one.message)
-            })
-        });
-        self.0.insert(id, (digest, contract));
+        let used: HashSet<&[u8; 32]> = self.digests.values().collect();
+        self.read.retain(|digest, _| used.contains(digest));
+    }
+
+    /// Forgets versions that are gone.
+    pub(super) fn remove(&mut self, gone: &[(Kind, Uuid)]) {
+        for (kind, id) in gone {
+            if *kind == Kind::Version {
+                self.digests.remove(&VersionId::from_uuid(*id));
+            }
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.digests.clear();
+        self.read.clear();
     }
 
     /// The version's contract with its operations. `None`: it has no document, or none is asked
     /// for; an error says what is wrong with it.
     pub(super) fn bound(&self, version: &Version) -> Result<Option<Bound>, String> {
-        let Some((_, contract)) = self.0.get(&version.id) else {
+        let digest = self.digests.get(&version.id);
+        let Some(contract) = digest.and_then(|digest| self.read.get(digest)) else {
             return Ok(None);
         };
         let contract = contract.clone()?;

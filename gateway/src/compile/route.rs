@@ -35,7 +35,6 @@ impl Compiler {
             }
         }
         for id in &dirty.versions {
-            self.contracts.keep(*id, self.model.versions.get(id));
             if let Some(version) = self.model.versions.get(id).cloned() {
                 let rule = Arc::new(self.rule_of(&version));
                 if let Some(route) = self.route(*id, &rule) {

@@ -6,7 +6,9 @@ use crate::policy::{Checking, Finishing, Shaping};
 pub(super) fn checks(running: &Checking) -> String {
     match running {
         Checking::JsonThreat(_) => "Looks into the body, which is not asked about.",
-        Checking::Validate(_) => "The parameters fit the document; a body is not asked about.",
+        Checking::Validate(_) => {
+            "What is checked of the parameters fits; a body is not asked about."
+        }
     }
     .to_owned()
 }

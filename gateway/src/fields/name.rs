@@ -100,6 +100,7 @@ impl Name {
             self,
             Self::Host
                 | Self::ContentLength
+                | Self::ContentType
                 | Self::Authorization
                 | Self::Cookie
                 | Self::RequestId

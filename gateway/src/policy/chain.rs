@@ -326,6 +326,8 @@ fn validate(
             AttachPoint::Organization | AttachPoint::Api => Ok(Parts::default()),
             _ => Err(uncompiled("The version has no document.")),
         },
+        // What only watches breaks nothing.
+        Err(_) if effective.policy.mode() == Mode::Observe => Ok(Parts::default()),
         Err(reason) => Err(uncompiled(reason)),
     }
 }

@@ -7,7 +7,7 @@ use domain::contract::{Contract, Violation};
 use domain::id::OperationId;
 use domain::problem::Code;
 
-use super::validate::media_type;
+use super::validate::{media_type, unreadable};
 use super::{JsonThreat, Step, Validate};
 use crate::answer::Refusal;
 use crate::call::Call;
@@ -71,6 +71,10 @@ pub(crate) async fn contract(
     }
     for step in steps {
         if !step.running.wants_body(call) {
+            continue;
+        }
+        if let Some(found) = unreadable(call) {
+            judged(step, call, vec![found])?;
             continue;
         }
         match held.collect(step.running.max_bytes()).await {

@@ -31,7 +31,13 @@ impl JsonThreat {
             return true;
         };
         let essence = essence(media_type);
-        essence.ends_with("/json") || essence.ends_with("+json")
+        // Readers that guess take what is no media type for what it looks like.
+        let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b);
+        let is_type = essence.split_once('/').is_some_and(|(kind, rest)| {
+            let is_word = |word: &str| !word.is_empty() && word.bytes().all(is_token);
+            is_word(kind) && is_word(rest)
+        });
+        !is_type || essence.ends_with("/json") || essence.ends_with("+json")
     }
 
     /// What is wrong with a body, if anything is.
@@ -232,6 +238,10 @@ mod tests {
             (Some("application/merge-patch+JSON"), true),
             (Some("text/json"), true),
             (Some("text/plain"), false),
+            (Some(""), true),
+            (Some(";application/json"), true),
+            (Some("application/json, text/plain"), true),
+            (Some("?"), true),
             (Some("application/jsonlines"), false),
         ] {
             assert_eq!(JsonThreat::concerns(media_type), is, "{media_type:?}");

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use domain::contract::{Asked, Rules, Violation};
+use domain::contract::{Asked, Place, Rules, Violation};
 use domain::policy;
 
 use super::Bound;
@@ -70,10 +70,33 @@ impl Validate {
     }
 }
 
-/// The request's `Content-Type`; what is no text is no media type.
+/// The request's `Content-Type`. What is no text, or comes twice, is no media type.
 pub(super) fn media_type<'c>(call: &'c Call<'_>) -> Option<&'c str> {
-    let value = call.head.fields.get(Name::ContentType)?;
-    Some(std::str::from_utf8(value).unwrap_or("?"))
+    let mut lines = call.head.fields.all(Name::ContentType);
+    let first = lines.next()?;
+    match lines.next() {
+        None => Some(std::str::from_utf8(first).unwrap_or("?")),
+        Some(_) => Some("?"),
+    }
+}
+
+/// What keeps a body from being looked into as its reader will: it is told before the body is taken.
+pub(super) fn unreadable(call: &Call<'_>) -> Option<Violation> {
+    let fields = &call.head.fields;
+    let header = |name: &str, message: &str| Violation {
+        place: Place::Header,
+        pointer: format!("/{name}"),
+        message: message.to_owned(),
+    };
+    if fields.all(Name::ContentType).nth(1).is_some() {
+        return Some(header("content-type", "A body has one media type."));
+    }
+    let mut codings = fields.named("content-encoding");
+    if codings.any(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
+        let message = "A body that is looked into is not encoded.";
+        return Some(header("content-encoding", message));
+    }
+    None
 }
 
 /// A request as contracts see it.
@@ -91,7 +114,9 @@ impl Asked for Sent<'_, '_> {
     fn header(&self, name: &str) -> Option<Cow<'_, str>> {
         let mut lines = self.0.head.fields.named(name);
         let first = String::from_utf8_lossy(lines.next()?);
-        let joined = |all: Cow<'_, str>, line| format!("{all}, {}", String::from_utf8_lossy(line));
+        let comma = if name == "cookie" { ";" } else { "," };
+        let joined =
+            |all: Cow<'_, str>, line| format!("{all}{comma} {}", String::from_utf8_lossy(line));
         match lines.next() {
             None => Some(first),
             Some(second) => {

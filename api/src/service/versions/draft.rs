@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-pub(super) use shown::{blockers, show};
+pub(super) use shown::{blockers, contract, show};
 
 use super::{Loaded, SLUG_TAKEN, claims, get, load};
 use crate::ctx::Ctx;

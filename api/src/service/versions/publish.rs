@@ -18,7 +18,7 @@ use sea_orm::{
 use serde_json::json;
 use uuid::Uuid;
 
-use super::draft::{blockers, routable};
+use super::draft::{blockers, contract, routable};
 use super::{DraftSettings, Loaded, claims, get, load};
 use crate::check::Check;
 use crate::ctx::Ctx;
@@ -41,6 +41,11 @@ pub async fn publish(
     // A large document takes a while to load; outside of the transaction it holds up nobody.
     let seen = load(ctx, ctx.db(), id, Action::EditApi).await?;
     let mut model = load_model(ctx.db(), seen.draft.document_id).await?;
+    let settings = DraftSettings::read(&seen.draft)?;
+    let uncheckable = contract(ctx.db(), &seen, &settings).await?;
+    if !uncheckable.is_empty() {
+        return Err(Error::invalid(uncheckable));
+    }
     let mut write = Write::begin(ctx).await?;
     let loaded = load(ctx, write.tx(), id, Action::EditApi).await?;
     expect(if_match, loaded.etag())?;

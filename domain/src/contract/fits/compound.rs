@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-use super::super::schema::{Array, Index, Object};
-use super::super::value::{equal, size};
+use super::super::schema::{Array, Index, Object, short};
+use super::super::value::{Scalar, equal, size};
 use super::{Fitting, Seen, Step};
 
 impl<'c> Fitting<'c> {
@@ -24,16 +24,19 @@ impl<'c> Fitting<'c> {
     ) -> bool {
         let count = items.len() as u64;
         let mut fits = true;
+        if !self.spend(count) {
+            return false;
+        }
         if let Some(least) = rule.least.filter(|least| count < *least) {
-            fits = self.say(format!("This has at least {least} items."));
+            fits = self.say(|| format!("This has at least {least} items."));
         }
         if let Some(most) = rule.most.filter(|most| count > *most) {
-            fits = self.say(format!("This has at most {most} items."));
+            fits = self.say(|| format!("This has at most {most} items."));
             // What is too long is not looked at item by item.
             return fits;
         }
         if rule.unique && !self.is_unique(items) {
-            fits = self.say("No two items here are the same.");
+            fits = self.say(|| "No two items here are the same.".to_owned());
         }
         for (index, item) in items.iter().enumerate() {
             if !fits && !self.goes_on() {
@@ -58,19 +61,25 @@ impl<'c> Fitting<'c> {
                 }
             }
             if matching < contains.least || contains.most.is_some_and(|most| matching > most) {
-                fits = self.say("Not as many items as should are of the kind that is asked for.");
+                fits = self.say(|| {
+                    "Not as many items as should are of the kind that is asked for.".to_owned()
+                });
             }
         }
         fits
     }
 
     fn is_unique(&mut self, items: &[Value]) -> bool {
-        if let Some(texts) = items.iter().map(Value::as_str).collect::<Option<Vec<_>>>() {
-            let mut known = HashSet::with_capacity(texts.len());
-            return texts.into_iter().all(|text| known.insert(text));
+        if let Some(scalars) = items.iter().map(Scalar::of).collect::<Option<Vec<_>>>() {
+            let texts = items.iter().filter_map(Value::as_str).map(str::len);
+            if !self.spend(items.len() as u64 + texts.sum::<usize>() as u64 / 32) {
+                return false;
+            }
+            let mut known = HashSet::with_capacity(scalars.len());
+            return scalars.into_iter().all(|scalar| known.insert(scalar));
         }
         for (index, item) in items.iter().enumerate() {
-            if !self.spend(size(item) * index as u64) {
+            if !self.spend(size(item) * (1 + index as u64)) {
                 return false;
             }
             if items[..index].iter().any(|other| equal(other, item)) {
@@ -89,19 +98,19 @@ impl<'c> Fitting<'c> {
     ) -> bool {
         let count = members.len() as u64;
         let mut fits = true;
+        if !self.spend(count + rule.weight) {
+            return false;
+        }
         if let Some(least) = rule.least.filter(|least| count < *least) {
-            fits = self.say(format!("This has at least {least} members."));
+            fits = self.say(|| format!("This has at least {least} members."));
         }
         if let Some(most) = rule.most.filter(|most| count > *most) {
             // What is too long is not looked at member by member.
-            return self.say(format!("This has at most {most} members."));
-        }
-        if !self.spend(rule.required.len() as u64) {
-            return false;
+            return self.say(|| format!("This has at most {most} members."));
         }
         for name in &rule.required {
             if !members.contains_key(&**name) {
-                fits = self.say(format!("The member \"{name}\" is required."));
+                fits = self.say(|| format!("The member \"{}\" is required.", short(name)));
             }
         }
         for (name, with) in &rule.required_with {
@@ -110,9 +119,13 @@ impl<'c> Fitting<'c> {
                 .iter()
                 .filter(|name| asked && !members.contains_key(&***name))
             {
-                fits = self.say(format!(
-                    "With \"{name}\" the member \"{missing}\" is required."
-                ));
+                fits = self.say(|| {
+                    format!(
+                        "With \"{}\" the member \"{}\" is required.",
+                        short(name),
+                        short(missing)
+                    )
+                });
             }
         }
         for (name, value) in members {
@@ -143,7 +156,7 @@ impl<'c> Fitting<'c> {
             fits &= self.inside(Step::Name(name), schema, value);
         }
         for (pattern, schema) in &rule.patterns {
-            if !self.spend(1 + name.len() as u64 / 16) {
+            if !self.spend(pattern.cost(name)) {
                 return false;
             }
             if pattern.fits(name) {
@@ -156,7 +169,7 @@ impl<'c> Fitting<'c> {
             fits &= match self.schemas.get(schema).never {
                 true => {
                     self.way.push(Step::Name(name));
-                    let fits = self.say("There is no such member.");
+                    let fits = self.say(|| "There is no such member.".to_owned());
                     self.way.pop();
                     fits
                 }
@@ -166,7 +179,7 @@ impl<'c> Fitting<'c> {
         if let Some(schema) = rule.names
             && !self.is_name(schema, name)
         {
-            fits = self.say("A member has a name that may not be here.");
+            fits = self.say(|| "A member has a name that may not be here.".to_owned());
         }
         if let (Some(seen), true) = (seen, is_known) {
             seen.names.push(name);

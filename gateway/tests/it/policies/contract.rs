@@ -73,6 +73,17 @@ async fn what_does_not_fit_the_document_is_refused_with_all_that_is_wrong() {
             r#"[{"in":"body","pointer":"","message":"This request has a body."}]"#,
         ),
         (
+            format!(
+                "GET /strict/notes?{}limit=0 HTTP/1.1\r\nHost: a\r\n\r\n",
+                "tag=a&".repeat(1000)
+            ),
+            r#"[{"in":"query","pointer":"","message":"There are more parameters than can be checked."}]"#,
+        ),
+        (
+            post("/strict/notes", JSON, r#"{"title":1,"title":"a"}"#),
+            r#"[{"in":"body","pointer":"","message":"The body has a member twice: line 1, column 23."}]"#,
+        ),
+        (
             chunked("/strict/notes", &["{\"titl", "e\":", "1}"]),
             r#"[{"in":"body","pointer":"/title","message":"This is a string."}]"#,
         ),
@@ -180,6 +191,20 @@ async fn json_that_hurts_is_refused() {
     ] {
         let answer = rig.send(&post("/json", media_type, body)).await;
         assert_eq!(answer.status, status, "{media_type} {body}: {answer:?}");
+    }
+    // Nobody talks their way around it.
+    for lines in [
+        "Content-Type: text/plain\r\nContent-Type: application/json",
+        "Content-Type: application/json; x=\u{e9}",
+        "Content-Type: ,application/json",
+        "Connection: content-type\r\nContent-Type: application/json",
+        "Content-Type: application/json\r\nContent-Encoding: deflate",
+    ] {
+        let request = format!(
+            "POST /json HTTP/1.1\r\nHost: a\r\n{lines}\r\nContent-Length: 9\r\n\r\n[[[[1]]]]"
+        );
+        let answer = rig.send(&request).await;
+        assert_eq!(answer.status, 422, "{lines}: {answer:?}");
     }
     let answer = rig.send(&post("/json", JSON, "{\"a\":1,\"a\":2}")).await;
     let message = "An object has a member twice: line 1, column 10.";

@@ -51,12 +51,12 @@ pub(in crate::service::versions) async fn blockers<C: ConnectionTrait>(
             "Without a document nothing is listed. Import one, or let all operations pass.";
         found.push(Invalid::new("/operations_mode", message));
     }
-    found.extend(contract(db, loaded, settings).await?);
     Ok(found)
 }
 
-/// What policies could not check in the document that they look into.
-async fn contract<C: ConnectionTrait>(
+/// What policies could not check in the document that they look into. It reads all of the document, so
+/// it is asked when a version is published, and not each time its draft is looked at.
+pub(in crate::service::versions) async fn contract<C: ConnectionTrait>(
     db: &C,
     loaded: &Loaded,
     settings: &DraftSettings,
