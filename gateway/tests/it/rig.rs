@@ -4,6 +4,7 @@ pub mod client;
 pub mod moody;
 pub mod peer;
 pub mod recorder;
+pub mod redis;
 pub mod upstream;
 
 use std::sync::Arc;
