@@ -1,5 +1,6 @@
 -- The buckets that nodes share: each a hash with its theoretical arrival time (GCRA, microseconds
--- of this server) and what each node has taken from it so far.
+-- of this server), what each node has taken from it so far, and under the node's name with a + how
+-- much of that it holds without having spent it.
 --
 -- Everything that a node says is absolute, so that saying it twice changes nothing:
 -- KEYS: the nodes, this node's last number, then one bucket per subject.
@@ -8,7 +9,8 @@
 -- it wants to hold, the level in microseconds as the node remembers it, and "done" if the node has
 -- done with it, "again" if this server has forgotten things.
 -- Answer: how many nodes there are, 1 if this server has forgotten the node, then per bucket: taken,
--- level in microseconds, and by how many requests what was spent without a grant went beyond it.
+-- level in microseconds, how many requests of it all nodes hold, and by how many requests what was
+-- spent without a grant went beyond it.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local node, number = ARGV[1], tonumber(ARGV[2])
@@ -34,12 +36,24 @@ for i = 3, #KEYS do
   local a = 5 + (i - 3) * 7
   local interval, tolerance = tonumber(ARGV[a]), tonumber(ARGV[a + 1])
   local spent, wanted = tonumber(ARGV[a + 2]), tonumber(ARGV[a + 4])
-  local bucket = redis.call('HMGET', KEYS[i], 'arrival', node)
-  local arrival = math.max(tonumber(bucket[1]) or 0, now)
-  if not bucket[1] or ARGV[a + 6] == 'again' then
-    arrival = math.max(arrival, now + ARGV[a + 5])
+  local arrival, taken, held = nil, nil, 0
+  local bucket = redis.call('HGETALL', KEYS[i])
+  for f = 1, #bucket, 2 do
+    if bucket[f] == 'arrival' then
+      arrival = tonumber(bucket[f + 1])
+    elseif bucket[f] == node then
+      taken = tonumber(bucket[f + 1])
+    elseif bucket[f]:sub(-1) == '+' and bucket[f] ~= node .. '+' then
+      held = held + bucket[f + 1]
+    end
   end
-  local taken = tonumber(bucket[2]) or tonumber(ARGV[a + 3])
+  taken = taken or tonumber(ARGV[a + 3])
+  if not arrival or ARGV[a + 6] == 'again' then
+    -- What the node remembers was spent; what is held comes on top of it.
+    local all = held + math.max(taken - spent, 0)
+    arrival = math.max(arrival or 0, now + ARGV[a + 5] + all * interval)
+  end
+  arrival = math.max(arrival, now)
   local over = 0
   if spent > taken then
     -- Spent without a grant: it is counted, whatever that does to the bucket.
@@ -54,18 +68,19 @@ for i = 3, #KEYS do
   arrival = arrival + granted * interval
   taken = spent + granted
   if ARGV[a + 6] == 'done' then
-    redis.call('HDEL', KEYS[i], node)
+    redis.call('HDEL', KEYS[i], node, node .. '+')
     if arrival > now then
       redis.call('HSET', KEYS[i], 'arrival', string.format('%.3f', arrival))
     else
       redis.call('HDEL', KEYS[i], 'arrival')
     end
   else
-    redis.call('HSET', KEYS[i], 'arrival', string.format('%.3f', arrival), node, string.format('%.0f', taken))
+    redis.call('HSET', KEYS[i], 'arrival', string.format('%.3f', arrival), node, string.format('%.0f', taken), node .. '+', granted)
   end
   redis.call('PEXPIRE', KEYS[i], math.ceil((arrival - now) / 1000) + 60000)
   answer[#answer + 1] = taken
   answer[#answer + 1] = math.floor(arrival - now)
+  answer[#answer + 1] = held + granted
   answer[#answer + 1] = math.ceil(over / interval)
 end
 return answer

@@ -139,15 +139,16 @@ fn understand(said: &[i64], asks: usize) -> Option<Settlement> {
     let [nodes, forgot, rest @ ..] = said else {
         return None;
     };
-    if rest.len() != asks * 3 {
+    if rest.len() != asks * 4 {
         return None;
     }
-    let answers = rest.chunks_exact(3).map(|one| {
+    let answers = rest.chunks_exact(4).map(|one| {
         let number = |at: usize| u64::try_from(one[at]).ok();
         Some(Answer {
             taken: number(0)?,
             level: number(1)?.checked_mul(1000)?,
-            over: number(2)?,
+            held: number(2)?,
+            over: number(3)?,
         })
     });
     Some(Settlement {

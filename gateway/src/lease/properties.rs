@@ -21,18 +21,22 @@ use crate::limiter::Cell;
 #[derive(Debug, Default)]
 struct Bucket {
     arrival: Option<f64>,
-    taken: HashMap<usize, u64>,
+    /// What each node has taken, and how much of it it holds.
+    taken: HashMap<usize, (u64, u64)>,
     over: u64,
 }
 
 impl Bucket {
     fn settle(&mut self, node: usize, ask: &Ask, now: f64) -> Answer {
         let (interval, tolerance) = (ask.rate.interval as f64, ask.rate.tolerance as f64);
+        let others = self.taken.iter().filter(|(other, _)| **other != node);
+        let held: u64 = others.map(|(_, (_, held))| held).sum();
         let mut arrival = self.arrival.unwrap_or(0.0).max(now);
+        let taken = self.taken.get(&node).map_or(ask.known, |(taken, _)| *taken);
         if self.arrival.is_none() || ask.again {
-            arrival = arrival.max(now + ask.level as f64);
+            let all = held + taken.saturating_sub(ask.spent);
+            arrival = arrival.max(now + ask.level as f64 + all as f64 * interval);
         }
-        let taken = self.taken.get(&node).copied().unwrap_or(ask.known);
         let mut over = 0.0;
         if ask.spent > taken {
             let before = (arrival - now - tolerance).max(0.0);
@@ -48,7 +52,7 @@ impl Bucket {
         if ask.done {
             self.taken.remove(&node);
         } else {
-            self.taken.insert(node, taken);
+            self.taken.insert(node, (taken, granted as u64));
         }
         self.arrival = Some(arrival);
         let over = (over / interval).ceil() as u64;
@@ -56,6 +60,7 @@ impl Bucket {
         Answer {
             taken,
             level: (arrival - now) as u64,
+            held: held + granted as u64,
             over,
         }
     }
@@ -367,6 +372,36 @@ fn alone_each_node_has_its_part() {
     let left = drain(&mut cluster);
     assert!(left <= 20, "what was counted alone is counted: {left}");
     assert_eq!(drain(&mut cluster), 0);
+}
+
+#[test]
+fn the_worst_is_what_one_node_took_before_the_other_was_asked() {
+    let limit = limit(100, 60, 100);
+    let Overshoot { late, lost } = limit.overshoot(2);
+    for (is_lost, least, bound) in [(false, 10, late), (true, 50, lost)] {
+        let mut cluster = Cluster::new(2, &limit);
+        for _ in 0..200 {
+            cluster.request(0);
+            cluster.settle(0, Round::Urgent, true);
+        }
+        cluster.is_lost = is_lost;
+        wait(&mut cluster, 1);
+        for _ in 0..200 {
+            cluster.request(1);
+        }
+        let excess = cluster.excess();
+        assert!(
+            (least..=bound).contains(&excess),
+            "{excess}, {bound} stated"
+        );
+        if !is_lost {
+            cluster.settle(1, Round::Urgent, true);
+            assert!(cluster.bucket.over > 0, "the real one shows");
+            // It is owed: ten requests' time later there is none yet.
+            wait(&mut cluster, 5900);
+            assert!(!cluster.request(0) && !cluster.request(1));
+        }
+    }
 }
 
 #[test]

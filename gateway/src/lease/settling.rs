@@ -40,8 +40,10 @@ pub(crate) struct Ask {
 pub(crate) struct Answer {
     /// Requests granted so far.
     pub(crate) taken: u64,
-    /// How full the bucket is, with what this node holds: nanoseconds until it is empty.
+    /// How full the bucket is, with what nodes hold: nanoseconds until it is empty.
     pub(crate) level: u64,
+    /// Requests that nodes hold, this one among them.
+    pub(crate) held: u64,
     /// Requests above the limit that this node has just told of.
     pub(crate) over: u64,
 }
@@ -175,12 +177,14 @@ impl Lease {
             _ => 0,
         };
         self.empty_until.store(empty_until, Ordering::Relaxed);
-        let others = answer.level.saturating_sub(held.saturating_mul(interval));
-        cell.follow(open.arrival, now, others, tolerable(open.ask.rate, nodes));
+        let used = answer
+            .level
+            .saturating_sub(answer.held.saturating_mul(interval));
+        cell.follow(open.arrival, now, used, tolerable(open.ask.rate, nodes));
         let mut settled = self.settled();
         settled.spent = open.ask.spent;
         settled.holds = held > 0;
-        settled.arrival = now.saturating_add(others);
+        settled.arrival = now.saturating_add(used);
         settled.at = now;
         // It is looked at again when there is one more.
         settled.next_at = match (open.ask.done, left) {

@@ -163,7 +163,7 @@ async fn two_nodes_have_one_bucket() {
         };
         let Overshoot { late, .. } = bound.overshoot(2);
         let above = load.admitted.saturating_sub(limit);
-        println!("{path}: {load:?}: {above} above {limit}, stated {late}");
+        eprintln!("{path}: {load:?}: {above} above {limit}, stated {late}");
         assert!(load.admitted >= limit, "all of it is used");
         assert!(above <= late);
         assert!(load.refused > 0);
@@ -174,7 +174,7 @@ async fn two_nodes_have_one_bucket() {
         assert_eq!(metric(rig, "degraded").await, 0);
         assert_eq!(metric(rig, "failed_total").await, 0);
     }
-    println!("Redis counted {over} above");
+    eprintln!("Redis counted {over} above");
 }
 
 /// Loses Redis by `lose`, gets it back by `back`, under load all the time.
@@ -211,7 +211,7 @@ async fn chaos(
     admitted += during.admitted + after.admitted;
     let Overshoot { late: _, lost } = limit().overshoot(2);
     let above = admitted.saturating_sub(u64::from(LIMIT));
-    println!("{what}: {during:?}, then {after:?}: {above} above {LIMIT}, stated {lost}");
+    eprintln!("{what}: {during:?}, then {after:?}: {above} above {LIMIT}, stated {lost}");
     assert!(above <= lost, "{what}: {above} above, {lost} stated");
     assert!(
         admitted + 2 >= u64::from(LIMIT) / 2,
