@@ -76,8 +76,8 @@ struct Settled {
     listed: bool,
     /// What Redis knows to be spent.
     spent: u64,
-    /// It has granted something on top of that.
-    holds: bool,
+    /// What it has granted on top of that.
+    held: u64,
     /// Where the cell's arrival was.
     arrival: u64,
     /// When it was settled; 0 for never.
@@ -126,7 +126,11 @@ impl Lease {
 
     /// One of those that were admitted did not go on.
     pub(crate) fn give_back(&self) {
-        self.spent.fetch_sub(1, Ordering::Relaxed);
+        // What Redis being away has written off may have been this one.
+        let less = |spent: u64| Some(spent.saturating_sub(1));
+        let _ = self
+            .spent
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 }
 

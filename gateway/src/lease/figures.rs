@@ -15,12 +15,20 @@ pub(crate) struct Figures {
     pub(super) most_over: AtomicU64,
     /// Subjects that are looked at.
     pub(super) subjects: AtomicU64,
+    held: AtomicU64,
     pub(super) failed: AtomicU64,
     settled: AtomicU64,
     settled_us: AtomicU64,
 }
 
 impl Figures {
+    /// One subject holds another share than before. Only who settles says so.
+    pub(super) fn hold(&self, before: u64, now: u64) {
+        let held = self.held.load(Ordering::Relaxed);
+        let held = held.saturating_sub(before).saturating_add(now);
+        self.held.store(held, Ordering::Relaxed);
+    }
+
     pub(super) fn settled(&self, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.settled.fetch_add(1, Ordering::Relaxed);
@@ -57,8 +65,14 @@ impl Leases {
         one(
             "subjects",
             "gauge",
-            "Subjects of which this node holds a share.",
+            "Subjects that this node settles.",
             load(&figures.subjects),
+        );
+        one(
+            "held",
+            "gauge",
+            "Requests that Redis has granted to this node beyond those that it has settled.",
+            load(&figures.held),
         );
         one(
             "overshoot_total",

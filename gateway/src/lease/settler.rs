@@ -259,10 +259,12 @@ impl Settler {
         for ((cell, open), answer) in open.iter().zip(answers) {
             let Some(lease) = cell.lease() else { continue };
             self.leases.count(answer);
+            let before = lease.held();
             if !lease.close(cell, open, *answer, sent, nodes) {
                 lease.settled().listed = false;
                 has_cold = true;
             }
+            self.leases.figures.hold(before, lease.held());
         }
         if has_cold {
             self.listed

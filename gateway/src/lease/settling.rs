@@ -87,7 +87,7 @@ impl Lease {
             Round::Regular if is_idle => now >= settled.next_at,
             Round::Regular => {
                 let is_old = now.saturating_sub(settled.at) >= RENEW;
-                is_changed || is_urgent || (settled.holds && is_old)
+                is_changed || is_urgent || (settled.held > 0 && is_old)
             }
             Round::Back(_) | Round::Forgotten | Round::Last => true,
         };
@@ -134,6 +134,10 @@ impl Lease {
             again: round == Round::Forgotten,
         };
         Some(Open { ask, arrival })
+    }
+
+    pub(super) fn held(&self) -> u64 {
+        self.settled().held
     }
 
     /// The node goes on alone: what is not settled yet counts as much as what comes now.
@@ -183,7 +187,7 @@ impl Lease {
         cell.follow(open.arrival, now, used, tolerable(open.ask.rate, nodes));
         let mut settled = self.settled();
         settled.spent = open.ask.spent;
-        settled.holds = held > 0;
+        settled.held = held;
         settled.arrival = now.saturating_add(used);
         settled.at = now;
         // It is looked at again when there is one more.

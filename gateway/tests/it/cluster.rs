@@ -1,17 +1,20 @@
-//! Rate limits that two gateways share through a real Redis, which is killed, stopped, emptied and
-//! made read-only under load.
+//! Rate limits that two gateways, each a process of its own, share through a real Redis, which is
+//! killed, stopped, emptied and made read-only under load.
 
-use std::sync::Arc;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use domain::duration::Span;
 use domain::policy::rate_limit::Overshoot;
 use domain::policy::{Mode, RateLimit, Scope};
+use gateway::RedisUrl;
 use gateway::clock::Clock;
 
+use crate::explain::shop::{asked, explain, explainer};
 use crate::rig::redis::RedisServer;
 use crate::rig::{Client, Rig};
-use crate::switch::until;
 
 /// Hardly anything is refilled while a test runs.
 const HOURLY: &str = r#"
@@ -38,25 +41,113 @@ fn limit() -> RateLimit {
     }
 }
 
-async fn gateway(redis: &RedisServer, limit: u32) -> Rig {
+async fn gateway(redis: RedisUrl, limit: u32) -> Rig {
     Rig::with(&HOURLY.replace("@LIMIT@", &limit.to_string()), |settings| {
         settings.clock = Clock::default();
-        settings.redis_url = Some(redis.url());
+        settings.redis_url = Some(redis);
     })
     .await
 }
 
-/// Two that know of each other.
-async fn two(redis: &RedisServer) -> [Rig; 2] {
-    let rigs = [gateway(redis, LIMIT).await, gateway(redis, LIMIT).await];
-    for rig in &rigs {
-        until("both are known", async || metric(rig, "nodes").await == 2).await;
-    }
-    rigs
+/// Where a gateway is.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    gateway: SocketAddr,
+    admin: SocketAddr,
 }
 
-async fn metric(rig: &Rig, name: &str) -> u64 {
-    let mut admin = Client::connect(rig.handle.admin.unwrap()).await;
+impl Place {
+    fn of(rig: &Rig) -> Self {
+        Self {
+            gateway: rig.handle.gateway,
+            admin: rig.handle.admin.unwrap(),
+        }
+    }
+}
+
+const REDIS: &str = "PORTUNUS_TEST_NODE_REDIS";
+
+/// What [`Process`] runs: a gateway, until its input ends.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "the other tests run it as a process"]
+async fn a_node() {
+    let Ok(redis) = std::env::var(REDIS) else {
+        return;
+    };
+    let rig = gateway(RedisUrl::new(redis), LIMIT).await;
+    let Place { gateway, admin } = Place::of(&rig);
+    eprintln!("node {gateway} {admin}");
+    let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
+    ended.await.unwrap().unwrap();
+    rig.handle.shutdown().await;
+}
+
+/// A gateway as a process of its own.
+struct Process {
+    child: Child,
+    place: Place,
+}
+
+impl Process {
+    fn start(redis: &str) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["cluster::a_node", "--exact", "--ignored", "--nocapture"])
+            .env(REDIS, redis)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let place = lines.find_map(|line| {
+            let line = line.unwrap();
+            let (gateway, admin) = line.strip_prefix("node ")?.split_once(' ')?;
+            Some(Place {
+                gateway: gateway.parse().unwrap(),
+                admin: admin.parse().unwrap(),
+            })
+        });
+        // What it says later must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self {
+            child,
+            place: place.expect("a node that starts"),
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Two that know of each other.
+async fn two(redis: &RedisServer) -> [Process; 2] {
+    let nodes = [(); 2].map(|()| Process::start(&redis.address()));
+    for Process { place, .. } in &nodes {
+        until("both are known", async || {
+            metric(*place, "nodes").await == 2
+        })
+        .await;
+    }
+    nodes
+}
+
+/// Asks again until it is so. By times and not by time, as the machine may stand still meanwhile.
+async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
+    for _ in 0..1000 {
+        if so().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("not in time: {what}");
+}
+
+async fn metric(place: Place, name: &str) -> u64 {
+    let mut admin = Client::connect(place.admin).await;
     let page = admin.get("/metrics", &[]).await.body;
     let start = format!("portunus_cluster_limits_{name} ");
     let line = page.lines().find_map(|line| line.strip_prefix(&start));
@@ -74,11 +165,11 @@ struct Load {
 }
 
 /// Asks both gateways over several connections, for so long.
-async fn load(rigs: &[Rig], path: &'static str, time: Duration) -> Load {
+async fn load(places: [Place; 2], path: &'static str, time: Duration) -> Load {
     let mut clients = Vec::new();
-    for rig in rigs {
+    for place in places {
         for _ in 0..3 {
-            let mut client = rig.client().await;
+            let mut client = Client::connect(place.gateway).await;
             clients.push(tokio::spawn(async move {
                 let (begun, mut load) = (Instant::now(), Load::default());
                 while begun.elapsed() < time {
@@ -108,11 +199,12 @@ async fn load(rigs: &[Rig], path: &'static str, time: Duration) -> Load {
 }
 
 /// A little at a time, so that something is left for later.
-async fn some(rigs: &[Rig], count: usize) -> u64 {
+async fn some(places: [Place; 2], count: usize) -> u64 {
     let mut admitted = 0;
     for _ in 0..count {
-        for rig in rigs {
-            admitted += u64::from(rig.get("/hourly", &[]).await.status == 200);
+        for place in places {
+            let mut client = Client::connect(place.gateway).await;
+            admitted += u64::from(client.get("/hourly", &[]).await.status == 200);
         }
     }
     admitted
@@ -125,8 +217,11 @@ async fn one_node_counts_exactly() {
     let Some(redis) = RedisServer::start().await else {
         return;
     };
-    let rig = gateway(&redis, 5).await;
-    until("it is alone", async || metric(&rig, "nodes").await == 1).await;
+    let rig = gateway(redis.url(), 5).await;
+    until("it is alone", async || {
+        metric(Place::of(&rig), "nodes").await == 1
+    })
+    .await;
     let mut client = rig.client().await;
     for left in [4, 3, 2, 1, 0] {
         let answer = client.get("/hourly", &[]).await;
@@ -139,11 +234,14 @@ async fn one_node_counts_exactly() {
     assert!(refused.field("retry-after").is_some());
     rig.handle.shutdown().await;
     // The next process of the node finds what was used.
-    let rig = gateway(&redis, 5).await;
-    until("it is alone", async || metric(&rig, "nodes").await == 1).await;
+    let rig = gateway(redis.url(), 5).await;
+    until("it is alone", async || {
+        metric(Place::of(&rig), "nodes").await == 1
+    })
+    .await;
     let again = rig.get("/hourly", &[]).await.status;
     until("it knows", async || {
-        metric(&rig, "overshoot_total").await == u64::from(again == 200)
+        metric(Place::of(&rig), "overshoot_total").await == u64::from(again == 200)
     })
     .await;
     assert_eq!(rig.get("/hourly", &[]).await.status, 429);
@@ -154,9 +252,10 @@ async fn two_nodes_have_one_bucket() {
     let Some(redis) = RedisServer::start().await else {
         return;
     };
-    let rigs = two(&redis).await;
+    let nodes = two(&redis).await;
+    let places = [nodes[0].place, nodes[1].place];
     for (path, limit) in [("/hourly", u64::from(LIMIT)), ("/tuple", 40)] {
-        let load = load(&rigs, path, LONG).await;
+        let load = load(places, path, LONG).await;
         let bound = RateLimit {
             limit: limit as u32,
             ..self::limit()
@@ -169,10 +268,10 @@ async fn two_nodes_have_one_bucket() {
         assert!(load.refused > 0);
     }
     let mut over = 0;
-    for rig in &rigs {
-        over += metric(rig, "overshoot_total").await;
-        assert_eq!(metric(rig, "degraded").await, 0);
-        assert_eq!(metric(rig, "failed_total").await, 0);
+    for place in places {
+        over += metric(place, "overshoot_total").await;
+        assert_eq!(metric(place, "degraded").await, 0);
+        assert_eq!(metric(place, "failed_total").await, 0);
     }
     eprintln!("Redis counted {over} above");
 }
@@ -187,27 +286,25 @@ async fn chaos(
     let Some(mut redis) = RedisServer::start().await else {
         return;
     };
-    let rigs = Arc::new(two(&redis).await);
-    let mut admitted = some(&rigs[..], 40).await;
-    let running = {
-        let rigs = rigs.clone();
-        tokio::spawn(async move { load(&rigs[..], "/hourly", Duration::from_secs(4)).await })
-    };
+    let nodes = two(&redis).await;
+    let places = [nodes[0].place, nodes[1].place];
+    let mut admitted = some(places, 40).await;
+    let running = tokio::spawn(load(places, "/hourly", Duration::from_secs(4)));
     lose(&mut redis).await;
     if is_noticed {
-        for rig in rigs.iter() {
-            until("it is alone", async || metric(rig, "degraded").await == 1).await;
+        for place in places {
+            until("it is alone", async || metric(place, "degraded").await == 1).await;
         }
     }
     let during = running.await.unwrap();
     back(&mut redis).await;
-    for rig in rigs.iter() {
+    for place in places {
         until("it shares", async || {
-            metric(rig, "degraded").await == 0 && metric(rig, "nodes").await == 2
+            metric(place, "degraded").await == 0 && metric(place, "nodes").await == 2
         })
         .await;
     }
-    let after = load(&rigs[..], "/hourly", LONG).await;
+    let after = load(places, "/hourly", LONG).await;
     admitted += during.admitted + after.admitted;
     let Overshoot { late: _, lost } = limit().overshoot(2);
     let above = admitted.saturating_sub(u64::from(LIMIT));
@@ -218,8 +315,8 @@ async fn chaos(
         "{what}: the nodes go on with their parts"
     );
     if is_noticed {
-        for rig in rigs.iter() {
-            assert!(metric(rig, "failed_total").await > 0);
+        for place in places {
+            assert!(metric(place, "failed_total").await > 0);
         }
     }
     // No request waits for Redis, however busy the machine is.
@@ -276,9 +373,50 @@ async fn without_redis_each_node_counts_and_says_so() {
         settings.clock = Clock::default();
     })
     .await;
-    assert_eq!(metric(&rig, "degraded").await, 0, "nothing is to be shared");
+    assert_eq!(
+        metric(Place::of(&rig), "degraded").await,
+        0,
+        "nothing is to be shared"
+    );
     for status in [200, 200, 200, 429] {
         assert_eq!(rig.get("/hourly", &[]).await.status, status);
     }
-    assert_eq!(metric(&rig, "degraded").await, 1);
+    assert_eq!(metric(Place::of(&rig), "degraded").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bound_is_explained() {
+    let Some(redis) = RedisServer::start().await else {
+        return;
+    };
+    let rig = gateway(redis.url(), LIMIT).await;
+    let told = |rig: &Rig| {
+        let explainer = explainer(rig, &HOURLY.replace("@LIMIT@", "300"));
+        let told = explain(&explainer, &asked("GET", "/hourly", &[]));
+        let mut steps = told.steps.into_iter();
+        let step = steps.find(|step| step.policy == "rate_limit/rate_limit");
+        step.unwrap().why
+    };
+    let nodes = async |count| {
+        until("they are known", async || {
+            metric(Place::of(&rig), "nodes").await == count
+        })
+        .await;
+    };
+    nodes(1).await;
+    assert_eq!(told(&rig), "By address. One node counts exactly.");
+    let other = gateway(redis.url(), LIMIT).await;
+    nodes(2).await;
+    let Overshoot { late, lost } = limit().overshoot(2);
+    let bound =
+        format!("2 nodes together admit at most {late} more; {lost} more once Redis is lost.");
+    assert_eq!(told(&rig), format!("By address. {bound}"));
+    drop(redis);
+    until("it is alone", async || {
+        metric(Place::of(&rig), "degraded").await == 1
+    })
+    .await;
+    let alone = "Redis is away: this node counts its part alone.";
+    assert_eq!(told(&rig), format!("By address. {alone} {bound}"));
+    other.handle.shutdown().await;
 }

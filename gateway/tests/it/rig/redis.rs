@@ -33,7 +33,7 @@ impl RedisServer {
         RedisUrl::new(self.address())
     }
 
-    fn address(&self) -> String {
+    pub fn address(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
