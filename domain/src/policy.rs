@@ -48,7 +48,7 @@ pub use kind::{AttachPoint, PolicyKind, Stage};
 pub use mock::Mock;
 pub use mtls::Mtls;
 pub use quota::{Period, Quota};
-pub use rate_limit::{RateLimit, Subject};
+pub use rate_limit::{RateLimit, Scope, Subject};
 pub use redirect::Redirect;
 pub use request_limits::RequestLimits;
 pub use rewrite::Rewrite;

@@ -10,6 +10,7 @@ use domain::id::PlanId;
 use crate::answer::ShownLimits;
 use crate::client::{Client, Peer};
 use crate::head::Head;
+use crate::lease::Leases;
 use crate::limiter::{Cell, Cells, Rate};
 use crate::policy::{Chain, Cors, Finishing, Noted, Step};
 use crate::quota::{Counter, Quotas};
@@ -185,6 +186,10 @@ impl<'a> Call<'a> {
 
     pub(crate) fn cells(&self) -> &'a Cells {
         &self.worker.shared.cells
+    }
+
+    pub(crate) fn leases(&self) -> &'a Leases {
+        &self.worker.shared.leases
     }
 
     pub(crate) fn quotas(&self) -> &'a Quotas {

@@ -29,6 +29,7 @@ use crate::compile::Compiler;
 use crate::connections::Connections;
 use crate::head::Head;
 use crate::in_flight::InFlight;
+use crate::lease::Leases;
 use crate::limiter::Cells;
 use crate::metrics::WorkerMetrics;
 use crate::operation;
@@ -64,6 +65,7 @@ impl Counts {
         Self {
             shared: Arc::new(Shared {
                 cells: Cells::new(settings.limits.cells.min(100_000)),
+                leases: Arc::new(Leases::new(false)),
                 quotas,
                 in_flight: InFlight::new(settings.limits.requests),
                 places: Arc::default(),

@@ -8,6 +8,8 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::lease::Lease;
+
 /// The rate of a bucket in the units of a cell: nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rate {
@@ -40,24 +42,53 @@ pub(crate) struct Verdict {
     pub(crate) retry_in: u64,
 }
 
+impl Verdict {
+    /// The same bucket, when something else than it refuses.
+    pub(crate) fn refused(self) -> Self {
+        Self {
+            admitted: false,
+            left: 0,
+            retry_in: self.retry_in.max(1),
+            ..self
+        }
+    }
+}
+
 /// One bucket: the theoretical arrival time of the next request, in nanoseconds of the gateway's
 /// clock. A new cell is full.
 #[derive(Debug, Default)]
-pub(crate) struct Cell(AtomicU64);
+pub(crate) struct Cell {
+    arrival: AtomicU64,
+    /// What this node may take from a bucket that all nodes share, which this one then shows.
+    lease: Option<Box<Lease>>,
+}
 
 impl Cell {
+    pub(crate) fn leased(lease: Lease) -> Self {
+        Self {
+            arrival: AtomicU64::new(0),
+            lease: Some(Box::new(lease)),
+        }
+    }
+
+    pub(crate) fn lease(&self) -> Option<&Lease> {
+        self.lease.as_deref()
+    }
+
     /// Takes one request out at `now`, if there is one. A refused request costs nothing.
     pub(crate) fn admit(&self, now: u64, rate: Rate) -> Verdict {
-        let mut arrival = self.0.load(Ordering::Relaxed);
+        let mut arrival = self.arrival.load(Ordering::Relaxed);
         loop {
             let (next, verdict) = judge(arrival, now, rate);
             if !verdict.admitted {
                 return verdict;
             }
-            match self
-                .0
-                .compare_exchange_weak(arrival, next, Ordering::Relaxed, Ordering::Relaxed)
-            {
+            match self.arrival.compare_exchange_weak(
+                arrival,
+                next,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return verdict,
                 Err(changed) => arrival = changed,
             }
@@ -66,19 +97,67 @@ impl Cell {
 
     /// What [`Cell::admit`] would say, and nothing is taken.
     pub(crate) fn peek(&self, now: u64, rate: Rate) -> Verdict {
-        judge(self.0.load(Ordering::Relaxed), now, rate).1
+        judge(self.arrival.load(Ordering::Relaxed), now, rate).1
+    }
+
+    /// Takes one request out at `now` whether there is one or not: another judge has admitted it.
+    pub(crate) fn charge(&self, now: u64, rate: Rate) -> Verdict {
+        let next = |arrival: u64| Some(arrival.max(now).saturating_add(rate.interval));
+        let before = self
+            .arrival
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        let arrival = before.unwrap_or_else(|arrival| arrival);
+        let used = arrival.max(now).saturating_add(rate.interval) - now;
+        Verdict {
+            admitted: true,
+            left: rate.tolerance.saturating_sub(used) / rate.interval,
+            full_in: used,
+            retry_in: 0,
+        }
+    }
+
+    /// Counts so many nanoseconds more.
+    pub(crate) fn weigh(&self, now: u64, more: u64) {
+        let next = |arrival: u64| (more > 0).then(|| arrival.max(now).saturating_add(more));
+        let _ = self
+            .arrival
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+    }
+
+    pub(crate) fn arrival(&self) -> u64 {
+        self.arrival.load(Ordering::Relaxed)
+    }
+
+    /// Whoever counts for all nodes says that the bucket would be full again `level` after `now`,
+    /// without what was admitted since the arrival was `then`. Up to `tolerable` more than here is
+    /// no difference.
+    pub(crate) fn follow(&self, then: u64, now: u64, level: u64, tolerable: u64) {
+        const ROUNDING: u64 = 5_000_000;
+        let here = then.saturating_sub(now);
+        if level > here.saturating_add(tolerable) || level.saturating_add(ROUNDING) < here {
+            let shift = |arrival: u64| {
+                let moved = arrival.max(now).saturating_add(level).saturating_sub(here);
+                Some(moved)
+            };
+            let _ = self
+                .arrival
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, shift);
+        }
     }
 
     /// Puts an admitted request back: something else refused it.
     pub(crate) fn give_back(&self, rate: Rate) {
         let back = |arrival: u64| Some(arrival.saturating_sub(rate.interval));
         let _ = self
-            .0
+            .arrival
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, back);
+        if let Some(lease) = &self.lease {
+            lease.give_back();
+        }
     }
 
     fn is_full(&self, now: u64) -> bool {
-        self.0.load(Ordering::Relaxed) <= now
+        self.arrival.load(Ordering::Relaxed) <= now
     }
 }
 
@@ -158,9 +237,16 @@ impl Cells {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The cell of `key`. A `known` subject (subscription, application, key: as many as are
-    /// configured) always has its own; an unknown one only while there is room.
-    pub(crate) fn get(&self, key: CellKey, known: bool, now: u64) -> Arc<Cell> {
+    /// The cell of `key`, by `make` where it is new. A `known` subject (subscription, application,
+    /// key: as many as are configured) always has its own; an unknown one only while there is room.
+    pub(crate) fn get(
+        &self,
+        key: CellKey,
+        known: bool,
+        now: u64,
+        make: impl FnOnce(u128) -> Cell,
+    ) -> Arc<Cell> {
+        let new = |subject| Arc::new(make(subject));
         let mut shard = self.shard(&key);
         if let Some(cell) = shard.cells.get(&key) {
             return cell.clone();
@@ -172,9 +258,12 @@ impl Cells {
                 subject: OVERFLOW,
                 ..key
             };
-            return self.shard(&shared).cells.entry(shared).or_default().clone();
+            let mut shard = self.shard(&shared);
+            let cell = shard.cells.entry(shared);
+            return cell.or_insert_with(|| new(OVERFLOW)).clone();
         }
-        shard.cells.entry(key).or_default().clone()
+        let cell = shard.cells.entry(key);
+        cell.or_insert_with(|| new(key.subject)).clone()
     }
 
     pub(crate) fn overflowed(&self) -> u64 {
@@ -246,19 +335,22 @@ mod tests {
     #[test]
     fn without_room_strangers_share_and_the_known_do_not() {
         let cells = Cells::new(SHARDS);
+        let new = |_| Cell::default();
         let rate = Rate::new(1, 1000, 1);
         let key = |subject| CellKey { limit: 1, subject };
         for subject in 0..1000 {
-            cells.get(key(subject), false, SECOND).admit(SECOND, rate);
+            cells
+                .get(key(subject), false, SECOND, new)
+                .admit(SECOND, rate);
         }
         assert!(cells.overflowed() > 0);
         assert!(cells.len() <= 2 * SHARDS);
-        let known = cells.get(key(5000), true, SECOND);
+        let known = cells.get(key(5000), true, SECOND, new);
         assert!(known.admit(SECOND, rate).admitted);
         let later = 10 * SECOND;
         let before = cells.overflowed();
         for subject in 2000..2010 {
-            cells.get(key(subject), false, later);
+            cells.get(key(subject), false, later, new);
         }
         assert_eq!(cells.overflowed(), before, "full cells went");
     }

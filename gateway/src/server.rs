@@ -19,6 +19,7 @@ use crate::control::{self, Told};
 use crate::duty::Duty;
 use crate::explain::Counts;
 use crate::in_flight::InFlight;
+use crate::lease;
 use crate::limiter::Cells;
 use crate::listen::{self, Inherited};
 use crate::metrics::WorkerMetrics;
@@ -107,11 +108,13 @@ pub fn prepare(
     settings.listen_tls = gateway_tls;
     let settings = Arc::new(settings);
 
+    let (leases, ledger) = lease::prepare(&settings)?;
     let quotas = Arc::new(Quotas::default());
     let names = Arc::new(Names::default());
     let rings = Arc::new(Rings::new(count, names.clone()));
     let shared = Arc::new(Shared {
         cells: Cells::new(settings.limits.cells),
+        leases: leases.clone(),
         quotas: quotas.clone(),
         in_flight: InFlight::new(settings.limits.requests),
         places: Arc::default(),
@@ -186,7 +189,7 @@ pub fn prepare(
         duty: on_duty,
         disk,
         upkeep: Arc::default(),
-        more: std::sync::Mutex::default(),
+        more: Mutex::new(vec![lease::metrics(leases.clone())]),
     });
     let (number, needs_full) = (told.number.subscribe(), told.needs_full.subscribe());
     let counts = Counts {
@@ -215,6 +218,10 @@ pub fn prepare(
         tokio::spawn(upkeep),
         tokio::spawn(follow_clock(settings.clock.clone(), stopping.clone())),
     ];
+    if let Some(ledger) = ledger {
+        let settling = lease::run(leases, ledger, settings.clock.clone(), stopping.clone());
+        tasks.push(tokio::spawn(settling));
+    }
     if let Some(listener) = admin_listener {
         let listener = tokio::net::TcpListener::from_std(listener)
             .map_err(|error| StartError::Listen(settings.listen, error))?;

@@ -45,6 +45,8 @@ pub struct Settings {
     /// Addresses that no target may have: portal, database, Redis, mail host. The gateway adds
     /// its own.
     pub own_addresses: Vec<SocketAddr>,
+    /// `PORTUNUS_REDIS_URL`: what rate limits of the cluster are shared by; none unless set.
+    pub redis_url: Option<RedisUrl>,
     pub limits: Limits,
     pub issuer_keys: IssuerKeys,
     /// Tests hand in one that stands still.
@@ -71,11 +73,32 @@ impl Default for Settings {
             session_cookie: "portunus_session".to_owned(),
             drain: Duration::from_secs(30),
             own_addresses: Vec::new(),
+            redis_url: None,
             limits: Limits::default(),
             issuer_keys: IssuerKeys::default(),
             clock: Clock::default(),
             resolver: Resolver::default(),
         }
+    }
+}
+
+/// Where a Redis is: `redis://` or `rediss://`. A password in it is not shown.
+#[derive(Clone)]
+pub struct RedisUrl(String);
+
+impl RedisUrl {
+    pub fn new(url: impl Into<String>) -> Self {
+        Self(url.into())
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RedisUrl")
     }
 }
 
@@ -181,6 +204,8 @@ pub enum StartError {
     Taken(SocketAddr),
     #[error("The address {0} cannot be listened on: {1}.")]
     Listen(SocketAddr, std::io::Error),
+    #[error("The setting redis_url is no address of a Redis like redis://host:6379.")]
+    Redis,
     #[error("A thread of the data plane could not be started: {0}.")]
     Thread(std::io::Error),
 }

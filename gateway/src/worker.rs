@@ -22,6 +22,7 @@ use crate::deadline::{SWEEP_MS, Sweeper};
 use crate::door::Door;
 use crate::duty::{Duty, reached};
 use crate::in_flight::InFlight;
+use crate::lease::Leases;
 use crate::limiter::{self, CellKey, Cells};
 use crate::metrics::WorkerMetrics;
 use crate::places::Places;
@@ -38,6 +39,7 @@ use crate::watched::Watched;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) cells: Cells,
+    pub(crate) leases: Arc<Leases>,
     pub(crate) quotas: Arc<Quotas>,
     pub(crate) connections: Connections,
     pub(crate) in_flight: InFlight,

@@ -145,6 +145,7 @@ fn plain(
         gateway_key: ring,
         session_cookie: SESSION_COOKIE.to_owned(),
         drain: settings.drain,
+        redis_url: settings.redis_url.clone().map(gateway::RedisUrl::new),
         limits: settings.limits,
         ..gateway::Settings::default()
     }

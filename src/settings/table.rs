@@ -84,7 +84,7 @@ pub const TABLE: &[Setting] = &[
     secret(
         "redis_url",
         "PORTUNUS_REDIS_URL",
-        "Kept for limits across a cluster, which come with a later release; not read yet.",
+        "redis://… or rediss://…: what gateways share rate limits of the cluster by; without it each node counts by itself.",
     ),
     secret(
         "smtp_url",

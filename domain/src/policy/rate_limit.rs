@@ -6,7 +6,7 @@ use super::{Mode, Written, mode_and_name};
 use crate::duration::Span;
 use crate::problem::Invalid;
 
-/// A token bucket (GCRA): `limit` requests per `window`, up to `burst` at once, on each node.
+/// A token bucket (GCRA): `limit` requests per `window`, up to `burst` at once.
 #[derive(
     Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, utoipa::ToSchema,
 )]
@@ -27,6 +27,37 @@ pub struct RateLimit {
     /// elsewhere, the address of a caller who is unknown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by: Vec<Subject>,
+    /// Who counts together; each node by itself unless set.
+    #[serde(default, skip_serializing_if = "Scope::is_node")]
+    pub scope: Scope,
+}
+
+/// How far a count reaches.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Default,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+    utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Each gateway node has a bucket of its own.
+    #[default]
+    Node,
+    /// All nodes that share a Redis have one bucket.
+    Cluster,
+}
+
+impl Scope {
+    fn is_node(&self) -> bool {
+        *self == Self::Node
+    }
 }
 
 /// What a limit counts by. Several make a tuple.
@@ -87,12 +118,118 @@ impl Written for RateLimit {
     }
 
     fn words(&self) -> String {
-        format!("{} in {}", self.limit, self.window)
+        let each = match self.scope {
+            Scope::Node => "",
+            Scope::Cluster => " on all nodes together",
+        };
+        format!("{} in {}{each}", self.limit, self.window)
     }
 }
+
+/// How long a request that Redis has granted to a node may come after that: the longest that a
+/// node keeps a share, with the time-out of settling it.
+pub const LEASE_MS: u64 = 1000;
+
+/// A node is granted at least so many requests ahead, as far as the burst has them: with less, a
+/// few requests at once would be refused while the cluster's bucket is full.
+const LEAST_AHEAD: u32 = 10;
 
 impl RateLimit {
     pub fn burst(&self) -> u32 {
         self.burst.unwrap_or(self.limit)
+    }
+
+    /// How far the nodes together may exceed the limit, in any stretch of time.
+    pub fn overshoot(&self, nodes: u32) -> Overshoot {
+        match self.scope {
+            Scope::Node => {
+                let others = u64::from(nodes.saturating_sub(1));
+                let late = others * u64::from(self.burst());
+                Overshoot { late, lost: late }
+            }
+            Scope::Cluster if nodes <= 1 => Overshoot { late: 0, lost: 0 },
+            Scope::Cluster => {
+                let others = u64::from(nodes - 1);
+                let held =
+                    (u64::from(self.limit) * LEASE_MS).div_ceil(self.window.as_millis().max(1));
+                let late = others * u64::from(ahead(self.burst(), nodes)) + held;
+                let lost = late + others * u64::from(self.burst().div_ceil(nodes));
+                Overshoot { late, lost }
+            }
+        }
+    }
+}
+
+/// Requests of one subject that a node of so many lets through before the cluster has said yes to
+/// them: its part of the burst, and no more than its part of a fifth of it, where that is ten.
+pub fn ahead(burst: u32, nodes: u32) -> u32 {
+    let (burst, nodes) = (burst.max(1), nodes.max(2));
+    let fifth = burst.div_ceil(nodes.saturating_mul(5));
+    burst.div_ceil(nodes).min(fifth.max(LEAST_AHEAD))
+}
+
+/// Requests above a limit, at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overshoot {
+    /// Because nodes hear of each other late.
+    pub late: u64,
+    /// The same, when all nodes lose Redis in between.
+    pub lost: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limit(limit: u32, window_s: u64, scope: Scope) -> RateLimit {
+        RateLimit {
+            mode: Mode::Enforce,
+            name: None,
+            limit,
+            window: Span::from_secs(window_s),
+            burst: None,
+            by: Vec::new(),
+            scope,
+        }
+    }
+
+    #[test]
+    fn the_overshoot_follows_nodes_burst_and_rate() {
+        let of = |requests, window_s, nodes| {
+            let Overshoot { late, lost } =
+                limit(requests, window_s, Scope::Cluster).overshoot(nodes);
+            (late, lost)
+        };
+        assert_eq!(of(100, 60, 1), (0, 0), "one node counts exactly");
+        assert_eq!(of(100, 60, 2), (10 + 2, 12 + 50));
+        assert_eq!(of(5, 60, 2), (3 + 1, 4 + 3));
+        assert_eq!(of(1000, 60, 2), (100 + 17, 117 + 500));
+        assert_eq!(of(1000, 60, 10), (9 * 20 + 17, 197 + 900));
+        assert_eq!(of(1_000_000_000, 1, 2), (1_100_000_000, 1_600_000_000));
+        let node = limit(100, 60, Scope::Node).overshoot(3);
+        assert_eq!(
+            node,
+            Overshoot {
+                late: 200,
+                lost: 200
+            }
+        );
+    }
+
+    #[test]
+    fn the_scope_is_written_where_it_is_not_the_usual_one() {
+        let cluster = r#"{"limit":5,"window":"1s","scope":"cluster"}"#;
+        let read: RateLimit = serde_json::from_str(cluster).unwrap();
+        assert_eq!(
+            serde_json::to_string(&read)
+                .unwrap()
+                .matches("scope")
+                .count(),
+            1
+        );
+        assert_eq!(read.words(), "5 in 1s on all nodes together");
+        let node: RateLimit = serde_json::from_str(r#"{"limit":5,"window":"1s"}"#).unwrap();
+        assert_eq!(node.scope, Scope::Node);
+        assert!(!serde_json::to_string(&node).unwrap().contains("scope"));
     }
 }

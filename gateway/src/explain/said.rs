@@ -5,7 +5,7 @@ use domain::explain::Counted;
 use super::Walk;
 use crate::answer::Shown;
 use crate::call::Call;
-use crate::policy::{Flow, Running, Step};
+use crate::policy::{Flow, RateLimit, Running, Step};
 
 /// What a step said.
 pub(super) struct Said<'a> {
@@ -76,10 +76,11 @@ impl Walk<'_> {
             Running::Expression(policy) => Said::of(policy.run(call), policy.told(call)),
             Running::RateLimit(policy) => {
                 let (flow, shown) = policy.peek(call, place);
+                let (counted, reach) = self.reach(policy);
                 Said {
                     flow,
-                    shown: Some((shown, counts.rates)),
-                    why: format!("By {}.", policy.counted_by(call)),
+                    shown: Some((shown, counted)),
+                    why: format!("By {}.{reach}", policy.counted_by(call)),
                 }
             }
             Running::IpFilter(policy) => Said::of(
@@ -127,6 +128,41 @@ impl Walk<'_> {
                 }
             },
         }
+    }
+}
+
+impl Walk<'_> {
+    /// Whose count a rate limit's is, and how far several nodes may exceed it.
+    fn reach(&self, policy: &RateLimit) -> (Counted, String) {
+        let counts = &self.explainer.counts;
+        let leases = &counts.shared.leases;
+        let is_here = counts.rates == Counted::Node;
+        // Where no gateway is, it is told for two.
+        let nodes = if is_here { leases.nodes() } else { 2 };
+        let Some(overshoot) = policy.overshoot(nodes) else {
+            return (counts.rates, String::new());
+        };
+        let bound = match nodes {
+            1 => " One node counts exactly.".to_owned(),
+            nodes => format!(
+                " {nodes} nodes together admit at most {} more; {} more once Redis is lost.",
+                overshoot.late, overshoot.lost
+            ),
+        };
+        if is_here && !leases.is_configured() {
+            let alone = " There is no Redis: each node counts by itself.";
+            return (counts.rates, alone.to_owned());
+        }
+        if is_here && leases.is_apart() {
+            let apart = format!(" Redis is away: this node counts its part alone.{bound}");
+            return (counts.rates, apart);
+        }
+        let counted = if is_here {
+            Counted::Platform
+        } else {
+            counts.rates
+        };
+        (counted, bound)
     }
 }
 

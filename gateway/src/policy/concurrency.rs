@@ -1,6 +1,6 @@
 //! `concurrency`: so many requests at a time and subject, on this node.
 
-use domain::policy::{self, PolicyKind};
+use domain::policy::{self, PolicyKind, Scope};
 use domain::problem::Code;
 use uuid::Uuid;
 
@@ -32,7 +32,7 @@ impl Concurrency {
             number: context.limits.number(attach, PolicyKind::Concurrency, name),
             name: name.into(),
             limit: policy.limit,
-            by: By::new(&policy.by, in_plan),
+            by: By::new(&policy.by, in_plan, Scope::Node),
         }
     }
 

@@ -1,30 +1,35 @@
 //! What limits count by: each subject as one number, with the address of a caller who is unknown.
 
-use domain::policy::Subject;
+use domain::policy::{Scope, Subject};
+use sha2::{Digest, Sha256};
 
 use crate::call::Call;
 
 /// The subjects of one limit; none is the application, or the address of a stranger.
 #[derive(Debug)]
-pub(crate) struct By(Box<[Subject]>);
+pub(crate) struct By {
+    subjects: Box<[Subject]>,
+    scope: Scope,
+}
 
 impl By {
     /// In a plan a limit counts by subscription unless it says otherwise.
-    pub(crate) fn new(by: &[Subject], in_plan: bool) -> Self {
-        match by {
-            [] if in_plan => Self([Subject::Subscription].into()),
-            by => Self(by.into()),
-        }
+    pub(crate) fn new(by: &[Subject], in_plan: bool, scope: Scope) -> Self {
+        let subjects = match by {
+            [] if in_plan => [Subject::Subscription].into(),
+            by => by.into(),
+        };
+        Self { subjects, scope }
     }
 
     /// The subscription as a whole.
     pub(crate) fn is_subscription(&self) -> bool {
-        *self.0 == [Subject::Subscription]
+        *self.subjects == [Subject::Subscription]
     }
 
     /// The subject as one number, and whether it is one of those configured.
     pub(crate) fn subject(&self, call: &Call<'_>) -> (u128, bool) {
-        match &*self.0 {
+        match &*self.subjects {
             [] => match call.caller_id() {
                 Some(application) => (application, true),
                 None => (call.address(), false),
@@ -37,7 +42,10 @@ impl By {
                     known &= is_known;
                     part
                 });
-                let subject = call.worker.tuple(parts);
+                let subject = match self.scope {
+                    Scope::Node => call.worker.tuple(parts),
+                    Scope::Cluster => everywhere(parts),
+                };
                 (subject, known)
             }
         }
@@ -54,7 +62,7 @@ impl By {
                 "address"
             }
         };
-        match &*self.0 {
+        match &*self.subjects {
             [] if call.caller.is_some() => "application".into(),
             [] => "address".into(),
             several => {
@@ -63,6 +71,15 @@ impl By {
             }
         }
     }
+}
+
+/// Several subjects as one number that is the same on each node.
+fn everywhere(parts: impl Iterator<Item = u128>) -> u128 {
+    let mut digest = Sha256::new();
+    parts.for_each(|part| digest.update(part.to_be_bytes()));
+    let mut number = [0; 16];
+    number.copy_from_slice(&digest.finalize()[..16]);
+    u128::from_be_bytes(number)
 }
 
 /// Without a caller, what would be counted by caller is counted by address.

@@ -13,6 +13,7 @@ mod certificate_ends;
 mod churn;
 mod circuit;
 mod client_tls;
+mod cluster;
 mod corpus;
 mod database_source;
 mod drain;

@@ -5,6 +5,7 @@ pub mod moody;
 pub mod origin;
 pub mod peer;
 pub mod recorder;
+pub mod redis;
 pub mod upstream;
 
 use std::sync::Arc;

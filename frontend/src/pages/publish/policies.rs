@@ -193,7 +193,12 @@ pub(super) fn fields(kind: PolicyKind, form: &Form) -> AnyView {
             }
             .into_any()
         }
-        PolicyKind::RateLimit => view! {
+        PolicyKind::RateLimit => {
+            let scopes = vec![
+                ("", "by each gateway node".into()),
+                ("cluster", "by all nodes together, through Redis".into()),
+            ];
+            view! {
             {name()}
             <div class="form-row">
                 {Field::number("limit", "Limit").mono().min("1").unit("requests").of(form)}
@@ -203,8 +208,10 @@ pub(super) fn fields(kind: PolicyKind, form: &Form) -> AnyView {
             {Field::text("by", "Counted by").optional().mono()
                 .help("subscription, application, key, address or route; several with blanks between. Unless set: the subscription in a plan, the application elsewhere, the address of strangers.")
                 .of(form)}
+            {choice("scope", "Counted", scopes, form)}
         }
-        .into_any(),
+        .into_any()
+        }
         PolicyKind::Quota => {
             let periods = ["day", "week", "month"].map(|period| (period, Text::from(period))).to_vec();
             view! {

@@ -1,7 +1,7 @@
 //! What forms say, turned into wire types: each wrong text is a problem at its field.
 
 use domain::duration::Span;
-use domain::policy::{KeyAuth, Mode, Period, Policy, PolicyKind, Quota, RateLimit, Subject};
+use domain::policy::{KeyAuth, Mode, Period, Policy, PolicyKind, Quota, RateLimit, Scope, Subject};
 use domain::problem::Invalid;
 use frontend::form::Form;
 use serde_json::{Map, Value};
@@ -75,6 +75,7 @@ impl<'a> Fields<'a> {
                 window: self.span("window").unwrap_or(Span::from_secs(60)),
                 burst: self.read("burst", COUNT),
                 by: self.subjects(),
+                scope: self.scope(),
             }),
             PolicyKind::Quota => Policy::Quota(Quota {
                 mode,
@@ -96,6 +97,13 @@ impl<'a> Fields<'a> {
             self.wrong.push(Invalid::new(pointer, found.message));
         }
         policy
+    }
+
+    fn scope(&self) -> Scope {
+        match self.typed.get("scope") {
+            "cluster" => Scope::Cluster,
+            _ => Scope::Node,
+        }
     }
 
     /// The same for a kind whose form is one text, its settings as JSON.
@@ -179,7 +187,14 @@ pub(super) fn form_of(policy: &Policy) -> Form {
                     .map(|burst| burst.to_string())
                     .unwrap_or_default(),
             )
-            .with("by", subject_words(&policy.by)),
+            .with("by", subject_words(&policy.by))
+            .with(
+                "scope",
+                match policy.scope {
+                    Scope::Node => "",
+                    Scope::Cluster => "cluster",
+                },
+            ),
         Policy::Quota(policy) => named(form, &policy.name)
             .with("limit", policy.limit.to_string())
             .with("period", policy.period.as_str())

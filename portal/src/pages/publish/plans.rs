@@ -7,7 +7,7 @@ use domain::duration::Span;
 use domain::id::{PlanId, ProductId};
 use domain::lifecycle::PlanStep;
 use domain::plan::Approval;
-use domain::policy::{Mode, Policy, PolicyKind, Quota, RateLimit};
+use domain::policy::{Mode, Policy, PolicyKind, Quota, RateLimit, Scope};
 use domain::problem::{Code, Invalid};
 use domain::wire::plans::{CreatePlan, EditPlan, Plan, Price, PricePeriod};
 use frontend::form::Form;
@@ -271,11 +271,12 @@ fn put(policies: &mut Vec<Policy>, kind: PolicyKind, written: Option<Policy>) {
     }
 }
 
-/// Name and subjects have no field: they stay as they were.
+/// Name, subjects and scope have no field: they stay as they were.
 fn rate(typed: &Typed, fields: &mut Fields<'_>, before: &[Policy]) -> Option<Policy> {
-    let (name, by) = match plan::in_form(before, PolicyKind::RateLimit).map(|at| &before[at]) {
-        Some(Policy::RateLimit(old)) => (old.name.clone(), old.by.clone()),
-        Some(_) | None => (None, Vec::new()),
+    let old = plan::in_form(before, PolicyKind::RateLimit).map(|at| &before[at]);
+    let (name, by, scope) = match old {
+        Some(Policy::RateLimit(old)) => (old.name.clone(), old.by.clone(), old.scope),
+        Some(_) | None => (None, Vec::new(), Scope::default()),
     };
     let limit = fields.read("limit", COUNT);
     let window = fields.span("window").unwrap_or(Span::from_secs(60));
@@ -291,6 +292,7 @@ fn rate(typed: &Typed, fields: &mut Fields<'_>, before: &[Policy]) -> Option<Pol
         window,
         burst,
         by,
+        scope,
     }))
 }
 

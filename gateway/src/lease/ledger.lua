@@ -1,0 +1,86 @@
+-- The buckets that nodes share: each a hash with its theoretical arrival time (GCRA, microseconds
+-- of this server), what each node has taken from it so far, and under the node's name with a + how
+-- much of that it holds without having spent it.
+--
+-- Everything that a node says is absolute, so that saying it twice changes nothing:
+-- KEYS: the nodes, this node's last number, then one bucket per subject.
+-- ARGV: node, number, milliseconds until a silent node is forgotten, 1 if this node leaves, then
+-- per bucket: interval and tolerance in microseconds, spent, what was spent at its last answer, how many
+-- it wants to hold, the level in microseconds as the node remembers it, and "done" if the node has
+-- done with it, "again" if this server has forgotten things.
+-- Answer: how many nodes there are, 1 if this server has forgotten the node, then per bucket: taken,
+-- level in microseconds, how many requests of it all nodes hold, and by how many requests what was
+-- spent without a grant went beyond it.
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local node, number = ARGV[1], tonumber(ARGV[2])
+-- What a server that hung does late must not undo what came after it.
+local last = redis.call('GET', KEYS[2])
+if last and number <= tonumber(last) then
+  return redis.error_reply('STALE an earlier number')
+end
+redis.call('SET', KEYS[2], ARGV[2], 'PX', 86400000)
+if ARGV[4] == '1' then
+  redis.call('ZREM', KEYS[1], node)
+else
+  redis.call('ZADD', KEYS[1], now / 1000, node)
+end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now / 1000 - ARGV[3])
+redis.call('PEXPIRE', KEYS[1], 86400000)
+local forgot = 0
+if not last and number > 1 then
+  forgot = 1
+end
+local answer = { redis.call('ZCARD', KEYS[1]), forgot }
+for i = 3, #KEYS do
+  local a = 5 + (i - 3) * 7
+  local interval, tolerance = tonumber(ARGV[a]), tonumber(ARGV[a + 1])
+  local spent, wanted = tonumber(ARGV[a + 2]), tonumber(ARGV[a + 4])
+  local arrival, taken, held = nil, nil, 0
+  local bucket = redis.call('HGETALL', KEYS[i])
+  for f = 1, #bucket, 2 do
+    if bucket[f] == 'arrival' then
+      arrival = tonumber(bucket[f + 1])
+    elseif bucket[f] == node then
+      taken = tonumber(bucket[f + 1])
+    elseif bucket[f]:sub(-1) == '+' and bucket[f] ~= node .. '+' then
+      held = held + bucket[f + 1]
+    end
+  end
+  taken = taken or tonumber(ARGV[a + 3])
+  if not arrival or ARGV[a + 6] == 'again' then
+    -- What the node remembers was spent; what is held comes on top of it.
+    local all = held + math.max(taken - spent, 0)
+    arrival = math.max(arrival or 0, now + ARGV[a + 5] + all * interval)
+  end
+  arrival = math.max(arrival, now)
+  local over = 0
+  if spent > taken then
+    -- Spent without a grant: it is counted, whatever that does to the bucket.
+    local before = math.max(arrival - now - tolerance, 0)
+    arrival = arrival + (spent - taken) * interval
+    over = math.max(arrival - now - tolerance, 0) - before
+  else
+    arrival = math.max(arrival - (taken - spent) * interval, now)
+  end
+  local free = math.floor((tolerance - (arrival - now)) / interval)
+  local granted = math.max(math.min(wanted, free), 0)
+  arrival = arrival + granted * interval
+  taken = spent + granted
+  if ARGV[a + 6] == 'done' then
+    redis.call('HDEL', KEYS[i], node, node .. '+')
+    if arrival > now then
+      redis.call('HSET', KEYS[i], 'arrival', string.format('%.3f', arrival))
+    else
+      redis.call('HDEL', KEYS[i], 'arrival')
+    end
+  else
+    redis.call('HSET', KEYS[i], 'arrival', string.format('%.3f', arrival), node, string.format('%.0f', taken), node .. '+', granted)
+  end
+  redis.call('PEXPIRE', KEYS[i], math.ceil((arrival - now) / 1000) + 60000)
+  answer[#answer + 1] = taken
+  answer[#answer + 1] = math.floor(arrival - now)
+  answer[#answer + 1] = held + granted
+  answer[#answer + 1] = math.ceil(over / interval)
+end
+return answer

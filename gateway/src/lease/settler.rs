@@ -1,0 +1,278 @@
+//! Who settles: one task per node, off the request's way.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+
+use super::Leases;
+use super::ledger::{Ledger, LedgerError};
+use super::settling::{Answer, Open, Round};
+use crate::clock::Clock;
+use crate::limiter::Cell;
+
+/// Between two regular settlements.
+const EVERY: Duration = Duration::from_millis(100);
+/// Between two settlements at least: what comes meanwhile goes together.
+const PAUSE: Duration = Duration::from_millis(1);
+/// A node that has nothing to settle says that it is there.
+const SIGN: Duration = Duration::from_secs(1);
+/// Subjects of one settlement, so that Redis answers others in between.
+const MOST: usize = 256;
+/// Before the first try to reach a Redis that is away, doubled up to [`LONGEST`].
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// Settles until `stop` turns true; then the node gives back what it holds, and leaves.
+pub(crate) async fn run(
+    leases: Arc<Leases>,
+    ledger: Ledger,
+    clock: Clock,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut task = Task {
+        settler: Settler::new(leases.clone(), clock),
+        ledger,
+        heard: None,
+        away: None,
+        is_forgotten: false,
+    };
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let round = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => None,
+            _ = ticks.tick() => Some(Round::Regular),
+            () = leases.wake.notified() => Some(Round::Urgent),
+        };
+        let Some(round) = round else {
+            task.leave().await;
+            return;
+        };
+        task.turn(round).await;
+        sleep(PAUSE).await;
+    }
+}
+
+struct Task {
+    settler: Settler,
+    ledger: Ledger,
+    /// When Redis answered last.
+    heard: Option<Instant>,
+    /// It is away: when it is tried next, and how long to wait after that.
+    away: Option<(Instant, Duration)>,
+    /// It has forgotten this node: what it knew of the buckets is gone as well.
+    is_forgotten: bool,
+}
+
+impl Task {
+    async fn turn(&mut self, round: Round) {
+        let outcome = match self.away {
+            Some((at, _)) if Instant::now() < at => return,
+            Some(_) => self.come_back().await,
+            None => self.settle(round).await,
+        };
+        if let Err(error) = outcome {
+            self.lose(&error);
+        }
+    }
+
+    async fn settle(&mut self, round: Round) -> Result<(), LedgerError> {
+        let open = self.settler.open(round);
+        if open.is_empty() {
+            let is_quiet = self.heard.is_none_or(|at| at.elapsed() >= SIGN);
+            if round == Round::Regular && is_quiet {
+                self.exchange(&[], false).await?;
+            }
+        }
+        for some in open.chunks(MOST) {
+            self.exchange(some, false).await?;
+        }
+        self.remind().await
+    }
+
+    /// Says what this node remembers to a Redis that has forgotten it.
+    async fn remind(&mut self) -> Result<(), LedgerError> {
+        if std::mem::take(&mut self.is_forgotten) {
+            tracing::warn!(
+                "Redis has forgotten the limits of the cluster; this node says what it knows."
+            );
+            for some in self.settler.open(Round::Forgotten).chunks(MOST) {
+                self.exchange(some, false).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Redis answers again: what was counted meanwhile is settled before the node shares again.
+    async fn come_back(&mut self) -> Result<(), LedgerError> {
+        let leases = self.settler.leases.clone();
+        let parts = leases.nodes();
+        self.exchange(&[], false).await?;
+        let open = self.settler.open(Round::Back(parts));
+        for some in open.chunks(MOST) {
+            self.exchange(some, false).await?;
+        }
+        self.remind().await?;
+        leases.apart.store(false, Ordering::Relaxed);
+        self.away = None;
+        tracing::info!(
+            nodes = leases.nodes(),
+            "Limits of the cluster are shared again."
+        );
+        Ok(())
+    }
+
+    async fn exchange(
+        &mut self,
+        open: &[(Arc<Cell>, Open)],
+        leaves: bool,
+    ) -> Result<(), LedgerError> {
+        let settler = &mut self.settler;
+        let sent = settler.clock.micros() * 1000;
+        let began = Instant::now();
+        let asks: Vec<_> = open.iter().map(|(_, open)| &open.ask).collect();
+        let settlement = self.ledger.exchange(&asks, leaves).await?;
+        self.heard = Some(Instant::now());
+        self.is_forgotten |= settlement.forgot;
+        settler.leases.figures.settled(began.elapsed());
+        settler.close(open, &settlement.answers, sent, settlement.nodes);
+        Ok(())
+    }
+
+    fn lose(&mut self, error: &LedgerError) {
+        let leases = &self.settler.leases;
+        leases.figures.failed.fetch_add(1, Ordering::Relaxed);
+        let wait = match self.away {
+            None => {
+                if self.heard.is_none() {
+                    leases.nodes.store(1, Ordering::Relaxed);
+                }
+                self.settler.part();
+                let leases = &self.settler.leases;
+                tracing::warn!(
+                    %error,
+                    nodes = leases.nodes(),
+                    "Limits of the cluster cannot be shared; this node goes on with its part of them."
+                );
+                FIRST_WAIT
+            }
+            Some((_, wait)) => wait,
+        };
+        self.away = Some((Instant::now() + wait, (wait * 2).min(LONGEST)));
+    }
+
+    async fn leave(mut self) {
+        if self.away.is_some() {
+            return;
+        }
+        let open = self.settler.open(Round::Last);
+        for some in open.chunks(MOST) {
+            if let Err(error) = self.exchange(some, false).await {
+                tracing::warn!(%error, "The last shares of limits stay taken until they are refilled.");
+                return;
+            }
+        }
+        if let Err(error) = self.exchange(&[], true).await {
+            tracing::warn!(%error, "The others count this node for a few seconds more.");
+        }
+    }
+}
+
+/// The subjects that are looked at each time.
+pub(super) struct Settler {
+    leases: Arc<Leases>,
+    clock: Clock,
+    listed: Vec<Arc<Cell>>,
+}
+
+impl Settler {
+    pub(super) fn new(leases: Arc<Leases>, clock: Clock) -> Self {
+        Self {
+            leases,
+            clock,
+            listed: Vec::new(),
+        }
+    }
+
+    /// What is to be said in this round.
+    pub(super) fn open(&mut self, round: Round) -> Vec<(Arc<Cell>, Open)> {
+        let now = self.clock.micros() * 1000;
+        let nodes = self.leases.nodes();
+        let known = self.listed.len();
+        let again = self.gather();
+        let new = &self.listed[known..];
+        let looked_at: Vec<&Arc<Cell>> = match round {
+            Round::Urgent => new.iter().chain(&again).collect(),
+            Round::Regular | Round::Back(_) | Round::Forgotten | Round::Last => {
+                self.listed.iter().collect()
+            }
+        };
+        let open = looked_at.into_iter().filter_map(|cell| {
+            let open = cell.lease()?.open(cell, round, now, nodes)?;
+            Some((cell.clone(), open))
+        });
+        open.collect()
+    }
+
+    /// The node goes on alone.
+    pub(super) fn part(&mut self) {
+        self.gather();
+        let now = self.clock.micros() * 1000;
+        let nodes = self.leases.nodes();
+        for cell in &self.listed {
+            if let Some(lease) = cell.lease() {
+                lease.part(cell, now, nodes);
+            }
+        }
+        self.leases.apart.store(true, Ordering::Relaxed);
+    }
+
+    /// Lists what the queue has, and gives back what was listed before.
+    fn gather(&mut self) -> Vec<Arc<Cell>> {
+        let mut again = Vec::new();
+        while let Some(cell) = self.leases.queue.pop() {
+            let Some(lease) = cell.lease() else { continue };
+            lease.queued.store(false, Ordering::Release);
+            if !std::mem::replace(&mut lease.settled().listed, true) {
+                self.listed.push(cell);
+            } else {
+                again.push(cell);
+            }
+        }
+        again
+    }
+
+    /// Takes the answers to what was said at `sent`.
+    pub(super) fn close(
+        &mut self,
+        open: &[(Arc<Cell>, Open)],
+        answers: &[Answer],
+        sent: u64,
+        nodes: u32,
+    ) {
+        self.leases.nodes.store(nodes.max(1), Ordering::Relaxed);
+        let mut has_cold = false;
+        for ((cell, open), answer) in open.iter().zip(answers) {
+            let Some(lease) = cell.lease() else { continue };
+            self.leases.count(answer);
+            let before = lease.held();
+            if !lease.close(cell, open, *answer, sent, nodes) {
+                lease.settled().listed = false;
+                has_cold = true;
+            }
+            self.leases.figures.hold(before, lease.held());
+        }
+        if has_cold {
+            self.listed
+                .retain(|cell| cell.lease().is_some_and(|lease| lease.settled().listed));
+        }
+        let figures = &self.leases.figures;
+        figures
+            .subjects
+            .store(self.listed.len() as u64, Ordering::Relaxed);
+    }
+}

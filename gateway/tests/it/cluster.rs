@@ -1,0 +1,422 @@
+//! Rate limits that two gateways, each a process of its own, share through a real Redis, which is
+//! killed, stopped, emptied and made read-only under load.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use domain::duration::Span;
+use domain::policy::rate_limit::Overshoot;
+use domain::policy::{Mode, RateLimit, Scope};
+use gateway::RedisUrl;
+use gateway::clock::Clock;
+
+use crate::explain::shop::{asked, explain, explainer};
+use crate::rig::redis::RedisServer;
+use crate::rig::{Client, Rig};
+
+/// Hardly anything is refilled while a test runs.
+const HOURLY: &str = r#"
+portunus: 1
+upstreams: { echo: { targets: [{ url: "http://@UPSTREAM@" }] } }
+apis:
+  open:
+    versions:
+      v1: { match: { path: /hourly }, upstream: echo, policies: [{ rate_limit: { limit: @LIMIT@, window: 24h, scope: cluster } }] }
+      v2: { match: { path: /tuple }, upstream: echo, policies: [{ rate_limit: { limit: 40, window: 24h, scope: cluster, by: [address, route] } }] }
+"#;
+
+const LIMIT: u32 = 300;
+
+fn limit() -> RateLimit {
+    RateLimit {
+        mode: Mode::Enforce,
+        name: None,
+        limit: LIMIT,
+        window: Span::from_secs(24 * 3600),
+        burst: None,
+        by: Vec::new(),
+        scope: Scope::Cluster,
+    }
+}
+
+async fn gateway(redis: RedisUrl, limit: u32) -> Rig {
+    Rig::with(&HOURLY.replace("@LIMIT@", &limit.to_string()), |settings| {
+        settings.clock = Clock::default();
+        settings.redis_url = Some(redis);
+    })
+    .await
+}
+
+/// Where a gateway is.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    gateway: SocketAddr,
+    admin: SocketAddr,
+}
+
+impl Place {
+    fn of(rig: &Rig) -> Self {
+        Self {
+            gateway: rig.handle.gateway,
+            admin: rig.handle.admin.unwrap(),
+        }
+    }
+}
+
+const REDIS: &str = "PORTUNUS_TEST_NODE_REDIS";
+
+/// What [`Process`] runs: a gateway, until its input ends.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "the other tests run it as a process"]
+async fn a_node() {
+    let Ok(redis) = std::env::var(REDIS) else {
+        return;
+    };
+    let rig = gateway(RedisUrl::new(redis), LIMIT).await;
+    let Place { gateway, admin } = Place::of(&rig);
+    eprintln!("node {gateway} {admin}");
+    let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
+    ended.await.unwrap().unwrap();
+    rig.handle.shutdown().await;
+}
+
+/// A gateway as a process of its own.
+struct Process {
+    child: Child,
+    place: Place,
+}
+
+impl Process {
+    fn start(redis: &str) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["cluster::a_node", "--exact", "--ignored", "--nocapture"])
+            .env(REDIS, redis)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let place = lines.find_map(|line| {
+            let line = line.unwrap();
+            let (gateway, admin) = line.strip_prefix("node ")?.split_once(' ')?;
+            Some(Place {
+                gateway: gateway.parse().unwrap(),
+                admin: admin.parse().unwrap(),
+            })
+        });
+        // What it says later must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self {
+            child,
+            place: place.expect("a node that starts"),
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Two that know of each other.
+async fn two(redis: &RedisServer) -> [Process; 2] {
+    let nodes = [(); 2].map(|()| Process::start(&redis.address()));
+    for Process { place, .. } in &nodes {
+        until("both are known", async || {
+            metric(*place, "nodes").await == 2
+        })
+        .await;
+    }
+    nodes
+}
+
+/// Asks again until it is so. By times and not by time, as the machine may stand still meanwhile.
+async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
+    for _ in 0..1000 {
+        if so().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("not in time: {what}");
+}
+
+async fn metric(place: Place, name: &str) -> u64 {
+    let mut admin = Client::connect(place.admin).await;
+    let page = admin.get("/metrics", &[]).await.body;
+    let start = format!("portunus_cluster_limits_{name} ");
+    let line = page.lines().find_map(|line| line.strip_prefix(&start));
+    line.unwrap_or_else(|| panic!("no {name} in {page}"))
+        .parse()
+        .unwrap()
+}
+
+/// What came of a load.
+#[derive(Debug, Default)]
+struct Load {
+    admitted: u64,
+    refused: u64,
+    slowest: Duration,
+}
+
+/// Asks both gateways over several connections, for so long.
+async fn load(places: [Place; 2], path: &'static str, time: Duration) -> Load {
+    let mut clients = Vec::new();
+    for place in places {
+        for _ in 0..3 {
+            let mut client = Client::connect(place.gateway).await;
+            clients.push(tokio::spawn(async move {
+                let (begun, mut load) = (Instant::now(), Load::default());
+                while begun.elapsed() < time {
+                    let sent = Instant::now();
+                    match client.get(path, &[]).await.status {
+                        200 => load.admitted += 1,
+                        429 => {
+                            load.refused += 1;
+                            tokio::time::sleep(Duration::from_millis(2)).await;
+                        }
+                        other => panic!("{other}"),
+                    }
+                    load.slowest = load.slowest.max(sent.elapsed());
+                }
+                load
+            }));
+        }
+    }
+    let mut sum = Load::default();
+    for client in clients {
+        let load = client.await.unwrap();
+        sum.admitted += load.admitted;
+        sum.refused += load.refused;
+        sum.slowest = sum.slowest.max(load.slowest);
+    }
+    sum
+}
+
+/// A little at a time, so that something is left for later.
+async fn some(places: [Place; 2], count: usize) -> u64 {
+    let mut admitted = 0;
+    for _ in 0..count {
+        for place in places {
+            let mut client = Client::connect(place.gateway).await;
+            admitted += u64::from(client.get("/hourly", &[]).await.status == 200);
+        }
+    }
+    admitted
+}
+
+const LONG: Duration = Duration::from_millis(1500);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_node_counts_exactly() {
+    let Some(redis) = RedisServer::start().await else {
+        return;
+    };
+    let rig = gateway(redis.url(), 5).await;
+    until("it is alone", async || {
+        metric(Place::of(&rig), "nodes").await == 1
+    })
+    .await;
+    let mut client = rig.client().await;
+    for left in [4, 3, 2, 1, 0] {
+        let answer = client.get("/hourly", &[]).await;
+        assert_eq!(answer.status, 200);
+        let shown = answer.field("ratelimit").unwrap().to_owned();
+        assert!(shown.contains(&format!(";r={left};")), "{shown}");
+    }
+    let refused = client.get("/hourly", &[]).await;
+    assert_eq!(refused.code(), "rate_limited");
+    assert!(refused.field("retry-after").is_some());
+    rig.handle.shutdown().await;
+    // The next process of the node finds what was used.
+    let rig = gateway(redis.url(), 5).await;
+    until("it is alone", async || {
+        metric(Place::of(&rig), "nodes").await == 1
+    })
+    .await;
+    let again = rig.get("/hourly", &[]).await.status;
+    until("it knows", async || {
+        metric(Place::of(&rig), "overshoot_total").await == u64::from(again == 200)
+    })
+    .await;
+    assert_eq!(rig.get("/hourly", &[]).await.status, 429);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_nodes_have_one_bucket() {
+    let Some(redis) = RedisServer::start().await else {
+        return;
+    };
+    let nodes = two(&redis).await;
+    let places = [nodes[0].place, nodes[1].place];
+    for (path, limit) in [("/hourly", u64::from(LIMIT)), ("/tuple", 40)] {
+        let load = load(places, path, LONG).await;
+        let bound = RateLimit {
+            limit: limit as u32,
+            ..self::limit()
+        };
+        let Overshoot { late, .. } = bound.overshoot(2);
+        let above = load.admitted.saturating_sub(limit);
+        eprintln!("{path}: {load:?}: {above} above {limit}, stated {late}");
+        assert!(load.admitted >= limit, "all of it is used");
+        assert!(above <= late);
+        assert!(load.refused > 0);
+    }
+    let mut over = 0;
+    for place in places {
+        over += metric(place, "overshoot_total").await;
+        assert_eq!(metric(place, "degraded").await, 0);
+        assert_eq!(metric(place, "failed_total").await, 0);
+    }
+    eprintln!("Redis counted {over} above");
+}
+
+/// Loses Redis by `lose`, gets it back by `back`, under load all the time.
+async fn chaos(
+    what: &str,
+    is_noticed: bool,
+    lose: impl AsyncFn(&mut RedisServer),
+    back: impl AsyncFn(&mut RedisServer),
+) {
+    let Some(mut redis) = RedisServer::start().await else {
+        return;
+    };
+    let nodes = two(&redis).await;
+    let places = [nodes[0].place, nodes[1].place];
+    let mut admitted = some(places, 40).await;
+    let running = tokio::spawn(load(places, "/hourly", Duration::from_secs(4)));
+    lose(&mut redis).await;
+    if is_noticed {
+        for place in places {
+            until("it is alone", async || metric(place, "degraded").await == 1).await;
+        }
+    }
+    let during = running.await.unwrap();
+    back(&mut redis).await;
+    for place in places {
+        until("it shares", async || {
+            metric(place, "degraded").await == 0 && metric(place, "nodes").await == 2
+        })
+        .await;
+    }
+    let after = load(places, "/hourly", LONG).await;
+    admitted += during.admitted + after.admitted;
+    let Overshoot { late: _, lost } = limit().overshoot(2);
+    let above = admitted.saturating_sub(u64::from(LIMIT));
+    eprintln!("{what}: {during:?}, then {after:?}: {above} above {LIMIT}, stated {lost}");
+    assert!(above <= lost, "{what}: {above} above, {lost} stated");
+    assert!(
+        admitted + 2 >= u64::from(LIMIT) / 2,
+        "{what}: the nodes go on with their parts"
+    );
+    if is_noticed {
+        for place in places {
+            assert!(metric(place, "failed_total").await > 0);
+        }
+    }
+    // No request waits for Redis, however busy the machine is.
+    assert!(during.slowest < Duration::from_secs(5), "{during:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_is_killed() {
+    chaos(
+        "killed",
+        true,
+        async |redis| redis.kill(),
+        async |redis| redis.start_again().await,
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_is_stopped() {
+    chaos(
+        "stopped",
+        true,
+        async |redis| redis.signal("STOP"),
+        async |redis| redis.signal("CONT"),
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_is_emptied() {
+    chaos(
+        "emptied",
+        false,
+        async |redis| drop(redis.ask(&["FLUSHALL"]).await),
+        async |redis| drop(redis.ask(&["FLUSHALL"]).await),
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_is_read_only() {
+    chaos(
+        "read-only",
+        true,
+        async |redis| drop(redis.ask(&["REPLICAOF", "127.0.0.1", "1"]).await),
+        async |redis| drop(redis.ask(&["REPLICAOF", "NO", "ONE"]).await),
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_redis_each_node_counts_and_says_so() {
+    let rig = Rig::with(&HOURLY.replace("@LIMIT@", "3"), |settings| {
+        settings.clock = Clock::default();
+    })
+    .await;
+    assert_eq!(
+        metric(Place::of(&rig), "degraded").await,
+        0,
+        "nothing is to be shared"
+    );
+    for status in [200, 200, 200, 429] {
+        assert_eq!(rig.get("/hourly", &[]).await.status, status);
+    }
+    assert_eq!(metric(Place::of(&rig), "degraded").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bound_is_explained() {
+    let Some(redis) = RedisServer::start().await else {
+        return;
+    };
+    let rig = gateway(redis.url(), LIMIT).await;
+    let told = |rig: &Rig| {
+        let explainer = explainer(rig, &HOURLY.replace("@LIMIT@", "300"));
+        let told = explain(&explainer, &asked("GET", "/hourly", &[]));
+        let mut steps = told.steps.into_iter();
+        let step = steps.find(|step| step.policy == "rate_limit/rate_limit");
+        step.unwrap().why
+    };
+    let nodes = async |count| {
+        until("they are known", async || {
+            metric(Place::of(&rig), "nodes").await == count
+        })
+        .await;
+    };
+    nodes(1).await;
+    assert_eq!(told(&rig), "By address. One node counts exactly.");
+    let other = gateway(redis.url(), LIMIT).await;
+    nodes(2).await;
+    let Overshoot { late, lost } = limit().overshoot(2);
+    let bound =
+        format!("2 nodes together admit at most {late} more; {lost} more once Redis is lost.");
+    assert_eq!(told(&rig), format!("By address. {bound}"));
+    drop(redis);
+    until("it is alone", async || {
+        metric(Place::of(&rig), "degraded").await == 1
+    })
+    .await;
+    let alone = "Redis is away: this node counts its part alone.";
+    assert_eq!(told(&rig), format!("By address. {alone} {bound}"));
+    other.handle.shutdown().await;
+}
