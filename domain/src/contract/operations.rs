@@ -151,7 +151,7 @@ fn read_parameter<'d>(build: &mut Build<'d>, at: At<'_>, value: &'d Value) -> Op
     // The standard says that these are ruled elsewhere and ignored here.
     let ruled = ["accept", "content-type", "authorization"];
     let is_ruled = |ruled: &&str| name.eq_ignore_ascii_case(ruled);
-    if place == Place::Header && ruled.iter().any(|one| is_ruled(&one)) {
+    if place == Place::Header && ruled.iter().any(is_ruled) {
         return None;
     }
     let style = match text("style") {

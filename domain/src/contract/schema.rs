@@ -161,6 +161,9 @@ pub(super) struct Contains {
     pub(super) most: Option<u64>,
 }
 
+/// A member, and those that come with it.
+pub(super) type With = (Box<str>, Box<[Box<str>]>);
+
 #[derive(Debug, Default)]
 pub(super) struct Object {
     /// Sorted by name.
@@ -169,7 +172,7 @@ pub(super) struct Object {
     pub(super) additional: Option<Index>,
     pub(super) names: Option<Index>,
     pub(super) required: Box<[Box<str>]>,
-    pub(super) required_with: Box<[(Box<str>, Box<[Box<str>]>)]>,
+    pub(super) required_with: Box<[With]>,
     pub(super) fits_with: Box<[(Box<str>, Index)]>,
     pub(super) least: Option<u64>,
     pub(super) most: Option<u64>,
@@ -287,7 +290,10 @@ impl Schemas {
             let others = values.map_or(&[][..], |values| &values.others);
             let is_plain = |value: &&Value| !value.is_array() && !value.is_object();
             let mut plain = others.iter().take(100).filter(is_plain);
-            let known = plain.find(|value| value.to_string() == text);
+            let known = plain.find(|value| {
+                let written = value.to_string();
+                written == text
+            });
             return known.cloned().unwrap_or_else(|| Value::from(text));
         }
         if kinds.has(Kinds::INTEGER | Kinds::NUMBER)

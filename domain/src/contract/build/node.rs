@@ -9,6 +9,7 @@ use crate::contract::format::Format;
 use crate::contract::pattern::Pattern;
 use crate::contract::schema::{
     Array, Beside, Contains, Discriminator, Index, Kinds, Node, Number, Object, Text, Values, When,
+    With,
 };
 use crate::openapi::At;
 
@@ -198,15 +199,15 @@ impl<'d> Build<'d> {
         let with = with.into_iter().flatten();
         let with = with.map(|(name, names)| (name.as_str().into(), words(Some(names))));
         let required = words(written.get("required"));
-        let required_with: Box<[(Box<str>, Box<[Box<str>]>)]> = with.collect();
+        let required_with: Box<[With]> = with.collect();
         let fits_with = self.members(at, written, "dependentSchemas");
-        let cost = |name: &Box<str>| 1 + name.len() as u64 / 32;
+        let cost = |name: &str| 1 + name.len() as u64 / 32;
         let with = required_with.iter();
         let with = with.flat_map(|(name, names)| std::iter::once(name).chain(names));
         let names = required.iter().chain(with);
         let names = names.chain(fits_with.iter().map(|(name, _)| name));
         Some(Box::new(Object {
-            weight: names.map(cost).sum(),
+            weight: names.map(|name| cost(name)).sum(),
             properties: properties.into(),
             patterns: patterns.into(),
             additional: self.at(at, written, "additionalProperties"),
