@@ -238,6 +238,21 @@ fn what_redis_forgot_the_nodes_remember() {
 }
 
 #[test]
+fn also_what_nobody_asks_for_at_present_is_remembered() {
+    let limit = limit(100, 3600, 100);
+    let mut cluster = Cluster::new(2, &limit);
+    for _ in 0..80 {
+        assert!(cluster.request(0));
+        cluster.settle(0, Round::Urgent, true);
+    }
+    wait(&mut cluster, 5000);
+    cluster.forget();
+    wait(&mut cluster, 100);
+    let left = drain(&mut cluster);
+    assert!((20..=22).contains(&left), "{left}");
+}
+
+#[test]
 fn a_request_that_waited_for_its_time_is_admitted() {
     // The bucket was emptied, and nobody asked for a while.
     let limit = limit(5, 60, 5);

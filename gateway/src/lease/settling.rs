@@ -194,9 +194,11 @@ impl Lease {
         settled.next_at = match (open.ask.done, left) {
             (false, _) => 0,
             (true, 0) => now.saturating_add(wait),
+            (true, _) if credit == ahead => now.saturating_add(answer.level),
             (true, _) => now.saturating_add(interval.max(100 * MILLI)),
         };
-        let is_cold = open.ask.done && credit == ahead;
+        // What is not refilled yet is remembered, for a Redis that forgets.
+        let is_cold = open.ask.done && credit == ahead && answer.level == 0;
         !is_cold
     }
 }
