@@ -1,0 +1,108 @@
+//! The rate-limit fields that stand on good answers and refusals alike.
+
+use crate::fields::Fields;
+use crate::text::Text;
+
+/// One limit as the client sees it (draft-ietf-httpapi-ratelimit-headers).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shown<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) quota: u64,
+    /// Seconds.
+    pub(crate) window: u64,
+    pub(crate) left: u64,
+    /// Seconds until it is full again.
+    pub(crate) reset: u64,
+    /// Whether `left` is without this request.
+    pub(crate) taken: bool,
+}
+
+/// The limits of one request; those beyond the eighth are enforced but not shown.
+#[derive(Debug, Default)]
+pub(crate) struct ShownLimits<'a> {
+    items: [Option<Shown<'a>>; 8],
+}
+
+impl<'a> ShownLimits<'a> {
+    pub(crate) fn push(&mut self, shown: Shown<'a>) {
+        if let Some(place) = self.items.iter_mut().find(|item| item.is_none()) {
+            *place = Some(shown);
+        }
+    }
+
+    /// What this request took was put back.
+    pub(crate) fn give_back(&mut self) {
+        for shown in self.items.iter_mut().flatten().filter(|shown| shown.taken) {
+            shown.left += 1;
+            shown.taken = false;
+        }
+    }
+
+    /// Adds `RateLimit-Policy` and `RateLimit`, nothing when no limit was met.
+    pub(crate) fn write(&self, fields: &mut Fields) {
+        if self.items[0].is_none() {
+            return;
+        }
+        let (mut policy, mut state) = (Text::<512>::new(), Text::<512>::new());
+        for (index, item) in self.items.iter().flatten().enumerate() {
+            if index > 0 {
+                policy.push(", ");
+                state.push(", ");
+            }
+            policy
+                .quoted(item.name)
+                .push(";q=")
+                .number(item.quota)
+                .push(";w=")
+                .number(item.window);
+            state
+                .quoted(item.name)
+                .push(";r=")
+                .number(item.left)
+                .push(";t=")
+                .number(item.reset);
+        }
+        if let (Some(policy), Some(state)) = (policy.whole(), state.whole()) {
+            // An upstream behind another gateway may have said the same of itself.
+            fields.set("ratelimit-policy", policy);
+            fields.set("ratelimit", state);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_list_members() {
+        let mut shown = ShownLimits::default();
+        let mut fields = Fields::new(b"");
+        shown.write(&mut fields);
+        assert_eq!(fields.iter().count(), 0);
+        shown.push(Shown {
+            name: "minute",
+            quota: 100,
+            window: 60,
+            left: 57,
+            reset: 31,
+            taken: true,
+        });
+        shown.push(Shown {
+            name: "quota",
+            quota: 1000,
+            window: 86400,
+            left: 9,
+            reset: 5,
+            taken: false,
+        });
+        shown.write(&mut fields);
+        let mut out = Vec::new();
+        fields.write(&mut out);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "ratelimit-policy: \"minute\";q=100;w=60, \"quota\";q=1000;w=86400\r\n\
+             ratelimit: \"minute\";r=57;t=31, \"quota\";r=9;t=5\r\n"
+        );
+    }
+}
