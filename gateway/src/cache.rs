@@ -135,10 +135,10 @@ impl Cache {
     }
 
     /// Keeps it, unless its place was cleared since `moment`.
-    fn insert(&self, place: u128, moment: Moment, stored: Stored) {
+    fn insert(&self, place: u128, moment: Moment, stored: Stored) -> bool {
         if stored.weight() > self.bound / 2 {
             self.counts.unkept.fetch_add(1, Relaxed);
-            return;
+            return false;
         }
         let is_in = self.change(place as usize % SHARDS, |shard| {
             let is_current = shard.removals(place) == moment.0;
@@ -151,6 +151,7 @@ impl Cache {
             self.counts.stored.fetch_add(1, Relaxed);
             self.make_room();
         }
+        is_in
     }
 
     /// Puts a newer form in the place of one that is still there.

@@ -91,6 +91,9 @@ pub(super) fn check_subjects(by: &[Subject]) -> Vec<Invalid> {
     found.collect()
 }
 
+/// What is shared is remembered for as long as it takes to be refilled.
+const MOST_REFILL_MS: u128 = 30 * 86_400_000;
+
 impl Written for RateLimit {
     mode_and_name!();
 
@@ -112,6 +115,12 @@ impl Written for RateLimit {
                 "/burst",
                 "Use a burst of 1 to 1,000,000,000 requests.",
             ));
+        }
+        let refill = u128::from(self.burst()) * u128::from(self.window.as_millis())
+            / u128::from(self.limit.max(1));
+        if self.scope == Scope::Cluster && refill > MOST_REFILL_MS {
+            let message = "The burst takes more than 30 days to be refilled.";
+            found.push(Invalid::new("/burst", message));
         }
         found.extend(check_subjects(&self.by));
         found

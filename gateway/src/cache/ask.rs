@@ -13,7 +13,7 @@ use super::refresh;
 use super::stored::{Draft, Source, Stored, is_of_all};
 use crate::body::{Answer, Inflow, Outflow};
 use crate::call::Call;
-use crate::fields::{Name, any_of};
+use crate::fields::{Fields, Name, any_of};
 use crate::forward::{self, Stop};
 use crate::passage;
 use crate::record::NameId;
@@ -31,9 +31,6 @@ impl<'a> Visit<'a> {
         let validates = found
             .as_ref()
             .filter(|stored| self.wishes.is_get && refresh::can_be_asked(stored));
-        if let Some(stored) = validates {
-            refresh::condition(&mut call.head.fields, stored);
-        }
         let way = match forward::enter(call, self.upstream, self.beside) {
             Ok(way) => way,
             Err(refusal) => {
@@ -44,6 +41,8 @@ impl<'a> Visit<'a> {
         };
         if way.instead.is_some() {
             passage::readdress(&mut call.head.fields, self.upstream, way.upstream);
+        } else if let Some(stored) = validates {
+            refresh::condition(&mut call.head.fields, stored);
         }
         call.record.policies_us = call.record.elapsed();
         let asked = wall(call);
@@ -55,6 +54,13 @@ impl<'a> Visit<'a> {
         let is_other =
             call.record.decided_by != NameId::NONE || matches!(answer.body, Outflow::Switched(_));
         if is_other {
+            // It was asked with our condition, and not with the client's.
+            if answer.status == 304
+                && let Some(stored) = validates
+            {
+                answer.body.give_back(call.worker);
+                return Ok(self.give(call, stored, seconds(call), How::StandsIn(304)));
+            }
             return Ok(answer);
         }
         if matches!(answer.status, 500 | 502 | 503 | 504)
@@ -74,6 +80,7 @@ impl<'a> Visit<'a> {
             && let Some(stored) = validates
         {
             let (given, cookies) = self.validated(stored, &source, &answer);
+            answer.body.give_back(call.worker);
             call.worker.metrics.cache_validated.add(1);
             if let Some(flight) = flight {
                 flight.land();
@@ -149,9 +156,17 @@ impl<'a> Visit<'a> {
                 (fresh, Vec::new())
             }
             None => {
-                self.cache.remove(self.place, stored);
+                self.take_out(stored);
                 (stored.clone(), cookies)
             }
+        }
+    }
+
+    /// Takes out what this asker's answer says is not to be kept any more, if it is the asker's: what
+    /// is everybody's is not for one with other fields to take away.
+    fn take_out(&self, stored: &Arc<Stored>) {
+        if Some(stored.owner) == self.asker.owner && !self.asker.has_cookie {
+            self.cache.remove(self.place, stored);
         }
     }
 
@@ -165,7 +180,7 @@ impl<'a> Visit<'a> {
             && is_same(Some(length.as_bytes()), first("content-length"));
         match answer.status {
             status if status == stored.status => {}
-            404 | 410 => return self.cache.remove(self.place, stored),
+            404 | 410 => return self.take_out(stored),
             _ => return,
         }
         match stored
@@ -173,27 +188,15 @@ impl<'a> Visit<'a> {
             .filter(|_| is_still)
         {
             Some(fresh) => self.cache.replace(self.place, stored, Arc::new(fresh)),
-            None => self.cache.remove(self.place, stored),
+            None => self.take_out(stored),
         }
     }
 
     /// What may be kept of an answer whose end can be told.
     fn draft(&self, source: &Source<'_>, answer: &Answer) -> Option<Draft> {
         let length = answer.fields.get(Name::ContentLength);
-        let ends = match &answer.body {
-            Outflow::Link(_) => {
-                length.is_some()
-                    || answer.status == 204
-                    || answer.fields.had(any_of(&[Name::TransferEncoding]))
-            }
-            Outflow::Stream(_) => true,
-            Outflow::Whole(..)
-            | Outflow::Switched(_)
-            | Outflow::Packed(_)
-            | Outflow::Keeping(_)
-            | Outflow::Shared(_) => false,
-        };
         let length = length.and_then(number).unwrap_or(0);
+        let ends = has_end(&answer.body, answer.status, &answer.fields);
         if !ends || length > self.step.running.max_body as u64 {
             return None;
         }
@@ -219,7 +222,7 @@ impl<'a> Visit<'a> {
             // A newer answer, be it one that is not kept, takes the place of an older one.
             if let Some(stored) = found.filter(|_| answer.status < 500 && is_of_all(answer.status))
             {
-                self.cache.remove(self.place, stored);
+                self.take_out(stored);
             }
             return;
         };
@@ -228,5 +231,22 @@ impl<'a> Visit<'a> {
         let filling = Filling::new(self.cache.clone(), draft, spot, longest, flight);
         let body = std::mem::replace(&mut answer.body, Outflow::empty());
         answer.body = Outflow::Keeping(Box::new(Keeping::new(body, filling)));
+    }
+}
+
+/// Whether it can be told that all of a body came.
+pub(super) fn has_end(body: &Outflow, status: u16, fields: &Fields) -> bool {
+    match body {
+        Outflow::Link(_) => {
+            fields.get(Name::ContentLength).is_some()
+                || status == 204
+                || fields.had(any_of(&[Name::TransferEncoding]))
+        }
+        Outflow::Stream(_) => true,
+        Outflow::Whole(..)
+        | Outflow::Switched(_)
+        | Outflow::Packed(_)
+        | Outflow::Keeping(_)
+        | Outflow::Shared(_) => false,
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::flight::{Joined, wait};
 use super::give::{Forwarded, How, give, mark};
 use super::invalidate;
-use super::key::{self, Spot};
+use super::key::{self, Resource, Shown, Spot};
 use super::refresh;
 use super::stored::{Asker, Stored};
 use super::wishes::Wishes;
@@ -93,6 +93,7 @@ pub(crate) async fn exchange<'a>(
         };
         if visit.wishes.asked.only_if_cached && !step.observe {
             call.record.decided_by = step.label;
+            call.give_back();
             return Err(Refusal::new(Code::NotCached).into());
         }
         let key = key::flight(visit.place, visit.asker.owner).filter(|key| {
@@ -126,6 +127,8 @@ pub(crate) async fn exchange<'a>(
         }
     };
     call.worker.metrics.cache_misses.add(1);
+    // Where it only watches, nothing that is kept is given, in no case.
+    let found = found.filter(|_| !step.observe);
     visit.ask(call, inflow, found, why, flight).await
 }
 
@@ -141,6 +144,7 @@ fn arrive<'a>(
     }
     let (upstream, beside) = forward::choose_upstream(call)?;
     let told = call.told.clone();
+    let carried = key::carried(&call.worker.shared.cache, call);
     forward::ready(call, upstream)?;
     if let Some(split) = &upstream.split {
         call.variant = Some(forward::variant(call, split, crate::upstream::chance));
@@ -150,9 +154,18 @@ fn arrive<'a>(
         upstream,
         key_headers: &policy.key_headers,
     };
-    let (rest, query) = (call.rest(), call.head.query());
-    let place = key::place(cache, call, spot, call.variant, rest, query);
-    let asker = key::asker(cache, call, upstream, &told, wishes.has_cookie);
+    let resource = Resource {
+        canonical: call.head.canonical(),
+        rest: call.rest(),
+        query: call.head.query(),
+    };
+    let place = key::place(cache, call, spot, call.variant, resource);
+    let before = Shown {
+        told: &told,
+        carried,
+        has_cookie: wishes.has_cookie,
+    };
+    let asker = key::asker(cache, call, upstream, &before);
     Ok(Some(Visit {
         moment: Moment(0),
         cache,

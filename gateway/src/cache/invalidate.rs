@@ -1,6 +1,6 @@
 //! What a request that changes something takes out of the cache (RFC 9111 §4.4, RFC 9875 §3).
 
-use super::key::{self, Spot};
+use super::key::{self, Resource, Spot};
 use super::tags;
 use crate::body::Answer;
 use crate::call::Call;
@@ -21,21 +21,33 @@ pub(super) fn after(
         return;
     }
     let cache = &call.worker.shared.cache;
-    let query = call.head.query();
-    clear(call, step, upstream, call.rest(), query);
+    let own = Resource {
+        canonical: call.head.canonical(),
+        rest: call.rest(),
+        query: call.head.query(),
+    };
+    clear(call, step, upstream, own);
     for name in ["location", "content-location"] {
         for value in answer.fields.named(name) {
             let value = std::str::from_utf8(value).ok();
             let Some((path, query)) = value.and_then(|value| here(call, value)) else {
                 continue;
             };
-            clear(call, step, upstream, path, query);
-            // The upstream may know by which prefix its clients come.
             let prefix = &call.head.canonical()[..call.prefix];
-            if call.route.strip_path
-                && let Some(rest) = path.strip_prefix(prefix)
-            {
-                clear(call, step, upstream, rest, query);
+            let of = |canonical, rest| Resource {
+                canonical,
+                rest,
+                query,
+            };
+            if !call.route.strip_path {
+                clear(call, step, upstream, of(path, path));
+                continue;
+            }
+            // Of its own paths, or as its clients know them.
+            let outside = format!("{prefix}{path}");
+            clear(call, step, upstream, of(&outside, path));
+            if let Some(rest) = path.strip_prefix(prefix) {
+                clear(call, step, upstream, of(path, rest));
             }
         }
     }
@@ -67,13 +79,7 @@ fn here<'v>(call: &Call<'_>, value: &'v str) -> Option<(&'v str, Option<&'v str>
 }
 
 /// Of all variants of the upstream.
-fn clear(
-    call: &Call<'_>,
-    step: &Step<policy::Cache>,
-    upstream: &Upstream,
-    rest: &str,
-    query: Option<&str>,
-) {
+fn clear(call: &Call<'_>, step: &Step<policy::Cache>, upstream: &Upstream, resource: Resource<'_>) {
     let cache = &call.worker.shared.cache;
     let spot = Spot {
         upstream,
@@ -84,10 +90,10 @@ fn clear(
         .as_ref()
         .map_or(0, |split| split.variants.len());
     for variant in 0..variants {
-        let place = key::place(cache, call, spot, Some(variant), rest, query);
+        let place = key::place(cache, call, spot, Some(variant), resource);
         cache.invalidate(place);
     }
     if variants == 0 {
-        cache.invalidate(key::place(cache, call, spot, None, rest, query));
+        cache.invalidate(key::place(cache, call, spot, None, resource));
     }
 }

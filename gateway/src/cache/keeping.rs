@@ -20,7 +20,8 @@ pub(crate) struct Keeping {
 /// What there is of it so far.
 pub(super) struct Filling {
     cache: Arc<Cache>,
-    draft: Draft,
+    /// Taken when all of it is there.
+    draft: Option<Draft>,
     place: u128,
     moment: Moment,
     body: Vec<u8>,
@@ -39,7 +40,7 @@ impl Filling {
     ) -> Self {
         Self {
             cache,
-            draft,
+            draft: Some(draft),
             place,
             moment,
             body: Vec::new(),
@@ -59,26 +60,23 @@ impl Filling {
     }
 
     /// All of it is there.
-    pub(super) fn finish(self) {
-        let Self {
-            cache,
-            draft,
-            place,
-            moment,
-            body,
-            longest: _,
-            flight,
-        } = self;
-        cache.end_fill(body.len());
-        let body = Bytes::from(body.into_boxed_slice());
-        cache.insert(place, moment, draft.finish(body));
-        if let Some(flight) = flight {
+    pub(super) fn finish(mut self) {
+        let body = std::mem::take(&mut self.body);
+        self.cache.end_fill(body.len());
+        let Some(draft) = self.draft.take() else {
+            return;
+        };
+        let stored = draft.finish(Bytes::from(body.into_boxed_slice()));
+        let is_kept = self.cache.insert(self.place, self.moment, stored);
+        if let Some(flight) = self.flight.take().filter(|_| is_kept) {
             flight.land();
         }
     }
+}
 
-    /// It will not be kept.
-    pub(super) fn give_up(self) {
+/// What is not finished is not kept.
+impl Drop for Filling {
+    fn drop(&mut self) {
         self.cache.end_fill(self.body.len());
     }
 }
@@ -105,23 +103,14 @@ impl Keeping {
             return polled;
         };
         if out.len() > before && !filling.add(&out[before..]) {
-            filling.give_up();
             return polled;
         }
         match polled {
             // What came behind the body would be missing.
             Poll::Ready(Ok(true)) if self.inner.trailers().is_none() => filling.finish(),
-            Poll::Ready(Ok(true) | Err(Cut)) => filling.give_up(),
+            Poll::Ready(Ok(true) | Err(Cut)) => drop(filling),
             Poll::Ready(Ok(false)) | Poll::Pending => self.filling = Some(filling),
         }
         polled
-    }
-}
-
-impl Drop for Keeping {
-    fn drop(&mut self) {
-        if let Some(filling) = self.filling.take() {
-            filling.give_up();
-        }
     }
 }

@@ -15,15 +15,28 @@ pub(super) struct Spot<'a> {
     pub(super) key_headers: &'a [Box<str>],
 }
 
-/// The place of a path and query as they go to the upstream, in a request that is ready to go.
+/// A resource: its canonical path, as rights are given by it, and path and query as they go to the
+/// upstream.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Resource<'a> {
+    pub(super) canonical: &'a str,
+    pub(super) rest: &'a str,
+    pub(super) query: Option<&'a str>,
+}
+
+/// The place of a resource, in a request that is ready to go.
 pub(super) fn place(
     cache: &Cache,
     call: &Call<'_>,
     spot: Spot<'_>,
     variant: Option<usize>,
-    rest: &str,
-    query: Option<&str>,
+    resource: Resource<'_>,
 ) -> u128 {
+    let Resource {
+        canonical,
+        rest,
+        query,
+    } = resource;
     let fields = &call.head.fields;
     let mut buffer = Buffer::new();
     let out = buffer.open();
@@ -34,6 +47,7 @@ pub(super) fn place(
             .map_or(u64::MAX, |variant| variant as u64)
             .to_le_bytes(),
     );
+    put(out, canonical.as_bytes());
     put(out, rest.as_bytes());
     // A question mark with nothing behind it is another address.
     out.push(u8::from(query.is_some()));
@@ -92,14 +106,41 @@ fn forwarding(fields: &Fields, out: &mut Vec<u8>) {
     }
 }
 
-/// Whose answers a request gets: `told` is what the upstream learns of its token.
+/// What a request shows before policies shape it, which may carry it elsewhere. `None`: nothing, or
+/// no policy does.
+pub(super) fn carried(cache: &Cache, call: &Call<'_>) -> Option<u128> {
+    let shapes = call.chain.beyond.as_ref();
+    if shapes.is_none_or(|beyond| beyond.shape.is_empty()) {
+        return None;
+    }
+    let mut buffer = Buffer::new();
+    let out = buffer.open();
+    for kind in [Name::Authorization, Name::ApiKey] {
+        for value in call.head.fields.all(kind) {
+            put(out, value);
+        }
+        end(out);
+    }
+    let is_something = out.len() > 2 * size_of::<u32>();
+    is_something.then(|| cache.number(out))
+}
+
+/// What is known of a caller before its request is made ready.
+pub(super) struct Shown<'s> {
+    /// What the upstream learns of its token.
+    pub(super) told: &'s [(&'s str, String)],
+    pub(super) carried: Option<u128>,
+    pub(super) has_cookie: bool,
+}
+
+/// Whose answers a request gets.
 pub(super) fn asker(
     cache: &Cache,
     call: &Call<'_>,
     upstream: &Upstream,
-    told: &[(&str, String)],
-    has_cookie: bool,
+    before: &Shown<'_>,
 ) -> Asker {
+    let told = before.told;
     let fields = &call.head.fields;
     let own = upstream.credential.as_ref().map(|(name, _)| name.as_str());
     let shows = [
@@ -114,13 +155,20 @@ pub(super) fn asker(
         || call.token.is_some()
         || call.certificate.is_some()
         || !told.is_empty();
-    let owner = match (is_known, shown) {
-        (false, [false, false]) => Some(Owner::Nobody),
+    let is_bare = shown == [false, false] && before.carried.is_none();
+    let owner = match (is_known, is_bare) {
+        (false, true) => Some(Owner::Nobody),
         // Whether they are still good is the upstream's to say, each time.
         (false, _) => None,
-        (true, _) => Some(Owner::Caller(caller(cache, fields, shown, told))),
+        (true, _) => {
+            let carried = before.carried.unwrap_or_default();
+            Some(Owner::Caller(caller(cache, fields, shown, told) ^ carried))
+        }
     };
-    Asker { owner, has_cookie }
+    Asker {
+        owner,
+        has_cookie: before.has_cookie,
+    }
 }
 
 fn caller(cache: &Cache, fields: &Fields, shown: [bool; 2], told: &[(&str, String)]) -> u128 {

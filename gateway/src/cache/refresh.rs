@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use domain::snapshot;
 
+use super::ask::has_end;
 use super::exchange::Visit;
 use super::flight::{Flight, Joined};
 use super::freshness::Exchange;
 use super::keeping::Filling;
 use super::key;
-use super::stored::{Asker, Draft, Rules, Source, Stored};
+use super::stored::{Asker, Draft, Rules, Source, Stored, is_of_all};
 use super::{Cache, Moment};
-use crate::body::Inflow;
+use crate::body::{Inflow, Outflow};
 use crate::call::Call;
 use crate::fields::Fields;
 use crate::head::Head;
@@ -75,6 +76,10 @@ pub(super) fn begin(call: &Call<'_>, visit: &Visit<'_>, old: &Arc<Stored>) {
         .into_iter()
         .flatten();
     let upstream = known.find(|one| std::ptr::eq(&raw const ***one, visit.upstream));
+    // What is got with a cookie is for nobody else.
+    if visit.asker.has_cookie {
+        return;
+    }
     let (Some(upstream), Some(key)) = (upstream, key::flight(visit.place, visit.asker.owner))
     else {
         return;
@@ -118,6 +123,13 @@ impl Refresh {
         // What fails leaves the kept answer as it is.
         let _ = tokio::time::timeout(patience, self.exchange()).await;
         worker.metrics.cache_refreshing.take(1);
+    }
+
+    /// What is everybody's is not for one caller's answer to take away.
+    fn take_out(&self) {
+        if Some(self.old.owner) == self.asker.owner {
+            self.cache.remove(self.place, &self.old);
+        }
     }
 
     async fn exchange(self) -> Option<()> {
@@ -166,7 +178,7 @@ impl Refresh {
         if head.status == 304 {
             match self.old.freshened(&source, &head.fields) {
                 Some(fresh) => self.cache.replace(self.place, &self.old, Arc::new(fresh)),
-                None => self.cache.remove(self.place, &self.old),
+                None => self.take_out(),
             }
             outflow.give_back(worker);
             self.flight.land();
@@ -175,8 +187,12 @@ impl Refresh {
         if matches!(head.status, 500..=599) {
             return None;
         }
-        let Some(draft) = Draft::of(&source, head.status, &head.fields) else {
-            self.cache.remove(self.place, &self.old);
+        let ends = has_end(&outflow, head.status, &head.fields);
+        let draft = Draft::of(&source, head.status, &head.fields).filter(|_| ends);
+        let Some(draft) = draft else {
+            if is_of_all(head.status) {
+                self.take_out();
+            }
             return None;
         };
         let spot = (self.place, self.moment);
@@ -185,16 +201,14 @@ impl Refresh {
         loop {
             let inflow: &mut dyn Inflow = &mut nothing;
             let polled = poll_fn(|cx| outflow.poll_fill(cx, worker, inflow, &mut part)).await;
-            let Ok(is_over) = polled else {
-                filling.give_up();
-                return None;
-            };
             if !filling.add(&part) {
-                filling.give_up();
                 return None;
             }
             part.clear();
-            if is_over {
+            if polled.ok()? {
+                if matches!(&outflow, Outflow::Stream(stream) if stream.trailers().is_some()) {
+                    return None;
+                }
                 outflow.give_back(worker);
                 filling.finish();
                 return Some(());

@@ -1,5 +1,7 @@
 //! One answer that is kept: the upstream's, without what belongs to one hop or one client.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::directives::Said;
@@ -274,7 +276,7 @@ fn kept(answer: &Fields, answered: u64, set_cookie: bool) -> Fields {
         fields.push(std::str::from_utf8(name).unwrap_or_default(), value);
     }
     if fields.get(Name::Date).is_none() {
-        let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(answered);
+        let at = std::time::UNIX_EPOCH + Duration::from_secs(answered);
         fields.push("date", httpdate::fmt_http_date(at).as_bytes());
     }
     fields
@@ -341,6 +343,11 @@ impl Stored {
                 seen.push(name);
             }
         }
+        if answer.get(Name::Date).is_none() {
+            let at = Duration::from_secs(source.times.answered);
+            let date = httpdate::fmt_http_date(std::time::UNIX_EPOCH + at);
+            fields.set("date", date.as_bytes());
+        }
         let mut draft = Draft::of(source, self.status, &fields)?;
         if answer.named("surrogate-key").next().is_none() {
             let mut tags = self.tags.to_vec();
@@ -361,7 +368,8 @@ impl Stored {
             + self.fields.weight()
             + self.body.len()
             + vary.sum::<usize>()
-            + size_of_val(&*self.tags) * 4
+            // With their places in the list of tags.
+            + self.tags.len() * 160
             + self.target.len()
             + self.etag.as_ref().map_or(0, |etag| etag.len())
     }

@@ -19,14 +19,20 @@ pub(super) struct Wishes {
 
 /// Fields by which some servers answer another request than the one that is there: nobody's answer
 /// to them may be given to others.
-const SHAPING: [&str; 7] = [
+const SHAPING: [&str; 13] = [
+    "front-end-https",
+    "x-forwarded",
     "x-host",
+    "x-http-host-override",
     "x-http-method",
     "x-http-method-override",
     "x-method-override",
     "x-original-host",
+    "x-original-uri",
     "x-original-url",
     "x-rewrite-url",
+    "x-scheme",
+    "x-url-scheme",
 ];
 
 impl Wishes {

@@ -47,13 +47,19 @@ for i = 3, #KEYS do
       held = held + bucket[f + 1]
     end
   end
-  taken = taken or tonumber(ARGV[a + 3])
-  if not arrival or ARGV[a + 6] == 'again' then
+  local known = tonumber(ARGV[a + 3])
+  -- A server that came back with what it knew some time ago has not counted what came since.
+  local is_old = taken and taken < known
+  if not taken or is_old then
+    taken = known
+  end
+  if not arrival or is_old or ARGV[a + 6] == 'again' then
     -- What the node remembers was spent; what is held comes on top of it.
     local all = held + math.max(taken - spent, 0)
     arrival = math.max(arrival or 0, now + ARGV[a + 5] + all * interval)
   end
-  arrival = math.max(arrival, now)
+  -- Nobody owes more than that, unless the clock of the server went back.
+  arrival = math.min(math.max(arrival, now), now + 2 * tolerance + held * interval)
   local over = 0
   if spent > taken then
     -- Spent without a grant: it is counted, whatever that does to the bucket.

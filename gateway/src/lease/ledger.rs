@@ -146,7 +146,7 @@ fn understand(said: &[i64], asks: usize) -> Option<Settlement> {
         let number = |at: usize| u64::try_from(one[at]).ok();
         Some(Answer {
             taken: number(0)?,
-            level: number(1)?.checked_mul(1000)?,
+            level: number(1)?.saturating_mul(1000),
             held: number(2)?,
             over: number(3)?,
         })

@@ -49,13 +49,17 @@ pub(crate) async fn run(
             () = leases.wake.notified() => Some(Round::Urgent),
         };
         let Some(round) = round else {
-            task.leave().await;
+            // What it does not manage is refilled in time.
+            let _ = tokio::time::timeout(LEAVING, task.leave()).await;
             return;
         };
         task.turn(round).await;
         sleep(PAUSE).await;
     }
 }
+
+/// How long what is left is given back at the end.
+const LEAVING: Duration = Duration::from_secs(2);
 
 struct Task {
     settler: Settler,

@@ -102,7 +102,11 @@ impl Lease {
             let own = arrival.saturating_sub(now).saturating_sub(level);
             let owed = own.div_ceil(rate.interval.saturating_mul(u64::from(parts.max(1))));
             let paid = spent.saturating_sub(settled.spent).saturating_sub(owed);
-            self.spent.fetch_sub(paid, Ordering::AcqRel);
+            // A request may have given back meanwhile.
+            let less = |spent: u64| Some(spent.saturating_sub(paid));
+            let _ = self
+                .spent
+                .fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
             spent -= paid;
         }
         let done = match round {
@@ -118,9 +122,11 @@ impl Lease {
             let most = rate.tolerance / rate.interval / (2 * u64::from(nodes));
             recent.clamp(ahead, most.max(ahead))
         };
-        if done {
+        if done || nodes > 1 {
             // What goes back must not be spent while it is on its way.
-            let ceiling = spent + rate.ahead(nodes);
+            let ceiling = spent
+                .saturating_add(wanted)
+                .saturating_add(rate.ahead(nodes));
             self.ceiling.fetch_min(ceiling, Ordering::AcqRel);
         }
         let ask = Ask {
