@@ -44,12 +44,20 @@ async fn past_its_capacity_the_gateway_says_so_at_once() {
         assert_eq!(answer.field("retry-after"), Some("1"));
     }
     assert_eq!(rig.upstream.requests(), MOST, "nothing more went out");
-    let page = rig.admin("/metrics").await.body;
     let refused = format!(
         "portunus_refused_total{{code=\"overloaded\"}} {}",
         CLIENTS - MOST
     );
     let in_flight = format!("portunus_requests_in_flight {MOST}");
+    // An answer is counted just after it is written.
+    let mut page = String::new();
+    for _ in 0..100 {
+        page = rig.admin("/metrics").await.body;
+        if page.contains(&refused) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     assert!(
         page.contains(&refused) && page.contains(&in_flight),
         "{page}"
