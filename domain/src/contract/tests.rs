@@ -1,3 +1,5 @@
+//! Parameters and bodies against documents, as tables.
+
 mod parameters;
 
 use std::borrow::Cow;

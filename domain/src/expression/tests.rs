@@ -1,3 +1,5 @@
+//! What expressions mean, and that hostile ones end.
+
 use serde_json::{Value as Json, json};
 
 use super::*;
