@@ -9,7 +9,8 @@ use domain::key::{ApiKey, Environment};
 use domain::manifest;
 use gateway::gauge::Gauge;
 
-/// Requests end where they would be sent: the upstream has no target that takes any.
+/// Requests end where they would be sent, as the upstream is broken: what shapes a request comes
+/// behind that, and is not measured.
 const FILE: &str = "
 portunus: 1
 upstreams: { none: { targets: [{ url: 'http://127.0.0.1:1' }] } }
@@ -27,7 +28,7 @@ applications: { a: { keys: [{ name: k, value: '@KEY@' }], subscriptions: [{ prod
 
 /// What is measured, its policies, and whether the request has a body of 1 kB. Those with a caller
 /// are compared with the first that has one.
-const CASES: [(&str, &str, bool); 20] = [
+const CASES: [(&str, &str, bool); 18] = [
     ("none", "", false),
     ("key_auth, with the subscription", "{ key_auth: {} }", false),
     (
@@ -67,16 +68,6 @@ const CASES: [(&str, &str, bool); 20] = [
         false,
     ),
     ("security_headers", "{ security_headers: {} }", false),
-    (
-        "rewrite",
-        "{ rewrite: { path: { from: '/notes', to: '/new/notes' } } }",
-        false,
-    ),
-    (
-        "transform, a field set and one removed",
-        "{ transform: { request: { set: { X-A: '1' }, remove: [Accept] } } }",
-        false,
-    ),
     ("mock", "{ mock: { body: '{}' } }", false),
     (
         "redirect",
@@ -165,7 +156,8 @@ fn main() {
             for _ in 0..times {
                 let head = std::hint::black_box(&case.head);
                 let status = case.gauge.answer_with(head, &case.body);
-                assert!(matches!(status, 200 | 307 | 503), "{status}");
+                // 500: the upstream, which is broken on purpose, is asked for.
+                assert!(matches!(status, 200 | 307 | 500), "{status}");
             }
             case.rounds
                 .push(began.elapsed().as_nanos() as f64 / f64::from(times));
