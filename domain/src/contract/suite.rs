@@ -14,6 +14,7 @@ const LEFT_OUT: [&str; 4] = ["defs", "dynamicRef", "refRemote", "vocabulary"];
 #[test]
 fn the_official_tests_of_json_schema_pass() {
     let Some(suite) = std::env::var_os("PORTUNUS_SCHEMA_SUITE") else {
+        eprintln!("PORTUNUS_SCHEMA_SUITE is not set: the official tests were not run");
         return;
     };
     let folder = Path::new(&suite).join("tests/draft2020-12");
@@ -45,7 +46,8 @@ fn the_official_tests_of_json_schema_pass() {
         }
     }
     assert!(failed.is_empty(), "{} failed: {failed:#?}", failed.len());
-    assert!(passed > 900, "{passed}");
+    eprintln!("official tests of JSON Schema: {passed} passed");
+    assert!(passed > 1100, "{passed}");
 }
 
 pub(super) fn fits(schema: &Value, value: &Value) -> Result<bool, String> {

@@ -1,7 +1,6 @@
 //! `validate` and `json_threat`: what is sent is looked into before anybody gets it.
 
 use std::fmt::Write as _;
-use std::time::Instant;
 
 use domain::explain::Decision;
 use domain::policy::Stage;
@@ -227,17 +226,14 @@ async fn the_contract_is_explained() {
     }
 }
 
-/// A body of 1 kB, in a build without optimization: only that it is no matter of milliseconds.
 #[tokio::test(flavor = "multi_thread")]
-async fn many_requests_are_checked_on_one_connection() {
-    let rig = Rig::new(&NOTES.replace("limit: 50,", "limit: 5000,")).await;
+async fn what_was_held_is_let_go() {
+    let rig = Rig::new(NOTES).await;
     let mut client = rig.client().await;
-    let request = post("/open/notes", JSON, r#"{"title":"a","tags":["b"]}"#);
-    let began = Instant::now();
-    for _ in 0..5 {
-        assert_eq!(client.send(&request).await.status, 200);
+    for (body, status) in [(r#"{"title":"a","tags":["b"]}"#, 200), ("{", 422)] {
+        let request = post("/open/notes", JSON, body);
+        assert_eq!(client.send(&request).await.status, status);
     }
-    assert!(began.elapsed().as_secs() < 5);
     let metrics = rig.admin("/metrics").await.body;
     assert!(metrics.contains("portunus_held_bytes 0"), "{metrics}");
     assert!(metrics.contains("portunus_not_held_total 0"));
