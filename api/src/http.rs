@@ -4,6 +4,7 @@ mod accounts;
 mod apis;
 mod applications;
 mod audit;
+mod authorization_server;
 mod catalog;
 mod certificates;
 pub mod client;
@@ -77,7 +78,8 @@ fn resources() -> OpenApiRouter<Arc<Plane>> {
         .merge(apis::routes())
 }
 
-/// The router, complete: `/api/v1/*` and `/api/openapi.json`.
+/// The router, complete: `/api/v1/*`, `/api/openapi.json`, and the token endpoint with what is
+/// published beside it.
 pub fn router(plane: Arc<Plane>) -> Router {
     let (routes, document) = parts();
     let document: Arc<str> = document.to_json().unwrap_or_default().into();
@@ -101,6 +103,8 @@ pub fn router(plane: Arc<Plane>) -> Router {
             identify::layer,
         ))
         .layer(session::layer(&plane))
+        // Its callers are clients, not people.
+        .merge(authorization_server::routes())
         .with_state(plane)
 }
 

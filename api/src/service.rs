@@ -7,6 +7,7 @@ pub mod account;
 pub mod apis;
 pub mod applications;
 pub mod audit;
+pub mod authorization_server;
 pub mod catalog;
 pub mod certificates;
 pub mod credentials;

@@ -194,6 +194,7 @@ mod tests {
         let settings = Settings {
             upstream_allow: vec!["127.0.0.0/8".parse().unwrap(), "0.0.0.0/0".parse().unwrap()],
             upstream_allow_exact: vec!["[::1]:9000".parse().unwrap()],
+            tokens: None,
         };
         assert_eq!(check("127.0.0.1:9000", &settings), Ok(()));
         assert_eq!(check("[::ffff:127.0.0.1]:9000", &settings), Ok(()));

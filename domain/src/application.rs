@@ -3,13 +3,77 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::certificate::Facts;
+use crate::key::KeyDigest;
 use crate::problem::Code;
 
-/// What a credential is. The other kinds of the vocabulary come with their policies.
+/// What a credential is: what the application shows with its calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialKind {
+    /// A key that we made; `key_auth` takes it.
     Key,
+    /// A client of an identity provider or of the platform itself, whose tokens `jwt` takes.
+    Client,
+    /// A certificate of a TLS client; `mtls` takes it.
+    Certificate,
+}
+
+impl CredentialKind {
+    pub const ALL: [Self; 3] = [Self::Key, Self::Client, Self::Certificate];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Client => "client",
+            Self::Certificate => "certificate",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// Whose tokens a credential of kind client stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TokenClient {
+    /// The `iss` of its tokens (RFC 7519 §4.1.1), exactly as the policy `jwt` names it.
+    pub issuer: String,
+    /// What the issuer's tokens name it: `client_id` (RFC 9068 §2.2) or `azp`, unless the policy
+    /// says otherwise.
+    pub client_id: String,
+}
+
+/// What a credential that is no key is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Claimed {
+    Client(TokenClient),
+    /// An OAuth client of the platform's own token endpoint, by its id.
+    Platform(String),
+    Certificate(Facts),
+}
+
+impl Claimed {
+    pub const fn kind(&self) -> CredentialKind {
+        match self {
+            Self::Client(_) | Self::Platform(_) => CredentialKind::Client,
+            Self::Certificate(_) => CredentialKind::Certificate,
+        }
+    }
+
+    /// By which a gateway finds it; `None`: a fingerprint that is none.
+    pub fn digest(&self) -> Option<KeyDigest> {
+        match self {
+            Self::Client(client) => Some(KeyDigest::of_client(&client.issuer, &client.client_id)),
+            Self::Platform(client) => Some(KeyDigest::of_platform_client(client)),
+            Self::Certificate(facts) => {
+                let print = KeyDigest::from_hex(&facts.fingerprint.replace(':', ""))?;
+                Some(KeyDigest::of_certificate(&print.0))
+            }
+        }
+    }
 }
 
 /// `active → retiring(until) → expired`, `→ revoked`: judged from timestamps, so that a gateway

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::policy::{AttachPoint, Policy, Stage};
+use crate::policy::any_of::Identity;
+use crate::policy::{AttachPoint, Jwt, Policy, Stage};
 
 /// A policy in a chain, with its source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -65,6 +66,30 @@ pub fn asks_for_identity(chain: &[Effective<'_>]) -> bool {
         .any(|effective| effective.policy.kind().stage() == Stage::Identity)
 }
 
+/// Whose tokens a chain takes, each once; not the platform's own.
+pub fn issuers<'a>(chain: &[Effective<'a>]) -> Vec<&'a str> {
+    let mut found: Vec<&str> = Vec::new();
+    for effective in chain {
+        let ways: Vec<&Jwt> = match effective.policy {
+            Policy::Jwt(jwt) => vec![jwt],
+            Policy::AnyOf(ways) => {
+                let jwts = ways.of.iter().filter_map(|way| match way {
+                    Identity::Jwt(jwt) => Some(jwt),
+                    Identity::KeyAuth(_) | Identity::Mtls(_) => None,
+                });
+                jwts.collect()
+            }
+            _ => continue,
+        };
+        for issuer in ways.iter().flat_map(|jwt| &jwt.issuers) {
+            if !found.contains(&issuer.issuer.as_str()) {
+                found.push(&issuer.issuer);
+            }
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,5 +118,24 @@ mod tests {
             ]
         );
         assert!(asks_for_identity(&chain));
+    }
+
+    #[test]
+    fn issuers_are_told_once_from_wherever_they_stand() {
+        let of = |issuer: &str| format!(r#"{{"issuer":"{issuer}","audience":["a"]}}"#);
+        let jwt = format!(r#"{{"issuers":[{},{}]}}"#, of("https://a"), of("https://b"));
+        for (version, wanted) in [
+            ("[]".to_owned(), &[][..]),
+            (format!(r#"[{{"jwt":{jwt}}}]"#), &["https://a", "https://b"]),
+            (
+                format!(
+                    r#"[{{"any_of":{{"of":[{{"key_auth":{{}}}},{{"jwt":{jwt}}},{{"jwt":{jwt}}}]}}}}]"#
+                ),
+                &["https://a", "https://b"],
+            ),
+        ] {
+            let version = policies(&version);
+            assert_eq!(issuers(&chain(&[], &[], &version, &[], &[])), wanted);
+        }
     }
 }

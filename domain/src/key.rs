@@ -142,6 +142,15 @@ impl KeyDigest {
         Self(digest.finalize().into())
     }
 
+    /// Of an OAuth client that the platform itself knows: it is found as a key is, and no key has the
+    /// same.
+    pub fn of_platform_client(client: &str) -> Self {
+        let mut digest = Sha256::new();
+        digest.update(b"platform client\0");
+        digest.update(client);
+        Self(digest.finalize().into())
+    }
+
     /// Of a client's certificate, by its SHA-256: it is found as a key is, and no key has the same.
     pub fn of_certificate(fingerprint: &[u8; 32]) -> Self {
         let mut digest = Sha256::new();

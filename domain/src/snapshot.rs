@@ -19,6 +19,7 @@ use crate::id::{
 use crate::key::{Environment, KeyDigest};
 use crate::lifecycle::{ApplicationState, PlanState};
 use crate::policy::Policy;
+use crate::policy::jwt::Algorithm;
 use crate::subscription::SubscriptionState;
 use crate::upstream::{UpstreamCredential, UpstreamSettings};
 
@@ -30,7 +31,7 @@ pub const SCHEMA: u32 = 1;
 
 /// What this release keeps of a state: raise it when a kind or a field is added that earlier ones
 /// passed over. What they have kept lacks it, so it is no ground for changes alone.
-pub const FORM: u32 = 2;
+pub const FORM: u32 = 3;
 
 /// A configuration state. `state` is the highest change number in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -281,6 +282,29 @@ pub struct Settings {
     /// Exact addresses that are allowed as well: the demo's sample upstream.
     #[serde(default)]
     pub upstream_allow_exact: Vec<std::net::SocketAddr>,
+    /// The platform's own token endpoint; `None` while it has made no key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<TokenIssuer>,
+}
+
+/// Who issues the tokens of applications' OAuth clients.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenIssuer {
+    /// The claim `iss`.
+    pub issuer: String,
+    /// The public keys, as a set (RFC 7517 §5).
+    pub keys: serde_json::Value,
+}
+
+impl TokenIssuer {
+    /// What tokens are signed by.
+    pub const ALGORITHM: Algorithm = Algorithm::ES256;
+
+    /// What an API is called in the claim `aud`, and asked for as `resource` (RFC 8707 §2): a URN of
+    /// its id (RFC 9562 §4).
+    pub fn audience(api: ApiId) -> String {
+        api.uuid().urn().to_string()
+    }
 }
 
 impl Parts {

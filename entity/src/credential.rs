@@ -1,7 +1,7 @@
 //! Credentials of applications, as digests.
 
 use chrono::{DateTime, Utc};
-use domain::application::Lifetime;
+use domain::application::{Claimed, CredentialKind, Lifetime};
 use domain::id::{ApplicationId, CredentialId, OrganizationId};
 use domain::key::{Environment, KeyDigest};
 use domain::snapshot;
@@ -18,9 +18,16 @@ pub struct Model {
     pub application_id: Uuid,
     #[sea_orm(column_type = "Text")]
     pub kind: String,
-    /// SHA-256 of the whole key.
+    /// SHA-256 of the whole key. Of another kind one that nobody has: see `claim`.
     #[sea_orm(unique, column_type = "Blob")]
     pub digest: Vec<u8>,
+    /// The digest by which gateways find what is no key. Several organizations may have the same
+    /// one; of an organization, one that is not revoked.
+    #[sea_orm(column_type = "Blob", nullable)]
+    pub claim: Option<Vec<u8>>,
+    /// JSON of [`Claimed`].
+    #[sea_orm(column_type = "Text", nullable)]
+    pub claimed: Option<String>,
     #[sea_orm(column_type = "Text")]
     pub display_id: String,
     #[sea_orm(column_type = "Text")]
@@ -83,11 +90,6 @@ impl Entity {
     pub fn of_application(application: ApplicationId) -> Select<Self> {
         Self::find().filter(Column::ApplicationId.eq(application.uuid()))
     }
-
-    /// Whose key it is; whoever has the key has the scope.
-    pub fn by_digest(digest: &KeyDigest) -> Select<Self> {
-        Self::find().filter(Column::Digest.eq(digest.0.to_vec()))
-    }
 }
 
 impl Model {
@@ -97,6 +99,16 @@ impl Model {
             &self.environment,
             Environment::parse,
         )
+    }
+
+    pub fn kind(&self) -> Result<CredentialKind, RowError> {
+        read_word("credential.kind", &self.kind, CredentialKind::parse)
+    }
+
+    /// What it is of, unless it is a key.
+    pub fn claimed(&self) -> Result<Option<Claimed>, RowError> {
+        let read = |text: &String| read_json("credential.claimed", text);
+        self.claimed.as_ref().map(read).transpose()
     }
 
     pub fn lifetime(&self) -> Lifetime {
@@ -116,6 +128,8 @@ impl Model {
             application_id,
             kind: _,
             digest,
+            claim,
+            claimed: _,
             display_id: _,
             name: _,
             environment: _,
@@ -129,7 +143,7 @@ impl Model {
             rolled_from: _,
             etag: _,
         } = self;
-        let digest = digest.try_into().map_err(|_| RowError {
+        let digest = claim.unwrap_or(digest).try_into().map_err(|_| RowError {
             column: "credential.digest",
             reason: "a SHA-256 has 32 bytes".to_owned(),
         })?;

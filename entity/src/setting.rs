@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::snapshot;
 use sea_orm::entity::prelude::*;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::row::read_json;
 
@@ -30,6 +31,39 @@ pub const UPSTREAM_ALLOW: &str = "upstream_allow";
 /// Exact addresses that are allowed as well: a JSON list of `address:port`.
 pub const UPSTREAM_ALLOW_EXACT: &str = "upstream_allow_exact";
 
+/// The keys of the platform's token endpoint: JSON of [`TokenKeys`]. No operator edits it.
+pub const TOKEN_KEYS: &str = "token_keys";
+
+/// What the platform signs tokens with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenKeys {
+    /// The claim `iss` of the tokens: the portal's address.
+    pub issuer: String,
+    /// The newest last.
+    pub keys: Vec<TokenKey>,
+}
+
+/// One pair of keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenKey {
+    /// The `kid` of the tokens that it signs.
+    pub id: Uuid,
+    /// The public half (RFC 7517 §4).
+    pub public: serde_json::Value,
+    /// The private half in PKCS #8, sealed with the portal's key ring for its id.
+    pub private: String,
+    /// Gateways know it before it signs.
+    pub signs_from: DateTime<Utc>,
+}
+
+impl TokenKeys {
+    /// The public halves, as a set (RFC 7517 §5).
+    pub fn set(&self) -> serde_json::Value {
+        let keys: Vec<&serde_json::Value> = self.keys.iter().map(|key| &key.public).collect();
+        serde_json::json!({ "keys": keys })
+    }
+}
+
 /// A setting's value; `None` while nobody has set it.
 pub async fn value<C: ConnectionTrait, T: DeserializeOwned>(
     db: &C,
@@ -46,5 +80,11 @@ pub async fn for_gateways<C: ConnectionTrait>(db: &C) -> Result<snapshot::Settin
     Ok(snapshot::Settings {
         upstream_allow: value(db, UPSTREAM_ALLOW).await?.unwrap_or_default(),
         upstream_allow_exact: value(db, UPSTREAM_ALLOW_EXACT).await?.unwrap_or_default(),
+        tokens: value::<_, TokenKeys>(db, TOKEN_KEYS)
+            .await?
+            .map(|kept| snapshot::TokenIssuer {
+                keys: kept.set(),
+                issuer: kept.issuer,
+            }),
     })
 }

@@ -4,9 +4,11 @@
 use std::cmp::Ordering;
 
 use chrono::{DateTime, Utc};
+use domain::key::KeyDigest;
 use domain::problem::Code;
 
-use crate::state::{Application, Route, State, Subscription};
+use crate::call::Call;
+use crate::state::{Application, Key, Route, State, Subscription};
 
 /// The subscription that decides: of the effective ones the earliest approved. Without one, the
 /// code of the earliest that is there, as that is what its owner would ask about.
@@ -47,6 +49,37 @@ pub(crate) fn judge<'a>(
         Some((_, subscription)) => Ok(subscription),
         None => Err(refused.map_or(Code::NotSubscribed, |(_, code)| code)),
     }
+}
+
+/// Whose a client or certificate is. Several organizations may say that it is theirs, as only
+/// whoever shows it has proved anything. Of these counts the first that works and may use the
+/// route: to name somebody else's gains nothing where one is not subscribed. Without one, the first
+/// that works, or the first.
+pub(crate) fn claimant<'a>(call: &Call<'a>, digest: KeyDigest) -> Option<&'a Key> {
+    let state = call.state;
+    let mut all = state.keys.all(digest);
+    let first = all.next()?;
+    let second = all.next();
+    // As a rule there is one.
+    let Some(second) = second else {
+        return Some(first);
+    };
+    let works = |key: &Key| {
+        let judged = state.keys.judge(key, call.wall_us, call.peer_address());
+        judged.is_ok()
+    };
+    let may = |key: &Key| judge(state, &key.application, call.route, call.utc()).is_ok();
+    let mut working = None;
+    for key in [first, second].into_iter().chain(all) {
+        if !works(key) {
+            continue;
+        }
+        if may(key) {
+            return Some(key);
+        }
+        working = working.or(Some(key));
+    }
+    working.or(Some(first))
 }
 
 /// Subscriptions to products that both lists have; both are short and sorted.

@@ -189,7 +189,11 @@ impl Compiler {
 
     fn compile(&mut self, dirty: Dirty, number: u64) -> Arc<State> {
         if dirty.settings {
-            self.state.settings = Arc::new(self.model.settings.clone().unwrap_or_default());
+            let settings = self.model.settings.clone().unwrap_or_default();
+            let tokens = settings.tokens.as_ref();
+            self.key_sets
+                .set_platform(tokens.map(|tokens| &tokens.keys));
+            self.state.settings = Arc::new(settings);
         }
         self.compile_upstreams(&dirty);
         if let Some(ends) = self.client_ends.settle(&self.state.client_ends) {

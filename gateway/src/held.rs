@@ -1,8 +1,14 @@
 //! A request's body that is taken whole before it goes on, because a policy looks into it.
 
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
+
+use domain::id::OrganizationId;
+use tokio::sync::Semaphore;
 
 use crate::body::{Cut, Inflow, Outflow, ROOM};
 use crate::buffer::Buffer;
@@ -10,14 +16,70 @@ use crate::metrics::WorkerMetrics;
 
 /// Of all bodies that a worker holds.
 const MOST_OF_WORKER: u64 = 64 * 1024 * 1024;
+/// In how much of that the bodies for one organization's APIs have no rivals: beyond it they get
+/// only what lies below half of all.
+const OF_ONE: u64 = MOST_OF_WORKER / 8;
+/// How long a client may take to send what is held: it costs memory meanwhile.
+const WITHIN: Duration = Duration::from_secs(30);
+/// Large bodies that are looked into at a time, beside the worker.
+const CHECKED_AT_ONCE: usize = 2;
+
+/// What a worker holds, by whose APIs the bodies are for.
+pub(crate) struct Holdings {
+    of: RefCell<HashMap<OrganizationId, u64>>,
+    all: Cell<u64>,
+    /// A client has this long to send one.
+    within: Duration,
+    /// For those who look into large ones.
+    pub(crate) turns: Arc<Semaphore>,
+}
+
+impl Default for Holdings {
+    fn default() -> Self {
+        Self {
+            of: RefCell::default(),
+            all: Cell::new(0),
+            within: WITHIN,
+            turns: Arc::new(Semaphore::new(CHECKED_AT_ONCE)),
+        }
+    }
+}
+
+impl Holdings {
+    /// Whether there is room for a further piece. Nobody's clients take it all from the others.
+    fn has_room(&self, of: OrganizationId) -> bool {
+        let piece = ROOM as u64;
+        let own = self.of.borrow().get(&of).copied().unwrap_or(0);
+        let all = self.all.get() + piece;
+        all <= MOST_OF_WORKER && (own + piece <= OF_ONE || all <= MOST_OF_WORKER / 2)
+    }
+
+    fn add(&self, of: OrganizationId, bytes: u64) {
+        self.all.set(self.all.get() + bytes);
+        *self.of.borrow_mut().entry(of).or_default() += bytes;
+    }
+
+    fn take(&self, of: OrganizationId, bytes: u64) {
+        self.all.set(self.all.get() - bytes);
+        let mut all = self.of.borrow_mut();
+        if let Some(own) = all.get_mut(&of) {
+            *own -= bytes;
+            if *own == 0 {
+                all.remove(&of);
+            }
+        }
+    }
+}
 
 /// Why a body is not there as a whole.
 pub(crate) enum Unheld {
     /// The client's part ended, or a limit of its connection was passed.
     Cut,
+    /// It did not come in time.
+    Late,
     /// It is longer than was asked for. What was taken goes on with the rest.
     TooLong,
-    /// The worker holds as much as it may.
+    /// The worker holds as much as it may, or as much as it may for one organization.
     NoRoom,
 }
 
@@ -29,16 +91,29 @@ pub(crate) struct Held<'i> {
     at: usize,
     /// All of it was taken.
     is_whole: bool,
-    metrics: Arc<WorkerMetrics>,
+    /// Bytes that it was counted with.
+    charged: u64,
+    holdings: &'i Holdings,
+    /// Whose API it is for.
+    of: OrganizationId,
+    metrics: &'i WorkerMetrics,
 }
 
 impl<'i> Held<'i> {
-    pub(crate) const fn new(inner: &'i mut dyn Inflow, metrics: Arc<WorkerMetrics>) -> Self {
+    pub(crate) const fn new(
+        inner: &'i mut dyn Inflow,
+        holdings: &'i Holdings,
+        of: OrganizationId,
+        metrics: &'i WorkerMetrics,
+    ) -> Self {
         Self {
             inner,
             bytes: Buffer::new(),
             at: 0,
             is_whole: false,
+            charged: 0,
+            holdings,
+            of,
             metrics,
         }
     }
@@ -49,8 +124,17 @@ impl<'i> Held<'i> {
         if known.is_some_and(|length| length > most) {
             return Err(Unheld::TooLong);
         }
+        if self.inner.is_done() {
+            self.is_whole = true;
+            return Ok(());
+        }
+        let taken = tokio::time::timeout(self.holdings.within, self.take(most)).await;
+        taken.unwrap_or(Err(Unheld::Late))
+    }
+
+    async fn take(&mut self, most: u64) -> Result<(), Unheld> {
         while !self.inner.is_done() {
-            if self.metrics.held_bytes.get() + ROOM as u64 > MOST_OF_WORKER {
+            if !self.holdings.has_room(self.of) {
                 self.metrics.not_held.add(1);
                 return Err(Unheld::NoRoom);
             }
@@ -58,6 +142,8 @@ impl<'i> Held<'i> {
             let (inner, out) = (&mut *self.inner, self.bytes.open());
             let polled = poll_fn(|cx| inner.poll_fill(cx, out)).await;
             let more = (self.bytes.len() - before) as u64;
+            self.charged += more;
+            self.holdings.add(self.of, more);
             self.metrics.held_bytes.add(more);
             polled.map_err(|Cut| Unheld::Cut)?;
             if self.bytes.len() as u64 > most {
@@ -78,6 +164,15 @@ impl<'i> Held<'i> {
         &self.bytes
     }
 
+    /// Lends what was taken, to be given back by [`Self::restore`].
+    pub(crate) fn lend(&mut self) -> Buffer {
+        std::mem::take(&mut self.bytes)
+    }
+
+    pub(crate) fn restore(&mut self, bytes: Buffer) {
+        self.bytes = bytes;
+    }
+
     /// An answer came before all that was taken was asked for: the connection gets the rest, as
     /// nobody asks this for it any more.
     pub(crate) fn hand_over(&self, outflow: &mut Outflow) {
@@ -89,7 +184,8 @@ impl<'i> Held<'i> {
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        self.metrics.held_bytes.take(self.bytes.len() as u64);
+        self.metrics.held_bytes.take(self.charged);
+        self.holdings.take(self.of, self.charged);
     }
 }
 
@@ -163,7 +259,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_taken_goes_on_as_it_came() {
-        let metrics: Arc<WorkerMetrics> = Arc::default();
+        let (metrics, holdings) = (WorkerMetrics::default(), Holdings::default());
         for (length, most, whole) in [
             (Some(6), 6, true),
             (None, 6, true),
@@ -172,7 +268,7 @@ mod tests {
             (None, 0, false),
         ] {
             let mut parts = Parts(vec![vec![1], vec![2, 2], vec![3, 3, 3]], length);
-            let mut held = Held::new(&mut parts, metrics.clone());
+            let mut held = Held::new(&mut parts, &holdings, of(1), &metrics);
             let collected = held.collect(most).await;
             assert_eq!(collected.is_ok(), whole);
             assert_eq!(metrics.held_bytes.get(), held.bytes().len() as u64);
@@ -188,15 +284,68 @@ mod tests {
         }
     }
 
+    fn of(organization: u8) -> OrganizationId {
+        OrganizationId::from_name("o", &organization.to_string())
+    }
+
     #[tokio::test]
-    async fn a_worker_holds_only_so_much() {
-        let metrics: Arc<WorkerMetrics> = Arc::default();
-        metrics.held_bytes.add(MOST_OF_WORKER);
-        let mut parts = Parts(vec![vec![1]], Some(1));
-        let mut held = Held::new(&mut parts, metrics.clone());
-        assert!(matches!(held.collect(9).await, Err(Unheld::NoRoom)));
-        assert_eq!(metrics.not_held.get(), 1);
-        drop(held);
-        assert_eq!(metrics.held_bytes.get(), MOST_OF_WORKER);
+    async fn a_worker_holds_only_so_much_and_nobody_all_of_it() {
+        const MIB: u64 = 1024 * 1024;
+        for (own, others, holds) in [
+            (0, 0, true),
+            // Alone, up to half.
+            (31 * MIB, 0, true),
+            (32 * MIB, 0, false),
+            // Beside others, its share.
+            (0, 32 * MIB, true),
+            (7 * MIB, 40 * MIB, true),
+            (8 * MIB, 40 * MIB, false),
+            (0, 63 * MIB, true),
+            (0, 64 * MIB, false),
+        ] {
+            let (metrics, holdings) = (WorkerMetrics::default(), Holdings::default());
+            holdings.add(of(1), own);
+            holdings.add(of(2), others);
+            let mut parts = Parts(vec![vec![1]], Some(1));
+            let mut held = Held::new(&mut parts, &holdings, of(1), &metrics);
+            let collected = held.collect(9).await;
+            assert_eq!(collected.is_ok(), holds, "{own} {others}");
+            assert_eq!(metrics.not_held.get(), u64::from(!holds));
+            drop(held);
+            assert_eq!(holdings.all.get(), own + others);
+        }
+    }
+
+    /// Nothing comes.
+    struct Silent;
+
+    impl Inflow for Silent {
+        fn length(&self) -> Option<u64> {
+            Some(1)
+        }
+
+        fn is_done(&self) -> bool {
+            false
+        }
+
+        fn poll_fill(&mut self, _: &mut Context<'_>, _: &mut Vec<u8>) -> Poll<Result<(), Cut>> {
+            Poll::Pending
+        }
+
+        fn poll_gone(&mut self, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test]
+    async fn what_does_not_come_is_not_waited_for() {
+        let metrics = WorkerMetrics::default();
+        let holdings = Holdings {
+            within: Duration::from_millis(10),
+            ..Holdings::default()
+        };
+        let mut silent = Silent;
+        let mut held = Held::new(&mut silent, &holdings, of(1), &metrics);
+        assert!(matches!(held.collect(9).await, Err(Unheld::Late)));
     }
 }

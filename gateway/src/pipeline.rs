@@ -148,7 +148,9 @@ async fn inspected(
     if contract.is_empty() {
         return beyond(call, inflow).await;
     }
-    let mut held = Held::new(inflow, call.worker.metrics.clone());
+    let worker = call.worker;
+    let of = call.route.provider;
+    let mut held = Held::new(inflow, &worker.holdings, of, &worker.metrics);
     let fits = policy::contract(contract, call, &mut held).await;
     fits.inspect_err(|_| call.give_back())?;
     if let (None, Some(length)) = (call.length, held.whole()) {

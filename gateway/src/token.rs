@@ -142,39 +142,48 @@ impl Wanted {
                 "It is of an issuer that does not count here.",
             ));
         }
-        let is_ours = |value: &Value| {
-            let one = value.as_str();
-            one.is_some_and(|one| self.audience.iter().any(|known| **known == *one))
-        };
-        let for_us = match claims.get("aud") {
-            Some(Value::Array(all)) => all.iter().any(is_ours),
-            Some(one) => is_ours(one),
-            None => false,
-        };
-        if !for_us {
-            return Err(Fault::Invalid("It is for another audience."));
-        }
-        let time = |name: &str| match claims.get(name) {
-            None => Ok(None),
-            Some(value) => value
-                .as_f64()
-                .filter(|time| time.is_finite())
-                .map(Some)
-                .ok_or(Fault::Invalid("One of its times is no number.")),
-        };
-        let (now, skew) = (now as f64, self.skew as f64);
-        let expires = time("exp")?.ok_or(Fault::Invalid("It does not say when it ends."))?;
-        if time("nbf")?.is_some_and(|begins| now + skew < begins) {
-            return Err(Fault::Invalid("Its time has not begun."));
-        }
-        if time("iat")?.is_some_and(|made| now + skew < made) {
-            return Err(Fault::Invalid("It was made in the future."));
-        }
-        if now >= expires + skew {
-            return Err(Fault::Expired);
-        }
-        Ok(())
+        let is_ours = |one: &str| self.audience.iter().any(|known| **known == *one);
+        is_for(claims, is_ours)?;
+        is_in_time(claims, now, self.skew)
     }
+}
+
+/// Whether a token is for whom it is shown to (RFC 7519 §4.1.3).
+pub(crate) fn is_for(claims: &Claims, is_ours: impl Fn(&str) -> bool) -> Result<(), Fault> {
+    let is_ours = |value: &Value| value.as_str().is_some_and(&is_ours);
+    let for_us = match claims.get("aud") {
+        Some(Value::Array(all)) => all.iter().any(is_ours),
+        Some(one) => is_ours(one),
+        None => false,
+    };
+    match for_us {
+        true => Ok(()),
+        false => Err(Fault::Invalid("It is for another audience.")),
+    }
+}
+
+/// Whether a token counts now; `now` and `skew` are in seconds.
+pub(crate) fn is_in_time(claims: &Claims, now: i64, skew: u64) -> Result<(), Fault> {
+    let time = |name: &str| match claims.get(name) {
+        None => Ok(None),
+        Some(value) => value
+            .as_f64()
+            .filter(|time| time.is_finite())
+            .map(Some)
+            .ok_or(Fault::Invalid("One of its times is no number.")),
+    };
+    let (now, skew) = (now as f64, skew as f64);
+    let expires = time("exp")?.ok_or(Fault::Invalid("It does not say when it ends."))?;
+    if time("nbf")?.is_some_and(|begins| now + skew < begins) {
+        return Err(Fault::Invalid("Its time has not begun."));
+    }
+    if time("iat")?.is_some_and(|made| now + skew < made) {
+        return Err(Fault::Invalid("It was made in the future."));
+    }
+    if now >= expires + skew {
+        return Err(Fault::Expired);
+    }
+    Ok(())
 }
 
 /// The claim of a name, or of a name inside of others: `realm.user`. A claim that has the dots in

@@ -21,6 +21,7 @@ use crate::connections::Connections;
 use crate::deadline::{SWEEP_MS, Sweeper};
 use crate::door::Door;
 use crate::duty::{Duty, reached};
+use crate::held::Holdings;
 use crate::in_flight::InFlight;
 use crate::lease::Leases;
 use crate::limiter::{self, CellKey, Cells};
@@ -81,6 +82,8 @@ pub(crate) struct Worker {
     counters: RefCell<HashMap<CellKey, Arc<Counter>>>,
     /// Tokens that are known to be good.
     pub(crate) seen: RefCell<Seen>,
+    /// Bodies that policies look into.
+    pub(crate) holdings: Holdings,
 }
 
 impl Worker {
@@ -110,6 +113,7 @@ impl Worker {
             cells: RefCell::default(),
             counters: RefCell::default(),
             seen: RefCell::default(),
+            holdings: Holdings::default(),
         }
     }
 

@@ -7,6 +7,7 @@ mod m0004_journal;
 mod m0005_platform;
 mod m0006_routing;
 mod m0007_certificates;
+mod m0008_claims;
 
 use sea_orm_migration::prelude::*;
 
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_platform::Migration),
             Box::new(m0006_routing::Migration),
             Box::new(m0007_certificates::Migration),
+            Box::new(m0008_claims::Migration),
         ]
     }
 

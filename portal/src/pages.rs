@@ -4,6 +4,7 @@ pub mod account;
 pub mod apis;
 pub mod applications;
 pub mod catalog;
+pub mod claims;
 mod confirm;
 pub mod error_codes;
 pub mod home;

@@ -12,7 +12,7 @@ use crate::{
     assets,
     failure::Failure,
     pages::{
-        account, apis, applications, catalog, error_codes, home, invitation, keys, people,
+        account, apis, applications, catalog, claims, error_codes, home, invitation, keys, people,
         platform, publish, reset, setup, sign_in, sign_up, subscriptions, traffic, workspaces,
     },
     visit::Portal,
@@ -164,6 +164,18 @@ fn developer() -> Pages {
         .route(
             &format!("{APPLICATION}/keys/{{key}}/revoke"),
             get(keys::ask_revoke).post(keys::revoke),
+        )
+        .route(
+            &format!("{APPLICATION}/oauth-clients/new"),
+            get(claims::new_oauth_client).post(claims::make_oauth_client),
+        )
+        .route(
+            &format!("{APPLICATION}/clients/new"),
+            get(claims::new_client).post(claims::add_client),
+        )
+        .route(
+            &format!("{APPLICATION}/certificates/new"),
+            get(claims::new_certificate).post(claims::add_certificate),
         )
         .route(&format!("{TEAM}/subscriptions"), get(subscriptions::list))
         .route(

@@ -18,6 +18,10 @@ use crate::service::credentials;
 pub(super) fn routes() -> OpenApiRouter<Arc<Plane>> {
     OpenApiRouter::new()
         .routes(routes!(list_credentials, create_key))
+        .routes(routes!(add_client))
+        .routes(routes!(list_issuers))
+        .routes(routes!(make_oauth_client))
+        .routes(routes!(add_certificate))
         .routes(routes!(read_credential, rename_credential))
         .routes(routes!(roll_key))
         .routes(routes!(revoke_credential))
@@ -46,6 +50,62 @@ async fn create_key(
         etag: body.credential.etag,
         body,
     })
+}
+
+/// Say which client of an identity provider the application is: whoever shows one of its tokens,
+/// where an API takes them, calls as the application.
+#[utoipa::path(post, path = "/applications/{application}/clients", tag = "credentials", operation_id = "add_client", params(("application" = Uuid, Path)), request_body = wire::AddClient, responses((status = 201, body = wire::Credential), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn add_client(
+    SignedIn(ctx): SignedIn,
+    Path(application): Path<ApplicationId>,
+    Json(input): Json<wire::AddClient>,
+) -> Result<Created<wire::Credential>> {
+    let body = credentials::add_client(&ctx, application, input).await?;
+    Ok(created(body))
+}
+
+/// Make an OAuth client that gets tokens of the platform itself. Its secret is in this answer and
+/// never again.
+#[utoipa::path(post, path = "/applications/{application}/oauth-clients", tag = "credentials", operation_id = "make_oauth_client", params(("application" = Uuid, Path)), request_body = wire::MakeOauthClient, responses((status = 201, body = wire::NewOauthClient), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn make_oauth_client(
+    SignedIn(ctx): SignedIn,
+    Path(application): Path<ApplicationId>,
+    Json(input): Json<wire::MakeOauthClient>,
+) -> Result<Created<wire::NewOauthClient>> {
+    let body = credentials::make_oauth_client(&ctx, application, input).await?;
+    Ok(Created {
+        location: format!("/credentials/{}", body.credential.id),
+        etag: body.credential.etag,
+        body,
+    })
+}
+
+/// Whose tokens the APIs take that the application is subscribed to.
+#[utoipa::path(get, path = "/applications/{application}/issuers", tag = "credentials", operation_id = "list_issuers", params(("application" = Uuid, Path)), responses((status = 200, body = Vec<wire::KnownIssuer>), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn list_issuers(
+    SignedIn(ctx): SignedIn,
+    Path(application): Path<ApplicationId>,
+) -> Result<Json<Vec<wire::KnownIssuer>>> {
+    Ok(Json(credentials::issuers(&ctx, application).await?))
+}
+
+/// Say which certificate the application shows as a TLS client.
+#[utoipa::path(post, path = "/applications/{application}/certificates", tag = "credentials", operation_id = "add_application_certificate", params(("application" = Uuid, Path)), request_body = wire::AddCertificate, responses((status = 201, body = wire::Credential), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn add_certificate(
+    SignedIn(ctx): SignedIn,
+    Path(application): Path<ApplicationId>,
+    Json(input): Json<wire::AddCertificate>,
+) -> Result<Created<wire::Credential>> {
+    let body = credentials::add_certificate(&ctx, application, input).await?;
+    Ok(created(body))
+}
+
+fn created(body: wire::Credential) -> Created<wire::Credential> {
+    Created {
+        location: format!("/credentials/{}", body.id),
+        etag: body.etag,
+        body,
+    }
 }
 
 /// One credential.

@@ -56,7 +56,10 @@ pub(crate) async fn with_key(
 }
 
 /// A product's versions that gateways answer for, newest first.
-async fn served<C: ConnectionTrait>(db: &C, product: uuid::Uuid) -> Result<Vec<version::Model>> {
+pub(crate) async fn served<C: ConnectionTrait>(
+    db: &C,
+    product: uuid::Uuid,
+) -> Result<Vec<version::Model>> {
     let rows = version::Entity::find()
         .join(
             JoinType::InnerJoin,

@@ -16,7 +16,7 @@ use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::plane::Plane;
 use crate::post::{self, Transport};
-use crate::service::{audit, notifications};
+use crate::service::{audit, authorization_server, notifications};
 
 pub use expiry::expire;
 pub use forget::forget;
@@ -62,6 +62,10 @@ async fn mail(plane: &Arc<Plane>, transport: Option<&Transport>) {
 }
 
 async fn hourly(plane: &Arc<Plane>) {
+    told(
+        "token keys",
+        authorization_server::rotate(&Ctx::job(plane, "token keys")).await,
+    );
     told("forgetting", forget(&Ctx::job(plane, "forgetting")).await);
     told("audit heads", heads(&Ctx::job(plane, "audit")).await);
 }

@@ -69,7 +69,7 @@ fn open_settings() -> Settings {
     let any = ["0.0.0.0/0", "::/0"];
     Settings {
         upstream_allow: any.iter().filter_map(|net| net.parse().ok()).collect(),
-        upstream_allow_exact: Vec::new(),
+        ..Settings::default()
     }
 }
 

@@ -26,8 +26,13 @@ pub struct Jwt {
     pub mode: Mode,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Who may have signed it; 1 to 10.
+    /// Who may have signed it; 1 to 10, or none beside `platform`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub issuers: Vec<Issuer>,
+    /// Tokens of the platform's own token endpoint count as well: those that were made for this
+    /// API, for OAuth clients of applications.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub platform: bool,
     /// No token is fine, a wrong one is refused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub optional: bool,
@@ -123,8 +128,9 @@ impl Written for Jwt {
     mode_and_name!();
 
     fn words(&self) -> String {
+        let platform = self.platform.then_some("the platform");
         let issuers = self.issuers.iter().map(|one| one.issuer.as_str());
-        let issuers: Vec<&str> = issuers.collect();
+        let issuers: Vec<&str> = platform.into_iter().chain(issuers).collect();
         let optional = if self.optional {
             ", if one is shown"
         } else {
@@ -135,8 +141,9 @@ impl Written for Jwt {
 
     fn check(&self) -> Vec<Invalid> {
         let mut found = Vec::new();
-        if !(1..=10).contains(&self.issuers.len()) {
-            found.push(Invalid::new("/issuers", "Name 1 to 10 issuers."));
+        if self.issuers.len() > 10 || self.issuers.is_empty() && !self.platform {
+            let message = "Name 1 to 10 issuers, or take the platform's own tokens.";
+            found.push(Invalid::new("/issuers", message));
         }
         for (index, issuer) in self.issuers.iter().enumerate() {
             let at = format!("/issuers/{index}");

@@ -6,7 +6,8 @@ use utoipa::ToSchema;
 
 use super::Who;
 use super::applications::FirstCall;
-use crate::application::{CredentialKind, CredentialState, Overlap};
+use crate::application::{CredentialKind, CredentialState, Overlap, TokenClient};
+use crate::certificate::Facts;
 use crate::id::{ApplicationId, CredentialId};
 use crate::key::Environment;
 
@@ -21,8 +22,15 @@ pub struct Credential {
     pub application: ApplicationId,
     pub kind: CredentialKind,
     pub name: String,
-    /// `ptn_live_ab12cd34`: to recognize it by, useless to call with.
+    /// To recognize it by, useless to call with: the beginning of a key (`ptn_live_ab12cd34`), a
+    /// client's id, a certificate's subject.
     pub display_id: String,
+    /// Of a client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<TokenClient>,
+    /// Of a certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Facts>,
     pub environment: Environment,
     pub state: CredentialState,
     /// From which networks it works; empty: from anywhere.
@@ -46,12 +54,97 @@ pub struct Credential {
     pub etag: i64,
 }
 
+impl Credential {
+    /// As it is shown: a key's beginning says that there is more.
+    pub fn recognized_by(&self) -> String {
+        match self.kind {
+            CredentialKind::Key => format!("{}…", self.display_id),
+            CredentialKind::Client | CredentialKind::Certificate => self.display_id.clone(),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateKey {
     pub name: String,
     #[serde(default)]
     pub environment: Environment,
+    #[serde(default, deserialize_with = "super::moment")]
+    pub expires_at: Option<DateTime<Utc>>,
+    /// `203.0.113.0/24`, `2001:db8::/32` or a single address.
+    #[serde(default)]
+    pub cidrs: Vec<String>,
+}
+
+/// A client that gets its tokens from an identity provider: whoever shows one calls as the
+/// application.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddClient {
+    pub name: String,
+    #[serde(default)]
+    pub environment: Environment,
+    /// The `iss` of its tokens: 1 to 500 visible characters, exactly as in the API's policy `jwt`.
+    pub issuer: String,
+    /// What the tokens name it: 1 to 500 characters.
+    pub client_id: String,
+    #[serde(default, deserialize_with = "super::moment")]
+    pub expires_at: Option<DateTime<Utc>>,
+    /// `203.0.113.0/24`, `2001:db8::/32` or a single address.
+    #[serde(default)]
+    pub cidrs: Vec<String>,
+}
+
+/// An OAuth client of the platform's own token endpoint.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MakeOauthClient {
+    pub name: String,
+    #[serde(default)]
+    pub environment: Environment,
+    #[serde(default, deserialize_with = "super::moment")]
+    pub expires_at: Option<DateTime<Utc>>,
+    /// From which networks it may ask for tokens and call.
+    #[serde(default)]
+    pub cidrs: Vec<String>,
+}
+
+/// An OAuth client that was just made, with its secret: this once and never again.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NewOauthClient {
+    pub credential: Credential,
+    pub client_id: String,
+    pub client_secret: String,
+    /// Where it asks for tokens (RFC 6749 §4.4).
+    pub token_endpoint: String,
+}
+
+impl std::fmt::Debug for NewOauthClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "NewOauthClient({})", self.client_id)
+    }
+}
+
+/// An identity provider whose tokens APIs take that the application is subscribed to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KnownIssuer {
+    /// The `iss` of its tokens.
+    pub issuer: String,
+    /// Names of these APIs.
+    pub apis: Vec<String>,
+}
+
+/// A certificate that the application shows as a TLS client.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddCertificate {
+    pub name: String,
+    #[serde(default)]
+    pub environment: Environment,
+    /// PEM, at most 64 KiB. Of several the first counts. Without its private key.
+    pub certificate: String,
+    /// The end of the certificate unless set; never after it.
     #[serde(default, deserialize_with = "super::moment")]
     pub expires_at: Option<DateTime<Utc>>,
     /// `203.0.113.0/24`, `2001:db8::/32` or a single address.

@@ -20,13 +20,13 @@ fn peers() -> anyhow::Result<PathBuf> {
     Ok(folder.into())
 }
 
-struct Issuer {
+pub(crate) struct Issuer {
     child: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Issuer {
-    async fn start(port: &str, keys: &Path, which: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn start(port: &str, keys: &Path, which: &str) -> anyhow::Result<Self> {
         let peers = peers()?;
         // Modules are looked for beside the script.
         let script = peers.join("issuer.mjs");
@@ -48,7 +48,7 @@ impl Issuer {
         Ok(Self { child, address })
     }
 
-    async fn token(&self, resource: &str, scope: &str) -> anyhow::Result<String> {
+    pub(crate) async fn token(&self, resource: &str, scope: &str) -> anyhow::Result<String> {
         // mobile:known-to-this-test-alone
         let client = Client::default()
             .with(
@@ -65,7 +65,7 @@ impl Issuer {
         token.context("no token")
     }
 
-    async fn stop(mut self) -> anyhow::Result<()> {
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         Ok(self.child.kill().await?)
     }
 }

@@ -6,6 +6,7 @@
 mod by_api;
 mod by_browser;
 mod caching;
+mod claims;
 mod explains;
 mod floods;
 mod issuer;

@@ -188,6 +188,8 @@ pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> anyhow::Result<&'a st
 pub(crate) struct Open {
     pub(crate) provider: Person,
     pub(crate) consumer: Person,
+    pub(crate) version: String,
+    pub(crate) plan: String,
     pub(crate) application: String,
     pub(crate) credential: String,
     /// Sends the key with each call.
@@ -233,7 +235,8 @@ pub(crate) async fn open(
         document,
     )
     .await?;
-    let version = format!("/versions/{}", text(&imported, "/version/summary/id")?);
+    let version_id = text(&imported, "/version/summary/id")?.to_owned();
+    let version = format!("/versions/{version_id}");
     provider
         .done(
             "PATCH",
@@ -295,6 +298,8 @@ pub(crate) async fn open(
     Ok(Open {
         provider,
         consumer,
+        version: version_id,
+        plan: plan.to_owned(),
         application,
         credential,
         caller,

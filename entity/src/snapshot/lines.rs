@@ -41,7 +41,7 @@ pub(super) async fn credentials<C: ConnectionTrait>(tx: &C) -> Result<Vec<Creden
         column.uuid("id"),
         column.uuid("application_id"),
         "environment".to_owned(),
-        column.bytes("digest"),
+        column.bytes("COALESCE(claim, digest)"),
         column.time("expires_at"),
         column.time("retires_at"),
         column.time("revoked_at"),

@@ -185,6 +185,8 @@ pub(crate) fn credential(name: &str) -> credential::Model {
         application_id: id("application"),
         kind: "key".into(),
         digest: [id(name).as_bytes().as_slice(), id(name).as_bytes()].concat(),
+        claim: None,
+        claimed: None,
         display_id: "ptn_live_ab".into(),
         name: name.into(),
         environment: "live".into(),

@@ -1,5 +1,7 @@
 //! The page of an application: its keys, its subscriptions, and what its calls did.
 
+mod claims;
+mod end;
 mod keys;
 mod light;
 
@@ -7,6 +9,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use domain::{
+    application::CredentialKind,
     id::PlanId,
     lifecycle::ApplicationState,
     policy::Policy,
@@ -33,7 +36,9 @@ use crate::{
     },
 };
 
-pub use self::keys::{Created, Disable, NewKey, Revoke, created, disable, new_key, revoke};
+pub use self::claims::{Claim, Claiming, OauthClient, claim, oauth_client};
+pub use self::end::{Disable, Revoke, disable, revoke};
+pub use self::keys::{Created, NewKey, created, new_key};
 
 /// What the page shows.
 #[derive(Clone, Debug)]
@@ -41,6 +46,7 @@ pub struct Application {
     pub visitor: Visitor,
     pub place: Place,
     pub application: Wire,
+    /// Of all kinds, newest first.
     pub keys: Vec<Credential>,
     pub subscriptions: Vec<Subscription>,
     /// What the plans of the subscriptions allow.
@@ -84,6 +90,7 @@ pub fn view(page: Application) -> AnyView {
         )
     });
     let count = page.subscriptions.len() as u64;
+    let (keys, claimed): (Vec<_>, Vec<_>) = page.keys.iter().partition(|one| is_key(one));
     let content = view! {
         {crumbs(
             vec![Link::new(format!("{base}/applications"), "Applications")],
@@ -94,7 +101,8 @@ pub fn view(page: Application) -> AnyView {
         {page.usage.as_ref().map(figures)}
         {next_step(&page, &home)}
         {again(&page)}
-        {keys::section(&page.keys, &home, page.may.keys, page.now)}
+        {keys::section(&keys, &home, page.may.keys, page.now)}
+        {claims::section(&claimed, &home, page.may.keys, page.now)}
         {Section::new("subscriptions", "Subscriptions")
             .count(count)
             .actions(view! { {subscribe} })
@@ -182,6 +190,10 @@ fn figures(usage: &Usage) -> AnyView {
     ])
 }
 
+fn is_key(credential: &Credential) -> bool {
+    credential.kind == CredentialKind::Key
+}
+
 fn called(page: &Application) -> bool {
     page.keys.iter().any(|key| key.first_success_at.is_some())
 }
@@ -203,8 +215,8 @@ fn next_step(page: &Application, home: &str) -> Option<AnyView> {
         .iter()
         .any(|subscription| subscription.effective);
     let body = match (&page.first_call, effective) {
-        (Some(call), true) if !page.keys.is_empty() => {
-            let newest = page.keys.first();
+        (Some(call), true) if page.keys.iter().any(is_key) => {
+            let newest = page.keys.iter().find(|one| is_key(one));
             let light = newest
                 .map(|key| light::waiting(key, page.application.organization, &page.place, home));
             view! { <div class="stack">{code(call.title.clone(), call.curl.clone())} {light}</div> }

@@ -136,6 +136,7 @@ impl Op {
             Kind::Settings => {
                 let allow = is(2).then(|| "10.0.0.0/8".parse().unwrap());
                 parts.settings = Some(Settings {
+                    tokens: None,
                     upstream_allow: allow.into_iter().collect(),
                     ..Settings::default()
                 });

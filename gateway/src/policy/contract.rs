@@ -13,6 +13,7 @@ use crate::answer::Refusal;
 use crate::call::Call;
 use crate::forward::{self, Stop};
 use crate::held::{Held, Unheld};
+use crate::metrics::Late;
 use crate::target;
 
 /// A policy that looks into what is sent.
@@ -28,6 +29,12 @@ pub(crate) struct Bound {
     pub(crate) contract: Arc<Contract>,
     pub(crate) operations: Arc<HashMap<OperationId, usize>>,
 }
+
+/// Looks into a body, wherever.
+pub(super) type Work = Box<dyn FnOnce(&[u8]) -> Vec<Violation> + Send>;
+
+/// A longer body is looked into beside the worker: other requests do not wait for it.
+const LONG: usize = 64 * 1024;
 
 impl Checking {
     fn wants_body(&self, call: &Call<'_>) -> bool {
@@ -57,6 +64,17 @@ impl Checking {
             Self::Validate(policy) => policy.judge_body(call, body),
         }
     }
+
+    /// The same as work for another thread.
+    fn work(&self, call: &Call<'_>) -> Work {
+        match self {
+            Self::JsonThreat(policy) => {
+                let policy = policy.clone();
+                Box::new(move |body| policy.judge(body).into_iter().collect())
+            }
+            Self::Validate(policy) => policy.work(call),
+        }
+    }
 }
 
 /// Runs the stage. What can be told from the head is told before the body is taken.
@@ -79,8 +97,16 @@ pub(crate) async fn contract(
         }
         match held.collect(step.running.max_bytes()).await {
             Ok(()) => {
-                let found = step.running.judge_body(call, held.bytes());
+                let found = if held.bytes().len() <= LONG {
+                    step.running.judge_body(call, held.bytes())
+                } else {
+                    beside(&step.running, call, held).await?
+                };
                 judged(step, call, found)?;
+            }
+            Err(Unheld::Late) => {
+                call.worker.metrics.late(Late::Body);
+                return Err(Refusal::new(Code::RequestTimeout).close().into());
             }
             Err(Unheld::Cut) => return Err(forward::cut(call)),
             // Its own bound, and it only watches: the request goes on as it is.
@@ -99,6 +125,32 @@ pub(crate) async fn contract(
         }
     }
     Ok(())
+}
+
+/// Lets another thread look into the body. Should the client leave meanwhile, the work keeps its
+/// turn until it is done.
+async fn beside(
+    checking: &Checking,
+    call: &Call<'_>,
+    held: &mut Held<'_>,
+) -> Result<Vec<Violation>, Stop> {
+    let turns = call.worker.holdings.turns.clone();
+    // Nobody closes it.
+    let turn = turns.acquire_owned().await.map_err(|_| Stop::Gone)?;
+    let (work, body) = (checking.work(call), held.lend());
+    let done = tokio::task::spawn_blocking(move || {
+        let found = work(&body);
+        drop(turn);
+        (found, body)
+    });
+    match done.await {
+        Ok((found, body)) => {
+            held.restore(body);
+            Ok(found)
+        }
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(Stop::Gone),
+    }
 }
 
 fn judged(step: &Step<Checking>, call: &mut Call<'_>, found: Vec<Violation>) -> Result<(), Stop> {

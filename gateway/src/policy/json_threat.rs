@@ -9,7 +9,7 @@ use domain::policy;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 /// The running form.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct JsonThreat {
     policy: policy::JsonThreat,
 }

@@ -7,14 +7,20 @@ use domain::key::KeyDigest;
 use domain::policy;
 use domain::policy::jwt::{Algorithm, Membership};
 use domain::problem::Code;
+use domain::snapshot::TokenIssuer;
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::{Context, Flow};
+use crate::access;
 use crate::answer::Refusal;
 use crate::call::{Call, Caller};
 use crate::fields::Name;
 use crate::head::{bearer, is_bearer};
-use crate::token::{Fault, KeySet, KeySets, Loaded, Seen, Token, Verified, Wanted, claim};
+use crate::token::{
+    Claims, Fault, KeySet, KeySets, Loaded, Seen, Token, Verified, Wanted, claim, is_for,
+    is_in_time,
+};
 
 /// The running form.
 #[derive(Debug)]
@@ -30,9 +36,53 @@ pub(crate) struct Jwt {
 
 #[derive(Debug)]
 struct Issuer {
-    wanted: Wanted,
+    whose: Whose,
     algorithms: Box<[Algorithm]>,
     keys: Arc<KeySet>,
+}
+
+#[derive(Debug)]
+enum Whose {
+    /// The platform's own: what its tokens say comes with the configuration.
+    Platform,
+    Named(Wanted),
+}
+
+/// By how much the clocks of portal and gateways may differ, in seconds.
+const SKEW: u64 = 60;
+
+impl Issuer {
+    fn platform(sets: &KeySets) -> Self {
+        Self {
+            whose: Whose::Platform,
+            algorithms: [TokenIssuer::ALGORITHM].into(),
+            keys: sets.platform(),
+        }
+    }
+
+    /// Whether it calls itself so.
+    fn is(&self, name: &str, call: &Call<'_>) -> bool {
+        match &self.whose {
+            Whose::Platform => {
+                let tokens = call.state.settings.tokens.as_ref();
+                tokens.is_some_and(|tokens| tokens.issuer == name)
+            }
+            Whose::Named(wanted) => *wanted.issuer == *name,
+        }
+    }
+
+    /// What a token of this issuer must say.
+    fn judge(&self, claims: &Claims, call: &Call<'_>) -> Result<(), Fault> {
+        match &self.whose {
+            Whose::Platform => {
+                let mut buffer = Uuid::encode_buffer();
+                let api = call.route.api.uuid().urn().encode_lower(&mut buffer);
+                is_for(claims, |one| *one == *api)?;
+                is_in_time(claims, call.wall_secs(), SKEW)
+            }
+            Whose::Named(wanted) => wanted.judge(claims, call.wall_secs()),
+        }
+    }
 }
 
 /// Why a token is not believed.
@@ -52,7 +102,7 @@ impl Jwt {
     /// `None` when keys that are written in it cannot be used.
     pub(crate) fn compile(policy: &policy::Jwt, context: &Context<'_>) -> Option<Self> {
         let issuers = policy.issuers.iter().map(|issuer| Issuer {
-            wanted: Wanted {
+            whose: Whose::Named(Wanted {
                 issuer: issuer.issuer.as_str().into(),
                 audience: issuer
                     .audience
@@ -60,7 +110,7 @@ impl Jwt {
                     .map(|one| one.as_str().into())
                     .collect(),
                 skew: issuer.skew.as_secs_ceil(),
-            },
+            }),
             algorithms: issuer.algorithms.as_slice().into(),
             keys: context.key_sets.of(issuer),
         });
@@ -72,9 +122,10 @@ impl Jwt {
         if issuers.iter().enumerate().any(unusable) {
             return None;
         }
+        let platform = policy.platform.then(|| Issuer::platform(context.key_sets));
         let headers = policy.headers.iter();
         Some(Self {
-            issuers,
+            issuers: platform.into_iter().chain(issuers).collect(),
             optional: policy.optional,
             client_claim: policy.client_claim.as_deref().map(Into::into),
             application: policy.application,
@@ -148,26 +199,23 @@ impl Jwt {
         let digest = Seen::digest(text);
         let known = call.worker.seen.borrow().get(&digest);
         if let Some(known) = known
-            && let Some((issuer, keys)) = self.issuer(&known)
+            && let Some((issuer, keys)) = self.issuer(&known, call)
             && keys.number == known.keys
             && issuer.algorithms.contains(&known.algorithm)
         {
-            issuer.wanted.judge(&known.claims, call.wall_secs())?;
+            issuer.judge(&known.claims, call)?;
             return Ok(known);
         }
         let token = Token::parse(text)?;
         let claims = token.claims()?;
         let issuer = claims.get("iss").and_then(Value::as_str);
-        let issuer = issuer.and_then(|name| {
-            let mut issuers = self.issuers.iter();
-            issuers.find(|issuer| *issuer.wanted.issuer == *name)
-        });
+        let issuer = issuer.and_then(|name| self.issuers.iter().find(|one| one.is(name, call)));
         let issuer = issuer.ok_or(Fault::Invalid(
             "It is of an issuer that does not count here.",
         ))?;
         let algorithm = token.algorithm(&issuer.algorithms)?;
         // Before the signature, as that is dear.
-        issuer.wanted.judge(&claims, call.wall_secs())?;
+        issuer.judge(&claims, call)?;
         let keys = issuer.keys.get().ok_or(Refused::NoKeys)?;
         if !token.is_signed(algorithm, &keys) {
             self.sets.want(&issuer.keys, &keys, token.kid.as_deref());
@@ -184,10 +232,9 @@ impl Jwt {
     }
 
     /// The issuer of what was verified, with its keys of now.
-    fn issuer(&self, known: &Verified) -> Option<(&Issuer, Arc<Loaded>)> {
+    fn issuer(&self, known: &Verified, call: &Call<'_>) -> Option<(&Issuer, Arc<Loaded>)> {
         let name = known.claims.get("iss")?.as_str()?;
-        let mut issuers = self.issuers.iter();
-        let issuer = issuers.find(|issuer| *issuer.wanted.issuer == *name)?;
+        let issuer = self.issuers.iter().find(|one| one.is(name, call))?;
         Some((issuer, issuer.keys.get()?))
     }
 
@@ -195,14 +242,20 @@ impl Jwt {
     fn believe<'a>(&'a self, call: &mut Call<'a>, verified: &Verified) -> Flow {
         let claims = &verified.claims;
         let text = |name: &str| claim(claims, name).and_then(Value::as_str);
-        let client = match &self.client_claim {
-            Some(name) => text(name),
-            None => text("client_id").or_else(|| text("azp")),
-        };
         let issuer = text("iss").unwrap_or_default();
-        let digest = client.map(|client| KeyDigest::of_client(issuer, client));
+        let is_own = self
+            .issuer(verified, call)
+            .is_some_and(|(one, _)| matches!(one.whose, Whose::Platform));
+        let client = match &self.client_claim {
+            Some(name) if !is_own => text(name),
+            Some(_) | None => text("client_id").or_else(|| text("azp")),
+        };
+        let digest = client.map(|client| match is_own {
+            true => KeyDigest::of_platform_client(client),
+            false => KeyDigest::of_client(issuer, client),
+        });
         let state = call.state;
-        match digest.and_then(|digest| state.keys.find(&digest)) {
+        match digest.and_then(|digest| access::claimant(call, digest)) {
             Some(key) => {
                 let caller = Caller {
                     key,
@@ -228,7 +281,8 @@ impl Jwt {
                 }
             },
         }
-        if !self.forward {
+        // What we issue is good for every API that its client may call.
+        if !self.forward || is_own {
             call.head.fields.remove(Name::Authorization);
         }
         for (name, from) in &self.headers {

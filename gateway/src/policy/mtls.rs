@@ -6,6 +6,7 @@ use domain::policy::Membership;
 use domain::problem::Code;
 
 use super::Flow;
+use crate::access;
 use crate::answer::Refusal;
 use crate::call::{Call, Caller};
 
@@ -44,7 +45,7 @@ impl Mtls {
             return denied("The time of the client's certificate is over.");
         }
         let state = call.state;
-        match state.keys.find(&KeyDigest::of_certificate(&shown.digest)) {
+        match access::claimant(call, KeyDigest::of_certificate(&shown.digest)) {
             Some(key) => {
                 let caller = Caller {
                     key,

@@ -6,6 +6,7 @@ use domain::contract::{Asked, Place, Rules, Violation};
 use domain::policy;
 
 use super::Bound;
+use super::contract::Work;
 use crate::call::Call;
 use crate::fields::Name;
 
@@ -67,6 +68,18 @@ impl Validate {
             }
             Some(_) | None => Vec::new(),
         }
+    }
+
+    /// The same, for another thread.
+    pub(super) fn work(&self, call: &Call<'_>) -> Work {
+        let contract = self.bound.contract.clone();
+        let index = self.operation(call).filter(|_| self.body);
+        let media_type = media_type(call).map(str::to_owned);
+        let rules = self.rules;
+        Box::new(move |body| match index {
+            Some(index) => contract.body(index, media_type.as_deref(), body, rules),
+            None => Vec::new(),
+        })
     }
 }
 

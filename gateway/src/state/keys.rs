@@ -145,6 +145,12 @@ impl Keys {
             .find(|key| key.digest.matches(digest))
     }
 
+    /// All that have the digest. Of what others issued, several applications may name the same.
+    pub(crate) fn all(&self, digest: KeyDigest) -> impl Iterator<Item = &Key> {
+        self.starting(digest.prefix())
+            .filter(move |key| key.digest.matches(&digest))
+    }
+
     /// The key of a place.
     pub(crate) fn at(&self, (prefix, id): Place) -> Option<&Key> {
         self.starting(prefix).find(|key| key.id == id)
@@ -216,7 +222,8 @@ impl Keys {
             };
             let kept = shard.iter().filter(is_gone).cloned();
             let mut keys: Vec<Key> = kept.chain(put).collect();
-            keys.sort_unstable_by_key(|key| key.digest);
+            // Ids are in the order of time: the earliest of those that name the same is the first.
+            keys.sort_unstable_by_key(|key| (key.digest, key.id));
             *shard = keys.into();
         }
     }

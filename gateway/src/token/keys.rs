@@ -45,7 +45,7 @@ impl KeySet {
         self.loaded.load_full()
     }
 
-    pub(super) fn put(&self, loaded: Option<Arc<Loaded>>) {
+    pub(crate) fn put(&self, loaded: Option<Arc<Loaded>>) {
         self.loaded.store(loaded);
     }
 
@@ -151,6 +151,8 @@ pub(super) type Source = (String, bool);
 #[derive(Debug, Default)]
 pub(crate) struct KeySets {
     sets: Mutex<HashMap<Source, Arc<KeySet>>>,
+    /// Those of the platform's own token endpoint, which come with the configuration.
+    platform: Arc<KeySet>,
     /// There is something to fetch.
     pub(super) called: Notify,
     pub(crate) fetched: AtomicU64,
@@ -172,6 +174,24 @@ impl KeySets {
             Arc::default()
         };
         sets.entry(source).or_insert_with(new).clone()
+    }
+
+    pub(crate) fn platform(&self) -> Arc<KeySet> {
+        self.platform.clone()
+    }
+
+    /// Takes what a new configuration says of the platform's keys.
+    pub(crate) fn set_platform(&self, written: Option<&Value>) {
+        let loaded = written.and_then(Loaded::read);
+        let is_known = match (&loaded, self.platform.get()) {
+            (Some(loaded), Some(known)) => loaded.is_like(&known),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        // Tokens that were checked with the same keys need not be checked again.
+        if !is_known {
+            self.platform.put(loaded.map(Arc::new));
+        }
     }
 
     /// Has a set looked at again, as a token names a key that is not in it: soon, not at once.

@@ -5,12 +5,10 @@ use axum::{
     http::{HeaderValue, header},
     response::Response,
 };
-use chrono::TimeDelta;
 use domain::{
     actor::Action,
     application::Overlap,
     id::{ApplicationId, CredentialId},
-    key::Environment,
     problem::Code,
     wire::{
         applications::Application,
@@ -18,9 +16,11 @@ use domain::{
     },
 };
 use frontend::{form::Form, pages::application};
+use leptos::prelude::AnyView;
 
 use super::{
     applications::{home, load},
+    claims::Terms,
     confirm,
 };
 use crate::{
@@ -52,16 +52,16 @@ fn new_props(here: &Workspace, application: Application, form: Form) -> applicat
 
 pub(crate) async fn create(here: Workspace, Path((_, _, id)): Path<Of>, typed: Typed) -> Result {
     let found = load(&here, id).await?;
-    let days = typed.get("expires").parse::<i64>().ok();
+    let Terms {
+        environment,
+        expires_at,
+        cidrs,
+    } = Terms::read(&here, &typed);
     let input = CreateKey {
         name: typed.get("name").to_owned(),
-        environment: Environment::parse(typed.get("environment")).unwrap_or_default(),
-        expires_at: days.map(|days| here.ctx().now + TimeDelta::days(days.clamp(1, 3660))),
-        cidrs: typed
-            .get("cidrs")
-            .split_whitespace()
-            .map(str::to_owned)
-            .collect(),
+        environment,
+        expires_at,
+        cidrs,
     };
     match service::create(here.ctx(), id, input).await {
         Ok(made) => Ok(created(&here, found, made, None)),
@@ -90,9 +90,12 @@ fn created(
         made,
         before,
     };
-    let mut response = here
-        .visit
-        .page("Your key is ready", || application::created(page));
+    once(here, "Your key is ready", || application::created(page))
+}
+
+/// A page that shows a secret: nobody may keep it.
+pub(super) fn once(here: &Workspace, title: &str, page: impl FnOnce() -> AnyView) -> Response {
+    let mut response = here.visit.page(title, page);
     let never = HeaderValue::from_static("no-store");
     response.headers_mut().insert(header::CACHE_CONTROL, never);
     response

@@ -95,6 +95,18 @@ pub(crate) fn facts(chain: &str) -> Result<Facts> {
     facts.ok_or_else(|| Error::internal("a kept certificate cannot be read"))
 }
 
+/// The first certificate of a text; `Err` is what is wrong with it.
+pub(crate) fn first_of(text: &str) -> Result<Facts, &'static str> {
+    if text.len() > MOST_CHAIN {
+        return Err("Send at most 64 KiB.");
+    }
+    if has_key(text) {
+        return Err(KEY_INSIDE);
+    }
+    let ders = ders(text).ok_or(NOT_PEM)?;
+    ders.first().and_then(|der| Facts::of(der)).ok_or(NOT_PEM)
+}
+
 /// Authorities of client certificates, as they are kept; `Err` is what is wrong with the text.
 pub(crate) fn authorities(text: &str) -> Result<String, &'static str> {
     const UNREADABLE: &str =

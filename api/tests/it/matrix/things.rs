@@ -223,6 +223,30 @@ fn consuming() -> Vec<Line> {
             Above,
             json!({ "name": "k" }),
         ),
+        line(
+            "POST",
+            "/applications/{application}/clients",
+            Above,
+            json!({ "name": "c", "issuer": "https://login.example", "client_id": "c" }),
+        ),
+        line(
+            "POST",
+            "/applications/{application}/certificates",
+            Above,
+            json!({ "name": "c", "certificate": include_str!("../../../../gateway/tests/it/tls/friend.pem") }),
+        ),
+        line(
+            "POST",
+            "/applications/{application}/oauth-clients",
+            Above,
+            json!({ "name": "c" }),
+        ),
+        line(
+            "GET",
+            "/applications/{application}/issuers",
+            Member,
+            Value::Null,
+        ),
         line("GET", "/credentials/{credential}", Member, Value::Null),
         line(
             "PATCH",

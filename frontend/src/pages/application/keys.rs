@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    application::{CredentialState, Overlap},
+    application::{CredentialKind, CredentialState, Overlap},
     key::Environment,
     wire::{
         applications::Application,
@@ -20,7 +20,6 @@ use crate::{
     part::{
         boxes::{callout, menu, pairs},
         code::{Once, code, once},
-        confirm::{Question, confirm},
         field::{Field, choice, refusal},
         head::{Link, PageHead, Section, crumbs},
         state::{Badge, Tone},
@@ -29,26 +28,14 @@ use crate::{
 };
 
 /// A retiring key that was used so recently still has a caller somewhere, in seconds.
-const STILL_USED: i64 = 3600;
+pub(super) const STILL_USED: i64 = 3600;
 
 pub(super) fn section(
-    keys: &[Credential],
+    keys: &[&Credential],
     home: &str,
     may_edit: bool,
     now: DateTime<Utc>,
 ) -> AnyView {
-    let rows: Vec<_> = keys
-        .iter()
-        .map(|key| row(key, home, may_edit, now))
-        .collect();
-    let columns = vec![
-        table::wide("Name"),
-        table::text("State"),
-        table::text("Environment"),
-        table::text("Last used"),
-        table::text("Expires"),
-        table::actions(),
-    ];
     let mut empty = Empty::new(
         Icon::Key,
         "No key yet",
@@ -57,9 +44,23 @@ pub(super) fn section(
     if may_edit {
         empty = empty.next(view! { <a class="btn" href=format!("{home}/keys/new")>"New key"</a> });
     }
-    let table = Table::new(Shape::Rows, columns).rows(rows).or_empty(empty);
+    let table = list(keys, home, may_edit, now).or_empty(empty);
     view! { {Section::new("keys", "Keys").count(keys.len() as u64).body(view! { {table} })} }
         .into_any()
+}
+
+/// Credentials of whatever kind.
+pub(super) fn list(all: &[&Credential], home: &str, may_edit: bool, now: DateTime<Utc>) -> Table {
+    let columns = vec![
+        table::wide("Name"),
+        table::text("State"),
+        table::text("Environment"),
+        table::text("Last used"),
+        table::text("Expires"),
+        table::actions(),
+    ];
+    let rows = all.iter().map(|one| row(one, home, may_edit, now));
+    Table::new(Shape::Rows, columns).rows(rows.collect::<Vec<_>>())
 }
 
 fn row(key: &Credential, home: &str, may_edit: bool, now: DateTime<Utc>) -> AnyView {
@@ -108,7 +109,8 @@ fn row(key: &Credential, home: &str, may_edit: bool, now: DateTime<Utc>) -> AnyV
         <tr>
             <td>
                 <b>{key.name.clone()}</b>
-                <span class="sub mono">{format!("{}…", key.display_id)}</span>
+                <span class="sub mono">{key.recognized_by()}</span>
+                {key.client.as_ref().map(|client| view! { <span class="sub">"of " {client.issuer.clone()}</span> })}
             </td>
             <td data-label="State">{state}</td>
             <td data-label="Environment">{environment(key.environment)}</td>
@@ -126,7 +128,8 @@ fn environment(environment: Environment) -> AnyView {
 
 fn actions(key: &Credential, home: &str) -> AnyView {
     let base = format!("{home}/keys/{}", key.id);
-    let roll = (key.state == CredentialState::Active).then(|| {
+    let can_roll = key.kind == CredentialKind::Key && key.state == CredentialState::Active;
+    let roll = can_roll.then(|| {
         let choices = Overlap::ALL
             .into_iter()
             .map(|overlap| {
@@ -170,33 +173,13 @@ pub struct NewKey {
 #[must_use]
 pub fn new_key(page: NewKey) -> AnyView {
     let form = page.form;
-    let expiry = [
-        ("", "Never"),
-        ("30", "In 30 days"),
-        ("90", "In 90 days"),
-        ("365", "In a year"),
-    ]
-    .map(|(value, words)| (value.to_owned(), words.to_owned()))
-    .to_vec();
     let content = view! {
         {way(&page.place, &page.application, "New key")}
         {PageHead::new("New key").lede("One per place where the program runs, so that each can be rolled by itself.")}
         <form class="form form--page" method="post">
             {refusal(&form, &["name", "environment", "expires", "cidrs"])}
             {Field::text("name", "Name").placeholder("production").of(&form)}
-            {choice(
-                "environment",
-                "Environment",
-                vec![("live", "Live".into()), ("test", "Test: counted apart".into())],
-                &form,
-            )}
-            {Field::select("expires", "Expires", expiry).optional().of(&form)}
-            {Field::area("cidrs", "Only from these networks", 2)
-                .optional()
-                .mono()
-                .placeholder("203.0.113.0/24")
-                .help("One per line. Empty: from anywhere.")
-                .of(&form)}
+            {terms(&form, "Never")}
             <div class="actions">
                 <button class="btn btn--primary">"Make the key"</button>
             </div>
@@ -210,7 +193,7 @@ pub fn new_key(page: NewKey) -> AnyView {
     )
 }
 
-fn way(place: &Place, application: &Application, here: &'static str) -> AnyView {
+pub(super) fn way(place: &Place, application: &Application, here: &'static str) -> AnyView {
     let base = format!("{}/applications", place.address());
     let home = format!("{base}/{}", application.id);
     crumbs(
@@ -220,6 +203,34 @@ fn way(place: &Place, application: &Application, here: &'static str) -> AnyView 
         ],
         here,
     )
+}
+
+/// What every new credential is asked: environment, end, networks.
+pub(super) fn terms(form: &Form, end: &'static str) -> AnyView {
+    let expiry = [
+        ("", end),
+        ("30", "In 30 days"),
+        ("90", "In 90 days"),
+        ("365", "In a year"),
+    ]
+    .map(|(value, words)| (value.to_owned(), words.to_owned()))
+    .to_vec();
+    view! {
+        {choice(
+            "environment",
+            "Environment",
+            vec![("live", "Live".into()), ("test", "Test: counted apart".into())],
+            form,
+        )}
+        {Field::select("expires", "Expires", expiry).optional().of(form)}
+        {Field::area("cidrs", "Only from these networks", 2)
+            .optional()
+            .mono()
+            .placeholder("203.0.113.0/24")
+            .help("One per line. Empty: from anywhere.")
+            .of(form)}
+    }
+    .into_any()
 }
 
 /// The one page that shows a key; rendered from the POST itself and never kept.
@@ -306,86 +317,6 @@ pub fn created(page: Created) -> AnyView {
                 })}
             </aside>
         </div>
-    };
-    frame::workspace(
-        &page.visitor,
-        &page.place,
-        Some(Open::Applications),
-        content,
-    )
-}
-
-/// The page that asks before an application is disabled.
-#[derive(Clone, Debug)]
-pub struct Disable {
-    pub visitor: Visitor,
-    pub place: Place,
-    pub application: Application,
-    pub question: Question,
-}
-
-#[must_use]
-pub fn disable(page: Disable) -> AnyView {
-    let content = view! {
-        {way(&page.place, &page.application, "Disable")}
-        {confirm(page.question)}
-    };
-    frame::workspace(
-        &page.visitor,
-        &page.place,
-        Some(Open::Applications),
-        content,
-    )
-}
-
-/// The page that asks before a key dies for good.
-#[derive(Clone, Debug)]
-pub struct Revoke {
-    pub visitor: Visitor,
-    pub place: Place,
-    pub application: Application,
-    pub key: Credential,
-    pub form: Form,
-    pub now: DateTime<Utc>,
-}
-
-#[must_use]
-pub fn revoke(page: Revoke) -> AnyView {
-    let home = format!(
-        "{}/applications/{}",
-        page.place.address(),
-        page.application.id
-    );
-    let key = page.key;
-    let blast = match key.last_used_at {
-        Some(at) => {
-            let ago = format::relative(at, page.now);
-            if (page.now - at).num_seconds() < STILL_USED {
-                (
-                    Tone::Warn,
-                    format!(
-                        "It is in use: the last call came {ago}. Whoever calls with it is refused from the next call on."
-                    ),
-                )
-            } else {
-                (Tone::Info, format!("The last call with it came {ago}."))
-            }
-        }
-        None => (Tone::Info, "It was never used.".to_owned()),
-    };
-    let question = Question {
-        name: key.name,
-        verb: "Revoke",
-        does: "A revoked key never works again. To change it without a gap, roll it instead.",
-        blast: vec![blast],
-        symbol: Icon::Ban,
-        button: "Revoke the key",
-        home,
-        form: page.form,
-    };
-    let content = view! {
-        {way(&page.place, &page.application, "Revoke a key")}
-        {confirm(question)}
     };
     frame::workspace(
         &page.visitor,

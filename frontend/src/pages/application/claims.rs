@@ -1,0 +1,256 @@
+//! What others issued and the application shows: clients of identity providers and certificates.
+
+use chrono::{DateTime, Utc};
+use domain::wire::{
+    applications::Application,
+    credentials::{Credential, KnownIssuer, NewOauthClient},
+};
+use leptos::prelude::*;
+
+use super::keys::{list, terms, way};
+use crate::{
+    form::Form,
+    frame::{self, Place, Section as Open, Visitor},
+    icon::{Icon, icon},
+    part::{
+        boxes::{callout, menu, pairs},
+        code::{Once, code, once},
+        field::{Field, refusal},
+        head::{PageHead, Section},
+        state::Tone,
+        table::Empty,
+    },
+};
+
+pub(super) fn section(
+    all: &[&Credential],
+    home: &str,
+    may_edit: bool,
+    now: DateTime<Utc>,
+) -> AnyView {
+    let ways = |class: &'static str| {
+        may_edit.then(|| {
+            view! {
+                <a class=class href=format!("{home}/oauth-clients/new")>"New OAuth client"</a>
+                " "
+                <a class=class href=format!("{home}/clients/new")>"Add a client"</a>
+                " "
+                <a class=class href=format!("{home}/certificates/new")>"Add a certificate"</a>
+            }
+        })
+    };
+    let empty = Empty::new(
+        Icon::Shield,
+        "No client and no certificate",
+        "Some APIs take tokens, or client certificates, in the place of a key. Make an OAuth client here, or say which client of an identity provider and which certificates are this application's.",
+    );
+    let empty = match ways("btn") {
+        Some(ways) => empty.next(ways),
+        None => empty,
+    };
+    let add = (may_edit && !all.is_empty()).then(|| {
+        let label = view! { {icon(Icon::Plus)} "Add" {icon(Icon::ChevronDown)} };
+        let items = view! {
+            <a href=format!("{home}/oauth-clients/new")>"New OAuth client"</a>
+            <a href=format!("{home}/clients/new")>"Client of an identity provider"</a>
+            <a href=format!("{home}/certificates/new")>"Certificate"</a>
+        };
+        menu("btn btn--s", label, items)
+    });
+    let table = list(all, home, may_edit, now).or_empty(empty);
+    view! {
+        {Section::new("claims", "Clients and certificates")
+            .count(all.len() as u64)
+            .actions(view! { {add} })
+            .body(view! { {table} })}
+    }
+    .into_any()
+}
+
+/// The form of a client or certificate.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    pub visitor: Visitor,
+    pub place: Place,
+    pub application: Application,
+    pub form: Form,
+    pub what: Claiming,
+}
+
+#[derive(Clone, Debug)]
+pub enum Claiming {
+    /// Of the platform's own token endpoint.
+    OauthClient,
+    /// With the issuers that the application's APIs know.
+    Client(Vec<KnownIssuer>),
+    Certificate,
+}
+
+#[must_use]
+pub fn claim(page: Claim) -> AnyView {
+    let form = page.form;
+    let (title, lede, own, end, button) = match page.what {
+        Claiming::OauthClient => (
+            "New OAuth client",
+            "It gets short-lived tokens from this platform with its id and secret (OAuth 2.0, client credentials), and calls with them where an API takes the platform's tokens.",
+            ().into_any(),
+            "Never",
+            "Make the client",
+        ),
+        Claiming::Client(known) => (
+            "Add a client",
+            "Whoever shows a token of this client, where an API takes its issuer's tokens, calls as this application: with its subscriptions, plans and limits.",
+            client(&form, known),
+            "Never",
+            "Add the client",
+        ),
+        Claiming::Certificate => (
+            "Add a certificate",
+            "Whoever shows this certificate in the TLS handshake, where an API takes certificates, calls as this application: with its subscriptions, plans and limits.",
+            certificate(&form),
+            "With the certificate",
+            "Add the certificate",
+        ),
+    };
+    let shown = [
+        "name",
+        "issuer",
+        "client_id",
+        "certificate",
+        "environment",
+        "expires",
+        "cidrs",
+    ];
+    let content = view! {
+        {way(&page.place, &page.application, title)}
+        {PageHead::new(title).lede(lede)}
+        <form class="form form--page" method="post">
+            {refusal(&form, &shown)}
+            {Field::text("name", "Name").placeholder("production").of(&form)}
+            {own}
+            {terms(&form, end)}
+            <div class="actions">
+                <button class="btn btn--primary">{button}</button>
+            </div>
+        </form>
+    };
+    frame::workspace(
+        &page.visitor,
+        &page.place,
+        Some(Open::Applications),
+        content,
+    )
+}
+
+fn client(form: &Form, known: Vec<KnownIssuer>) -> AnyView {
+    let told = if known.is_empty() {
+        callout(
+            Tone::Info,
+            "None of the APIs that this application is subscribed to takes tokens yet. The client is of use once one does.",
+        )
+    } else {
+        let issuers = known.into_iter().map(|one| {
+            let apis = one.apis.join(", ");
+            view! { <li><code>{one.issuer}</code> " for " {apis}</li> }
+        });
+        let issuers = issuers.collect_view();
+        callout(
+            Tone::Info,
+            view! { <p>"The APIs that this application is subscribed to take tokens of:"</p> <ul>{issuers}</ul> },
+        )
+    };
+    view! {
+        {told}
+        {Field::text("issuer", "Issuer")
+            .mono()
+            .placeholder("https://login.example.com")
+            .help("The iss of its tokens, exactly as the API names it.")
+            .of(form)}
+        {Field::text("client_id", "Client ID")
+            .mono()
+            .placeholder("mobile-app")
+            .help("What the identity provider calls the client.")
+            .of(form)}
+    }
+    .into_any()
+}
+
+fn certificate(form: &Form) -> AnyView {
+    view! {
+        {Field::area("certificate", "Certificate", 8)
+            .mono()
+            .placeholder("-----BEGIN CERTIFICATE-----")
+            .help("In PEM, without its private key. It is recognized by its fingerprint: a renewed certificate is added beside the old one.")
+            .of(form)}
+    }
+    .into_any()
+}
+
+/// The one page that shows a client's secret; rendered from the POST itself and never kept.
+#[derive(Clone, Debug)]
+pub struct OauthClient {
+    pub visitor: Visitor,
+    pub place: Place,
+    pub application: Application,
+    pub made: NewOauthClient,
+}
+
+#[must_use]
+pub fn oauth_client(page: OauthClient) -> AnyView {
+    let home = format!(
+        "{}/applications/{}",
+        page.place.address(),
+        page.application.id
+    );
+    let made = page.made;
+    let secret = once(Once {
+        value: made.client_secret.clone(),
+        hint: format!("client {}", made.client_id),
+        variable: "CLIENT_SECRET".to_owned(),
+        done: home,
+    });
+    let curl = format!(
+        "curl {} \\\n  -u '{}:{}' \\\n  -d grant_type=client_credentials",
+        made.token_endpoint, made.client_id, made.client_secret
+    );
+    let facts = pairs(vec![
+        (
+            "Client ID".into(),
+            view! { <code>{made.client_id}</code> }.into_any(),
+        ),
+        (
+            "Token endpoint".into(),
+            view! { <code>{made.token_endpoint}</code> }.into_any(),
+        ),
+        ("Name".into(), view! { {made.credential.name} }.into_any()),
+    ]);
+    let content = view! {
+        {way(&page.place, &page.application, "New OAuth client")}
+        {PageHead::new("Your OAuth client is ready")
+            .lede("Store the secret now. We keep only its digest, so nobody, including us, can show it again.")}
+        <div class="split">
+            <div class="stack">
+                {secret}
+                {Section::new("call", "Get a token").body(code("Ask for a token, good for an hour".to_owned(), curl))}
+            </div>
+            <aside class="stack">
+                <section class="card">
+                    <div class="card-head"><h2>"This client"</h2></div>
+                    <div class="card-body">{facts}</div>
+                </section>
+                {callout(Tone::Plain, view! {
+                    <p>
+                        <strong>"Send the token with each call,"</strong>
+                        " as Authorization: Bearer. It counts for the APIs that the application is subscribed to when it is issued, if they take the platform's tokens."
+                    </p>
+                })}
+            </aside>
+        </div>
+    };
+    frame::workspace(
+        &page.visitor,
+        &page.place,
+        Some(Open::Applications),
+        content,
+    )
+}
