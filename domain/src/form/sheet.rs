@@ -224,16 +224,16 @@ impl Sheet {
                 vec![Invalid::new(pointer, message)]
             }
         };
-        for invalid in more {
-            let pointer = inner(&invalid.pointer);
-            // There stands something else now than was written.
-            let is_told = found
-                .iter()
-                .any(|known| is_inside(&pointer, &known.pointer));
-            if !is_told {
-                found.push(Invalid::new(pointer, invalid.message));
-            }
-        }
+        // Where the shape was wrong stands something else now than was written.
+        let is_told = |pointer: &str| {
+            let mut told = found.iter();
+            told.any(|known| is_inside(pointer, &known.pointer))
+        };
+        let more = more
+            .into_iter()
+            .map(|one| Invalid::new(inner(&one.pointer), one.message));
+        let more: Vec<Invalid> = more.filter(|one| !is_told(&one.pointer)).collect();
+        found.extend(more);
         let at_fields = found.iter().map(|invalid| self.places.at_field(invalid));
         let told = at_fields.filter(|invalid| {
             let mut wrong = self.wrong.iter();
