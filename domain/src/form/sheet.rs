@@ -59,7 +59,8 @@ pub fn parts(kind: PolicyKind) -> &'static [Part] {
         .unwrap_or_default()
 }
 
-/// The two fields that every kind has say the same in each.
+/// The two fields that every kind has say the same in each, and kinds inside of a policy are told
+/// in the words of their list.
 fn common(part: &mut Part, kind: PolicyKind) {
     match part.name.as_str() {
         "mode" => {
@@ -80,6 +81,15 @@ fn common(part: &mut Part, kind: PolicyKind) {
             }
         }
         _ => {}
+    }
+    if let super::Control::Rows(rows) = &mut part.control
+        && let super::Control::Ways(ways) = &mut rows.item
+    {
+        for way in ways {
+            if let Some(kind) = PolicyKind::parse(&way.name) {
+                way.help = kind.about().to_owned();
+            }
+        }
     }
 }
 
@@ -245,6 +255,12 @@ impl Sheet {
             Ok(policy) if all.is_empty() => Ok(policy),
             Ok(_) | Err(_) => Err(all),
         }
+    }
+
+    /// What the policy cannot say in any form: two rows of one name, or one without.
+    #[must_use]
+    pub fn unreadable(&self) -> &[Invalid] {
+        &self.wrong
     }
 
     /// The same problem where the form shows it; `pointer` leads from the policy's fields.

@@ -126,7 +126,7 @@ impl<'a> Sheet<'a> {
                 let body = self.ways(ways, at);
                 fieldset(&named, self.wrong(at), body)
             }
-            Control::Free => area(named, form.value(at), 6),
+            Control::Free => area(named, form.value(at), 4),
         }
     }
 

@@ -82,7 +82,7 @@ pub fn edit(edit: &Edit, save: &'static str) -> AnyView {
     view! {
         <form class="card" method="post" novalidate=true aria-labelledby="policy-h">
             // The first button is what the enter key presses.
-            <button class="vh" name="do" value="save" tabindex="-1" aria-hidden="true">{save}</button>
+            <button class="vh" name="do" value="save" tabindex="-1" aria-hidden="true"></button>
             {tag(&edit.form)}
             <input type="hidden" name="kind" value=kind.as_str() />
             <div class="card-head">

@@ -154,6 +154,8 @@ pub(super) fn read(kind: PolicyKind, exists: bool, typed: &Typed) -> Result<Aske
             Ok(policy) => Asked::Save(Box::new((policy, sheet))),
             Err(wrong) => refused(&wrong),
         },
+        // It would be lost on the way.
+        "yaml" | "form" if !sheet.unreadable().is_empty() => refused(sheet.unreadable()),
         "yaml" => {
             let form = bare().with("yaml", sheet.to_yaml());
             Asked::Again(Edit {

@@ -188,6 +188,7 @@ fn publishing() -> Vec<Line> {
         ("/products/{product}/plans/new", NAMED),
         ("/products/{product}/plans/{plan}", SAVE),
         ("/products/{product}/plans/{plan}/close", NAMED),
+        ("/products/{product}/plans/{plan}/policies", SAVE),
         ("/subscribers", &[]),
         ("/approvals", &[]),
         ("/approvals/{subscription}", APPROVE),
