@@ -71,7 +71,7 @@ async fn what_is_wrong_stands_at_its_field_and_what_was_typed_is_kept() {
         for field in ["issuers/0/skew", "issuers/1/audience", "issuers/1/algorithms", "issuers/1/jwks", "headers/0"] {
             told = told.says(&format!("id=\"{field}-e\""));
         }
-        for kept in ["value=\"6m\"", "value=\"nowhere\"", ">\norders\nbooks</textarea>", "value=\"Cookie\"", "value=\"moon\" checked"] {
+        for kept in ["value=\"6m\"", "value=\"nowhere\"", ">\norders\r\nbooks</textarea>", "value=\"Cookie\"", "value=\"moon\" checked"] {
             told = told.says(kept);
         }
         told.says("aria-describedby=\"issuers/0/skew-e issuers/0/skew-h\"").hides("id=\"issuers/0/issuer-e\"");
@@ -114,7 +114,7 @@ async fn form_and_yaml_say_the_same() {
         let yaml = "rate_limit:\n  limit: many\n  window: 1m\n  by:\n  - key\n";
         shown
             .says(&format!(">\n{yaml}</textarea>"))
-            .says("aria-pressed=\"true\">YAML");
+            .says("value=\"yaml\" aria-pressed=\"true\"");
         let back = [("do", "form"), ("kind", "rate_limit"), ("yaml", yaml)];
         let back = owner.post(&new, &back).await.ok(200);
         back.says("value=\"many\"").says("value=\"key\" checked");
