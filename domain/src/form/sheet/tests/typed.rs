@@ -52,7 +52,13 @@ fn problems_stand_at_their_fields_all_at_once() {
         wrong.into_iter().map(|invalid| invalid.pointer).collect()
     };
     use PolicyKind as Kind;
-    let table: [(Kind, &[(&str, &str)], &[&str]); 12] = [
+    /// A form, and where the problems are that it gets.
+    type Case = (
+        Kind,
+        &'static [(&'static str, &'static str)],
+        &'static [&'static str],
+    );
+    let table: [Case; 12] = [
         (
             Kind::RateLimit,
             &[("limit", "many"), ("window", "48h"), ("burst", "0")],
