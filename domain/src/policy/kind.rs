@@ -185,6 +185,14 @@ impl PolicyKind {
         )
     }
 
+    /// Whether one in observe mode decides what it would do; the others then do nothing.
+    pub const fn observes(self) -> bool {
+        !matches!(
+            self,
+            Self::SecurityHeaders | Self::Transform | Self::Compress
+        )
+    }
+
     pub const fn fits(self, point: AttachPoint) -> bool {
         self.fits_plan() || !matches!(point, AttachPoint::Plan)
     }

@@ -6,6 +6,7 @@ mod certificates;
 mod documents;
 mod explain;
 mod fields;
+mod observed;
 mod plan_policies;
 mod plans;
 mod policies;
@@ -35,7 +36,7 @@ const IMPORT: usize = 6 * 1024 * 1024;
 /// Each page stands in a team's workspace and in the organization's own.
 pub(crate) fn routes() -> Pages {
     let import = DefaultBodyLimit::max(IMPORT);
-    let pages: [(&str, MethodRouter<Portal>); 21] = [
+    let pages: [(&str, MethodRouter<Portal>); 22] = [
         ("/apis", get(apis::list)),
         (
             "/apis/import",
@@ -59,6 +60,10 @@ pub(crate) fn routes() -> Pages {
         (
             "/apis/{api}/versions/{version}/policies",
             get(policies::show).post(policies::save),
+        ),
+        (
+            "/apis/{api}/versions/{version}/observed",
+            get(observed::show),
         ),
         (
             "/apis/{api}/versions/{version}/document",

@@ -2,11 +2,14 @@
 
 use serde_json::{Value, json};
 
+use domain::id::BatchId;
 use domain::policy::PolicyKind;
+use domain::traffic::Record;
+use entity::store::traffic::write_batch;
 
 use crate::looks::keep;
 use crate::publishing::{home, join, version};
-use crate::support::{App, Browser, each, publish};
+use crate::support::{App, Browser, call, each, publish};
 
 /// The address of the policies of a version, and of the version in the management API.
 async fn editor(owner: &mut Browser) -> (String, String) {
@@ -256,6 +259,51 @@ async fn what_no_browser_sends_ends_in_a_sentence() {
             policies(&mut owner, &place).await,
             json!([{ "key_auth": {} }])
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_observes_tells_whom_it_would_have_refused() {
+    each(async |app: App| {
+        let mut owner = app.member("storefront").await;
+        let shop = publish(&mut owner).await;
+        let home = home(&mut owner).await;
+        let editor = version(&mut owner, &home).await;
+        let id = editor.rsplit('/').next().unwrap();
+        let (page, open) = (format!("{editor}/observed"), format!("{editor}/policies?policy=1"));
+        owner.get(&page).await.ok(200).says("Nothing observes");
+        let limit = json!({ "rate_limit": { "name": "burst", "mode": "observe", "limit": 1, "window": "60s" } });
+        let draft = json!({ "policies": [{ "key_auth": {} }, limit] });
+        owner.api("PATCH", &format!("/versions/{id}/draft"), draft).await;
+        owner.api("POST", &format!("/versions/{id}/publish"), json!({})).await;
+        owner.get(&page).await.ok(200).says("Would have refused none");
+        let application = json!({ "team": home.team, "name": "Kiosk" });
+        let place = format!("/organizations/{}/applications", home.organization);
+        let application = owner.api("POST", &place, application).await;
+        let application = application["id"].as_str().unwrap();
+        let place = format!("/applications/{application}/subscriptions");
+        owner.api("POST", &place, json!({ "plan": shop.open })).await;
+        let records: Vec<Record> = ["", "version/rate_limit/burst", "version/rate_limit/burst plan/cache/x"]
+            .map(|observed_by| Record {
+                version: id.parse().unwrap(),
+                observed_by: observed_by.to_owned(),
+                ..call(app.plane.clock.now(), home.organization.parse().unwrap(), application.parse().unwrap())
+            })
+            .to_vec();
+        let batch = BatchId::from_name("batch", "observed");
+        write_batch(&app.plane.databases.traffic, batch, &records).await.unwrap();
+        for range in ["", "?range=1h", "?range=30d"] {
+            let shown = owner.get(&format!("{page}{range}")).await.ok(200);
+            keep("observed", &shown);
+            let shown = shown.says("Would have refused 2").says("of 3 requests, from 1 application");
+            let shown = shown.says("Kiosk").says("67 %").says("Would have answered 1");
+            shown.says(&format!("href=\"{open}\""));
+        }
+        owner.get(&open).await.ok(200).says("Would have refused 2").says(&page);
+        let mut viewer = join(&app, &mut owner, &home, "viewer").await;
+        let shown = viewer.get(&page).await.ok(200);
+        shown.says("Would have refused 2").hides("Enforce now");
     })
     .await;
 }

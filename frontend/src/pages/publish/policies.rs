@@ -2,11 +2,12 @@
 //! chain that results.
 
 use domain::policy::{AttachPoint, Policy, PolicyKind, Stage};
+use domain::wire::traffic::{Observed, ObservedPolicy};
 use domain::wire::versions::EffectivePolicies;
 use leptos::prelude::*;
 
 use super::policy::{self, Edit, Open};
-use super::version::Frame;
+use super::version::{self, Frame};
 use crate::icon::{Icon, icon};
 
 /// What the tab shows.
@@ -19,6 +20,8 @@ pub struct Policies {
     pub open: Open,
     /// What is shown of it.
     pub edit: Option<Edit>,
+    /// What it would have refused while it observes.
+    pub seen: Option<(Observed, ObservedPolicy)>,
 }
 
 #[must_use]
@@ -39,10 +42,14 @@ pub fn view(page: Policies) -> AnyView {
         }
         .into_any(),
     };
+    let seen = page.seen.as_ref().map(|(found, policy)| {
+        let who = format!("{}/observed", page.frame.home_address());
+        version::remark(found, policy, who)
+    });
     let content = view! {
         <div class="editor">
             <div class="stages">{stages} {add}</div>
-            <div class="editor-main">{middle}</div>
+            <div class="editor-main">{seen} {middle}</div>
             {effective(&page.chain)}
         </div>
     };

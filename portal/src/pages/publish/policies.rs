@@ -1,8 +1,10 @@
 //! The policies of a version's draft: one form at a time, by its place or its kind.
 
 use api::http::extract::{Path, Query};
-use api::service::versions as service;
+use api::service::{traffic, versions as service};
 use domain::id::VersionId;
+use domain::policy::{Mode, Policy};
+use domain::wire::traffic::{Observed, ObservedPolicy, Range};
 use domain::wire::versions::EditDraft;
 use frontend::pages::publish::policies;
 use frontend::pages::publish::policy::{Edit, Open};
@@ -37,6 +39,10 @@ async fn props(
     let present = &frame.version.draft.policies;
     let open = address.open(present);
     let stored = || sheets::stored(present, open, frame.version.etag, frame.may_edit);
+    let seen = match (&edit, open) {
+        (None, Open::At(index)) => seen(workspace, id, &present[index]).await,
+        (Some(_), _) | (None, Open::New(_) | Open::None) => None,
+    };
     let edit = edit.or_else(stored);
     let chain = service::effective(workspace.ctx(), id, true, None, None).await?;
     Ok(policies::Policies {
@@ -44,7 +50,27 @@ async fn props(
         chain,
         open,
         edit,
+        seen,
     })
+}
+
+/// What a policy that observes would have refused lately; nothing for who may not read that.
+async fn seen(
+    workspace: &Workspace,
+    id: VersionId,
+    policy: &Policy,
+) -> Option<(Observed, ObservedPolicy)> {
+    if policy.mode() != Mode::Observe {
+        return None;
+    }
+    let found = traffic::observed(workspace.ctx(), id, Range::Day, None).await;
+    let found = found.ok()?;
+    let mut policies = found.policies.iter();
+    let is_it = |one: &&ObservedPolicy| {
+        one.from == "version" && one.kind == policy.kind().as_str() && one.name == policy.name()
+    };
+    let own = policies.find(is_it)?.clone();
+    Some((found, own))
 }
 
 pub(super) async fn save(

@@ -174,6 +174,7 @@ fn publishing() -> Vec<Line> {
         ("/apis/{api}", SAVE),
         ("/apis/{api}/versions/{version}", SAVE),
         ("/apis/{api}/versions/{version}/policies", SAVE),
+        ("/apis/{api}/versions/{version}/observed", &[]),
         ("/apis/{api}/versions/{version}/document", &[]),
         ("/apis/{api}/versions/{version}/revisions", PROMOTE),
         ("/apis/{api}/versions/{version}/explain", &[]),
