@@ -357,7 +357,8 @@ mod tests {
             (0, None),
             (1, Some(Form::First)),
             (2, Some(Form::Variant)),
-            (3, None),
+            (3, Some(Form::Observed)),
+            (4, None),
         ] {
             assert_eq!(Form::of_number(number), form, "{number}");
         }
