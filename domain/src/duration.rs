@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 #[derive(schemars::JsonSchema, utoipa::ToSchema)]
 #[schema(value_type = String, example = "60s")]
-pub struct Span(#[schemars(with = "String", regex(pattern = r"^[0-9]+(ms|s|m|h|d)$"))] u64);
+#[schemars(extend("pattern" = r"^[0-9]+(ms|s|m|h|d)$"))]
+pub struct Span(u64);
 
 /// Longest span: more is a typing error.
 const MAX_MILLIS: u64 = 10 * 366 * 24 * 3600 * 1000;

@@ -13,6 +13,7 @@ pub mod duration;
 pub mod effective;
 pub mod explain;
 pub mod expression;
+pub mod form;
 pub mod id;
 pub mod key;
 pub mod lifecycle;

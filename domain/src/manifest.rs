@@ -2,7 +2,7 @@
 //! resolved into the same [`Snapshot`] that a database gives.
 
 mod document;
-mod read;
+pub(crate) mod read;
 mod resolve;
 mod tls;
 

@@ -48,6 +48,10 @@ pub struct Record {
     pub decided_by: String,
     /// One bit per policy in observe mode that would have refused.
     pub observed: u32,
+    /// Those policies, at most four, with blanks between: `version/rate_limit/minute`, each with
+    /// where it is attached, its kind and its name.
+    #[serde(default)]
+    pub observed_by: String,
     /// `host:port` of the target; empty when none was asked.
     pub target: String,
     /// Variant of the upstream that the target is of; empty when it has none, or none was asked.
@@ -127,6 +131,32 @@ impl VariantKey {
             environment: record.environment,
             variant: record.variant.clone(),
             class: StatusClass::of(record.status),
+        })
+    }
+}
+
+/// The key of a row that counts what a policy in observe mode would have refused.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObservedKey {
+    pub provider: OrganizationId,
+    pub version: VersionId,
+    pub environment: Environment,
+    /// As in [`Record::observed_by`].
+    pub policy: String,
+    pub consumer: OrganizationId,
+    pub application: ApplicationId,
+}
+
+impl ObservedKey {
+    /// One for each policy that the record names.
+    pub fn of(record: &Record) -> impl Iterator<Item = Self> {
+        record.observed_by.split_whitespace().map(|policy| Self {
+            provider: record.provider,
+            version: record.version,
+            environment: record.environment,
+            policy: policy.to_owned(),
+            consumer: record.consumer,
+            application: record.application,
         })
     }
 }

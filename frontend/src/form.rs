@@ -55,7 +55,7 @@ impl Form {
         found
             .iter()
             .fold(self, |form, invalid| match invalid.pointer.as_str() {
-                "" => form.refused(invalid.message.clone()),
+                "" if form.refusal.is_none() => form.refused(invalid.message.clone()),
                 pointer => form.problem_at(pointer, invalid.message.clone()),
             })
     }
@@ -113,6 +113,20 @@ impl Form {
             .iter()
             .find(|(known, _)| known == name)
             .map(|(_, message)| message.as_str())
+    }
+
+    /// All that is wrong with a field.
+    pub fn problems_of(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.problems
+            .iter()
+            .filter(move |(known, _)| known == name)
+            .map(|(_, message)| message.as_str())
+    }
+
+    /// Whether the form came with a field of that name, empty or not.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.values.iter().any(|(known, _)| known == name)
     }
 
     /// Why the form as a whole was refused.

@@ -11,6 +11,7 @@ pub mod field;
 pub mod head;
 mod lifecycle;
 pub mod limits;
+pub mod sheet;
 pub mod state;
 pub mod table;
 

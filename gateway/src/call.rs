@@ -14,6 +14,7 @@ use crate::lease::Leases;
 use crate::limiter::{Cell, Cells, Rate};
 use crate::policy::{Chain, Cors, Finishing, Noted, Step};
 use crate::quota::{Counter, Quotas};
+use crate::record::Watch;
 use crate::report::Report;
 use crate::state::{Application, Key, Plan, Route, State, Subscription};
 use crate::tls::Certificate;
@@ -100,8 +101,8 @@ pub(crate) struct Call<'a> {
     pub(crate) token: Option<Rc<Verified>>,
     /// What the upstream is told of it: names and values of fields.
     pub(crate) told: Vec<(&'a str, String)>,
-    /// The bit of an identity policy that only observes and has found the caller; 0 for none.
-    pub(crate) watching: u32,
+    /// The identity policy that only observes and has found the caller.
+    pub(crate) watching: Option<Watch>,
     /// The caller's certificate, where the upstream gets it.
     pub(crate) certificate: Option<&'a Certificate>,
     pub(crate) shown: ShownLimits<'a>,
@@ -151,7 +152,7 @@ impl<'a> Call<'a> {
             caller: None,
             token: None,
             told: Vec::new(),
-            watching: 0,
+            watching: None,
             certificate: None,
             shown: ShownLimits::default(),
             taken: TakenList::default(),

@@ -275,12 +275,14 @@ fn admit(call: &mut Call<'_>) -> Result<(), Stop> {
         let judged = access::judge(call.state, caller.application, call.route, call.utc());
         match judged {
             Ok(subscription) => call.subscribe(subscription),
-            // Who called was only watched: it calls as nobody.
-            Err(_) if call.watching != 0 => {
-                call.record.observed |= call.watching;
-                call.caller = None;
-            }
-            Err(code) => return Err(Refusal::new(code).into()),
+            // Where who called was only watched, it calls as nobody.
+            Err(code) => match call.watching {
+                Some(watch) => {
+                    call.record.watch(watch);
+                    call.caller = None;
+                }
+                None => return Err(Refusal::new(code).into()),
+            },
         }
     }
     if let Some(beyond) = &chain.beyond {

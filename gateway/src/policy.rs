@@ -40,7 +40,7 @@ use crate::body::Answer;
 use crate::call::Call;
 use crate::fields::Fields;
 use crate::forward::Stop;
-use crate::record::{NameId, Names};
+use crate::record::{NameId, Names, Watch};
 use crate::slot::Limits;
 use crate::token::KeySets;
 use crate::upstream;
@@ -134,8 +134,8 @@ pub(crate) struct Step<R = Running> {
     pub(crate) label: NameId,
     /// Where it is attached.
     pub(crate) from: AttachPoint,
-    /// Its bit among the observe verdicts of the record.
-    pub(crate) bit: u32,
+    /// How the record notes what it would have refused.
+    pub(crate) watch: Watch,
 }
 
 /// What compiling a policy needs beside the policy.
@@ -153,7 +153,7 @@ impl<R> Step<R> {
     pub(crate) fn decides(&self, call: &mut Call<'_>) -> bool {
         call.worker.metrics.decided(self.kind, self.observe);
         if self.observe {
-            call.record.observed |= self.bit;
+            call.record.watch(self.watch);
         }
         !self.observe
     }
@@ -231,7 +231,7 @@ fn run<'a>(step: &'a Step, place: usize, call: &mut Call<'a>) -> Flow {
         Running::Fault(policy) => policy.run(call, step.observe, upstream::chance),
     };
     if may_watch && call.caller.is_some() {
-        call.watching = step.bit;
+        call.watching = Some(step.watch);
     }
     match flow {
         Flow::Next => Flow::Next,

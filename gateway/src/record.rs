@@ -21,6 +21,17 @@ pub use ring::{RING_RECORDS, Rings, Sink};
 /// Longest path kept in a record, in bytes.
 pub const PATH_BYTES: usize = 160;
 
+/// Most policies in observe mode that one record names.
+pub const MOST_WATCHED: usize = 4;
+
+/// A policy in observe mode, as it is noted of a request that it would have refused.
+#[derive(Debug, Clone, Copy)]
+pub struct Watch {
+    pub bit: u32,
+    /// `place/kind/name`.
+    pub name: NameId,
+}
+
 /// What a record keeps of a text: its first bytes, inline.
 #[derive(Debug, Clone, Copy)]
 pub struct Short<const N: usize> {
@@ -83,6 +94,8 @@ pub struct Record {
     pub revision: u32,
     /// One bit per policy in observe mode that would have refused.
     pub observed: u32,
+    /// The first of them by name, without gaps.
+    pub watched: [NameId; MOST_WATCHED],
     /// Microseconds, as the other times.
     pub total_us: u32,
     pub policies_us: u32,
@@ -126,6 +139,7 @@ impl Default for Record {
             client: None,
             revision: 0,
             observed: 0,
+            watched: [NameId::NONE; MOST_WATCHED],
             total_us: 0,
             policies_us: 0,
             connect_us: 0,
@@ -166,6 +180,7 @@ impl Record {
             client,
             revision,
             observed,
+            watched,
             total_us,
             policies_us,
             connect_us,
@@ -191,6 +206,7 @@ impl Record {
         (*subscription, *plan) = (SubscriptionId::NIL, PlanId::NIL);
         (*client, *code) = (None, None);
         (*revision, *observed, *units) = (0, 0, 1);
+        *watched = [NameId::NONE; MOST_WATCHED];
         (*total_us, *policies_us, *connect_us, *first_byte_us) = (0, 0, 0, 0);
         (*decided_by, *target, *variant) = (NameId::NONE, NameId::NONE, NameId::NONE);
         (*status, *tries, *path_cut) = (0, 0, false);
@@ -198,6 +214,15 @@ impl Record {
         method.set("");
         request_id.set("");
         path.set("");
+    }
+
+    /// Notes a policy in observe mode that would have refused the request.
+    pub(crate) fn watch(&mut self, watch: Watch) {
+        self.observed |= watch.bit;
+        let is_free = |name: &&mut NameId| **name == NameId::NONE || **name == watch.name;
+        if let Some(free) = self.watched.iter_mut().find(is_free) {
+            *free = watch.name;
+        }
     }
 
     /// The stored form, with names instead of numbers.
@@ -226,6 +251,7 @@ impl Record {
             code: self.code.map_or("", Code::as_str).to_owned(),
             decided_by: names.get(self.decided_by).to_string(),
             observed: self.observed,
+            observed_by: names.all(&self.watched),
             target: names.get(self.target).to_string(),
             variant: names.get(self.variant).to_string(),
             tries: self.tries,

@@ -3,6 +3,7 @@
 mod m0001_nodes;
 mod m0002_requests;
 mod m0003_variant;
+mod m0004_observed;
 
 use sea_orm_migration::prelude::*;
 
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_nodes::Migration),
             Box::new(m0002_requests::Migration),
             Box::new(m0003_variant::Migration),
+            Box::new(m0004_observed::Migration),
         ]
     }
 

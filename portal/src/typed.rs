@@ -48,6 +48,18 @@ impl Typed {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Whether the form has a field of that name, empty or not.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.all(name).next().is_some()
+    }
+
+    /// All names and values, in their order.
+    #[must_use]
+    pub fn pairs(&self) -> &[(String, String)] {
+        &self.0
+    }
+
     /// The field's text, or nothing if it was left empty.
     #[must_use]
     pub fn optional(&self, name: &str) -> Option<String> {

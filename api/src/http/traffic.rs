@@ -25,6 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(read_usage))
         .routes(routes!(read_api_variants))
         .routes(routes!(read_version_variants))
+        .routes(routes!(read_version_observed))
         .routes(routes!(list_requests))
         .routes(routes!(read_request))
 }
@@ -179,6 +180,18 @@ async fn read_version_variants(
         )
         .await?,
     ))
+}
+
+/// Who would have been refused if the version's policies in observe mode enforced.
+#[utoipa::path(get, path = "/versions/{version}/observed", tag = "traffic", operation_id = "read_version_observed", params(("version" = Uuid, Path), UsageQuery), responses((status = 200, body = wire::Observed), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn read_version_observed(
+    SignedIn(ctx): SignedIn,
+    Path(version): Path<VersionId>,
+    Query(query): Query<UsageQuery>,
+) -> Result<Json<wire::Observed>> {
+    let range = query.range.unwrap_or_default();
+    let found = traffic::observed(&ctx, version, range, query.environment);
+    Ok(Json(found.await?))
 }
 
 /// The request log, newest first.

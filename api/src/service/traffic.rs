@@ -3,6 +3,7 @@
 
 mod entry;
 mod log;
+mod observed;
 mod past;
 mod subject;
 mod title;
@@ -11,6 +12,7 @@ mod variants;
 
 pub use entry::entry;
 pub use log::log;
+pub use observed::observed;
 pub(crate) use past::{Past, past};
 pub use subject::Subject;
 pub use usage::usage;

@@ -132,6 +132,7 @@ async fn called(world: &World) -> (Shop, String) {
         code: "rate_limited".into(),
         decided_by: "rate_limit/minute".into(),
         observed: 0,
+        observed_by: String::new(),
         target: String::new(),
         variant: String::new(),
         tries: 0,

@@ -66,6 +66,11 @@ async fn called(world: &World) -> (Shop, String, String) {
         code: code.into(),
         decided_by: String::new(),
         observed: 0,
+        observed_by: match number {
+            1 | 5 => "version/rate_limit/burst".into(),
+            2 => "version/rate_limit/burst plan/quota/month".into(),
+            _ => String::new(),
+        },
         target: "93.184.216.34:443".into(),
         variant: match number {
             1 | 2 => "stable".into(),
@@ -268,6 +273,77 @@ async fn the_log_filters_and_shows_each_side_its_own() {
             !unknown.text.contains("Secret") && !unknown.text.contains("\"there\""),
             "{}",
             unknown.text
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_would_have_been_refused_is_told_to_the_provider() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let (shop, application, other) = called(&world).await;
+        let mut provider = world.owner.client.clone();
+        let mut consumer = world.stranger.client.clone();
+        let path = format!("/versions/{}/observed", shop.version);
+        for range in ["1h", "24h", "7d", "30d"] {
+            let path = format!("{path}?range={range}");
+            let found = provider.get(&path).await.ok(200).json();
+            assert_eq!(found["requests"], 5, "{range}");
+            let told: Vec<_> = found["policies"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| {
+                    let text = |name: &str| one[name].as_str().unwrap().to_owned();
+                    let counts = (one["would_refuse"].as_u64(), one["applications"].as_u64());
+                    (text("from"), text("kind"), text("name"), counts)
+                })
+                .collect();
+            let line = |from: &str, kind: &str, name: &str, refused, applications| {
+                let counts = (Some(refused), Some(applications));
+                (from.to_owned(), kind.to_owned(), name.to_owned(), counts)
+            };
+            assert_eq!(
+                told,
+                [
+                    line("version", "rate_limit", "burst", 3, 2),
+                    line("plan", "quota", "month", 1, 1)
+                ]
+            );
+            assert_eq!(found["policies"][0]["observes"], false);
+            assert!(found["policies"][1].get("observes").is_none());
+            let rows = &found["policies"][0]["by_application"];
+            assert_eq!(rows[0]["id"], application.as_str());
+            assert_eq!(rows[0]["requests"], 4);
+            assert_eq!(rows[0]["would_refuse"], 2);
+            assert_ne!(rows[0]["name"], "");
+            // Without a subscription its name is not the provider's to know.
+            assert_eq!(rows[1]["id"], other.as_str());
+            assert_eq!(
+                (&rows[1]["name"], &rows[1]["organization"]),
+                (&json!(""), &json!(""))
+            );
+            consumer.get(&path).await.refused(Code::NotFound);
+        }
+        // What observes and would have refused nothing is told as well.
+        let policies =
+            json!([{ "key_auth": {} }, { "cors": { "mode": "observe", "origins": ["*"] } }]);
+        let version = format!("/versions/{}", shop.version);
+        let draft = json!({ "policies": policies });
+        provider
+            .patch(&format!("{version}/draft"), draft)
+            .await
+            .ok(200);
+        provider
+            .post(&format!("{version}/publish"), json!({}))
+            .await
+            .ok(200);
+        let found = provider.get(&path).await.ok(200).json();
+        let last = &found["policies"][2];
+        assert_eq!(
+            (&last["kind"], &last["observes"], &last["would_refuse"]),
+            (&json!("cors"), &json!(true), &json!(0))
         );
     })
     .await;

@@ -24,7 +24,7 @@ pub fn read(
         let message = format!("The file may have at most {} MiB.", MAX_BYTES >> 20);
         return Err(vec![Invalid::new("", message)]);
     }
-    let mut value = value(text).map_err(|invalid| vec![invalid])?;
+    let mut value = value(text, MAX_BYTES).map_err(|invalid| vec![invalid])?;
     // A list would be read as the members of a file in their order.
     if !value.is_object() {
         let message = "The file must be a mapping, like \"portunus: 1\" on its first line.";
@@ -70,7 +70,12 @@ fn without_entry(value: &mut Value, pointer: &str) -> bool {
     }
 }
 
-fn value(text: &str) -> Result<Value, Invalid> {
+/// YAML or JSON of at most so many bytes, as a value.
+pub(crate) fn value(text: &str, most: usize) -> Result<Value, Invalid> {
+    if text.len() > most {
+        let message = format!("The text may have at most {} KiB.", most >> 10);
+        return Err(Invalid::new("", message));
+    }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim_start().starts_with('{') {
         return serde_json::from_str(text)
@@ -81,13 +86,13 @@ fn value(text: &str) -> Result<Value, Invalid> {
             flow_nesting_limit: MAX_DEPTH,
             max_depth: MAX_DEPTH,
             max_documents: 1,
-            max_events: MAX_BYTES,
-            max_nodes: MAX_BYTES,
-            max_total_scalar_bytes: MAX_BYTES,
+            max_events: most,
+            max_nodes: most,
+            max_total_scalar_bytes: most,
             enforce_alias_anchor_ratio: false,
         },
         alias_limits: serde_saphyr::alias_limits! {
-            max_total_replayed_events: 1_000_000,
+            max_total_replayed_events: most.min(1_000_000),
             max_replay_stack_depth: 16,
         },
         emit_comments: false,
@@ -157,7 +162,7 @@ fn expand(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Strin
 }
 
 /// A name as a reference token (RFC 6901 §3).
-pub(super) fn token(name: &str) -> String {
+pub(crate) fn token(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
@@ -166,7 +171,8 @@ fn name_of(token: &str) -> String {
     token.replace("~1", "/").replace("~0", "~")
 }
 
-fn pointer(path: &serde_path_to_error::Path) -> String {
+/// The pointer of what a reader was at.
+pub(crate) fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     let mut out = String::new();
     for segment in path {
@@ -181,7 +187,7 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 }
 
 /// A message of a library as a sentence of ours.
-fn sentence(message: &str) -> String {
+pub(crate) fn sentence(message: &str) -> String {
     let message = message.trim_end_matches('.');
     let mut letters = message.chars();
     let first = letters

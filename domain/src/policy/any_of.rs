@@ -16,18 +16,21 @@ pub struct AnyOf {
     pub mode: Mode,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// 2 to 5, in this order. Their own `mode`, `name` and `optional` stay unset.
+    /// 2 to 5, each once, in the order in which they are looked for.
+    #[schemars(title = "Ways", length(min = 2, max = 5))]
     pub of: Vec<Identity>,
     /// None of them is fine, a wrong one is refused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(title = "Calls without any of them pass")]
     pub optional: bool,
 }
 
-/// One way: `{ "key_auth": {} }`.
+/// One way: `{ "key_auth": {} }`. Its own `mode`, `name` and `optional` stay unset.
 #[derive(
     Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, utoipa::ToSchema,
 )]
 #[serde(rename_all = "snake_case")]
+#[schemars(title = "Way", extend("x-without" = ["mode", "name", "optional"]))]
 pub enum Identity {
     KeyAuth(KeyAuth),
     Jwt(Jwt),

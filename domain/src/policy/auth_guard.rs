@@ -19,19 +19,24 @@ pub struct AuthGuard {
     pub name: Option<String>,
     /// Answers of 401 or 403 in a window, 1 to 10,000; 20 unless set.
     #[serde(skip_serializing_if = "is_twenty")]
+    #[schemars(range(min = 1, max = 10_000), extend("x-unit" = "answers"), !skip_serializing_if)]
     pub limit: u32,
     /// 1s to 1h; 1m unless set.
     #[serde(skip_serializing_if = "is_minute")]
+    #[schemars(!skip_serializing_if)]
     pub window: Span,
     /// How long the first time, 1s to 24h; 1m unless set.
     #[serde(skip_serializing_if = "is_minute")]
+    #[schemars(!skip_serializing_if)]
     pub block: Span,
     /// How long at most, up to 24h; 1h unless set. As long an address must be quiet for its
     /// repetitions to be forgotten.
     #[serde(skip_serializing_if = "is_hour")]
+    #[schemars(title = "Block at most", !skip_serializing_if)]
     pub max_block: Span,
     /// Networks that are never guarded against, at most 1,000.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(title = "Never guarded against")]
     pub allow: Vec<String>,
 }
 

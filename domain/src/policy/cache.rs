@@ -19,30 +19,38 @@ pub struct Cache {
     /// How long answers are fresh that say nothing of it themselves; none unless set. Only those
     /// with 200, 203, 204, 300, 301, 308, 404 and 410. At most 365 d.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(title = "Fresh for", example = &"none")]
     pub ttl: Option<Span>,
     /// Guess it from `Last-Modified`: a tenth of the answer's age, at most a day
     /// (RFC 9111 §4.2.2). `ttl` comes first.
     #[serde(skip_serializing_if = "is_false")]
+    #[schemars(title = "Guess from Last-Modified")]
     pub heuristic: bool,
     /// For how long behind its time an answer is given all the same while a new one is fetched in
     /// the background, where it says nothing of that itself (RFC 5861 §3). At most 365 d.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(title = "Stale while asking again", example = &"none")]
     pub stale_while_revalidate: Option<Span>,
     /// The same where the upstream fails: 500, 502, 503, 504, or none at all (RFC 5861 §4).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(title = "Stale if the upstream fails", example = &"none")]
     pub stale_if_error: Option<Span>,
     /// Longest body that is kept, 1 to 67,108,864 bytes; 1 MiB unless set.
     #[serde(skip_serializing_if = "is_mib")]
+    #[schemars(title = "Longest body", range(min = 1, max = 67_108_864), extend("x-unit" = "bytes"), !skip_serializing_if)]
     pub max_body: u32,
     /// Request fields that tell answers apart although no `Vary` names them; at most 20.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(title = "Header fields in the key", length(max = 20))]
     pub key_headers: Vec<String>,
     /// Also keep answers with `Set-Cookie`: everybody then gets the same cookie.
     #[serde(skip_serializing_if = "is_false")]
+    #[schemars(title = "Keep answers with Set-Cookie")]
     pub set_cookie: bool,
     /// What clients say in `Cache-Control` and `Pragma` is not heeded: nobody can make the gateway
     /// ask the upstream.
     #[serde(skip_serializing_if = "is_false")]
+    #[schemars(title = "Ignore what clients ask for")]
     pub ignore_clients: bool,
 }
 

@@ -15,15 +15,22 @@ pub struct Compress {
     pub mode: Mode,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Of those that a client likes the same the first; br, then gzip unless set.
+    /// Of those that a client likes the same the first.
     #[serde(skip_serializing_if = "is_both")]
+    #[schemars(length(min = 1), !skip_serializing_if)]
     pub encodings: Vec<Coding>,
     /// Media types, `text/*` for all of a kind, `*/*+json` for a suffix; texts, JSON, XML,
     /// JavaScript and SVG unless set. At most 50.
     #[serde(skip_serializing_if = "is_usual")]
+    #[schemars(
+        title = "Media types",
+        length(min = 1, max = 50),
+        !skip_serializing_if
+    )]
     pub types: Vec<String>,
     /// Answers that say they are shorter stay as they are, up to 1 MiB; 1,024 unless set.
     #[serde(skip_serializing_if = "is_kib")]
+    #[schemars(title = "From a size of", range(max = 1_048_576), extend("x-unit" = "bytes"), !skip_serializing_if)]
     pub min_bytes: u32,
 }
 

@@ -16,10 +16,12 @@ pub struct Concurrency {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Requests at a time, 1 to 1,000,000.
+    #[schemars(range(min = 1, max = 1_000_000), extend("x-unit" = "requests"))]
     pub limit: u32,
     /// What is counted together. Unless set: the subscription in a plan, the application
     /// elsewhere, the address of a caller who is unknown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(title = "Counted by", extend("uniqueItems" = true))]
     pub by: Vec<Subject>,
 }
 

@@ -19,22 +19,31 @@ pub struct Cors {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// 1 to 100 of `https://app.example.com`, `https://*.example.com` (any name below it), and `*`.
+    #[schemars(length(min = 1, max = 100))]
     pub origins: Vec<String>,
     /// GET, HEAD, POST, PUT, PATCH and DELETE unless set.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
     pub methods: Vec<String>,
     /// Request fields that a page may set; `*` is any. Unless set: Authorization, Content-Type and
     /// X-Api-Key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(title = "Header fields of requests", length(max = 100))]
     pub headers: Vec<String>,
     /// Answer fields that a page may read beside the usual ones; none unless set.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(title = "Header fields of answers", length(max = 100))]
     pub expose: Vec<String>,
     /// Pages may send cookies; never together with the origin `*`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(title = "Cookies")]
     pub credentials: bool,
     /// How long a browser may keep what a preflight said, up to 24 h; 10 min unless set.
     #[serde(default = "ten_minutes", skip_serializing_if = "is_ten_minutes")]
+    #[schemars(
+        title = "Preflights kept for",
+        !skip_serializing_if
+    )]
     pub max_age: Span,
 }
 

@@ -17,10 +17,13 @@ pub struct Expression {
     pub mode: Mode,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// `claims.role == "admin" && now.getHours("Europe/Berlin") < 18`; at most 2048 bytes.
+    /// `claims.role == "admin" && now.getHours("Europe/Berlin") < 18`; at most 2048 bytes. It may
+    /// use `request`, `caller`, `claims` and `now`.
+    #[schemars(title = "Let pass where", length(min = 1, max = 2048), extend("x-lines" = 4))]
     pub allow: String,
     /// What whoever is refused is told, at most 200 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(title = "What the caller is told", length(max = 200))]
     pub detail: Option<String>,
 }
 

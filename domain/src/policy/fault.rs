@@ -24,8 +24,10 @@ pub struct Fault {
     pub mode: Mode,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// So many of the requests wait before they go on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay: Option<Delay>,
+    /// So many of the requests are answered with an error, in the upstream's place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub abort: Option<Abort>,
 }
@@ -36,8 +38,10 @@ pub struct Fault {
 #[serde(deny_unknown_fields)]
 pub struct Delay {
     /// Of the requests, 1 to 100.
+    #[schemars(range(min = 1, max = 100), extend("x-unit" = "%"))]
     pub percent: u8,
     /// Up to 30s.
+    #[schemars(title = "Wait", example = &"2s")]
     pub time: Span,
 }
 
@@ -47,8 +51,10 @@ pub struct Delay {
 #[serde(deny_unknown_fields)]
 pub struct Abort {
     /// Of the requests, 1 to 100.
+    #[schemars(range(min = 1, max = 100), extend("x-unit" = "%"))]
     pub percent: u8,
     /// 400 to 599.
+    #[schemars(range(min = 400, max = 599), example = 503)]
     pub status: u16,
 }
 

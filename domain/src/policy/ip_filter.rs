@@ -28,10 +28,13 @@ pub struct IpFilter {
     pub mode: Mode,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// With an entry here, an address that no entry holds is denied.
+    /// Networks that may call. With an entry here, an address that no entry holds is denied.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(title = "Allowed networks")]
     pub allow: Vec<Listed>,
+    /// Networks that may not call.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(title = "Denied networks")]
     pub deny: Vec<Listed>,
 }
 
@@ -51,6 +54,7 @@ pub enum Listed {
 )]
 #[serde(deny_unknown_fields)]
 pub struct Until {
+    /// The network, or an address alone.
     pub net: String,
     /// RFC 3339; the entry counts before this time.
     pub until: DateTime<Utc>,

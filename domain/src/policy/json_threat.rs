@@ -18,21 +18,26 @@ pub struct JsonThreat {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Objects and arrays inside each other, 1 to 100; 20 unless set.
+    #[schemars(range(min = 1, max = 100))]
     pub depth: u32,
     /// Members of one object; 1000 unless set.
     pub members: u32,
     /// Items of one array; 10000 unless set.
     pub items: u32,
     /// Bytes of one text; 65536 unless set.
+    #[schemars(extend("x-unit" = "bytes"))]
     pub text: u32,
     /// Bytes of one member's name; 256 unless set.
+    #[schemars(title = "Name of a member", extend("x-unit" = "bytes"))]
     pub member_name: u32,
     /// Whether an object may have a member twice, of which readers choose one or the other.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(title = "Allow duplicate members")]
     pub duplicates: bool,
     /// Bytes of the longest body, 1 to 8388608; 1048576 unless set. Longer ones are refused with
     /// 413.
     #[serde(skip_serializing_if = "is_usual")]
+    #[schemars(title = "Longest body", range(min = 1, max = 8_388_608), extend("x-unit" = "bytes"), !skip_serializing_if)]
     pub max_bytes: u64,
 }
 

@@ -28,27 +28,34 @@ pub struct Jwt {
     pub name: Option<String>,
     /// Who may have signed it; 1 to 10, or none beside `platform`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
     pub issuers: Vec<Issuer>,
     /// Tokens of the platform's own token endpoint count as well: those that were made for this
     /// API, for OAuth clients of applications.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(title = "Tokens of this platform count")]
     pub platform: bool,
     /// No token is fine, a wrong one is refused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(title = "Calls without a token pass")]
     pub optional: bool,
     /// The claim that names the client. Unless set: `client_id` (RFC 9068), else `azp`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(title = "Claim that names the client", example = &"client_id")]
     pub client_claim: Option<String>,
     /// Whether the client must be one of an application. With `optional`, tokens of others pass
     /// as well, without subscription and plan.
     #[serde(default, skip_serializing_if = "Membership::is_default")]
+    #[schemars(!skip_serializing_if)]
     pub application: Membership,
     /// Header fields for the upstream, each from a claim: a name, or names separated by dots for
     /// claims inside of others. What a client sends in these fields never gets through.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(title = "Header fields for the upstream", extend("x-pair" = ["Header field", "Claim"], "maxProperties" = 20))]
     pub headers: BTreeMap<String, String>,
     /// Send the token on to the upstream; else it is cut out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(title = "Forward the token")]
     pub forward: bool,
 }
 
@@ -86,24 +93,31 @@ impl Membership {
 #[serde(deny_unknown_fields)]
 pub struct Issuer {
     /// Exactly as in the claim `iss`.
+    #[schemars(length(min = 1, max = 500), example = &"https://login.example.com")]
     pub issuer: String,
     /// One of these must be in the claim `aud`; 1 to 10.
+    #[schemars(title = "Audiences", length(min = 1, max = 10))]
     pub audience: Vec<String>,
     /// What may have signed; the token's own header never decides. `RS256` unless set.
     #[serde(
         default = "Algorithm::usual",
         skip_serializing_if = "Algorithm::are_usual"
     )]
+    #[schemars(!skip_serializing_if, extend("uniqueItems" = true))]
     pub algorithms: Vec<Algorithm>,
-    /// Where the keys are (RFC 7517 §5).
+    /// Where the keys are (RFC 7517 §5). Unless set, the issuer says it at
+    /// `<issuer>/.well-known/openid-configuration`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(title = "Address of the keys", example = &"discovered")]
     pub jwks_uri: Option<String>,
-    /// The keys themselves: public ones only.
+    /// The keys themselves (RFC 7517 §5), public ones only; in place of an address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
+    #[schemars(title = "Keys")]
     pub jwks: Option<serde_json::Value>,
     /// By how much clocks may differ; 60 s unless set, at most 5 min.
     #[serde(default = "minute", skip_serializing_if = "is_minute")]
+    #[schemars(title = "Clock skew", !skip_serializing_if)]
     pub skew: Span,
 }
 

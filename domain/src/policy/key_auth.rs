@@ -25,9 +25,12 @@ pub struct KeyAuth {
     pub name: Option<String>,
     /// No key is fine, a wrong one is refused: for APIs that are open to all.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(title = "Calls without a key pass")]
     pub optional: bool,
     /// Also accept the key in this query parameter; it is cut out before the upstream and the log.
+    /// Keys in addresses end up in logs elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(title = "Query parameter", length(max = 64), example = &"api_key")]
     pub query: Option<String>,
 }
 

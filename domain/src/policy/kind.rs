@@ -72,6 +72,19 @@ impl Stage {
             Self::Shape => "shape",
         }
     }
+
+    /// What its policies do, in a few words.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Edge => "Addresses, sizes and browsers, before anybody is known",
+            Self::Identity => "Who calls",
+            Self::Access => "What that caller may do",
+            Self::Allowance => "How much of it",
+            Self::Contract => "What is sent",
+            Self::Answer => "Answers in the upstream's place",
+            Self::Shape => "What the upstream and the client get",
+        }
+    }
 }
 
 impl AttachPoint {
@@ -87,7 +100,7 @@ impl AttachPoint {
 }
 
 macro_rules! kinds {
-    ($($variant:ident $text:literal $stage:ident $adds:literal $plan:literal)*) => {
+    ($($variant:ident $text:literal $stage:ident $adds:literal $plan:literal $about:literal)*) => {
         /// The kind of a policy, without its settings.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
@@ -105,6 +118,11 @@ macro_rules! kinds {
                 match self { $(Self::$variant => Stage::$stage,)* }
             }
 
+            /// What it does, in a few words for whoever chooses one.
+            pub const fn about(self) -> &'static str {
+                match self { $(Self::$variant => $about,)* }
+            }
+
             /// Kinds marked "all" in gateway.md §8 add up over the attach points; of the others
             /// the nearest wins.
             pub const fn adds_up(self) -> bool {
@@ -119,31 +137,32 @@ macro_rules! kinds {
     };
 }
 
-// The table: variant, written name, stage, whether it adds up, whether a plan may carry it.
+// The table: variant, written name, stage, whether it adds up, whether a plan may carry it, and what
+// it does.
 kinds! {
-    KeyAuth "key_auth" Identity false false
-    Jwt "jwt" Identity false false
-    Mtls "mtls" Identity false false
-    AnyOf "any_of" Identity false false
-    Scopes "scopes" Access true true
-    RateLimit "rate_limit" Allowance true true
-    Quota "quota" Allowance true true
-    IpFilter "ip_filter" Edge true true
-    Compress "compress" Edge false false
-    AuthGuard "auth_guard" Edge true false
-    Concurrency "concurrency" Allowance true true
-    Redirect "redirect" Answer false false
-    Mock "mock" Answer false false
-    Fault "fault" Answer false false
-    Cache "cache" Answer false false
-    Rewrite "rewrite" Shape false false
-    Transform "transform" Shape false false
-    Cors "cors" Edge false false
-    RequestLimits "request_limits" Edge false true
-    SecurityHeaders "security_headers" Edge false false
-    JsonThreat "json_threat" Contract false false
-    Validate "validate" Contract false false
-    Expression "expression" Access true true
+    KeyAuth "key_auth" Identity false false "Callers show an API key"
+    Jwt "jwt" Identity false false "Callers show a signed token of an identity provider"
+    Mtls "mtls" Identity false false "Callers show a TLS certificate"
+    AnyOf "any_of" Identity false false "Several ways to say who calls"
+    Scopes "scopes" Access true true "What a token must allow"
+    RateLimit "rate_limit" Allowance true true "So many requests in each window"
+    Quota "quota" Allowance true true "So many requests a day, week or month"
+    IpFilter "ip_filter" Edge true true "Which networks may call"
+    Compress "compress" Edge false false "Smaller answers for clients that take them"
+    AuthGuard "auth_guard" Edge true false "Addresses that guess keys are not heard for a while"
+    Concurrency "concurrency" Allowance true true "So many requests at a time"
+    Redirect "redirect" Answer false false "Send the client elsewhere"
+    Mock "mock" Answer false false "A fixed answer in the upstream's place"
+    Fault "fault" Answer false false "Delays and failures on purpose"
+    Cache "cache" Answer false false "Keep answers and give them again"
+    Rewrite "rewrite" Shape false false "Another path and query for the upstream"
+    Transform "transform" Shape false false "Change header fields of requests and answers"
+    Cors "cors" Edge false false "Which sites' pages may read the answers"
+    RequestLimits "request_limits" Edge false true "How large requests may be"
+    SecurityHeaders "security_headers" Edge false false "Tell browsers to be careful"
+    JsonThreat "json_threat" Contract false false "Refuse JSON that is built to hurt"
+    Validate "validate" Contract false false "Refuse what does not fit the OpenAPI document"
+    Expression "expression" Access true true "A condition that must hold"
 }
 
 impl PolicyKind {
@@ -163,6 +182,14 @@ impl PolicyKind {
                 | Self::JsonThreat
                 | Self::Validate
                 | Self::Cache
+        )
+    }
+
+    /// Whether one in observe mode decides what it would do; the others then do nothing.
+    pub const fn observes(self) -> bool {
+        !matches!(
+            self,
+            Self::SecurityHeaders | Self::Transform | Self::Compress
         )
     }
 

@@ -20,15 +20,19 @@ pub struct Mock {
     pub name: Option<String>,
     /// 200 to 599; 200 unless set.
     #[serde(skip_serializing_if = "is_ok")]
+    #[schemars(range(min = 200, max = 599), !skip_serializing_if)]
     pub status: u16,
     /// Of the body; application/json unless set.
     #[serde(skip_serializing_if = "is_json")]
+    #[schemars(title = "Media type", !skip_serializing_if)]
     pub content_type: String,
     /// Further fields of the answer, at most 50.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(title = "Header fields", extend("x-pair" = ["Header field", "Value"], "maxProperties" = 50))]
     pub headers: BTreeMap<String, String>,
     /// At most 64 KiB; none with 204, 205 and 304.
     #[serde(skip_serializing_if = "String::is_empty")]
+    #[schemars(extend("x-lines" = 8))]
     pub body: String,
 }
 

@@ -26,13 +26,16 @@ pub struct Mtls {
     pub name: Option<String>,
     /// No certificate is fine, one of no application is refused.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(title = "Calls without a certificate pass")]
     pub optional: bool,
     /// Whether it must be one of an application; else any that was verified will do, without
     /// subscription and plan.
     #[serde(skip_serializing_if = "Membership::is_default")]
+    #[schemars(!skip_serializing_if)]
     pub application: Membership,
     /// Send it on to the upstream, in `Client-Cert` (RFC 9440).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(title = "Forward the certificate")]
     pub forward: bool,
 }
 

@@ -17,11 +17,14 @@ pub struct Quota {
     pub mode: Mode,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Requests per period, 1 to 10^15.
+    /// Requests per period, 1 to 1,000,000,000,000,000.
+    #[schemars(range(min = 1, max = 1_000_000_000_000_000_u64), extend("x-unit" = "requests"))]
     pub limit: u64,
+    /// The calendar period after which the count begins anew.
     pub period: Period,
     /// IANA name of the zone in which the period begins; UTC unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"UTC")]
     pub time_zone: Option<String>,
 }
 

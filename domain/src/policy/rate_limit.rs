@@ -17,18 +17,23 @@ pub struct RateLimit {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Requests per window, 1 to 1,000,000,000.
+    #[schemars(range(min = 1, max = 1_000_000_000), extend("x-unit" = "requests"))]
     pub limit: u32,
     /// 1 s to 24 h.
+    #[schemars(example = &"60s")]
     pub window: Span,
     /// Requests at once, at least 1; the limit unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000_000), extend("x-unit" = "requests"))]
     pub burst: Option<u32>,
     /// What is counted together. Unless set: the subscription in a plan, the application
     /// elsewhere, the address of a caller who is unknown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(title = "Counted by", extend("uniqueItems" = true))]
     pub by: Vec<Subject>,
     /// Who counts together; each node by itself unless set.
     #[serde(default, skip_serializing_if = "Scope::is_node")]
+    #[schemars(title = "Counted", !skip_serializing_if)]
     pub scope: Scope,
 }
 

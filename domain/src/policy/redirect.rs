@@ -17,11 +17,13 @@ pub struct Redirect {
     pub mode: Mode,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// 301, 302, 303, 307 or 308; 307 unless set, which keeps the method.
+    /// 307 and 308 keep the method.
     #[serde(default = "temporary", skip_serializing_if = "is_temporary")]
+    #[schemars(extend("enum" = [301, 302, 303, 307, 308]), !skip_serializing_if)]
     pub status: u16,
     /// `https://example.com/new{rest}?{query}` or `/v2{rest}`, with `{path}` (the whole path),
     /// `{rest}` (behind the version's prefix) and `{query}`.
+    #[schemars(example = &"/v2{rest}")]
     pub to: String,
 }
 

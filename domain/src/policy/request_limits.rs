@@ -25,15 +25,19 @@ pub struct RequestLimits {
     pub name: Option<String>,
     /// Bytes of the body, declared or in chunks; 0 takes none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-unit" = "bytes"))]
     pub body: Option<u64>,
     /// Header fields, at least 1.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(title = "Header fields", range(min = 1))]
     pub headers: Option<u32>,
     /// Bytes of all header fields, names and values; at least 64.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(title = "All header fields", range(min = 64), extend("x-unit" = "bytes"))]
     pub header_bytes: Option<u32>,
     /// Parameters in the query; 0 takes no query.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(title = "Query parameters")]
     pub query: Option<u32>,
 }
 

@@ -30,15 +30,19 @@ pub struct Rewrite {
     pub name: Option<String>,
     /// By template; a path that does not match stays as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(title = "Path by template")]
     pub path: Option<ByTemplate>,
     /// By prefix, on segment borders; not together with `path`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(title = "Path by prefix")]
     pub prefix: Option<ByPrefix>,
     /// Parameters that are set, in place of the client's of that name; at most 50.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(title = "Set query parameters", extend("x-pair" = ["Parameter", "Value"], "maxProperties" = 50))]
     pub set_query: BTreeMap<String, String>,
     /// Parameters that are taken out; at most 50.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(title = "Remove query parameters", length(max = 50))]
     pub remove_query: Vec<String>,
 }
 
@@ -49,8 +53,10 @@ pub struct Rewrite {
 #[serde(deny_unknown_fields)]
 pub struct ByTemplate {
     /// `/pets/{id}`: each parameter is a whole segment.
+    #[schemars(example = &"/pets/{id}")]
     pub from: String,
     /// `/animals/{id}/details`, with parameters of `from`.
+    #[schemars(example = &"/animals/{id}/details")]
     pub to: String,
 }
 
@@ -60,8 +66,10 @@ pub struct ByTemplate {
 #[serde(deny_unknown_fields)]
 pub struct ByPrefix {
     /// `/v1`; `/` is every path.
+    #[schemars(example = &"/v1")]
     pub from: String,
     /// `/api/v1`; `/` takes the prefix out.
+    #[schemars(example = &"/api/v1")]
     pub to: String,
 }
 

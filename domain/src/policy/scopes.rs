@@ -18,12 +18,15 @@ pub struct Scopes {
     pub name: Option<String>,
     /// All of these must be there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(title = "All of", length(max = 50))]
     pub all: Vec<String>,
     /// One of these must be there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(title = "One of", length(max = 50))]
     pub any: Vec<String>,
     /// Where they are: a text with spaces between them, or a list. `scope`, else `scp`, unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(example = &"scope")]
     pub claim: Option<String>,
 }
 

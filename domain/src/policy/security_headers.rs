@@ -20,19 +20,28 @@ pub struct SecurityHeaders {
     pub name: Option<String>,
     /// `Strict-Transport-Security` (RFC 6797), only to clients that came by TLS; none unless set.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(title = "HSTS")]
     pub hsts: Option<Hsts>,
     /// `X-Content-Type-Options: nosniff`; true unless set.
     #[serde(skip_serializing_if = "is_true")]
+    #[schemars(title = "No sniffing", !skip_serializing_if)]
     pub nosniff: bool,
     /// Who may show an answer in a frame: `X-Frame-Options`, and `frame-ancestors` in a
     /// `Content-Security-Policy` of its own; `deny` unless set.
     #[serde(skip_serializing_if = "Frame::is_default")]
+    #[schemars(title = "In frames", !skip_serializing_if)]
     pub frame: Frame,
     /// `Referrer-Policy`; `no-referrer` unless set.
     #[serde(skip_serializing_if = "Referrer::is_default")]
+    #[schemars(title = "Referrer policy", !skip_serializing_if)]
     pub referrer: Referrer,
     /// Fields that are taken out of answers; `Server` and `X-Powered-By` unless set.
     #[serde(skip_serializing_if = "is_usual")]
+    #[schemars(
+        title = "Remove header fields",
+        length(max = 50),
+        !skip_serializing_if
+    )]
     pub remove: Vec<String>,
 }
 
@@ -43,12 +52,15 @@ pub struct SecurityHeaders {
 #[serde(deny_unknown_fields)]
 pub struct Hsts {
     /// Up to 730d; 180d is usual.
+    #[schemars(example = &"180d")]
     pub max_age: Span,
     /// All names below the host as well.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(title = "Subdomains as well")]
     pub include_subdomains: bool,
     /// The owner of the host asks to be put on the browsers' lists: needs a year and subdomains.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(title = "Preload")]
     pub preload: bool,
 }
 

@@ -28,11 +28,13 @@ pub struct Transform {
     pub mode: Mode,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Of what goes to the upstream.
+    /// Header fields of what goes to the upstream.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(title = "Request")]
     pub request: Option<Headers>,
-    /// Of what is answered, refusals included.
+    /// Header fields of what is answered, refusals included.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(title = "Answer")]
     pub response: Option<Headers>,
 }
 
@@ -52,14 +54,19 @@ pub struct Transform {
 pub struct Headers {
     /// Old name to new name; values stay, those of the new name go.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("x-pair" = ["Old name", "New name"], "maxProperties" = 50))]
     pub rename: BTreeMap<String, String>,
+    /// Names of fields that are taken out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
     pub remove: Vec<String>,
     /// In place of all of that name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("x-pair" = ["Header field", "Value"], "maxProperties" = 50))]
     pub set: BTreeMap<String, String>,
     /// Beside those that are there.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("x-pair" = ["Header field", "Value"], "maxProperties" = 50))]
     pub add: BTreeMap<String, String>,
 }
 

@@ -17,22 +17,27 @@ pub struct Validate {
     pub mode: Mode,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Whether path, query, headers and cookies are checked; they are unless this is false.
+    /// Path, query, headers and cookies.
     #[serde(skip_serializing_if = "is_true")]
+    #[schemars(title = "Check parameters", !skip_serializing_if)]
     pub parameters: bool,
-    /// Whether bodies are checked, and their media types; they are unless this is false.
+    /// Bodies and their media types.
     #[serde(skip_serializing_if = "is_true")]
+    #[schemars(title = "Check the body", !skip_serializing_if)]
     pub body: bool,
-    /// Whether the query may have only the parameters that the document declares.
+    /// Refuse parameters of the query that the document does not declare.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(title = "Declared query parameters only")]
     pub declared_query: bool,
-    /// Whether `format` is checked where it is known: date, date-time, uuid, ipv4, ipv6, email,
-    /// uri, byte, int32, int64. JSON Schema has it as a note.
+    /// Check `format` where it is known: date, date-time, uuid, ipv4, ipv6, email, uri, byte,
+    /// int32, int64. JSON Schema has it as a note.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(title = "Check formats")]
     pub formats: bool,
     /// Bytes of the longest body that is checked, 1 to 8388608; 1048576 unless set. Longer ones are
     /// refused with 413.
     #[serde(skip_serializing_if = "is_usual")]
+    #[schemars(title = "Longest body", range(min = 1, max = 8_388_608), extend("x-unit" = "bytes"), !skip_serializing_if)]
     pub max_bytes: u64,
 }
 

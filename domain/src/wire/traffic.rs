@@ -151,6 +151,48 @@ pub struct Variants {
     pub variants: Vec<VariantUsage>,
 }
 
+/// Requests of one application that a policy in observe mode would have refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ObservedApplication {
+    /// The zero id is "nobody": calls without a known application.
+    pub id: ApplicationId,
+    /// Empty where the caller may not know it.
+    pub name: String,
+    pub organization: String,
+    /// All that it asked of the version.
+    pub requests: u64,
+    pub would_refuse: u64,
+}
+
+/// What one policy in observe mode would have refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ObservedPolicy {
+    /// `organization`, `api`, `version`, `operation` or `plan`: where it is attached.
+    pub from: String,
+    pub kind: String,
+    pub name: String,
+    /// Whether it is served in observe mode now; of operations and plans that is not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observes: Option<bool>,
+    pub would_refuse: u64,
+    /// How many applications it would have refused something.
+    pub applications: u64,
+    /// Those with most first; of all policies together at most five hundred.
+    pub by_application: Vec<ObservedApplication>,
+}
+
+/// Who would have been refused what, if the policies in observe mode of a version enforced.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Observed {
+    pub range: Range,
+    pub from: DateTime<Utc>,
+    pub to: DateTime<Utc>,
+    /// All requests to the version.
+    pub requests: u64,
+    /// Those that would have refused most first; those that would have refused nothing as well.
+    pub policies: Vec<ObservedPolicy>,
+}
+
 /// Filters of the request log; absent ones admit everything.
 #[derive(
     Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, utoipa::IntoParams,

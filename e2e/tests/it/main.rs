@@ -11,6 +11,7 @@ mod explains;
 mod floods;
 mod issuer;
 mod outage;
+mod policies;
 mod product;
 mod scene;
 mod starts;

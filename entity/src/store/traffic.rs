@@ -3,6 +3,7 @@
 
 mod key_use;
 mod log;
+mod observed;
 mod partition;
 mod prune;
 mod raw;
@@ -22,6 +23,7 @@ use crate::row::signed;
 
 pub use key_use::{KeyUse, key_uses};
 pub use log::{Logged, RequestFilter, Status, latest_of, record_id, request, requests};
+pub use observed::{Observation, Observed, observed};
 pub use prune::{Kept, Pruned, prune};
 pub use scope::{Resolution, Scope, Side, Stretch};
 pub use usage::{ApplicationUsage, OperationUsage, Point, Totals, Usage, totals, usage};
@@ -58,6 +60,7 @@ pub async fn write_batch(
     }
     rollup::merge(&tx, records).await?;
     variants::merge(&tx, records).await?;
+    observed::merge(&tx, records).await?;
     key_use::merge(&tx, records).await?;
     tx.commit().await?;
     Ok(true)

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod nodes;
+mod observed;
 mod quota;
 mod snapshot;
 mod traffic;

@@ -49,6 +49,7 @@ pub(crate) fn record(number: i64) -> Record {
         },
         decided_by: String::new(),
         observed: 1 << 31,
+        observed_by: String::new(),
         target: "127.0.0.1:9000".into(),
         variant: String::new(),
         tries: 1,

@@ -6,6 +6,7 @@ pub mod certificates;
 pub mod import;
 pub mod plan;
 pub mod policies;
+pub mod policy;
 pub mod products;
 pub mod upstreams;
 pub mod version;

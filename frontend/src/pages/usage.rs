@@ -119,7 +119,7 @@ pub fn view(page: Usage) -> AnyView {
     frame::workspace(&page.visitor, &page.place, Some(page.open), content)
 }
 
-const fn words(range: Range) -> &'static str {
+pub(crate) const fn words(range: Range) -> &'static str {
     match range {
         Range::Hour => "1 h",
         Range::Day => "24 h",

@@ -383,7 +383,10 @@ pub fn check(
 pub fn refusal(form: &Form, shown: &[&str]) -> Option<AnyView> {
     let elsewhere: Vec<String> = form
         .problems_elsewhere(shown)
-        .map(|(name, message)| format!("{name}: {message}"))
+        .map(|(name, message)| match name.as_str() {
+            "" => message.clone(),
+            name => format!("{name}: {message}"),
+        })
         .collect();
     let message = form.refusal().map(str::to_owned);
     if message.is_none() && elsewhere.is_empty() {

@@ -206,7 +206,7 @@ impl Walk<'_> {
         let may_watch = step.observe && call.caller.is_none();
         let said = self.peek(step, place, call);
         if may_watch && call.caller.is_some() {
-            call.watching = step.bit;
+            call.watching = Some(step.watch);
         }
         let mut told = self.told(step, stage);
         told.limit = said.shown.map(|(shown, counted)| limit(&shown, counted));
@@ -260,7 +260,7 @@ impl Walk<'_> {
                 );
                 Ok(())
             }
-            Err(code) if call.watching != 0 => {
+            Err(code) if call.watching.is_some() => {
                 call.caller = None;
                 told.decision = Decision::WouldRefuse;
                 told.code = Some(code.as_str().to_owned());

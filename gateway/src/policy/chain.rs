@@ -9,6 +9,7 @@ use super::{
     Finishing, IpFilter, JsonThreat, Jwt, KeyAuth, Mock, Mtls, Quota, RateLimit, Redirect,
     RequestLimits, Rewrite, Running, Scopes, SecurityHeaders, Shaping, Step, Transform, Validate,
 };
+use crate::record::{NameId, Watch};
 
 /// The policies of one attach point's chain, by stage.
 #[derive(Debug, Default)]
@@ -207,13 +208,24 @@ fn stage_of(policy: &Policy) -> Stage {
 }
 
 fn step<R>(running: R, effective: &Effective<'_>, bit: u32, context: &Context<'_>) -> Step<R> {
+    let (observe, label) = (
+        effective.policy.mode() == Mode::Observe,
+        label(effective.policy),
+    );
+    let name = match observe {
+        true => {
+            let whole = format!("{}/{label}", effective.from.as_str());
+            context.names.intern(&whole)
+        }
+        false => NameId::NONE,
+    };
     Step {
         running,
         kind: effective.policy.kind(),
-        observe: effective.policy.mode() == Mode::Observe,
+        observe,
         from: effective.from,
-        label: context.names.intern(&label(effective.policy)),
-        bit,
+        label: context.names.intern(&label),
+        watch: Watch { bit, name },
     }
 }
 

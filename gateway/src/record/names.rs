@@ -39,6 +39,13 @@ impl Names {
         NameId(number)
     }
 
+    /// Texts without blanks of their own, with blanks between.
+    pub fn all(&self, ids: &[NameId]) -> String {
+        let known = ids.iter().filter(|id| **id != NameId::NONE);
+        let texts: Vec<Arc<str>> = known.map(|id| self.get(*id)).collect();
+        texts.join(" ")
+    }
+
     /// Empty for [`NameId::NONE`].
     pub fn get(&self, id: NameId) -> Arc<str> {
         let table = self.0.read().unwrap_or_else(PoisonError::into_inner);

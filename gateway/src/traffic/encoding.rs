@@ -2,8 +2,9 @@
 //!
 //! Time as 8 bytes, a mask that names the ids that are not the zero id and the flags, those ids as
 //! 16 bytes each, then numbers as LEB128 and strings as LEB128 length and UTF-8. The form's number
-//! stands in the segment's head, once for all its records: form 2 has the variant behind form 1, and
-//! both are read, as what a gateway spooled must outlive its update.
+//! stands in the segment's head, once for all its records: form 2 has the variant behind form 1, form 3
+//! the policies that observed behind that, and all are read, as what a gateway spooled must outlive
+//! its update.
 
 use chrono::DateTime;
 use domain::id::Id;
@@ -12,14 +13,16 @@ use domain::traffic::Record;
 use uuid::Uuid;
 
 /// The form that [`encode`] writes.
-pub const FORM: Form = Form::Variant;
+pub const FORM: Form = Form::Observed;
 
 /// What [`decode`] reads; a segment of any other form is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// Without the variant.
     First,
+    /// Without the names of policies that observed.
     Variant,
+    Observed,
 }
 
 impl Form {
@@ -27,11 +30,12 @@ impl Form {
         match self {
             Self::First => 1,
             Self::Variant => 2,
+            Self::Observed => 3,
         }
     }
 
     pub fn of_number(number: u8) -> Option<Self> {
-        let mut forms = [Self::First, Self::Variant].into_iter();
+        let mut forms = [Self::First, Self::Variant, Self::Observed].into_iter();
         forms.find(|form| form.number() == number)
     }
 }
@@ -141,7 +145,11 @@ pub fn decode(bytes: &[u8], form: Form) -> Result<Record, Malformed> {
         target: input.text()?,
         variant: match form {
             Form::First => String::new(),
-            Form::Variant => input.text()?,
+            Form::Variant | Form::Observed => input.text()?,
+        },
+        observed_by: match form {
+            Form::First | Form::Variant => String::new(),
+            Form::Observed => input.text()?,
         },
     };
     if input.0.is_empty() {
@@ -182,7 +190,7 @@ fn numbers_of(record: &Record) -> [u64; 12] {
     ]
 }
 
-fn texts_of(record: &Record) -> [&str; 9] {
+fn texts_of(record: &Record) -> [&str; 10] {
     [
         &record.request_id,
         &record.node,
@@ -193,6 +201,7 @@ fn texts_of(record: &Record) -> [&str; 9] {
         &record.decided_by,
         &record.target,
         &record.variant,
+        &record.observed_by,
     ]
 }
 
@@ -278,7 +287,7 @@ mod tests {
             (provider, consumer, api, version, operation) in (id(), id(), id(), id(), id()),
             (application, credential, subscription, plan) in (id(), id(), id(), id()),
             (request_id, node, client, method) in (text(), text(), text(), text()),
-            (path, code, decided_by, target, variant) in (text(), text(), text(), text(), text()),
+            (path, code, decided_by, target, variant, observed_by) in (text(), text(), text(), text(), text(), text()),
             (at, state, bytes_in, bytes_out) in (-(1_i64 << 50)..1 << 55, any::<u64>(), any::<u64>(), any::<u64>()),
             (revision, observed, total_us, policies_us) in any::<(u32, u32, u32, u32)>(),
             (connect_us, first_byte_us, units) in any::<(u32, u32, u32)>(),
@@ -289,7 +298,7 @@ mod tests {
                 environment: if test { Environment::Test } else { Environment::Live },
                 request_id, node, state, provider, consumer, api, version, revision, operation,
                 application, credential, subscription, plan, client, method, path, path_cut, status,
-                code, decided_by, observed, target, variant, tries, bytes_in, bytes_out, total_us, policies_us,
+                code, decided_by, observed, observed_by, target, variant, tries, bytes_in, bytes_out, total_us, policies_us,
                 connect_us, first_byte_us, units,
             }
         }
@@ -304,19 +313,25 @@ mod tests {
         }
 
         #[test]
-        fn a_record_of_the_first_form_is_read(record in record()) {
-            let record = Record { variant: String::new(), ..record };
+        fn a_record_of_a_former_form_is_read(record in record()) {
+            let record = Record { observed_by: String::new(), ..record };
             let mut bytes = Vec::new();
             encode(&record, &mut bytes);
-            // It ends before the variant, whose length is all that an empty one is.
+            // It ends before what came later, and an empty text is its length alone.
             prop_assert_eq!(bytes.pop(), Some(0));
+            prop_assert_eq!(&decode(&bytes, Form::Variant).unwrap(), &record);
+            prop_assert!(decode(&bytes, Form::Observed).is_err());
+            let record = Record { variant: String::new(), ..record };
+            bytes.clear();
+            encode(&record, &mut bytes);
+            bytes.truncate(bytes.len() - 2);
             prop_assert_eq!(decode(&bytes, Form::First).unwrap(), record);
             prop_assert!(decode(&bytes, Form::Variant).is_err());
         }
 
         #[test]
         fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            for form in [Form::First, Form::Variant] {
+            for form in [Form::First, Form::Variant, Form::Observed] {
                 let _ = decode(&bytes, form);
             }
         }
@@ -342,7 +357,8 @@ mod tests {
             (0, None),
             (1, Some(Form::First)),
             (2, Some(Form::Variant)),
-            (3, None),
+            (3, Some(Form::Observed)),
+            (4, None),
         ] {
             assert_eq!(Form::of_number(number), form, "{number}");
         }

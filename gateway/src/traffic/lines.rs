@@ -111,6 +111,7 @@ fn write_line(line: &mut Vec<u8>, record: &Record) -> io::Result<()> {
         code,
         decided_by,
         observed,
+        observed_by,
         target,
         variant,
         tries,
@@ -153,6 +154,7 @@ fn write_line(line: &mut Vec<u8>, record: &Record) -> io::Result<()> {
         ("decided_by", decided_by),
         ("target", target),
         ("variant", variant),
+        ("observed_by", observed_by),
     ];
     for (name, text) in texts {
         member(line, name);

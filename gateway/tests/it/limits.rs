@@ -130,12 +130,13 @@ async fn addresses_and_watching() {
         assert_eq!(rig.get("/watched", &[]).await.status, 200);
     }
     let records = rig.wait_records(6).await;
-    let observed: Vec<u32> = records
+    let observed: Vec<(u32, &str)> = records
         .iter()
         .filter(|record| record.path == "/watched")
-        .map(|record| record.observed)
+        .map(|record| (record.observed, record.observed_by.as_str()))
         .collect();
-    assert_eq!(observed, [0, 1, 1]);
+    let limit = "version/rate_limit/rate_limit";
+    assert_eq!(observed, [(0, ""), (1, limit), (1, limit)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

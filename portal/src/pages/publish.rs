@@ -6,10 +6,13 @@ mod certificates;
 mod documents;
 mod explain;
 mod fields;
+mod observed;
+mod plan_policies;
 mod plans;
 mod policies;
 mod products;
 mod route;
+mod sheets;
 mod upstreams;
 mod versions;
 
@@ -33,7 +36,7 @@ const IMPORT: usize = 6 * 1024 * 1024;
 /// Each page stands in a team's workspace and in the organization's own.
 pub(crate) fn routes() -> Pages {
     let import = DefaultBodyLimit::max(IMPORT);
-    let pages: [(&str, MethodRouter<Portal>); 20] = [
+    let pages: [(&str, MethodRouter<Portal>); 22] = [
         ("/apis", get(apis::list)),
         (
             "/apis/import",
@@ -57,6 +60,10 @@ pub(crate) fn routes() -> Pages {
         (
             "/apis/{api}/versions/{version}/policies",
             get(policies::show).post(policies::save),
+        ),
+        (
+            "/apis/{api}/versions/{version}/observed",
+            get(observed::show),
         ),
         (
             "/apis/{api}/versions/{version}/document",
@@ -96,6 +103,10 @@ pub(crate) fn routes() -> Pages {
         (
             "/products/{product}/plans/{plan}/close",
             get(plans::ask_close).post(plans::close),
+        ),
+        (
+            "/products/{product}/plans/{plan}/policies",
+            get(plan_policies::show).post(plan_policies::save),
         ),
         ("/subscribers", get(approvals::subscribers)),
     ];

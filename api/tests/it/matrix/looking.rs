@@ -38,6 +38,7 @@ pub fn lines() -> Vec<Line> {
         line("GET", "/versions/{version}/usage", Member, Value::Null),
         line("GET", "/apis/{api}/variants", Member, Value::Null),
         line("GET", "/versions/{version}/variants", Member, Value::Null),
+        line("GET", "/versions/{version}/observed", Member, Value::Null),
         line(
             "GET",
             "/organizations/{organization}/usage",

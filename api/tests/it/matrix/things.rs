@@ -359,6 +359,7 @@ async fn request(world: &World) -> String {
         code: String::new(),
         decided_by: String::new(),
         observed: 0,
+        observed_by: String::new(),
         target: String::new(),
         variant: String::new(),
         tries: 1,

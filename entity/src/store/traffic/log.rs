@@ -248,6 +248,7 @@ fn logged(row: Model) -> Logged {
         code,
         decided_by,
         observed: small(observed),
+        observed_by: String::new(),
         target,
         variant,
         tries: u8::try_from(tries).unwrap_or(u8::MAX),

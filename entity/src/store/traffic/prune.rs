@@ -31,7 +31,7 @@ impl Default for Kept {
     }
 }
 
-/// What went; minutes and hours with those of variants. On PostgreSQL `requests` counts days.
+/// What went; minutes and hours with those of variants and of what was observed. On PostgreSQL `requests` counts days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Pruned {
     pub requests: u64,
@@ -68,6 +68,7 @@ async fn requests(db: &DatabaseConnection, before: DateTime<Utc>) -> Result<u64,
 
 async fn rollups(db: &DatabaseConnection, of: Resolution, before: i64) -> Result<u64, DbErr> {
     let gone = older(db, of.table(), before).await?;
+    let gone = gone + older(db, of.observed(), before).await?;
     Ok(gone + older(db, of.variants(), before).await?)
 }
 

@@ -110,6 +110,8 @@ fn values(record: &Record, out: &mut Vec<Value>) {
         code,
         decided_by,
         observed,
+        // Only counted: `observed` says in the log that there were some.
+        observed_by: _,
         target,
         variant,
         tries,

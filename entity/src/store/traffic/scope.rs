@@ -104,6 +104,14 @@ impl Resolution {
         }
     }
 
+    /// The table that counts what policies in observe mode would have refused.
+    pub(super) const fn observed(self) -> &'static str {
+        match self {
+            Self::Minute => "observed_minute",
+            Self::Hour => "observed_hour",
+        }
+    }
+
     const fn micros(self) -> i64 {
         match self {
             Self::Minute => 60_000_000,

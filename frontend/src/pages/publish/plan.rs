@@ -1,7 +1,8 @@
 //! A plan: its limits, who says yes, and its way from draft to closed.
 
+mod policies;
+
 use domain::lifecycle::PlanState;
-use domain::policy::{Mode, Policy, PolicyKind};
 use domain::wire::plans::Plan;
 use leptos::prelude::*;
 
@@ -17,10 +18,12 @@ use crate::{
         confirm::{Question, confirm},
         field::{Field, choice, refusal},
         head::{Link, PageHead, crumbs},
-        limits::{allowed, approval, limits, price},
+        limits::{allowed, approval, price},
         state::{Badge, Tone},
     },
 };
+
+pub use self::policies::{Policies, policies};
 
 /// The form of a plan, new or existing.
 #[derive(Clone, Debug)]
@@ -80,7 +83,7 @@ pub fn edit(page: Edit) -> AnyView {
         .and_then(|plan| plan.overshoot.clone())
         .map(|words| callout(Tone::Info, view! { <p>{words}</p> }));
     let form = if page.may_edit {
-        form(&page.form, page.plan.as_ref())
+        form(&page.form, page.plan.as_ref(), &address)
     } else {
         page.plan.as_ref().map(facts).into_any()
     };
@@ -117,24 +120,6 @@ fn steps(plan: &Plan, home: &str) -> Option<AnyView> {
         ),
         PlanState::Closed => None,
     }
-}
-
-/// The policy that the form has fields for: the first of its kind that refuses, whatever its name.
-#[must_use]
-pub fn in_form(policies: &[Policy], kind: PolicyKind) -> Option<usize> {
-    policies
-        .iter()
-        .position(|policy| policy.kind() == kind && policy.mode() == Mode::Enforce)
-}
-
-/// Those that the form has no fields for, in words.
-fn beside(policies: &[Policy]) -> Vec<String> {
-    let rest = policies
-        .iter()
-        .enumerate()
-        .filter(|(index, policy)| in_form(policies, policy.kind()) != Some(*index));
-    rest.flat_map(|(_, policy)| limits(std::slice::from_ref(policy)))
-        .collect()
 }
 
 /// The plan for who may not change it.
@@ -194,29 +179,12 @@ pub fn close(page: Close) -> AnyView {
     page.at.page(Menu::Products, content)
 }
 
-fn form(form: &Form, plan: Option<&Plan>) -> AnyView {
-    let rest = plan.map(|plan| beside(&plan.policies)).unwrap_or_default();
-    let rest = (!rest.is_empty()).then(|| {
-        view! { <p class="small soft">{format!("And beside these, as the management API set it: {}.", rest.join("; "))}</p> }
-    });
-    let exists = plan.is_some();
-    let approvals: Vec<(&'static str, Text)> = vec![
-        ("manual", "A person says yes".into()),
-        ("auto", "At once".into()),
-    ];
+/// The usual limits of a new plan; all others are policies of the plan, once there is one.
+fn first_limits(form: &Form) -> AnyView {
     let periods: Vec<(&'static str, Text)> = ["month", "week", "day"]
         .map(|period| (period, Text::from(period)))
         .to_vec();
-    let prices: Vec<(&'static str, Text)> = ["month", "year", "once"]
-        .map(|period| (period, Text::from(period)))
-        .to_vec();
     view! {
-        <form class="form form--page" method="post">
-            {super::tag(form)}
-            {refusal(form, FIELDS)}
-            {Field::text("name", "Name").placeholder("Standard").of(form)}
-            {Field::text("description", "Description").optional().of(form)}
-            {choice("approval", "Approval", approvals, form)}
             <h2>"Limits"</h2>
             <div class="form-row">
                 {Field::number("limit", "Rate").optional().mono().min("1").unit("requests").of(form)}
@@ -228,7 +196,31 @@ fn form(form: &Form, plan: Option<&Plan>) -> AnyView {
                 {choice("period", "in each", periods, form)}
                 {Field::text("time_zone", "Time zone").optional().mono().placeholder("UTC").of(form)}
             </div>
-            {rest}
+    }
+    .into_any()
+}
+
+fn form(form: &Form, plan: Option<&Plan>, address: &str) -> AnyView {
+    let exists = plan.is_some();
+    let limits = match (plan, address) {
+        (Some(plan), address) => policies::summary(plan, &format!("{address}/plans/{}", plan.id)),
+        (None, _) => first_limits(form),
+    };
+    let approvals: Vec<(&'static str, Text)> = vec![
+        ("manual", "A person says yes".into()),
+        ("auto", "At once".into()),
+    ];
+    let prices: Vec<(&'static str, Text)> = ["month", "year", "once"]
+        .map(|period| (period, Text::from(period)))
+        .to_vec();
+    view! {
+        <form class="form form--page" method="post">
+            {super::tag(form)}
+            {refusal(form, FIELDS)}
+            {Field::text("name", "Name").placeholder("Standard").of(form)}
+            {Field::text("description", "Description").optional().of(form)}
+            {choice("approval", "Approval", approvals, form)}
+            {limits}
             <h2>"Terms and price"</h2>
             {Field::area("terms", "Terms to accept", 4).optional().help("Markdown. Whoever subscribes accepts this text; a change makes a new revision of it.").of(form)}
             <div class="form-row">

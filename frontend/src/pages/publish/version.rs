@@ -2,6 +2,7 @@
 
 mod document;
 mod explain;
+mod observed;
 mod revisions;
 mod route;
 
@@ -29,6 +30,7 @@ use crate::{
 
 pub use self::document::{Document, document};
 pub use self::explain::{Explain, explain};
+pub use self::observed::{Observed, observed, remark};
 pub use self::revisions::{Revisions, revisions};
 
 /// The version, its address in the workspace and who looks: what all tabs share.
@@ -68,6 +70,7 @@ impl Frame {
         let links = vec![
             Link::new(home.clone(), "Routing"),
             Link::new(format!("{home}/policies"), format!("Policies ({count})")),
+            Link::new(format!("{home}/observed"), "Observed"),
             Link::new(format!("{home}/document"), "Document"),
             Link::new(format!("{home}/revisions"), "Revisions"),
             Link::new(format!("{home}/explain"), "Explain"),

@@ -35,6 +35,7 @@ fn record(number: u32) -> Record {
         code: String::new(),
         decided_by: String::new(),
         observed: 0,
+        observed_by: String::new(),
         target: "127.0.0.1:9000".into(),
         variant: String::new(),
         tries: 1,

@@ -7,7 +7,7 @@ use domain::duration::Span;
 use domain::id::{PlanId, ProductId};
 use domain::lifecycle::PlanStep;
 use domain::plan::Approval;
-use domain::policy::{Mode, Policy, PolicyKind, Quota, RateLimit, Scope};
+use domain::policy::{Mode, Policy, Quota, RateLimit, Scope};
 use domain::problem::{Code, Invalid};
 use domain::wire::plans::{CreatePlan, EditPlan, Plan, Price, PricePeriod};
 use frontend::form::Form;
@@ -57,7 +57,7 @@ async fn props(
 
 pub(super) async fn create(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed) -> Result {
     let product = ProductId::from_uuid(ids.product);
-    let (written, wrong) = written(&typed, &[]);
+    let (written, wrong) = written(&typed, None);
     if !wrong.is_empty() {
         let form = unreadable(&workspace, typed, wrong, written).await?;
         return refuse(&workspace, product, None, form).await;
@@ -108,12 +108,11 @@ pub(super) async fn act(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed
         "publish" => service::step(ctx, id, PlanStep::Publish, None).await,
         "deprecate" => service::step(ctx, id, PlanStep::Deprecate, None).await,
         "save" => {
-            let (mut input, wrong) = written(&typed, &plan.policies);
+            let (input, wrong) = written(&typed, Some(&plan));
             if !wrong.is_empty() {
                 let form = unreadable(&workspace, typed, wrong, input).await?;
                 return refuse(&workspace, product, Some(plan), form).await;
             }
-            input.max_subscriptions = plan.max_subscriptions;
             service::edit(ctx, id, typed.etag(), input).await
         }
         _ => return Err(Failure::of(Code::BadRequest)),
@@ -228,21 +227,17 @@ async fn at_fields(workspace: &Workspace, typed: Typed, mut error: api::Error) -
     typed.refused(workspace.ctx(), error).await
 }
 
-/// What the form says, and what of it could not be read. Policies of `before` that the form has no
-/// field for stay as they are.
-fn written(typed: &Typed, before: &[Policy]) -> (EditPlan, Vec<Invalid>) {
+/// What the form says, and what of it could not be read. A new plan gets its first limits here;
+/// those of one that is there are edited on a page of their own.
+fn written(typed: &Typed, before: Option<&Plan>) -> (EditPlan, Vec<Invalid>) {
     let mut fields = Fields::of(typed);
-    let mut policies = before.to_vec();
-    put(
-        &mut policies,
-        PolicyKind::RateLimit,
-        rate(typed, &mut fields, before),
-    );
-    put(
-        &mut policies,
-        PolicyKind::Quota,
-        quota(typed, &mut fields, before),
-    );
+    let policies = match before {
+        Some(plan) => plan.policies.clone(),
+        None => rate(typed, &mut fields)
+            .into_iter()
+            .chain(quota(typed, &mut fields))
+            .collect(),
+    };
     let input = EditPlan {
         name: typed.get("name").to_owned(),
         description: typed.get("description").to_owned(),
@@ -250,7 +245,7 @@ fn written(typed: &Typed, before: &[Policy]) -> (EditPlan, Vec<Invalid>) {
         terms: typed.get("terms").to_owned(),
         policies,
         max_per_application: fields.read("max_per_application", COUNT),
-        max_subscriptions: None,
+        max_subscriptions: before.and_then(|plan| plan.max_subscriptions),
         price: price(typed, &mut fields),
         organizations: typed
             .get("organizations")
@@ -261,23 +256,7 @@ fn written(typed: &Typed, before: &[Policy]) -> (EditPlan, Vec<Invalid>) {
     (input, fields.wrong)
 }
 
-/// The policy that the form shows takes its old place; an empty field takes it away.
-fn put(policies: &mut Vec<Policy>, kind: PolicyKind, written: Option<Policy>) {
-    match (plan::in_form(policies, kind), written) {
-        (Some(index), Some(policy)) => policies[index] = policy,
-        (Some(index), None) => drop(policies.remove(index)),
-        (None, Some(policy)) => policies.push(policy),
-        (None, None) => {}
-    }
-}
-
-/// Name, subjects and scope have no field: they stay as they were.
-fn rate(typed: &Typed, fields: &mut Fields<'_>, before: &[Policy]) -> Option<Policy> {
-    let old = plan::in_form(before, PolicyKind::RateLimit).map(|at| &before[at]);
-    let (name, by, scope) = match old {
-        Some(Policy::RateLimit(old)) => (old.name.clone(), old.by.clone(), old.scope),
-        Some(_) | None => (None, Vec::new(), Scope::default()),
-    };
+fn rate(typed: &Typed, fields: &mut Fields<'_>) -> Option<Policy> {
     let limit = fields.read("limit", COUNT);
     let window = fields.span("window").unwrap_or(Span::from_secs(60));
     let burst = fields.read("burst", COUNT);
@@ -287,24 +266,20 @@ fn rate(typed: &Typed, fields: &mut Fields<'_>, before: &[Policy]) -> Option<Pol
     }
     Some(Policy::RateLimit(RateLimit {
         mode: Mode::Enforce,
-        name,
+        name: None,
         limit: limit?,
         window,
         burst,
-        by,
-        scope,
+        by: Vec::new(),
+        scope: Scope::default(),
     }))
 }
 
-fn quota(typed: &Typed, fields: &mut Fields<'_>, before: &[Policy]) -> Option<Policy> {
-    let name = match plan::in_form(before, PolicyKind::Quota).map(|at| &before[at]) {
-        Some(Policy::Quota(old)) => old.name.clone(),
-        Some(_) | None => None,
-    };
+fn quota(typed: &Typed, fields: &mut Fields<'_>) -> Option<Policy> {
     let limit = fields.read("quota", COUNT);
     Some(Policy::Quota(Quota {
         mode: Mode::Enforce,
-        name,
+        name: None,
         limit: limit?,
         period: fields.period(),
         time_zone: typed.optional("time_zone"),
@@ -333,7 +308,7 @@ fn price(typed: &Typed, fields: &mut Fields<'_>) -> Option<Price> {
 }
 
 fn form_of(plan: &Plan) -> Form {
-    let mut form = Form::default()
+    let form = Form::default()
         .with("name", plan.name.clone())
         .with("description", plan.description.clone())
         .with("approval", plan.approval.as_str())
@@ -352,28 +327,6 @@ fn form_of(plan: &Plan) -> Form {
         )
         .with("organizations", plan.organizations.join(" "))
         .with("etag", plan.etag.to_string());
-    for kind in [PolicyKind::RateLimit, PolicyKind::Quota] {
-        let Some(at) = plan::in_form(&plan.policies, kind) else {
-            continue;
-        };
-        form = match &plan.policies[at] {
-            Policy::RateLimit(limit) => form
-                .with("limit", limit.limit.to_string())
-                .with("window", limit.window.to_string())
-                .with(
-                    "burst",
-                    limit
-                        .burst
-                        .map(|burst| burst.to_string())
-                        .unwrap_or_default(),
-                ),
-            Policy::Quota(quota) => form
-                .with("quota", quota.limit.to_string())
-                .with("period", quota.period.as_str())
-                .with("time_zone", quota.time_zone.clone().unwrap_or_default()),
-            _ => form,
-        };
-    }
     match &plan.price {
         Some(price) => form
             .with(

@@ -1,159 +1,125 @@
 //! The policies of a version's draft: one form at a time, by its place or its kind.
 
 use api::http::extract::{Path, Query};
-use api::service::versions as service;
+use api::service::{traffic, versions as service};
 use domain::id::VersionId;
-use domain::policy::{Policy, PolicyKind};
-use domain::problem::{Code, Invalid};
+use domain::policy::{Mode, Policy};
+use domain::wire::traffic::{Observed, ObservedPolicy, Range};
 use domain::wire::versions::EditDraft;
-use frontend::form::Form;
-use frontend::pages::publish::policies::{self, Open};
-use serde::Deserialize;
+use frontend::pages::publish::policies;
+use frontend::pages::publish::policy::{Edit, Open};
 
-use super::{
-    Ids,
-    fields::{Fields, form_of},
-    versions,
-};
+use super::{Ids, sheets, sheets::Address, versions};
 use crate::{
-    failure::{Failure, Result},
+    failure::Result,
     place::Workspace,
     typed::{Typed, see},
 };
 
-/// Which form the address opens.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Asked {
-    policy: Option<usize>,
-    add: String,
-}
-
-impl Asked {
-    fn open(&self, present: &[Policy]) -> Open {
-        match (self.policy, PolicyKind::parse(&self.add)) {
-            (Some(index), _) if index < present.len() => Open::At(index),
-            (_, Some(kind)) => Open::New(kind),
-            (_, None) => Open::None,
-        }
-    }
-}
-
 pub(super) async fn show(
     workspace: Workspace,
     Path(ids): Path<Ids>,
-    Query(asked): Query<Asked>,
+    Query(address): Query<Address>,
 ) -> Result {
-    let props = props(&workspace, &ids, &asked, None).await?;
+    let props = props(&workspace, &ids, &address, None).await?;
     Ok(workspace
         .visit
         .page("Policies", move || policies::view(props)))
 }
 
+/// The page around what is open; `edit` is a form that was sent.
 async fn props(
     workspace: &Workspace,
     ids: &Ids,
-    asked: &Asked,
-    refused: Option<Form>,
+    address: &Address,
+    edit: Option<Edit>,
 ) -> Result<policies::Policies> {
     let id = VersionId::from_uuid(ids.version);
     let frame = versions::frame(workspace, id).await?;
-    let open = asked.open(&frame.version.draft.policies);
-    let chain = service::effective(workspace.ctx(), id, true, None, None).await?;
-    let stored = || match open {
-        Open::At(index) => frame
-            .version
-            .draft
-            .policies
-            .get(index)
-            .map(form_of)
-            .unwrap_or_default(),
-        Open::None | Open::New(_) => Form::default(),
+    let present = &frame.version.draft.policies;
+    let open = address.open(present);
+    let stored = || sheets::stored(present, open, frame.version.etag, frame.may_edit);
+    let seen = match (&edit, open) {
+        (None, Open::At(index)) => seen(workspace, id, &present[index]).await,
+        (Some(_), _) | (None, Open::New(_) | Open::None) => None,
     };
-    let form = refused.unwrap_or_else(stored);
+    let edit = edit.or_else(stored);
+    let chain = service::effective(workspace.ctx(), id, true, None, None).await?;
     Ok(policies::Policies {
         frame,
         chain,
         open,
-        form,
+        edit,
+        seen,
     })
+}
+
+/// What a policy that observes would have refused lately; nothing for who may not read that.
+async fn seen(
+    workspace: &Workspace,
+    id: VersionId,
+    policy: &Policy,
+) -> Option<(Observed, ObservedPolicy)> {
+    if policy.mode() != Mode::Observe {
+        return None;
+    }
+    let found = traffic::observed(workspace.ctx(), id, Range::Day, None).await;
+    let found = found.ok()?;
+    let mut policies = found.policies.iter();
+    let is_it = |one: &&ObservedPolicy| {
+        one.from == "version" && one.kind == policy.kind().as_str() && one.name == policy.name()
+    };
+    let own = policies.find(is_it)?.clone();
+    Some((found, own))
 }
 
 pub(super) async fn save(
     workspace: Workspace,
     Path(ids): Path<Ids>,
-    Query(asked): Query<Asked>,
+    Query(address): Query<Address>,
     typed: Typed,
 ) -> Result {
     let id = VersionId::from_uuid(ids.version);
     let frame = versions::frame(&workspace, id).await?;
     let mut all = frame.version.draft.policies.clone();
-    let open = asked.open(&all);
-    let place = match (open, typed.get("do")) {
-        (Open::At(index), "remove") => {
-            all.remove(index);
-            None
+    let open = address.open(&all);
+    let kind = sheets::kind(&typed, &all, open)?;
+    let exists = matches!(open, Open::At(_));
+    let (index, made) = match sheets::read(kind, exists, &typed)? {
+        sheets::Asked::Again(edit) => {
+            let props = props(&workspace, &ids, &address, Some(edit)).await?;
+            let page = move || policies::view(props);
+            return Ok(workspace.visit.page("Policies", page));
         }
-        (Open::At(_) | Open::New(_), "save") => {
-            let kind = match open {
-                Open::At(index) => all[index].kind(),
-                Open::New(kind) => kind,
-                Open::None => return Err(Failure::of(Code::BadRequest)),
-            };
-            let mut fields = Fields::of(&typed);
-            let policy = fields.policy(kind);
-            if !fields.wrong.is_empty() {
-                let wrong = fields.wrong;
-                return refuse(&workspace, &ids, &asked, typed.into_form().invalid(&wrong)).await;
-            }
-            let index = if let Open::At(index) = open {
-                index
-            } else {
-                all.len()
-            };
-            if index == all.len() {
-                all.push(policy)
-            } else {
-                all[index] = policy
-            }
-            Some(index)
-        }
-        _ => return Err(Failure::of(Code::BadRequest)),
+        sheets::Asked::Refused(edit) => return refuse(&workspace, &ids, &address, edit).await,
+        sheets::Asked::Remove => (sheets::remove(&mut all, open)?, None),
+        sheets::Asked::Save(made) => (sheets::put(&mut all, open, made.0.clone())?, Some(made)),
     };
-    let kinds: Vec<_> = all.iter().map(Policy::kind).collect();
     let input = EditDraft {
         policies: Some(all),
         ..EditDraft::default()
     };
-    match service::edit_draft(workspace.ctx(), id, Some(frame.version.etag), input).await {
+    // Places in a list mean something else once somebody has changed it.
+    let etag = typed.etag().unwrap_or(frame.version.etag);
+    match service::edit_draft(workspace.ctx(), id, Some(etag), input).await {
         Ok(version) => Ok(see(&format!(
             "{}/policies",
             versions::address(&workspace, &version)
         ))),
         Err(mut error) => {
-            // The service points at `/policies/2/rate_limit/limit`; the form has a field `limit`.
-            if let Some(index) = place {
-                let prefix = format!("/policies/{index}/{}", kinds[index].as_str());
-                for invalid in &mut error.invalid {
-                    *invalid = shorten(invalid, &prefix);
-                }
+            if let Some(made) = made {
+                let at = format!("/policies/{index}");
+                sheets::at_fields(&mut error, &at, &made.0, &made.1);
             }
-            let form = typed.refused(workspace.ctx(), error).await?;
-            refuse(&workspace, &ids, &asked, form).await
+            let form = typed.clone().refused(workspace.ctx(), error).await?;
+            let edit = sheets::again(kind, exists, &typed, form);
+            refuse(&workspace, &ids, &address, edit).await
         }
     }
 }
 
-fn shorten(invalid: &Invalid, prefix: &str) -> Invalid {
-    let pointer = invalid
-        .pointer
-        .strip_prefix(prefix)
-        .unwrap_or(&invalid.pointer);
-    Invalid::new(pointer, invalid.message.clone())
-}
-
-async fn refuse(workspace: &Workspace, ids: &Ids, asked: &Asked, form: Form) -> Result {
-    let props = props(workspace, ids, asked, Some(form)).await?;
+async fn refuse(workspace: &Workspace, ids: &Ids, address: &Address, edit: Edit) -> Result {
+    let props = props(workspace, ids, address, Some(edit)).await?;
     Ok(workspace
         .visit
         .refused("Policies", move || policies::view(props)))

@@ -300,6 +300,7 @@ pub(crate) fn call(
         code: String::new(),
         decided_by: String::new(),
         observed: 0,
+        observed_by: String::new(),
         target: String::new(),
         variant: String::new(),
         tries: 1,

@@ -1,0 +1,199 @@
+//! What policies in observe mode would have refused: counts by version, policy and application,
+//! merged with every batch into rows of their own. Requests that all such policies would have let
+//! through have none.
+
+use std::collections::{BTreeMap, HashMap};
+
+use domain::id::{ApplicationId, OrganizationId};
+use domain::traffic::{ObservedKey, Record};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Order, Query, SelectStatement};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult, Statement, Value};
+use uuid::Uuid;
+
+use super::raw::environment_code;
+use super::scope::{Resolution, Scope, Side, Stretch};
+use super::usage::bounded;
+use crate::row::{signed, tuples, unsigned};
+
+const KEY: &str = "provider, at, version, environment, policy, consumer, application";
+
+/// Requests of one application that a policy would have refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observed {
+    pub policy: String,
+    pub consumer: OrganizationId,
+    /// The zero id is nobody: calls without a known application.
+    pub application: ApplicationId,
+    pub count: u64,
+}
+
+/// What a version was asked, and what of it policies would have refused.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Observation {
+    /// All requests to it.
+    pub requests: u64,
+    /// By policy: requests, and how many applications they are of.
+    pub policies: BTreeMap<String, (u64, u64)>,
+    /// Those with most requests first.
+    pub rows: Vec<Observed>,
+    /// All requests of the applications in `rows`.
+    pub of_application: HashMap<ApplicationId, u64>,
+}
+
+/// The caller holds what keeps others from merging at once.
+pub(super) async fn merge(tx: &DatabaseTransaction, records: &[Record]) -> Result<(), DbErr> {
+    let mut minutes: BTreeMap<(i64, ObservedKey), u64> = BTreeMap::new();
+    let mut hours = minutes.clone();
+    for record in records {
+        let at = record.at.timestamp_micros();
+        for key in ObservedKey::of(record) {
+            let hour = (Resolution::Hour.floor(at), key.clone());
+            *hours.entry(hour).or_default() += 1;
+            *minutes
+                .entry((Resolution::Minute.floor(at), key))
+                .or_default() += 1;
+        }
+    }
+    for (resolution, counts) in [(Resolution::Minute, minutes), (Resolution::Hour, hours)] {
+        for ((at, key), count) in counts {
+            add(tx, resolution.observed(), at, key, count).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn add(
+    tx: &DatabaseTransaction,
+    table: &str,
+    at: i64,
+    key: ObservedKey,
+    count: u64,
+) -> Result<(), DbErr> {
+    let backend = tx.get_database_backend();
+    let ObservedKey {
+        provider,
+        version,
+        environment,
+        policy,
+        consumer,
+        application,
+    } = key;
+    let values: Vec<Value> = vec![
+        provider.uuid().into(),
+        at.into(),
+        version.uuid().into(),
+        environment_code(environment).into(),
+        policy.into(),
+        consumer.uuid().into(),
+        application.uuid().into(),
+        signed(count).into(),
+    ];
+    let sql = format!(
+        "INSERT INTO {table} ({KEY}, count) VALUES {} \
+         ON CONFLICT ({KEY}) DO UPDATE SET count = {table}.count + excluded.count",
+        tuples(backend, 1, values.len()),
+    );
+    let write = Statement::from_sql_and_values(backend, sql, values);
+    tx.execute_raw(write).await.map(drop)
+}
+
+#[derive(FromQueryResult)]
+struct Policy {
+    policy: String,
+    count: i64,
+    applications: i64,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    policy: String,
+    consumer: Uuid,
+    application: Uuid,
+    count: i64,
+}
+
+#[derive(FromQueryResult)]
+struct Sum {
+    application: Uuid,
+    count: i64,
+}
+
+/// What the policies of a version would have refused of what its provider was asked; at most
+/// `most` rows. `None` for a scope that these rows do not tell: a consumer's side, a plan, an
+/// application, an operation.
+pub async fn observed<C: ConnectionTrait>(
+    db: &C,
+    scope: &Scope,
+    stretch: &Stretch,
+    most: u64,
+) -> Result<Option<Observation>, DbErr> {
+    let Scope {
+        side: Side::Provider(_),
+        versions: _,
+        applications: None,
+        operation: None,
+        plan: None,
+        environment: _,
+    } = scope
+    else {
+        return Ok(None);
+    };
+    let within = |table: &'static str| {
+        let (from, to, _) = bounded(stretch);
+        let mut query = Query::select();
+        query
+            .from(table)
+            .cond_where(scope.condition())
+            .and_where(Expr::col("at").gte(from))
+            .and_where(Expr::col("at").lt(to));
+        query
+    };
+    let mut found = Observation::default();
+    let mut policies = within(stretch.resolution.observed());
+    let applications = Expr::col("application").count_distinct();
+    counted(&mut policies)
+        .column("policy")
+        .expr_as(applications, "applications")
+        .group_by_col("policy");
+    for row in db.query_all(&policies).await? {
+        let row = Policy::from_query_result(&row, "")?;
+        let sums = (unsigned(row.count), unsigned(row.applications));
+        found.policies.insert(row.policy, sums);
+    }
+    let mut rows = within(stretch.resolution.observed());
+    counted(&mut rows)
+        .columns(["policy", "consumer", "application"])
+        .group_by_columns(["policy", "consumer", "application"])
+        .order_by("count", Order::Desc)
+        .limit(most);
+    for row in db.query_all(&rows).await? {
+        let row = Row::from_query_result(&row, "")?;
+        found.rows.push(Observed {
+            policy: row.policy,
+            consumer: row.consumer.into(),
+            application: row.application.into(),
+            count: unsigned(row.count),
+        });
+    }
+    let mut all = within(stretch.resolution.table());
+    counted(&mut all)
+        .column("application")
+        .group_by_col("application");
+    for row in db.query_all(&all).await? {
+        let row = Sum::from_query_result(&row, "")?;
+        found.requests += unsigned(row.count);
+        let application = ApplicationId::from(row.application);
+        if found.rows.iter().any(|one| one.application == application) {
+            found
+                .of_application
+                .insert(application, unsigned(row.count));
+        }
+    }
+    Ok(Some(found))
+}
+
+/// Adds the sum of the counts, which PostgreSQL would otherwise give as a decimal number.
+fn counted(query: &mut SelectStatement) -> &mut SelectStatement {
+    let sum = Expr::col("count").sum().cast_as(Alias::new("bigint"));
+    query.expr_as(sum, "count")
+}
