@@ -27,6 +27,8 @@ pub enum Kind {
     MailFrom,
     /// Looking at single-use links per network address: 60 a minute.
     LinkFrom,
+    /// Purges of caches per API: 120 a minute.
+    PurgeOf,
     /// Tokens asked for per network address: 600 a minute.
     TokenFrom,
     /// Refusals written to the audit per unknown caller: one row a minute.
@@ -49,6 +51,7 @@ impl Kind {
             Self::MailTo(_) => (5, Duration::hours(1)),
             Self::MailFrom => (60, Duration::hours(1)),
             Self::LinkFrom => (60, Duration::minutes(1)),
+            Self::PurgeOf => (120, Duration::minutes(1)),
             Self::TokenFrom => (600, Duration::minutes(1)),
             Self::RefusalOf => (1, Duration::minutes(1)),
         }

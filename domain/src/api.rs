@@ -84,3 +84,35 @@ impl Operations {
         }
     }
 }
+/// What gateways take out of the answers that they keep of an API. Addresses are
+/// `host/path?query` as clients write them, without a scheme.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Purge {
+    /// Everything.
+    All(bool),
+    /// All that is kept of one address: every caller's, every variant.
+    Url(String),
+    /// All addresses that begin so: `shop.example.com/v1/pets`, on the border of a segment unless
+    /// it ends with a slash.
+    Prefix(String),
+    /// All that the upstream put this group or key on.
+    Tag(String),
+}
+
+impl Purge {
+    /// Longest text, in bytes.
+    pub const LONGEST: usize = 2000;
+
+    /// What is wrong with it, as a sentence.
+    pub fn check(&self) -> Option<&'static str> {
+        let text = match self {
+            Self::All(true) => return None,
+            Self::All(false) => return Some("Say true, or what is to be taken out."),
+            Self::Url(text) | Self::Prefix(text) | Self::Tag(text) => text,
+        };
+        let is_line =
+            (1..=Self::LONGEST).contains(&text.len()) && !text.chars().any(char::is_control);
+        (!is_line).then_some("Write 1 to 2000 bytes on one line.")
+    }
+}

@@ -23,6 +23,7 @@ use crate::openapi;
 use crate::problem::Invalid;
 
 pub use media::essence;
+pub use value::read as read_json;
 
 use carried::Carried;
 use fits::Fitting;

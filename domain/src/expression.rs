@@ -14,6 +14,7 @@ mod node;
 mod parser;
 mod time;
 mod value;
+mod written;
 
 use std::fmt;
 
@@ -70,13 +71,31 @@ impl fmt::Display for Failure {
 impl Expression {
     /// Reads one that may use these variables.
     pub fn read(text: &str, variables: &[&str]) -> Result<Self, Wrong> {
-        let root = parser::read(text, variables)?;
+        Self::read_up_to(text, variables, LONGEST)
+    }
+
+    /// The same for one of up to `longest` bytes.
+    pub fn read_up_to(text: &str, variables: &[&str], longest: usize) -> Result<Self, Wrong> {
+        let root = parser::read(text, variables, longest)?;
         Ok(Self { root })
     }
 
     /// Its value, where the variables are fields of `scope`.
     pub fn evaluate<'e>(&'e self, scope: &'e dyn Object) -> Result<Value<'e>, Failure> {
         Evaluation::new(scope, STEPS).value(&self.root)
+    }
+
+    /// Its value as JSON, in so many steps; what is written costs steps, too. It takes about
+    /// `longest` bytes of memory at most.
+    pub fn json(
+        &self,
+        scope: &dyn Object,
+        steps: u32,
+        longest: usize,
+    ) -> Result<serde_json::Value, Failure> {
+        let mut evaluation = Evaluation::new(scope, steps);
+        let value = evaluation.value(&self.root)?;
+        evaluation.json(&value, &mut { longest })
     }
 
     /// Whether it is `true`; any other value is a failure.

@@ -123,6 +123,10 @@ fn checksum(text: &[u8]) -> [u8; CHECK] {
     out
 }
 
+/// Tokens of the platform's own token endpoint begin so, in front of their signed form: like every
+/// value that begins with `ptn_`, they never reach an upstream, whatever an API's policies say.
+pub const TOKEN_PREFIX: &str = "ptn_at_";
+
 /// SHA-256 of a whole key: what is stored, and what a gateway looks up.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyDigest(pub [u8; 32]);

@@ -83,10 +83,12 @@ pub fn overshoot(nodes: u32, policies: &[Policy]) -> Option<Overshoot> {
 /// Requests of one subscription that one node lets through in `millis`, starting with a full
 /// bucket; `None` where the limit counts by something that a subscription has many of.
 fn admitted(limit: &RateLimit, millis: u64) -> Option<u64> {
-    let whole = limit.by.iter().all(|subject| match subject {
-        Subject::Subscription | Subject::Application => true,
-        Subject::Key | Subject::Address | Subject::Route => false,
-    });
+    let by_others = !limit.headers.is_empty() || !limit.claims.is_empty();
+    let whole = !by_others
+        && limit.by.iter().all(|subject| match subject {
+            Subject::Subscription | Subject::Application => true,
+            Subject::Key | Subject::Address | Subject::Route => false,
+        });
     let refilled = (u64::from(limit.limit) * millis).div_ceil(limit.window.as_millis().max(1));
     whole.then(|| u64::from(limit.burst()) + refilled)
 }

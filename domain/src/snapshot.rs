@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::api::Operations;
+use crate::api::{Operations, Purge};
 use crate::application::Lifetime;
 use crate::id::{
     ApiId, ApplicationId, CredentialId, OperationId, OrganizationId, PlanId, ProductId, RevisionId,
@@ -152,6 +152,20 @@ pub struct Api {
     pub organization: OrganizationId,
     pub slug: String,
     pub policies: Vec<Policy>,
+    /// What was taken out of the caches lately, the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub purges: Vec<Purged>,
+}
+
+/// Most of an API that are told: a gateway that has missed more forgets all that it keeps of it.
+pub const MOST_PURGES: usize = 50;
+
+/// A purge with its number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Purged {
+    /// One more than the one before it of the API.
+    pub number: u64,
+    pub what: Purge,
 }
 
 /// A version with its current revision. Versions that are not served (draft, unpublished, retired)

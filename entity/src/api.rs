@@ -43,6 +43,9 @@ pub struct Model {
     /// [`search_text`] of the fields that the catalog searches.
     #[sea_orm(column_type = "Text")]
     pub search: String,
+    /// JSON list of [`snapshot::Purged`].
+    #[sea_orm(column_type = "Text", nullable)]
+    pub purges: Option<String>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub etag: i64,
@@ -134,8 +137,13 @@ impl Model {
         read_json("api.policies", &self.policies)
     }
 
+    pub fn purges(&self) -> Result<Vec<snapshot::Purged>, RowError> {
+        let text = self.purges.as_deref().unwrap_or("[]");
+        read_json("api.purges", text)
+    }
+
     pub fn to_state(self) -> Result<snapshot::Api, RowError> {
-        let policies = self.policies()?;
+        let (policies, purges) = (self.policies()?, self.purges()?);
         let Self {
             id,
             organization_id,
@@ -150,6 +158,7 @@ impl Model {
             visibility: _,
             policies: _,
             search: _,
+            purges: _,
             created_at: _,
             updated_at: _,
             etag: _,
@@ -159,6 +168,7 @@ impl Model {
             organization: organization_id.into(),
             slug,
             policies,
+            purges,
         })
     }
 }

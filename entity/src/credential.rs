@@ -6,6 +6,7 @@ use domain::id::{ApplicationId, CredentialId, OrganizationId};
 use domain::key::{Environment, KeyDigest};
 use domain::snapshot;
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::ExprTrait;
 
 use crate::row::{RowError, read_json, read_word};
 
@@ -85,6 +86,23 @@ impl Entity {
     /// The one with this id, if it is of `organization`.
     pub fn one_in_org(organization: OrganizationId, id: CredentialId) -> Select<Self> {
         Self::in_org(organization).filter(Column::Id.eq(id.uuid()))
+    }
+
+    /// What gateways know: all keys, as a revoked one is told so, and what others issued unless it
+    /// is revoked.
+    pub fn in_state() -> Select<Self> {
+        let told = Column::Claim.is_null().or(Column::RevokedAt.is_null());
+        Self::find().filter(told)
+    }
+
+    /// Those that work at `now`.
+    pub fn working(application: Uuid, now: DateTime<Utc>) -> Select<Self> {
+        let lives = |column: Column| column.is_null().or(column.gt(now));
+        Self::find()
+            .filter(Column::ApplicationId.eq(application))
+            .filter(Column::RevokedAt.is_null())
+            .filter(lives(Column::ExpiresAt))
+            .filter(lives(Column::RetiresAt))
     }
 
     pub fn of_application(application: ApplicationId) -> Select<Self> {

@@ -33,6 +33,7 @@ pub mod plan;
 pub mod product;
 pub mod product_version;
 pub mod quota;
+pub mod quota_notice;
 pub mod refusal_count;
 pub mod request;
 pub mod revision;

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 
 use chrono::{DateTime, Utc};
 use domain::key::KeyDigest;
+use domain::policy::Membership;
 use domain::problem::Code;
 
 use crate::call::Call;
@@ -53,33 +54,34 @@ pub(crate) fn judge<'a>(
 
 /// Whose a client or certificate is. Several organizations may say that it is theirs, as only
 /// whoever shows it has proved anything. Of these counts the first that works and may use the
-/// route: to name somebody else's gains nothing where one is not subscribed. Without one, the first
-/// that works, or the first.
-pub(crate) fn claimant<'a>(call: &Call<'a>, digest: KeyDigest) -> Option<&'a Key> {
+/// route, else one that might if its time were not over, and where callers must be of an
+/// application one that has anything to do with the route, to be told why it may not. Nobody else
+/// is touched, or told of the call: to name somebody else's without a subscription gains nothing,
+/// and takes nothing from anybody.
+pub(crate) fn claimant<'a>(
+    call: &Call<'a>,
+    digest: KeyDigest,
+    wanted: Membership,
+) -> Option<&'a Key> {
     let state = call.state;
-    let mut all = state.keys.all(digest);
-    let first = all.next()?;
-    let second = all.next();
-    // As a rule there is one.
-    let Some(second) = second else {
-        return Some(first);
-    };
-    let works = |key: &Key| {
-        let judged = state.keys.judge(key, call.wall_us, call.peer_address());
-        judged.is_ok()
-    };
-    let may = |key: &Key| judge(state, &key.application, call.route, call.utc()).is_ok();
-    let mut working = None;
-    for key in [first, second].into_iter().chain(all) {
-        if !works(key) {
-            continue;
+    let (mut over, mut barred) = (None, None);
+    for key in state.keys.all(digest) {
+        let works = state.keys.judge(key, call.wall_us, call.peer_address());
+        match judge(state, &key.application, call.route, call.utc()) {
+            Ok(_) if works.is_ok() => return Some(key),
+            Ok(_) => {
+                over.get_or_insert(key);
+            }
+            Err(Code::NotSubscribed) => {}
+            Err(_) => {
+                barred.get_or_insert(key);
+            }
         }
-        if may(key) {
-            return Some(key);
-        }
-        working = working.or(Some(key));
     }
-    working.or(Some(first))
+    match wanted {
+        Membership::Required => over.or(barred),
+        Membership::Optional => over,
+    }
 }
 
 /// Subscriptions to products that both lists have; both are short and sorted.

@@ -8,6 +8,7 @@ use domain::problem::Code;
 
 use crate::cache::Keeping;
 use crate::fields::Fields;
+use crate::holdings::Made;
 use crate::packed::Packed;
 use crate::report::Report;
 use crate::upstream::{Link, Stream, Ticket};
@@ -70,6 +71,8 @@ pub(crate) enum Outflow {
     Keeping(Box<Keeping>),
     /// What is left of one that is kept, which others are given as well.
     Shared(Bytes),
+    /// Made of another one.
+    Made(Box<Made>),
 }
 
 impl Outflow {
@@ -85,7 +88,11 @@ impl Outflow {
             Self::Packed(packed) => packed.inner.end_at(ends_at),
             Self::Keeping(keeping) => keeping.inner.end_at(ends_at),
             // A WebSocket has no end that could be awaited.
-            Self::Switched(_) | Self::Whole(..) | Self::Shared(_) | Self::Link(None) => {}
+            Self::Switched(_)
+            | Self::Whole(..)
+            | Self::Shared(_)
+            | Self::Made(_)
+            | Self::Link(None) => {}
         }
     }
 
@@ -96,7 +103,11 @@ impl Outflow {
             Self::Stream(stream) => stream.ticket = ticket,
             Self::Packed(packed) => packed.inner.hold(ticket),
             Self::Keeping(keeping) => keeping.inner.hold(ticket),
-            Self::Whole(..) | Self::Shared(_) | Self::Link(None) | Self::Switched(None) => {}
+            Self::Whole(..)
+            | Self::Shared(_)
+            | Self::Made(_)
+            | Self::Link(None)
+            | Self::Switched(None) => {}
         }
     }
 
@@ -107,7 +118,11 @@ impl Outflow {
             Self::Stream(stream) => stream.owe(bytes, is_all),
             Self::Packed(packed) => packed.inner.owe(bytes, is_all),
             Self::Keeping(keeping) => keeping.inner.owe(bytes, is_all),
-            Self::Whole(..) | Self::Shared(_) | Self::Link(None) | Self::Switched(_) => {}
+            Self::Whole(..)
+            | Self::Shared(_)
+            | Self::Made(_)
+            | Self::Link(None)
+            | Self::Switched(_) => {}
         }
     }
 
@@ -135,6 +150,12 @@ impl Outflow {
                 out.extend_from_slice(&part);
                 Poll::Ready(Ok(left.is_empty()))
             }
+            Self::Made(made) => {
+                let end = made.bytes.len().min(made.at + ROOM);
+                out.extend_from_slice(&made.bytes[made.at..end]);
+                made.at = end;
+                Poll::Ready(Ok(end == made.bytes.len()))
+            }
             Self::Link(None) | Self::Switched(_) => Poll::Ready(Ok(true)),
         }
     }
@@ -146,7 +167,11 @@ impl Outflow {
             Self::Stream(stream) => stream.target,
             Self::Packed(packed) => return packed.inner.is_cut(worker),
             Self::Keeping(keeping) => return keeping.inner.is_cut(worker),
-            Self::Whole(..) | Self::Shared(_) | Self::Link(None) | Self::Switched(None) => {
+            Self::Whole(..)
+            | Self::Shared(_)
+            | Self::Made(_)
+            | Self::Link(None)
+            | Self::Switched(None) => {
                 return false;
             }
         };
@@ -163,7 +188,11 @@ impl Outflow {
             }
             Self::Packed(packed) => packed.inner.give_back(worker),
             Self::Keeping(keeping) => keeping.inner.give_back(worker),
-            Self::Whole(..) | Self::Shared(_) | Self::Stream(_) | Self::Switched(_) => {}
+            Self::Whole(..)
+            | Self::Shared(_)
+            | Self::Made(_)
+            | Self::Stream(_)
+            | Self::Switched(_) => {}
         }
     }
 
@@ -172,6 +201,7 @@ impl Outflow {
         match self {
             Self::Whole(bytes, at) => Some((bytes.len() - at) as u64),
             Self::Shared(left) => Some(left.len() as u64),
+            Self::Made(made) => Some((made.bytes.len() - made.at) as u64),
             Self::Link(Some(link)) => link.left(),
             Self::Link(None) => Some(0),
             Self::Stream(stream) => stream.left(),
@@ -187,6 +217,7 @@ impl Outflow {
             Self::Keeping(keeping) => keeping.inner.is_over(),
             Self::Whole(..)
             | Self::Shared(_)
+            | Self::Made(_)
             | Self::Link(_)
             | Self::Switched(_)
             | Self::Packed(_) => self.left() == Some(0),
@@ -199,7 +230,11 @@ impl Outflow {
             Self::Stream(stream) => stream.trailers(),
             Self::Packed(packed) => packed.inner.trailers(),
             Self::Keeping(keeping) => keeping.inner.trailers(),
-            Self::Whole(..) | Self::Shared(_) | Self::Link(_) | Self::Switched(_) => None,
+            Self::Whole(..)
+            | Self::Shared(_)
+            | Self::Made(_)
+            | Self::Link(_)
+            | Self::Switched(_) => None,
         }
     }
 }

@@ -22,6 +22,11 @@ impl Buffer {
         Self(Vec::new())
     }
 
+    /// Around what somebody else has made.
+    pub(crate) const fn around(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
     /// Ready to be written to.
     pub(crate) fn open(&mut self) -> &mut Vec<u8> {
         if self.0.capacity() == 0 {

@@ -32,7 +32,6 @@ use stored::{Owner, Stored};
 pub(crate) use exchange::exchange;
 pub(crate) use freshness::Usual;
 pub(crate) use keeping::Keeping;
-pub(crate) use purge::Purge;
 pub(crate) use stored::Rules;
 
 const SHARDS: usize = 16;

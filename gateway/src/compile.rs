@@ -7,6 +7,7 @@ mod consumers;
 mod contract;
 mod model;
 mod named;
+mod purges;
 mod roster;
 mod route;
 mod sealed;
@@ -14,9 +15,10 @@ mod split;
 mod tls;
 mod upstream;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use domain::api::Purge;
 use domain::id::{ProductId, UpstreamId, VersionId};
 use domain::seal::KeyRing;
 use domain::snapshot::{self, Delta, SCHEMA, Snapshot};
@@ -31,6 +33,7 @@ use crate::token::KeySets;
 use crate::upstream::{Resolved, Roots, Target};
 use consumers::Consumers;
 use model::{Dirty, Model};
+use purges::Purges;
 use roster::Roster;
 use upstream::Crew;
 
@@ -73,6 +76,7 @@ pub(crate) struct Compiler {
     /// Where this node stands.
     region: Option<String>,
     consumers: Consumers,
+    purges: Purges,
     /// Where versions stand in the state, to find them again.
     placed_routes: HashMap<VersionId, Arc<snapshot::Version>>,
     state: State,
@@ -104,6 +108,7 @@ impl Compiler {
             clock: Clock::default(),
             region: None,
             consumers: Consumers::default(),
+            purges: Purges::default(),
             placed_routes: HashMap::new(),
             state: State {
                 number: 0,
@@ -145,6 +150,7 @@ impl Compiler {
         self.state.suspended = Arc::default();
         self.state.settings = Arc::default();
         self.state.upstreams = Arc::default();
+        self.purges.take(&snapshot.parts.apis, true);
         self.contracts.clear();
         self.contracts.take(&mut snapshot.parts.versions);
         self.fill_tls(&mut snapshot.parts);
@@ -165,6 +171,7 @@ impl Compiler {
             });
         }
         let number = delta.state.max(self.state.number);
+        self.purges.take(&delta.put.apis, false);
         self.contracts.remove(&delta.gone);
         self.contracts.take(&mut delta.put.versions);
         self.change_tls(&delta.gone, &mut delta.put);
@@ -180,6 +187,17 @@ impl Compiler {
     /// The keys of issuers, to be kept fresh.
     pub(crate) fn key_sets(&self) -> Arc<KeySets> {
         self.key_sets.clone()
+    }
+
+    /// What is to be taken out of the cache since the last call, with the versions that it is of.
+    pub(crate) fn purges(&mut self) -> Vec<(HashSet<VersionId>, Purge)> {
+        let due = self.purges.due().into_iter();
+        due.map(|(api, what)| {
+            let versions = self.model.versions.values();
+            let own = versions.filter(|version| version.api == api);
+            (own.map(|version| version.id).collect(), what)
+        })
+        .collect()
     }
 
     /// Always those of the newest state, for metrics.

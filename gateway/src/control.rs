@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::compile::{Compiler, NotTaken};
 use crate::source::Change;
@@ -20,6 +21,7 @@ pub(crate) struct Told {
     pub(crate) has_state: watch::Sender<bool>,
     pub(crate) needs_full: watch::Sender<bool>,
     pub(crate) not_taken: Arc<NotTakenCounts>,
+    pub(crate) cache: Arc<Cache>,
     /// To tell which certificates have ended.
     pub(crate) clock: Clock,
 }
@@ -118,6 +120,10 @@ pub(crate) async fn run(mut changes: mpsc::Receiver<Change>, mut compiler: Compi
                 }
                 retired.0.extend(before);
                 told.has_state.send_replace(true);
+                for (versions, what) in compiler.purges() {
+                    let count = told.cache.purge_of(&versions, what);
+                    tracing::debug!(count, "Kept answers were taken out.");
+                }
             }
             Some(Err(error)) => {
                 tracing::error!(%error, "A configuration change was not taken; the last state stays.");

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use domain::key::TOKEN_PREFIX;
 use http::Method;
 
 use crate::fields::Fields;
@@ -158,7 +159,9 @@ pub(crate) fn bearer(value: &[u8]) -> Option<&[u8]> {
 
 /// The key in `Authorization: Bearer ptn_…`, if it is one of ours.
 pub(crate) fn bearer_key(value: &[u8]) -> Option<&[u8]> {
-    bearer(value).filter(|token| token.starts_with(b"ptn_"))
+    let is_key =
+        |token: &&[u8]| token.starts_with(b"ptn_") && !token.starts_with(TOKEN_PREFIX.as_bytes());
+    bearer(value).filter(is_key)
 }
 
 #[cfg(test)]

@@ -1,75 +1,14 @@
 //! A request's body that is taken whole before it goes on, because a policy looks into it.
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use domain::id::OrganizationId;
-use tokio::sync::Semaphore;
 
 use crate::body::{Cut, Inflow, Outflow, ROOM};
 use crate::buffer::Buffer;
+use crate::holdings::{Charge, Holdings};
 use crate::metrics::WorkerMetrics;
-
-/// Of all bodies that a worker holds.
-const MOST_OF_WORKER: u64 = 64 * 1024 * 1024;
-/// In how much of that the bodies for one organization's APIs have no rivals: beyond it they get
-/// only what lies below half of all.
-const OF_ONE: u64 = MOST_OF_WORKER / 8;
-/// How long a client may take to send what is held: it costs memory meanwhile.
-const WITHIN: Duration = Duration::from_secs(30);
-/// Large bodies that are looked into at a time, beside the worker.
-const CHECKED_AT_ONCE: usize = 2;
-
-/// What a worker holds, by whose APIs the bodies are for.
-pub(crate) struct Holdings {
-    of: RefCell<HashMap<OrganizationId, u64>>,
-    all: Cell<u64>,
-    /// A client has this long to send one.
-    within: Duration,
-    /// For those who look into large ones.
-    pub(crate) turns: Arc<Semaphore>,
-}
-
-impl Default for Holdings {
-    fn default() -> Self {
-        Self {
-            of: RefCell::default(),
-            all: Cell::new(0),
-            within: WITHIN,
-            turns: Arc::new(Semaphore::new(CHECKED_AT_ONCE)),
-        }
-    }
-}
-
-impl Holdings {
-    /// Whether there is room for a further piece. Nobody's clients take it all from the others.
-    fn has_room(&self, of: OrganizationId) -> bool {
-        let piece = ROOM as u64;
-        let own = self.of.borrow().get(&of).copied().unwrap_or(0);
-        let all = self.all.get() + piece;
-        all <= MOST_OF_WORKER && (own + piece <= OF_ONE || all <= MOST_OF_WORKER / 2)
-    }
-
-    fn add(&self, of: OrganizationId, bytes: u64) {
-        self.all.set(self.all.get() + bytes);
-        *self.of.borrow_mut().entry(of).or_default() += bytes;
-    }
-
-    fn take(&self, of: OrganizationId, bytes: u64) {
-        self.all.set(self.all.get() - bytes);
-        let mut all = self.of.borrow_mut();
-        if let Some(own) = all.get_mut(&of) {
-            *own -= bytes;
-            if *own == 0 {
-                all.remove(&of);
-            }
-        }
-    }
-}
 
 /// Why a body is not there as a whole.
 pub(crate) enum Unheld {
@@ -91,12 +30,8 @@ pub(crate) struct Held<'i> {
     at: usize,
     /// All of it was taken.
     is_whole: bool,
-    /// Bytes that it was counted with.
-    charged: u64,
     holdings: &'i Holdings,
-    /// Whose API it is for.
-    of: OrganizationId,
-    metrics: &'i WorkerMetrics,
+    charge: Charge<'i>,
 }
 
 impl<'i> Held<'i> {
@@ -111,10 +46,8 @@ impl<'i> Held<'i> {
             bytes: Buffer::new(),
             at: 0,
             is_whole: false,
-            charged: 0,
             holdings,
-            of,
-            metrics,
+            charge: holdings.charge(of, metrics),
         }
     }
 
@@ -134,17 +67,14 @@ impl<'i> Held<'i> {
 
     async fn take(&mut self, most: u64) -> Result<(), Unheld> {
         while !self.inner.is_done() {
-            if !self.holdings.has_room(self.of) {
-                self.metrics.not_held.add(1);
+            if !self.charge.has_room() {
                 return Err(Unheld::NoRoom);
             }
             let before = self.bytes.len();
             let (inner, out) = (&mut *self.inner, self.bytes.open());
             let polled = poll_fn(|cx| inner.poll_fill(cx, out)).await;
             let more = (self.bytes.len() - before) as u64;
-            self.charged += more;
-            self.holdings.add(self.of, more);
-            self.metrics.held_bytes.add(more);
+            self.charge.add(more);
             polled.map_err(|Cut| Unheld::Cut)?;
             if self.bytes.len() as u64 > most {
                 return Err(Unheld::TooLong);
@@ -173,19 +103,24 @@ impl<'i> Held<'i> {
         self.bytes = bytes;
     }
 
+    /// Another body goes on in its place, if there is room for it. It was taken whole.
+    pub(crate) fn replace(&mut self, bytes: Vec<u8>) -> bool {
+        let more = (bytes.len() as u64).saturating_sub(self.charge.bytes());
+        if more > 0 && !self.charge.has_room() {
+            return false;
+        }
+        self.charge.add(more);
+        self.bytes = Buffer::around(bytes);
+        self.at = 0;
+        true
+    }
+
     /// An answer came before all that was taken was asked for: the connection gets the rest, as
     /// nobody asks this for it any more.
     pub(crate) fn hand_over(&self, outflow: &mut Outflow) {
         if self.at < self.bytes.len() {
             outflow.owe(&self.bytes[self.at..], self.inner.is_done());
         }
-    }
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        self.metrics.held_bytes.take(self.charged);
-        self.holdings.take(self.of, self.charged);
     }
 }
 
@@ -288,34 +223,6 @@ mod tests {
         OrganizationId::from_name("o", &organization.to_string())
     }
 
-    #[tokio::test]
-    async fn a_worker_holds_only_so_much_and_nobody_all_of_it() {
-        const MIB: u64 = 1024 * 1024;
-        for (own, others, holds) in [
-            (0, 0, true),
-            // Alone, up to half.
-            (31 * MIB, 0, true),
-            (32 * MIB, 0, false),
-            // Beside others, its share.
-            (0, 32 * MIB, true),
-            (7 * MIB, 40 * MIB, true),
-            (8 * MIB, 40 * MIB, false),
-            (0, 63 * MIB, true),
-            (0, 64 * MIB, false),
-        ] {
-            let (metrics, holdings) = (WorkerMetrics::default(), Holdings::default());
-            holdings.add(of(1), own);
-            holdings.add(of(2), others);
-            let mut parts = Parts(vec![vec![1]], Some(1));
-            let mut held = Held::new(&mut parts, &holdings, of(1), &metrics);
-            let collected = held.collect(9).await;
-            assert_eq!(collected.is_ok(), holds, "{own} {others}");
-            assert_eq!(metrics.not_held.get(), u64::from(!holds));
-            drop(held);
-            assert_eq!(holdings.all.get(), own + others);
-        }
-    }
-
     /// Nothing comes.
     struct Silent;
 
@@ -340,10 +247,7 @@ mod tests {
     #[tokio::test]
     async fn what_does_not_come_is_not_waited_for() {
         let metrics = WorkerMetrics::default();
-        let holdings = Holdings {
-            within: Duration::from_millis(10),
-            ..Holdings::default()
-        };
+        let holdings = Holdings::within(std::time::Duration::from_millis(10));
         let mut silent = Silent;
         let mut held = Held::new(&mut silent, &holdings, of(1), &metrics);
         assert!(matches!(held.collect(9).await, Err(Unheld::Late)));

@@ -30,6 +30,7 @@ pub mod fuzzing;
 pub mod gauge;
 mod head;
 mod held;
+mod holdings;
 mod http1;
 mod http2;
 mod in_flight;

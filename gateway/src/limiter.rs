@@ -28,6 +28,14 @@ impl Rate {
             tolerance: interval.saturating_mul(u64::from(burst.max(1))),
         }
     }
+
+    /// The same bucket for requests that take `cost` each.
+    pub(crate) fn times(self, cost: u32) -> Self {
+        Self {
+            interval: self.interval.saturating_mul(u64::from(cost.max(1))),
+            ..self
+        }
+    }
 }
 
 /// What a bucket said to a request.

@@ -86,6 +86,14 @@ pub(crate) fn strip_request(
     Ok(())
 }
 
+/// The fields as whoever writes a policy may read them: without what must not reach an upstream.
+pub(crate) fn readable(fields: &Fields, session_cookie: &str) -> Fields {
+    let mut twin = fields.twin();
+    strip_keys(&mut twin);
+    strip_session(&mut twin, session_cookie);
+    twin
+}
+
 /// A `ptn_…` value never reaches an upstream, attached policy or not.
 fn strip_keys(fields: &mut Fields) {
     for kind in [Name::ApiKey, Name::Authorization] {

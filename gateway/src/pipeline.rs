@@ -116,7 +116,7 @@ async fn serve(
     call.length = inflow.length();
     call.preflight = preflight;
     // What is rare is in a box: the usual request should not pay for its size.
-    let served = if chain.contract().is_empty() && chain.cache().is_none() {
+    let served = if chain.is_straight() {
         match admitted(&mut call, refused) {
             Ok(way) if call.delay_ms > 0 => Box::pin(later(&mut call, way, inflow)).await,
             Ok(way) => forward(&mut call, way, inflow).await,
@@ -144,15 +144,31 @@ async fn inspected(
     inflow: &mut dyn Inflow,
 ) -> Result<Answer, Stop> {
     gate(call, refused)?;
-    let contract = call.chain.contract();
-    if contract.is_empty() {
-        return beyond(call, inflow).await;
+    let chain = call.chain;
+    let steps = chain.reshaped_answers();
+    let expected = policy::expect_answer(steps, call);
+    let served = if chain.contract().is_empty() && chain.reshaped_requests().is_empty() {
+        beyond(call, inflow).await
+    } else {
+        held(call, inflow).await
+    };
+    match (served, expected) {
+        (Ok(answer), Some(facts)) => {
+            policy::reshape_answer(steps, call, facts, inflow, answer).await
+        }
+        (served, _) => served,
     }
-    let worker = call.worker;
+}
+
+/// With its body taken whole before it goes on.
+async fn held(call: &mut Call<'_>, inflow: &mut dyn Inflow) -> Result<Answer, Stop> {
+    let (worker, chain) = (call.worker, call.chain);
     let of = call.route.provider;
     let mut held = Held::new(inflow, &worker.holdings, of, &worker.metrics);
-    let fits = policy::contract(contract, call, &mut held).await;
+    let fits = policy::contract(chain.contract(), call, &mut held).await;
     fits.inspect_err(|_| call.give_back())?;
+    let changed = policy::reshape_request(chain.reshaped_requests(), call, &mut held).await;
+    changed.inspect_err(|_| call.give_back())?;
     if let (None, Some(length)) = (call.length, held.whole()) {
         // Whoever gets it is told where it ends.
         let mut text = Text::<20>::new();

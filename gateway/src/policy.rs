@@ -23,6 +23,7 @@ pub(crate) mod quota;
 pub(crate) mod rate_limit;
 pub(crate) mod redirect;
 pub(crate) mod request_limits;
+mod reshape;
 pub(crate) mod rewrite;
 pub(crate) mod scopes;
 pub(crate) mod security_headers;
@@ -66,6 +67,9 @@ pub(crate) use quota::Quota;
 pub(crate) use rate_limit::RateLimit;
 pub(crate) use redirect::Redirect;
 pub(crate) use request_limits::RequestLimits;
+pub(crate) use reshape::{
+    Reshape, answer as reshape_answer, expect_answer, request as reshape_request,
+};
 pub(crate) use rewrite::Rewrite;
 pub(crate) use scopes::Scopes;
 pub(crate) use security_headers::SecurityHeaders;

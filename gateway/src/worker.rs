@@ -21,7 +21,7 @@ use crate::connections::Connections;
 use crate::deadline::{SWEEP_MS, Sweeper};
 use crate::door::Door;
 use crate::duty::{Duty, reached};
-use crate::held::Holdings;
+use crate::holdings::Holdings;
 use crate::in_flight::InFlight;
 use crate::lease::Leases;
 use crate::limiter::{self, CellKey, Cells};

@@ -8,6 +8,8 @@ mod m0005_platform;
 mod m0006_routing;
 mod m0007_certificates;
 mod m0008_claims;
+mod m0009_purges;
+mod m0010_quota_notices;
 
 use sea_orm_migration::prelude::*;
 
@@ -26,6 +28,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_routing::Migration),
             Box::new(m0007_certificates::Migration),
             Box::new(m0008_claims::Migration),
+            Box::new(m0009_purges::Migration),
+            Box::new(m0010_quota_notices::Migration),
         ]
     }
 

@@ -4,6 +4,7 @@ mod m0001_nodes;
 mod m0002_requests;
 mod m0003_variant;
 mod m0004_observed;
+mod m0005_quota_by_policy;
 
 use sea_orm_migration::prelude::*;
 
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_requests::Migration),
             Box::new(m0003_variant::Migration),
             Box::new(m0004_observed::Migration),
+            Box::new(m0005_quota_by_policy::Migration),
         ]
     }
 

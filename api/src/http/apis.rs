@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
+use domain::api::Purge;
 use domain::id::{ApiId, OrganizationId};
 use domain::problem::Problem;
 use domain::wire::apis as wire;
@@ -27,6 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Plane>> {
     OpenApiRouter::new()
         .routes(routes!(list_apis, create_api))
         .routes(routes!(read_api, edit_api, delete_api))
+        .routes(routes!(purge_cache))
         .merge(documents)
 }
 
@@ -87,6 +89,17 @@ async fn edit_api(
 ) -> Result<Tagged<wire::Api>> {
     let body = apis::edit(&ctx, api, etag, input).await?;
     Ok(Tagged(body.etag, body))
+}
+
+/// Take kept answers of an API out of all gateways (`cache`). They hear of it as of any change.
+#[utoipa::path(post, path = "/apis/{api}/cache/purge", tag = "apis", operation_id = "purge_cache", params(("api" = Uuid, Path)), request_body = Purge, responses((status = 202), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn purge_cache(
+    SignedIn(ctx): SignedIn,
+    Path(api): Path<ApiId>,
+    Json(input): Json<Purge>,
+) -> Result<StatusCode> {
+    apis::purge(&ctx, api, input).await?;
+    Ok(StatusCode::ACCEPTED)
 }
 
 /// Delete an API none of whose versions is served.

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use domain::problem::Code;
 use serde_json::{Value, json};
 
 use crate::ctx::Ctx;
@@ -22,6 +23,7 @@ use crate::http::identify::RequestId;
 use crate::http::problem;
 use crate::plane::Plane;
 use crate::service::authorization_server::{self, Asked, Refused, Shown};
+use crate::service::refusals;
 
 pub(super) fn routes() -> Router<Arc<Plane>> {
     Router::new()
@@ -69,16 +71,17 @@ async fn token(Nobody(ctx): Nobody, headers: HeaderMap, body: Bytes) -> Response
     let (status, body) = match answered {
         Ok(granted) => (StatusCode::OK, json!(granted)),
         Err(Refused::Because(error, why)) => {
-            let status = match error {
-                "unauthorized_client" => StatusCode::FORBIDDEN,
-                _ => StatusCode::BAD_REQUEST,
-            };
-            (status, json!({ "error": error, "error_description": why }))
+            let body = json!({ "error": error, "error_description": why });
+            (StatusCode::BAD_REQUEST, body)
         }
-        Err(Refused::Client) => (
-            StatusCode::UNAUTHORIZED,
-            json!({ "error": "invalid_client" }),
-        ),
+        Err(Refused::Client) => {
+            let refused = Error::new(Code::CredentialsWrong, "No such client, or not its secret.");
+            refusals::note(&ctx, &refused).await;
+            (
+                StatusCode::UNAUTHORIZED,
+                json!({ "error": "invalid_client" }),
+            )
+        }
         Err(Refused::TooMany(seconds)) => {
             let body = json!({ "error": "temporarily_unavailable", "error_description": "Too many requests from this network." });
             let mut answer =

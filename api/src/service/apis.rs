@@ -1,6 +1,7 @@
 //! APIs: entries of the catalog. What is edited here is live at once; each change is audited.
 
 mod import;
+mod purge;
 mod written;
 
 use domain::actor::Action;
@@ -20,6 +21,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 pub use import::import;
+pub use purge::purge;
 pub(crate) use written::Written;
 
 use crate::ctx::Ctx;
@@ -91,6 +93,7 @@ pub(crate) async fn insert(
         visibility: written.visibility.as_str().to_owned(),
         policies: "[]".to_owned(),
         search: written.search(slug.as_str()),
+        purges: None,
         created_at: ctx.now,
         updated_at: ctx.now,
         etag: 1,

@@ -5,6 +5,7 @@
 
 mod expiry;
 mod forget;
+mod quotas;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,9 +21,11 @@ use crate::service::{audit, authorization_server, notifications};
 
 pub use expiry::expire;
 pub use forget::forget;
+pub use quotas::warn as warn_of_quotas;
 
 const POST_EVERY: Duration = Duration::from_secs(5);
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
+const WARN_EVERY: Duration = Duration::from_secs(60);
 const HOURLY: Duration = Duration::from_secs(3600);
 
 /// Runs all jobs until `stop` becomes true or its sender is gone. What is under way is finished.
@@ -34,6 +37,7 @@ pub async fn run(plane: Arc<Plane>, transport: Option<Transport>, mut stop: watc
     };
     let (mut mails, mut expiries, mut hours) =
         (every(POST_EVERY), every(EXPIRE_EVERY), every(HOURLY));
+    let mut warnings = every(WARN_EVERY);
     loop {
         tokio::select! {
             biased;
@@ -41,6 +45,9 @@ pub async fn run(plane: Arc<Plane>, transport: Option<Transport>, mut stop: watc
             () = plane.mail.notified() => mail(&plane, transport.as_ref()).await,
             _ = mails.tick() => mail(&plane, transport.as_ref()).await,
             _ = expiries.tick() => told("expiry", expire(&Ctx::job(&plane, "expiry")).await),
+            _ = warnings.tick() => {
+                told("quotas", warn_of_quotas(&Ctx::job(&plane, "quotas")).await);
+            }
             _ = hours.tick() => hourly(&plane).await,
         }
     }

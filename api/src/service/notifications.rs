@@ -29,6 +29,7 @@ struct Told {
     provider_team_id: Uuid,
     consumer: String,
     consumer_id: Uuid,
+    consumer_team_id: Option<Uuid>,
     requested_by: Option<Uuid>,
     requester: String,
     reason: String,
@@ -39,6 +40,8 @@ struct Told {
 enum Text {
     Provider(&'static str, &'static str),
     Requester(&'static str, &'static str),
+    /// Whoever looks after the application.
+    Consumer(&'static str, &'static str),
 }
 
 /// Subject and what happened, by kind; kinds without a mail are absent. Words in braces are
@@ -76,6 +79,14 @@ fn text(kind: &str) -> Option<Text> {
         "subscription.granted" => Text::Requester(
             "Granted: {product}",
             "{application} was given a subscription to {product}, plan {plan}.",
+        ),
+        "subscription.quota_80" => Text::Consumer(
+            "Quota at 80 %: {product}",
+            "{application} has used at least 80 % of its quota for {product}, plan {plan}. {note}",
+        ),
+        "subscription.quota_100" => Text::Consumer(
+            "Quota used up: {product}",
+            "{application} has used its whole quota for {product}, plan {plan}: further calls are refused until it starts anew. {note}",
         ),
         _ => return None,
     })
@@ -117,6 +128,7 @@ async fn letters(write: &Write<'_>, event: &event::Model) -> Result<Vec<Letter>>
         tracing::warn!(event.id = %event.id, event.kind, "an event does not carry what its mail needs");
         return Ok(Vec::new());
     };
+    let nothing = String::new();
     let (subject, body, organization, page, comment, recipients) = match text {
         Text::Provider(subject, body) => {
             let people = deciders(write.tx(), told.provider_id, told.provider_team_id).await?;
@@ -126,6 +138,20 @@ async fn letters(write: &Write<'_>, event: &event::Model) -> Result<Vec<Letter>>
                 told.provider_id,
                 "approvals",
                 &told.reason,
+                people,
+            )
+        }
+        Text::Consumer(subject, body) => {
+            let people = match told.consumer_team_id {
+                Some(team) => deciders(write.tx(), told.consumer_id, team).await?,
+                None => Vec::new(),
+            };
+            (
+                subject,
+                body,
+                told.consumer_id,
+                "subscriptions",
+                &nothing,
                 people,
             )
         }
@@ -176,6 +202,7 @@ fn filled(text: &str, told: &Told) -> String {
         ("{plan}", &told.plan),
         ("{consumer}", &told.consumer),
         ("{requester}", &told.requester),
+        ("{note}", &told.note),
     ];
     // Piece by piece, so that a name with braces in it is not replaced again.
     let mut out = String::new();
@@ -244,6 +271,7 @@ mod tests {
             provider_id: Uuid::nil(),
             provider_team_id: Uuid::nil(),
             consumer: "Lantern".into(),
+            consumer_team_id: None,
             consumer_id: Uuid::nil(),
             requested_by: None,
             requester: "Ines".into(),

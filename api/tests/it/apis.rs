@@ -140,3 +140,65 @@ async fn a_new_document_keeps_the_ids_of_operations() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_is_kept_of_an_api_is_taken_out_everywhere() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let (api, _) = world.imported(&world.owner, world.here).await;
+        let mut owner = world.owner.client.clone();
+        let path = format!("/apis/{api}/cache/purge");
+        let before = owner.get(&format!("/apis/{api}")).await.ok(200).etag();
+        owner.post(&path, json!({ "tag": "pets" })).await.ok(202);
+        owner.post(&path, json!({ "all": true })).await.ok(202);
+        let after = owner.get(&format!("/apis/{api}")).await.ok(200).etag();
+        assert_eq!(after, before, "it is no edit");
+        let state = entity::snapshot::load(&world.app.plane.databases.main)
+            .await
+            .unwrap();
+        let told: Vec<u64> = state.parts.apis[0]
+            .purges
+            .iter()
+            .map(|one| one.number)
+            .collect();
+        assert_eq!(told, [1, 2]);
+        for _ in 0..60 {
+            owner
+                .post(&path, json!({ "url": "a.example/x" }))
+                .await
+                .ok(202);
+        }
+        let state = entity::snapshot::load(&world.app.plane.databases.main)
+            .await
+            .unwrap();
+        let purges = &state.parts.apis[0].purges;
+        assert_eq!((purges.len(), purges.last().unwrap().number), (50, 62));
+        for (wrong, pointer) in [
+            (json!({ "tag": "" }), "/tag"),
+            (json!({ "url": "x".repeat(2001) }), "/url"),
+            (json!({ "prefix": "a\nb" }), "/prefix"),
+            (json!({ "all": false }), "/all"),
+        ] {
+            let refused = owner
+                .post(&path, wrong)
+                .await
+                .refused(Code::ValidationFailed);
+            assert_eq!(refused.pointers(), [pointer]);
+        }
+        world
+            .member
+            .client
+            .clone()
+            .post(&path, json!({ "all": true }))
+            .await
+            .refused(Code::Forbidden);
+        world
+            .stranger
+            .client
+            .clone()
+            .post(&path, json!({ "all": true }))
+            .await
+            .refused(Code::NotFound);
+    })
+    .await;
+}

@@ -51,6 +51,7 @@ const GRANT: &str = "grant_type=client_credentials";
 /// The claims of a token, once its signature was checked with the published keys.
 async fn believed(app: &App, told: &Told) -> (String, Value) {
     let token = told.json["access_token"].as_str().unwrap();
+    let token = token.strip_prefix("ptn_at_").unwrap();
     let keys = ask(app, "/api/oauth/jwks", None, None).await;
     assert!(!keys.json.to_string().contains("\"d\""), "{}", keys.json);
     let keys: JwkSet = serde_json::from_value(keys.json).unwrap();

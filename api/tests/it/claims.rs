@@ -10,6 +10,8 @@ use crate::support::{World, each};
 
 const CERTIFICATE: &str = include_str!("../../../gateway/tests/it/tls/friend.pem");
 const OTHER: &str = include_str!("../../../gateway/tests/it/tls/stranger.pem");
+/// Of thirty days.
+const SHORT: &str = include_str!("certificates/short.pem");
 const KEY: &str = include_str!("../../../gateway/tests/it/tls/friend.key");
 const ENDED: &str = include_str!("certificates/expired.pem");
 
@@ -91,7 +93,7 @@ async fn a_certificate_is_found_by_its_fingerprint_and_ends_with_itself() {
             assert_eq!(refused.pointers(), ["/certificate"]);
             assert!(!refused.text.contains("PRIVATE"), "{}", refused.text);
         }
-        let late = json!({ "name": "a", "certificate": OTHER, "expires_at": world.app.plane.clock.now() + Duration::days(3650) });
+        let late = json!({ "name": "a", "certificate": SHORT, "expires_at": world.app.plane.clock.now() + Duration::days(60) });
         let refused = client.post(&path, late).await.refused(Code::ValidationFailed);
         assert_eq!(refused.pointers(), ["/expires_at"]);
     })

@@ -2,6 +2,7 @@
 
 use api::service::{jobs, notifications};
 use chrono::Duration;
+use entity::store::quota::{self, Key, Used};
 use entity::subscription;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -109,4 +110,68 @@ async fn the_runner_ends_when_told() {
         .await
         .unwrap()
         .unwrap();
+}
+
+#[tokio::test]
+async fn consumers_hear_of_their_quota_once_a_period() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let quota = json!([{ "quota": { "name": "month", "limit": 10, "period": "month" } }]);
+        let shop = world
+            .shop(
+                &world.owner,
+                world.here,
+                json!({ "approval": "auto", "policies": quota }),
+            )
+            .await;
+        let application = world
+            .application(&world.stranger, world.there, "Kiosk")
+            .await;
+        let asked = world
+            .subscribed(&world.stranger, &application, &shop.plan)
+            .await;
+        let now = world.app.plane.clock.now().timestamp();
+        let traffic = &world.app.plane.databases.traffic;
+        let node = domain::id::NodeId::from_name("n", "n");
+        let mut flushes = 0;
+        let mut used = async |by: u64, period: i64| {
+            flushes += 1;
+            let used = Used {
+                key: Key {
+                    attach: shop.plan.parse().unwrap(),
+                    name: "month".to_owned(),
+                    subject: id(&asked).parse().unwrap(),
+                    period,
+                },
+                until: period + 40 * 86_400,
+                by,
+            };
+            quota::flush(traffic, node, flushes, &[used]).await.unwrap();
+            let job = world.app.job();
+            let (a, b) = tokio::join!(jobs::warn_of_quotas(&job), jobs::warn_of_quotas(&job));
+            let told = a.unwrap() + b.unwrap();
+            while notifications::dispatch(&job).await.unwrap() > 0 {}
+            told
+        };
+        assert_eq!(used(7, now).await, 0);
+        let before = world.app.mail_count().await;
+        assert_eq!(used(1, now).await, 1, "at 80 %");
+        let mail = world
+            .app
+            .mailed("subscription.decided", &world.stranger.email)
+            .await;
+        assert!(
+            mail.contains("80 %") && mail.contains("8 of 10 requests of the quota \"month\""),
+            "{mail}"
+        );
+        assert_eq!(used(1, now).await, 0, "once");
+        assert_eq!(used(1, now).await, 1, "at 100 %");
+        assert_eq!(world.app.mail_count().await, before + 2);
+        assert_eq!(used(3, now).await, 0);
+        // The next period begins anew, and may be used up at once.
+        world.app.advance(Duration::days(41));
+        let now = world.app.plane.clock.now().timestamp();
+        assert_eq!(used(10, now).await, 2);
+    })
+    .await;
 }

@@ -97,7 +97,7 @@ pub(super) fn is_multiple(number: &Number, of: &Number) -> bool {
 
 /// Reads a body of JSON. A member that is there twice is refused: of two readers one takes the
 /// first, the other the last. The error is a sentence.
-pub(super) fn read(body: &[u8]) -> Result<Value, String> {
+pub fn read(body: &[u8]) -> Result<Value, String> {
     let left = Cell::new(MOST_VALUES);
     let said = Cell::new(None);
     let strict = Strict {

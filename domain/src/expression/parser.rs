@@ -2,10 +2,10 @@
 
 use regex::RegexBuilder;
 
+use super::Wrong;
 use super::function::Function;
 use super::lexer::{self, Token};
 use super::node::{Infix, Macro, Node};
-use super::{LONGEST, Wrong};
 
 /// Deepest nesting of brackets, and of operators in front of values.
 const DEEPEST: usize = 24;
@@ -16,9 +16,9 @@ const MOST_PATTERN: usize = 8 * 1024;
 /// Patterns of one expression.
 const MOST_PATTERNS: usize = 8;
 
-pub(super) fn read(text: &str, variables: &[&str]) -> Result<Node, Wrong> {
-    if text.len() > LONGEST {
-        let message = format!("Use at most {LONGEST} bytes.");
+pub(super) fn read(text: &str, variables: &[&str], longest: usize) -> Result<Node, Wrong> {
+    if text.len() > longest {
+        let message = format!("Use at most {longest} bytes.");
         return Err(Wrong { at: 1, message });
     }
     let mut parser = Parser {

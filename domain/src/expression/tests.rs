@@ -244,3 +244,45 @@ fn hostile_expressions_end() {
     let longer = vec!["1"; 130].join("+");
     assert!(Expression::read(&longer, &VARIABLES).is_err());
 }
+
+#[test]
+fn a_value_is_written_as_json_for_what_it_costs() {
+    let scope = Scope {
+        claims: Json::Null,
+        now: "2026-11-27T22:30:00Z",
+    };
+    let json = |text: &str, steps, longest| {
+        let expression = Expression::read(text, &VARIABLES).unwrap();
+        expression.json(&scope, steps, longest)
+    };
+    for (text, wanted) in [
+        (
+            "{'a': [1, 2u, 1.5, null, true], 'b': {'c': 'd'}}",
+            r#"{"a":[1,2,1.5,null,true],"b":{"c":"d"}}"#,
+        ),
+        ("[1, 2].map(x, {'n': x})", r#"[{"n":1},{"n":2}]"#),
+        ("now", r#""2026-11-27T22:30:00Z""#),
+        ("duration('90s')", r#""90s""#),
+    ] {
+        let written = json(text, 1000, 10_000).map(|json| json.to_string());
+        assert_eq!(written.as_deref(), Ok(wanted), "{text}");
+    }
+    assert!(json("['abc', 'def']", 1000, 72 * 3 + 64 + 6).is_ok());
+    assert_eq!(
+        json("[{}, {}]", 1000, 1000),
+        Err(Failure::Costly),
+        "objects weigh"
+    );
+    assert_eq!(json("request", 1000, 1000), Err(Failure::Kind("a body")));
+    assert_eq!(json("{1: 2}", 1000, 1000), Err(Failure::Kind("a body")));
+    assert_eq!(json("1.0 / 0.0", 1000, 1000), Err(Failure::Number));
+    assert_eq!(
+        json("['abc', 'def']", 1000, 72 * 3 + 64 + 5),
+        Err(Failure::Costly)
+    );
+    // Each step holds the one before it twice.
+    let twice = (0..40).fold("['x']".to_owned(), |text, at| {
+        format!("{text}.map(v{at}, [v{at}, v{at}])")
+    });
+    assert_eq!(json(&twice, 100_000, 1_000_000), Err(Failure::Costly));
+}

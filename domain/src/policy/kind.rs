@@ -156,7 +156,7 @@ kinds! {
     Fault "fault" Answer false false "Delays and failures on purpose"
     Cache "cache" Answer false false "Keep answers and give them again"
     Rewrite "rewrite" Shape false false "Another path and query for the upstream"
-    Transform "transform" Shape false false "Change header fields of requests and answers"
+    Transform "transform" Shape false false "Change header fields and bodies of requests and answers"
     Cors "cors" Edge false false "Which sites' pages may read the answers"
     RequestLimits "request_limits" Edge false true "How large requests may be"
     SecurityHeaders "security_headers" Edge false false "Tell browsers to be careful"

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::header::is_name;
+use super::jwt::{CLAIM, is_claim};
 use super::{Mode, Written, mode_and_name};
 use crate::duration::Span;
 use crate::problem::Invalid;
@@ -31,6 +33,20 @@ pub struct RateLimit {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(title = "Counted by", extend("uniqueItems" = true))]
     pub by: Vec<Subject>,
+    /// Header fields of the request that are counted by as well, at most 5; the caller's address
+    /// where one is missing. With these or `claims`, and without `by`, nothing else counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(title = "And by header fields", length(max = 5))]
+    pub headers: Vec<String>,
+    /// Claims of the caller's token that are counted by as well, at most 5.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(title = "And by claims", length(max = 5))]
+    pub claims: Vec<String>,
+    /// What a request takes of the limit; 1 unless set. At most the burst, and with one node's
+    /// count alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(title = "A request costs", range(min = 1, max = 1_000_000_000))]
+    pub cost: Option<u32>,
     /// Who counts together; each node by itself unless set.
     #[serde(default, skip_serializing_if = "Scope::is_node")]
     #[schemars(title = "Counted", !skip_serializing_if)]
@@ -128,6 +144,32 @@ impl Written for RateLimit {
             found.push(Invalid::new("/burst", message));
         }
         found.extend(check_subjects(&self.by));
+        for (list, names) in [("headers", &self.headers), ("claims", &self.claims)] {
+            if names.len() > 5 {
+                found.push(Invalid::new(format!("/{list}"), "Name at most 5."));
+            }
+            for (index, name) in names.iter().take(5).enumerate() {
+                let (is, message) = match list {
+                    "headers" => (is_name(name), "Name a header field."),
+                    _ => (is_claim(name), CLAIM),
+                };
+                if !is {
+                    found.push(Invalid::new(format!("/{list}/{index}"), message));
+                }
+            }
+        }
+        if let Some(cost) = self.cost {
+            if !(1..=self.burst()).contains(&cost) {
+                found.push(Invalid::new(
+                    "/cost",
+                    "Use 1 to the burst: more is never there.",
+                ));
+            }
+            if self.scope == Scope::Cluster {
+                let message = "What all nodes count together is counted by requests.";
+                found.push(Invalid::new("/cost", message));
+            }
+        }
         found
     }
 
@@ -203,7 +245,36 @@ mod tests {
             window: Span::from_secs(window_s),
             burst: None,
             by: Vec::new(),
+            headers: Vec::new(),
+            claims: Vec::new(),
+            cost: None,
             scope,
+        }
+    }
+
+    #[test]
+    fn everything_wrong_is_named() {
+        for (json, pointers) in [
+            (
+                r#"{"limit":5,"window":"60s","headers":["X-Tenant"],"claims":["org.id"],"cost":5}"#,
+                &[][..],
+            ),
+            (
+                r#"{"limit":5,"window":"60s","headers":["a b","","X-A"],"claims":[""],"cost":6}"#,
+                &["/headers/0", "/headers/1", "/claims/0", "/cost"],
+            ),
+            (
+                r#"{"limit":5,"window":"60s","headers":["a","b","c","d","e","f"],"cost":0}"#,
+                &["/headers", "/cost"],
+            ),
+            (
+                r#"{"limit":5,"window":"60s","cost":2,"scope":"cluster"}"#,
+                &["/cost"],
+            ),
+        ] {
+            let policy: RateLimit = serde_json::from_str(json).unwrap();
+            let found: Vec<_> = policy.check().into_iter().map(|one| one.pointer).collect();
+            assert_eq!(found, pointers, "{json}");
         }
     }
 

@@ -1,4 +1,7 @@
-//! `transform`: header fields of requests and answers, set from the facts of the request.
+//! `transform`: header fields and bodies of requests and answers, made from the facts of the
+//! request.
+
+mod body;
 
 use std::collections::BTreeMap;
 
@@ -9,8 +12,9 @@ use super::template::{Fact, Template};
 use super::{Mode, Written, mode_and_name};
 use crate::problem::Invalid;
 
-/// Changes header fields; bodies are not touched. In each part: first `rename`, then `remove`,
-/// `set` and `add`.
+pub use body::{Body, Format};
+
+/// Changes header fields and bodies. In each part: first `rename`, then `remove`, `set` and `add`.
 #[derive(
     Debug,
     Clone,
@@ -28,17 +32,18 @@ pub struct Transform {
     pub mode: Mode,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Header fields of what goes to the upstream.
+    /// What goes to the upstream.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(title = "Request")]
-    pub request: Option<Headers>,
-    /// Header fields of what is answered, refusals included.
+    pub request: Option<Message>,
+    /// What is answered; header fields of refusals, too.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(title = "Answer")]
-    pub response: Option<Headers>,
+    pub response: Option<Message>,
 }
 
-/// Changes of header fields, at most 50 of each kind. Values are templates.
+/// Changes of a message: of header fields, at most 50 of each kind, whose values are templates, and
+/// of its body.
 #[derive(
     Debug,
     Clone,
@@ -51,7 +56,7 @@ pub struct Transform {
     utoipa::ToSchema,
 )]
 #[serde(deny_unknown_fields, default)]
-pub struct Headers {
+pub struct Message {
     /// Old name to new name; values stay, those of the new name go.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("x-pair" = ["Old name", "New name"], "maxProperties" = 50))]
@@ -68,6 +73,9 @@ pub struct Headers {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("x-pair" = ["Header field", "Value"], "maxProperties" = 50))]
     pub add: BTreeMap<String, String>,
+    /// What becomes of a body of JSON or XML; others stay as they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<Box<Body>>,
 }
 
 /// Which way a message goes.
@@ -98,7 +106,7 @@ impl Way {
 
 const MAX_ENTRIES: usize = 50;
 
-impl Headers {
+impl Message {
     fn check(&self, way: Way) -> Vec<Invalid> {
         let mut found = Vec::new();
         let free = |name: &str| is_name(name) && !is_reserved(name);
@@ -118,7 +126,7 @@ impl Headers {
             }
         }
         if self == &Self::default() {
-            found.push(Invalid::new("", "Set rename, remove, set or add."));
+            found.push(Invalid::new("", "Set rename, remove, set, add or body."));
         }
         for (old, new) in self.rename.iter().take(MAX_ENTRIES) {
             if !free(old) || !free(new) {
@@ -144,7 +152,14 @@ impl Headers {
                 }
             }
         }
+        let body = self.body.iter().flat_map(|body| body.check(way));
+        found.extend(body.map(|invalid| invalid.under("/body")));
         found
+    }
+
+    fn count(&self) -> usize {
+        let fields = self.rename.len() + self.remove.len() + self.set.len() + self.add.len();
+        fields + usize::from(self.body.is_some())
     }
 }
 
@@ -156,22 +171,18 @@ impl Written for Transform {
         if self.request.is_none() && self.response.is_none() {
             found.push(Invalid::new("", "Set request, response or both."));
         }
-        for (part, headers, way) in [
+        for (part, message, way) in [
             ("/request", &self.request, Way::Request),
             ("/response", &self.response, Way::Response),
         ] {
-            let wrong = headers.iter().flat_map(|headers| headers.check(way));
+            let wrong = message.iter().flat_map(|message| message.check(way));
             found.extend(wrong.map(|invalid| invalid.under(part)));
         }
         found
     }
 
     fn words(&self) -> String {
-        let count = |headers: &Option<Headers>| {
-            headers.as_ref().map_or(0, |headers| {
-                headers.rename.len() + headers.remove.len() + headers.set.len() + headers.add.len()
-            })
-        };
+        let count = |message: &Option<Message>| message.as_ref().map_or(0, Message::count);
         format!(
             "{} changes of the request, {} of the answer",
             count(&self.request),
@@ -193,6 +204,26 @@ mod tests {
             ),
             (r"{}", &[""]),
             (r#"{"request":{}}"#, &["/request"]),
+            (
+                r#"{"request":{"body":{"remove":["/a","/b/*/c~1d"],"becomes":"{'x': body.y}","to":"xml","root":"order","arrays":["item"]}},"response":{"body":{"becomes":"status == 200 ? body : {}","max_bytes":10}}}"#,
+                &[],
+            ),
+            (
+                r#"{"request":{"body":{}},"response":{"body":{"remove":["a",""],"becomes":"bodies","root":"1x","arrays":["a b"],"max_bytes":1048577}}}"#,
+                &[
+                    "/request/body",
+                    "/response/body/remove/0",
+                    "/response/body/remove/1",
+                    "/response/body/becomes",
+                    "/response/body/root",
+                    "/response/body/arrays/0",
+                    "/response/body/max_bytes",
+                ],
+            ),
+            (
+                r#"{"request":{"body":{"becomes":"status"}}}"#,
+                &["/request/body/becomes"],
+            ),
             (
                 r#"{"request":{"rename":{"X-A":"Host"},"remove":["Content-Length","a_b"],"set":{"X-B":"{x}","X-C":"a\r\nb","X-Forwarded-For":"1"},"add":{"X-Portunus-Plan":"gold"}}}"#,
                 &[

@@ -158,6 +158,9 @@ async fn an_oauth_client_of_the_platform_calls_with_its_token() -> anyhow::Resul
         !fields.contains_key("authorization"),
         "what counts for other APIs, too, is never sent on: {fields:?}"
     );
+    assert!(token.starts_with("ptn_at_"), "{token}");
+    let bare = Client::default().bearer(&token["ptn_at_".len()..])?;
+    bare.get(&open.url).await?.expect(401)?;
     let (head, rest) = token.split_once('.').context("a token")?;
     let forged = Client::default().bearer(&format!("{head}.{}x", &rest[..rest.len() - 1]))?;
     forged.get(&open.url).await?.expect(401)?;

@@ -13,6 +13,7 @@ mod issuer;
 mod outage;
 mod policies;
 mod product;
+mod purging;
 mod scene;
 mod starts;
 mod takeover;

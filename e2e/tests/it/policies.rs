@@ -86,6 +86,7 @@ async fn edit(person: &Browser, page: &str, portal: &str) -> anyhow::Result<()> 
         person.press("Remove").await?;
     }
     person.press("jwt").await?;
+    person.press("Add an issuer").await?;
     person.fill("issuers/0/issuer", "https://a.example").await?;
     person.fill("issuers/0/skew", "soon").await?;
     // Enter saves, as in every form.

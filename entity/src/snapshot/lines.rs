@@ -47,7 +47,9 @@ pub(super) async fn credentials<C: ConnectionTrait>(tx: &C) -> Result<Vec<Creden
         column.time("revoked_at"),
         "cidrs".to_owned(),
     ];
-    read(tx, "credential", "", &line, |mut line| {
+    // What others issued is not told of once it is revoked: others may say that it is theirs.
+    let only = "(claim IS NULL OR revoked_at IS NULL) AND ";
+    read(tx, "credential", only, &line, |mut line| {
         Some(Credential {
             id: line.id()?,
             application: line.id()?,

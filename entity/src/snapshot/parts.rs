@@ -143,7 +143,8 @@ pub(super) async fn some<C: ConnectionTrait>(
                 });
             }
             Kind::Credential => {
-                let query = credential::Entity::find().filter(credential::Column::Id.is_in(ids));
+                let query =
+                    credential::Entity::in_state().filter(credential::Column::Id.is_in(ids));
                 let rows = read(
                     tx,
                     query,

@@ -193,6 +193,31 @@ pub async fn of<C: ConnectionTrait>(db: &C, keys: &[Key]) -> Result<Vec<Total>, 
     Ok(found)
 }
 
+/// Of one policy at one place, in periods that are not over at `now`: who has used `least` or more,
+/// by subject, behind `after`; at most `most`.
+pub async fn above<C: ConnectionTrait>(
+    db: &C,
+    (attach, name): (Uuid, &str),
+    least: u64,
+    now: i64,
+    after: Uuid,
+    most: u64,
+) -> Result<Vec<Total>, DbErr> {
+    let sql = format!(
+        "SELECT {SUM} FROM quota WHERE attach = $1 AND name = $2 AND until > $3 AND subject > $4 \
+         GROUP BY subject, attach, name, period HAVING sum(count) >= $5 ORDER BY subject LIMIT $6"
+    );
+    let values: [Value; 6] = [
+        attach.into(),
+        name.to_owned().into(),
+        now.into(),
+        after.into(),
+        signed(least).into(),
+        signed(most).into(),
+    ];
+    totals(db.query_all_raw(statement(db, &sql, values)).await?)
+}
+
 /// Removes the rows of periods that were over at `before` (seconds since 1970). The newest row
 /// stays, because SQLite's next change number comes from it.
 pub async fn prune<C: ConnectionTrait>(db: &C, before: i64) -> Result<u64, DbErr> {

@@ -235,6 +235,7 @@ pub(crate) async fn plant<C: ConnectionTrait>(db: &C) {
     }
     insert(db, upstream("upstream")).await;
     let api = api::Model {
+        purges: None,
         id: id("api"),
         organization_id: id("provider"),
         team_id: id("provider team"),

@@ -247,6 +247,7 @@ pub(super) fn has_end(body: &Outflow, status: u16, fields: &Fields) -> bool {
         | Outflow::Switched(_)
         | Outflow::Packed(_)
         | Outflow::Keeping(_)
-        | Outflow::Shared(_) => false,
+        | Outflow::Shared(_)
+        | Outflow::Made(_) => false,
     }
 }

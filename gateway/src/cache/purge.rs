@@ -1,54 +1,43 @@
 //! Taking kept answers out on purpose.
 
-use serde::Deserialize;
+use std::collections::HashSet;
+
+use domain::api::Purge;
+use domain::id::VersionId;
 
 use super::Cache;
 use super::stored::Stored;
 use super::tags;
 
-/// What is taken out. Addresses are `host/path?query` as clients write them, without a scheme.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(crate) enum Purge {
-    /// Everything.
-    All(bool),
-    /// All that is kept of one address: every caller's, every variant.
-    Url(String),
-    /// All addresses that begin so: `shop.example.com/v1/pets`, on the border of a segment unless
-    /// it ends with a slash.
-    Prefix(String),
-    /// All that the upstream put this group or key on.
-    Tag(String),
+fn takes(purge: &Purge, stored: &Stored) -> bool {
+    match purge {
+        Purge::All(all) => *all,
+        Purge::Url(url) => *stored.target == **url,
+        Purge::Prefix(prefix) => {
+            let rest = stored.target.strip_prefix(prefix.as_str());
+            let is_border = |rest: &str| {
+                prefix.ends_with('/') || matches!(rest.bytes().next(), None | Some(b'/' | b'?'))
+            };
+            rest.is_some_and(is_border)
+        }
+        Purge::Tag(tag) => stored.tags.contains(&tags::number(tag, stored.version)),
+    }
 }
 
-impl Purge {
-    fn takes(&self, stored: &Stored) -> bool {
-        match self {
-            Self::All(all) => *all,
-            Self::Url(url) => *stored.target == **url,
-            Self::Prefix(prefix) => {
-                let rest = stored.target.strip_prefix(prefix.as_str());
-                let is_border = |rest: &str| {
-                    prefix.ends_with('/') || matches!(rest.bytes().next(), None | Some(b'/' | b'?'))
-                };
-                rest.is_some_and(is_border)
-            }
-            Self::Tag(tag) => stored.tags.contains(&tags::number(tag, stored.version)),
-        }
-    }
-
-    /// With the host in small letters and without a scheme, as addresses are kept.
-    fn plain(self) -> Self {
-        match self {
-            Self::Url(url) => Self::Url(plain(&url)),
-            Self::Prefix(prefix) => Self::Prefix(plain(&prefix)),
-            Self::All(_) | Self::Tag(_) => self,
-        }
+/// With the host in small letters and without a scheme, as addresses are kept.
+fn plain_of(purge: Purge) -> Purge {
+    match purge {
+        Purge::Url(url) => Purge::Url(plain(&url)),
+        Purge::Prefix(prefix) => Purge::Prefix(plain(&prefix)),
+        Purge::All(_) | Purge::Tag(_) => purge,
     }
 }
 
 fn plain(url: &str) -> String {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let scheme = url
+        .split_once("://")
+        .filter(|(scheme, _)| !scheme.contains(['/', '?']));
+    let rest = scheme.map_or(url, |(_, rest)| rest);
     let at = rest.find('/').unwrap_or(rest.len());
     let (host, path) = rest.split_at(at);
     host.to_ascii_lowercase() + path
@@ -57,7 +46,14 @@ fn plain(url: &str) -> String {
 impl Cache {
     /// How many were taken out. What was asked for before is not kept after it.
     pub(crate) fn purge(&self, purge: Purge) -> usize {
-        let purge = purge.plain();
-        self.each_shard(|shard| shard.remove_all(&|stored| purge.takes(stored)))
+        let purge = plain_of(purge);
+        self.each_shard(|shard| shard.remove_all(&|stored| takes(&purge, stored)))
+    }
+
+    /// The same, of these versions alone: whoever asks for it owns no others.
+    pub(crate) fn purge_of(&self, versions: &HashSet<VersionId>, purge: Purge) -> usize {
+        let purge = plain_of(purge);
+        let is_own = |stored: &Stored| versions.contains(&VersionId::from_uuid(stored.version));
+        self.each_shard(|shard| shard.remove_all(&|stored| is_own(stored) && takes(&purge, stored)))
     }
 }

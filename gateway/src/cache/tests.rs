@@ -1,6 +1,7 @@
 //! What the store holds: how much, for whom, and what goes first.
 
 use bytes::Bytes;
+use domain::api::Purge;
 use proptest::prelude::*;
 
 use super::freshness::Exchange;
@@ -129,6 +130,20 @@ fn what_was_taken_out_meanwhile_does_not_come_back() {
     cache.purge(Purge::Url("h/none".to_owned()));
     cache.insert(1, before, stored(ME, &[], "h/a", 1));
     assert!(!has(&cache, 1, ME));
+}
+
+#[test]
+fn a_purge_of_an_api_takes_nothing_of_others() {
+    let cache = Cache::new(1 << 20);
+    put(&cache, 1, stored(ME, &[], "h/a", 1));
+    let versions = |id| [domain::id::VersionId::from_uuid(id)].into();
+    let other = uuid::Uuid::from_u128(99);
+    assert_eq!(cache.purge_of(&versions(other), Purge::All(true)), 0);
+    assert_eq!(
+        cache.purge_of(&versions(VERSION), Purge::Url("h/b".into())),
+        0
+    );
+    assert_eq!(cache.purge_of(&versions(VERSION), Purge::All(true)), 1);
 }
 
 #[test]

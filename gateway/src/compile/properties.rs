@@ -79,6 +79,7 @@ impl Op {
                 policies: policies(any(5), LIMIT),
             }),
             Kind::Api => parts.apis.push(snapshot::Api {
+                purges: Vec::new(),
                 id: id(kind, own),
                 organization: id(Kind::Organization, any(2)),
                 slug: format!("a{}", any(4) % 2),

@@ -20,6 +20,9 @@ fn limit(requests: u32, window_s: u64, burst: u32) -> policy::RateLimit {
         window: Span::from_secs(window_s),
         burst: Some(burst),
         by: Vec::new(),
+        headers: Vec::new(),
+        claims: Vec::new(),
+        cost: None,
         scope: Scope::Cluster,
     }
 }

@@ -1,13 +1,16 @@
 //! Chains of policies, compiled: a list for each stage that has something to run.
 
+use std::sync::Arc;
+
 use domain::effective::Effective;
-use domain::policy::transform::{Headers, Way};
+use domain::policy::transform::{Message, Way};
 use domain::policy::{AttachPoint, Mode, Policy, Stage, Subject};
 
 use super::{
     AnyOf, AuthGuard, Cache, Checking, Compress, Concurrency, Context, Cors, Expression, Fault,
     Finishing, IpFilter, JsonThreat, Jwt, KeyAuth, Mock, Mtls, Quota, RateLimit, Redirect,
-    RequestLimits, Rewrite, Running, Scopes, SecurityHeaders, Shaping, Step, Transform, Validate,
+    RequestLimits, Reshape, Rewrite, Running, Scopes, SecurityHeaders, Shaping, Step, Transform,
+    Validate,
 };
 use crate::record::{NameId, Watch};
 
@@ -32,6 +35,10 @@ pub(crate) struct Beyond {
     pub(crate) answer: Box<[Step]>,
     /// What answers with what is kept, or keeps what is answered.
     pub(crate) cache: Option<Step<Cache>>,
+    /// What changes the request's body.
+    pub(crate) reshape: Box<[Step<Arc<Reshape>>]>,
+    /// What changes the answer's.
+    pub(crate) reshape_answer: Box<[Step<Arc<Reshape>>]>,
     /// What changes the request.
     pub(crate) shape: Box<[Step<Shaping>]>,
     /// What acts on the answer, in this order: those of shape, then those of the edge.
@@ -52,6 +59,8 @@ pub(crate) struct Uncompiled {
 struct Parts {
     running: Option<Running>,
     checking: Option<Checking>,
+    reshape: Option<Reshape>,
+    reshape_answer: Option<Reshape>,
     shaping: Option<Shaping>,
     finishing: Option<Finishing>,
     cache: Option<Cache>,
@@ -96,6 +105,7 @@ impl Chain {
         let (mut access, mut answer, mut shape) = (Vec::new(), Vec::new(), Vec::new());
         let (mut of_shape, mut of_edge) = (Vec::new(), Vec::new());
         let mut contract = Vec::new();
+        let (mut reshape, mut reshape_answer) = (Vec::new(), Vec::new());
         let mut cache = None;
         for (index, effective) in chain.iter().enumerate() {
             let bit = 1_u32.checked_shl(index as u32).unwrap_or(0);
@@ -123,6 +133,12 @@ impl Chain {
             if let Some(running) = parts.cache {
                 cache = Some(step(running, effective, bit, context));
             }
+            if let Some(running) = parts.reshape {
+                reshape.push(step(Arc::new(running), effective, bit, context));
+            }
+            if let Some(running) = parts.reshape_answer {
+                reshape_answer.push(step(Arc::new(running), effective, bit, context));
+            }
             if let Some(shaping) = parts.shaping {
                 shape.push(step(shaping, effective, bit, context));
             }
@@ -139,6 +155,8 @@ impl Chain {
             && contract.is_empty()
             && answer.is_empty()
             && cache.is_none()
+            && reshape.is_empty()
+            && reshape_answer.is_empty()
             && shape.is_empty()
             && of_shape.is_empty();
         let beyond = (!is_plain).then(|| {
@@ -147,6 +165,8 @@ impl Chain {
                 contract: contract.into(),
                 answer: answer.into(),
                 cache,
+                reshape: reshape.into(),
+                reshape_answer: reshape_answer.into(),
                 shape: shape.into(),
                 finish: of_shape.into(),
             })
@@ -165,6 +185,31 @@ impl Chain {
             None => &[],
             Some(beyond) => &beyond.contract,
         }
+    }
+
+    /// What changes bodies of requests, and of answers.
+    pub(crate) fn reshaped_requests(&self) -> &[Step<Arc<Reshape>>] {
+        match &self.beyond {
+            None => &[],
+            Some(beyond) => &beyond.reshape,
+        }
+    }
+
+    pub(crate) fn reshaped_answers(&self) -> &[Step<Arc<Reshape>>] {
+        match &self.beyond {
+            None => &[],
+            Some(beyond) => &beyond.reshape_answer,
+        }
+    }
+
+    /// Whether a request goes on as it comes, and its answer comes as it is.
+    pub(crate) fn is_straight(&self) -> bool {
+        self.beyond.as_ref().is_none_or(|beyond| {
+            beyond.contract.is_empty()
+                && beyond.cache.is_none()
+                && beyond.reshape.is_empty()
+                && beyond.reshape_answer.is_empty()
+        })
     }
 
     /// What acts on the answer, where something does.
@@ -200,7 +245,8 @@ fn stage_of(policy: &Policy) -> Stage {
             Subject::Address | Subject::Route => true,
             Subject::Subscription | Subject::Application | Subject::Key => false,
         };
-        if !limit.by.is_empty() && limit.by.iter().all(edge) {
+        let is_named = !limit.by.is_empty() || !limit.headers.is_empty();
+        if is_named && limit.claims.is_empty() && limit.by.iter().all(edge) {
             return Stage::Edge;
         }
     }
@@ -298,13 +344,20 @@ fn compile(
             ..Parts::default()
         },
         Policy::Transform(policy) => {
-            let of = |headers: &Option<Headers>, way| match headers {
-                Some(headers) => Transform::compile(headers, way)
+            let of = |message: &Option<Message>, way| match message {
+                Some(message) => Transform::compile(message, way)
                     .ok_or_else(unread)
                     .map(Some),
                 None => Ok(None),
             };
+            let body = |message: &Option<Message>, way| {
+                let body = message.as_ref().and_then(|message| message.body.as_ref());
+                let compiled = body.map(|body| Reshape::compile(body, way).ok_or_else(unread));
+                compiled.transpose()
+            };
             Parts {
+                reshape: body(&policy.request, Way::Request)?,
+                reshape_answer: body(&policy.response, Way::Response)?,
                 shaping: of(&policy.request, Way::Request)?.map(Shaping::Transform),
                 finishing: of(&policy.response, Way::Response)?.map(Finishing::Transform),
                 ..Parts::default()

@@ -62,6 +62,7 @@ impl Compress {
         super::vary(&mut answer.fields, "Accept-Encoding");
         let is_short = match &answer.body {
             Outflow::Whole(bytes, _) => (bytes.len() as u64) < self.min_bytes.max(1),
+            Outflow::Made(made) => (made.bytes.len() as u64) < self.min_bytes.max(1),
             Outflow::Shared(bytes) => (bytes.len() as u64) < self.min_bytes.max(1),
             Outflow::Switched(_) | Outflow::Packed(_) => true,
             Outflow::Link(_) | Outflow::Stream(_) | Outflow::Keeping(_) => {

@@ -13,6 +13,7 @@ use crate::answer::Refusal;
 use crate::call::Call;
 use crate::forward::{self, Stop};
 use crate::held::{Held, Unheld};
+use crate::holdings::Beside;
 use crate::metrics::Late;
 use crate::target;
 
@@ -32,9 +33,6 @@ pub(crate) struct Bound {
 
 /// Looks into a body, wherever.
 pub(super) type Work = Box<dyn FnOnce(&[u8]) -> Vec<Violation> + Send>;
-
-/// A longer body is looked into beside the worker: other requests do not wait for it.
-const LONG: usize = 64 * 1024;
 
 impl Checking {
     fn wants_body(&self, call: &Call<'_>) -> bool {
@@ -97,10 +95,15 @@ pub(crate) async fn contract(
         }
         match held.collect(step.running.max_bytes()).await {
             Ok(()) => {
-                let found = if held.bytes().len() <= LONG {
-                    step.running.judge_body(call, held.bytes())
-                } else {
-                    beside(&step.running, call, held).await?
+                let found = match Beside::of(&call.worker.holdings, held.bytes().len()) {
+                    Beside::Here => step.running.judge_body(call, held.bytes()),
+                    there @ Beside::There(_) => {
+                        let (work, body) = (step.running.work(call), held.lend());
+                        let done = there.run(move || (work(&body), body)).await;
+                        let (found, body) = done?;
+                        held.restore(body);
+                        found
+                    }
                 };
                 judged(step, call, found)?;
             }
@@ -125,32 +128,6 @@ pub(crate) async fn contract(
         }
     }
     Ok(())
-}
-
-/// Lets another thread look into the body. Should the client leave meanwhile, the work keeps its
-/// turn until it is done.
-async fn beside(
-    checking: &Checking,
-    call: &Call<'_>,
-    held: &mut Held<'_>,
-) -> Result<Vec<Violation>, Stop> {
-    let turns = call.worker.holdings.turns.clone();
-    // Nobody closes it.
-    let turn = turns.acquire_owned().await.map_err(|_| Stop::Gone)?;
-    let (work, body) = (checking.work(call), held.lend());
-    let done = tokio::task::spawn_blocking(move || {
-        let found = work(&body);
-        drop(turn);
-        (found, body)
-    });
-    match done.await {
-        Ok((found, body)) => {
-            held.restore(body);
-            Ok(found)
-        }
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => Err(Stop::Gone),
-    }
 }
 
 fn judged(step: &Step<Checking>, call: &mut Call<'_>, found: Vec<Violation>) -> Result<(), Stop> {

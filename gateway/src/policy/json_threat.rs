@@ -1,11 +1,13 @@
 //! `json_threat`: a body of JSON, walked through once without being kept.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::fmt;
 
 use domain::contract::{Place, Violation, essence};
 use domain::policy;
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 /// The running form.
@@ -150,9 +152,9 @@ impl<'de> Visitor<'de> for Walk<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         let inside = self.deeper()?;
         let most = self.policy.members;
-        let mut names = HashSet::new();
+        let mut names = Names::default();
         let mut count = 0;
-        while let Some(name) = members.next_key::<String>()? {
+        while let Some(Name(name)) = members.next_key::<Name<'de>>()? {
             count += 1;
             if count > most {
                 return Err(self.refuse(format!("An object has more than {most} members")));
@@ -167,6 +169,57 @@ impl<'de> Visitor<'de> for Walk<'_> {
             members.next_value_seed(inside)?;
         }
         Ok(())
+    }
+}
+
+/// A member's name, borrowed where nothing in it is escaped.
+struct Name<'de>(Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl<'de> Visitor<'de> for Text {
+            type Value = Name<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Owned(text.to_owned())))
+            }
+        }
+        reader.deserialize_str(Text)
+    }
+}
+
+/// Names of one object: few are compared one by one, as most objects have few.
+#[derive(Default)]
+struct Names<'de> {
+    few: Vec<Cow<'de, str>>,
+    many: HashSet<Cow<'de, str>>,
+}
+
+impl<'de> Names<'de> {
+    const FEW: usize = 16;
+
+    /// Whether it is new.
+    fn insert(&mut self, name: Cow<'de, str>) -> bool {
+        if !self.many.is_empty() {
+            return self.many.insert(name);
+        }
+        if self.few.contains(&name) {
+            return false;
+        }
+        self.few.push(name);
+        if self.few.len() > Self::FEW {
+            self.many.extend(self.few.drain(..));
+        }
+        true
     }
 }
 
@@ -228,6 +281,20 @@ mod tests {
         // The reader's own bound is above what can be written.
         let deep = "[".repeat(100_000);
         assert!(lax.judge(deep.as_bytes()).is_some());
+    }
+
+    #[test]
+    fn a_member_is_twice_however_many_there_are() {
+        let strict = JsonThreat::compile(&policy::JsonThreat::default());
+        for count in [2, 15, 16, 17, 18, 40] {
+            let members: Vec<String> = (0..count).map(|at| format!("\"m{at}\":{at}")).collect();
+            let fine = format!("{{{}}}", members.join(","));
+            assert!(strict.judge(fine.as_bytes()).is_none(), "{count}");
+            for twice in [0, count - 1] {
+                let body = format!("{{{},\"m{twice}\":0}}", members.join(","));
+                assert!(strict.judge(body.as_bytes()).is_some(), "{count} {twice}");
+            }
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use domain::key::KeyDigest;
+use domain::key::{KeyDigest, TOKEN_PREFIX};
 use domain::policy;
 use domain::policy::jwt::{Algorithm, Membership};
 use domain::problem::Code;
@@ -58,6 +58,10 @@ impl Issuer {
             algorithms: [TokenIssuer::ALGORITHM].into(),
             keys: sets.platform(),
         }
+    }
+
+    const fn is_own(&self) -> bool {
+        matches!(self.whose, Whose::Platform)
     }
 
     /// Whether it calls itself so.
@@ -150,7 +154,8 @@ impl Jwt {
         };
         match self.verify(call, token) {
             Ok(verified) => {
-                let flow = self.believe(call, &verified);
+                let is_own = token.starts_with(TOKEN_PREFIX.as_bytes());
+                let flow = self.believe(call, &verified, is_own);
                 call.token = Some(verified);
                 flow
             }
@@ -185,7 +190,9 @@ impl Jwt {
 
     /// Whether something is shown that is to be a token, and no key of ours.
     pub(super) fn is_shown(call: &Call<'_>) -> bool {
-        let is_key = |token: &[u8]| token.starts_with(b"ptn_");
+        let is_key = |token: &[u8]| {
+            token.starts_with(b"ptn_") && !token.starts_with(TOKEN_PREFIX.as_bytes())
+        };
         Self::shown(call).is_some_and(|token| !token.is_some_and(is_key))
     }
 
@@ -197,19 +204,25 @@ impl Jwt {
 
     fn verify(&self, call: &Call<'_>, text: &[u8]) -> Result<Rc<Verified>, Refused> {
         let digest = Seen::digest(text);
+        // Ours are marked, so that they are told from all others wherever they come by.
+        let own = text.strip_prefix(TOKEN_PREFIX.as_bytes());
+        let (signed, is_own) = own.map_or((text, false), |signed| (signed, true));
         let known = call.worker.seen.borrow().get(&digest);
         if let Some(known) = known
-            && let Some((issuer, keys)) = self.issuer(&known, call)
+            && let Some((issuer, keys)) = self.issuer(&known, is_own, call)
             && keys.number == known.keys
             && issuer.algorithms.contains(&known.algorithm)
         {
             issuer.judge(&known.claims, call)?;
             return Ok(known);
         }
-        let token = Token::parse(text)?;
+        let token = Token::parse(signed)?;
         let claims = token.claims()?;
         let issuer = claims.get("iss").and_then(Value::as_str);
-        let issuer = issuer.and_then(|name| self.issuers.iter().find(|one| one.is(name, call)));
+        let issuer = issuer.and_then(|name| {
+            let mut issuers = self.issuers.iter();
+            issuers.find(|one| one.is_own() == is_own && one.is(name, call))
+        });
         let issuer = issuer.ok_or(Fault::Invalid(
             "It is of an issuer that does not count here.",
         ))?;
@@ -232,30 +245,39 @@ impl Jwt {
     }
 
     /// The issuer of what was verified, with its keys of now.
-    fn issuer(&self, known: &Verified, call: &Call<'_>) -> Option<(&Issuer, Arc<Loaded>)> {
+    fn issuer(
+        &self,
+        known: &Verified,
+        is_own: bool,
+        call: &Call<'_>,
+    ) -> Option<(&Issuer, Arc<Loaded>)> {
         let name = known.claims.get("iss")?.as_str()?;
-        let issuer = self.issuers.iter().find(|one| one.is(name, call))?;
+        let mut issuers = self.issuers.iter();
+        let issuer = issuers.find(|one| one.is_own() == is_own && one.is(name, call))?;
         Some((issuer, issuer.keys.get()?))
     }
 
     /// Finds whose token it is, and tells the upstream what it says.
-    fn believe<'a>(&'a self, call: &mut Call<'a>, verified: &Verified) -> Flow {
+    fn believe<'a>(&'a self, call: &mut Call<'a>, verified: &Verified, is_own: bool) -> Flow {
         let claims = &verified.claims;
         let text = |name: &str| claim(claims, name).and_then(Value::as_str);
         let issuer = text("iss").unwrap_or_default();
-        let is_own = self
-            .issuer(verified, call)
-            .is_some_and(|(one, _)| matches!(one.whose, Whose::Platform));
         let client = match &self.client_claim {
             Some(name) if !is_own => text(name),
             Some(_) | None => text("client_id").or_else(|| text("azp")),
         };
-        let digest = client.map(|client| match is_own {
-            true => KeyDigest::of_platform_client(client),
-            false => KeyDigest::of_client(issuer, client),
+        let found = client.and_then(|client| match is_own {
+            true => {
+                let digest = KeyDigest::of_platform_client(client);
+                call.state.keys.find(&digest)
+            }
+            false => {
+                let digest = KeyDigest::of_client(issuer, client);
+                access::claimant(call, digest, self.application)
+            }
         });
         let state = call.state;
-        match digest.and_then(|digest| access::claimant(call, digest)) {
+        match found {
             Some(key) => {
                 let caller = Caller {
                     key,
@@ -269,12 +291,14 @@ impl Jwt {
                     Err(_) => return invalid("The application's client was withdrawn."),
                 }
             }
+            // We made it: it is nobody's any more.
+            None if is_own => return invalid("The application's client was withdrawn."),
             None => match self.application {
                 Membership::Optional => {}
                 Membership::Required => {
                     let refusal = Refusal::new(Code::NotSubscribed);
                     let why = match client {
-                        Some(_) => "No application has the token's client.",
+                        Some(_) => "No application with a subscription has the token's client.",
                         None => "The token names no client.",
                     };
                     return Flow::refuse(refusal.detail(why));

@@ -45,7 +45,11 @@ impl Mtls {
             return denied("The time of the client's certificate is over.");
         }
         let state = call.state;
-        match access::claimant(call, KeyDigest::of_certificate(&shown.digest)) {
+        match access::claimant(
+            call,
+            KeyDigest::of_certificate(&shown.digest),
+            self.application,
+        ) {
             Some(key) => {
                 let caller = Caller {
                     key,
@@ -63,7 +67,9 @@ impl Mtls {
                 Membership::Optional => {}
                 Membership::Required => {
                     let refusal = Refusal::new(Code::NotSubscribed);
-                    return Flow::refuse(refusal.detail("No application has this certificate."));
+                    return Flow::refuse(
+                        refusal.detail("No application with a subscription has this certificate."),
+                    );
                 }
             },
         }

@@ -23,6 +23,8 @@ pub(crate) struct RateLimit {
     limit: u32,
     window_secs: u64,
     rate: Rate,
+    /// What a request takes of the limit: an interval is so many.
+    cost: u32,
     by: By,
     /// Attached to a plan and counted by subscription: the subscription holds the cell.
     in_subscription: bool,
@@ -64,6 +66,8 @@ impl RateLimit {
             Box::new(Shared { attach, policy })
         });
         let by = By::new(&policy.by, in_plan, policy.scope);
+        let by = by.and(&policy.headers, &policy.claims);
+        let cost = policy.cost.unwrap_or(1);
         // Another scope is another count. No name has a blank.
         let number = match policy.scope {
             Scope::Node => context.limits.number(attach, PolicyKind::RateLimit, name),
@@ -77,7 +81,8 @@ impl RateLimit {
             name: name.into(),
             limit: policy.limit,
             window_secs: policy.window.as_secs_ceil(),
-            rate: Rate::new(policy.limit, policy.window.as_millis(), policy.burst()),
+            rate: Rate::new(policy.limit, policy.window.as_millis(), policy.burst()).times(cost),
+            cost,
             in_subscription: in_plan && by.is_subscription(),
             by,
             shared,
@@ -119,7 +124,7 @@ impl RateLimit {
             name: &self.name,
             quota: u64::from(self.limit),
             window: self.window_secs,
-            left: verdict.left,
+            left: verdict.left * u64::from(self.cost),
             reset: seconds(verdict.full_in),
             taken: verdict.admitted,
         }

@@ -1,15 +1,61 @@
 //! What limits count by: each subject as one number, with the address of a caller who is unknown.
 
 use domain::policy::{Scope, Subject};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::call::Call;
+use crate::token::claim;
 
 /// The subjects of one limit; none is the application, or the address of a stranger.
 #[derive(Debug)]
 pub(crate) struct By {
     subjects: Box<[Subject]>,
+    /// What of the request itself is counted by; rare.
+    named: Option<Box<Named>>,
     scope: Scope,
+}
+
+/// Header fields and claims that are counted by.
+#[derive(Debug)]
+struct Named {
+    headers: Box<[Box<str>]>,
+    claims: Box<[Box<str>]>,
+}
+
+impl Named {
+    /// Each as one number; the caller's address where it is missing.
+    fn parts<'n>(&'n self, call: &'n Call<'_>) -> impl Iterator<Item = u128> + 'n {
+        let headers = self.headers.iter().map(|name| {
+            let value = call.head.fields.named(name).next();
+            value.map_or_else(|| call.address(), |value| number("header", name, value))
+        });
+        let claims = self.claims.iter().map(|name| {
+            let token = call.token.as_ref();
+            match token.and_then(|token| claim(&token.claims, name)) {
+                None => call.address(),
+                Some(Value::String(text)) => number("claim", name, text.as_bytes()),
+                Some(other) => number("claim", name, other.to_string().as_bytes()),
+            }
+        });
+        headers.chain(claims)
+    }
+}
+
+/// Nobody finds two values with one number: they would share a bucket.
+fn number(kind: &str, name: &str, value: &[u8]) -> u128 {
+    let mut digest = Sha256::new();
+    for part in [kind.as_bytes(), name.as_bytes(), value] {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    first(&digest.finalize())
+}
+
+fn first(digest: &[u8]) -> u128 {
+    let mut number = [0; 16];
+    number.copy_from_slice(&digest[..16]);
+    u128::from_be_bytes(number)
 }
 
 impl By {
@@ -19,16 +65,39 @@ impl By {
             [] if in_plan => [Subject::Subscription].into(),
             by => by.into(),
         };
-        Self { subjects, scope }
+        Self {
+            subjects,
+            named: None,
+            scope,
+        }
+    }
+
+    /// Header fields and claims count as well. Where nothing else is written, they alone do.
+    pub(crate) fn and(self, headers: &[String], claims: &[String]) -> Self {
+        if headers.is_empty() && claims.is_empty() {
+            return self;
+        }
+        let boxed = |names: &[String]| names.iter().map(|name| name.as_str().into()).collect();
+        Self {
+            named: Some(Box::new(Named {
+                headers: boxed(headers),
+                claims: boxed(claims),
+            })),
+            ..self
+        }
     }
 
     /// The subscription as a whole.
     pub(crate) fn is_subscription(&self) -> bool {
-        *self.subjects == [Subject::Subscription]
+        self.named.is_none() && *self.subjects == [Subject::Subscription]
     }
 
     /// The subject as one number, and whether it is one of those configured.
     pub(crate) fn subject(&self, call: &Call<'_>) -> (u128, bool) {
+        if let Some(named) = &self.named {
+            let own = self.subjects.iter().map(|subject| part(*subject, call).0);
+            return (self.tuple(call, own.chain(named.parts(call))), false);
+        }
         match &*self.subjects {
             [] => match call.caller_id() {
                 Some(application) => (application, true),
@@ -42,12 +111,16 @@ impl By {
                     known &= is_known;
                     part
                 });
-                let subject = match self.scope {
-                    Scope::Node => call.worker.tuple(parts),
-                    Scope::Cluster => everywhere(parts),
-                };
+                let subject = self.tuple(call, parts);
                 (subject, known)
             }
+        }
+    }
+
+    fn tuple(&self, call: &Call<'_>, parts: impl Iterator<Item = u128>) -> u128 {
+        match self.scope {
+            Scope::Node => call.worker.tuple(parts),
+            Scope::Cluster => everywhere(parts),
         }
     }
 
@@ -62,14 +135,22 @@ impl By {
                 "address"
             }
         };
-        match &*self.subjects {
-            [] if call.caller.is_some() => "application".into(),
-            [] => "address".into(),
-            several => {
-                let names: Vec<&str> = several.iter().map(one).collect();
-                names.join(" and ")
+        let mut names: Vec<String> = self
+            .subjects
+            .iter()
+            .map(|one_of| one(one_of).into())
+            .collect();
+        match &self.named {
+            Some(named) => {
+                let fields = named.headers.iter().map(|name| format!("header {name}"));
+                let claims = named.claims.iter().map(|name| format!("claim {name}"));
+                names.extend(fields.chain(claims));
             }
+            None if names.is_empty() && call.caller.is_some() => names.push("application".into()),
+            None if names.is_empty() => names.push("address".into()),
+            None => {}
         }
+        names.join(" and ")
     }
 }
 
@@ -77,9 +158,7 @@ impl By {
 fn everywhere(parts: impl Iterator<Item = u128>) -> u128 {
     let mut digest = Sha256::new();
     parts.for_each(|part| digest.update(part.to_be_bytes()));
-    let mut number = [0; 16];
-    number.copy_from_slice(&digest.finalize()[..16]);
-    u128::from_be_bytes(number)
+    first(&digest.finalize())
 }
 
 /// Without a caller, what would be counted by caller is counted by address.

@@ -1,7 +1,7 @@
 //! `transform`: header fields of one message, changed as its policy says.
 
 use domain::policy::template::Template;
-use domain::policy::transform::{Headers, Way};
+use domain::policy::transform::{Message, Way};
 
 use super::template;
 use crate::call::Call;
@@ -18,22 +18,22 @@ pub(crate) struct Transform {
 
 impl Transform {
     /// `None` when it does not check.
-    pub(crate) fn compile(headers: &Headers, way: Way) -> Option<Self> {
+    pub(crate) fn compile(message: &Message, way: Way) -> Option<Self> {
         let read = |(name, value): (&String, &String)| {
             let template = way.template(value).ok()?;
             Some((name.as_str().into(), template))
         };
-        let rename = headers.rename.iter();
+        let rename = message.rename.iter();
         let rename = rename.map(|(old, new)| (old.as_str().into(), new.as_str().into()));
         Some(Self {
             rename: rename.collect(),
-            remove: headers
+            remove: message
                 .remove
                 .iter()
                 .map(|name| name.as_str().into())
                 .collect(),
-            set: headers.set.iter().map(read).collect::<Option<_>>()?,
-            add: headers.add.iter().map(read).collect::<Option<_>>()?,
+            set: message.set.iter().map(read).collect::<Option<_>>()?,
+            add: message.add.iter().map(read).collect::<Option<_>>()?,
         })
     }
 
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn fields_are_changed_in_order() {
-        let headers: Headers = serde_json::from_str(
+        let headers: Message = serde_json::from_str(
             r#"{"rename":{"X-Old":"X-New","X-None":"X-Kept"},"remove":["Origin"],
                 "set":{"X-Set":"1","X-Empty":""},"add":{"Via":"p"}}"#,
         )

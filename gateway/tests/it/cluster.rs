@@ -37,6 +37,9 @@ fn limit() -> RateLimit {
         window: Span::from_secs(24 * 3600),
         burst: None,
         by: Vec::new(),
+        headers: Vec::new(),
+        claims: Vec::new(),
+        cost: None,
         scope: Scope::Cluster,
     }
 }

@@ -8,4 +8,6 @@ mod cors;
 mod counting;
 mod edge;
 mod expression;
+mod limiting;
+mod reshaping;
 mod shaping;

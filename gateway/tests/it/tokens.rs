@@ -28,6 +28,7 @@ apis:
       scoped: { match: { path: /scoped }, upstream: echo, policies: [{ jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], application: optional } }, { scopes: { all: [read] } }], operations: [{ match: { method: GET, path: /admin }, policies: [{ scopes: { any: [admin], claim: realm.roles } }] }] }
       either: { match: { path: /either }, upstream: echo, policies: [{ any_of: { of: [{ key_auth: {} }, { jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], headers: { X-User: sub } } }] } }] }
       fixed: { match: { path: /fixed }, upstream: echo, policies: [{ jwt: { issuers: [{ issuer: "https://other.test", audience: [a], jwks: { keys: [{ kty: EC, use: enc, crv: P-256, x: "AA", y: "AA" }] } }] } }] }
+      limited: { match: { path: /limited }, upstream: echo, policies: [{ jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], optional: true, application: optional } }, { rate_limit: { limit: 1, window: 60s, claims: [sub, realm.roles] } }] }
       watched: { match: { path: /watched }, upstream: echo, policies: [{ jwt: { mode: observe, issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }] } }] }
 products:
   shop: { versions: [shop/v1, shop/open, shop/either], plans: { free: { policies: [{ rate_limit: { limit: 1000, window: 60s } }] } } }
@@ -433,4 +434,26 @@ async fn keys_are_renewed_and_survive_an_outage() {
     })
     .await;
     assert_eq!(world.call("/shop", &new).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_may_count_by_what_a_token_says() {
+    let world = World::new(Duration::from_secs(30)).await;
+    let of = |change: Value| sign(&world.with(change), "one", &first());
+    for (change, statuses) in [
+        (json!({}), [200, 429]),
+        (json!({ "client_id": "other", "iat": 1 }), [429, 429]),
+        (json!({ "sub": "bob" }), [200, 429]),
+        (json!({ "realm": { "roles": ["dev"] } }), [200, 429]),
+        (json!({ "realm": {} }), [200, 429]),
+    ] {
+        for status in statuses {
+            let answer = world.call("/limited", &of(change.clone())).await;
+            assert_eq!(answer.status, status, "{change}");
+        }
+    }
+    // Who shows none is counted by address.
+    for status in [200, 429] {
+        assert_eq!(world.rig.get("/limited", &[]).await.status, status);
+    }
 }

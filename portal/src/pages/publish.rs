@@ -19,7 +19,7 @@ mod versions;
 use api::service::teams;
 use axum::{
     extract::DefaultBodyLimit,
-    routing::{MethodRouter, get},
+    routing::{MethodRouter, get, post},
 };
 use domain::actor::Action;
 use domain::id::TeamId;
@@ -36,7 +36,7 @@ const IMPORT: usize = 6 * 1024 * 1024;
 /// Each page stands in a team's workspace and in the organization's own.
 pub(crate) fn routes() -> Pages {
     let import = DefaultBodyLimit::max(IMPORT);
-    let pages: [(&str, MethodRouter<Portal>); 22] = [
+    let pages: [(&str, MethodRouter<Portal>); 23] = [
         ("/apis", get(apis::list)),
         (
             "/apis/import",
@@ -45,6 +45,7 @@ pub(crate) fn routes() -> Pages {
                 .layer(import),
         ),
         ("/apis/{api}", get(apis::show).post(apis::save)),
+        ("/apis/{api}/purge", post(apis::purge)),
         (
             "/apis/{api}/versions/{version}",
             get(versions::show).post(versions::act),

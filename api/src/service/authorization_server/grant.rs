@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::application::Claimed;
 use domain::id::{ApiId, CredentialId};
-use domain::key::KeyDigest;
+use domain::key::{KeyDigest, TOKEN_PREFIX};
 use domain::lifecycle::ApplicationState;
 use domain::organization::OrganizationState;
 use domain::snapshot::TokenIssuer;
@@ -130,8 +130,9 @@ pub async fn grant(ctx: &Ctx, asked: Asked<'_>) -> Result<Granted, Refused> {
         kid: Some(key_id.to_string()),
         ..Header::new(Algorithm::ES256)
     };
+    let signed = encode(&header, &claims, &key).map_err(Error::internal)?;
     Ok(Granted {
-        access_token: encode(&header, &claims, &key).map_err(Error::internal)?,
+        access_token: format!("{TOKEN_PREFIX}{signed}"),
         token_type: "Bearer",
         expires_in: TOKEN_LIFE,
     })

@@ -23,6 +23,9 @@ const KNOWN_BEFORE: Duration = Duration::hours(1);
 /// How long after it the key is still published, beyond the life of its last token.
 const KNOWN_AFTER: Duration = Duration::hours(1);
 
+/// Most keys: portals with rings of their own make more than one.
+const MOST: usize = 20;
+
 /// The keys as they are kept; `None` before the first.
 pub(super) async fn kept(ctx: &Ctx) -> Result<Option<TokenKeys>> {
     Ok(setting::value(ctx.db(), TOKEN_KEYS).await?)
@@ -36,9 +39,21 @@ pub(super) async fn signing(ctx: &Ctx) -> Result<(Uuid, EncodingKey, String)> {
         kept = self::kept(ctx).await?;
     }
     let kept = kept.ok_or_else(|| Error::internal("no key to sign with"))?;
-    let signs = kept.keys.iter().rev().find(|key| key.signs_from <= ctx.now);
-    let key = signs.ok_or_else(|| Error::internal("no key signs now"))?;
-    let private = ctx.portal_ring().open(&key.private, Uuid::nil(), key.id)?;
+    // Another portal may have another ring: what does not open here is not ours to sign with.
+    let ring = ctx.portal_ring();
+    let signs = kept
+        .keys
+        .iter()
+        .rev()
+        .filter(|key| key.signs_from <= ctx.now);
+    let opened = signs.filter_map(|key| {
+        let private = ring.open(&key.private, Uuid::nil(), key.id).ok()?;
+        Some((key, private))
+    });
+    let (key, private) = opened
+        .into_iter()
+        .next()
+        .ok_or_else(|| Error::internal("no key signs now"))?;
     Ok((key.id, EncodingKey::from_ec_der(&private), kept.issuer))
 }
 
@@ -57,25 +72,22 @@ pub async fn rotate(ctx: &Ctx) -> Result<u64> {
     let mut keys = kept.map(|kept| kept.keys).unwrap_or_default();
     let before = keys.len();
     forget(&mut keys, ctx.now);
-    let opens = |key: &TokenKey| {
-        let opened = ctx.portal_ring().open(&key.private, Uuid::nil(), key.id);
-        opened.is_ok()
-    };
     let mut made = 0;
-    match keys.last() {
-        Some(newest) if opens(newest) && ctx.now < next_at(newest) => {}
-        Some(newest) if opens(newest) => {
-            keys.push(new_key(ctx, ctx.now + KNOWN_BEFORE)?);
-            made = 1;
-        }
-        Some(_) | None => {
-            keys.push(new_key(ctx, ctx.now)?);
-            made = 1;
-        }
+    let own = own(ctx, &keys);
+    let signs_from = match own {
+        None => Some(ctx.now),
+        Some(newest) if ctx.now >= next_at(newest) => Some(ctx.now + KNOWN_BEFORE),
+        Some(_) => None,
+    };
+    if let Some(signs_from) = signs_from {
+        keys.push(new_key(ctx, signs_from)?);
+        made = 1;
     }
+    let over = keys.len().saturating_sub(MOST);
+    keys.drain(..over);
     tracing::info!(
         keys.made = made,
-        keys.forgotten = before + made as usize - keys.len(),
+        keys.forgotten = (before + made as usize).saturating_sub(keys.len()),
         "The keys of the token endpoint have changed."
     );
     let names: Vec<Uuid> = keys.iter().map(|key| key.id).collect();
@@ -102,15 +114,18 @@ fn is_due(ctx: &Ctx, kept: Option<&TokenKeys>) -> bool {
     let Some(kept) = kept else {
         return true;
     };
-    let is_over = |newest: &TokenKey| {
-        let ring = ctx.portal_ring();
-        ctx.now >= next_at(newest) || ring.open(&newest.private, Uuid::nil(), newest.id).is_err()
-    };
     let mut left = kept.keys.clone();
     forget(&mut left, ctx.now);
     kept.issuer != issuer(ctx)
-        || kept.keys.last().is_none_or(is_over)
+        || own(ctx, &kept.keys).is_none_or(|newest| ctx.now >= next_at(newest))
         || left.len() != kept.keys.len()
+}
+
+/// The newest that this portal can open.
+fn own<'k>(ctx: &Ctx, keys: &'k [TokenKey]) -> Option<&'k TokenKey> {
+    let ring = ctx.portal_ring();
+    let mut newest = keys.iter().rev();
+    newest.find(|key| ring.open(&key.private, Uuid::nil(), key.id).is_ok())
 }
 
 /// Lets go of those whose last token is over.

@@ -9,7 +9,7 @@ use domain::wire::credentials::{MAX_CIDRS, MAX_CREDENTIALS};
 use entity::row::{to_micros, write_json};
 use entity::{application, credential};
 use ipnet::IpNet;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{EntityTrait, PaginatorTrait};
 use uuid::Uuid;
 
 use super::tell;
@@ -52,6 +52,7 @@ impl Wanted {
         cidrs: &[String],
     ) -> Self {
         let name = check.parse::<DisplayName>("/name", name);
+        let cidrs = networks(check, cidrs);
         if let Some(at) = expires_at {
             check.that(at > ctx.now, "/expires_at", || {
                 "Choose a time in the future.".to_owned()
@@ -64,7 +65,7 @@ impl Wanted {
         Self {
             name: name.map(|name| name.to_string()).unwrap_or_default(),
             environment,
-            cidrs: networks(check, cidrs),
+            cidrs,
             expires_at,
             rolled_from: None,
         }
@@ -99,14 +100,9 @@ pub(super) async fn insert(
     wanted: Wanted,
 ) -> Result<credential::Model> {
     let ctx = write.ctx();
-    let others = credential::Entity::find()
-        .filter(credential::Column::ApplicationId.eq(application.id))
-        .all(write.tx())
+    let alive = credential::Entity::working(application.id, ctx.now)
+        .count(write.tx())
         .await?;
-    let alive = others
-        .iter()
-        .filter(|row| row.lifetime().judge(ctx.now).is_ok())
-        .count() as u64;
     if alive >= MAX_CREDENTIALS {
         let detail = format!(
             "An application has at most {MAX_CREDENTIALS} working credentials. Revoke one first."

@@ -69,7 +69,10 @@ async fn claim(write: &Write<'_>, row: &subscription::Model) -> Result<bool> {
 }
 
 /// The same members as every event of a subscription.
-async fn payload<C: ConnectionTrait>(db: &C, row: &subscription::Model) -> Result<Value> {
+pub(super) async fn payload<C: ConnectionTrait>(
+    db: &C,
+    row: &subscription::Model,
+) -> Result<Value> {
     let application = application::Entity::find_by_id(row.application_id)
         .one(db)
         .await?

@@ -72,6 +72,12 @@ fn publishing() -> Vec<Line> {
         ),
         line("GET", "/apis/{api}", Member, Value::Null),
         line("PATCH", "/apis/{api}", Above, json!({ "name": "B" })),
+        line(
+            "POST",
+            "/apis/{api}/cache/purge",
+            Above,
+            json!({ "all": true }),
+        ),
         line("DELETE", "/apis/{api}", Above, Value::Null),
         line(
             "POST",

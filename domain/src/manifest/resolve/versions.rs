@@ -32,6 +32,7 @@ impl<'a> Resolver<'a> {
             }
             let api_id = id("api", self.prefix, &[name]);
             self.parts.apis.push(snapshot::Api {
+                purges: Vec::new(),
                 id: api_id,
                 organization: self.organization,
                 slug: name.clone(),

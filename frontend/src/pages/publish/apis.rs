@@ -10,6 +10,7 @@ use crate::{
     frame::Section as Menu,
     icon::{Icon, icon},
     part::{
+        boxes::callout,
         field::{Field, choice, refusal},
         head::{Link, PageHead, Section, crumbs},
         state::{Badge, Tone, tag},
@@ -111,6 +112,9 @@ pub struct Shown {
     /// Of the public page; none while nothing is published.
     pub catalog: Option<String>,
     pub may_edit: bool,
+    /// The form of what is taken out of the caches; `Some(true)`: it was just sent.
+    pub purge: Form,
+    pub purged: bool,
 }
 
 const FIELDS: &[&str] = &["name", "description", "category", "tags", "visibility"];
@@ -159,6 +163,7 @@ pub fn show(page: Shown) -> AnyView {
         {Section::new("versions", "Versions")
             .count(page.api.versions.len() as u64)
             .body(view! { {Table::new(Shape::Rows, columns).rows(versions)} })}
+        {(page.may_edit && served).then(|| view! { {Section::new("kept", "Kept answers").body(purge(&page.purge, page.purged, &home))} })}
         {page.may_edit.then(|| view! { {Section::new("entry", "Entry in the catalog").body(edit(&page.form))} })}
     };
     page.at.page(Menu::Apis, content)
@@ -202,6 +207,39 @@ fn edit(form: &Form) -> AnyView {
             {Field::text("tags", "Tags").optional().help("Separated by commas.").of(form)}
             {visibility(form)}
             <div class="actions"><button class="btn btn--primary" name="do" value="save">"Save"</button></div>
+        </form>
+    }
+    .into_any()
+}
+
+/// Takes out what gateways keep of its answers.
+fn purge(form: &Form, done: bool, home: &str) -> AnyView {
+    let kinds = [
+        ("all", "Everything of this API"),
+        ("url", "One address"),
+        ("prefix", "All addresses that begin with"),
+        ("tag", "All with a group or key of the upstream"),
+    ]
+    .map(|(value, words)| (value.to_owned(), words.to_owned()))
+    .to_vec();
+    let told = done.then(|| {
+        callout(
+            Tone::Ok,
+            "Every gateway takes it out, as soon as it hears of it: within a second.",
+        )
+    });
+    view! {
+        {told}
+        <form class="form form--page" method="post" action=format!("{home}/purge")>
+            {refusal(form, &["what", "value"])}
+            {Field::select("what", "Take out", kinds).of(form)}
+            {Field::text("value", "Address or tag")
+                .unmarked()
+                .mono()
+                .placeholder("api.example.com/shop/v1/pets")
+                .help("As clients write it, without https://. Empty for everything. Only what a policy cache keeps is there.")
+                .of(form)}
+            <div class="actions"><button class="btn">"Take out of the caches"</button></div>
         </form>
     }
     .into_any()

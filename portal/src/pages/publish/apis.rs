@@ -3,13 +3,15 @@
 use api::http::extract::{Path, Query};
 use api::service::apis as service;
 use domain::actor::Action;
-use domain::api::Visibility;
+use domain::api::{Purge, Visibility};
 use domain::id::ApiId;
 use domain::lifecycle::VersionState;
 use domain::wire::apis::{Api, EditApi};
 use frontend::{form::Form, pages::publish::apis};
 
 use super::{Cursor, Ids, at, fields::Fields, older, teams_for};
+use serde::Deserialize;
+
 use crate::{
     failure::Result,
     place::Workspace,
@@ -28,11 +30,24 @@ pub(super) async fn list(workspace: Workspace, Query(cursor): Query<Cursor>) -> 
     Ok(workspace.visit.page("APIs", move || apis::list(props)))
 }
 
-pub(super) async fn show(workspace: Workspace, Path(ids): Path<Ids>) -> Result {
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Asked {
+    purged: Option<String>,
+}
+
+pub(super) async fn show(
+    workspace: Workspace,
+    Path(ids): Path<Ids>,
+    Query(asked): Query<Asked>,
+) -> Result {
     let api = service::get(workspace.ctx(), ApiId::from_uuid(ids.api)).await?;
     let form = form_of(&api);
     let title = api.name.clone();
-    let props = props(&workspace, api, form);
+    let props = apis::Shown {
+        purged: asked.purged.is_some(),
+        ..props(&workspace, api, form)
+    };
     Ok(workspace.visit.page(&title, move || apis::show(props)))
 }
 
@@ -64,6 +79,39 @@ pub(super) async fn save(workspace: Workspace, Path(ids): Path<Ids>, typed: Type
     }
 }
 
+pub(super) async fn purge(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed) -> Result {
+    let id = ApiId::from_uuid(ids.api);
+    let value = typed.get("value").to_owned();
+    let what = match typed.get("what") {
+        "url" => Purge::Url(value),
+        "prefix" => Purge::Prefix(value),
+        "tag" => Purge::Tag(value),
+        _ => Purge::All(true),
+    };
+    match service::purge(workspace.ctx(), id, what).await {
+        Ok(()) => Ok(see(&format!(
+            "{}/apis/{id}?purged=1#kept",
+            workspace.address()
+        ))),
+        Err(error) => {
+            let pointer = format!("/{}", typed.get("what"));
+            let mut form = typed.refused(workspace.ctx(), error).await?;
+            // Whatever is wrong is so with the one text.
+            if let Some(problem) = form.problem(&pointer[1..]).map(str::to_owned) {
+                form = form.problem_at("/value", problem);
+            }
+            let api = service::get(workspace.ctx(), id).await?;
+            let title = api.name.clone();
+            let own = form_of(&api);
+            let props = apis::Shown {
+                purge: form,
+                ..props(&workspace, api, own)
+            };
+            Ok(workspace.visit.refused(&title, move || apis::show(props)))
+        }
+    }
+}
+
 fn form_of(api: &Api) -> Form {
     Form::default()
         .with("name", api.name.clone())
@@ -88,5 +136,7 @@ fn props(workspace: &Workspace, api: Api, form: Form) -> apis::Shown {
             .can(Action::EditApi, workspace.organization_id(), Some(team)),
         api,
         form,
+        purge: Form::default(),
+        purged: false,
     }
 }

@@ -271,6 +271,9 @@ fn rate(typed: &Typed, fields: &mut Fields<'_>) -> Option<Policy> {
         window,
         burst,
         by: Vec::new(),
+        headers: Vec::new(),
+        claims: Vec::new(),
+        cost: None,
         scope: Scope::default(),
     }))
 }

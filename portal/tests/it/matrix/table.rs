@@ -175,6 +175,7 @@ fn publishing() -> Vec<Line> {
         ("/apis", &[]),
         ("/apis/import", &[]),
         ("/apis/{api}", SAVE),
+        ("/apis/{api}/purge", &[]),
         ("/apis/{api}/versions/{version}", SAVE),
         ("/apis/{api}/versions/{version}/policies", SAVE),
         ("/apis/{api}/versions/{version}/observed", &[]),

@@ -52,7 +52,7 @@ fn problems_stand_at_their_fields_all_at_once() {
         wrong.into_iter().map(|invalid| invalid.pointer).collect()
     };
     use PolicyKind as Kind;
-    /// A form, and where the problems are that it gets.
+    /// A kind, what was typed, and where something is wrong.
     type Case = (
         Kind,
         &'static [(&'static str, &'static str)],
@@ -220,7 +220,12 @@ fn rows_are_added_taken_out_and_moved() {
         let held = fields.iter().find(|(known, _)| known == name);
         held.map(|(_, value)| value.clone())
     };
-    assert_eq!(value(&fields, "issuers").as_deref(), Some("1"));
+    assert_eq!(value(&fields, "issuers").as_deref(), Some("0"));
+    assert_eq!(
+        act(kind, &mut fields, Act::Add, "issuers").as_deref(),
+        Some("issuers/0")
+    );
+    fields.retain(|(name, _)| !matches!(name.as_str(), "issuers/0/issuer" | "issuers/0/jwks:json"));
     fields.push(("issuers/0/issuer".to_owned(), "first".to_owned()));
     fields.push(("issuers/0/jwks:json".to_owned(), "1".to_owned()));
     assert_eq!(

@@ -1,0 +1,105 @@
+//! What is to be taken out of the cache because somebody has asked for it in the management plane:
+//! it comes with the API as of a change, on every node.
+
+use std::collections::HashMap;
+
+use domain::api::Purge;
+use domain::id::ApiId;
+use domain::snapshot::{self, Purged};
+
+#[derive(Default)]
+pub(super) struct Purges {
+    /// The newest of each API that was seen.
+    known: HashMap<ApiId, u64>,
+    due: Vec<(ApiId, Purge)>,
+    /// Before the first state nothing is kept.
+    has_begun: bool,
+}
+
+impl Purges {
+    /// Notes what is new of these APIs; `all`: they are all that there are.
+    pub(super) fn take(&mut self, apis: &[snapshot::Api], all: bool) {
+        for api in apis {
+            let Some(newest) = api.purges.last().map(|last| last.number) else {
+                continue;
+            };
+            let known = self.known.insert(api.id, newest);
+            if !self.has_begun {
+                continue;
+            }
+            let known = known.unwrap_or(0);
+            let first = api.purges.first().map_or(newest, |first| first.number);
+            if first > known + 1 {
+                // Some were missed.
+                self.due.push((api.id, Purge::All(true)));
+                continue;
+            }
+            let new = api.purges.iter().filter(|one| one.number > known);
+            let new = new.map(|Purged { what, .. }| (api.id, what.clone()));
+            self.due.extend(new);
+        }
+        if all {
+            self.known
+                .retain(|id, _| apis.iter().any(|api| api.id == *id));
+            self.has_begun = true;
+        }
+    }
+
+    pub(super) fn due(&mut self) -> Vec<(ApiId, Purge)> {
+        std::mem::take(&mut self.due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn api(numbers: std::ops::RangeInclusive<u64>) -> snapshot::Api {
+        snapshot::Api {
+            id: ApiId::from_name("a", "a"),
+            organization: domain::id::OrganizationId::from_name("o", "o"),
+            slug: "a".to_owned(),
+            policies: Vec::new(),
+            purges: numbers
+                .map(|number| Purged {
+                    number,
+                    what: Purge::Tag(number.to_string()),
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn each_is_due_once() {
+        let mut purges = Purges::default();
+        let mut due = |apis: &[snapshot::Api], all| -> Vec<String> {
+            purges.take(apis, all);
+            let due = purges.due().into_iter();
+            due.map(|(_, what)| match what {
+                Purge::Tag(tag) => tag,
+                other => format!("{other:?}"),
+            })
+            .collect()
+        };
+        assert!(due(&[api(1..=2)], true).is_empty(), "nothing is kept yet");
+        assert!(due(&[api(1..=2)], false).is_empty());
+        assert_eq!(due(&[api(1..=4)], false), ["3", "4"]);
+        assert_eq!(due(&[api(1..=5)], true), ["5"], "also with a whole state");
+        assert!(due(&[api(1..=5)], false).is_empty());
+        assert_eq!(due(&[api(4..=6)], false), ["6"]);
+        assert_eq!(
+            due(&[api(9..=12)], false),
+            ["All(true)"],
+            "7 and 8 were missed"
+        );
+        assert!(due(&[], false).is_empty());
+    }
+
+    #[test]
+    fn of_an_api_that_is_new() {
+        let mut purges = Purges::default();
+        purges.take(&[], true);
+        purges.take(&[api(1..=1)], false);
+        assert_eq!(purges.due().len(), 1);
+    }
+}

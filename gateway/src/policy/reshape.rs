@@ -1,0 +1,516 @@
+//! The bodies of `transform`: what becomes of one of JSON or XML.
+
+mod facts;
+mod xml;
+
+use std::collections::HashSet;
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use domain::contract::{self, Place, Violation, essence};
+use domain::expression::Expression;
+use domain::policy::transform::{Body, Format, Way};
+use domain::problem::Code;
+use serde_json::Value;
+
+use super::Step;
+use super::validate::unreadable;
+use crate::answer::Refusal;
+use crate::body::{Answer, Cut, Inflow, Outflow};
+use crate::call::Call;
+use crate::fields::{Fields, Name};
+use crate::forward::{self, Stop};
+use crate::held::{Held, Unheld};
+use crate::holdings::{Beside, Made};
+use crate::metrics::Late;
+use crate::target;
+use crate::text::Text;
+pub(crate) use facts::Facts;
+use facts::Scope;
+
+/// Steps that every change may take, and those that each byte of the body adds.
+const STEPS: u32 = 20_000;
+const STEPS_OF_BYTE: u32 = 4;
+/// Most memory that the value of an expression may take, roughly, in bytes.
+const MOST_MADE: usize = 16 * 1024 * 1024;
+/// Longest body that is written, in bytes.
+const MOST_WRITTEN: usize = 4 * 1024 * 1024;
+
+/// The running form of one way.
+#[derive(Debug)]
+pub(crate) struct Reshape {
+    remove: Box<[Box<[Box<str>]>]>,
+    becomes: Option<Expression>,
+    to: Option<Format>,
+    root: Box<str>,
+    arrays: HashSet<Box<str>>,
+    max_bytes: u64,
+}
+
+impl Reshape {
+    /// `None` when it does not check.
+    pub(crate) fn compile(body: &Body, way: Way) -> Option<Self> {
+        let names = |pointer: &String| {
+            let names = pointer.split('/').skip(1);
+            names
+                .map(|name| name.replace("~1", "/").replace("~0", "~").into())
+                .collect()
+        };
+        Some(Self {
+            remove: body.remove.iter().map(names).collect(),
+            becomes: body.read(way).ok()?,
+            to: body.to,
+            root: body.root.as_deref().unwrap_or("root").into(),
+            arrays: body
+                .arrays
+                .iter()
+                .map(|name| name.as_str().into())
+                .collect(),
+            max_bytes: body.max_bytes,
+        })
+    }
+
+    /// The body that comes of another, and how it is written; the error is a sentence.
+    fn change(
+        &self,
+        from: Format,
+        body: &[u8],
+        facts: Option<&Facts>,
+    ) -> Result<(Vec<u8>, Format), String> {
+        let mut value = match from {
+            Format::Json => contract::read_json(body)?,
+            Format::Xml => xml::read(body, &self.arrays)?,
+        };
+        for names in &self.remove {
+            remove(&mut value, names);
+        }
+        if let (Some(becomes), Some(facts)) = (&self.becomes, facts) {
+            let scope = Scope {
+                facts,
+                body: &value,
+            };
+            let bytes = u32::try_from(body.len()).unwrap_or(u32::MAX);
+            let steps = bytes.saturating_mul(STEPS_OF_BYTE).saturating_add(STEPS);
+            let made = becomes.json(&scope, steps, MOST_MADE);
+            value = made.map_err(|failure| format!("The body cannot be made: {failure}."))?;
+        }
+        let to = self.to.unwrap_or(from);
+        let written = match to {
+            Format::Json => json(&value)?,
+            Format::Xml => xml::write(&value, &self.root)?,
+        };
+        Ok((written, to))
+    }
+
+    fn facts(&self, call: &Call<'_>) -> Option<Facts> {
+        self.becomes.is_some().then(|| Facts::of(call))
+    }
+}
+
+/// Written as JSON, within bounds.
+fn json(value: &Value) -> Result<Vec<u8>, String> {
+    struct Bounded(Vec<u8>);
+    impl std::io::Write for Bounded {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            if self.0.len() + bytes.len() > MOST_WRITTEN {
+                return Err(std::io::ErrorKind::FileTooLarge.into());
+            }
+            self.0.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut out = Bounded(Vec::new());
+    let written = serde_json::to_writer(&mut out, value);
+    written.map_err(|_| "The body would be longer than 4 MiB.".to_owned())?;
+    Ok(out.0)
+}
+
+/// Takes out what a pointer names, as far as it is there.
+fn remove(value: &mut Value, names: &[Box<str>]) {
+    let Some((name, rest)) = names.split_first() else {
+        return;
+    };
+    let is_any = &**name == "*";
+    let index = || name.parse::<usize>().ok();
+    match value {
+        Value::Object(members) if rest.is_empty() => match is_any {
+            true => members.clear(),
+            false => {
+                // The others stay in their order.
+                members.shift_remove(&**name);
+            }
+        },
+        Value::Array(items) if rest.is_empty() => match (is_any, index()) {
+            (true, _) => items.clear(),
+            (false, Some(index)) if index < items.len() => {
+                items.remove(index);
+            }
+            (false, _) => {}
+        },
+        Value::Object(members) if is_any => {
+            members.values_mut().for_each(|one| remove(one, rest));
+        }
+        Value::Array(items) if is_any => items.iter_mut().for_each(|one| remove(one, rest)),
+        Value::Object(members) => {
+            if let Some(member) = members.get_mut(&**name) {
+                remove(member, rest);
+            }
+        }
+        Value::Array(items) => {
+            if let Some(item) = index().and_then(|index| items.get_mut(index)) {
+                remove(item, rest);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Which of the two a message is by its fields; none where it is neither, or says it twice.
+fn format_of(fields: &Fields) -> Option<Format> {
+    let mut lines = fields.all(Name::ContentType);
+    let media_type = std::str::from_utf8(lines.next()?).ok()?;
+    let essence = essence(media_type);
+    if lines.next().is_some() {
+        return None;
+    }
+    let is = |word: &str| {
+        let kind = essence.strip_suffix(word);
+        kind.is_some_and(|kind| matches!(kind, "application/" | "text/") || kind.ends_with('+'))
+    };
+    match () {
+        () if is("json") => Some(Format::Json),
+        () if is("xml") => Some(Format::Xml),
+        () => None,
+    }
+}
+
+/// Whether it is encoded on its way, so that nobody looks into it.
+fn is_coded(fields: &Fields) -> bool {
+    let mut codings = fields.named("content-encoding");
+    codings.any(|coding| !coding.eq_ignore_ascii_case(b"identity"))
+}
+
+/// Says what the body is now; `length` where it is known. What told of the bytes before would be a
+/// lie, and so would another charset.
+fn mark(fields: &mut Fields, length: Option<usize>, to: Format) {
+    for name in ["content-md5", "content-digest", "repr-digest", "digest"] {
+        fields.remove_named(name.as_bytes());
+    }
+    let was = fields.get(Name::ContentType).unwrap_or_default();
+    let essence = essence(&String::from_utf8_lossy(was));
+    let media_type = match (to, format_of(fields)) {
+        (to, Some(was)) if to == was => essence.as_bytes(),
+        (Format::Json, _) => b"application/json",
+        (Format::Xml, _) => b"application/xml",
+    };
+    let media_type = media_type.to_vec();
+    fields.set("content-type", &media_type);
+    if let Some(length) = length {
+        let mut text = Text::<20>::new();
+        fields.set("content-length", text.number(length as u64).as_bytes());
+    }
+}
+
+/// It may say who called: caches behind us must not give it to others.
+fn keep_private(fields: &mut Fields) {
+    let lines: Vec<Vec<u8>> = fields.named("cache-control").map(<[u8]>::to_vec).collect();
+    let says = |word: &[u8]| {
+        lines
+            .iter()
+            .any(|line| memchr::memmem::find(line, word).is_some())
+    };
+    if !says(b"no-store") && !says(b"private") && !lines.is_empty() {
+        fields.set("cache-control", b"private");
+    }
+}
+
+/// Changes what is sent, in the order of the chain.
+pub(crate) async fn request(
+    steps: &[Step<Arc<Reshape>>],
+    call: &mut Call<'_>,
+    held: &mut Held<'_>,
+) -> Result<(), Stop> {
+    for step in steps.iter().filter(|step| !step.observe) {
+        if call.length == Some(0) {
+            return Ok(());
+        }
+        // Who reads it further on might see what this does not.
+        if let Some(found) = unreadable(call) {
+            return Err(unmade(step, call, found));
+        }
+        let Some(from) = format_of(&call.head.fields) else {
+            return Ok(());
+        };
+        let max_bytes = step.running.max_bytes;
+        let refused = match held.collect(max_bytes).await {
+            Ok(()) if held.bytes().is_empty() => return Ok(()),
+            Ok(()) => None,
+            Err(Unheld::Cut) => return Err(forward::cut(call)),
+            Err(Unheld::Late) => {
+                call.worker.metrics.late(Late::Body);
+                Some(Refusal::new(Code::RequestTimeout).close())
+            }
+            Err(Unheld::TooLong) => Some(target::too_large(max_bytes)),
+            Err(Unheld::NoRoom) => Some(Refusal::new(Code::Overloaded).retry_after(1).close()),
+        };
+        if let Some(refusal) = refused {
+            call.record.decided_by = step.label;
+            return Err(refusal.into());
+        }
+        let (reshape, facts) = (step.running.clone(), step.running.facts(call));
+        let beside = Beside::of(&call.worker.holdings, held.bytes().len());
+        let body = held.lend();
+        let (changed, body) = beside
+            .run(move || {
+                let changed = reshape.change(from, &body, facts.as_ref());
+                (changed, body)
+            })
+            .await?;
+        match changed {
+            Ok((written, to)) => {
+                mark(&mut call.head.fields, Some(written.len()), to);
+                call.length = Some(written.len() as u64);
+                if !held.replace(written) {
+                    let refusal = Refusal::new(Code::Overloaded).retry_after(1);
+                    return Err(refusal.into());
+                }
+            }
+            Err(message) => {
+                held.restore(body);
+                let found = Violation {
+                    place: Place::Body,
+                    pointer: String::new(),
+                    message,
+                };
+                return Err(unmade(step, call, found));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn unmade(step: &Step<Arc<Reshape>>, call: &mut Call<'_>, found: Violation) -> Stop {
+    step.decides(call);
+    call.record.decided_by = step.label;
+    let refusal = Refusal::new(Code::ValidationFailed);
+    refusal.violations(vec![found]).into()
+}
+
+/// What the changes of an answer need of its request, where there are any. Asks for an answer that
+/// can be looked into: whole, and not encoded.
+pub(crate) fn expect_answer(
+    steps: &[Step<Arc<Reshape>>],
+    call: &mut Call<'_>,
+) -> Option<Option<Facts>> {
+    let mut steps = steps.iter().filter(|step| !step.observe).peekable();
+    steps.peek()?;
+    let facts = steps
+        .any(|step| step.running.becomes.is_some())
+        .then(|| Facts::of(call));
+    for name in ["accept-encoding", "range", "if-range"] {
+        call.head.fields.remove_named(name.as_bytes());
+    }
+    Some(facts)
+}
+
+/// Changes what is answered. What cannot be is not let through: it may hold what was to be taken
+/// out.
+pub(crate) async fn answer(
+    steps: &[Step<Arc<Reshape>>],
+    call: &mut Call<'_>,
+    facts: Option<Facts>,
+    inflow: &mut dyn Inflow,
+    mut answer: Answer,
+) -> Result<Answer, Stop> {
+    let is_head = call.head.method == http::Method::HEAD;
+    let is_bare = matches!(answer.status, 100..=199 | 204 | 205 | 304);
+    if is_bare || matches!(answer.body, Outflow::Switched(_)) {
+        return Ok(answer);
+    }
+    let facts = facts.map(|mut facts| {
+        facts.status = Some(answer.status);
+        Arc::new(facts)
+    });
+    for step in steps.iter().filter(|step| !step.observe) {
+        let is_twice = answer.fields.all(Name::ContentType).nth(1).is_some();
+        let from = format_of(&answer.fields);
+        let Some(from) = from.or(is_twice.then_some(Format::Json)) else {
+            return Ok(answer);
+        };
+        if is_head {
+            // Nobody knows what would be of it.
+            answer.fields.remove(Name::ContentLength);
+            mark(&mut answer.fields, None, step.running.to.unwrap_or(from));
+            settle(&mut answer.fields);
+            continue;
+        }
+        if is_twice || answer.status == 206 || is_coded(&answer.fields) {
+            return kept_back(step, call);
+        }
+        let whole = match whole(step, call, inflow, &mut answer).await? {
+            Some(whole) => whole,
+            None => return kept_back(step, call),
+        };
+        if whole.is_empty() {
+            answer.body = Outflow::empty();
+            continue;
+        }
+        let (reshape, facts) = (step.running.clone(), facts.clone());
+        let beside = Beside::of(&call.worker.holdings, whole.len());
+        let changed = beside.run(move || reshape.change(from, &whole, facts.as_deref()));
+        let Ok((written, to)) = changed.await? else {
+            return kept_back(step, call);
+        };
+        mark(&mut answer.fields, Some(written.len()), to);
+        settle(&mut answer.fields);
+        if step.running.becomes.is_some() {
+            keep_private(&mut answer.fields);
+        }
+        let worker = call.record.worker.clone();
+        answer.body = Outflow::Made(Box::new(Made::new(written, worker, call.route.provider)));
+    }
+    Ok(answer)
+}
+
+/// What is wrong with it is not told: it may be what was to be taken out.
+fn kept_back(step: &Step<Arc<Reshape>>, call: &mut Call<'_>) -> Result<Answer, Stop> {
+    step.decides(call);
+    call.record.decided_by = step.label;
+    call.worker.metrics.upstream_failed.add(1);
+    Err(Refusal::new(Code::TransformFailed).into())
+}
+
+/// The whole body; `None`: it is longer than it may be.
+async fn whole(
+    step: &Step<Arc<Reshape>>,
+    call: &Call<'_>,
+    inflow: &mut dyn Inflow,
+    answer: &mut Answer,
+) -> Result<Option<Vec<u8>>, Stop> {
+    let max_bytes = step.running.max_bytes;
+    let worker = call.worker;
+    let mut whole = Vec::new();
+    let mut charge = worker.holdings.charge(call.route.provider, &worker.metrics);
+    loop {
+        if !charge.has_room() {
+            return Err(Refusal::new(Code::Overloaded).retry_after(1).into());
+        }
+        let before = whole.len();
+        let body = &mut answer.body;
+        let filled = poll_fn(|cx| body.poll_fill(cx, worker, inflow, &mut whole)).await;
+        charge.add((whole.len() - before) as u64);
+        if whole.len() as u64 > max_bytes {
+            return Ok(None);
+        }
+        match filled {
+            Ok(true) => break,
+            Ok(false) => {}
+            Err(Cut) if call.record.connection.fault.get().is_some() => {
+                return Err(forward::cut(call));
+            }
+            Err(Cut) => return Err(Refusal::new(Code::UpstreamReset).into()),
+        }
+    }
+    answer.body.give_back(worker);
+    Ok(Some(whole))
+}
+
+/// The bytes are others now: a strong validator would be a lie, and so would parts of them.
+fn settle(fields: &mut Fields) {
+    fields.remove_named(b"accept-ranges");
+    let etag = fields.named("etag").next().map(<[u8]>::to_vec);
+    if let Some(etag) = etag.filter(|etag| !etag.starts_with(b"W/")) {
+        fields.set("etag", &[b"W/", &etag[..]].concat());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn reshape(json: &str) -> Reshape {
+        Reshape::compile(&serde_json::from_str(json).unwrap(), Way::Request).unwrap()
+    }
+
+    #[test]
+    fn members_are_taken_out_where_they_are() {
+        for (pointers, wanted) in [
+            (
+                r#"["/a"]"#,
+                json!({"b": [{"c": 1, "d": 2}, {"c": 3}], "e/f": {"~": 1}}),
+            ),
+            (
+                r#"["/b/*/c"]"#,
+                json!({"a": 1, "b": [{"d": 2}, {}], "e/f": {"~": 1}}),
+            ),
+            (
+                r#"["/b/0"]"#,
+                json!({"a": 1, "b": [{"c": 3}], "e/f": {"~": 1}}),
+            ),
+            (
+                r#"["/b/7", "/x/y", "/a/b"]"#,
+                json!({"a": 1, "b": [{"c": 1, "d": 2}, {"c": 3}], "e/f": {"~": 1}}),
+            ),
+            (
+                r#"["/e~1f/~0", "/b/*"]"#,
+                json!({"a": 1, "b": [], "e/f": {}}),
+            ),
+            (r#"["/*"]"#, json!({})),
+        ] {
+            let body = br#"{"a":1,"b":[{"c":1,"d":2},{"c":3}],"e/f":{"~":1}}"#;
+            let reshape = reshape(&format!(r#"{{"remove":{pointers}}}"#));
+            let (written, to) = reshape.change(Format::Json, body, None).unwrap();
+            assert_eq!(
+                serde_json::from_slice::<Value>(&written).unwrap(),
+                wanted,
+                "{pointers}"
+            );
+            assert_eq!(to, Format::Json);
+        }
+    }
+
+    #[test]
+    fn formats_are_told_by_their_media_type() {
+        for (media_type, wanted) in [
+            ("application/json; charset=utf-8", Some(Format::Json)),
+            ("application/problem+JSON", Some(Format::Json)),
+            ("text/xml", Some(Format::Xml)),
+            ("application/soap+xml", Some(Format::Xml)),
+            ("image/svg+xml", Some(Format::Xml)),
+            ("application/jsonlines", None),
+            ("text/plain", None),
+            ("application/x-xml", None),
+            ("", None),
+        ] {
+            let mut fields = Fields::new(b"");
+            fields.push("content-type", media_type.as_bytes());
+            assert_eq!(format_of(&fields), wanted, "{media_type}");
+            fields.push("content-type", b"application/json");
+            assert_eq!(format_of(&fields), None, "twice");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_changed_is_told() {
+        let to_xml = reshape(r#"{"to":"xml"}"#);
+        for (from, body) in [
+            (Format::Json, &b"{"[..]),
+            (Format::Json, br#"{"a":1,"a":2}"#),
+            (Format::Json, br#"{"a b":1}"#),
+            (Format::Xml, b"<a>"),
+        ] {
+            assert!(to_xml.change(from, body, None).is_err());
+        }
+        let (written, to) = to_xml
+            .change(Format::Json, br#"{"a":{"b":[1,2]}}"#, None)
+            .unwrap();
+        assert!(written.ends_with(b"<a><b>1</b><b>2</b></a>"));
+        assert_eq!(to, Format::Xml);
+    }
+}
