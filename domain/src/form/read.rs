@@ -221,7 +221,17 @@ fn is_blank(text: &Value) -> bool {
 
 /// Digits, with the separators that people write between them.
 fn number(text: String) -> Value {
-    let digits = text.replace([',', '_', ' ', '\u{2009}', '\u{202f}'], "");
+    const SEPARATORS: [char; 5] = [',', '_', ' ', '\u{2009}', '\u{202f}'];
+    let plain = text.trim();
+    // Between groups of three alone: `0,5` is no 5.
+    let mut groups = plain.strip_prefix('-').unwrap_or(plain).split(SEPARATORS);
+    let begins = groups
+        .next()
+        .is_some_and(|first| (1..=3).contains(&first.len()));
+    let digits = match begins && groups.all(|group| group.len() == 3) {
+        true => plain.replace(SEPARATORS, ""),
+        false => plain.to_owned(),
+    };
     let signed = digits.parse::<i64>().ok().map(Value::from);
     let number = signed.or_else(|| digits.parse::<u64>().ok().map(Value::from));
     number.unwrap_or(Value::String(text))
@@ -249,4 +259,29 @@ fn short(parts: &[Part], line: &str) -> Value {
         members.insert(two[0].to_owned(), json!(two[1]));
     }
     Value::Object(members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_as_people_write_them() {
+        for (text, wanted) in [
+            ("5", json!(5)),
+            (" 1,000 ", json!(1000)),
+            ("1 000 000", json!(1_000_000)),
+            ("-12_000", json!(-12_000)),
+            ("1000000", json!(1_000_000)),
+            ("18446744073709551615", json!(u64::MAX)),
+            ("0,5", json!("0,5")),
+            ("1,5", json!("1,5")),
+            ("12_", json!("12_")),
+            ("1 2", json!("1 2")),
+            ("1,0000", json!("1,0000")),
+            ("", json!("")),
+        ] {
+            assert_eq!(number(text.to_owned()), wanted, "{text}");
+        }
+    }
 }

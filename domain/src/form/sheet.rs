@@ -234,6 +234,11 @@ impl Sheet {
                 vec![Invalid::new(pointer, message)]
             }
         };
+        // Where the shape is so wrong, enough is told.
+        let more = match found.len() > shape::MOST_PROBLEMS {
+            true => Vec::new(),
+            false => more,
+        };
         // Where the shape was wrong stands something else now than was written.
         let is_told = |pointer: &str| {
             let mut told = found.iter();

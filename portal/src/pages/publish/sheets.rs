@@ -1,6 +1,6 @@
 //! What the form of one policy asks for, wherever policies stand.
 
-use domain::form::{Act, sheet, sheet::Sheet};
+use domain::form::{Act, MOST_FIELDS, MOST_ROWS, sheet, sheet::Sheet};
 use domain::policy::{Policy, PolicyKind};
 use domain::problem::{Code, Invalid};
 use frontend::form::Form;
@@ -131,8 +131,19 @@ pub(super) fn again(kind: PolicyKind, exists: bool, typed: &Typed, form: Form) -
     }
 }
 
+/// Most rows of all lists together, and whatever numbers look like that: a list in each row of
+/// another one takes long to show.
+const MOST_IN_ALL: usize = 600;
+
 /// Reads a form of this kind.
 pub(super) fn read(kind: PolicyKind, exists: bool, typed: &Typed) -> Result<Asked> {
+    let counts = typed.pairs().iter();
+    let counts = counts.filter_map(|(_, value)| value.trim().parse().ok());
+    let rows: usize = counts.filter(|count| *count <= MOST_ROWS).sum();
+    if typed.pairs().len() > MOST_FIELDS || rows > MOST_IN_ALL {
+        let message = "The form has more rows than can be shown. Edit the policy as YAML.";
+        return Err(Failure::because(Code::ValidationFailed, message));
+    }
     let same = |form: Form| again(kind, exists, typed, form);
     let refused =
         |wrong: &[Invalid]| Asked::Refused(same(typed.clone().into_form().invalid(wrong)));
