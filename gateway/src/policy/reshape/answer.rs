@@ -1,0 +1,157 @@
+//! Bodies of answers: taken whole, made anew, or kept back.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use domain::policy::transform::Format;
+use domain::problem::Code;
+
+use super::{Facts, Reshape, format_of, is_coded, mark};
+use crate::answer::Refusal;
+use crate::body::{Answer, Cut, Inflow, Outflow};
+use crate::call::Call;
+use crate::fields::{Fields, Name};
+use crate::forward::{self, Stop};
+use crate::holdings::{Beside, Made};
+use crate::policy::Step;
+
+/// What the changes of an answer need of its request, where there are any. Asks for an answer that
+/// can be looked into: whole, and not encoded.
+pub(crate) fn expect_answer(
+    steps: &[Step<Arc<Reshape>>],
+    call: &mut Call<'_>,
+) -> Option<Option<Facts>> {
+    let mut steps = steps.iter().filter(|step| !step.observe).peekable();
+    steps.peek()?;
+    let facts = steps
+        .any(|step| step.running.becomes.is_some())
+        .then(|| Facts::of(call));
+    for name in ["accept-encoding", "range", "if-range"] {
+        call.head.fields.remove_named(name.as_bytes());
+    }
+    Some(facts)
+}
+
+/// Changes what is answered. What cannot be is not let through: it may hold what was to be taken
+/// out.
+pub(crate) async fn answer(
+    steps: &[Step<Arc<Reshape>>],
+    call: &mut Call<'_>,
+    facts: Option<Facts>,
+    inflow: &mut dyn Inflow,
+    mut answer: Answer,
+) -> Result<Answer, Stop> {
+    let is_head = call.head.method == http::Method::HEAD;
+    let is_bare = matches!(answer.status, 100..=199 | 204 | 205 | 304);
+    if is_bare || matches!(answer.body, Outflow::Switched(_)) {
+        return Ok(answer);
+    }
+    let facts = facts.map(|mut facts| {
+        facts.status = Some(answer.status);
+        Arc::new(facts)
+    });
+    for step in steps.iter().filter(|step| !step.observe) {
+        let is_twice = answer.fields.all(Name::ContentType).nth(1).is_some();
+        let from = format_of(&answer.fields);
+        let Some(from) = from.or(is_twice.then_some(Format::Json)) else {
+            return Ok(answer);
+        };
+        if is_head {
+            // Nobody knows what would be of it.
+            answer.fields.remove(Name::ContentLength);
+            mark(&mut answer.fields, None, step.running.to.unwrap_or(from));
+            settle(&mut answer.fields);
+            continue;
+        }
+        if is_twice || answer.status == 206 || is_coded(&answer.fields) {
+            return kept_back(step, call);
+        }
+        let whole = match whole(step, call, inflow, &mut answer).await? {
+            Some(whole) => whole,
+            None => return kept_back(step, call),
+        };
+        if whole.is_empty() {
+            answer.body = Outflow::empty();
+            continue;
+        }
+        let (reshape, facts) = (step.running.clone(), facts.clone());
+        let beside = Beside::of(&call.worker.holdings, whole.len());
+        let changed = beside.run(move || reshape.change(from, &whole, facts.as_deref()));
+        let Ok((written, to)) = changed.await? else {
+            return kept_back(step, call);
+        };
+        mark(&mut answer.fields, Some(written.len()), to);
+        settle(&mut answer.fields);
+        if step.running.becomes.is_some() {
+            keep_private(&mut answer.fields);
+        }
+        let worker = call.record.worker.clone();
+        answer.body = Outflow::Made(Box::new(Made::new(written, worker, call.route.provider)));
+    }
+    Ok(answer)
+}
+
+/// What is wrong with it is not told: it may be what was to be taken out.
+fn kept_back(step: &Step<Arc<Reshape>>, call: &mut Call<'_>) -> Result<Answer, Stop> {
+    step.decides(call);
+    call.record.decided_by = step.label;
+    call.worker.metrics.upstream_failed.add(1);
+    Err(Refusal::new(Code::TransformFailed).into())
+}
+
+/// The whole body; `None`: it is longer than it may be.
+async fn whole(
+    step: &Step<Arc<Reshape>>,
+    call: &Call<'_>,
+    inflow: &mut dyn Inflow,
+    answer: &mut Answer,
+) -> Result<Option<Vec<u8>>, Stop> {
+    let max_bytes = step.running.max_bytes;
+    let worker = call.worker;
+    let mut whole = Vec::new();
+    let mut charge = worker.holdings.charge(call.route.provider, &worker.metrics);
+    loop {
+        if !charge.has_room() {
+            return Err(Refusal::new(Code::Overloaded).retry_after(1).into());
+        }
+        let before = whole.len();
+        let body = &mut answer.body;
+        let filled = poll_fn(|cx| body.poll_fill(cx, worker, inflow, &mut whole)).await;
+        charge.add((whole.len() - before) as u64);
+        if whole.len() as u64 > max_bytes {
+            return Ok(None);
+        }
+        match filled {
+            Ok(true) => break,
+            Ok(false) => {}
+            Err(Cut) if call.record.connection.fault.get().is_some() => {
+                return Err(forward::cut(call));
+            }
+            Err(Cut) => return Err(Refusal::new(Code::UpstreamReset).into()),
+        }
+    }
+    answer.body.give_back(worker);
+    Ok(Some(whole))
+}
+
+/// The bytes are others now: a strong validator would be a lie, and so would parts of them.
+fn settle(fields: &mut Fields) {
+    fields.remove_named(b"accept-ranges");
+    let etag = fields.named("etag").next().map(<[u8]>::to_vec);
+    if let Some(etag) = etag.filter(|etag| !etag.starts_with(b"W/")) {
+        fields.set("etag", &[b"W/", &etag[..]].concat());
+    }
+}
+
+/// It may say who called: caches behind us must not give it to others.
+fn keep_private(fields: &mut Fields) {
+    let lines: Vec<Vec<u8>> = fields.named("cache-control").map(<[u8]>::to_vec).collect();
+    let says = |word: &[u8]| {
+        lines
+            .iter()
+            .any(|line| memchr::memmem::find(line, word).is_some())
+    };
+    if !says(b"no-store") && !says(b"private") && !lines.is_empty() {
+        fields.set("cache-control", b"private");
+    }
+}
