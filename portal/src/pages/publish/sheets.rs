@@ -138,7 +138,7 @@ const MOST_IN_ALL: usize = 600;
 /// Reads a form of this kind.
 pub(super) fn read(kind: PolicyKind, exists: bool, typed: &Typed) -> Result<Asked> {
     let counts = typed.pairs().iter();
-    let counts = counts.filter_map(|(_, value)| value.trim().parse().ok());
+    let counts = counts.filter_map(|(_, value)| value.trim().parse::<usize>().ok());
     let rows: usize = counts.filter(|count| *count <= MOST_ROWS).sum();
     if typed.pairs().len() > MOST_FIELDS || rows > MOST_IN_ALL {
         let message = "The form has more rows than can be shown. Edit the policy as YAML.";
