@@ -140,8 +140,12 @@ pub(super) fn read(kind: PolicyKind, exists: bool, typed: &Typed) -> Result<Aske
     let counts = typed.pairs().iter();
     let counts = counts.filter_map(|(_, value)| value.trim().parse::<usize>().ok());
     let rows: usize = counts.filter(|count| *count <= MOST_ROWS).sum();
-    if typed.pairs().len() > MOST_FIELDS || rows > MOST_IN_ALL {
-        let message = "The form has more rows than can be shown. Edit the policy as YAML.";
+    let too_much = match (typed.pairs().len() > MOST_FIELDS, rows > MOST_IN_ALL) {
+        (true, _) => Some("The form has more than 4,000 fields. Edit so long a policy as YAML."),
+        (false, true) => Some("The form has more rows than can be shown. Edit it as YAML."),
+        (false, false) => None,
+    };
+    if let Some(message) = too_much {
         return Err(Failure::because(Code::ValidationFailed, message));
     }
     let same = |form: Form| again(kind, exists, typed, form);
