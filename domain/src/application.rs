@@ -17,22 +17,31 @@ pub enum CredentialKind {
     Client,
     /// A certificate of a TLS client; `mtls` takes it.
     Certificate,
+    /// A user name with a password that we made; `basic_auth` takes it.
+    Password,
 }
 
 impl CredentialKind {
-    pub const ALL: [Self; 3] = [Self::Key, Self::Client, Self::Certificate];
+    pub const ALL: [Self; 4] = [Self::Key, Self::Client, Self::Certificate, Self::Password];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Key => "key",
             Self::Client => "client",
             Self::Certificate => "certificate",
+            Self::Password => "password",
         }
     }
 
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
+}
+
+/// Whether it can stand in front of a password: RFC 7617 §2 keeps the colon for what is between.
+pub fn is_user_name(text: &str) -> bool {
+    let is_short = (1..=100).contains(&text.chars().count());
+    is_short && !text.chars().any(|one| one == ':' || one.is_control())
 }
 
 /// Whose tokens a credential of kind client stands for.

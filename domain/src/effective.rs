@@ -69,22 +69,22 @@ pub fn asks_for_identity(chain: &[Effective<'_>]) -> bool {
 /// Whose tokens a chain takes, each once; not the platform's own.
 pub fn issuers<'a>(chain: &[Effective<'a>]) -> Vec<&'a str> {
     let mut found: Vec<&str> = Vec::new();
+    let mut note = |issuer: &'a str| {
+        if !found.contains(&issuer) {
+            found.push(issuer);
+        }
+    };
+    let of_jwt = |jwt: &'a Jwt| jwt.issuers.iter().map(|issuer| issuer.issuer.as_str());
     for effective in chain {
-        let ways: Vec<&Jwt> = match effective.policy {
-            Policy::Jwt(jwt) => vec![jwt],
-            Policy::AnyOf(ways) => {
-                let jwts = ways.of.iter().filter_map(|way| match way {
-                    Identity::Jwt(jwt) => Some(jwt),
-                    Identity::KeyAuth(_) | Identity::Mtls(_) => None,
-                });
-                jwts.collect()
-            }
-            _ => continue,
-        };
-        for issuer in ways.iter().flat_map(|jwt| &jwt.issuers) {
-            if !found.contains(&issuer.issuer.as_str()) {
-                found.push(&issuer.issuer);
-            }
+        match effective.policy {
+            Policy::Jwt(jwt) => of_jwt(jwt).for_each(&mut note),
+            Policy::Oauth2Introspection(policy) => note(&policy.issuer),
+            Policy::AnyOf(ways) => ways.of.iter().for_each(|way| match way {
+                Identity::Jwt(jwt) => of_jwt(jwt).for_each(&mut note),
+                Identity::Oauth2Introspection(policy) => note(&policy.issuer),
+                Identity::KeyAuth(_) | Identity::BasicAuth(_) | Identity::Mtls(_) => {}
+            }),
+            _ => {}
         }
     }
     found
@@ -132,6 +132,10 @@ mod tests {
                     r#"[{{"any_of":{{"of":[{{"key_auth":{{}}}},{{"jwt":{jwt}}},{{"jwt":{jwt}}}]}}}}]"#
                 ),
                 &["https://a", "https://b"],
+            ),
+            (
+                r#"[{"oauth2_introspection":{"upstream":"u","issuer":"https://c"}}]"#.to_owned(),
+                &["https://c"],
             ),
         ] {
             let version = policies(&version);

@@ -127,6 +127,9 @@ fn checksum(text: &[u8]) -> [u8; CHECK] {
 /// value that begins with `ptn_`, they never reach an upstream, whatever an API's policies say.
 pub const TOKEN_PREFIX: &str = "ptn_at_";
 
+/// Passwords of applications begin so.
+pub const PASSWORD_PREFIX: &str = "ptn_pw_";
+
 /// SHA-256 of a whole key: what is stored, and what a gateway looks up.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyDigest(pub [u8; 32]);
@@ -152,6 +155,15 @@ impl KeyDigest {
         let mut digest = Sha256::new();
         digest.update(b"platform client\0");
         digest.update(client);
+        Self(digest.finalize().into())
+    }
+
+    /// Of a user name with its password (RFC 7617 §2), by the SHA-256 of both with the colon between
+    /// them: it is found as a key is, and no key has the same.
+    pub fn of_password(user_and_password: &[u8; 32]) -> Self {
+        let mut digest = Sha256::new();
+        digest.update(b"user and password\0");
+        digest.update(user_and_password);
         Self(digest.finalize().into())
     }
 

@@ -3,6 +3,9 @@
 //! Nothing in this crate does I/O, reads a clock or draws random numbers: bytes and times are
 //! handed in. So every rule here can be tested as data and compiled to WebAssembly.
 
+// One table of a test has every policy.
+#![cfg_attr(test, recursion_limit = "512")]
+
 pub mod actor;
 pub mod address;
 pub mod api;

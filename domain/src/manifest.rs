@@ -243,6 +243,9 @@ pub struct Application {
     /// Certificates that it shows where `mtls` is attached.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub certificates: Vec<ShownCertificate>,
+    /// User names with passwords, where `basic_auth` is attached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passwords: Vec<Password>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subscriptions: Vec<Subscription>,
 }
@@ -286,6 +289,38 @@ pub struct Client {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<String>")]
     pub cidrs: Vec<ipnet::IpNet>,
+}
+
+/// A user name with its password: whoever shows both calls as this application.
+#[derive(Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Password {
+    /// Unique among the credentials of its application.
+    pub name: String,
+    /// `live` unless set.
+    #[serde(default)]
+    pub env: Environment,
+    /// Without a colon (RFC 7617 §2).
+    pub user: String,
+    /// SHA-256 of user name, colon and password, 64 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// The password in clear, 16 to 200 characters: it is found by its digest, so it must be one
+    /// that nobody guesses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<chrono::DateTime<chrono::Utc>>,
+    /// Networks that it may call from; anywhere unless set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub cidrs: Vec<ipnet::IpNet>,
+}
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Password({})", self.name)
+    }
 }
 
 /// An API key: its digest, or (in a file that is not committed) the key itself.

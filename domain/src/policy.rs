@@ -4,12 +4,15 @@
 //! arms that the compiler names.
 
 pub mod any_of;
+mod asked;
 pub mod auth_guard;
+pub mod basic_auth;
 pub mod cache;
 pub mod compress;
 pub mod concurrency;
 pub mod cors;
 pub mod expression;
+pub mod ext_auth;
 pub mod fault;
 mod header;
 pub mod ip_filter;
@@ -19,6 +22,7 @@ pub mod key_auth;
 mod kind;
 pub mod mock;
 pub mod mtls;
+pub mod oauth2_introspection;
 pub mod quota;
 pub mod rate_limit;
 pub mod redirect;
@@ -33,12 +37,15 @@ pub mod validate;
 use serde::{Deserialize, Serialize};
 
 pub use any_of::{AnyOf, Identity};
+pub use asked::NamedUpstream;
 pub use auth_guard::AuthGuard;
+pub use basic_auth::BasicAuth;
 pub use cache::Cache;
 pub use compress::Compress;
 pub use concurrency::Concurrency;
 pub use cors::Cors;
 pub use expression::Expression;
+pub use ext_auth::ExtAuth;
 pub use fault::Fault;
 pub use ip_filter::IpFilter;
 pub use json_threat::JsonThreat;
@@ -47,6 +54,7 @@ pub use key_auth::KeyAuth;
 pub use kind::{AttachPoint, PolicyKind, Stage};
 pub use mock::Mock;
 pub use mtls::Mtls;
+pub use oauth2_introspection::Oauth2Introspection;
 pub use quota::{Period, Quota};
 pub use rate_limit::{RateLimit, Scope, Subject};
 pub use redirect::Redirect;
@@ -95,6 +103,8 @@ impl Mode {
 pub enum Policy {
     KeyAuth(KeyAuth),
     Jwt(Jwt),
+    Oauth2Introspection(Oauth2Introspection),
+    BasicAuth(BasicAuth),
     Mtls(Mtls),
     AnyOf(AnyOf),
     Scopes(Scopes),
@@ -116,6 +126,7 @@ pub enum Policy {
     JsonThreat(JsonThreat),
     Validate(Validate),
     Expression(Expression),
+    ExtAuth(ExtAuth),
 }
 
 /// What every written form says of itself.
@@ -148,6 +159,8 @@ impl Policy {
         match self {
             Self::KeyAuth(_) => PolicyKind::KeyAuth,
             Self::Jwt(_) => PolicyKind::Jwt,
+            Self::Oauth2Introspection(_) => PolicyKind::Oauth2Introspection,
+            Self::BasicAuth(_) => PolicyKind::BasicAuth,
             Self::Mtls(_) => PolicyKind::Mtls,
             Self::AnyOf(_) => PolicyKind::AnyOf,
             Self::Scopes(_) => PolicyKind::Scopes,
@@ -169,6 +182,7 @@ impl Policy {
             Self::JsonThreat(_) => PolicyKind::JsonThreat,
             Self::Validate(_) => PolicyKind::Validate,
             Self::Expression(_) => PolicyKind::Expression,
+            Self::ExtAuth(_) => PolicyKind::ExtAuth,
         }
     }
 
@@ -176,6 +190,8 @@ impl Policy {
         match self {
             Self::KeyAuth(policy) => policy,
             Self::Jwt(policy) => policy,
+            Self::Oauth2Introspection(policy) => policy,
+            Self::BasicAuth(policy) => policy,
             Self::Mtls(policy) => policy,
             Self::AnyOf(policy) => policy,
             Self::Scopes(policy) => policy,
@@ -197,6 +213,18 @@ impl Policy {
             Self::JsonThreat(policy) => policy,
             Self::Validate(policy) => policy,
             Self::Expression(policy) => policy,
+            Self::ExtAuth(policy) => policy,
+        }
+    }
+
+    /// The upstream that it asks, and where in it that is named.
+    fn asks(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::Oauth2Introspection(policy) => {
+                Some(("/oauth2_introspection/upstream", &policy.upstream))
+            }
+            Self::ExtAuth(policy) => Some(("/ext_auth/upstream", &policy.upstream)),
+            _ => None,
         }
     }
 
@@ -237,6 +265,31 @@ pub fn look_into_document(policies: &[Policy]) -> bool {
     policies
         .iter()
         .any(|policy| matches!(policy, Policy::Validate(_)))
+}
+
+/// The upstreams that these ask, by the organization's names for them.
+pub fn named_upstreams(policies: &[Policy]) -> impl Iterator<Item = NamedUpstream<'_>> {
+    let all = policies.iter().enumerate();
+    all.flat_map(|(index, policy)| {
+        let (ways, own): (&[Identity], _) = match policy {
+            Policy::AnyOf(policy) => (&policy.of, None),
+            other => (&[], other.asks()),
+        };
+        let own = own.into_iter().map(move |(at, name)| NamedUpstream {
+            pointer: format!("/{index}{at}"),
+            name,
+        });
+        let ways = ways.iter().enumerate().filter_map(move |(way, identity)| {
+            let Identity::Oauth2Introspection(policy) = identity else {
+                return None;
+            };
+            Some(NamedUpstream {
+                pointer: format!("/{index}/any_of/of/{way}/oauth2_introspection/upstream"),
+                name: &policy.upstream,
+            })
+        });
+        own.chain(ways)
+    })
 }
 
 /// Checks all policies of one attach point together: each one, whether it fits there, and that no

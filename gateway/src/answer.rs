@@ -32,6 +32,8 @@ pub(crate) struct Refusal {
     allow: Option<String>,
     /// `RateLimit-Policy` and `RateLimit`.
     limits: Option<Box<Fields>>,
+    /// Another server's status and fields.
+    told: Option<Box<(u16, Fields)>>,
     /// The rest of this connection cannot be understood or is not wanted.
     close: bool,
     /// What the API's owner set to be answered instead.
@@ -55,6 +57,7 @@ impl Refusal {
             retry_after: None,
             allow: None,
             limits: None,
+            told: None,
             close: false,
             instead: None,
         }
@@ -72,10 +75,20 @@ impl Refusal {
         self.instead.as_ref().map(|instead| instead.label)
     }
 
+    /// With the status and the fields that another server wants its client to get.
+    #[must_use]
+    pub(crate) fn told(mut self, status: u16, fields: Fields) -> Self {
+        self.told = Some(Box::new((status, fields)));
+        self
+    }
+
     /// What stands in the record; gRPC hides it behind a 200.
     pub(crate) fn status(&self) -> u16 {
-        let instead = self.instead.as_ref();
-        instead.map_or(self.code.status(), |instead| instead.answer.status)
+        if let Some(instead) = &self.instead {
+            return instead.answer.status;
+        }
+        let told = self.told.as_ref();
+        told.map_or(self.code.status(), |told| told.0)
     }
 
     /// One sentence about this occurrence.
@@ -144,6 +157,7 @@ impl Refusal {
         if let Some(instead) = &self.instead {
             return fixed(&instead.answer);
         }
+        let status = self.status();
         let wants_page = match form {
             Form::Problem => false,
             Form::Page => true,
@@ -175,7 +189,6 @@ impl Refusal {
         } else {
             Problem::MEDIA_TYPE
         };
-        let status = self.code.status();
         let mut fields = Fields::new(b"");
         fields.push("content-type", media_type.as_bytes());
         push_number(&mut fields, "content-length", text.len() as u64);
@@ -187,13 +200,17 @@ impl Refusal {
         if let Some(seconds) = self.retry_after {
             push_number(&mut fields, "retry-after", seconds);
         }
-        if status == 401 {
+        let told = self.told.as_ref().map(|told| &told.1);
+        if status == 401 && told.is_none_or(|told| told.named("www-authenticate").next().is_none())
+        {
             fields.push("www-authenticate", challenge(self.code).as_bytes());
         }
         if let Some(allow) = &self.allow {
             fields.push("allow", allow.as_bytes());
         }
-        for (name, value) in self.limits.iter().flat_map(|limits| limits.iter()) {
+        let limits = self.limits.iter().flat_map(|limits| limits.iter());
+        let told = told.into_iter().flat_map(Fields::iter);
+        for (name, value) in limits.chain(told) {
             fields.push(std::str::from_utf8(name).unwrap_or_default(), value);
         }
         Answer {
@@ -241,6 +258,9 @@ pub(crate) fn elsewhere(location: &str) -> Answer {
 /// RFC 6750 §3: without a credential no error is named.
 const fn challenge(code: Code) -> &'static str {
     match code {
+        Code::PasswordMissing | Code::PasswordInvalid => {
+            "Basic realm=\"portunus\", charset=\"UTF-8\""
+        }
         Code::KeyMissing | Code::TokenMissing => "Bearer realm=\"portunus\"",
         _ => "Bearer realm=\"portunus\", error=\"invalid_token\"",
     }

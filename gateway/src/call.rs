@@ -1,24 +1,24 @@
 //! One request on its way: what is known of it so far. Steps read and extend it.
 
 use std::net::IpAddr;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use domain::id::PlanId;
 
 use crate::answer::ShownLimits;
+use crate::asking::Learned;
 use crate::client::{Client, Peer};
 use crate::head::Head;
 use crate::lease::Leases;
-use crate::limiter::{Cell, Cells, Rate};
+use crate::limiter::{Cell, Cells, Hit, Rate};
 use crate::policy::{Chain, Cors, Finishing, Noted, Step};
 use crate::quota::{Counter, Quotas};
 use crate::record::Watch;
 use crate::report::Report;
 use crate::state::{Application, Key, Plan, Route, State, Subscription};
 use crate::tls::Certificate;
-use crate::token::Verified;
+use crate::token::Claims;
 use crate::worker::Worker;
 
 /// Who calls, once a policy said so.
@@ -33,6 +33,7 @@ pub(crate) struct Caller<'a> {
 #[derive(Debug)]
 pub(crate) enum Taken {
     Cell(Arc<Cell>, Rate),
+    Hit(Arc<Cell>, Hit),
     Counter(Arc<Counter>),
 }
 
@@ -40,6 +41,7 @@ impl Taken {
     fn give_back(self) {
         match self {
             Self::Cell(cell, rate) => cell.give_back(rate),
+            Self::Hit(cell, hit) => hit.give_back(&cell),
             Self::Counter(counter) => counter.give_back(),
         }
     }
@@ -98,7 +100,9 @@ pub(crate) struct Call<'a> {
     pub(crate) noted: Option<Box<Noted>>,
     pub(crate) caller: Option<Caller<'a>>,
     /// What the caller's token says.
-    pub(crate) token: Option<Rc<Verified>>,
+    pub(crate) token: Option<Arc<Claims>>,
+    /// What was asked for the policy that is next.
+    pub(crate) learned: Option<Learned>,
     /// What the upstream is told of it: names and values of fields.
     pub(crate) told: Vec<(&'a str, String)>,
     /// The identity policy that only observes and has found the caller.
@@ -151,6 +155,7 @@ impl<'a> Call<'a> {
             noted,
             caller: None,
             token: None,
+            learned: None,
             told: Vec::new(),
             watching: None,
             certificate: None,
@@ -175,6 +180,10 @@ impl<'a> Call<'a> {
 
     pub(crate) const fn now_ns(&self) -> u64 {
         self.now_us * 1000
+    }
+
+    pub(crate) const fn wall_ms(&self) -> u64 {
+        self.wall_us / 1000
     }
 
     pub(crate) const fn wall_secs(&self) -> i64 {

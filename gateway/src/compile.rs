@@ -232,6 +232,7 @@ impl Compiler {
             names: &self.names,
             limits: &self.limits,
             key_sets: &self.key_sets,
+            upstreams: &|_| None,
             bound: Ok(None),
         }
     }

@@ -71,6 +71,7 @@ impl Counts {
                 places: Arc::default(),
                 watched: Watched::new(settings.limits.cells.min(100_000)),
                 cache: Arc::new(Cache::new(0)),
+                answers: Arc::default(),
                 connections: Connections::new(&settings.limits, true),
             }),
             limits: Arc::default(),

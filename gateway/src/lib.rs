@@ -7,6 +7,7 @@
 mod access;
 mod admin;
 mod answer;
+mod asking;
 mod body;
 mod buffer;
 mod cache;
@@ -65,6 +66,7 @@ mod tls;
 mod token;
 pub mod traffic;
 mod upstream;
+mod waiting;
 mod watched;
 mod worker;
 

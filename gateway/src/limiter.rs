@@ -3,12 +3,16 @@
 //! Cells live beside the configuration state and survive each change of it. Compiled
 //! subscriptions hold theirs; others are looked up in [`Cells`] once and kept by each worker.
 
+mod window;
+
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::lease::Lease;
+
+pub(crate) use window::{Hit, Window};
 
 /// The rate of a bucket in the units of a cell: nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +67,7 @@ impl Verdict {
 }
 
 /// One bucket: the theoretical arrival time of the next request, in nanoseconds of the gateway's
-/// clock. A new cell is full.
+/// clock; of a limit by windows what [`Window`] makes of the number. A new cell is full.
 #[derive(Debug, Default)]
 pub(crate) struct Cell {
     arrival: AtomicU64,
@@ -210,6 +214,17 @@ pub(crate) struct Cells {
     per_shard: usize,
     /// Subjects that had to share the overflow cell: a metric.
     overflowed: AtomicU64,
+    /// Limits that count by windows, by their numbers: their cells are read in another way.
+    windows: RwLock<HashMap<u32, Window>>,
+}
+
+/// When a cell is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    /// Nanoseconds of the gateway's clock.
+    pub(crate) nanos: u64,
+    /// Milliseconds since 1970.
+    pub(crate) wall_ms: u64,
 }
 
 #[derive(Debug, Default)]
@@ -230,6 +245,7 @@ impl Cells {
             second: RandomState::new(),
             per_shard: capacity.div_ceil(SHARDS),
             overflowed: AtomicU64::new(0),
+            windows: RwLock::default(),
         }
     }
 
@@ -251,7 +267,7 @@ impl Cells {
         &self,
         key: CellKey,
         known: bool,
-        now: u64,
+        now: Now,
         make: impl FnOnce(u128) -> Cell,
     ) -> Arc<Cell> {
         let new = |subject| Arc::new(make(subject));
@@ -259,7 +275,7 @@ impl Cells {
         if let Some(cell) = shard.cells.get(&key) {
             return cell.clone();
         }
-        if !known && shard.cells.len() >= self.per_shard && !shard.make_room(now) {
+        if !known && shard.cells.len() >= self.per_shard && !shard.make_room(now, &self.windows) {
             drop(shard);
             self.overflowed.fetch_add(1, Ordering::Relaxed);
             let shared = CellKey {
@@ -272,6 +288,12 @@ impl Cells {
         }
         let cell = shard.cells.entry(key);
         cell.or_insert_with(|| new(key.subject)).clone()
+    }
+
+    /// Notes that a limit counts by windows, before its first cell is made.
+    pub(crate) fn note(&self, limit: u32, window: Window) {
+        let mut windows = self.windows.write().unwrap_or_else(PoisonError::into_inner);
+        windows.insert(limit, window);
     }
 
     pub(crate) fn overflowed(&self) -> u64 {
@@ -289,14 +311,23 @@ impl Cells {
 
 impl Shard {
     /// Drops cells that are full again and that nobody holds: a new one would be equal.
-    fn make_room(&mut self, now: u64) -> bool {
+    fn make_room(&mut self, now: Now, windows: &RwLock<HashMap<u32, Window>>) -> bool {
         const SECOND: u64 = 1_000_000_000;
+        let Now {
+            nanos: now,
+            wall_ms,
+        } = now;
+        let windows = windows.read().unwrap_or_else(PoisonError::into_inner);
+        let is_full = |key: &CellKey, cell: &Cell| match windows.get(&key.limit) {
+            None => cell.is_full(now),
+            Some(window) => window.is_over(cell, wall_ms),
+        };
         if self.swept_at != 0 && now < self.swept_at + SECOND {
             return false;
         }
         let before = self.cells.len();
         self.cells
-            .retain(|_, cell| Arc::strong_count(cell) > 1 || !cell.is_full(now));
+            .retain(|key, cell| Arc::strong_count(cell) > 1 || !is_full(key, cell));
         let freed = self.cells.len() < before;
         self.swept_at = if freed { 0 } else { now };
         freed
@@ -346,20 +377,46 @@ mod tests {
         let new = |_| Cell::default();
         let rate = Rate::new(1, 1000, 1);
         let key = |subject| CellKey { limit: 1, subject };
+        let at = |nanos| Now { nanos, wall_ms: 0 };
         for subject in 0..1000 {
             cells
-                .get(key(subject), false, SECOND, new)
+                .get(key(subject), false, at(SECOND), new)
                 .admit(SECOND, rate);
         }
         assert!(cells.overflowed() > 0);
         assert!(cells.len() <= 2 * SHARDS);
-        let known = cells.get(key(5000), true, SECOND, new);
+        let known = cells.get(key(5000), true, at(SECOND), new);
         assert!(known.admit(SECOND, rate).admitted);
         let later = 10 * SECOND;
         let before = cells.overflowed();
         for subject in 2000..2010 {
-            cells.get(key(subject), false, later, new);
+            cells.get(key(subject), false, at(later), new);
         }
         assert_eq!(cells.overflowed(), before, "full cells went");
+    }
+
+    #[test]
+    fn cells_of_windows_go_when_their_windows_are_over() {
+        let cells = Cells::new(SHARDS);
+        let window = Window {
+            slides: false,
+            length: 1000,
+            limit: 1,
+            cost: 1,
+        };
+        cells.note(1, window);
+        let at = |nanos, wall_ms| Now { nanos, wall_ms };
+        let key = |subject| CellKey { limit: 1, subject };
+        for subject in 0..1000 {
+            let cell = cells.get(key(subject), false, at(SECOND, 5000), |_| Cell::default());
+            window.admit(&cell, 5000);
+        }
+        let before = cells.overflowed();
+        assert!(before > 0);
+        for subject in 2000..2010 {
+            let now = at(10 * SECOND, 6000);
+            cells.get(key(subject), false, now, |_| Cell::default());
+        }
+        assert_eq!(cells.overflowed(), before);
     }
 }

@@ -148,6 +148,13 @@ pub(crate) struct WorkerMetrics {
     pub(crate) upstream_mirrored: Count,
     pub(crate) upstream_mirror_dropped: Count,
     pub(crate) upstream_mirror_failed: Count,
+    /// Requests that wait on purpose, now.
+    pub(crate) waiting: Count,
+    /// That policies put to other servers.
+    pub(crate) questions: Count,
+    pub(crate) questions_failed: Count,
+    /// Let through because nobody decided.
+    pub(crate) undecided_passed: Count,
     pub(crate) upstream_hedged: Count,
     pub(crate) upstream_hedges_won: Count,
     /// Answers that are encoded at present.
@@ -208,6 +215,10 @@ impl Default for WorkerMetrics {
             upstream_mirrored: Count::default(),
             upstream_mirror_dropped: Count::default(),
             upstream_mirror_failed: Count::default(),
+            waiting: Count::default(),
+            questions: Count::default(),
+            questions_failed: Count::default(),
+            undecided_passed: Count::default(),
             upstream_hedged: Count::default(),
             upstream_hedges_won: Count::default(),
             compressing: Count::default(),

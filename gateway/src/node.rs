@@ -73,6 +73,7 @@ impl Node {
             upkeep: self.upkeep.clone(),
             key_sets: self.key_sets.clone(),
             cache: Some(self.shared.cache.clone()),
+            answers: Some(self.shared.answers.clone()),
         }
     }
 

@@ -2,13 +2,13 @@
 //! goes, and our own are added afterwards.
 
 use domain::id::Id;
-use domain::key::Environment;
 use domain::problem::Code;
 
 use crate::answer::Refusal;
-use crate::call::Call;
+use crate::call::{Call, Caller};
 use crate::fields::{Fields, Name, any_of};
-use crate::state::Upstream;
+use crate::policy::password_pair;
+use crate::state::{Plan, Upstream};
 use crate::target::shadows;
 use crate::upstream::Target;
 
@@ -101,6 +101,11 @@ fn strip_keys(fields: &mut Fields) {
             fields.remove(kind);
         }
     }
+    // A password of ours is one as well, behind its encoding.
+    let is_ours = |value| password_pair(value).is_some_and(|pair| holds_key(&pair));
+    if fields.all(Name::Authorization).any(is_ours) {
+        fields.remove(Name::Authorization);
+    }
 }
 
 /// In any line and behind any scheme: not only where `key_auth` would look for it.
@@ -164,6 +169,40 @@ fn push_id<K>(fields: &mut Fields, name: &str, id: Id<K>) {
     fields.push(name, text.as_bytes());
 }
 
+/// Says where the request came from and whom it was for.
+pub(crate) fn add_origin(fields: &mut Fields, call: &Call<'_>) {
+    let (peer, host) = (call.peer, call.head.fields.get(Name::Host));
+    add_forwarded_for(fields, peer.header.as_bytes());
+    if !peer.trusted || fields.get(Name::ForwardedProto).is_none() {
+        fields.set("x-forwarded-proto", peer.scheme().as_bytes());
+    }
+    if let Some(host) = host
+        && (!peer.trusted || fields.get(Name::ForwardedHost).is_none())
+    {
+        fields.set("x-forwarded-host", host);
+    }
+}
+
+/// Says who calls.
+pub(crate) fn add_identity(fields: &mut Fields, call: &Call<'_>) {
+    identify(fields, call.caller.as_ref(), call.plan());
+}
+
+fn identify(fields: &mut Fields, caller: Option<&Caller<'_>>, plan: Option<&Plan>) {
+    let Some(caller) = caller else {
+        return;
+    };
+    push_id(fields, "x-portunus-application", caller.application.id);
+    let environment = caller.key.environment().as_str();
+    fields.push("x-portunus-environment", environment.as_bytes());
+    if let Some(subscription) = caller.subscription {
+        push_id(fields, "x-portunus-subscription", subscription.id);
+    }
+    if let Some(plan) = plan {
+        fields.push("x-portunus-plan", plan.slug.as_bytes());
+    }
+}
+
 /// Adds ours: identity, forwarding, request id, the upstream's credential.
 pub(crate) fn add_request(call: &mut Call<'_>, upstream: &Upstream) {
     let peer = call.peer;
@@ -182,20 +221,7 @@ pub(crate) fn add_request(call: &mut Call<'_>, upstream: &Upstream) {
         // Each target is named as it is called when the head is written.
         fields.remove(Name::Host);
     }
-    if let Some(caller) = caller {
-        push_id(fields, "x-portunus-application", caller.application.id);
-        let environment = match caller.key.environment() {
-            Environment::Live => "live",
-            Environment::Test => "test",
-        };
-        fields.push("x-portunus-environment", environment.as_bytes());
-        if let Some(subscription) = caller.subscription {
-            push_id(fields, "x-portunus-subscription", subscription.id);
-        }
-        if let Some(plan) = plan {
-            fields.push("x-portunus-plan", plan.slug.as_bytes());
-        }
-    }
+    identify(fields, caller.as_ref(), plan);
     if let Some(certificate) = call.certificate {
         fields.push("client-cert", certificate.field.as_bytes());
     }

@@ -133,7 +133,7 @@ async fn serve(
 
 /// The same for a request that waits on purpose.
 async fn later(call: &mut Call<'_>, way: Way<'_>, inflow: &mut dyn Inflow) -> Result<Answer, Stop> {
-    wait(call).await;
+    wait(call).await?;
     forward(call, way, inflow).await
 }
 
@@ -143,8 +143,13 @@ async fn inspected(
     refused: Option<Refusal>,
     inflow: &mut dyn Inflow,
 ) -> Result<Answer, Stop> {
-    gate(call, refused)?;
     let chain = call.chain;
+    if chain.asks() {
+        open(call, refused)?;
+        ask_and_admit(call).await?;
+    } else {
+        gate(call, refused)?;
+    }
     let steps = chain.reshaped_answers();
     let expected = policy::expect_answer(steps, call);
     let served = if chain.contract().is_empty() && chain.reshaped_requests().is_empty() {
@@ -187,19 +192,28 @@ async fn held(call: &mut Call<'_>, inflow: &mut dyn Inflow) -> Result<Answer, St
 async fn beyond(call: &mut Call<'_>, inflow: &mut dyn Inflow) -> Result<Answer, Stop> {
     if let Some(step) = call.chain.cache() {
         answers(call)?;
-        wait(call).await;
+        wait(call).await?;
         return cache::exchange(call, step, inflow).await;
     }
     let way = way(call)?;
-    wait(call).await;
+    wait(call).await?;
     forward(call, way, inflow).await
 }
 
-/// On purpose.
-async fn wait(call: &Call<'_>) {
-    if call.delay_ms > 0 {
-        tokio::time::sleep(Duration::from_millis(call.delay_ms)).await;
+/// On purpose, while there is room for that.
+async fn wait(call: &mut Call<'_>) -> Result<(), Stop> {
+    if call.delay_ms == 0 {
+        return Ok(());
     }
+    let Some(_place) = call.worker.waiting.enter(&call.worker.metrics) else {
+        call.give_back();
+        let refusal = Refusal::new(Code::Overloaded).retry_after(1);
+        return Err(refusal
+            .detail("Too many requests wait for their turn.")
+            .into());
+    };
+    tokio::time::sleep(Duration::from_millis(call.delay_ms)).await;
+    Ok(())
 }
 
 /// What comes before anything is sent.
@@ -210,11 +224,17 @@ fn admitted<'a>(call: &mut Call<'a>, refused: Option<Refusal>) -> Result<Way<'a>
 
 /// Whether it is let in, as far as its head tells.
 fn gate(call: &mut Call<'_>, refused: Option<Refusal>) -> Result<(), Stop> {
+    open(call, refused)?;
+    admit(call)
+}
+
+/// Whether its policies are asked at all.
+fn open(call: &Call<'_>, refused: Option<Refusal>) -> Result<(), Stop> {
     if let Some(refusal) = refused {
         return Err(refusal.into());
     }
     target::body(call.length, call.worker.settings.limits.body_bytes)?;
-    admit(call)
+    Ok(())
 }
 
 /// Whether a policy answers.
@@ -277,6 +297,29 @@ pub(crate) fn by_https(
 /// Edge → identity → access → allowance, of the version and then of the plan.
 fn admit(call: &mut Call<'_>) -> Result<(), Stop> {
     let chain = call.chain;
+    edge(call)?;
+    policy::stage(&chain.identity, call)?;
+    subscribe(call)?;
+    if let Some(beyond) = &chain.beyond {
+        policy::stage(&beyond.access, call)?;
+    }
+    allow(call)
+}
+
+/// The same where other servers are asked who calls, or whether that caller may.
+async fn ask_and_admit(call: &mut Call<'_>) -> Result<(), Stop> {
+    let chain = call.chain;
+    edge(call)?;
+    policy::asking_stage(&chain.identity, call).await?;
+    subscribe(call)?;
+    if let Some(beyond) = &chain.beyond {
+        policy::asking_stage(&beyond.access, call).await?;
+    }
+    allow(call)
+}
+
+fn edge(call: &mut Call<'_>) -> Result<(), Stop> {
+    let chain = call.chain;
     policy::stage(&chain.edge, call)?;
     // What the edge counted stays counted, whatever comes of the request.
     call.taken = TakenList::default();
@@ -286,34 +329,38 @@ fn admit(call: &mut Call<'_>) -> Result<(), Stop> {
         call.record.decided_by = step.label;
         return Err(Stop::Answered(Box::new(answer)));
     }
-    policy::stage(&chain.identity, call)?;
-    if let Some(caller) = call.caller {
-        let judged = access::judge(call.state, caller.application, call.route, call.utc());
-        match judged {
-            Ok(subscription) => call.subscribe(subscription),
-            // Where who called was only watched, it calls as nobody.
-            Err(code) => match call.watching {
-                Some(watch) => {
-                    call.record.watch(watch);
-                    call.caller = None;
-                }
-                None => return Err(Refusal::new(code).into()),
-            },
-        }
-    }
-    if let Some(beyond) = &chain.beyond {
-        policy::stage(&beyond.access, call)?;
-    }
-    match call.plan() {
-        None => policy::allowances([&chain.allowance], call)?,
-        Some(plan) => {
-            let plan = plan.chain.as_ref();
-            let plan = plan.map_err(|_| Refusal::new(Code::PolicyInvalid))?;
-            if let Some(beyond) = &plan.beyond {
-                policy::stage(&beyond.access, call)?;
+    Ok(())
+}
+
+/// Under which plan whoever calls may use the version, if it is known who calls.
+fn subscribe(call: &mut Call<'_>) -> Result<(), Stop> {
+    let Some(caller) = call.caller else {
+        return Ok(());
+    };
+    match access::judge(call.state, caller.application, call.route, call.utc()) {
+        Ok(subscription) => call.subscribe(subscription),
+        // Where who called was only watched, it calls as nobody.
+        Err(code) => match call.watching {
+            Some(watch) => {
+                call.record.watch(watch);
+                call.caller = None;
             }
-            policy::allowances([&chain.allowance, &plan.edge, &plan.allowance], call)?;
-        }
+            None => return Err(Refusal::new(code).into()),
+        },
     }
     Ok(())
+}
+
+/// The limits, of the version and of the plan.
+fn allow(call: &mut Call<'_>) -> Result<(), Stop> {
+    let chain = call.chain;
+    let Some(plan) = call.plan() else {
+        return policy::allowances([&chain.allowance], call);
+    };
+    let plan = plan.chain.as_ref();
+    let plan = plan.map_err(|_| Refusal::new(Code::PolicyInvalid))?;
+    if let Some(beyond) = &plan.beyond {
+        policy::stage(&beyond.access, call)?;
+    }
+    policy::allowances([&chain.allowance, &plan.edge, &plan.allowance], call)
 }

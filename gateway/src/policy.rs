@@ -4,6 +4,8 @@
 
 pub(crate) mod any_of;
 pub(crate) mod auth_guard;
+pub(crate) mod basic_auth;
+mod bearer;
 pub(crate) mod cache;
 mod chain;
 pub(crate) mod compress;
@@ -11,6 +13,7 @@ pub(crate) mod concurrency;
 mod contract;
 pub(crate) mod cors;
 pub(crate) mod expression;
+pub(crate) mod ext_auth;
 pub(crate) mod fault;
 pub(crate) mod ip_filter;
 pub(crate) mod json_threat;
@@ -19,6 +22,7 @@ pub(crate) mod key_auth;
 pub(crate) mod mock;
 pub(crate) mod mtls;
 mod noted;
+pub(crate) mod oauth2_introspection;
 pub(crate) mod quota;
 pub(crate) mod rate_limit;
 pub(crate) mod redirect;
@@ -37,17 +41,20 @@ use std::sync::Arc;
 use domain::policy::{AttachPoint, PolicyKind};
 
 use crate::answer::Refusal;
+use crate::asking::Learned;
 use crate::body::Answer;
 use crate::call::Call;
 use crate::fields::Fields;
 use crate::forward::Stop;
 use crate::record::{NameId, Names, Watch};
 use crate::slot::Limits;
+use crate::state::Upstream;
 use crate::token::KeySets;
 use crate::upstream;
 
 pub(crate) use any_of::AnyOf;
 pub(crate) use auth_guard::AuthGuard;
+pub(crate) use basic_auth::{BasicAuth, pair as password_pair};
 pub(crate) use cache::Cache;
 pub(crate) use chain::{Beyond, Chain, Uncompiled};
 pub(crate) use compress::Compress;
@@ -55,6 +62,7 @@ pub(crate) use concurrency::Concurrency;
 pub(crate) use contract::{Bound, Checking, contract};
 pub(crate) use cors::Cors;
 pub(crate) use expression::Expression;
+pub(crate) use ext_auth::{Decision, ExtAuth};
 pub(crate) use fault::Fault;
 pub(crate) use ip_filter::IpFilter;
 pub(crate) use json_threat::JsonThreat;
@@ -63,6 +71,7 @@ pub(crate) use key_auth::KeyAuth;
 pub(crate) use mock::Mock;
 pub(crate) use mtls::Mtls;
 pub(crate) use noted::Noted;
+pub(crate) use oauth2_introspection::{Introspected, Introspection};
 pub(crate) use quota::Quota;
 pub(crate) use rate_limit::RateLimit;
 pub(crate) use redirect::Redirect;
@@ -95,10 +104,13 @@ impl Flow {
 pub(crate) enum Running {
     KeyAuth(KeyAuth),
     Jwt(Jwt),
+    Introspection(Introspection),
+    BasicAuth(BasicAuth),
     Mtls(Mtls),
     AnyOf(AnyOf),
     Scopes(Scopes),
     Expression(Expression),
+    ExtAuth(ExtAuth),
     RateLimit(RateLimit),
     Quota(Quota),
     IpFilter(IpFilter),
@@ -147,6 +159,8 @@ pub(crate) struct Context<'a> {
     pub(crate) names: &'a Names,
     pub(crate) limits: &'a Limits,
     pub(crate) key_sets: &'a Arc<KeySets>,
+    /// Upstreams of the organization, by name.
+    pub(crate) upstreams: &'a dyn Fn(&str) -> Option<Arc<Upstream>>,
     /// The version's document, if it has one; `Err`: what is wrong with it.
     pub(crate) bound: Result<Option<&'a Bound>, &'a str>,
 }
@@ -163,27 +177,64 @@ impl<R> Step<R> {
     }
 }
 
+impl Running {
+    /// Whether it may ask another server before it decides.
+    pub(crate) fn asks(&self) -> bool {
+        match self {
+            Self::Introspection(_) | Self::ExtAuth(_) => true,
+            Self::AnyOf(policy) => policy.asks(),
+            _ => false,
+        }
+    }
+
+    async fn ask(&self, call: &Call<'_>) -> Option<Learned> {
+        match self {
+            Self::Introspection(policy) => policy.ask(call).await,
+            Self::ExtAuth(policy) => policy.ask(call).await,
+            Self::AnyOf(policy) => policy.ask(call).await,
+            _ => None,
+        }
+    }
+}
+
 /// Runs one stage, up to the first that says something. A refused request costs nothing: what it
 /// took is put back.
 pub(crate) fn stage<'a>(steps: &'a [Step], call: &mut Call<'a>) -> Result<(), Stop> {
     for (place, step) in steps.iter().enumerate() {
-        match run(step, place, call) {
-            Flow::Next => {}
-            Flow::Refuse(refusal) => {
-                call.record.decided_by = step.label;
-                call.give_back();
-                return Err(refusal.limits(&call.shown).into());
-            }
-            Flow::Answer(mut answer) => {
-                call.record.decided_by = step.label;
-                if (200..300).contains(&answer.status) {
-                    call.shown.write(&mut answer.fields);
-                }
-                return Err(Stop::Answered(answer));
-            }
-        }
+        let flow = run(step, place, call);
+        heed(flow, step, call)?;
     }
     Ok(())
+}
+
+/// The same where some ask other servers before they decide.
+pub(crate) async fn asking_stage<'a>(steps: &'a [Step], call: &mut Call<'a>) -> Result<(), Stop> {
+    for (place, step) in steps.iter().enumerate() {
+        if step.running.asks() {
+            call.learned = step.running.ask(call).await;
+        }
+        let flow = run(step, place, call);
+        heed(flow, step, call)?;
+    }
+    Ok(())
+}
+
+fn heed(flow: Flow, step: &Step, call: &mut Call<'_>) -> Result<(), Stop> {
+    match flow {
+        Flow::Next => Ok(()),
+        Flow::Refuse(refusal) => {
+            call.record.decided_by = step.label;
+            call.give_back();
+            Err(refusal.limits(&call.shown).into())
+        }
+        Flow::Answer(mut answer) => {
+            call.record.decided_by = step.label;
+            if (200..300).contains(&answer.status) {
+                call.shown.write(&mut answer.fields);
+            }
+            Err(Stop::Answered(answer))
+        }
+    }
 }
 
 /// Runs all steps of several lists, also those behind a refusal: so that an answer shows where all
@@ -220,11 +271,14 @@ fn run<'a>(step: &'a Step, place: usize, call: &mut Call<'a>) -> Flow {
     let flow = match &step.running {
         Running::KeyAuth(policy) => policy.run(call),
         Running::Jwt(policy) => policy.run(call),
+        Running::Introspection(policy) => policy.run(call),
+        Running::BasicAuth(policy) => policy.run(call),
         Running::Mtls(policy) => policy.run(call),
         Running::AnyOf(policy) => policy.run(call),
         Running::Scopes(policy) => policy.run(call),
         Running::Expression(policy) => policy.run(call),
-        Running::RateLimit(policy) => policy.run(call, place),
+        Running::ExtAuth(policy) => policy.run(call),
+        Running::RateLimit(policy) => policy.run(call, place, step.observe),
         Running::Quota(policy) => policy.run(call, place),
         Running::IpFilter(policy) => policy.run(call),
         Running::RequestLimits(policy) => policy.run(call, step.observe),

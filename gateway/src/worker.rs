@@ -15,6 +15,7 @@ use http::HeaderValue;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::asking::Answers;
 use crate::cache::Cache;
 use crate::client::{self, Peer};
 use crate::connections::Connections;
@@ -34,6 +35,7 @@ use crate::settings::Settings;
 use crate::state::State;
 use crate::token::Seen;
 use crate::upstream::Pool;
+use crate::waiting::Waiting;
 use crate::watched::Watched;
 
 /// What all workers of a node have in common; nothing in it is locked on a request's usual way.
@@ -47,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) places: Arc<Places>,
     pub(crate) watched: Watched,
     pub(crate) cache: Arc<Cache>,
+    pub(crate) answers: Arc<Answers>,
 }
 
 /// Bytes of the memory that sockets are read into.
@@ -84,6 +87,7 @@ pub(crate) struct Worker {
     pub(crate) seen: RefCell<Seen>,
     /// Bodies that policies look into.
     pub(crate) holdings: Holdings,
+    pub(crate) waiting: Waiting,
 }
 
 impl Worker {
@@ -114,6 +118,7 @@ impl Worker {
             counters: RefCell::default(),
             seen: RefCell::default(),
             holdings: Holdings::default(),
+            waiting: Waiting::default(),
         }
     }
 

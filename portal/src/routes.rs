@@ -170,6 +170,10 @@ fn developer() -> Pages {
             get(claims::new_oauth_client).post(claims::make_oauth_client),
         )
         .route(
+            &format!("{APPLICATION}/passwords/new"),
+            get(claims::new_password).post(claims::make_password),
+        )
+        .route(
             &format!("{APPLICATION}/clients/new"),
             get(claims::new_client).post(claims::add_client),
         )

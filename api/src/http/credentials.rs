@@ -21,6 +21,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(add_client))
         .routes(routes!(list_issuers))
         .routes(routes!(make_oauth_client))
+        .routes(routes!(make_password))
         .routes(routes!(add_certificate))
         .routes(routes!(read_credential, rename_credential))
         .routes(routes!(roll_key))
@@ -73,6 +74,21 @@ async fn make_oauth_client(
     Json(input): Json<wire::MakeOauthClient>,
 ) -> Result<Created<wire::NewOauthClient>> {
     let body = credentials::make_oauth_client(&ctx, application, input).await?;
+    Ok(Created {
+        location: format!("/credentials/{}", body.credential.id),
+        etag: body.credential.etag,
+        body,
+    })
+}
+
+/// Make a password for a user name. It is in this answer and never again.
+#[utoipa::path(post, path = "/applications/{application}/passwords", tag = "credentials", operation_id = "make_password", params(("application" = Uuid, Path)), request_body = wire::MakePassword, responses((status = 201, body = wire::NewPassword), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn make_password(
+    SignedIn(ctx): SignedIn,
+    Path(application): Path<ApplicationId>,
+    Json(input): Json<wire::MakePassword>,
+) -> Result<Created<wire::NewPassword>> {
+    let body = credentials::make_password(&ctx, application, input).await?;
     Ok(Created {
         location: format!("/credentials/{}", body.credential.id),
         etag: body.credential.etag,

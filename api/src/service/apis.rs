@@ -28,7 +28,7 @@ use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::paging::Window;
 use crate::service::reach::{self, Reach};
-use crate::service::{names, versions};
+use crate::service::{names, upstreams, versions};
 use crate::write::{Audit, Write, expect};
 
 const SLUG_TAKEN: &str = "Another API of the organization has this address.";
@@ -164,6 +164,12 @@ pub(crate) async fn apply(
     let etag = row.etag + 1;
     let written = Written::edited(&row, &input)?;
     let policies = written::policies(input.policies.as_deref())?;
+    let named = input.policies.as_deref().unwrap_or_default();
+    let named = upstreams::check_named(write.tx(), row.organization_id.into(), named).await?;
+    if !named.is_empty() {
+        let named = named.into_iter().map(|one| one.under("/policies"));
+        return Err(Error::invalid(named.collect()));
+    }
     let mut active: api::ActiveModel = row.into();
     let slug = written
         .slug

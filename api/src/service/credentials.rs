@@ -1,10 +1,11 @@
-//! Credentials of applications: keys that we make ([`keys`]), and what others issued
-//! ([`claims`]).
+//! Credentials of applications: keys and passwords that we make ([`keys`], [`passwords`]), and what
+//! others issued ([`claims`]).
 
 mod claims;
 mod issuers;
 mod keys;
 mod oauth_clients;
+mod passwords;
 mod wanted;
 
 use domain::actor::Action;
@@ -35,6 +36,7 @@ pub use claims::{add_certificate, add_client};
 pub use issuers::issuers;
 pub use keys::{create, roll};
 pub use oauth_clients::make_oauth_client;
+pub use passwords::make_password;
 
 /// All of an application, also the dead ones, newest first.
 pub async fn list(

@@ -26,6 +26,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 pub use client_certificate::set as set_client_certificate;
+pub(crate) use others::check_named;
 pub(crate) use targets::check as check_targets;
 
 use crate::check::Check;
@@ -135,6 +136,12 @@ pub async fn edit(
     if let Some(settings) = &input.settings {
         others::check(write.tx(), row.organization_id, Some(id), settings).await?;
     }
+    if new_name
+        .as_ref()
+        .is_some_and(|name| name.as_str() != row.name)
+    {
+        refuse_asked(write.tx(), &row, "keeps its name").await?;
+    }
     let before = summary(&row)?;
     let etag = row.etag + 1;
     let mut active: upstream::ActiveModel = row.into();
@@ -191,6 +198,26 @@ pub async fn set_credential(
     show(ctx, row).await
 }
 
+/// Policies name it: what they ask must not go away under them.
+async fn refuse_asked<C: ConnectionTrait>(db: &C, row: &upstream::Model, so: &str) -> Result<()> {
+    let askers = others::askers(db, row).await?;
+    if askers.is_empty() {
+        return Ok(());
+    }
+    let shown = askers
+        .iter()
+        .take(5)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    let more = match askers.len().saturating_sub(5) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let detail = format!("Policies of {shown}{more} ask it by its name, so it {so}.");
+    Err(Error::new(Code::Conflict, detail))
+}
+
 /// Refused while a draft or a current revision sends requests to it.
 pub async fn delete(ctx: &Ctx, id: UpstreamId, if_match: Option<i64>) -> Result<()> {
     let mut write = Write::begin(ctx).await?;
@@ -209,6 +236,7 @@ pub async fn delete(ctx: &Ctx, id: UpstreamId, if_match: Option<i64>) -> Result<
         );
         return Err(Error::new(Code::Conflict, detail));
     }
+    refuse_asked(write.tx(), &row, "is needed").await?;
     let audit = Audit::new("upstream.delete", "upstream", row.id).of(row.organization_id.into());
     write.audit(audit.before(summary(&row)?)).await?;
     write.changed(Kind::Upstream, row.id).await?;

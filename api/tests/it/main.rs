@@ -7,6 +7,7 @@
 mod accounts;
 mod apis;
 mod applications;
+mod asked;
 mod audit;
 mod authorization_server;
 mod canary;

@@ -12,7 +12,7 @@ use super::{DocumentLoader, Manifest, Product};
 use crate::id::{Id, OrganizationId, PlanId, ProductId, UpstreamId, VersionId};
 use crate::lifecycle::PlanState;
 use crate::name::Slug;
-use crate::policy::{AttachPoint, Policy, check_all};
+use crate::policy::{AttachPoint, Policy, check_all, named_upstreams};
 use crate::problem::Invalid;
 use crate::snapshot::{self, Parts, SCHEMA, Secret, Settings, Snapshot};
 use crate::upstream::{Fallback, UpstreamSettings};
@@ -38,6 +38,8 @@ pub fn resolve(
         resolver.refuse("/portunus", "This release reads version 1 of the format.");
     }
     resolver.slug("/organization", name);
+    // Policies may name them.
+    resolver.upstreams(manifest, load);
     resolver.policies("/policies", &manifest.policies, AttachPoint::Organization);
     resolver.parts.organizations.push(snapshot::Organization {
         id: resolver.organization,
@@ -46,7 +48,6 @@ pub fn resolve(
         policies: manifest.policies.clone(),
     });
     resolver.parts.settings = Some(open_settings());
-    resolver.upstreams(manifest, load);
     resolver.apis(manifest, load);
     for (name, product) in &manifest.products {
         resolver.product(name, product);
@@ -110,6 +111,14 @@ impl<'a> Resolver<'a> {
         let problems = check_all(policies, point).into_iter();
         self.found
             .extend(problems.map(|invalid| invalid.under(pointer)));
+        for named in named_upstreams(policies) {
+            if !self.upstreams.contains_key(named.name) {
+                self.refuse(
+                    format!("{pointer}{}", named.pointer),
+                    format!("There is no upstream {}.", named.name),
+                );
+            }
+        }
     }
 
     fn upstreams(&mut self, manifest: &'a Manifest, load: &DocumentLoader<'_>) {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Jwt, KeyAuth, Mode, Mtls, Written, mode_and_name};
+use super::{BasicAuth, Jwt, KeyAuth, Mode, Mtls, Oauth2Introspection, Written, mode_and_name};
 use crate::problem::Invalid;
 
 /// Tries several ways: the first of which the caller shows a credential decides alone, for or
@@ -16,7 +16,8 @@ pub struct AnyOf {
     pub mode: Mode,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// 2 to 5, each once, in the order in which they are looked for.
+    /// 2 to 5, each once, in the order in which they are looked for. Where `jwt` stands before
+    /// `oauth2_introspection`, it takes the tokens that have a signature's form, and no others.
     #[schemars(title = "Ways", length(min = 2, max = 5))]
     pub of: Vec<Identity>,
     /// None of them is fine, a wrong one is refused.
@@ -34,6 +35,8 @@ pub struct AnyOf {
 pub enum Identity {
     KeyAuth(KeyAuth),
     Jwt(Jwt),
+    Oauth2Introspection(Oauth2Introspection),
+    BasicAuth(BasicAuth),
     Mtls(Mtls),
 }
 
@@ -42,6 +45,8 @@ impl Identity {
         match self {
             Self::KeyAuth(_) => "key_auth",
             Self::Jwt(_) => "jwt",
+            Self::Oauth2Introspection(_) => "oauth2_introspection",
+            Self::BasicAuth(_) => "basic_auth",
             Self::Mtls(_) => "mtls",
         }
     }
@@ -50,6 +55,8 @@ impl Identity {
         match self {
             Self::KeyAuth(policy) => (policy, policy.optional),
             Self::Jwt(policy) => (policy, policy.optional),
+            Self::Oauth2Introspection(policy) => (policy, policy.optional),
+            Self::BasicAuth(policy) => (policy, policy.optional),
             Self::Mtls(policy) => (policy, policy.optional),
         }
     }

@@ -142,6 +142,8 @@ macro_rules! kinds {
 kinds! {
     KeyAuth "key_auth" Identity false false "Callers show an API key"
     Jwt "jwt" Identity false false "Callers show a signed token of an identity provider"
+    Oauth2Introspection "oauth2_introspection" Identity false false "Callers show a token that its server is asked about"
+    BasicAuth "basic_auth" Identity false false "Callers show a user name and a password"
     Mtls "mtls" Identity false false "Callers show a TLS certificate"
     AnyOf "any_of" Identity false false "Several ways to say who calls"
     Scopes "scopes" Access true true "What a token must allow"
@@ -163,6 +165,7 @@ kinds! {
     JsonThreat "json_threat" Contract false false "Refuse JSON that is built to hurt"
     Validate "validate" Contract false false "Refuse what does not fit the OpenAPI document"
     Expression "expression" Access true true "A condition that must hold"
+    ExtAuth "ext_auth" Access true false "Another server decides"
 }
 
 impl PolicyKind {

@@ -8,7 +8,8 @@ use super::{Mode, Written, mode_and_name};
 use crate::duration::Span;
 use crate::problem::Invalid;
 
-/// A token bucket (GCRA): `limit` requests per `window`, up to `burst` at once.
+/// So many requests per window: by a token bucket unless set otherwise, `limit` per `window` and up to
+/// `burst` at once.
 #[derive(
     Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, utoipa::ToSchema,
 )]
@@ -24,7 +25,11 @@ pub struct RateLimit {
     /// 1 s to 24 h.
     #[schemars(example = &"60s")]
     pub window: Span,
-    /// Requests at once, at least 1; the limit unless set.
+    /// How it counts.
+    #[serde(default, skip_serializing_if = "Algorithm::is_bucket")]
+    #[schemars(title = "Counts by", !skip_serializing_if)]
+    pub algorithm: Algorithm,
+    /// Of a token bucket: requests at once, at least 1; the limit unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000_000), extend("x-unit" = "requests"))]
     pub burst: Option<u32>,
@@ -47,11 +52,50 @@ pub struct RateLimit {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(title = "A request costs", range(min = 1, max = 1_000_000_000))]
     pub cost: Option<u32>,
+    /// Requests above the limit wait for their turn, up to so long (10 ms to 30 s), before they are
+    /// refused; of a token bucket, counted by each node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(title = "Requests above it wait up to", example = &"2s")]
+    pub delay: Option<Span>,
     /// Who counts together; each node by itself unless set.
     #[serde(default, skip_serializing_if = "Scope::is_node")]
     #[schemars(title = "Counted", !skip_serializing_if)]
     pub scope: Scope,
 }
+
+/// How a limit counts.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Default,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+    utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Algorithm {
+    /// A bucket that refills evenly (GCRA).
+    #[default]
+    TokenBucket,
+    /// The window behind the request, of which the older part counts as if it had come evenly.
+    SlidingWindow,
+    /// Windows of the clock: all of a minute's may come in its last second, and the next minute's
+    /// right after.
+    FixedWindow,
+}
+
+impl Algorithm {
+    fn is_bucket(&self) -> bool {
+        *self == Self::TokenBucket
+    }
+}
+
+/// Largest limit of a sliding window.
+pub const MAX_SLIDING: u32 = 1_000_000;
 
 /// How far a count reaches.
 #[derive(
@@ -143,6 +187,29 @@ impl Written for RateLimit {
             let message = "The burst takes more than 30 days to be refilled.";
             found.push(Invalid::new("/burst", message));
         }
+        if self.algorithm != Algorithm::TokenBucket {
+            for (field, is_set) in [
+                ("/burst", self.burst.is_some()),
+                ("/delay", self.delay.is_some()),
+                ("/scope", self.scope == Scope::Cluster),
+            ] {
+                if is_set {
+                    found.push(Invalid::new(field, "Only a token bucket has this."));
+                }
+            }
+            if self.algorithm == Algorithm::SlidingWindow && self.limit > MAX_SLIDING {
+                let message = "A sliding window counts at most 1,000,000.";
+                found.push(Invalid::new("/limit", message));
+            }
+        } else if let Some(delay) = self.delay {
+            if !(10..=30_000).contains(&delay.as_millis()) {
+                found.push(Invalid::new("/delay", "Let requests wait for 10ms to 30s."));
+            }
+            if self.scope == Scope::Cluster {
+                let message = "What all nodes count together does not wait.";
+                found.push(Invalid::new("/delay", message));
+            }
+        }
         found.extend(check_subjects(&self.by));
         for (list, names) in [("headers", &self.headers), ("claims", &self.claims)] {
             if names.len() > 5 {
@@ -178,7 +245,12 @@ impl Written for RateLimit {
             Scope::Node => "",
             Scope::Cluster => " on all nodes together",
         };
-        format!("{} in {}{each}", self.limit, self.window)
+        let how = match self.algorithm {
+            Algorithm::TokenBucket => "",
+            Algorithm::SlidingWindow => ", sliding",
+            Algorithm::FixedWindow => ", by the clock",
+        };
+        format!("{} in {}{how}{each}", self.limit, self.window)
     }
 }
 
@@ -248,6 +320,8 @@ mod tests {
             headers: Vec::new(),
             claims: Vec::new(),
             cost: None,
+            algorithm: Algorithm::TokenBucket,
+            delay: None,
             scope,
         }
     }
@@ -270,6 +344,20 @@ mod tests {
             (
                 r#"{"limit":5,"window":"60s","cost":2,"scope":"cluster"}"#,
                 &["/cost"],
+            ),
+            (
+                r#"{"limit":5,"window":"60s","algorithm":"fixed_window","cost":5}"#,
+                &[],
+            ),
+            (
+                r#"{"limit":2000000,"window":"60s","algorithm":"sliding_window","burst":1,"delay":"1s","scope":"cluster"}"#,
+                &["/burst", "/delay", "/scope", "/limit"],
+            ),
+            (r#"{"limit":5,"window":"60s","delay":"2s"}"#, &[]),
+            (r#"{"limit":5,"window":"60s","delay":"1m"}"#, &["/delay"]),
+            (
+                r#"{"limit":5,"window":"60s","delay":"2s","scope":"cluster"}"#,
+                &["/delay"],
             ),
         ] {
             let policy: RateLimit = serde_json::from_str(json).unwrap();

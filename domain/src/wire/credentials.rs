@@ -23,7 +23,7 @@ pub struct Credential {
     pub kind: CredentialKind,
     pub name: String,
     /// To recognize it by, useless to call with: the beginning of a key (`ptn_live_ab12cd34`), a
-    /// client's id, a certificate's subject.
+    /// client's id, a certificate's subject, a user name.
     pub display_id: String,
     /// Of a client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,7 +59,9 @@ impl Credential {
     pub fn recognized_by(&self) -> String {
         match self.kind {
             CredentialKind::Key => format!("{}…", self.display_id),
-            CredentialKind::Client | CredentialKind::Certificate => self.display_id.clone(),
+            CredentialKind::Client | CredentialKind::Certificate | CredentialKind::Password => {
+                self.display_id.clone()
+            }
         }
     }
 }
@@ -123,6 +125,37 @@ pub struct NewOauthClient {
 impl std::fmt::Debug for NewOauthClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "NewOauthClient({})", self.client_id)
+    }
+}
+
+/// A user name, for which a password is made.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MakePassword {
+    pub name: String,
+    #[serde(default)]
+    pub environment: Environment,
+    /// 1 to 100 characters without a colon (RFC 7617 §2). Others may have the same: the password
+    /// tells them apart.
+    pub user: String,
+    #[serde(default, deserialize_with = "super::moment")]
+    pub expires_at: Option<DateTime<Utc>>,
+    /// `203.0.113.0/24`, `2001:db8::/32` or a single address.
+    #[serde(default)]
+    pub cidrs: Vec<String>,
+}
+
+/// A password that was just made: this once and never again.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NewPassword {
+    pub credential: Credential,
+    pub user: String,
+    pub password: String,
+}
+
+impl std::fmt::Debug for NewPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "NewPassword({})", self.user)
     }
 }
 

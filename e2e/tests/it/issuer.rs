@@ -49,6 +49,23 @@ impl Issuer {
     }
 
     pub(crate) async fn token(&self, resource: &str, scope: &str) -> anyhow::Result<String> {
+        let resource = format!("&resource=https%3A%2F%2F{resource}.test&scope={scope}");
+        self.granted(&resource).await
+    }
+
+    /// One that says nothing by itself.
+    async fn opaque(&self) -> anyhow::Result<String> {
+        self.granted("").await
+    }
+
+    async fn granted(&self, more: &str) -> anyhow::Result<String> {
+        let form = format!("grant_type=client_credentials{more}");
+        let answer = self.post("/token", form).await?;
+        let token = answer.json()?["access_token"].as_str().map(str::to_owned);
+        token.context("no token")
+    }
+
+    async fn post(&self, path: &str, form: String) -> anyhow::Result<e2e::client::Answer> {
         // mobile:known-to-this-test-alone
         let client = Client::default()
             .with(
@@ -56,13 +73,8 @@ impl Issuer {
                 "Basic bW9iaWxlOmtub3duLXRvLXRoaXMtdGVzdC1hbG9uZQ==",
             )?
             .with("content-type", "application/x-www-form-urlencoded")?;
-        let form = format!(
-            "grant_type=client_credentials&resource=https%3A%2F%2F{resource}.test&scope={scope}"
-        );
-        let url = format!("{}/token", self.address);
-        let answer = client.send("POST", &url, form).await?.expect(200)?;
-        let token = answer.json()?["access_token"].as_str().map(str::to_owned);
-        token.context("no token")
+        let url = format!("{}{path}", self.address);
+        client.send("POST", &url, form).await?.expect(200)
     }
 
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
@@ -159,6 +171,67 @@ async fn tokens_of_a_real_issuer() -> anyhow::Result<()> {
         "the old one is still published"
     );
     issuer.stop().await?;
+    assert_eq!(running.terminate().await?, 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_issuer_is_asked_about_opaque_tokens() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let upstream = Upstream::start().await?;
+    let issuer = Issuer::start("0", &folder.path().join("keys.json"), "1").await?;
+    let (own, u) = (&issuer.address, upstream.url());
+    let file = folder.path().join("gateway.yaml");
+    std::fs::write(
+        &file,
+        format!(
+            "portunus: 1\nupstreams: {{ u: {{ targets: [{{ url: '{u}' }}] }}, \
+             login: {{ targets: [{{ url: '{own}' }}], credential: {{ basic: {{ user: mobile, password: known-to-this-test-alone }} }} }} }}\n\
+             apis: {{ x: {{ versions: {{ v1: {{ match: {{ path: /x }}, upstream: u, policies: [{{ any_of: {{ of: [\
+             {{ jwt: {{ issuers: [{{ issuer: '{own}', audience: [shop] }}] }} }}, \
+             {{ oauth2_introspection: {{ upstream: login, path: /token/introspection, issuer: '{own}', cache: 1s, headers: {{ X-Client: client_id }} }} }}] }} }}] }} }} }} }}\n\
+             products: {{ x: {{ versions: [x/v1], plans: {{ free: {{}} }} }} }}\n\
+             applications: {{ mobile: {{ clients: [{{ name: idp, issuer: '{own}', client_id: mobile }}], \
+             subscriptions: [{{ product: x, plan: free }}] }} }}\n"
+        ),
+    )?;
+    let free = "127.0.0.1:0";
+    let file = file.display().to_string();
+    let args = ["--config", &*file, "--gateway", free, "--admin", free];
+    let running = Portunus::start("gateway", &folder.path().join("data"), &args, &[]).await?;
+    let url = format!("{}/x", running.ready.gateway);
+    let call = async |token: &str| -> anyhow::Result<(u16, String)> {
+        let answer = Client::default().bearer(token)?.get(&url).await?;
+        Ok((answer.status, answer.text))
+    };
+
+    let token = issuer.opaque().await?;
+    assert!(!token.contains('.'), "{token}");
+    let (status, text) = call(&token).await?;
+    assert_eq!(status, 200, "{text}");
+    let seen = upstream.seen();
+    let headers = &seen.last().context("nothing came through")?.headers;
+    assert_eq!(headers["x-client"], "mobile");
+    assert!(!headers.contains_key("authorization"), "{headers:?}");
+    assert_eq!(call("nobody-knows-this").await?.0, 401);
+    // Signed ones go the other way.
+    let signed = issuer.token("shop", "read").await?;
+    let served = async || (call(&signed).await.ok()?.0 == 200).then_some(());
+    until("the first keys", Duration::from_secs(20), served).await?;
+
+    // Withdrawn, it is good for as long as an answer is believed.
+    issuer
+        .post("/token/revocation", format!("token={token}"))
+        .await?;
+    let over = async || (call(&token).await.ok()?.0 == 401).then_some(());
+    until("the token is over", Duration::from_secs(10), over).await?;
+
+    let other = issuer.opaque().await?;
+    assert_eq!(call(&other).await?.0, 200);
+    issuer.stop().await?;
+    let (status, text) = call("asked-while-it-is-away").await?;
+    assert_eq!(status, 503);
+    assert!(text.contains("undecided"), "{text}");
     assert_eq!(running.terminate().await?, 0);
     Ok(())
 }

@@ -1,4 +1,5 @@
-// An identity provider (npm's oidc-provider) that gives out signed access tokens for a client.
+// An identity provider (npm's oidc-provider) that gives out access tokens for a client: signed ones
+// for a resource, opaque ones without.
 // usage: issuer.mjs PORT KEYS WHICH    PORT 0 takes a free one; KEYS is a file with two key pairs,
 // made when it is not there; WHICH says which are published, the one that signs first: 1, 21, 2.
 // Prints its address when it answers.
@@ -35,6 +36,8 @@ const provider = new Provider(issuer, {
   features: {
     clientCredentials: { enabled: true },
     devInteractions: { enabled: false },
+    introspection: { enabled: true },
+    revocation: { enabled: true },
     resourceIndicators: {
       enabled: true,
       // https://shop.test asks for tokens for `shop`.

@@ -36,7 +36,7 @@ use crate::{
     },
 };
 
-pub use self::claims::{Claim, Claiming, OauthClient, claim, oauth_client};
+pub use self::claims::{Claim, Claiming, OauthClient, Password, claim, oauth_client, password};
 pub use self::end::{Disable, Revoke, disable, revoke};
 pub use self::keys::{Created, NewKey, created, new_key};
 

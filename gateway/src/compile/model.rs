@@ -1,6 +1,7 @@
 //! The source of the present state by id, who refers to whom, and what a change makes stale. What
 //! there may be a million of, applications and what is theirs, is in [`super::consumers`].
 
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -72,6 +73,10 @@ pub(super) struct Model {
     /// From an upstream to those that name it.
     namers_of: Back<of::Upstream, of::Upstream>,
     pub(super) products_of: Back<of::Version, of::Product>,
+    /// Upstreams as policies name them; made when one does.
+    by_name: OnceCell<HashMap<(OrganizationId, String), UpstreamId>>,
+    /// Versions with policies that name upstreams.
+    askers: HashSet<VersionId>,
 }
 
 impl Model {
@@ -102,6 +107,7 @@ impl Model {
             for other in named(&item) {
                 self.namers_of.add(other, item.id);
             }
+            self.touch_askers(item.organization, &mut dirty);
             self.upstreams.insert(item.id, item);
         }
         for item in parts.products {
@@ -163,11 +169,46 @@ impl Model {
             dirty.upstreams.insert(namer);
             dirty.versions.extend(self.users_of.of(namer));
         }
+        self.by_name.take();
         if let Some(old) = self.upstreams.remove(&id) {
+            self.touch_askers(old.organization, dirty);
             for other in named(&old) {
                 self.namers_of.remove(other, id);
             }
         }
+    }
+
+    /// Those of an organization whose upstreams change.
+    fn touch_askers(&self, organization: OrganizationId, dirty: &mut Dirty) {
+        let is_its = |version: &&VersionId| {
+            let api = self.versions.get(*version).map(|version| version.api);
+            let api = api.and_then(|api| self.apis.get(&api));
+            api.is_some_and(|api| api.organization == organization)
+        };
+        dirty.versions.extend(self.askers.iter().filter(is_its));
+    }
+
+    /// Notes whether policies of a version name upstreams.
+    pub(super) fn note_asker(&mut self, id: VersionId, asks: bool) {
+        if asks {
+            self.askers.insert(id);
+        } else {
+            self.askers.remove(&id);
+        }
+    }
+
+    /// The upstream that policies of an organization name so.
+    pub(super) fn named_upstream(
+        &self,
+        organization: OrganizationId,
+        name: &str,
+    ) -> Option<UpstreamId> {
+        let by_name = self.by_name.get_or_init(|| {
+            let all = self.upstreams.values();
+            let names = all.map(|one| ((one.organization, one.name.clone()), one.id));
+            names.collect()
+        });
+        by_name.get(&(organization, name.to_owned())).copied()
     }
 
     fn remove_api(&mut self, id: ApiId, dirty: &mut Dirty) {
@@ -179,6 +220,7 @@ impl Model {
 
     fn remove_version(&mut self, id: VersionId, dirty: &mut Dirty) {
         dirty.versions.insert(id);
+        self.askers.remove(&id);
         if let Some(old) = self.versions.remove(&id) {
             self.versions_of.remove(old.api, id);
             for upstream in upstreams(&old) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::api::Operations as OperationsMode;
 use domain::effective;
 use domain::id::{UpstreamId, VersionId};
-use domain::policy::{AttachPoint, Policy};
+use domain::policy::{AttachPoint, Policy, named_upstreams};
 use domain::problem::Invalid;
 use domain::route::{Operations, Rule, Spot, check_rule};
 use domain::snapshot::{self, Version};
@@ -36,6 +36,7 @@ impl Compiler {
         }
         for id in &dirty.versions {
             if let Some(version) = self.model.versions.get(id).cloned() {
+                self.model.note_asker(*id, self.names_upstreams(&version));
                 let rule = Arc::new(self.rule_of(&version));
                 if let Some(route) = self.route(*id, &rule) {
                     self.place(version, &rule, &Arc::new(route));
@@ -153,6 +154,18 @@ impl Compiler {
         })
     }
 
+    /// Whether policies that it meets ask upstreams by name.
+    fn names_upstreams(&self, version: &Version) -> bool {
+        let asks = |policies: &[Policy]| named_upstreams(policies).next().is_some();
+        let api = self.model.apis.get(&version.api);
+        let organization = api.and_then(|api| self.model.organizations.get(&api.organization));
+        let revision = &version.revision;
+        asks(&revision.policies)
+            || revision.operations.iter().any(|one| asks(&one.policies))
+            || api.is_some_and(|api| asks(&api.policies))
+            || organization.is_some_and(|one| asks(&one.policies))
+    }
+
     fn beside(&self, id: UpstreamId) -> Beside {
         let Some(source) = self.model.upstreams.get(&id) else {
             return Beside::default();
@@ -193,8 +206,13 @@ impl Compiler {
                 operation.map_or(version.id.uuid(), |operation| operation.id.uuid())
             }
         };
+        let upstreams = |name: &str| {
+            let id = self.model.named_upstream(organization.id, name)?;
+            self.upstreams.get(&id).cloned()
+        };
         let context = Context {
             bound,
+            upstreams: &upstreams,
             ..self.context()
         };
         Chain::compile(&chain, attach, &context)

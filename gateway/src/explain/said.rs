@@ -7,6 +7,9 @@ use crate::answer::Shown;
 use crate::call::Call;
 use crate::policy::{Flow, RateLimit, Running, Step};
 
+const ASKS_WHOSE: &str =
+    "It asks the token's server whose it is. Explaining asks nobody, so nobody is known to call.";
+
 /// What a step said.
 pub(super) struct Said<'a> {
     pub(super) flow: Flow,
@@ -50,6 +53,26 @@ impl Walk<'_> {
                     "No token is shown, or its client is of no application.",
                 );
                 Said::of(flow, why)
+            }
+            // Explaining asks nobody.
+            Running::Introspection(_) => Said::of(Flow::Next, ASKS_WHOSE.to_owned()),
+            Running::ExtAuth(_) => Said::of(
+                Flow::Next,
+                "It asks another server, which decides. Explaining asks nobody.".to_owned(),
+            ),
+            Running::AnyOf(policy) if policy.would_ask(call) => {
+                Said::of(Flow::Next, ASKS_WHOSE.to_owned())
+            }
+            Running::BasicAuth(policy) => {
+                let flow = policy.run(call);
+                Said::of(
+                    flow,
+                    whose(
+                        "password",
+                        call,
+                        "No password is shown, and none is asked for.",
+                    ),
+                )
             }
             Running::Mtls(policy) => {
                 let flow = policy.run(call);

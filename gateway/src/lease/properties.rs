@@ -23,6 +23,8 @@ fn limit(requests: u32, window_s: u64, burst: u32) -> policy::RateLimit {
         headers: Vec::new(),
         claims: Vec::new(),
         cost: None,
+        algorithm: policy::rate_limit::Algorithm::TokenBucket,
+        delay: None,
         scope: Scope::Cluster,
     }
 }

@@ -4,6 +4,7 @@ mod cache;
 mod certificates;
 mod issuers;
 mod policies;
+mod questions;
 mod upstreams;
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use domain::problem::Code;
 
 use super::{BOUNDS, Lane, Late, WorkerMetrics};
+use crate::asking::Answers;
 use crate::cache::Cache;
 use crate::tls::{ClientEnd, Tls};
 use crate::token::KeySets;
@@ -41,6 +43,7 @@ pub(crate) struct Gauges {
     /// `None` before the first state.
     pub(crate) ends: Option<Ends>,
     pub(crate) cache: Option<Arc<Cache>>,
+    pub(crate) answers: Option<Arc<Answers>>,
 }
 
 /// When certificates end.
@@ -99,6 +102,12 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         "gauge",
         "Requests that are worked on.",
         gauges.in_flight as u64,
+    );
+    page.one(
+        "requests_waiting",
+        "gauge",
+        "Requests that wait on purpose: for their turn under a limit, or by a policy's delay.",
+        sum(|w| w.waiting.get()),
     );
     page.one(
         "connections_total",
@@ -186,6 +195,7 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         gauges.records_dropped,
     );
     policies::write(&mut page, &sum, workers, gauges);
+    questions::write(&mut page, &sum, gauges.answers.as_deref());
     if let Some(cache) = &gauges.cache {
         cache::write(&mut page, &sum, cache);
     }

@@ -5,8 +5,9 @@ use domain::policy::Identity;
 use domain::problem::Code;
 
 use super::key_auth::StandIn;
-use super::{Context, Flow, Jwt, KeyAuth, Mtls};
+use super::{BasicAuth, Context, Flow, Introspection, Jwt, KeyAuth, Mtls, bearer};
 use crate::answer::Refusal;
+use crate::asking::Learned;
 use crate::call::Call;
 
 /// The running form.
@@ -20,14 +21,21 @@ pub(crate) struct AnyOf {
 enum Way {
     KeyAuth(KeyAuth),
     Jwt(Jwt),
+    Introspection(Introspection),
+    BasicAuth(BasicAuth),
     Mtls(Mtls),
 }
 
 impl Way {
+    const fn is_bearer(&self) -> bool {
+        matches!(self, Self::Jwt(_) | Self::Introspection(_))
+    }
+
     fn is_taken(&self, call: &Call<'_>) -> bool {
         match self {
             Self::KeyAuth(policy) => policy.is_shown(call),
-            Self::Jwt(_) => Jwt::is_shown(call),
+            Self::Jwt(_) | Self::Introspection(_) => bearer::is_shown(call),
+            Self::BasicAuth(_) => BasicAuth::is_shown(call),
             Self::Mtls(_) => Mtls::is_shown(call),
         }
     }
@@ -36,6 +44,8 @@ impl Way {
         match self {
             Self::KeyAuth(policy) => policy.run(call),
             Self::Jwt(policy) => policy.run(call),
+            Self::Introspection(policy) => policy.run(call),
+            Self::BasicAuth(policy) => policy.run(call),
             Self::Mtls(policy) => policy.run(call),
         }
     }
@@ -44,7 +54,8 @@ impl Way {
     fn forget(&self, call: &mut Call<'_>) {
         match self {
             Self::KeyAuth(policy) => policy.forget(call),
-            Self::Jwt(_) => Jwt::forget(call),
+            Self::Jwt(_) | Self::Introspection(_) => bearer::forget(call),
+            Self::BasicAuth(_) => BasicAuth::forget(call),
             // The handshake has looked at it.
             Self::Mtls(_) => {}
         }
@@ -53,7 +64,8 @@ impl Way {
     const fn missing(&self) -> Code {
         match self {
             Self::KeyAuth(_) => Code::KeyMissing,
-            Self::Jwt(_) => Code::TokenMissing,
+            Self::Jwt(_) | Self::Introspection(_) => Code::TokenMissing,
+            Self::BasicAuth(_) => Code::PasswordMissing,
             Self::Mtls(_) => Code::AccessDenied,
         }
     }
@@ -66,6 +78,10 @@ impl AnyOf {
             Some(match identity {
                 Identity::KeyAuth(policy) => Way::KeyAuth(KeyAuth::compile(policy)),
                 Identity::Jwt(policy) => Way::Jwt(Jwt::compile(policy, context)?),
+                Identity::Oauth2Introspection(policy) => {
+                    Way::Introspection(Introspection::compile(policy, context)?)
+                }
+                Identity::BasicAuth(policy) => Way::BasicAuth(BasicAuth::compile(policy)),
                 Identity::Mtls(policy) => Way::Mtls(Mtls::compile(policy)),
             })
         });
@@ -79,7 +95,7 @@ impl AnyOf {
     pub(crate) fn peek<'a>(&'a self, call: &mut Call<'a>, stand_in: Option<&StandIn>) -> Flow {
         let key = self.of.iter().find_map(|way| match way {
             Way::KeyAuth(policy) => Some(policy),
-            Way::Jwt(_) | Way::Mtls(_) => None,
+            Way::Jwt(_) | Way::Introspection(_) | Way::BasicAuth(_) | Way::Mtls(_) => None,
         });
         match (stand_in, key) {
             (Some(_), Some(policy)) => policy.peek(call, stand_in),
@@ -87,17 +103,55 @@ impl AnyOf {
         }
     }
 
+    /// The way that the caller takes. Of two that take tokens, one for signed ones takes no others
+    /// where the other could.
+    fn chosen(&self, call: &Call<'_>) -> Option<usize> {
+        let others = self
+            .of
+            .iter()
+            .any(|way| matches!(way, Way::Introspection(_)));
+        self.of.iter().position(|way| {
+            let is_not_its = matches!(way, Way::Jwt(_)) && others && !bearer::is_signed(call);
+            !is_not_its && way.is_taken(call)
+        })
+    }
+
+    /// Whether one of them may ask another server.
+    pub(crate) fn asks(&self) -> bool {
+        self.of
+            .iter()
+            .any(|way| matches!(way, Way::Introspection(_)))
+    }
+
+    /// Whether another server is asked about what the caller shows.
+    pub(crate) fn would_ask(&self, call: &Call<'_>) -> bool {
+        let chosen = self.chosen(call);
+        chosen.is_some_and(|at| matches!(self.of[at], Way::Introspection(_)))
+    }
+
+    /// Asks for the way that the caller takes.
+    pub(crate) async fn ask(&self, call: &Call<'_>) -> Option<Learned> {
+        match &self.of[self.chosen(call)?] {
+            Way::Introspection(policy) => policy.ask(call).await,
+            Way::KeyAuth(_) | Way::Jwt(_) | Way::BasicAuth(_) | Way::Mtls(_) => None,
+        }
+    }
+
     pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>) -> Flow {
         // Its fields are its own, whoever is believed in the end.
         for way in &self.of {
-            if let Way::Jwt(policy) = way {
-                policy.clear(call);
+            match way {
+                Way::Jwt(policy) => policy.clear(call),
+                Way::Introspection(policy) => policy.clear(call),
+                Way::BasicAuth(policy) => policy.clear(call),
+                Way::KeyAuth(_) | Way::Mtls(_) => {}
             }
         }
-        match self.of.iter().position(|way| way.is_taken(call)) {
+        match self.chosen(call) {
             Some(chosen) => {
                 for (index, way) in self.of.iter().enumerate() {
-                    if index != chosen && way.is_taken(call) {
+                    let is_same = self.of[chosen].is_bearer() && way.is_bearer();
+                    if index != chosen && !is_same && way.is_taken(call) {
                         way.forget(call);
                     }
                 }

@@ -7,10 +7,10 @@ use domain::policy::transform::{Message, Way};
 use domain::policy::{AttachPoint, Mode, Policy, Stage, Subject};
 
 use super::{
-    AnyOf, AuthGuard, Cache, Checking, Compress, Concurrency, Context, Cors, Expression, Fault,
-    Finishing, IpFilter, JsonThreat, Jwt, KeyAuth, Mock, Mtls, Quota, RateLimit, Redirect,
-    RequestLimits, Reshape, Rewrite, Running, Scopes, SecurityHeaders, Shaping, Step, Transform,
-    Validate,
+    AnyOf, AuthGuard, BasicAuth, Cache, Checking, Compress, Concurrency, Context, Cors, Expression,
+    ExtAuth, Fault, Finishing, Introspection, IpFilter, JsonThreat, Jwt, KeyAuth, Mock, Mtls,
+    Quota, RateLimit, Redirect, RequestLimits, Reshape, Rewrite, Running, Scopes, SecurityHeaders,
+    Shaping, Step, Transform, Validate,
 };
 use crate::record::{NameId, Watch};
 
@@ -27,6 +27,8 @@ pub(crate) struct Chain {
 /// The stages that few chains have, and the way back.
 #[derive(Debug, Default)]
 pub(crate) struct Beyond {
+    /// Something asks other servers who calls, or whether that caller may.
+    pub(crate) asks: bool,
     /// What asks more of the caller than a subscription.
     pub(crate) access: Box<[Step]>,
     /// What looks into what is sent.
@@ -151,7 +153,10 @@ impl Chain {
             }
         }
         of_shape.append(&mut of_edge);
+        let asks = |step: &Step| step.running.asks();
+        let asks = identity.iter().chain(&access).any(asks);
         let is_plain = access.is_empty()
+            && !asks
             && contract.is_empty()
             && answer.is_empty()
             && cache.is_none()
@@ -161,6 +166,7 @@ impl Chain {
             && of_shape.is_empty();
         let beyond = (!is_plain).then(|| {
             Box::new(Beyond {
+                asks,
                 access: access.into(),
                 contract: contract.into(),
                 answer: answer.into(),
@@ -205,11 +211,17 @@ impl Chain {
     /// Whether a request goes on as it comes, and its answer comes as it is.
     pub(crate) fn is_straight(&self) -> bool {
         self.beyond.as_ref().is_none_or(|beyond| {
-            beyond.contract.is_empty()
+            !beyond.asks
+                && beyond.contract.is_empty()
                 && beyond.cache.is_none()
                 && beyond.reshape.is_empty()
                 && beyond.reshape_answer.is_empty()
         })
+    }
+
+    /// Whether other servers are asked before it is let in.
+    pub(crate) fn asks(&self) -> bool {
+        self.beyond.as_ref().is_some_and(|beyond| beyond.asks)
     }
 
     /// What acts on the answer, where something does.
@@ -291,12 +303,25 @@ fn compile(
         label: format!("policy {}", label(effective.policy)),
         reason: "It cannot be read.".to_owned(),
     };
+    let no_upstream = |name: &str| Uncompiled {
+        label: format!("policy {}", label(effective.policy)),
+        reason: format!("There is no upstream {name} in the organization."),
+    };
     let in_plan = effective.from == AttachPoint::Plan;
     let name = effective.policy.name();
     Ok(match effective.policy {
         Policy::KeyAuth(policy) => Running::KeyAuth(KeyAuth::compile(policy)).into(),
         Policy::Jwt(policy) => {
             Running::Jwt(Jwt::compile(policy, context).ok_or_else(unread)?).into()
+        }
+        Policy::Oauth2Introspection(policy) => {
+            let running = Introspection::compile(policy, context);
+            Running::Introspection(running.ok_or_else(|| no_upstream(&policy.upstream))?).into()
+        }
+        Policy::BasicAuth(policy) => Running::BasicAuth(BasicAuth::compile(policy)).into(),
+        Policy::ExtAuth(policy) => {
+            let running = ExtAuth::compile(policy, context);
+            Running::ExtAuth(running.ok_or_else(|| no_upstream(&policy.upstream))?).into()
         }
         Policy::Mtls(policy) => Running::Mtls(Mtls::compile(policy)).into(),
         Policy::AnyOf(policy) => {

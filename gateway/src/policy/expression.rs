@@ -161,7 +161,7 @@ impl Object for Caller<'_, '_> {
 
 impl Object for Claims<'_, '_> {
     fn field(&self, name: &str) -> Option<Value<'_>> {
-        let claims = &self.0.token.as_ref()?.claims;
+        let claims = self.0.token.as_ref()?;
         claims.get(name).map(Value::Json)
     }
 }

@@ -3,23 +3,20 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use domain::key::{KeyDigest, TOKEN_PREFIX};
+use domain::key::TOKEN_PREFIX;
 use domain::policy;
-use domain::policy::jwt::{Algorithm, Membership};
+use domain::policy::jwt::Algorithm;
 use domain::problem::Code;
 use domain::snapshot::TokenIssuer;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::bearer::{Holder, Whose as Issued, invalid, shown};
 use super::{Context, Flow};
-use crate::access;
 use crate::answer::Refusal;
-use crate::call::{Call, Caller};
-use crate::fields::Name;
-use crate::head::{bearer, is_bearer};
+use crate::call::Call;
 use crate::token::{
-    Claims, Fault, KeySet, KeySets, Loaded, Seen, Token, Verified, Wanted, claim, is_for,
-    is_in_time,
+    Claims, Fault, KeySet, KeySets, Loaded, Seen, Token, Verified, Wanted, is_for, is_in_time,
 };
 
 /// The running form.
@@ -27,10 +24,7 @@ use crate::token::{
 pub(crate) struct Jwt {
     issuers: Box<[Issuer]>,
     optional: bool,
-    client_claim: Option<Box<str>>,
-    application: Membership,
-    headers: Box<[(Box<str>, Box<str>)]>,
-    forward: bool,
+    holder: Holder,
     sets: Arc<KeySets>,
 }
 
@@ -127,23 +121,22 @@ impl Jwt {
             return None;
         }
         let platform = policy.platform.then(|| Issuer::platform(context.key_sets));
-        let headers = policy.headers.iter();
         Some(Self {
             issuers: platform.into_iter().chain(issuers).collect(),
             optional: policy.optional,
-            client_claim: policy.client_claim.as_deref().map(Into::into),
-            application: policy.application,
-            headers: headers
-                .map(|(name, claim)| (name.to_ascii_lowercase().into(), claim.as_str().into()))
-                .collect(),
-            forward: policy.forward,
+            holder: Holder::compile(
+                policy.client_claim.as_deref(),
+                policy.application,
+                &policy.headers,
+                policy.forward,
+            ),
             sets: context.key_sets.clone(),
         })
     }
 
     pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>) -> Flow {
-        self.clear(call);
-        let token = match Self::shown(call) {
+        self.holder.clear(call);
+        let token = match shown(call) {
             Some(token) => token,
             None if self.optional => return Flow::Next,
             None => return Flow::refuse(Refusal::new(Code::TokenMissing)),
@@ -154,9 +147,14 @@ impl Jwt {
         };
         match self.verify(call, token) {
             Ok(verified) => {
-                let is_own = token.starts_with(TOKEN_PREFIX.as_bytes());
-                let flow = self.believe(call, &verified, is_own);
-                call.token = Some(verified);
+                let claims = verified.claims.clone();
+                let issuer = claims.get("iss").and_then(Value::as_str);
+                let issued = match token.starts_with(TOKEN_PREFIX.as_bytes()) {
+                    true => Issued::Own,
+                    false => Issued::By(issuer.unwrap_or_default()),
+                };
+                let flow = self.holder.believe(call, &claims, issued);
+                call.token = Some(claims);
                 flow
             }
             Err(Refused::Fault(Fault::Invalid(why))) => invalid(why),
@@ -168,38 +166,8 @@ impl Jwt {
         }
     }
 
-    /// Takes the fields out that are its word to the upstream, whoever sent them.
     pub(super) fn clear(&self, call: &mut Call<'_>) {
-        for (name, _) in &self.headers {
-            call.head.fields.remove_named(name.as_bytes());
-        }
-    }
-
-    /// What is shown as a token; `Some(None)` when it is not one token in the form of RFC 6750 §2.1.
-    fn shown<'c>(call: &'c Call<'_>) -> Option<Option<&'c [u8]>> {
-        let mut lines = call.head.fields.all(Name::Authorization);
-        let first = lines.next()?;
-        match lines.next() {
-            None => is_bearer(first).then(|| bearer(first)),
-            Some(second) => {
-                let any = [first, second].into_iter().chain(lines).any(is_bearer);
-                any.then_some(None)
-            }
-        }
-    }
-
-    /// Whether something is shown that is to be a token, and no key of ours.
-    pub(super) fn is_shown(call: &Call<'_>) -> bool {
-        let is_key = |token: &[u8]| {
-            token.starts_with(b"ptn_") && !token.starts_with(TOKEN_PREFIX.as_bytes())
-        };
-        Self::shown(call).is_some_and(|token| !token.is_some_and(is_key))
-    }
-
-    /// Takes out what was shown and is not looked at.
-    pub(super) fn forget(call: &mut Call<'_>) {
-        let fields = &mut call.head.fields;
-        fields.retain(|kind, _, value| kind != Name::Authorization || !is_bearer(value));
+        self.holder.clear(call);
     }
 
     fn verify(&self, call: &Call<'_>, text: &[u8]) -> Result<Rc<Verified>, Refused> {
@@ -235,7 +203,7 @@ impl Jwt {
             return Err(Fault::Invalid("Its signature is not one of its issuer's.").into());
         }
         let verified = Rc::new(Verified {
-            claims,
+            claims: Arc::new(claims),
             algorithm,
             keys: keys.number,
         });
@@ -256,89 +224,4 @@ impl Jwt {
         let issuer = issuers.find(|one| one.is_own() == is_own && one.is(name, call))?;
         Some((issuer, issuer.keys.get()?))
     }
-
-    /// Finds whose token it is, and tells the upstream what it says.
-    fn believe<'a>(&'a self, call: &mut Call<'a>, verified: &Verified, is_own: bool) -> Flow {
-        let claims = &verified.claims;
-        let text = |name: &str| claim(claims, name).and_then(Value::as_str);
-        let issuer = text("iss").unwrap_or_default();
-        let client = match &self.client_claim {
-            Some(name) if !is_own => text(name),
-            Some(_) | None => text("client_id").or_else(|| text("azp")),
-        };
-        let found = client.and_then(|client| match is_own {
-            true => {
-                let digest = KeyDigest::of_platform_client(client);
-                call.state.keys.find(&digest)
-            }
-            false => {
-                let digest = KeyDigest::of_client(issuer, client);
-                access::claimant(call, digest, self.application)
-            }
-        });
-        let state = call.state;
-        match found {
-            Some(key) => {
-                let caller = Caller {
-                    key,
-                    application: &key.application,
-                    subscription: None,
-                };
-                call.recognize(&caller);
-                match state.keys.judge(key, call.wall_us, call.peer_address()) {
-                    Ok(()) => call.identify(caller),
-                    Err(Code::IpDenied) => return Flow::refuse(Refusal::new(Code::IpDenied)),
-                    Err(_) => return invalid("The application's client was withdrawn."),
-                }
-            }
-            // We made it: it is nobody's any more.
-            None if is_own => return invalid("The application's client was withdrawn."),
-            None => match self.application {
-                Membership::Optional => {}
-                Membership::Required => {
-                    let refusal = Refusal::new(Code::NotSubscribed);
-                    let why = match client {
-                        Some(_) => "No application with a subscription has the token's client.",
-                        None => "The token names no client.",
-                    };
-                    return Flow::refuse(refusal.detail(why));
-                }
-            },
-        }
-        // What we issue is good for every API that its client may call.
-        if !self.forward || is_own {
-            call.head.fields.remove(Name::Authorization);
-        }
-        for (name, from) in &self.headers {
-            if let Some(value) = claim(claims, from).and_then(written) {
-                call.told.push((name, value));
-            }
-        }
-        Flow::Next
-    }
-}
-
-fn invalid(why: &str) -> Flow {
-    Flow::refuse(Refusal::new(Code::TokenInvalid).detail(why))
-}
-
-/// A claim as a field's value: texts as they are, lists with commas. What is no visible text, or is
-/// long, is left out.
-fn written(value: &Value) -> Option<String> {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        Value::Bool(is) => is.to_string(),
-        Value::Array(all) => {
-            let one = |value: &Value| match value {
-                Value::String(text) if !text.contains(',') => Some(text.clone()),
-                Value::Number(number) => Some(number.to_string()),
-                _ => None,
-            };
-            all.iter().map(one).collect::<Option<Vec<_>>>()?.join(",")
-        }
-        Value::Null | Value::Object(_) => return None,
-    };
-    let is_plain = text.bytes().all(|b| matches!(b, b' '..=b'~')) && text.len() <= 4096;
-    is_plain.then_some(text)
 }

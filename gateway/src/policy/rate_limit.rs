@@ -1,8 +1,8 @@
-//! `rate_limit`: a token bucket per subject, on this node or shared by all.
+//! `rate_limit`: a count per subject, as a token bucket, on this node or shared by all, or by windows.
 
 use std::sync::Arc;
 
-use domain::policy::rate_limit::Overshoot;
+use domain::policy::rate_limit::{Algorithm, Overshoot};
 use domain::policy::{self, PolicyKind, Scope};
 use domain::problem::Code;
 use sha2::{Digest, Sha256};
@@ -12,7 +12,7 @@ use super::subject::By;
 use super::{Context, Flow};
 use crate::answer::{Refusal, Shown};
 use crate::call::{Call, Taken};
-use crate::limiter::{Cell, CellKey, Rate, Verdict};
+use crate::limiter::{Cell, CellKey, Now, Rate, Verdict, Window};
 
 /// The running form.
 #[derive(Debug)]
@@ -30,6 +30,10 @@ pub(crate) struct RateLimit {
     in_subscription: bool,
     /// Where all nodes have one bucket.
     shared: Option<Box<Shared>>,
+    /// Where it counts by windows.
+    window: Option<Window>,
+    /// Nanoseconds that a request above it may wait.
+    delay: u64,
 }
 
 /// What a limit of the cluster is beside.
@@ -68,13 +72,20 @@ impl RateLimit {
         let by = By::new(&policy.by, in_plan, policy.scope);
         let by = by.and(&policy.headers, &policy.claims);
         let cost = policy.cost.unwrap_or(1);
-        // Another scope is another count. No name has a blank.
-        let number = match policy.scope {
-            Scope::Node => context.limits.number(attach, PolicyKind::RateLimit, name),
-            Scope::Cluster => {
-                let name = format!("{name} of all");
-                context.limits.number(attach, PolicyKind::RateLimit, &name)
-            }
+        // Another scope, or another way of counting, is another count. No name has a blank.
+        let suffix = match (policy.scope, policy.algorithm) {
+            (Scope::Cluster, _) => " of all",
+            (Scope::Node, Algorithm::TokenBucket) => "",
+            (Scope::Node, Algorithm::SlidingWindow) => " sliding",
+            (Scope::Node, Algorithm::FixedWindow) => " fixed",
+        };
+        let known = format!("{name}{suffix}");
+        let number = context.limits.number(attach, PolicyKind::RateLimit, &known);
+        let window = |slides| Window {
+            slides,
+            length: policy.window.as_millis().max(1),
+            limit: policy.limit,
+            cost,
         };
         Self {
             number,
@@ -86,12 +97,33 @@ impl RateLimit {
             in_subscription: in_plan && by.is_subscription(),
             by,
             shared,
+            window: match policy.algorithm {
+                Algorithm::TokenBucket => None,
+                Algorithm::SlidingWindow => Some(window(true)),
+                Algorithm::FixedWindow => Some(window(false)),
+            },
+            delay: policy
+                .delay
+                .map_or(0, |delay| delay.as_millis() * 1_000_000),
         }
     }
 
     /// `place` is this step's place in its chain, which is its slot's place in a subscription.
-    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>, place: usize) -> Flow {
+    /// One that only observes lets nobody wait.
+    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>, place: usize, observe: bool) -> Flow {
         let cell = self.cell(call, place);
+        if let Some(window) = &self.window {
+            let (verdict, hit) = window.admit(&cell, call.wall_ms());
+            call.shown.push(self.shown(verdict));
+            if verdict.admitted {
+                call.taken.push(Taken::Hit(cell, hit));
+                return Flow::Next;
+            }
+            return self.refuse(verdict);
+        }
+        if self.delay > 0 && !observe {
+            return self.wait(call, cell);
+        }
         let (verdict, cost) = match cell.lease() {
             None => (cell.admit(call.now_ns(), self.rate), self.rate),
             Some(lease) => call.leases().admit(&cell, lease, call.now_ns(), self.rate),
@@ -104,12 +136,48 @@ impl RateLimit {
         self.refuse(verdict)
     }
 
+    /// Takes a turn that may come later, and lets the request wait for it.
+    #[cold]
+    fn wait<'a>(&'a self, call: &mut Call<'a>, cell: Arc<Cell>) -> Flow {
+        let (verdict, turn) = self.later(cell.admit(call.now_ns(), self.patient()));
+        call.shown.push(self.shown(verdict));
+        if !verdict.admitted {
+            return self.refuse(verdict);
+        }
+        call.taken.push(Taken::Cell(cell, self.rate));
+        call.delay_ms = call.delay_ms.max(turn.div_ceil(1_000_000));
+        Flow::Next
+    }
+
+    /// The bucket with the turns that may be waited for.
+    const fn patient(&self) -> Rate {
+        Rate {
+            interval: self.rate.interval,
+            tolerance: self.rate.tolerance.saturating_add(self.delay),
+        }
+    }
+
+    /// What [`RateLimit::patient`] said, and in how many nanoseconds the turn is.
+    fn later(&self, verdict: Verdict) -> (Verdict, u64) {
+        let turn = verdict.full_in.saturating_sub(self.rate.tolerance);
+        let left = self.rate.tolerance.saturating_sub(verdict.full_in);
+        let left = match verdict.admitted {
+            true => left / self.rate.interval,
+            false => 0,
+        };
+        (Verdict { left, ..verdict }, turn)
+    }
+
     /// What [`RateLimit::run`] would say, and nothing is counted.
     pub(crate) fn peek<'a>(&'a self, call: &Call<'a>, place: usize) -> (Flow, Shown<'a>) {
         let cell = self.cell(call, place);
-        let verdict = match cell.lease() {
-            None => cell.peek(call.now_ns(), self.rate),
-            Some(lease) => call.leases().peek(&cell, lease, call.now_ns(), self.rate),
+        let verdict = match (cell.lease(), &self.window) {
+            (_, Some(window)) => window.peek(&cell, call.wall_ms()),
+            (None, None) if self.delay > 0 => {
+                self.later(cell.peek(call.now_ns(), self.patient())).0
+            }
+            (None, None) => cell.peek(call.now_ns(), self.rate),
+            (Some(lease), None) => call.leases().peek(&cell, lease, call.now_ns(), self.rate),
         };
         let flow = if verdict.admitted {
             Flow::Next
@@ -143,13 +211,22 @@ impl RateLimit {
 
     fn cell(&self, call: &Call<'_>, place: usize) -> Arc<Cell> {
         let make = |subject| match &self.shared {
-            None => Cell::default(),
+            None => {
+                if let Some(window) = self.window {
+                    call.cells().note(self.number, window);
+                }
+                Cell::default()
+            }
             Some(shared) => {
                 let bucket = shared.bucket(&self.name, subject);
                 call.leases().cell(bucket, self.rate)
             }
         };
-        let find = |key, known| call.cells().get(key, known, call.now_ns(), make);
+        let now = Now {
+            nanos: call.now_ns(),
+            wall_ms: call.wall_ms(),
+        };
+        let find = |key, known| call.cells().get(key, known, now, make);
         if self.in_subscription
             && let Some(subscription) = call.subscription()
         {

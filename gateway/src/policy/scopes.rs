@@ -28,7 +28,7 @@ impl Scopes {
     }
 
     pub(crate) fn run(&self, call: &Call<'_>) -> Flow {
-        let claims = call.token.as_ref().map(|token| &token.claims);
+        let claims = call.token.as_deref();
         match claims.is_some_and(|claims| self.are_in(claims)) {
             true => Flow::Next,
             false => Flow::refuse(Refusal::new(Code::ScopeMissing)),

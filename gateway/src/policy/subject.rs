@@ -32,7 +32,7 @@ impl Named {
         });
         let claims = self.claims.iter().map(|name| {
             let token = call.token.as_ref();
-            match token.and_then(|token| claim(&token.claims, name)) {
+            match token.and_then(|token| claim(token, name)) {
                 None => call.address(),
                 Some(Value::String(text)) => number("claim", name, text.as_bytes()),
                 Some(other) => number("claim", name, other.to_string().as_bytes()),

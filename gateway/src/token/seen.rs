@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use domain::policy::jwt::Algorithm;
 use serde_json::Value;
@@ -18,7 +19,7 @@ type TokenDigest = [u8; 32];
 /// What a token says, and by what that is known.
 #[derive(Debug)]
 pub(crate) struct Verified {
-    pub(crate) claims: Claims,
+    pub(crate) claims: Arc<Claims>,
     pub(crate) algorithm: Algorithm,
     /// Number of the keys that it was verified with.
     pub(crate) keys: u64,

@@ -225,6 +225,17 @@ impl Copied {
         }
     }
 
+    /// Of a request of our own.
+    pub(crate) fn of(bytes: &[u8], metrics: Arc<WorkerMetrics>) -> Self {
+        let mut store = Store::new(metrics);
+        store.add(bytes);
+        Self {
+            store: Rc::new(store),
+            at: 0,
+            length: Some(bytes.len() as u64),
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.store.bytes.len()
     }

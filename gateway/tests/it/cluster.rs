@@ -40,6 +40,8 @@ fn limit() -> RateLimit {
         headers: Vec::new(),
         claims: Vec::new(),
         cost: None,
+        algorithm: Default::default(),
+        delay: None,
         scope: Scope::Cluster,
     }
 }

@@ -9,6 +9,7 @@
 
 mod ambiguous;
 mod answers;
+mod asking;
 mod certificate_ends;
 mod churn;
 mod circuit;

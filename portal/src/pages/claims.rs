@@ -1,4 +1,4 @@
-//! Clients of identity providers and certificates of an application.
+//! Clients, passwords and certificates of an application.
 
 use api::{http::extract::Path, service::credentials as service};
 use chrono::TimeDelta;
@@ -8,7 +8,7 @@ use domain::{
     key::Environment,
     wire::{
         applications::Application,
-        credentials::{AddCertificate, AddClient, MakeOauthClient},
+        credentials::{AddCertificate, AddClient, MakeOauthClient, MakePassword},
     },
 };
 use frontend::{
@@ -28,6 +28,7 @@ use crate::{
 type Of = (String, String, ApplicationId);
 
 const OAUTH_CLIENT: &str = "New OAuth client";
+const PASSWORD: &str = "New password";
 const CLIENT: &str = "Add a client";
 const CERTIFICATE: &str = "Add a certificate";
 
@@ -74,6 +75,52 @@ pub(crate) async fn make_oauth_client(
             Ok(here
                 .visit
                 .refused(OAUTH_CLIENT, || application::claim(page)))
+        }
+    }
+}
+
+pub(crate) async fn new_password(here: Workspace, Path((_, _, id)): Path<Of>) -> Result {
+    here.must(Action::ManageCredentials)?;
+    let found = load(&here, id).await?;
+    let page = props(&here, found, Form::default(), Claiming::Password);
+    Ok(here.visit.page(PASSWORD, || application::claim(page)))
+}
+
+/// Rendered from the POST itself: the password is in this one answer, which nobody may keep.
+pub(crate) async fn make_password(
+    here: Workspace,
+    Path((_, _, id)): Path<Of>,
+    typed: Typed,
+) -> Result {
+    let found = load(&here, id).await?;
+    let Terms {
+        environment,
+        expires_at,
+        cidrs,
+    } = Terms::read(&here, &typed);
+    let input = MakePassword {
+        name: typed.get("name").to_owned(),
+        environment,
+        user: typed.get("user").to_owned(),
+        expires_at,
+        cidrs,
+    };
+    match service::make_password(here.ctx(), id, input).await {
+        Ok(made) => {
+            let page = application::Password {
+                visitor: here.visitor(),
+                place: here.place.clone(),
+                application: found,
+                made,
+            };
+            Ok(once(&here, "Your password is ready", || {
+                application::password(page)
+            }))
+        }
+        Err(error) => {
+            let form = typed.refused_under(here.ctx(), error, "cidrs").await?;
+            let page = props(&here, found, form, Claiming::Password);
+            Ok(here.visit.refused(PASSWORD, || application::claim(page)))
         }
     }
 }

@@ -33,12 +33,18 @@ pub(super) enum Face<'a> {
         digest: KeyDigest,
         display_id: &'a str,
     },
+    Password {
+        digest: KeyDigest,
+        user: &'a str,
+    },
     Claimed {
         claim: KeyDigest,
         claimed: &'a Claimed,
     },
     /// An OAuth client of the platform: its id is the credential's.
-    Platform { secret: KeyDigest },
+    Platform {
+        secret: KeyDigest,
+    },
 }
 
 impl Wanted {
@@ -111,8 +117,13 @@ pub(super) async fn insert(
     }
     let id = ctx.id::<()>()?.uuid();
     let own;
+    let ours = match face {
+        Face::Password { .. } => CredentialKind::Password,
+        Face::Key { .. } | Face::Claimed { .. } | Face::Platform { .. } => CredentialKind::Key,
+    };
     let (digest, claimed, display_id) = match face {
         Face::Key { digest, display_id } => (Some(digest), None, display_id.to_owned()),
+        Face::Password { digest, user } => (Some(digest), None, user.to_owned()),
         Face::Claimed { claim, claimed } => (None, Some((claim, claimed)), display(claimed)),
         Face::Platform { secret } => {
             let client = id.to_string();
@@ -124,7 +135,7 @@ pub(super) async fn insert(
     // Where nothing is kept secret: of this row alone, and found by nobody.
     let filler = |claim: &KeyDigest| KeyDigest::of(&[id.as_bytes().as_slice(), &claim.0].concat());
     let (kind, claim, claimed) = match claimed {
-        None => (CredentialKind::Key, None, None),
+        None => (ours, None, None),
         Some((claim, claimed)) => {
             let written = write_json("credential.claimed", claimed)?;
             (claimed.kind(), Some(claim), Some(written))

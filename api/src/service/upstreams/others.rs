@@ -1,11 +1,15 @@
-//! Upstreams that others name, to stand in for them or to get copies of their requests: of the same
-//! organization, and kept while they are needed.
+//! Upstreams that others name, to stand in for them or to get copies of their requests, and those
+//! that policies ask: of the same organization, and kept while they are needed.
 
-use domain::id::UpstreamId;
+use domain::id::{OrganizationId, UpstreamId};
+use domain::policy::{Policy, named_upstreams};
 use domain::problem::Invalid;
 use domain::upstream::{Fallback, UpstreamSettings};
-use entity::upstream;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use entity::row::read_json;
+use entity::{api, draft, organization, revision, upstream, version};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait,
+};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
@@ -60,4 +64,113 @@ pub(super) async fn users<C: ConnectionTrait>(db: &C, row: &upstream::Model) -> 
         users += u64::from(is_named);
     }
     Ok(users)
+}
+
+/// What is wrong with the upstreams that policies ask: each must be one of the organization. Pointers
+/// are from the list of policies: `/0/ext_auth/upstream`.
+pub(crate) async fn check_named<C: ConnectionTrait>(
+    db: &C,
+    organization: OrganizationId,
+    policies: &[Policy],
+) -> Result<Vec<Invalid>> {
+    let mut found = Vec::new();
+    for named in named_upstreams(policies) {
+        let there = upstream::Entity::find()
+            .filter(upstream::Column::OrganizationId.eq(organization.uuid()))
+            .filter(upstream::Column::Name.eq(named.name))
+            .one(db)
+            .await?;
+        if there.is_none() {
+            let message = "The organization has no upstream of this name.";
+            found.push(Invalid::new(named.pointer, message));
+        }
+    }
+    Ok(found)
+}
+
+/// What has policies that ask it, in words: of the organization, of APIs, and of versions, drafts and
+/// what is served alike. Empty: nothing.
+pub(super) async fn askers<C: ConnectionTrait>(
+    db: &C,
+    row: &upstream::Model,
+) -> Result<Vec<String>> {
+    let organization = row.organization_id;
+    // As it stands inside of a JSON text; what is found so is read before it counts.
+    let quoted = serde_json::to_string(&row.name).unwrap_or_default();
+    let written = quoted.trim_matches('"');
+    let asks = |text: &str| text.contains(&quoted) && names(text, &row.name);
+    let mut askers = Vec::new();
+    let of_all = organization::Entity::find_by_id(organization)
+        .one(db)
+        .await?;
+    if of_all.is_some_and(|one| asks(&one.policies)) {
+        askers.push("the organization".to_owned());
+    }
+    let apis = api::Entity::find()
+        .filter(api::Column::OrganizationId.eq(organization))
+        .filter(api::Column::Policies.contains(written))
+        .all(db)
+        .await?;
+    let apis = apis.into_iter().filter(|api| asks(&api.policies));
+    askers.extend(apis.map(|api| api.slug));
+    let drafts: Vec<(Uuid, String)> = draft::Entity::find()
+        .select_only()
+        .column(draft::Column::VersionId)
+        .column(draft::Column::Settings)
+        .join(JoinType::InnerJoin, draft::Relation::Version.def())
+        .filter(version::Column::OrganizationId.eq(organization))
+        .filter(draft::Column::Settings.contains(written))
+        .into_tuple()
+        .all(db)
+        .await?;
+    let served: Vec<(Uuid, String)> = revision::Entity::find()
+        .select_only()
+        .column(revision::Column::VersionId)
+        .column(revision::Column::Snapshot)
+        .join(JoinType::InnerJoin, revision::Relation::Version.def())
+        .filter(version::Column::OrganizationId.eq(organization))
+        .filter(
+            sea_orm::sea_query::Expr::col((revision::Entity, revision::Column::Id))
+                .equals((version::Entity, version::Column::CurrentRevisionId)),
+        )
+        .filter(revision::Column::Snapshot.contains(written))
+        .into_tuple()
+        .all(db)
+        .await?;
+    let mut versions: Vec<Uuid> = drafts
+        .into_iter()
+        .chain(served)
+        .filter(|(_, text)| asks(text))
+        .map(|(version, _)| version)
+        .collect();
+    versions.sort_unstable();
+    versions.dedup();
+    for id in versions {
+        let found = version::Entity::find_by_id(id).find_also_related(api::Entity);
+        if let Some((version, Some(api))) = found.one(db).await? {
+            askers.push(format!("{} {}", api.slug, version.slug));
+        }
+    }
+    Ok(askers)
+}
+
+/// Whether policies somewhere in a JSON text ask an upstream of that name.
+fn names(text: &str, name: &str) -> bool {
+    let Ok(value) = read_json::<serde_json::Value>("policies", text) else {
+        return false;
+    };
+    fn inside(value: &serde_json::Value, name: &str) -> bool {
+        match value {
+            serde_json::Value::Array(all) => {
+                let policies = serde_json::from_value::<Vec<Policy>>(value.clone());
+                let asks = |policies: Vec<Policy>| {
+                    named_upstreams(&policies).any(|named| named.name == name)
+                };
+                policies.is_ok_and(asks) || all.iter().any(|one| inside(one, name))
+            }
+            serde_json::Value::Object(all) => all.values().any(|one| inside(one, name)),
+            _ => false,
+        }
+    }
+    inside(&value, name)
 }

@@ -66,6 +66,23 @@ impl DraftSettings {
         });
         version.chain(operations).collect()
     }
+
+    /// Whether the organization has the upstreams that they ask.
+    pub(super) async fn check_asked<C: ConnectionTrait>(
+        &self,
+        db: &C,
+        organization: Uuid,
+    ) -> Result<Vec<Invalid>> {
+        let of = organization.into();
+        let own = upstreams::check_named(db, of, &self.policies).await?;
+        let mut found: Vec<Invalid> = own.into_iter().map(|one| one.under("/policies")).collect();
+        for (id, policies) in &self.operations {
+            let at = format!("/operations/{id}/policies");
+            let own = upstreams::check_named(db, of, policies).await?;
+            found.extend(own.into_iter().map(|one| one.under(&at)));
+        }
+        Ok(found)
+    }
 }
 
 /// A method and template of the document that gateways can match.
@@ -330,7 +347,8 @@ async fn edited<C: ConnectionTrait>(
             settings.operations.push((operation.id, operation.policies));
         }
     }
-    let found = settings.check_policies();
+    let mut found = settings.check_policies();
+    found.extend(settings.check_asked(db, organization).await?);
     if !found.is_empty() {
         return Err(Error::invalid(found));
     }

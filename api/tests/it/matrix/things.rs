@@ -248,6 +248,12 @@ fn consuming() -> Vec<Line> {
             json!({ "name": "c" }),
         ),
         line(
+            "POST",
+            "/applications/{application}/passwords",
+            Above,
+            json!({ "name": "c", "user": "c" }),
+        ),
+        line(
             "GET",
             "/applications/{application}/issuers",
             Member,

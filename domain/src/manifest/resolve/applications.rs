@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 
-use super::super::{Application, Key, Manifest};
+use super::super::{Application, Key, Manifest, Password};
 use super::{Resolver, id, token};
-use crate::application::Lifetime;
+use crate::application::{Lifetime, is_user_name};
 use crate::id::ApplicationId;
 use crate::key::{self, Environment, KeyDigest};
 use crate::lifecycle::ApplicationState;
@@ -94,6 +94,12 @@ impl<'a> Resolver<'a> {
                 let (env, name, cidrs) = (shown.env, &shown.name, &shown.cidrs);
                 book.note(pointer, digest, name, env, shown.expires_at, cidrs);
             }
+            for (index, password) in application.passwords.iter().enumerate() {
+                let pointer = format!("{pointer}/passwords/{index}");
+                let digest = self.password(&pointer, password);
+                let (env, name, cidrs) = (password.env, &password.name, &password.cidrs);
+                book.note(pointer, digest, name, env, password.expires_at, cidrs);
+            }
             self.credentials(name, application_id, book, &mut digests);
             self.subscriptions(&pointer, name, application_id, application);
         }
@@ -132,6 +138,42 @@ impl<'a> Resolver<'a> {
                 },
                 cidrs: written.cidrs,
             });
+        }
+    }
+
+    fn password(&mut self, pointer: &str, written: &Password) -> Option<KeyDigest> {
+        if !is_user_name(&written.user) {
+            self.refuse(
+                format!("{pointer}/user"),
+                "Give 1 to 100 characters without a colon.",
+            );
+        }
+        match (&written.sha256, &written.value) {
+            (Some(hex), None) => {
+                let digest = KeyDigest::from_hex(hex);
+                if digest.is_none() {
+                    self.refuse(
+                        format!("{pointer}/sha256"),
+                        "A SHA-256 has 64 hexadecimal digits.",
+                    );
+                }
+                digest.map(|pair| KeyDigest::of_password(&pair.0))
+            }
+            (None, Some(value)) => {
+                let is_long = (16..=200).contains(&value.chars().count());
+                if !is_long || value.chars().any(char::is_control) {
+                    self.refuse(
+                        format!("{pointer}/value"),
+                        "Give a password of 16 to 200 characters.",
+                    );
+                }
+                let pair = KeyDigest::of(format!("{}:{value}", written.user).as_bytes());
+                Some(KeyDigest::of_password(&pair.0))
+            }
+            (Some(_), Some(_)) | (None, None) => {
+                self.refuse(pointer, "Give either sha256 or value.");
+                None
+            }
         }
     }
 

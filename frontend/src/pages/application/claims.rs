@@ -1,9 +1,9 @@
-//! What others issued and the application shows: clients of identity providers and certificates.
+//! What the application shows beside keys: passwords, clients of identity providers, certificates.
 
 use chrono::{DateTime, Utc};
 use domain::wire::{
     applications::Application,
-    credentials::{Credential, KnownIssuer, NewOauthClient},
+    credentials::{Credential, KnownIssuer, NewOauthClient, NewPassword},
 };
 use leptos::prelude::*;
 
@@ -33,6 +33,8 @@ pub(super) fn section(
             view! {
                 <a class=class href=format!("{home}/oauth-clients/new")>"New OAuth client"</a>
                 " "
+                <a class=class href=format!("{home}/passwords/new")>"New password"</a>
+                " "
                 <a class=class href=format!("{home}/clients/new")>"Add a client"</a>
                 " "
                 <a class=class href=format!("{home}/certificates/new")>"Add a certificate"</a>
@@ -41,8 +43,8 @@ pub(super) fn section(
     };
     let empty = Empty::new(
         Icon::Shield,
-        "No client and no certificate",
-        "Some APIs take tokens, or client certificates, in the place of a key. Make an OAuth client here, or say which client of an identity provider and which certificates are this application's.",
+        "No client, password or certificate",
+        "Some APIs take tokens, user names with passwords, or client certificates in the place of a key. Make an OAuth client or a password here, or say which client of an identity provider and which certificates are this application's.",
     );
     let empty = match ways("btn") {
         Some(ways) => empty.next(ways),
@@ -52,6 +54,7 @@ pub(super) fn section(
         let label = view! { {icon(Icon::Plus)} "Add" {icon(Icon::ChevronDown)} };
         let items = view! {
             <a href=format!("{home}/oauth-clients/new")>"New OAuth client"</a>
+            <a href=format!("{home}/passwords/new")>"New password"</a>
             <a href=format!("{home}/clients/new")>"Client of an identity provider"</a>
             <a href=format!("{home}/certificates/new")>"Certificate"</a>
         };
@@ -59,7 +62,7 @@ pub(super) fn section(
     });
     let table = list(all, home, may_edit, now).or_empty(empty);
     view! {
-        {Section::new("claims", "Clients and certificates")
+        {Section::new("claims", "Clients, passwords and certificates")
             .count(all.len() as u64)
             .actions(view! { {add} })
             .body(view! { {table} })}
@@ -81,6 +84,7 @@ pub struct Claim {
 pub enum Claiming {
     /// Of the platform's own token endpoint.
     OauthClient,
+    Password,
     /// With the issuers that the application's APIs know.
     Client(Vec<KnownIssuer>),
     Certificate,
@@ -96,6 +100,18 @@ pub fn claim(page: Claim) -> AnyView {
             ().into_any(),
             "Never",
             "Make the client",
+        ),
+        Claiming::Password => (
+            "New password",
+            "Programs that know nothing but user name and password call with them as this application, where an API takes them (HTTP Basic).",
+            Field::text("user", "User name")
+                .mono()
+                .placeholder("billing")
+                .help("Any name without a colon. The password is made for you, as random as a key.")
+                .of(&form)
+                .into_any(),
+            "Never",
+            "Make the password",
         ),
         Claiming::Client(known) => (
             "Add a client",
@@ -114,6 +130,7 @@ pub fn claim(page: Claim) -> AnyView {
     };
     let shown = [
         "name",
+        "user",
         "issuer",
         "client_id",
         "certificate",
@@ -193,6 +210,64 @@ pub struct OauthClient {
     pub place: Place,
     pub application: Application,
     pub made: NewOauthClient,
+}
+
+/// The one page that shows a password; rendered from the POST itself and never kept.
+#[derive(Clone, Debug)]
+pub struct Password {
+    pub visitor: Visitor,
+    pub place: Place,
+    pub application: Application,
+    pub made: NewPassword,
+}
+
+#[must_use]
+pub fn password(page: Password) -> AnyView {
+    let home = format!(
+        "{}/applications/{}",
+        page.place.address(),
+        page.application.id
+    );
+    let made = page.made;
+    let secret = once(Once {
+        value: made.password.clone(),
+        hint: format!("user {}", made.user),
+        variable: "PASSWORD".to_owned(),
+        done: home,
+    });
+    let facts = pairs(vec![
+        (
+            "User name".into(),
+            view! { <code>{made.user.clone()}</code> }.into_any(),
+        ),
+        ("Name".into(), view! { {made.credential.name} }.into_any()),
+    ]);
+    let content = view! {
+        {way(&page.place, &page.application, "New password")}
+        {PageHead::new("Your password is ready")
+            .lede("Store it now. We keep only its digest, so nobody, including us, can show it again.")}
+        <div class="split">
+            <div class="stack">{secret}</div>
+            <aside class="stack">
+                <section class="card">
+                    <div class="card-head"><h2>"This password"</h2></div>
+                    <div class="card-body">{facts}</div>
+                </section>
+                {callout(Tone::Plain, view! {
+                    <p>
+                        <strong>"Send both with each call,"</strong>
+                        " as Authorization: Basic; curl does so with -u. It counts for the APIs that the application is subscribed to, if they take passwords."
+                    </p>
+                })}
+            </aside>
+        </div>
+    };
+    frame::workspace(
+        &page.visitor,
+        &page.place,
+        Some(Open::Applications),
+        content,
+    )
 }
 
 #[must_use]

@@ -86,6 +86,11 @@ pub fn revoke(page: Revoke) -> AnyView {
             "Revoke the client",
             "Revoke a client",
         ),
+        CredentialKind::Password => (
+            "A revoked password never works again. To change it without a gap, make the next one first.",
+            "Revoke the password",
+            "Revoke a password",
+        ),
         CredentialKind::Certificate => (
             "Whoever shows this certificate no longer calls as this application. It can be added again.",
             "Revoke the certificate",

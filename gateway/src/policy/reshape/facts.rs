@@ -1,6 +1,8 @@
 //! What expressions over bodies may ask of a request, copied out of it, so that they can be
 //! evaluated beside the worker. The same as [`crate::policy::Expression`] is told.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use domain::expression::{Object, Value};
 use domain::key::Environment;
@@ -43,7 +45,7 @@ struct Caller {
     plan: Option<String>,
 }
 
-struct Known(Claims);
+struct Known(Arc<Claims>);
 
 impl Facts {
     /// Of a request before its fields are made those of the upstream, whose credential is nobody's
@@ -78,7 +80,7 @@ impl Facts {
                 subscription: caller.subscription.map(|one| one.id.to_string()),
                 plan: call.plan().map(|plan| plan.slug.to_string()),
             }),
-            claims: Known(claims.map(|token| token.claims.clone()).unwrap_or_default()),
+            claims: Known(claims.cloned().unwrap_or_default()),
             now: call.utc(),
             status: None,
         }

@@ -1,4 +1,6 @@
-//! `rate_limit` by header fields, and with a cost.
+//! `rate_limit` by header fields, with a cost, by windows, and with requests that wait.
+
+use std::time::{Duration, Instant};
 
 use crate::rig::Rig;
 
@@ -11,6 +13,11 @@ apis:
       tenant: { match: { path: /tenant }, upstream: echo, policies: [{ rate_limit: { limit: 2, window: 60s, headers: [X-Tenant] } }] }
       both: { match: { path: /both }, upstream: echo, policies: [{ rate_limit: { limit: 1, window: 60s, by: [address], headers: [x-tenant, x-user] } }] }
       dear: { match: { path: /dear }, upstream: echo, policies: [{ rate_limit: { limit: 10, window: 60s, cost: 4, by: [route] } }] }
+      fixed: { match: { path: /fixed }, upstream: echo, policies: [{ rate_limit: { limit: 2, window: 60s, algorithm: fixed_window, by: [route] } }] }
+      sliding: { match: { path: /sliding }, upstream: echo, policies: [{ rate_limit: { limit: 10, window: 60s, algorithm: sliding_window, by: [route] } }] }
+      waits: { match: { path: /waits }, upstream: echo, policies: [{ rate_limit: { limit: 10, window: 1s, burst: 1, delay: 300ms, by: [route] } }] }
+      kept: { match: { path: /kept }, upstream: echo, policies: [{ rate_limit: { limit: 10, window: 1s, burst: 1, delay: 300ms, by: [route] } }, { cache: { ttl: 1s } }] }
+      watched: { match: { path: /watched }, upstream: echo, policies: [{ rate_limit: { mode: observe, limit: 1, window: 60s, delay: 30s, by: [route] } }] }
 "#;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,4 +69,76 @@ async fn a_request_takes_what_it_costs() {
     assert_eq!(rig.get("/dear", &[]).await.status, 429);
     rig.advance(1);
     assert_eq!(rig.get("/dear", &[]).await.status, 200);
+}
+
+/// The clock stands at a full minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn fixed_windows_are_those_of_the_clock() {
+    let rig = Rig::new(LIMITING).await;
+    rig.advance(45);
+    let first = rig.get("/fixed", &[]).await;
+    assert_eq!(first.field("ratelimit"), Some("\"rate_limit\";r=1;t=15"));
+    assert_eq!(rig.get("/fixed", &[]).await.status, 200);
+    let refused = rig.get("/fixed", &[]).await;
+    assert_eq!(
+        (refused.status, refused.field("retry-after")),
+        (429, Some("15"))
+    );
+    rig.advance(15);
+    for status in [200, 200, 429] {
+        assert_eq!(rig.get("/fixed", &[]).await.status, status);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sliding_windows_let_go_evenly() {
+    let rig = Rig::new(LIMITING).await;
+    rig.advance(50);
+    for status in [200; 10].into_iter().chain([429]) {
+        assert_eq!(rig.get("/sliding", &[]).await.status, status);
+    }
+    // Half of the next minute: five of the ten still count.
+    rig.advance(40);
+    for status in [200; 5].into_iter().chain([429]) {
+        assert_eq!(rig.get("/sliding", &[]).await.status, status);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_wait_for_their_turn() {
+    let rig = Rig::new(LIMITING).await;
+    for path in ["/waits", "/kept"] {
+        let began = Instant::now();
+        // The clock of the limit stands still: one at once, three in 100 ms each, no more.
+        let all = (0..6).map(|index| {
+            let path = format!("{path}/{index}");
+            let rig = &rig;
+            async move {
+                let answer = rig.get(&path, &[]).await;
+                (answer.status, began.elapsed())
+            }
+        });
+        let mut all = futures::future::join_all(all).await;
+        all.sort_by_key(|(_, took)| *took);
+        let good: Vec<Duration> = all
+            .iter()
+            .filter(|(status, _)| *status == 200)
+            .map(|(_, took)| *took)
+            .collect();
+        assert_eq!(good.len(), 4, "{path} {all:?}");
+        for (turn, took) in good.iter().enumerate() {
+            let least = Duration::from_millis(100 * turn as u64);
+            assert!(*took >= least, "{path} {turn} {took:?}");
+        }
+        let refused = all.iter().filter(|(status, _)| *status == 429);
+        assert_eq!(refused.count(), 2, "{path} {all:?}");
+    }
+    // What only watches lets nobody wait.
+    let began = Instant::now();
+    for _ in 0..3 {
+        assert_eq!(rig.get("/watched", &[]).await.status, 200);
+    }
+    assert!(began.elapsed() < Duration::from_secs(10));
+    let metrics = rig.admin("/metrics").await.body;
+    assert!(metrics.contains("portunus_requests_waiting 0"), "{metrics}");
 }

@@ -7,6 +7,7 @@ use domain::duration::Span;
 use domain::id::{PlanId, ProductId};
 use domain::lifecycle::PlanStep;
 use domain::plan::Approval;
+use domain::policy::rate_limit::Algorithm;
 use domain::policy::{Mode, Policy, Quota, RateLimit, Scope};
 use domain::problem::{Code, Invalid};
 use domain::wire::plans::{CreatePlan, EditPlan, Plan, Price, PricePeriod};
@@ -273,7 +274,9 @@ fn rate(typed: &Typed, fields: &mut Fields<'_>) -> Option<Policy> {
         by: Vec::new(),
         headers: Vec::new(),
         claims: Vec::new(),
+        algorithm: Algorithm::default(),
         cost: None,
+        delay: None,
         scope: Scope::default(),
     }))
 }

@@ -1,0 +1,70 @@
+//! What policies that ask another server have in common.
+
+use super::header::{is_name, is_reserved};
+use crate::duration::Span;
+use crate::problem::Invalid;
+
+/// How long an answer is waited for, unless set.
+pub(super) const PATIENCE: Span = Span::from_secs(2);
+const MOST_PATIENCE: Span = Span::from_secs(30);
+/// How long one may be kept.
+pub(super) const MOST_KEPT: Span = Span::from_secs(3600);
+pub(super) const MOST_FIELDS: usize = 20;
+
+/// A policy's use of an upstream: where in the policy it is named, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedUpstream<'a> {
+    /// From the root of the list of policies: `/0/ext_auth/upstream`.
+    pub pointer: String,
+    pub name: &'a str,
+}
+
+pub(super) const fn patience() -> Span {
+    PATIENCE
+}
+
+pub(super) fn is_patience(span: &Span) -> bool {
+    *span == PATIENCE
+}
+
+/// What is wrong with whom it asks, where, and for how long.
+pub(super) fn check(upstream: &str, path: &str, timeout: Span) -> Vec<Invalid> {
+    let mut found = Vec::new();
+    let mut that = |holds: bool, pointer: &str, message: &str| {
+        if !holds {
+            found.push(Invalid::new(pointer, message));
+        }
+    };
+    let is_name = (1..=100).contains(&upstream.chars().count());
+    let is_plain = !upstream.chars().any(char::is_control);
+    that(
+        is_name && is_plain,
+        "/upstream",
+        "Name an upstream of the organization.",
+    );
+    let is_visible = path.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
+    that(
+        path.starts_with('/') && path.len() <= 1000 && is_visible,
+        "/path",
+        "Give a path that begins with / and has at most 1000 visible characters.",
+    );
+    that(
+        timeout <= MOST_PATIENCE,
+        "/timeout",
+        "Wait for at most 30s.",
+    );
+    found
+}
+
+/// What is wrong with the name of a field that the gateway sets at the upstream's request: what
+/// callers are known by, and what belongs to the protocol, is not for others to say.
+pub(super) fn check_told(pointer: &str, name: &str) -> Option<Invalid> {
+    const NOT: [&str; 4] = ["authorization", "cookie", "set-cookie", "x-api-key"];
+    let is_free = is_name(name)
+        && !is_reserved(name)
+        && !NOT.iter().any(|one| name.eq_ignore_ascii_case(one));
+    (!is_free).then(|| {
+        let message = "Name a header field that the gateway and the protocol leave free.";
+        Invalid::new(pointer, message)
+    })
+}

@@ -1,0 +1,277 @@
+//! Questions to other servers that policies put before they decide: sent by the worker as requests to
+//! an upstream, with its balancing, circuit and credential, and answered once for all who ask the
+//! same at the same time or soon after.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use http::Method;
+use moka::Expiry;
+use moka::future::Cache;
+use moka::notification::RemovalCause;
+use sha2::{Digest, Sha256};
+
+use crate::body::Inflow;
+use crate::call::Call;
+use crate::fields::{Fields, Name};
+use crate::head::Head;
+use crate::policy::{Decision, Introspected};
+use crate::state::Upstream;
+use crate::upstream::{self, Attempts, Copied, Failure, Outgoing};
+
+/// Longest answer that is read, in bytes.
+const MOST_ANSWER: usize = 64 * 1024;
+/// What is remembered of answers, in bytes of memory, by process.
+pub(crate) const MOST_KEPT: u64 = 32 << 20;
+
+/// By what an answer is found again: of all that it depends on.
+pub(crate) type Key = [u8; 32];
+
+/// Why nobody answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unanswered {
+    /// The upstream cannot be used, or takes nothing now.
+    #[error("the server takes no requests now")]
+    Closed,
+    #[error("the server cannot be reached")]
+    Unreachable,
+    #[error("there was no answer in time")]
+    TimedOut,
+    #[error("the answer is longer than 64 KiB, or was cut off")]
+    Body,
+    #[error("the answer is none that says anything: status {0}")]
+    Unclear(u16),
+}
+
+/// What was learned for the policy that is next.
+pub(crate) enum Learned {
+    Token(Result<Arc<Introspected>, Unanswered>),
+    Decision(Result<Arc<Decision>, Unanswered>),
+}
+
+/// An answer, read whole.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) fields: Fields,
+    pub(crate) body: Vec<u8>,
+}
+
+/// A request of our own.
+pub(crate) struct Question<'q> {
+    pub(crate) upstream: &'q Upstream,
+    pub(crate) timeout: Duration,
+    pub(crate) head: Head,
+    pub(crate) body: Vec<u8>,
+}
+
+impl<'q> Question<'q> {
+    /// `None`: the target is none.
+    pub(crate) fn new(
+        upstream: &'q Upstream,
+        timeout: Duration,
+        method: Method,
+        target: &str,
+    ) -> Option<Self> {
+        Some(Self {
+            upstream,
+            timeout,
+            head: Head::of(method, target)?,
+            body: Vec::new(),
+        })
+    }
+
+    /// With a body of this media type.
+    #[must_use]
+    pub(crate) fn with(mut self, media_type: &str, body: Vec<u8>) -> Self {
+        let length = body.len().to_string();
+        let fields = &mut self.head.fields;
+        fields.set("content-type", media_type.as_bytes());
+        fields.set("content-length", length.as_bytes());
+        fields.set("accept", b"application/json");
+        self.body = body;
+        self
+    }
+
+    /// Sends it, for `call`.
+    pub(crate) async fn ask(mut self, call: &Call<'_>) -> Result<Reply, Unanswered> {
+        let metrics = &call.worker.metrics;
+        metrics.questions.add(1);
+        let fields = &mut self.head.fields;
+        fields.set("x-request-id", call.record.request_id.as_str().as_bytes());
+        if self.upstream.preserve_host
+            && let Some(host) = call.head.fields.get(Name::Host)
+        {
+            fields.set("host", host);
+        }
+        // Behind all that anybody said: it is the gateway's own.
+        if let Some((name, value)) = &self.upstream.credential {
+            fields.set(name.as_str(), value.as_bytes());
+        }
+        let answered = tokio::time::timeout(self.timeout, self.exchange(call)).await;
+        let reply = answered.unwrap_or(Err(Unanswered::TimedOut));
+        if let Err(error) = &reply {
+            metrics.questions_failed.add(1);
+            let upstream = self.upstream.id;
+            tracing::warn!(upstream.id = %upstream, %error, "A question that a policy puts was not answered.");
+        }
+        reply
+    }
+
+    /// Until there is an answer, or no more tries.
+    async fn exchange(&self, call: &Call<'_>) -> Result<Reply, Unanswered> {
+        let (worker, upstream) = (call.worker, self.upstream);
+        if upstream.broken.is_some() || upstream.targets.is_empty() {
+            return Err(Unanswered::Closed);
+        }
+        let way = upstream::admit(worker, upstream, None).map_err(|_| Unanswered::Closed)?;
+        let mut attempts = Attempts::new(worker, way, upstream::chance());
+        let mut body = Copied::of(&self.body, worker.metrics.clone());
+        loop {
+            let target = attempts.next().ok_or(Unanswered::Closed)?;
+            let outgoing = Outgoing {
+                head: &self.head,
+                rest: self.head.path(),
+                upstream,
+            };
+            let settings = &*call.state.settings;
+            match upstream::send(worker, settings, target, outgoing, &mut body).await {
+                Ok(mut sent) => {
+                    attempts.answered(sent.head.status);
+                    sent.outflow.hold(attempts.ticket());
+                    let mut bytes = Vec::new();
+                    loop {
+                        let outflow = &mut sent.outflow;
+                        let filled =
+                            poll_fn(|cx| outflow.poll_fill(cx, worker, &mut body, &mut bytes));
+                        let is_whole = filled.await.map_err(|_| Unanswered::Body)?;
+                        if bytes.len() > MOST_ANSWER {
+                            return Err(Unanswered::Body);
+                        }
+                        if is_whole {
+                            outflow.give_back(worker);
+                            return Ok(Reply {
+                                status: sent.head.status,
+                                fields: sent.head.fields,
+                                body: bytes,
+                            });
+                        }
+                    }
+                }
+                Err((failure, _)) => {
+                    if failure.is_the_targets() {
+                        attempts.failed();
+                    }
+                    // Nothing was sent: the same or another target may take it.
+                    let unsent = matches!(failure, Failure::Connect(_));
+                    let pause = unsent.then(|| attempts.again(None)).flatten();
+                    let pause = pause.ok_or(match failure {
+                        Failure::TimedOut => Unanswered::TimedOut,
+                        _ => Unanswered::Unreachable,
+                    })?;
+                    tokio::time::sleep(pause).await;
+                    body.repeat();
+                }
+            }
+        }
+    }
+}
+
+/// What was answered.
+#[derive(Debug, Clone)]
+pub(crate) enum Known {
+    Token(Arc<Introspected>),
+    Decision(Arc<Decision>),
+}
+
+impl Known {
+    fn keep(&self) -> Duration {
+        match self {
+            Self::Token(one) => one.keep,
+            Self::Decision(one) => one.keep,
+        }
+    }
+
+    /// About what it takes.
+    fn size(&self) -> u32 {
+        let size = match self {
+            Self::Token(one) => one.size,
+            Self::Decision(one) => one.size(),
+        };
+        u32::try_from(size + 256).unwrap_or(u32::MAX)
+    }
+}
+
+struct AsLongAsItSays;
+
+impl Expiry<Key, Known> for AsLongAsItSays {
+    fn expire_after_create(&self, _: &Key, known: &Known, _: Instant) -> Option<Duration> {
+        Some(known.keep())
+    }
+}
+
+/// Answers that hold for a while; of all workers.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    known: Cache<Key, Known>,
+    /// Taken out for want of room.
+    evicted: Arc<AtomicU64>,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        let evicted = Arc::new(AtomicU64::new(0));
+        let counter = evicted.clone();
+        let known = Cache::builder()
+            .max_capacity(MOST_KEPT)
+            .weigher(|_, known: &Known| known.size())
+            .expire_after(AsLongAsItSays)
+            .eviction_listener(move |_, _, cause| {
+                if cause == RemovalCause::Size {
+                    counter.fetch_add(1, Relaxed);
+                }
+            })
+            .build();
+        Self { known, evicted }
+    }
+}
+
+impl Answers {
+    /// What is known, or what `ask` learns: once, for all who want it at the same time. A failure is
+    /// theirs together and is not kept.
+    pub(crate) async fn get(
+        &self,
+        key: Key,
+        ask: impl Future<Output = Result<Known, Unanswered>>,
+    ) -> Result<Known, Unanswered> {
+        let known = self.known.try_get_with(key, ask).await;
+        known.map_err(|unanswered| *unanswered)
+    }
+
+    /// Bytes, and answers that were taken out for want of room.
+    pub(crate) fn figures(&self) -> (u64, u64) {
+        (self.known.weighted_size(), self.evicted.load(Relaxed))
+    }
+}
+
+/// Makes a key of parts, none of which can pass for two.
+#[derive(Clone)]
+pub(crate) struct Parts(Sha256);
+
+impl Parts {
+    pub(crate) fn new(kind: &str) -> Self {
+        Self(Sha256::new()).and(kind.as_bytes())
+    }
+
+    #[must_use]
+    pub(crate) fn and(mut self, part: &[u8]) -> Self {
+        self.0.update((part.len() as u64).to_be_bytes());
+        self.0.update(part);
+        self
+    }
+
+    pub(crate) fn key(self) -> Key {
+        self.0.finalize().into()
+    }
+}

@@ -1,0 +1,301 @@
+//! Counts by windows of the calendar: fixed ones, which start anew at each border, and sliding ones,
+//! which count what is left of the window before as if it had come evenly.
+//!
+//! Either is one number in a [`Cell`], changed as a whole: number of the window and what it counted,
+//! of a sliding one also what the one before it had.
+
+use std::sync::atomic::Ordering;
+
+use super::{Cell, Verdict};
+
+/// Bits of a count of a sliding window: two have to fit beside the window's number.
+const COUNT: u32 = 20;
+const _: () = assert!(domain::policy::rate_limit::MAX_SLIDING < 1 << COUNT);
+/// Bits of its number: it comes back after 194 days of windows of one second.
+const NUMBER: u32 = u64::BITS - 2 * COUNT;
+
+/// A limit by windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub(crate) slides: bool,
+    /// Milliseconds, at least 1.
+    pub(crate) length: u64,
+    pub(crate) limit: u32,
+    /// Of a request, at least 1.
+    pub(crate) cost: u32,
+}
+
+/// What was counted for a request, to be put back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hit {
+    number: u32,
+    cost: u32,
+    slides: bool,
+}
+
+/// A cell's number, read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Counts {
+    number: u32,
+    before: u32,
+    count: u32,
+}
+
+impl Counts {
+    const fn unpack(packed: u64, slides: bool) -> Self {
+        if slides {
+            let mask = (1 << COUNT) - 1;
+            Self {
+                number: (packed >> (2 * COUNT)) as u32,
+                before: ((packed >> COUNT) & mask) as u32,
+                count: (packed & mask) as u32,
+            }
+        } else {
+            Self {
+                number: (packed >> 32) as u32,
+                before: 0,
+                count: packed as u32,
+            }
+        }
+    }
+
+    const fn pack(self, slides: bool) -> u64 {
+        if slides {
+            (self.number as u64) << (2 * COUNT) | (self.before as u64) << COUNT | self.count as u64
+        } else {
+            (self.number as u64) << 32 | self.count as u64
+        }
+    }
+
+    /// The same in the window `number`, a later one as a rule.
+    const fn at(self, number: u32, slides: bool) -> Self {
+        if self.number == number {
+            return self;
+        }
+        let follows = slides && next(self.number) == number;
+        Self {
+            number,
+            before: if follows { self.count } else { 0 },
+            count: 0,
+        }
+    }
+}
+
+/// Of the sliding window behind one.
+const fn next(number: u32) -> u32 {
+    (number + 1) & ((1 << NUMBER) - 1)
+}
+
+const MILLI: u64 = 1_000_000;
+
+impl Window {
+    const fn number(&self, wall_ms: u64) -> u32 {
+        let number = wall_ms / self.length;
+        if self.slides {
+            (number & ((1 << NUMBER) - 1)) as u32
+        } else {
+            number as u32
+        }
+    }
+
+    fn judge(&self, counts: Counts, wall_ms: u64) -> Verdict {
+        let into = wall_ms % self.length;
+        let rest = self.length - into;
+        let weighed = |before: u32, rest: u64| (u64::from(before) * rest).div_ceil(self.length);
+        let used = weighed(counts.before, rest) + u64::from(counts.count);
+        let (limit, cost) = (u64::from(self.limit), u64::from(self.cost));
+        let admitted = used + cost <= limit;
+        let used = used + if admitted { cost } else { 0 };
+        let count = u64::from(counts.count) + if admitted { cost } else { 0 };
+        let full_in = match (self.slides, count) {
+            (true, 1..) => rest + self.length,
+            _ => rest,
+        };
+        let retry_in = match admitted {
+            true => 0,
+            false if !self.slides => rest,
+            // The rest of a window at which a count weighs no more than what may be.
+            false => {
+                let spare = limit.saturating_sub(cost);
+                let until =
+                    |count: u64, of: u64| (of * self.length / count.max(1)).min(self.length);
+                if count <= spare {
+                    let least = until(counts.before.into(), spare - count);
+                    rest.saturating_sub(least).max(1)
+                } else {
+                    rest + self.length - until(count, spare)
+                }
+            }
+        };
+        Verdict {
+            admitted,
+            left: limit.saturating_sub(used) / cost,
+            full_in: full_in * MILLI,
+            retry_in: retry_in * MILLI,
+        }
+    }
+
+    /// Takes one request, if there is one. A refused request costs nothing.
+    pub(crate) fn admit(&self, cell: &Cell, wall_ms: u64) -> (Verdict, Hit) {
+        let number = self.number(wall_ms);
+        let hit = Hit {
+            number,
+            cost: self.cost,
+            slides: self.slides,
+        };
+        let mut packed = cell.arrival.load(Ordering::Relaxed);
+        loop {
+            let mut counts = Counts::unpack(packed, self.slides).at(number, self.slides);
+            let verdict = self.judge(counts, wall_ms);
+            if !verdict.admitted {
+                return (verdict, hit);
+            }
+            counts.count += self.cost;
+            let changed = cell.arrival.compare_exchange_weak(
+                packed,
+                counts.pack(self.slides),
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            );
+            match changed {
+                Ok(_) => return (verdict, hit),
+                Err(now) => packed = now,
+            }
+        }
+    }
+
+    /// What [`Window::admit`] would say, and nothing is taken.
+    pub(crate) fn peek(&self, cell: &Cell, wall_ms: u64) -> Verdict {
+        let packed = cell.arrival.load(Ordering::Relaxed);
+        let counts = Counts::unpack(packed, self.slides).at(self.number(wall_ms), self.slides);
+        self.judge(counts, wall_ms)
+    }
+
+    /// Whether a cell counts nothing any more: a new one would be equal.
+    pub(super) fn is_over(&self, cell: &Cell, wall_ms: u64) -> bool {
+        let packed = cell.arrival.load(Ordering::Relaxed);
+        let counts = Counts::unpack(packed, self.slides).at(self.number(wall_ms), self.slides);
+        (counts.before, counts.count) == (0, 0)
+    }
+}
+
+impl Hit {
+    /// Puts it back, into the window that it was counted in.
+    pub(crate) fn give_back(self, cell: &Cell) {
+        let back = |packed: u64| {
+            let mut counts = Counts::unpack(packed, self.slides);
+            if counts.number == self.number {
+                counts.count = counts.count.saturating_sub(self.cost);
+            } else if self.slides && counts.number == next(self.number) {
+                counts.before = counts.before.saturating_sub(self.cost);
+            } else {
+                return None;
+            }
+            Some(counts.pack(self.slides))
+        };
+        let _ = cell
+            .arrival
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, back);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const fn window(slides: bool, limit: u32) -> Window {
+        Window {
+            slides,
+            length: 60_000,
+            limit,
+            cost: 1,
+        }
+    }
+
+    /// Start of a minute.
+    const START: u64 = 1_764_460_800_000;
+
+    fn admitted(window: Window, cell: &Cell, at: u64, tries: u32) -> u32 {
+        let all = (0..tries).filter(|_| window.admit(cell, at).0.admitted);
+        all.count() as u32
+    }
+
+    #[test]
+    fn a_fixed_window_starts_anew_at_its_border() {
+        let (window, cell) = (window(false, 5), Cell::default());
+        assert_eq!(admitted(window, &cell, START + 50_000, 9), 5);
+        let (refused, _) = window.admit(&cell, START + 59_000);
+        assert!(!refused.admitted);
+        assert_eq!((refused.left, refused.retry_in), (0, 1000 * MILLI));
+        assert!(!window.is_over(&cell, START + 59_999));
+        assert!(window.is_over(&cell, START + 60_000));
+        assert_eq!(admitted(window, &cell, START + 60_000, 9), 5);
+    }
+
+    #[test]
+    fn a_sliding_window_lets_go_evenly() {
+        let (window, cell) = (window(true, 10), Cell::default());
+        assert_eq!(admitted(window, &cell, START + 59_000, 20), 10);
+        // A tenth of the next window: nine tenths of ten still count.
+        assert_eq!(admitted(window, &cell, START + 66_000, 20), 1);
+        let (refused, _) = window.admit(&cell, START + 66_000);
+        let again = START + 66_000 + refused.retry_in / MILLI;
+        assert_eq!(again, START + 72_000);
+        assert!(!window.peek(&cell, again - 1).admitted);
+        assert!(window.peek(&cell, again).admitted);
+        // Nothing of the first is left after two.
+        assert_eq!(admitted(window, &cell, START + 180_000, 20), 10);
+    }
+
+    #[test]
+    fn what_is_put_back_can_be_taken_again() {
+        for slides in [false, true] {
+            let (window, cell) = (window(slides, 1), Cell::default());
+            let (_, hit) = window.admit(&cell, START);
+            assert!(!window.peek(&cell, START).admitted);
+            hit.give_back(&cell);
+            assert!(window.peek(&cell, START).admitted);
+            // Late, in the next window.
+            let (_, hit) = window.admit(&cell, START);
+            window.admit(&cell, START + 60_000);
+            hit.give_back(&cell);
+            let late = window.peek(&cell, START + 60_001);
+            assert_eq!(late.admitted, slides, "{late:?}");
+        }
+    }
+
+    proptest! {
+        /// No stretch as long as a window has more than twice the limit of a fixed one; of a sliding
+        /// one no window has more than the limit, and what is refused says when to come back.
+        #[test]
+        fn limits_hold(
+            slides in any::<bool>(),
+            limit in 1_u32..50,
+            cost in 1_u32..4,
+            steps in proptest::collection::vec(0_u64..40_000, 1..200),
+        ) {
+            prop_assume!(cost <= limit);
+            let window = Window { cost, ..window(slides, limit) };
+            let cell = Cell::default();
+            let mut at = START;
+            let mut hits: Vec<u64> = Vec::new();
+            for step in steps {
+                at += step;
+                let seen = window.peek(&cell, at);
+                let (verdict, _) = window.admit(&cell, at);
+                prop_assert_eq!(seen, verdict);
+                if verdict.admitted {
+                    hits.push(at);
+                    let own = hits.iter().filter(|hit| **hit / 60_000 == at / 60_000);
+                    prop_assert!(own.count() as u32 * cost <= limit);
+                } else {
+                    prop_assert!(verdict.retry_in > 0);
+                    let again = at + verdict.retry_in / MILLI;
+                    prop_assert!(window.peek(&cell, again).admitted);
+                }
+            }
+        }
+    }
+}
