@@ -239,6 +239,13 @@ pub fn look_into_document(policies: &[Policy]) -> bool {
         .any(|policy| matches!(policy, Policy::Validate(_)))
 }
 
+/// Whether one of these looks at answers as the version's document has them.
+pub fn look_into_answers(policies: &[Policy]) -> bool {
+    policies
+        .iter()
+        .any(|policy| matches!(policy, Policy::Validate(one) if one.responses.is_some()))
+}
+
 /// Checks all policies of one attach point together: each one, whether it fits there, and that no
 /// two share kind and name. Pointers start with the index: `/0/rate_limit/limit`.
 pub fn check_all(policies: &[Policy], point: AttachPoint) -> Vec<Invalid> {

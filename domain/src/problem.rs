@@ -154,6 +154,7 @@ codes! {
     UpstreamReset "upstream_reset" 502 "Upstream reset" "The API's own server closed the connection before it had answered."
     UpstreamRemoved "upstream_removed" 502 "Upstream removed" "The API's own server was taken out of service and did not finish its answer in the time that it had for that. Send the request again if that does no harm."
     TransformFailed "transform_failed" 502 "Answer not transformed" "The API's own server answered with something that the API's rules for answers could not be applied to, so it is kept back. Its owner sees this in the log."
+    ResponseInvalid "response_invalid" 502 "Answer does not fit" "The API's own server answered with something that the API's document does not have, so it is kept back. Its owner sees this in the log."
     NoHealthyTarget "no_healthy_target" 503 "No healthy target" "None of the API's servers is healthy. Try again as Retry-After says."
     CircuitOpen "circuit_open" 503 "Circuit open" "The API's servers fail too often and are given a pause. Try again as Retry-After says."
     Overloaded "overloaded" 503 "Overloaded" "The gateway is at its capacity. Try again as Retry-After says."

@@ -7,6 +7,7 @@
 mod access;
 mod admin;
 mod answer;
+mod begun;
 mod body;
 mod buffer;
 mod cache;

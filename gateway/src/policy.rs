@@ -2,6 +2,7 @@
 //!
 //! Adding one is a file here, a variant below, and the match arms that the compiler names.
 
+mod answers;
 pub(crate) mod any_of;
 pub(crate) mod auth_guard;
 pub(crate) mod cache;
@@ -31,6 +32,7 @@ mod subject;
 mod template;
 pub(crate) mod transform;
 pub(crate) mod validate;
+mod whole;
 
 use std::sync::Arc;
 
@@ -46,6 +48,7 @@ use crate::slot::Limits;
 use crate::token::KeySets;
 use crate::upstream;
 
+pub(crate) use answers::{Answers, checked as check_answer, expect_checked};
 pub(crate) use any_of::AnyOf;
 pub(crate) use auth_guard::AuthGuard;
 pub(crate) use cache::Cache;

@@ -140,16 +140,24 @@ pub(crate) async fn content<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<(boo
     Ok((format == "json", text))
 }
 
-/// What in it no policy could check requests against.
-pub(crate) async fn uncheckable<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Vec<Invalid>> {
+/// What in it no policy could check requests against, nor answers, where one looks at those.
+pub(crate) async fn uncheckable<C: ConnectionTrait>(
+    db: &C,
+    id: Uuid,
+    answers: bool,
+) -> Result<Vec<Invalid>> {
     let (_, text) = content(db, id).await?;
-    let read = tokio::task::spawn_blocking(move || Contract::read(text.as_bytes()));
-    let found = read.await.map_err(Error::internal)?.err();
+    let read = tokio::task::spawn_blocking(move || match Contract::read(text.as_bytes()) {
+        Err(found) => found,
+        Ok(contract) if answers => contract.unread_answers().to_vec(),
+        Ok(_) => Vec::new(),
+    });
+    let found = read.await.map_err(Error::internal)?;
     let tell = |one: Invalid| {
         let message = format!("At {}: {}", one.pointer, one.message);
         Invalid::new("/document", message)
     };
-    Ok(found.into_iter().flatten().map(tell).collect())
+    Ok(found.into_iter().map(tell).collect())
 }
 
 /// What the editor shows of it.

@@ -9,7 +9,7 @@ use crate::api::Operations;
 use crate::contract::Contract;
 use crate::openapi::PathTemplate;
 use crate::path;
-use crate::policy::{AttachPoint, Policy, look_into_document};
+use crate::policy::{AttachPoint, Policy, look_into_answers, look_into_document};
 use crate::route::{Claim, Clash, Tie, check_rule, host, shared};
 use crate::snapshot;
 
@@ -124,11 +124,18 @@ impl<'a> Resolver<'a> {
         };
         // What cannot be opened was told where its operations were read.
         let bytes = load(path).ok()?;
-        if let Err(found) = Contract::read(&bytes) {
-            for one in found {
-                let message = format!("{path}, at {}: {}", one.pointer, one.message);
-                self.refuse(format!("{pointer}/openapi"), message);
+        let own = version.operations.iter().map(|one| &one.policies);
+        let mut all = own.chain(wide.iter().copied()).chain([&version.policies]);
+        let found = match Contract::read(&bytes) {
+            Err(found) => found,
+            Ok(contract) if all.any(|policies| look_into_answers(policies)) => {
+                contract.unread_answers().to_vec()
             }
+            Ok(_) => Vec::new(),
+        };
+        for one in found {
+            let message = format!("{path}, at {}: {}", one.pointer, one.message);
+            self.refuse(format!("{pointer}/openapi"), message);
         }
         String::from_utf8(bytes).ok()
     }
