@@ -30,6 +30,7 @@ pub mod route;
 pub mod seal;
 pub mod snapshot;
 pub mod subscription;
+pub mod threat;
 pub mod traffic;
 pub mod upstream;
 pub mod wire;

@@ -27,6 +27,7 @@ pub mod rewrite;
 pub mod scopes;
 pub mod security_headers;
 pub mod template;
+pub mod threat_patterns;
 pub mod transform;
 pub mod validate;
 
@@ -54,6 +55,7 @@ pub use request_limits::RequestLimits;
 pub use rewrite::Rewrite;
 pub use scopes::Scopes;
 pub use security_headers::SecurityHeaders;
+pub use threat_patterns::ThreatPatterns;
 pub use transform::Transform;
 pub use validate::Validate;
 
@@ -116,6 +118,7 @@ pub enum Policy {
     JsonThreat(JsonThreat),
     Validate(Validate),
     Expression(Expression),
+    ThreatPatterns(ThreatPatterns),
 }
 
 /// What every written form says of itself.
@@ -169,6 +172,7 @@ impl Policy {
             Self::JsonThreat(_) => PolicyKind::JsonThreat,
             Self::Validate(_) => PolicyKind::Validate,
             Self::Expression(_) => PolicyKind::Expression,
+            Self::ThreatPatterns(_) => PolicyKind::ThreatPatterns,
         }
     }
 
@@ -197,6 +201,7 @@ impl Policy {
             Self::JsonThreat(policy) => policy,
             Self::Validate(policy) => policy,
             Self::Expression(policy) => policy,
+            Self::ThreatPatterns(policy) => policy,
         }
     }
 

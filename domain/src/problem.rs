@@ -130,6 +130,7 @@ codes! {
     ScopeMissing "scope_missing" 403 "Scope missing" "The caller lacks a scope or role that this operation asks for."
     IpDenied "ip_denied" 403 "Address denied" "Calls from this network address are not allowed."
     AccessDenied "access_denied" 403 "Access denied" "A rule of the API refused this call."
+    ThreatDetected "threat_detected" 403 "Looks like an attack" "A part of the request looks like an attack; `errors` says which. If it is none, tell the API's owner its place and the request id."
     HttpsRequired "https_required" 403 "HTTPS required" "Call this host by https."
     NoRoute "no_route" 404 "No route" "No published API answers at this host and path. Compare the address with the API's page."
     NoVersion "no_version" 404 "No such version" "The API has no version of this name; `versions` lists those it has."

@@ -30,6 +30,7 @@ pub(crate) mod scopes;
 pub(crate) mod security_headers;
 mod subject;
 mod template;
+pub(crate) mod threat_patterns;
 pub(crate) mod transform;
 pub(crate) mod validate;
 mod whole;
@@ -76,6 +77,7 @@ pub(crate) use reshape::{
 pub(crate) use rewrite::Rewrite;
 pub(crate) use scopes::Scopes;
 pub(crate) use security_headers::SecurityHeaders;
+pub(crate) use threat_patterns::ThreatPatterns;
 pub(crate) use transform::Transform;
 pub(crate) use validate::Validate;
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Mode;
+
 /// The named stages that order policies; never a number (design.md "gateway").
 #[derive(
     Debug,
@@ -163,6 +165,7 @@ kinds! {
     JsonThreat "json_threat" Contract false false "Refuse JSON that is built to hurt"
     Validate "validate" Contract false false "Refuse what does not fit the OpenAPI document"
     Expression "expression" Access true true "A condition that must hold"
+    ThreatPatterns "threat_patterns" Contract false false "Look for what attacks look like"
 }
 
 impl PolicyKind {
@@ -182,7 +185,17 @@ impl PolicyKind {
                 | Self::JsonThreat
                 | Self::Validate
                 | Self::Cache
+                | Self::ThreatPatterns
         )
+    }
+
+    /// The mode of one that names none.
+    pub const fn usual_mode(self) -> Mode {
+        if matches!(self, Self::ThreatPatterns) {
+            Mode::Observe
+        } else {
+            Mode::Enforce
+        }
     }
 
     /// Whether one in observe mode decides what it would do; the others then do nothing.

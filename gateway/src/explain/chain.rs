@@ -148,7 +148,7 @@ impl Walk<'_> {
             if found.is_empty() {
                 told.why = checks(&step.running);
             } else {
-                let refusal = Refusal::new(Code::ValidationFailed).violations(found);
+                let refusal = Refusal::new(step.running.code()).violations(found);
                 told.why = refusal.sentence().to_owned();
                 told.code = Some(refusal.code.as_str().to_owned());
                 told.decision = Decision::WouldRefuse;

@@ -8,6 +8,9 @@ use crate::policy::{Answers, Checking, Finishing, Shaping};
 pub(super) fn checks(running: &Checking) -> String {
     match running {
         Checking::JsonThreat(_) => "Looks into the body, which is not asked about.",
+        Checking::ThreatPatterns(_) => {
+            "Nothing of the head looks like an attack; a body is not asked about."
+        }
         Checking::Validate(_) => {
             "What is checked of the parameters fits; a body is not asked about."
         }

@@ -11,8 +11,8 @@ use domain::policy::{AttachPoint, Mode, Policy, Stage, Subject};
 use super::{
     Answers, AnyOf, AuthGuard, Cache, Checking, Compress, Concurrency, Context, Cors, Expression, Fault,
     Finishing, IpFilter, JsonThreat, Jwt, KeyAuth, Mock, Mtls, Quota, RateLimit, Redirect,
-    RequestLimits, Reshape, Rewrite, Running, Scopes, SecurityHeaders, Shaping, Step, Transform,
-    Validate,
+    RequestLimits, Reshape, Rewrite, Running, Scopes, SecurityHeaders, Shaping, Step,
+    ThreatPatterns, Transform, Validate,
 };
 use crate::record::{NameId, Watch};
 
@@ -380,6 +380,9 @@ fn compile(
             Running::RequestLimits(RequestLimits::compile(policy)).into()
         }
         Policy::JsonThreat(policy) => Checking::JsonThreat(JsonThreat::compile(policy)).into(),
+        Policy::ThreatPatterns(policy) => {
+            Checking::ThreatPatterns(ThreatPatterns::compile(policy).ok_or_else(unread)?).into()
+        }
         Policy::Validate(policy) => documented::validate(policy, effective, context)?,
         Policy::SecurityHeaders(policy) => {
             Finishing::SecurityHeaders(SecurityHeaders::compile(policy)).into()

@@ -12,3 +12,4 @@ mod expression;
 mod limiting;
 mod reshaping;
 mod shaping;
+mod threats;

@@ -78,6 +78,7 @@ fn full() -> Vec<Policy> {
         { "security_headers": { "name": "h", "hsts": { "max_age": "365d", "include_subdomains": true, "preload": true },
             "nosniff": false, "frame": "off", "referrer": "strict-origin-when-cross-origin", "remove": [] } },
         { "json_threat": { "name": "j", "depth": 1, "members": 2, "items": 3, "text": 4, "member_name": 5, "duplicates": true, "max_bytes": 6 } },
+        { "threat_patterns": { "mode": "enforce", "name": "p", "groups": ["sql", "xss"], "query": false, "headers": ["X-A", "X-B"], "body": false, "exclude": ["q", "/a/*"], "patterns": ["a+", "b c"], "max_bytes": 7 } },
         { "validate": { "name": "v", "parameters": false, "body": false, "declared_query": true, "formats": true, "responses": "strip_undeclared", "max_bytes": 1 } },
         { "expression": { "name": "x", "allow": "caller.plan == \"gold\" ||\n  true\n", "detail": "Only \"gold\"." } },
     ]);
