@@ -7,6 +7,7 @@ pub mod actor;
 pub mod address;
 pub mod api;
 pub mod application;
+pub mod canned;
 pub mod certificate;
 pub mod contract;
 pub mod duration;

@@ -17,6 +17,7 @@ pub mod json_threat;
 pub mod jwt;
 pub mod key_auth;
 mod kind;
+mod looks;
 pub mod mock;
 pub mod mtls;
 pub mod quota;
@@ -46,6 +47,7 @@ pub use json_threat::JsonThreat;
 pub use jwt::{Jwt, Membership};
 pub use key_auth::KeyAuth;
 pub use kind::{AttachPoint, PolicyKind, Stage};
+pub use looks::{Looks, look_into_document};
 pub use mock::Mock;
 pub use mtls::Mtls;
 pub use quota::{Period, Quota};
@@ -235,20 +237,6 @@ impl Policy {
             .map(|invalid| invalid.under(&format!("/{kind}")))
             .collect()
     }
-}
-
-/// Whether one of these looks into the version's document.
-pub fn look_into_document(policies: &[Policy]) -> bool {
-    policies
-        .iter()
-        .any(|policy| matches!(policy, Policy::Validate(_)))
-}
-
-/// Whether one of these looks at answers as the version's document has them.
-pub fn look_into_answers(policies: &[Policy]) -> bool {
-    policies
-        .iter()
-        .any(|policy| matches!(policy, Policy::Validate(one) if one.responses.is_some()))
 }
 
 /// Checks all policies of one attach point together: each one, whether it fits there, and that no

@@ -222,6 +222,7 @@ impl Compiler {
         }
         self.compile_plans(&dirty);
         self.compile_routes(&dirty);
+        self.contracts.settle();
         self.compile_suspended(&dirty);
         self.state.number = number;
         Arc::new(self.state.clone())
@@ -233,6 +234,7 @@ impl Compiler {
             limits: &self.limits,
             key_sets: &self.key_sets,
             bound: Ok(None),
+            examples: Ok(None),
         }
     }
 }

@@ -64,7 +64,7 @@ pub(crate) use ip_filter::IpFilter;
 pub(crate) use json_threat::JsonThreat;
 pub(crate) use jwt::Jwt;
 pub(crate) use key_auth::KeyAuth;
-pub(crate) use mock::Mock;
+pub(crate) use mock::{Examples, Mock};
 pub(crate) use mtls::Mtls;
 pub(crate) use noted::Noted;
 pub(crate) use quota::Quota;
@@ -154,6 +154,8 @@ pub(crate) struct Context<'a> {
     pub(crate) key_sets: &'a Arc<KeySets>,
     /// The version's document, if it has one; `Err`: what is wrong with it.
     pub(crate) bound: Result<Option<&'a Bound>, &'a str>,
+    /// The same of its examples, where a policy answers with them.
+    pub(crate) examples: Result<Option<&'a Examples>, &'a str>,
 }
 
 impl<R> Step<R> {
@@ -236,7 +238,7 @@ fn run<'a>(step: &'a Step, place: usize, call: &mut Call<'a>) -> Flow {
         Running::AuthGuard(policy) => policy.run(call),
         Running::Concurrency(policy) => policy.run(call),
         Running::Redirect(policy) => policy.run(call),
-        Running::Mock(policy) => policy.run(),
+        Running::Mock(policy) => policy.run(call),
         Running::Fault(policy) => policy.run(call, step.observe, upstream::chance),
     };
     if may_watch && call.caller.is_some() {

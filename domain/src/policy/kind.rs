@@ -154,7 +154,7 @@ kinds! {
     AuthGuard "auth_guard" Edge true false "Addresses that guess keys are not heard for a while"
     Concurrency "concurrency" Allowance true true "So many requests at a time"
     Redirect "redirect" Answer false false "Send the client elsewhere"
-    Mock "mock" Answer false false "A fixed answer in the upstream's place"
+    Mock "mock" Answer false false "Answers in the upstream's place, fixed or from the document"
     Fault "fault" Answer false false "Delays and failures on purpose"
     Cache "cache" Answer false false "Keep answers and give them again"
     Rewrite "rewrite" Shape false false "Another path and query for the upstream"

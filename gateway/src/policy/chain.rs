@@ -10,7 +10,7 @@ use domain::policy::{AttachPoint, Mode, Policy, Stage, Subject};
 
 use super::{
     Answers, AnyOf, AuthGuard, Cache, Checking, Compress, Concurrency, Context, Cors, Expression, Fault,
-    Finishing, IpFilter, JsonThreat, Jwt, KeyAuth, Mock, Mtls, Quota, RateLimit, Redirect,
+    Finishing, IpFilter, JsonThreat, Jwt, KeyAuth, Mtls, Quota, RateLimit, Redirect,
     RequestLimits, Reshape, Rewrite, Running, Scopes, SecurityHeaders, Shaping, Step,
     ThreatPatterns, Transform, Validate,
 };
@@ -344,7 +344,7 @@ fn compile(
         Policy::Redirect(policy) => {
             Running::Redirect(Redirect::compile(policy).ok_or_else(unread)?).into()
         }
-        Policy::Mock(policy) => Running::Mock(Mock::compile(policy)).into(),
+        Policy::Mock(policy) => documented::mock(policy, effective, context)?,
         Policy::Cache(policy) => Parts {
             cache: Some(Cache::compile(policy)),
             ..Parts::default()

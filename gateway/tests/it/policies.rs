@@ -10,6 +10,7 @@ mod counting;
 mod edge;
 mod expression;
 mod limiting;
+mod mocking;
 mod reshaping;
 mod shaping;
 mod threats;

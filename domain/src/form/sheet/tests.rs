@@ -66,6 +66,7 @@ fn full() -> Vec<Policy> {
         { "concurrency": { "name": "n", "limit": 64, "by": ["route"] } },
         { "redirect": { "name": "d", "status": 301, "to": "/v2{rest}" } },
         { "mock": { "name": "o", "status": 201, "content_type": "text/plain", "headers": { "X-A": "", "X-B": "b" }, "body": "\n a\n\n" } },
+        { "mock": { "examples": true, "prefer": true, "status": 404 } },
         { "fault": { "name": "f", "delay": { "percent": 10, "time": "2s" }, "abort": { "percent": 5, "status": 503 } } },
         { "cache": { "name": "e", "ttl": "30s", "heuristic": true, "stale_while_revalidate": "1s", "stale_if_error": "1h",
             "max_body": 5, "key_headers": ["A"], "set_cookie": true, "ignore_clients": true } },

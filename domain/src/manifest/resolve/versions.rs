@@ -6,10 +6,9 @@ use super::super::document;
 use super::super::{DocumentLoader, DocumentOperation, Manifest, Version};
 use super::{Resolver, id, token};
 use crate::api::Operations;
-use crate::contract::Contract;
 use crate::openapi::PathTemplate;
 use crate::path;
-use crate::policy::{AttachPoint, Policy, look_into_answers, look_into_document};
+use crate::policy::{AttachPoint, Policy, Looks, look_into_document};
 use crate::route::{Claim, Clash, Tie, check_rule, host, shared};
 use crate::snapshot;
 
@@ -125,15 +124,8 @@ impl<'a> Resolver<'a> {
         // What cannot be opened was told where its operations were read.
         let bytes = load(path).ok()?;
         let own = version.operations.iter().map(|one| &one.policies);
-        let mut all = own.chain(wide.iter().copied()).chain([&version.policies]);
-        let found = match Contract::read(&bytes) {
-            Err(found) => found,
-            Ok(contract) if all.any(|policies| look_into_answers(policies)) => {
-                contract.unread_answers().to_vec()
-            }
-            Ok(_) => Vec::new(),
-        };
-        for one in found {
+        let all = own.chain(wide.iter().copied()).chain([&version.policies]);
+        for one in Looks::of(all.flatten()).unread(&bytes) {
             let message = format!("{path}, at {}: {}", one.pointer, one.message);
             self.refuse(format!("{pointer}/openapi"), message);
         }

@@ -6,7 +6,7 @@ use domain::effective::Effective;
 use domain::policy::{AttachPoint, Mode};
 
 use super::{Parts, Uncompiled, label, step};
-use crate::policy::{Answers, Checking, Context, Step, Validate};
+use crate::policy::{Answers, Checking, Context, Mock, Running, Step, Validate};
 use crate::record::{NameId, Watch};
 
 /// Where it is written for more than one version, those without a document have nothing to be
@@ -40,6 +40,33 @@ pub(super) fn validate(
         },
         // What only watches breaks nothing.
         Err(_) if effective.policy.mode() == Mode::Observe => Ok(Parts::default()),
+        Err(reason) => Err(uncompiled(reason)),
+    }
+}
+
+/// Where it is written for more than one version, the upstream answers for those without a document.
+pub(super) fn mock(
+    policy: &domain::policy::Mock,
+    effective: &Effective<'_>,
+    context: &Context<'_>,
+) -> Result<Parts, Uncompiled> {
+    let uncompiled = |reason: &str| Uncompiled {
+        label: format!("policy {}", label(effective.policy)),
+        reason: reason.to_owned(),
+    };
+    if !policy.examples {
+        return Ok(Running::Mock(Mock::compile(policy, None)).into());
+    }
+    match context.examples {
+        Ok(Some(examples)) => {
+            let mock = Mock::compile(policy, Some(examples.clone()));
+            Ok(Running::Mock(mock).into())
+        }
+        Ok(None) => match effective.from {
+            AttachPoint::Organization | AttachPoint::Api => Ok(Parts::default()),
+            _ => Err(uncompiled("The version has no document.")),
+        },
+        Err(_) if policy.mode == Mode::Observe => Ok(Parts::default()),
         Err(reason) => Err(uncompiled(reason)),
     }
 }

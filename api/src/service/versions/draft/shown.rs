@@ -3,7 +3,7 @@
 use domain::api::Operations;
 use domain::id::UpstreamId;
 use domain::openapi::Document;
-use domain::policy::{Policy, look_into_answers, look_into_document};
+use domain::policy::{Looks, Policy};
 use domain::problem::Invalid;
 use domain::wire::versions::{Draft, DraftOperation};
 use entity::organization;
@@ -63,10 +63,10 @@ pub(in crate::service::versions) async fn contract<C: ConnectionTrait>(
 ) -> Result<Vec<Invalid>> {
     let operations = settings.operations.iter().map(|(_, policies)| policies);
     let own: Vec<&Vec<Policy>> = operations.chain([&settings.policies]).collect();
-    let looks = |all: &[&Vec<Policy>]| all.iter().any(|policies| look_into_document(policies));
+    let looks = |all: &[&Vec<Policy>]| Looks::of(all.iter().copied().flatten());
     let Some(id) = loaded.draft.document_id else {
         let message = "A policy looks into the version's document. Import one.";
-        let missing = looks(&own).then(|| Invalid::new("/policies", message));
+        let missing = looks(&own).any().then(|| Invalid::new("/policies", message));
         return Ok(missing.into_iter().collect());
     };
     let api: Vec<Policy> = read_json("api.policies", &loaded.api.policies)?;
@@ -75,11 +75,10 @@ pub(in crate::service::versions) async fn contract<C: ConnectionTrait>(
     let organization: Vec<Policy> = read_json("organization.policies", &organization.policies)?;
     let mut all = own;
     all.extend([&api, &organization]);
-    if !looks(&all) {
-        return Ok(Vec::new());
+    match looks(&all) {
+        looks if looks.any() => documents::uncheckable(db, id, looks).await,
+        _ => Ok(Vec::new()),
     }
-    let answers = all.iter().any(|policies| look_into_answers(policies));
-    documents::uncheckable(db, id, answers).await
 }
 
 pub(in crate::service::versions) async fn show(ctx: &Ctx, loaded: &Loaded) -> Result<Draft> {
