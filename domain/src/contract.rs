@@ -4,6 +4,7 @@
 //! A check costs no more than its steps: they grow with the body, never with what a document makes
 //! of it. So schemas are compiled by our own code, as no library known to us has such a bound.
 
+mod answers;
 mod build;
 mod carried;
 mod fits;
@@ -12,6 +13,7 @@ mod media;
 mod operations;
 mod pattern;
 mod schema;
+mod strip;
 mod value;
 
 use std::borrow::Cow;
@@ -22,12 +24,14 @@ use serde_json::Value;
 use crate::openapi;
 use crate::problem::Invalid;
 
+pub use answers::{Answered, Expected, Stripped};
 pub use media::essence;
 pub use value::read as read_json;
 
+use answers::Answers;
 use carried::Carried;
 use fits::Fitting;
-use media::{Media, Shape};
+use media::Shape;
 use operations::{Body, Parameter};
 use schema::Schemas;
 
@@ -43,6 +47,8 @@ const STEPS_OF_BYTE: u64 = 4;
 pub struct Contract {
     schemas: Schemas,
     operations: Vec<Operation>,
+    /// What in its answers cannot be checked.
+    unread: Vec<Invalid>,
 }
 
 /// One operation.
@@ -56,6 +62,7 @@ pub struct Operation {
     /// Names of the query that nobody declares as a parameter, but a security scheme.
     keys: Arc<[String]>,
     body: Option<Body>,
+    answers: Answers,
 }
 
 /// Where in a request something is that does not fit.
@@ -110,7 +117,8 @@ pub trait Asked {
 
 impl Contract {
     /// Reads a document. The findings say what in it cannot be checked: a reference that leads
-    /// nowhere, a pattern that is none or takes more than one pass.
+    /// nowhere, a pattern that is none or takes more than one pass. Those of answers alone stand in
+    /// [`Self::unread_answers`], as many policies look at requests only.
     pub fn read(document: &[u8]) -> Result<Self, Vec<Invalid>> {
         let root = openapi::read(document)
             .map_err(|error| vec![Invalid::new("", format!("The document: {error}."))])?;
@@ -121,12 +129,26 @@ impl Contract {
         let written = root.get("openapi").and_then(Value::as_str);
         let is_old = written.unwrap_or_default().starts_with("3.0");
         let mut build = build::Build::new(root, is_old);
-        let operations = operations::read(&mut build, root);
-        let schemas = build.finish()?;
+        let mut operations = operations::read(&mut build, root);
+        let found = build.settle();
+        if !found.is_empty() {
+            return Err(found);
+        }
+        let answers = operations::read_answers(&mut build, root);
+        for (operation, answers) in operations.iter_mut().zip(answers) {
+            operation.answers = answers;
+        }
+        let unread = build.settle();
         Ok(Self {
-            schemas,
+            schemas: build.finish(),
             operations,
+            unread,
         })
+    }
+
+    /// What in the answers cannot be checked.
+    pub fn unread_answers(&self) -> &[Invalid] {
+        &self.unread
     }
 
     pub fn operations(&self) -> &[Operation] {
@@ -206,7 +228,7 @@ impl Contract {
         let Some(schema) = media.schema else {
             return Vec::new();
         };
-        let value = match self.read_body(media, schema, media_type, body) {
+        let value = match self.read_body(media.shape(media_type), schema, body) {
             Ok(Some(value)) => value,
             Ok(None) => return Vec::new(),
             Err(message) => return of_body(&message),
@@ -217,14 +239,8 @@ impl Contract {
         fitting.found
     }
 
-    fn read_body(
-        &self,
-        media: &Media,
-        schema: u32,
-        media_type: Option<&str>,
-        body: &[u8],
-    ) -> Result<Option<Value>, String> {
-        match media.shape(media_type) {
+    fn read_body(&self, shape: Shape, schema: u32, body: &[u8]) -> Result<Option<Value>, String> {
+        match shape {
             Shape::Json => value::read(body).map(Some),
             Shape::Form => {
                 let text = std::str::from_utf8(body);

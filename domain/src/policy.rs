@@ -20,6 +20,7 @@ pub mod json_threat;
 pub mod jwt;
 pub mod key_auth;
 mod kind;
+mod looks;
 pub mod mock;
 pub mod mtls;
 pub mod oauth2_introspection;
@@ -31,13 +32,14 @@ pub mod rewrite;
 pub mod scopes;
 pub mod security_headers;
 pub mod template;
+pub mod threat_patterns;
 pub mod transform;
 pub mod validate;
 
 use serde::{Deserialize, Serialize};
 
 pub use any_of::{AnyOf, Identity};
-pub use asked::NamedUpstream;
+pub use asked::{NamedUpstream, named_upstreams};
 pub use auth_guard::AuthGuard;
 pub use basic_auth::BasicAuth;
 pub use cache::Cache;
@@ -52,6 +54,7 @@ pub use json_threat::JsonThreat;
 pub use jwt::{Jwt, Membership};
 pub use key_auth::KeyAuth;
 pub use kind::{AttachPoint, PolicyKind, Stage};
+pub use looks::{Looks, look_into_document};
 pub use mock::Mock;
 pub use mtls::Mtls;
 pub use oauth2_introspection::Oauth2Introspection;
@@ -62,6 +65,7 @@ pub use request_limits::RequestLimits;
 pub use rewrite::Rewrite;
 pub use scopes::Scopes;
 pub use security_headers::SecurityHeaders;
+pub use threat_patterns::ThreatPatterns;
 pub use transform::Transform;
 pub use validate::Validate;
 
@@ -127,6 +131,7 @@ pub enum Policy {
     Validate(Validate),
     Expression(Expression),
     ExtAuth(ExtAuth),
+    ThreatPatterns(ThreatPatterns),
 }
 
 /// What every written form says of itself.
@@ -183,6 +188,7 @@ impl Policy {
             Self::Validate(_) => PolicyKind::Validate,
             Self::Expression(_) => PolicyKind::Expression,
             Self::ExtAuth(_) => PolicyKind::ExtAuth,
+            Self::ThreatPatterns(_) => PolicyKind::ThreatPatterns,
         }
     }
 
@@ -214,17 +220,7 @@ impl Policy {
             Self::Validate(policy) => policy,
             Self::Expression(policy) => policy,
             Self::ExtAuth(policy) => policy,
-        }
-    }
-
-    /// The upstream that it asks, and where in it that is named.
-    fn asks(&self) -> Option<(&'static str, &str)> {
-        match self {
-            Self::Oauth2Introspection(policy) => {
-                Some(("/oauth2_introspection/upstream", &policy.upstream))
-            }
-            Self::ExtAuth(policy) => Some(("/ext_auth/upstream", &policy.upstream)),
-            _ => None,
+            Self::ThreatPatterns(policy) => policy,
         }
     }
 
@@ -258,38 +254,6 @@ impl Policy {
             .map(|invalid| invalid.under(&format!("/{kind}")))
             .collect()
     }
-}
-
-/// Whether one of these looks into the version's document.
-pub fn look_into_document(policies: &[Policy]) -> bool {
-    policies
-        .iter()
-        .any(|policy| matches!(policy, Policy::Validate(_)))
-}
-
-/// The upstreams that these ask, by the organization's names for them.
-pub fn named_upstreams(policies: &[Policy]) -> impl Iterator<Item = NamedUpstream<'_>> {
-    let all = policies.iter().enumerate();
-    all.flat_map(|(index, policy)| {
-        let (ways, own): (&[Identity], _) = match policy {
-            Policy::AnyOf(policy) => (&policy.of, None),
-            other => (&[], other.asks()),
-        };
-        let own = own.into_iter().map(move |(at, name)| NamedUpstream {
-            pointer: format!("/{index}{at}"),
-            name,
-        });
-        let ways = ways.iter().enumerate().filter_map(move |(way, identity)| {
-            let Identity::Oauth2Introspection(policy) = identity else {
-                return None;
-            };
-            Some(NamedUpstream {
-                pointer: format!("/{index}/any_of/of/{way}/oauth2_introspection/upstream"),
-                name: &policy.upstream,
-            })
-        });
-        own.chain(ways)
-    })
 }
 
 /// Checks all policies of one attach point together: each one, whether it fits there, and that no

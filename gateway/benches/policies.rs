@@ -83,6 +83,16 @@ const CASES: [(&str, &str, bool); 18] = [
     ("json_threat, 1 kB body", "{ json_threat: {} }", true),
     ("validate, 1 kB body", "{ validate: {} }", true),
     (
+        "threat_patterns",
+        "{ threat_patterns: { mode: enforce } }",
+        false,
+    ),
+    (
+        "threat_patterns, 1 kB body",
+        "{ threat_patterns: { mode: enforce } }",
+        true,
+    ),
+    (
         "both, 1 kB body",
         "{ json_threat: {} }, { validate: {} }",
         true,

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use domain::problem::Code;
 
+use crate::begun::Begun;
 use crate::cache::Keeping;
 use crate::fields::Fields;
 use crate::holdings::Made;
@@ -73,6 +74,8 @@ pub(crate) enum Outflow {
     Shared(Bytes),
     /// Made of another one.
     Made(Box<Made>),
+    /// Another, of which the first part was taken already.
+    Begun(Box<Begun>),
 }
 
 impl Outflow {
@@ -87,6 +90,7 @@ impl Outflow {
             Self::Stream(stream) => stream.ends_at = ends_at,
             Self::Packed(packed) => packed.inner.end_at(ends_at),
             Self::Keeping(keeping) => keeping.inner.end_at(ends_at),
+            Self::Begun(begun) => begun.rest.end_at(ends_at),
             // A WebSocket has no end that could be awaited.
             Self::Switched(_)
             | Self::Whole(..)
@@ -103,6 +107,7 @@ impl Outflow {
             Self::Stream(stream) => stream.ticket = ticket,
             Self::Packed(packed) => packed.inner.hold(ticket),
             Self::Keeping(keeping) => keeping.inner.hold(ticket),
+            Self::Begun(begun) => begun.rest.hold(ticket),
             Self::Whole(..)
             | Self::Shared(_)
             | Self::Made(_)
@@ -118,6 +123,7 @@ impl Outflow {
             Self::Stream(stream) => stream.owe(bytes, is_all),
             Self::Packed(packed) => packed.inner.owe(bytes, is_all),
             Self::Keeping(keeping) => keeping.inner.owe(bytes, is_all),
+            Self::Begun(begun) => begun.rest.owe(bytes, is_all),
             Self::Whole(..)
             | Self::Shared(_)
             | Self::Made(_)
@@ -145,6 +151,7 @@ impl Outflow {
             Self::Stream(stream) => stream.poll_body(cx, worker, inflow, out),
             Self::Packed(packed) => packed.poll_fill(cx, worker, inflow, out),
             Self::Keeping(keeping) => keeping.poll_fill(cx, worker, inflow, out),
+            Self::Begun(begun) => begun.poll_fill(cx, worker, inflow, out),
             Self::Shared(left) => {
                 let part = left.split_to(left.len().min(ROOM));
                 out.extend_from_slice(&part);
@@ -167,6 +174,7 @@ impl Outflow {
             Self::Stream(stream) => stream.target,
             Self::Packed(packed) => return packed.inner.is_cut(worker),
             Self::Keeping(keeping) => return keeping.inner.is_cut(worker),
+            Self::Begun(begun) => return begun.rest.is_cut(worker),
             Self::Whole(..)
             | Self::Shared(_)
             | Self::Made(_)
@@ -188,6 +196,7 @@ impl Outflow {
             }
             Self::Packed(packed) => packed.inner.give_back(worker),
             Self::Keeping(keeping) => keeping.inner.give_back(worker),
+            Self::Begun(begun) => begun.rest.give_back(worker),
             Self::Whole(..)
             | Self::Shared(_)
             | Self::Made(_)
@@ -197,7 +206,7 @@ impl Outflow {
     }
 
     /// What is left of it, where that is known.
-    fn left(&self) -> Option<u64> {
+    pub(crate) fn left(&self) -> Option<u64> {
         match self {
             Self::Whole(bytes, at) => Some((bytes.len() - at) as u64),
             Self::Shared(left) => Some(left.len() as u64),
@@ -207,14 +216,16 @@ impl Outflow {
             Self::Stream(stream) => stream.left(),
             Self::Packed(packed) if packed.is_over() => Some(0),
             Self::Keeping(keeping) => keeping.inner.left(),
+            Self::Begun(begun) => begun.left(),
             Self::Packed(_) | Self::Switched(_) => None,
         }
     }
 
-    fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         match self {
             Self::Stream(stream) => stream.is_over(),
             Self::Keeping(keeping) => keeping.inner.is_over(),
+            Self::Begun(begun) => begun.is_over(),
             Self::Whole(..)
             | Self::Shared(_)
             | Self::Made(_)
@@ -230,6 +241,7 @@ impl Outflow {
             Self::Stream(stream) => stream.trailers(),
             Self::Packed(packed) => packed.inner.trailers(),
             Self::Keeping(keeping) => keeping.inner.trailers(),
+            Self::Begun(begun) => begun.rest.trailers(),
             Self::Whole(..)
             | Self::Shared(_)
             | Self::Made(_)

@@ -222,6 +222,7 @@ impl Compiler {
         }
         self.compile_plans(&dirty);
         self.compile_routes(&dirty);
+        self.contracts.settle();
         self.compile_suspended(&dirty);
         self.state.number = number;
         Arc::new(self.state.clone())
@@ -234,6 +235,7 @@ impl Compiler {
             key_sets: &self.key_sets,
             upstreams: &|_| None,
             bound: Ok(None),
+            examples: Ok(None),
         }
     }
 }

@@ -8,6 +8,7 @@ mod access;
 mod admin;
 mod answer;
 mod asking;
+mod begun;
 mod body;
 mod buffer;
 mod cache;

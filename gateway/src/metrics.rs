@@ -157,6 +157,9 @@ pub(crate) struct WorkerMetrics {
     pub(crate) undecided_passed: Count,
     pub(crate) upstream_hedged: Count,
     pub(crate) upstream_hedges_won: Count,
+    /// Answers that `validate` was to look at and could not, and those that it took members out of.
+    pub(crate) answers_unchecked: Count,
+    pub(crate) answers_stripped: Count,
     /// Answers that are encoded at present.
     pub(crate) compressing: Count,
     pub(crate) compress_skipped: Count,
@@ -221,6 +224,8 @@ impl Default for WorkerMetrics {
             undecided_passed: Count::default(),
             upstream_hedged: Count::default(),
             upstream_hedges_won: Count::default(),
+            answers_unchecked: Count::default(),
+            answers_stripped: Count::default(),
             compressing: Count::default(),
             compress_skipped: Count::default(),
             cache_hits: Count::default(),

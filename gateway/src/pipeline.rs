@@ -152,10 +152,17 @@ async fn inspected(
     }
     let steps = chain.reshaped_answers();
     let expected = policy::expect_answer(steps, call);
+    if let Some(step) = chain.answers() {
+        policy::expect_checked(step, call);
+    }
     let served = if chain.contract().is_empty() && chain.reshaped_requests().is_empty() {
         beyond(call, inflow).await
     } else {
         held(call, inflow).await
+    };
+    let served = match (served, chain.answers()) {
+        (Ok(answer), Some(step)) => policy::check_answer(step, call, inflow, answer).await,
+        (served, _) => served,
     };
     match (served, expected) {
         (Ok(answer), Some(facts)) => {

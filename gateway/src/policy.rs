@@ -2,6 +2,7 @@
 //!
 //! Adding one is a file here, a variant below, and the match arms that the compiler names.
 
+mod answers;
 pub(crate) mod any_of;
 pub(crate) mod auth_guard;
 pub(crate) mod basic_auth;
@@ -33,8 +34,10 @@ pub(crate) mod scopes;
 pub(crate) mod security_headers;
 mod subject;
 mod template;
+pub(crate) mod threat_patterns;
 pub(crate) mod transform;
 pub(crate) mod validate;
+mod whole;
 
 use std::sync::Arc;
 
@@ -52,6 +55,7 @@ use crate::state::Upstream;
 use crate::token::KeySets;
 use crate::upstream;
 
+pub(crate) use answers::{Answers, checked as check_answer, expect_checked};
 pub(crate) use any_of::AnyOf;
 pub(crate) use auth_guard::AuthGuard;
 pub(crate) use basic_auth::{BasicAuth, pair as password_pair};
@@ -68,7 +72,7 @@ pub(crate) use ip_filter::IpFilter;
 pub(crate) use json_threat::JsonThreat;
 pub(crate) use jwt::Jwt;
 pub(crate) use key_auth::KeyAuth;
-pub(crate) use mock::Mock;
+pub(crate) use mock::{Examples, Mock};
 pub(crate) use mtls::Mtls;
 pub(crate) use noted::Noted;
 pub(crate) use oauth2_introspection::{Introspected, Introspection};
@@ -82,6 +86,7 @@ pub(crate) use reshape::{
 pub(crate) use rewrite::Rewrite;
 pub(crate) use scopes::Scopes;
 pub(crate) use security_headers::SecurityHeaders;
+pub(crate) use threat_patterns::ThreatPatterns;
 pub(crate) use transform::Transform;
 pub(crate) use validate::Validate;
 
@@ -163,6 +168,8 @@ pub(crate) struct Context<'a> {
     pub(crate) upstreams: &'a dyn Fn(&str) -> Option<Arc<Upstream>>,
     /// The version's document, if it has one; `Err`: what is wrong with it.
     pub(crate) bound: Result<Option<&'a Bound>, &'a str>,
+    /// The same of its examples, where a policy answers with them.
+    pub(crate) examples: Result<Option<&'a Examples>, &'a str>,
 }
 
 impl<R> Step<R> {
@@ -285,7 +292,7 @@ fn run<'a>(step: &'a Step, place: usize, call: &mut Call<'a>) -> Flow {
         Running::AuthGuard(policy) => policy.run(call),
         Running::Concurrency(policy) => policy.run(call),
         Running::Redirect(policy) => policy.run(call),
-        Running::Mock(policy) => policy.run(),
+        Running::Mock(policy) => policy.run(call),
         Running::Fault(policy) => policy.run(call, step.observe, upstream::chance),
     };
     if may_watch && call.caller.is_some() {

@@ -1,9 +1,9 @@
 //! OpenAPI documents as rows: read once at import, kept byte for byte, with the normalised form
 //! beside them. The same document twice in an organization is one row.
 
-use domain::contract::Contract;
 use domain::id::OrganizationId;
 use domain::openapi::{self, Document, Finding, ParseError, ParseErrorCode, Place};
+use domain::policy::Looks;
 use domain::problem::{Code, Invalid};
 use domain::wire::versions::{DocumentInfo, LintFinding};
 use entity::document;
@@ -140,16 +140,20 @@ pub(crate) async fn content<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<(boo
     Ok((format == "json", text))
 }
 
-/// What in it no policy could check requests against.
-pub(crate) async fn uncheckable<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Vec<Invalid>> {
+/// What in it policies could not look into.
+pub(crate) async fn uncheckable<C: ConnectionTrait>(
+    db: &C,
+    id: Uuid,
+    looks: Looks,
+) -> Result<Vec<Invalid>> {
     let (_, text) = content(db, id).await?;
-    let read = tokio::task::spawn_blocking(move || Contract::read(text.as_bytes()));
-    let found = read.await.map_err(Error::internal)?.err();
+    let read = tokio::task::spawn_blocking(move || looks.unread(text.as_bytes()));
+    let found = read.await.map_err(Error::internal)?;
     let tell = |one: Invalid| {
         let message = format!("At {}: {}", one.pointer, one.message);
         Invalid::new("/document", message)
     };
-    Ok(found.into_iter().flatten().map(tell).collect())
+    Ok(found.into_iter().map(tell).collect())
 }
 
 /// What the editor shows of it.

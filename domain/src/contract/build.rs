@@ -53,42 +53,18 @@ impl<'d> Build<'d> {
         }
     }
 
-    pub(super) fn finish(mut self) -> Result<Schemas, Vec<Invalid>> {
+    /// Compiles what waits, and tells what cannot be checked in what was compiled since it was last
+    /// asked.
+    pub(super) fn settle(&mut self) -> Vec<Invalid> {
         while let Some((index, pointer, value)) = self.waiting.pop() {
             self.fill(index, At::base(&pointer), value);
         }
-        self.note_read_only();
-        match self.found.is_empty() {
-            true => Ok(Schemas::new(self.nodes)),
-            false => Err(self.found),
-        }
+        std::mem::take(&mut self.found)
     }
 
-    /// What only the server sends need not come with a request (OpenAPI "Schema Object").
-    fn note_read_only(&mut self) {
-        let is_read_only = |index: &Index| {
-            let node = &self.nodes[*index as usize];
-            let behind = node.reference.map(|index| &self.nodes[index as usize]);
-            node.read_only || behind.is_some_and(|node| node.read_only)
-        };
-        let mut spared: Vec<(usize, Vec<Box<str>>)> = Vec::new();
-        for (at, node) in self.nodes.iter().enumerate() {
-            if let Some(object) = &node.object {
-                let names = object.properties.iter();
-                let names = names.filter(|(_, index)| is_read_only(index));
-                let names: Vec<_> = names.map(|(name, _)| name.clone()).collect();
-                if !names.is_empty() {
-                    spared.push((at, names));
-                }
-            }
-        }
-        for (at, names) in spared {
-            if let Some(object) = &mut self.nodes[at].object {
-                let mut required = std::mem::take(&mut object.required).into_vec();
-                required.retain(|name| !names.contains(name));
-                object.required = required.into();
-            }
-        }
+    /// What was compiled.
+    pub(super) fn finish(self) -> Schemas {
+        Schemas::new(self.nodes)
     }
 
     pub(super) fn refuse(&mut self, at: At<'_>, message: &str) {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::schema::{Beside, Discriminator, Index, Kinds, Node, Schemas, short};
 use super::value::{is_integer, size};
 use super::{MOST_VIOLATIONS, Place, Violation};
+use crate::openapi::Side;
 
 /// Deepest way through schemas and value together.
 const DEEPEST: u32 = 400;
@@ -18,6 +19,10 @@ pub(super) struct Fitting<'c> {
     /// What it may still cost.
     steps: u64,
     formats: bool,
+    side: Side,
+    /// Of the schemas on the way here, those of [`Node::family`]; behind `own` for this value.
+    families: Vec<&'c [Index]>,
+    own: usize,
     depth: u32,
     /// Alternatives are tried: what does not fit there is no violation yet.
     quiet: u32,
@@ -27,6 +32,8 @@ pub(super) struct Fitting<'c> {
 
 enum Step<'c> {
     Name(&'c str),
+    /// A member whose name is data, in an answer: whoever is told of it need not see that.
+    Some,
     Item(usize),
 }
 
@@ -58,11 +65,20 @@ impl<'c> Fitting<'c> {
             schemas,
             steps,
             formats,
+            side: Side::Request,
+            families: Vec::new(),
+            own: 0,
             depth: 0,
             quiet: 0,
             way: Vec::new(),
             found: Vec::new(),
         }
+    }
+
+    /// Of what the server sends.
+    pub(super) fn of_answer(mut self) -> Self {
+        self.side = Side::Response;
+        self
     }
 
     /// Puts what does not fit into `found`. A check that costs too much fits nothing.
@@ -78,6 +94,11 @@ impl<'c> Fitting<'c> {
         } else if !fits && self.found.is_empty() {
             self.say(|| "It does not fit its schema.".to_owned());
         }
+    }
+
+    /// Whether it fits; nothing is told.
+    pub(super) fn tries(&mut self, schema: Index, value: &'c Value) -> bool {
+        self.try_quietly(schema, value, None)
     }
 
     /// What is left of its steps.
@@ -98,6 +119,7 @@ impl<'c> Fitting<'c> {
                 pointer.push('/');
                 match step {
                     Step::Name(name) => pointer.push_str(&super::build::escaped(short(name))),
+                    Step::Some => pointer.push('*'),
                     Step::Item(index) => pointer.push_str(&index.to_string()),
                 }
             }
@@ -136,7 +158,12 @@ impl<'c> Fitting<'c> {
             self.steps = 0;
             false
         } else {
-            self.node(self.schemas.get(schema), value, seen)
+            let node = self.schemas.get(schema);
+            let before = self.families.len();
+            self.families.extend(node.family.as_deref());
+            let fits = self.node(node, value, seen);
+            self.families.truncate(before);
+            fits
         };
         self.depth -= 1;
         fits

@@ -33,6 +33,20 @@ fn is_json(essence: &str) -> bool {
 }
 
 impl Media {
+    /// The nearest of them. Without a media type the only one counts.
+    pub(super) fn nearest<'m>(all: &'m [Self], media_type: Option<&str>) -> Option<&'m Self> {
+        let Some(media_type) = media_type else {
+            return match all {
+                [only] => Some(only),
+                _ => None,
+            };
+        };
+        let essence = essence(media_type);
+        let near = all.iter();
+        let near = near.filter_map(|media| Some((media.fits(&essence)?, media)));
+        near.max_by_key(|(fit, _)| *fit).map(|(_, media)| media)
+    }
+
     /// How well it fits; larger is nearer.
     pub(super) fn fits(&self, essence: &str) -> Option<u8> {
         match &*self.range {

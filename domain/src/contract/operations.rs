@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::answers::{self, Answers};
 use super::build::{Build, escaped};
 use super::media::{Media, essence};
 use super::schema::Index;
@@ -40,18 +41,8 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// The nearest entry. Without a media type the only one counts.
     pub(super) fn of(&self, media_type: Option<&str>) -> Option<&Media> {
-        let Some(media_type) = media_type else {
-            return match &*self.content {
-                [only] => Some(only),
-                _ => None,
-            };
-        };
-        let essence = essence(media_type);
-        let near = self.content.iter();
-        let near = near.filter_map(|media| Some((media.fits(&essence)?, media)));
-        near.max_by_key(|(fit, _)| *fit).map(|(_, media)| media)
+        Media::nearest(&self.content, media_type)
     }
 
     pub(super) fn names(&self) -> String {
@@ -88,7 +79,28 @@ pub(super) fn read<'d>(build: &mut Build<'d>, document: &'d Value) -> Vec<Operat
                 parameters: parameters.list,
                 keys: keys.clone(),
                 body,
+                answers: Answers::default(),
             });
+        }
+    }
+    found
+}
+
+/// What they say of their answers, in the same order.
+pub(super) fn read_answers<'d>(build: &mut Build<'d>, document: &'d Value) -> Vec<Answers> {
+    let paths = document.get("paths").and_then(Value::as_object);
+    let mut found = Vec::new();
+    for (template, item) in paths.into_iter().flatten() {
+        let (root, paths) = (At::base(""), "paths");
+        let paths = root.key(paths);
+        let written_at = paths.key(template);
+        let (fragment, item) = build.resolve(written_at, item);
+        let at = fragment.as_deref().map_or(written_at, At::base);
+        for method in Method::ALL {
+            if let Some(written) = item.get(method.as_key()) {
+                let at = at.key(method.as_key());
+                found.push(answers::read(build, at, written));
+            }
         }
     }
     found
@@ -197,9 +209,16 @@ fn carried_schema<'d>(
 fn read_body<'d>(build: &mut Build<'d>, at: At<'_>, value: &'d Value) -> Option<Body> {
     let (fragment, value) = build.resolve(at, value);
     let at = fragment.as_deref().map_or(at, At::base);
-    let content = value.get("content").and_then(Value::as_object)?;
+    let content = read_content(build, at, value);
+    let required = value.get("required") == Some(&Value::Bool(true));
+    (!content.is_empty()).then_some(Body { required, content })
+}
+
+/// The media types of a request or an answer.
+pub(super) fn read_content<'d>(build: &mut Build<'d>, at: At<'_>, of: &'d Value) -> Vec<Media> {
+    let content = of.get("content").and_then(Value::as_object);
     let content_at = at.key("content");
-    let content = content.iter().map(|(media_type, media)| {
+    let content = content.into_iter().flatten().map(|(media_type, media)| {
         let at = content_at.key(media_type);
         let schema = media.get("schema");
         Media {
@@ -207,7 +226,5 @@ fn read_body<'d>(build: &mut Build<'d>, at: At<'_>, value: &'d Value) -> Option<
             schema: schema.map(|schema| build.schema(at.key("schema"), schema)),
         }
     });
-    let content: Vec<Media> = content.collect();
-    let required = value.get("required") == Some(&Value::Bool(true));
-    (!content.is_empty()).then_some(Body { required, content })
+    content.collect()
 }

@@ -1,6 +1,8 @@
 //! Schemas in their compiled form: nodes in one list, which name each other by index, so that a
 //! schema that holds itself is no cycle in memory.
 
+mod family;
+
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
@@ -8,6 +10,7 @@ use serde_json::Value;
 use super::format::Format;
 use super::pattern::Pattern;
 use super::value::equal;
+use crate::openapi::Side;
 
 /// A node's place in the list.
 pub(super) type Index = u32;
@@ -65,8 +68,29 @@ pub(super) struct Node {
     pub(super) object: Option<Box<Object>>,
     pub(super) reference: Option<Index>,
     pub(super) beside: Option<Box<Beside>>,
-    /// What only the server sends.
-    pub(super) read_only: bool,
+    /// Bits of [`Sides`] that it says itself.
+    pub(super) sides: u8,
+    /// Schemas for the same value, of which one says that only the other side sends a member: what
+    /// another one requires.
+    pub(super) family: Option<Box<[Index]>>,
+}
+
+/// Who alone sends a value (OpenAPI "Schema Object"), as bits.
+pub(super) struct Sides;
+
+impl Sides {
+    /// Only the server: `readOnly`.
+    pub(super) const READ: u8 = 1;
+    /// Only clients: `writeOnly`.
+    pub(super) const WRITE: u8 = 2;
+
+    /// What is not to be sent on that side.
+    pub(super) const fn not_of(side: Side) -> u8 {
+        match side {
+            Side::Request => Self::READ,
+            Side::Response => Self::WRITE,
+        }
+    }
 }
 
 /// `enum` or `const`. Of texts there may be thousands.
@@ -225,6 +249,8 @@ pub(super) struct Schemas {
     nodes: Vec<Node>,
     /// Of each node, with those that it refers to.
     kinds: Vec<u8>,
+    /// The same for [`Node::sides`].
+    sides: Vec<u8>,
 }
 
 impl Schemas {
@@ -232,7 +258,9 @@ impl Schemas {
         &self.nodes[index as usize]
     }
 
-    pub(super) fn new(nodes: Vec<Node>) -> Self {
+    pub(super) fn new(mut nodes: Vec<Node>) -> Self {
+        let sides = family::sides(&nodes);
+        family::note(&mut nodes, &sides);
         let mut kinds: Vec<u8> = nodes.iter().map(|node| node.kinds.0).collect();
         for _ in 0..DEEPEST {
             for (at, node) in nodes
@@ -246,7 +274,16 @@ impl Schemas {
                 kinds[at] = others.fold(0, |all, other| all | kinds[*other as usize]);
             }
         }
-        Self { nodes, kinds }
+        Self {
+            nodes,
+            kinds,
+            sides,
+        }
+    }
+
+    /// Whether only the other side sends what the node stands for.
+    pub(super) fn is_foreign(&self, index: Index, side: Side) -> bool {
+        self.sides[index as usize] & Sides::not_of(side) != 0
     }
 
     /// The kinds that a value may have, of all alternatives together; 0 where none is named.

@@ -1,5 +1,6 @@
 //! Parameters and bodies against documents, as tables.
 
+mod answers;
 mod parameters;
 
 use std::borrow::Cow;
@@ -39,6 +40,7 @@ fn contract(openapi: &str, path: &str, operation: Value) -> Contract {
         "openapi": openapi, "info": {"title": "t", "version": "1"},
         "paths": {path: {method: operation}},
         "components": {
+            "responses": {"Problem": {"content": {"application/problem+json": {"schema": {}}}}},
             "securitySchemes": {"k": {"type": "apiKey", "in": "query", "name": "key"}},
             "schemas": {
                 "Tag": {"type": "string", "enum": ["a", "b"]},

@@ -14,7 +14,7 @@ use super::write::{self, Pairs};
 use super::{Part, shape};
 use crate::manifest::read as text;
 use crate::openapi;
-use crate::policy::{Mode, Policy, PolicyKind};
+use crate::policy::{Policy, PolicyKind};
 use crate::problem::Invalid;
 
 /// Longest policy as YAML, in bytes.
@@ -64,7 +64,7 @@ pub fn parts(kind: PolicyKind) -> &'static [Part] {
 fn common(part: &mut Part, kind: PolicyKind) {
     match part.name.as_str() {
         "mode" => {
-            part.default = Some(json!(Mode::default()));
+            part.default = Some(json!(kind.usual_mode()));
             part.help = "Observe decides, counts and logs, and refuses nothing.".to_owned();
             if let super::Control::Choice(choices) = &mut part.control {
                 choices.iter_mut().for_each(|choice| choice.help.clear());

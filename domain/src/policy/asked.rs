@@ -1,6 +1,7 @@
 //! What policies that ask another server have in common.
 
 use super::header::{is_name, is_reserved};
+use super::{Identity, Policy};
 use crate::duration::Span;
 use crate::problem::Invalid;
 
@@ -17,6 +18,42 @@ pub struct NamedUpstream<'a> {
     /// From the root of the list of policies: `/0/ext_auth/upstream`.
     pub pointer: String,
     pub name: &'a str,
+}
+
+/// The upstream that a policy asks by itself, and where in it that is named.
+fn asks(policy: &Policy) -> Option<(&'static str, &str)> {
+    match policy {
+        Policy::Oauth2Introspection(policy) => {
+            Some(("/oauth2_introspection/upstream", &policy.upstream))
+        }
+        Policy::ExtAuth(policy) => Some(("/ext_auth/upstream", &policy.upstream)),
+        _ => None,
+    }
+}
+
+/// The upstreams that these ask, by the organization's names for them.
+pub fn named_upstreams(policies: &[Policy]) -> impl Iterator<Item = NamedUpstream<'_>> {
+    let all = policies.iter().enumerate();
+    all.flat_map(|(index, policy)| {
+        let (ways, own): (&[Identity], _) = match policy {
+            Policy::AnyOf(policy) => (&policy.of, None),
+            other => (&[], asks(other)),
+        };
+        let own = own.into_iter().map(move |(at, name)| NamedUpstream {
+            pointer: format!("/{index}{at}"),
+            name,
+        });
+        let ways = ways.iter().enumerate().filter_map(move |(way, identity)| {
+            let Identity::Oauth2Introspection(policy) = identity else {
+                return None;
+            };
+            Some(NamedUpstream {
+                pointer: format!("/{index}/any_of/of/{way}/oauth2_introspection/upstream"),
+                name: &policy.upstream,
+            })
+        });
+        own.chain(ways)
+    })
 }
 
 pub(super) const fn patience() -> Span {

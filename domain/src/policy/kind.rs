@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Mode;
+
 /// The named stages that order policies; never a number (design.md "gateway").
 #[derive(
     Debug,
@@ -154,7 +156,7 @@ kinds! {
     AuthGuard "auth_guard" Edge true false "Addresses that guess keys are not heard for a while"
     Concurrency "concurrency" Allowance true true "So many requests at a time"
     Redirect "redirect" Answer false false "Send the client elsewhere"
-    Mock "mock" Answer false false "A fixed answer in the upstream's place"
+    Mock "mock" Answer false false "Answers in the upstream's place, fixed or from the document"
     Fault "fault" Answer false false "Delays and failures on purpose"
     Cache "cache" Answer false false "Keep answers and give them again"
     Rewrite "rewrite" Shape false false "Another path and query for the upstream"
@@ -166,6 +168,7 @@ kinds! {
     Validate "validate" Contract false false "Refuse what does not fit the OpenAPI document"
     Expression "expression" Access true true "A condition that must hold"
     ExtAuth "ext_auth" Access true false "Another server decides"
+    ThreatPatterns "threat_patterns" Contract false false "Look for what attacks look like"
 }
 
 impl PolicyKind {
@@ -185,7 +188,17 @@ impl PolicyKind {
                 | Self::JsonThreat
                 | Self::Validate
                 | Self::Cache
+                | Self::ThreatPatterns
         )
+    }
+
+    /// The mode of one that names none.
+    pub const fn usual_mode(self) -> Mode {
+        if matches!(self, Self::ThreatPatterns) {
+            Mode::Observe
+        } else {
+            Mode::Enforce
+        }
     }
 
     /// Whether one in observe mode decides what it would do; the others then do nothing.

@@ -1,4 +1,4 @@
-//! `mock`: a fixed answer in the upstream's place.
+//! `mock`: an answer in the upstream's place, fixed or from the version's document.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,8 @@ use super::header::{is_name, is_reserved, is_value};
 use super::{Mode, Written, mode_and_name};
 use crate::problem::Invalid;
 
-/// The same answer to every request that gets as far as to the upstream.
+/// An answer to every request that gets as far as to the upstream: the same to all, or an example of
+/// the version's document.
 #[derive(
     Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, utoipa::ToSchema,
 )]
@@ -18,11 +19,21 @@ pub struct Mock {
     pub mode: Mode,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// 200 to 599; 200 unless set.
+    /// Answer with the examples that the version's OpenAPI document has of each operation, or with
+    /// what fits its schemas. Operations that it does not have go on to the upstream.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(title = "From the document")]
+    pub examples: bool,
+    /// With examples: heed `Prefer: code=404, example=name` of requests (RFC 7240).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(title = "Clients may choose")]
+    pub prefer: bool,
+    /// 200 to 599; 200 unless set. With examples the one that is given where an operation has it;
+    /// else the lowest 2xx.
     #[serde(skip_serializing_if = "is_ok")]
     #[schemars(range(min = 200, max = 599), !skip_serializing_if)]
     pub status: u16,
-    /// Of the body; application/json unless set.
+    /// Of the body; application/json unless set. With examples it is the document's.
     #[serde(skip_serializing_if = "is_json")]
     #[schemars(title = "Media type", !skip_serializing_if)]
     pub content_type: String,
@@ -51,6 +62,8 @@ impl Default for Mock {
         Self {
             mode: Mode::default(),
             name: None,
+            examples: false,
+            prefer: false,
             status: 200,
             content_type: JSON.to_owned(),
             headers: BTreeMap::new(),
@@ -101,6 +114,13 @@ impl Written for Mock {
             "/body".into(),
             "Use at most 64 KiB.",
         );
+        let message = "The document says what is answered.";
+        let is_own = !self.examples || self.body.is_empty();
+        that(is_own, "/body".into(), message);
+        let is_own = !self.examples || self.content_type == JSON;
+        that(is_own, "/content_type".into(), message);
+        let message = "This goes with examples.";
+        that(self.examples || !self.prefer, "/prefer".into(), message);
         let is_bare = matches!(self.status, 204 | 205 | 304);
         that(
             !is_bare || self.body.is_empty(),
@@ -111,7 +131,10 @@ impl Written for Mock {
     }
 
     fn words(&self) -> String {
-        format!("{} with {} bytes", self.status, self.body.len())
+        match self.examples {
+            true => "examples of the document".to_owned(),
+            false => format!("{} with {} bytes", self.status, self.body.len()),
+        }
     }
 }
 
@@ -138,6 +161,15 @@ mod tests {
                 ],
             ),
             (r#"{"status":199}"#, &["/status"]),
+            (
+                r#"{"examples":true,"prefer":true,"status":201,"headers":{"X-A":"1"}}"#,
+                &[],
+            ),
+            (
+                r#"{"examples":true,"content_type":"text/plain","body":"a"}"#,
+                &["/body", "/content_type"],
+            ),
+            (r#"{"prefer":true}"#, &["/prefer"]),
         ] {
             let policy: Mock = serde_json::from_str(json).unwrap();
             let found: Vec<_> = policy.check().into_iter().map(|one| one.pointer).collect();

@@ -1,4 +1,4 @@
-//! `validate`: requests as the version's document has them.
+//! `validate`: requests and answers as the version's document has them.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use crate::contract::Rules;
 use crate::problem::Invalid;
 
 /// Refuses requests that do not fit the version's OpenAPI document: 422 `validation_failed`, with
-/// all that is wrong.
+/// all that is wrong. Looks at answers as well, where that is asked for.
 #[derive(
     Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, utoipa::ToSchema,
 )]
@@ -34,11 +34,49 @@ pub struct Validate {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schemars(title = "Check formats")]
     pub formats: bool,
-    /// Bytes of the longest body that is checked, 1 to 8388608; 1048576 unless set. Longer ones are
-    /// refused with 413.
+    /// What becomes of answers that do not fit: `observe` counts them, `strip_undeclared` takes out
+    /// members of JSON that the document does not declare, `block` keeps the answer back. Answers are
+    /// not looked at unless set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(title = "Answers")]
+    pub responses: Option<Responses>,
+    /// Bytes of the longest body that is checked, 1 to 8388608; 1048576 unless set. Longer requests
+    /// are refused with 413; longer answers are kept back, or pass where they are only observed.
     #[serde(skip_serializing_if = "is_usual")]
     #[schemars(title = "Longest body", range(min = 1, max = 8_388_608), extend("x-unit" = "bytes"), !skip_serializing_if)]
     pub max_bytes: u64,
+}
+
+/// What becomes of answers that do not fit.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+    utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Responses {
+    /// They are counted, and pass unchanged.
+    Observe,
+    /// Members of JSON that no schema declares are taken out; what is wrong otherwise is counted.
+    StripUndeclared,
+    /// They are kept back: 502 `response_invalid`.
+    Block,
+}
+
+impl Responses {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Observe => "answers observed",
+            Self::StripUndeclared => "answers without undeclared members",
+            Self::Block => "answers that fit",
+        }
+    }
 }
 
 /// Of `max_bytes` of the policies that look into bodies: what is usual, and the most.
@@ -67,6 +105,7 @@ impl Default for Validate {
             body: true,
             declared_query: false,
             formats: false,
+            responses: None,
             max_bytes: USUAL,
         }
     }
@@ -86,8 +125,8 @@ impl Written for Validate {
 
     fn check(&self) -> Vec<Invalid> {
         let mut found = Vec::new();
-        if !self.parameters && !self.body {
-            let message = "Check at least one of parameters and body.";
+        if !self.parameters && !self.body && self.responses.is_none() {
+            let message = "Check at least one of parameters, body and responses.";
             found.push(Invalid::new("", message));
         }
         if self.declared_query && !self.parameters {
@@ -99,12 +138,15 @@ impl Written for Validate {
     }
 
     fn words(&self) -> String {
-        match (self.parameters, self.body) {
-            (true, true) => "parameters and body",
-            (true, false) => "parameters",
-            (false, _) => "body",
-        }
-        .to_owned()
+        let sent = match (self.parameters, self.body) {
+            (true, true) => Some("parameters and body"),
+            (true, false) => Some("parameters"),
+            (false, true) => Some("body"),
+            (false, false) => None,
+        };
+        let answers = self.responses.map(Responses::words);
+        let all: Vec<&str> = sent.into_iter().chain(answers).collect();
+        all.join(", ")
     }
 }
 
@@ -122,6 +164,10 @@ mod tests {
             ),
             (r#"{"parameters":false,"body":false}"#, &[""]),
             (
+                r#"{"parameters":false,"body":false,"responses":"strip_undeclared"}"#,
+                &[],
+            ),
+            (
                 r#"{"parameters":false,"declared_query":true,"max_bytes":0}"#,
                 &["/declared_query", "/max_bytes"],
             ),
@@ -132,5 +178,6 @@ mod tests {
             assert_eq!(found, pointers, "{json}");
             assert_eq!(serde_json::to_string(&policy).unwrap(), json);
         }
+        assert!(serde_json::from_str::<Validate>(r#"{"responses":"enforce"}"#).is_err());
     }
 }

@@ -5,7 +5,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use domain::policy;
 use domain::snapshot::Version;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, Select};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, Select,
+};
 use uuid::Uuid;
 
 use crate::{api, document, organization, version};
@@ -97,20 +99,28 @@ async fn ids<C: ConnectionTrait>(
     query.into_tuple().all(tx).await
 }
 
-/// A policy's kind stands in the JSON as a member's name; where a text happens to hold it as well,
-/// a document more is loaded.
-const WRITTEN: &str = "\"validate\"";
+/// A policy's kind and its fields stand in the JSON as names of members; where a text happens to
+/// hold one as well, a document more is loaded.
+const WRITTEN: [&str; 2] = ["\"validate\"", "\"examples\""];
+
+/// Whether a column of policies has one that looks into documents.
+fn looks(policies: impl ColumnTrait) -> Condition {
+    let any = WRITTEN.iter();
+    any.fold(Condition::any(), |any, word| {
+        any.add(policies.contains(*word))
+    })
+}
 
 fn looking_apis() -> Select<api::Entity> {
     api::Entity::find()
         .select_only()
         .column(api::Column::Id)
-        .filter(api::Column::Policies.contains(WRITTEN))
+        .filter(looks(api::Column::Policies))
 }
 
 fn looking_organizations() -> Select<organization::Entity> {
     organization::Entity::find()
         .select_only()
         .column(organization::Column::Id)
-        .filter(organization::Column::Policies.contains(WRITTEN))
+        .filter(looks(organization::Column::Policies))
 }

@@ -248,6 +248,7 @@ pub(super) fn has_end(body: &Outflow, status: u16, fields: &Fields) -> bool {
         | Outflow::Packed(_)
         | Outflow::Keeping(_)
         | Outflow::Shared(_)
-        | Outflow::Made(_) => false,
+        | Outflow::Made(_)
+        | Outflow::Begun(_) => false,
     }
 }

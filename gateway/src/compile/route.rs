@@ -5,15 +5,21 @@ use std::sync::Arc;
 use domain::api::Operations as OperationsMode;
 use domain::effective;
 use domain::id::{UpstreamId, VersionId};
-use domain::policy::{AttachPoint, Policy, named_upstreams};
+use domain::policy::{AttachPoint, Looks, Policy, named_upstreams};
 use domain::problem::Invalid;
 use domain::route::{Operations, Rule, Spot, check_rule};
 use domain::snapshot::{self, Version};
 
 use super::model::{self, Dirty};
 use super::{Compiler, numbered};
-use crate::policy::{Bound, Chain, Context, Uncompiled};
+use crate::policy::{Bound, Chain, Context, Examples, Uncompiled};
 use crate::state::{Beside, Operation, Route, Upstream};
+
+/// What policies look into of a version's document.
+type Documented<'d> = (
+    Result<Option<&'d Bound>, &'d str>,
+    Result<Option<&'d Examples>, &'d str>,
+);
 
 impl Compiler {
     pub(super) fn compile_routes(&mut self, dirty: &Dirty) {
@@ -93,8 +99,18 @@ impl Compiler {
         let revision = &version.revision;
         let bound = self.contracts.bound(version);
         let bound = bound.as_ref().map(Option::as_ref).map_err(String::as_str);
+        let own = revision.operations.iter().map(|one| &one.policies);
+        let all = own.chain([&organization.policies, &api.policies, &revision.policies]);
+        let examples = match Looks::of(all.flatten()).examples {
+            true => self.contracts.examples(version),
+            false => Ok(None),
+        };
+        let examples = examples
+            .as_ref()
+            .map(Option::as_ref)
+            .map_err(String::as_str);
         let chain = |operation: Option<&snapshot::Operation>| {
-            self.chain(organization, api, version, operation, bound)
+            self.chain(organization, api, version, operation, (bound, examples))
         };
         let own = match rule.is_broken() {
             true => Err(Self::unreadable(version)),
@@ -187,7 +203,7 @@ impl Compiler {
         api: &snapshot::Api,
         version: &Version,
         operation: Option<&snapshot::Operation>,
-        bound: Result<Option<&Bound>, &str>,
+        (bound, examples): Documented<'_>,
     ) -> Result<Chain, Uncompiled> {
         let none: &[Policy] = &[];
         let own = operation.map_or(none, |operation| &operation.policies);
@@ -213,6 +229,7 @@ impl Compiler {
         let context = Context {
             bound,
             upstreams: &upstreams,
+            examples,
             ..self.context()
         };
         Chain::compile(&chain, attach, &context)

@@ -5,7 +5,7 @@ use domain::explain::{Caller, Counted, Decision, Limit, Step as Told};
 use domain::policy::{Mode, Stage};
 use domain::problem::Code;
 
-use super::words::{caches, checks, finishes, shapes};
+use super::words::{caches, checks, checks_answers, finishes, shapes};
 use super::{End, Walk};
 use crate::access;
 use crate::answer::{Refusal, Shown};
@@ -99,6 +99,9 @@ impl Walk<'_> {
 
     /// What acts on the answer, whoever gave it.
     pub(super) fn finishing(&mut self, chain: &Chain) {
+        if let Some(step) = chain.answers() {
+            self.acts(step, Stage::Contract, checks_answers(&step.running));
+        }
         for step in chain.finishing().into_iter().flat_map(|one| &one.finish) {
             self.acts(step, step.kind.stage(), finishes(&step.running));
         }
@@ -145,7 +148,7 @@ impl Walk<'_> {
             if found.is_empty() {
                 told.why = checks(&step.running);
             } else {
-                let refusal = Refusal::new(Code::ValidationFailed).violations(found);
+                let refusal = Refusal::new(step.running.code()).violations(found);
                 told.why = refusal.sentence().to_owned();
                 told.code = Some(refusal.code.as_str().to_owned());
                 told.decision = Decision::WouldRefuse;

@@ -122,7 +122,14 @@ impl Walk<'_> {
                 policy.run(call),
                 "It sends the client elsewhere.".to_owned(),
             ),
-            Running::Mock(policy) => Said::of(policy.run(), "It answers.".to_owned()),
+            Running::Mock(policy) => {
+                let flow = policy.run(call);
+                let why = match flow {
+                    Flow::Next => "The document does not have this operation.",
+                    Flow::Refuse(_) | Flow::Answer(_) => "It answers.",
+                };
+                Said::of(flow, why.to_owned())
+            }
             // Chance decides; what the others get is what is told.
             Running::Fault(policy) => Said::of(Flow::Next, policy.words()),
             Running::RequestLimits(policy) => Said::of(

@@ -1,14 +1,29 @@
 //! What steps do that say nothing to a request.
 
-use crate::policy::{Checking, Finishing, Shaping};
+use domain::policy::validate::Responses;
+
+use crate::policy::{Answers, Checking, Finishing, Shaping};
 
 /// What a step looks at in what is sent.
 pub(super) fn checks(running: &Checking) -> String {
     match running {
         Checking::JsonThreat(_) => "Looks into the body, which is not asked about.",
+        Checking::ThreatPatterns(_) => {
+            "Nothing of the head looks like an attack; a body is not asked about."
+        }
         Checking::Validate(_) => {
             "What is checked of the parameters fits; a body is not asked about."
         }
+    }
+    .to_owned()
+}
+
+/// What a step does with what is answered.
+pub(super) fn checks_answers(running: &Answers) -> String {
+    match running.responses() {
+        Responses::Observe => "Compares the answer with the document.",
+        Responses::StripUndeclared => "Takes out of the answer what the document does not declare.",
+        Responses::Block => "Keeps the answer back, if it does not fit the document.",
     }
     .to_owned()
 }

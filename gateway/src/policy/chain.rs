@@ -1,5 +1,7 @@
 //! Chains of policies, compiled: a list for each stage that has something to run.
 
+mod documented;
+
 use std::sync::Arc;
 
 use domain::effective::Effective;
@@ -7,10 +9,10 @@ use domain::policy::transform::{Message, Way};
 use domain::policy::{AttachPoint, Mode, Policy, Stage, Subject};
 
 use super::{
-    AnyOf, AuthGuard, BasicAuth, Cache, Checking, Compress, Concurrency, Context, Cors, Expression,
-    ExtAuth, Fault, Finishing, Introspection, IpFilter, JsonThreat, Jwt, KeyAuth, Mock, Mtls,
+    Answers, AnyOf, AuthGuard, BasicAuth, Cache, Checking, Compress, Concurrency, Context, Cors,
+    Expression, ExtAuth, Fault, Finishing, Introspection, IpFilter, JsonThreat, Jwt, KeyAuth, Mtls,
     Quota, RateLimit, Redirect, RequestLimits, Reshape, Rewrite, Running, Scopes, SecurityHeaders,
-    Shaping, Step, Transform, Validate,
+    Shaping, Step, ThreatPatterns, Transform,
 };
 use crate::record::{NameId, Watch};
 
@@ -39,6 +41,8 @@ pub(crate) struct Beyond {
     pub(crate) cache: Option<Step<Cache>>,
     /// What changes the request's body.
     pub(crate) reshape: Box<[Step<Arc<Reshape>>]>,
+    /// What looks at the answer.
+    pub(crate) answers: Option<Step<Arc<Answers>>>,
     /// What changes the answer's.
     pub(crate) reshape_answer: Box<[Step<Arc<Reshape>>]>,
     /// What changes the request.
@@ -61,6 +65,7 @@ pub(crate) struct Uncompiled {
 struct Parts {
     running: Option<Running>,
     checking: Option<Checking>,
+    answers: Option<Answers>,
     reshape: Option<Reshape>,
     reshape_answer: Option<Reshape>,
     shaping: Option<Shaping>,
@@ -108,7 +113,7 @@ impl Chain {
         let (mut of_shape, mut of_edge) = (Vec::new(), Vec::new());
         let mut contract = Vec::new();
         let (mut reshape, mut reshape_answer) = (Vec::new(), Vec::new());
-        let mut cache = None;
+        let (mut cache, mut answers) = (None, None);
         for (index, effective) in chain.iter().enumerate() {
             let bit = 1_u32.checked_shl(index as u32).unwrap_or(0);
             let parts = compile(effective, attach(effective.from), context)?;
@@ -131,6 +136,9 @@ impl Chain {
             }
             if let Some(checking) = parts.checking {
                 contract.push(step(checking, effective, bit, context));
+            }
+            if let Some(running) = parts.answers {
+                answers = Some(documented::watching(running, effective, bit, context));
             }
             if let Some(running) = parts.cache {
                 cache = Some(step(running, effective, bit, context));
@@ -160,6 +168,7 @@ impl Chain {
             && contract.is_empty()
             && answer.is_empty()
             && cache.is_none()
+            && answers.is_none()
             && reshape.is_empty()
             && reshape_answer.is_empty()
             && shape.is_empty()
@@ -171,6 +180,7 @@ impl Chain {
                 contract: contract.into(),
                 answer: answer.into(),
                 cache,
+                answers,
                 reshape: reshape.into(),
                 reshape_answer: reshape_answer.into(),
                 shape: shape.into(),
@@ -214,6 +224,7 @@ impl Chain {
             !beyond.asks
                 && beyond.contract.is_empty()
                 && beyond.cache.is_none()
+                && beyond.answers.is_none()
                 && beyond.reshape.is_empty()
                 && beyond.reshape_answer.is_empty()
         })
@@ -229,6 +240,11 @@ impl Chain {
         self.beyond
             .as_deref()
             .filter(|beyond| !beyond.finish.is_empty())
+    }
+
+    /// What looks at answers, where something does.
+    pub(crate) fn answers(&self) -> Option<&Step<Arc<Answers>>> {
+        self.beyond.as_deref()?.answers.as_ref()
     }
 
     pub(crate) fn cache(&self) -> Option<&Step<Cache>> {
@@ -271,10 +287,7 @@ fn step<R>(running: R, effective: &Effective<'_>, bit: u32, context: &Context<'_
         label(effective.policy),
     );
     let name = match observe {
-        true => {
-            let whole = format!("{}/{label}", effective.from.as_str());
-            context.names.intern(&whole)
-        }
+        true => documented::watched(effective, &label, context),
         false => NameId::NONE,
     };
     Step {
@@ -356,7 +369,7 @@ fn compile(
         Policy::Redirect(policy) => {
             Running::Redirect(Redirect::compile(policy).ok_or_else(unread)?).into()
         }
-        Policy::Mock(policy) => Running::Mock(Mock::compile(policy)).into(),
+        Policy::Mock(policy) => documented::mock(policy, effective, context)?,
         Policy::Cache(policy) => Parts {
             cache: Some(Cache::compile(policy)),
             ..Parts::default()
@@ -392,32 +405,12 @@ fn compile(
             Running::RequestLimits(RequestLimits::compile(policy)).into()
         }
         Policy::JsonThreat(policy) => Checking::JsonThreat(JsonThreat::compile(policy)).into(),
-        Policy::Validate(policy) => validate(policy, effective, context)?,
+        Policy::ThreatPatterns(policy) => {
+            Checking::ThreatPatterns(ThreatPatterns::compile(policy).ok_or_else(unread)?).into()
+        }
+        Policy::Validate(policy) => documented::validate(policy, effective, context)?,
         Policy::SecurityHeaders(policy) => {
             Finishing::SecurityHeaders(SecurityHeaders::compile(policy)).into()
         }
     })
-}
-
-/// Where it is written for more than one version, those without a document have nothing to be
-/// compared with.
-fn validate(
-    policy: &domain::policy::Validate,
-    effective: &Effective<'_>,
-    context: &Context<'_>,
-) -> Result<Parts, Uncompiled> {
-    let uncompiled = |reason: &str| Uncompiled {
-        label: format!("policy {}", label(effective.policy)),
-        reason: reason.to_owned(),
-    };
-    match context.bound {
-        Ok(Some(bound)) => Ok(Checking::Validate(Validate::compile(policy, bound)).into()),
-        Ok(None) => match effective.from {
-            AttachPoint::Organization | AttachPoint::Api => Ok(Parts::default()),
-            _ => Err(uncompiled("The version has no document.")),
-        },
-        // What only watches breaks nothing.
-        Err(_) if effective.policy.mode() == Mode::Observe => Ok(Parts::default()),
-        Err(reason) => Err(uncompiled(reason)),
-    }
 }

@@ -7,8 +7,9 @@ use domain::contract::{Contract, Violation};
 use domain::id::OperationId;
 use domain::problem::Code;
 
+use super::threat_patterns::is_form;
 use super::validate::{media_type, unreadable};
-use super::{JsonThreat, Step, Validate};
+use super::{JsonThreat, Step, ThreatPatterns, Validate};
 use crate::answer::Refusal;
 use crate::call::Call;
 use crate::forward::{self, Stop};
@@ -22,6 +23,7 @@ use crate::target;
 pub(crate) enum Checking {
     JsonThreat(JsonThreat),
     Validate(Validate),
+    ThreatPatterns(ThreatPatterns),
 }
 
 /// A version's document, and where its operations stand in it.
@@ -39,6 +41,7 @@ impl Checking {
         match self {
             Self::JsonThreat(_) => call.length != Some(0) && JsonThreat::concerns(media_type(call)),
             Self::Validate(policy) => policy.wants_body(call),
+            Self::ThreatPatterns(policy) => policy.wants_body(call),
         }
     }
 
@@ -46,6 +49,15 @@ impl Checking {
         match self {
             Self::JsonThreat(policy) => policy.max_bytes(),
             Self::Validate(policy) => policy.max_bytes(),
+            Self::ThreatPatterns(policy) => policy.max_bytes(),
+        }
+    }
+
+    /// With which it refuses what it found.
+    pub(crate) const fn code(&self) -> Code {
+        match self {
+            Self::JsonThreat(_) | Self::Validate(_) => Code::ValidationFailed,
+            Self::ThreatPatterns(_) => Code::ThreatDetected,
         }
     }
 
@@ -53,6 +65,7 @@ impl Checking {
         match self {
             Self::JsonThreat(_) => Vec::new(),
             Self::Validate(policy) => policy.judge_head(call),
+            Self::ThreatPatterns(policy) => policy.judge_head(call).into_iter().collect(),
         }
     }
 
@@ -60,6 +73,10 @@ impl Checking {
         match self {
             Self::JsonThreat(policy) => policy.judge(body).into_iter().collect(),
             Self::Validate(policy) => policy.judge_body(call, body),
+            Self::ThreatPatterns(policy) => {
+                let found = policy.judge_body(is_form(media_type(call)), body);
+                found.into_iter().collect()
+            }
         }
     }
 
@@ -71,6 +88,10 @@ impl Checking {
                 Box::new(move |body| policy.judge(body).into_iter().collect())
             }
             Self::Validate(policy) => policy.work(call),
+            Self::ThreatPatterns(policy) => {
+                let (policy, is_form) = (policy.clone(), is_form(media_type(call)));
+                Box::new(move |body| policy.judge_body(is_form, body).into_iter().collect())
+            }
         }
     }
 }
@@ -83,14 +104,14 @@ pub(crate) async fn contract(
 ) -> Result<(), Stop> {
     for step in steps {
         let found = step.running.judge_head(call);
-        judged(step, call, found)?;
+        judged(step, call, step.running.code(), found)?;
     }
     for step in steps {
         if !step.running.wants_body(call) {
             continue;
         }
         if let Some(found) = unreadable(call) {
-            judged(step, call, vec![found])?;
+            judged(step, call, Code::ValidationFailed, vec![found])?;
             continue;
         }
         match held.collect(step.running.max_bytes()).await {
@@ -105,7 +126,7 @@ pub(crate) async fn contract(
                         found
                     }
                 };
-                judged(step, call, found)?;
+                judged(step, call, step.running.code(), found)?;
             }
             Err(Unheld::Late) => {
                 call.worker.metrics.late(Late::Body);
@@ -130,12 +151,15 @@ pub(crate) async fn contract(
     Ok(())
 }
 
-fn judged(step: &Step<Checking>, call: &mut Call<'_>, found: Vec<Violation>) -> Result<(), Stop> {
+fn judged(
+    step: &Step<Checking>,
+    call: &mut Call<'_>,
+    code: Code,
+    found: Vec<Violation>,
+) -> Result<(), Stop> {
     if found.is_empty() || !step.decides(call) {
         return Ok(());
     }
     call.record.decided_by = step.label;
-    Err(Refusal::new(Code::ValidationFailed)
-        .violations(found)
-        .into())
+    Err(Refusal::new(code).violations(found).into())
 }

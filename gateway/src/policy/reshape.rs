@@ -24,6 +24,7 @@ use crate::holdings::Beside;
 use crate::metrics::Late;
 use crate::target;
 use crate::text::Text;
+pub(super) use answer::settle;
 pub(crate) use answer::{answer, expect_answer};
 pub(crate) use facts::Facts;
 use facts::Scope;
@@ -174,7 +175,8 @@ fn format_of(fields: &Fields) -> Option<Format> {
     let mut lines = fields.all(Name::ContentType);
     let media_type = std::str::from_utf8(lines.next()?).ok()?;
     let essence = essence(media_type);
-    if lines.next().is_some() {
+    // Its messages are framed, whatever they are written in.
+    if lines.next().is_some() || essence.starts_with("application/grpc") {
         return None;
     }
     let is = |word: &str| {
@@ -189,23 +191,24 @@ fn format_of(fields: &Fields) -> Option<Format> {
 }
 
 /// Whether it is encoded on its way, so that nobody looks into it.
-fn is_coded(fields: &Fields) -> bool {
+pub(super) fn is_coded(fields: &Fields) -> bool {
     let mut codings = fields.named("content-encoding");
     codings.any(|coding| !coding.eq_ignore_ascii_case(b"identity"))
 }
 
-/// Says what the body is now; `length` where it is known. What told of the bytes before would be a
-/// lie, and so would another charset.
-fn mark(fields: &mut Fields, length: Option<usize>, to: Format) {
+/// Says what the body is now; `length` where it is known, and `to` where it is written as something
+/// else. What told of the bytes before would be a lie, and so would another charset.
+pub(super) fn mark(fields: &mut Fields, length: Option<usize>, to: Option<Format>) {
     for name in ["content-md5", "content-digest", "repr-digest", "digest"] {
         fields.remove_named(name.as_bytes());
     }
     let was = fields.get(Name::ContentType).unwrap_or_default();
     let essence = essence(&String::from_utf8_lossy(was));
     let media_type = match (to, format_of(fields)) {
-        (to, Some(was)) if to == was => essence.as_bytes(),
-        (Format::Json, _) => b"application/json",
-        (Format::Xml, _) => b"application/xml",
+        (None, _) => essence.as_bytes(),
+        (Some(to), Some(was)) if to == was => essence.as_bytes(),
+        (Some(Format::Json), _) => b"application/json",
+        (Some(Format::Xml), _) => b"application/xml",
     };
     let media_type = media_type.to_vec();
     fields.set("content-type", &media_type);
@@ -259,7 +262,7 @@ pub(crate) async fn request(
             .await?;
         match changed {
             Ok((written, to)) => {
-                mark(&mut call.head.fields, Some(written.len()), to);
+                mark(&mut call.head.fields, Some(written.len()), Some(to));
                 call.length = Some(written.len() as u64);
                 if !held.replace(written) {
                     let refusal = Refusal::new(Code::Overloaded).retry_after(1);
@@ -343,6 +346,8 @@ mod tests {
             ("application/soap+xml", Some(Format::Xml)),
             ("image/svg+xml", Some(Format::Xml)),
             ("application/jsonlines", None),
+            ("application/grpc+json", None),
+            ("application/grpc-web+json", None),
             ("text/plain", None),
             ("application/x-xml", None),
             ("", None),

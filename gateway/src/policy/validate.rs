@@ -8,7 +8,7 @@ use domain::policy;
 use super::Bound;
 use super::contract::Work;
 use crate::call::Call;
-use crate::fields::Name;
+use crate::fields::{Fields, Name};
 
 /// The running form.
 #[derive(Debug)]
@@ -83,9 +83,14 @@ impl Validate {
     }
 }
 
-/// The request's `Content-Type`. What is no text, or comes twice, is no media type.
+/// The request's `Content-Type`.
 pub(super) fn media_type<'c>(call: &'c Call<'_>) -> Option<&'c str> {
-    let mut lines = call.head.fields.all(Name::ContentType);
+    media_type_of(&call.head.fields)
+}
+
+/// `Content-Type`. What is no text, or comes twice, is no media type.
+pub(super) fn media_type_of(fields: &Fields) -> Option<&str> {
+    let mut lines = fields.all(Name::ContentType);
     let first = lines.next()?;
     match lines.next() {
         None => Some(std::str::from_utf8(first).unwrap_or("?")),

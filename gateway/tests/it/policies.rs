@@ -1,6 +1,7 @@
 //! Policies of the edge, and those that act on the answer: on the wire, refusals included.
 
 mod answering;
+mod answers;
 mod cache;
 mod compress;
 mod contract;
@@ -9,5 +10,7 @@ mod counting;
 mod edge;
 mod expression;
 mod limiting;
+mod mocking;
 mod reshaping;
 mod shaping;
+mod threats;

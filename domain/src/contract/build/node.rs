@@ -8,8 +8,8 @@ use super::{Build, MOST_PATTERNS};
 use crate::contract::format::Format;
 use crate::contract::pattern::Pattern;
 use crate::contract::schema::{
-    Array, Beside, Contains, Discriminator, Index, Kinds, Node, Number, Object, Text, Values, When,
-    With,
+    Array, Beside, Contains, Discriminator, Index, Kinds, Node, Number, Object, Sides, Text,
+    Values, When, With,
 };
 use crate::openapi::At;
 
@@ -58,6 +58,7 @@ impl<'d> Build<'d> {
         if is_nullable && let Some(values) = &mut values {
             values.push(Value::Null);
         }
+        let flag = |name| written.get(name) == Some(&Value::Bool(true));
         Node {
             never: false,
             kinds: Kinds(kinds),
@@ -68,7 +69,9 @@ impl<'d> Build<'d> {
             object: self.object(at, written),
             reference,
             beside: self.beside(at, written),
-            read_only: written.get("readOnly") == Some(&Value::Bool(true)),
+            sides: (u8::from(flag("readOnly")) * Sides::READ)
+                | (u8::from(flag("writeOnly")) * Sides::WRITE),
+            family: None,
         }
     }
 

@@ -7,13 +7,24 @@ use serde_json::{Map, Value};
 use super::super::schema::{Array, Index, Object, short};
 use super::super::value::{Scalar, equal, size};
 use super::{Fitting, Seen, Step};
+use crate::openapi::Side;
 
 impl<'c> Fitting<'c> {
     fn inside(&mut self, step: Step<'c>, schema: Index, value: &'c Value) -> bool {
         self.way.push(step);
+        let outside = std::mem::replace(&mut self.own, self.families.len());
         let fits = self.fits(schema, value, None);
+        self.own = outside;
         self.way.pop();
         fits
+    }
+
+    /// As it is told of a member that no `properties` name.
+    fn other(&self, name: &'c str) -> Step<'c> {
+        match self.side {
+            Side::Request => Step::Name(name),
+            Side::Response => Step::Some,
+        }
     }
 
     pub(super) fn array(
@@ -53,7 +64,10 @@ impl<'c> Fitting<'c> {
         if let Some(contains) = &rule.contains {
             let mut matching = 0;
             for (index, item) in items.iter().enumerate() {
-                if self.try_quietly(contains.schema, item, None) {
+                let outside = std::mem::replace(&mut self.own, self.families.len());
+                let is_one = self.try_quietly(contains.schema, item, None);
+                self.own = outside;
+                if is_one {
                     matching += 1;
                     if let Some(seen) = seen.as_deref_mut() {
                         seen.others.push(index);
@@ -109,7 +123,7 @@ impl<'c> Fitting<'c> {
             return self.say(|| format!("This has at most {most} members."));
         }
         for name in &rule.required {
-            if !members.contains_key(&**name) {
+            if !members.contains_key(&**name) && !self.is_spared(rule, name) {
                 fits = self.say(|| format!("The member \"{}\" is required.", short(name)));
             }
         }
@@ -142,6 +156,23 @@ impl<'c> Fitting<'c> {
         fits
     }
 
+    /// Whether only the other side sends the member, as one of the schemas of the object says.
+    fn is_spared(&mut self, rule: &Object, name: &str) -> bool {
+        let (schemas, side) = (self.schemas, self.side);
+        let says = |object: &Object| {
+            let property = object.property(name);
+            property.is_some_and(|index| schemas.is_foreign(index, side))
+        };
+        let family = self.families[self.own..].iter().copied().flatten();
+        let mut looked = 1;
+        let is_spared = says(rule)
+            || family.into_iter().any(|index| {
+                looked += 1;
+                schemas.get(*index).object.as_deref().is_some_and(says)
+            });
+        self.spend(looked) && is_spared
+    }
+
     fn member(
         &mut self,
         rule: &'c Object,
@@ -153,7 +184,11 @@ impl<'c> Fitting<'c> {
         let mut is_known = false;
         if let Some(schema) = rule.property(name) {
             is_known = true;
-            fits &= self.inside(Step::Name(name), schema, value);
+            let is_kept = self.side == Side::Response && self.schemas.is_foreign(schema, self.side);
+            fits &= match is_kept {
+                true => self.refuse(Step::Name(name), "Only requests have this member."),
+                false => self.inside(Step::Name(name), schema, value),
+            };
         }
         for (pattern, schema) in &rule.patterns {
             if !self.spend(pattern.cost(name)) {
@@ -161,19 +196,14 @@ impl<'c> Fitting<'c> {
             }
             if pattern.fits(name) {
                 is_known = true;
-                fits &= self.inside(Step::Name(name), *schema, value);
+                fits &= self.inside(self.other(name), *schema, value);
             }
         }
         if let (false, Some(schema)) = (is_known, rule.additional) {
             is_known = true;
             fits &= match self.schemas.get(schema).never {
-                true => {
-                    self.way.push(Step::Name(name));
-                    let fits = self.say(|| "There is no such member.".to_owned());
-                    self.way.pop();
-                    fits
-                }
-                false => self.inside(Step::Name(name), schema, value),
+                true => self.refuse(self.other(name), "There is no such member."),
+                false => self.inside(self.other(name), schema, value),
             };
         }
         if let Some(schema) = rule.names
@@ -187,6 +217,14 @@ impl<'c> Fitting<'c> {
         fits
     }
 
+    /// Says it of what is in there; always `false`.
+    fn refuse(&mut self, step: Step<'c>, message: &str) -> bool {
+        self.way.push(step);
+        let fits = self.say(|| message.to_owned());
+        self.way.pop();
+        fits
+    }
+
     /// `propertyNames`. The name lives shorter than the schemas, so it is a check of its own.
     fn is_name(&mut self, schema: Index, name: &str) -> bool {
         let value = Value::from(name);
@@ -194,6 +232,9 @@ impl<'c> Fitting<'c> {
             schemas: self.schemas,
             steps: self.steps,
             formats: self.formats,
+            side: self.side,
+            families: Vec::new(),
+            own: 0,
             depth: self.depth,
             quiet: 1,
             way: Vec::new(),
@@ -223,7 +264,7 @@ impl<'c> Fitting<'c> {
                 let seen: HashSet<&str> = own.names.iter().copied().collect();
                 for (name, value) in members {
                     if !seen.contains(name.as_str()) {
-                        fits &= self.inside(Step::Name(name), schema, value);
+                        fits &= self.inside(self.other(name), schema, value);
                     }
                 }
                 own.all_names = true;

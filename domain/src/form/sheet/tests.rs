@@ -75,6 +75,7 @@ fn full() -> Vec<Policy> {
         { "concurrency": { "name": "n", "limit": 64, "by": ["route"] } },
         { "redirect": { "name": "d", "status": 301, "to": "/v2{rest}" } },
         { "mock": { "name": "o", "status": 201, "content_type": "text/plain", "headers": { "X-A": "", "X-B": "b" }, "body": "\n a\n\n" } },
+        { "mock": { "examples": true, "prefer": true, "status": 404 } },
         { "fault": { "name": "f", "delay": { "percent": 10, "time": "2s" }, "abort": { "percent": 5, "status": 503 } } },
         { "cache": { "name": "e", "ttl": "30s", "heuristic": true, "stale_while_revalidate": "1s", "stale_if_error": "1h",
             "max_body": 5, "key_headers": ["A"], "set_cookie": true, "ignore_clients": true } },
@@ -87,7 +88,8 @@ fn full() -> Vec<Policy> {
         { "security_headers": { "name": "h", "hsts": { "max_age": "365d", "include_subdomains": true, "preload": true },
             "nosniff": false, "frame": "off", "referrer": "strict-origin-when-cross-origin", "remove": [] } },
         { "json_threat": { "name": "j", "depth": 1, "members": 2, "items": 3, "text": 4, "member_name": 5, "duplicates": true, "max_bytes": 6 } },
-        { "validate": { "name": "v", "parameters": false, "body": false, "declared_query": true, "formats": true, "max_bytes": 1 } },
+        { "threat_patterns": { "mode": "enforce", "name": "p", "groups": ["sql", "xss"], "query": false, "headers": ["X-A", "X-B"], "body": false, "exclude": ["q", "/a/*"], "patterns": ["a+", "b c"], "max_bytes": 7 } },
+        { "validate": { "name": "v", "parameters": false, "body": false, "declared_query": true, "formats": true, "responses": "strip_undeclared", "max_bytes": 1 } },
         { "expression": { "name": "x", "allow": "caller.plan == \"gold\" ||\n  true\n", "detail": "Only \"gold\"." } },
     ]);
     all.as_array().unwrap().iter().cloned().map(read).collect()

@@ -6,10 +6,9 @@ use super::super::document;
 use super::super::{DocumentLoader, DocumentOperation, Manifest, Version};
 use super::{Resolver, id, token};
 use crate::api::Operations;
-use crate::contract::Contract;
 use crate::openapi::PathTemplate;
 use crate::path;
-use crate::policy::{AttachPoint, Policy, look_into_document};
+use crate::policy::{AttachPoint, Looks, Policy, look_into_document};
 use crate::route::{Claim, Clash, Tie, check_rule, host, shared};
 use crate::snapshot;
 
@@ -124,11 +123,11 @@ impl<'a> Resolver<'a> {
         };
         // What cannot be opened was told where its operations were read.
         let bytes = load(path).ok()?;
-        if let Err(found) = Contract::read(&bytes) {
-            for one in found {
-                let message = format!("{path}, at {}: {}", one.pointer, one.message);
-                self.refuse(format!("{pointer}/openapi"), message);
-            }
+        let own = version.operations.iter().map(|one| &one.policies);
+        let all = own.chain(wide.iter().copied()).chain([&version.policies]);
+        for one in Looks::of(all.flatten()).unread(&bytes) {
+            let message = format!("{path}, at {}: {}", one.pointer, one.message);
+            self.refuse(format!("{pointer}/openapi"), message);
         }
         String::from_utf8(bytes).ok()
     }

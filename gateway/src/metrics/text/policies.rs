@@ -58,7 +58,7 @@ pub(super) fn write(
     page.one(
         "held_bytes",
         "gauge",
-        "Bytes of request bodies that policies look into at present.",
+        "Bytes of bodies that policies look into at present.",
         sum(|w| w.held_bytes.get()),
     );
     page.one(
@@ -66,6 +66,18 @@ pub(super) fn write(
         "counter",
         "Request bodies that no policy could look into, as too many were held already.",
         sum(|w| w.not_held.get()),
+    );
+    page.one(
+        "answers_unchecked_total",
+        "counter",
+        "Answers that validate was to look at and let pass unseen: streams, and what it only observes and is too long or encoded.",
+        sum(|w| w.answers_unchecked.get()),
+    );
+    page.one(
+        "answers_stripped_total",
+        "counter",
+        "Answers that validate took undeclared members out of.",
+        sum(|w| w.answers_stripped.get()),
     );
     decisions(page, workers);
 }

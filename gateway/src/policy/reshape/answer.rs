@@ -1,6 +1,5 @@
 //! Bodies of answers: taken whole, made anew, or kept back.
 
-use std::future::poll_fn;
 use std::sync::Arc;
 
 use domain::policy::transform::Format;
@@ -8,12 +7,13 @@ use domain::problem::Code;
 
 use super::{Facts, Reshape, format_of, is_coded, mark};
 use crate::answer::Refusal;
-use crate::body::{Answer, Cut, Inflow, Outflow};
+use crate::body::{Answer, Inflow, Outflow};
 use crate::call::Call;
 use crate::fields::{Fields, Name};
-use crate::forward::{self, Stop};
+use crate::forward::Stop;
 use crate::holdings::{Beside, Made};
 use crate::policy::Step;
+use crate::policy::whole::Whole;
 
 /// What the changes of an answer need of its request, where there are any. Asks for an answer that
 /// can be looked into: whole, and not encoded.
@@ -59,16 +59,21 @@ pub(crate) async fn answer(
         if is_head {
             // Nobody knows what would be of it.
             answer.fields.remove(Name::ContentLength);
-            mark(&mut answer.fields, None, step.running.to.unwrap_or(from));
+            mark(&mut answer.fields, None, step.running.to.or(Some(from)));
             settle(&mut answer.fields);
             continue;
         }
         if is_twice || answer.status == 206 || is_coded(&answer.fields) {
             return kept_back(step, call);
         }
-        let whole = match whole(step, call, inflow, &mut answer).await? {
-            Some(whole) => whole,
-            None => return kept_back(step, call),
+        let max_bytes = step.running.max_bytes;
+        // Counted until it is changed, also while it waits for its turn.
+        let (whole, _charge) = match Whole::take(max_bytes, call, inflow, &mut answer).await? {
+            Whole::All(whole, charge) => (whole, charge),
+            Whole::TooLong(_) => return kept_back(step, call),
+            Whole::NoRoom(_) => {
+                return Err(Refusal::new(Code::Overloaded).retry_after(1).into());
+            }
         };
         if whole.is_empty() {
             answer.body = Outflow::empty();
@@ -80,7 +85,7 @@ pub(crate) async fn answer(
         let Ok((written, to)) = changed.await? else {
             return kept_back(step, call);
         };
-        mark(&mut answer.fields, Some(written.len()), to);
+        mark(&mut answer.fields, Some(written.len()), Some(to));
         settle(&mut answer.fields);
         if step.running.becomes.is_some() {
             keep_private(&mut answer.fields);
@@ -99,43 +104,8 @@ fn kept_back(step: &Step<Arc<Reshape>>, call: &mut Call<'_>) -> Result<Answer, S
     Err(Refusal::new(Code::TransformFailed).into())
 }
 
-/// The whole body; `None`: it is longer than it may be.
-async fn whole(
-    step: &Step<Arc<Reshape>>,
-    call: &Call<'_>,
-    inflow: &mut dyn Inflow,
-    answer: &mut Answer,
-) -> Result<Option<Vec<u8>>, Stop> {
-    let max_bytes = step.running.max_bytes;
-    let worker = call.worker;
-    let mut whole = Vec::new();
-    let mut charge = worker.holdings.charge(call.route.provider, &worker.metrics);
-    loop {
-        if !charge.has_room() {
-            return Err(Refusal::new(Code::Overloaded).retry_after(1).into());
-        }
-        let before = whole.len();
-        let body = &mut answer.body;
-        let filled = poll_fn(|cx| body.poll_fill(cx, worker, inflow, &mut whole)).await;
-        charge.add((whole.len() - before) as u64);
-        if whole.len() as u64 > max_bytes {
-            return Ok(None);
-        }
-        match filled {
-            Ok(true) => break,
-            Ok(false) => {}
-            Err(Cut) if call.record.connection.fault.get().is_some() => {
-                return Err(forward::cut(call));
-            }
-            Err(Cut) => return Err(Refusal::new(Code::UpstreamReset).into()),
-        }
-    }
-    answer.body.give_back(worker);
-    Ok(Some(whole))
-}
-
 /// The bytes are others now: a strong validator would be a lie, and so would parts of them.
-fn settle(fields: &mut Fields) {
+pub(in crate::policy) fn settle(fields: &mut Fields) {
     fields.remove_named(b"accept-ranges");
     let etag = fields.named("etag").next().map(<[u8]>::to_vec);
     if let Some(etag) = etag.filter(|etag| !etag.starts_with(b"W/")) {

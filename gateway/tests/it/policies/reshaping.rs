@@ -58,13 +58,13 @@ apis:
 type Seen = (Vec<(String, String)>, String);
 
 /// Answers with what it got: its body, with the type, status and fields that the request names.
-struct Mirror {
-    address: SocketAddr,
+pub struct Mirror {
+    pub address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl Mirror {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen: Arc<Mutex<Vec<_>>> = Arc::default();
@@ -110,7 +110,7 @@ impl Mirror {
     }
 
     /// The field of the newest request.
-    fn field(&self, name: &str) -> Option<String> {
+    pub fn field(&self, name: &str) -> Option<String> {
         let seen = self.seen.lock().unwrap();
         let (fields, _) = seen.last()?;
         let found = fields.iter().find(|(known, _)| known == name);
@@ -132,7 +132,7 @@ async fn start() -> (Rig, Mirror) {
     (Rig::new(&file).await, mirror)
 }
 
-async fn post(rig: &Rig, path: &str, fields: &[&str], body: &str) -> Answer {
+pub async fn post(rig: &Rig, path: &str, fields: &[&str], body: &str) -> Answer {
     let fields: String = fields.iter().map(|line| format!("{line}\r\n")).collect();
     rig.send(&format!(
         "POST {path} HTTP/1.1\r\nHost: a\r\n{fields}Content-Length: {}\r\n\r\n{body}",

@@ -3,7 +3,7 @@
 use domain::api::Operations;
 use domain::id::UpstreamId;
 use domain::openapi::Document;
-use domain::policy::{Policy, look_into_document};
+use domain::policy::{Looks, Policy};
 use domain::problem::Invalid;
 use domain::wire::versions::{Draft, DraftOperation};
 use entity::organization;
@@ -62,25 +62,25 @@ pub(in crate::service::versions) async fn contract<C: ConnectionTrait>(
     loaded: &Loaded,
     settings: &DraftSettings,
 ) -> Result<Vec<Invalid>> {
-    let own = look_into_document(&settings.policies)
-        || settings
-            .operations
-            .iter()
-            .any(|(_, policies)| look_into_document(policies));
-    let inherited = || async {
-        let api: Vec<Policy> = read_json("api.policies", &loaded.api.policies)?;
-        let organization = organization::Entity::find_by_id(loaded.api.organization_id);
-        let organization = organization.one(db).await?.ok_or_else(Error::not_found)?;
-        let organization: Vec<Policy> = read_json("organization.policies", &organization.policies)?;
-        Ok::<bool, Error>(look_into_document(&api) || look_into_document(&organization))
+    let operations = settings.operations.iter().map(|(_, policies)| policies);
+    let own: Vec<&Vec<Policy>> = operations.chain([&settings.policies]).collect();
+    let looks = |all: &[&Vec<Policy>]| Looks::of(all.iter().copied().flatten());
+    let Some(id) = loaded.draft.document_id else {
+        let message = "A policy looks into the version's document. Import one.";
+        let missing = looks(&own)
+            .any()
+            .then(|| Invalid::new("/policies", message));
+        return Ok(missing.into_iter().collect());
     };
-    match loaded.draft.document_id {
-        None if own => {
-            let message = "A policy looks into the version's document. Import one.";
-            Ok(vec![Invalid::new("/policies", message)])
-        }
-        Some(id) if own || inherited().await? => documents::uncheckable(db, id).await,
-        None | Some(_) => Ok(Vec::new()),
+    let api: Vec<Policy> = read_json("api.policies", &loaded.api.policies)?;
+    let organization = organization::Entity::find_by_id(loaded.api.organization_id);
+    let organization = organization.one(db).await?.ok_or_else(Error::not_found)?;
+    let organization: Vec<Policy> = read_json("organization.policies", &organization.policies)?;
+    let mut all = own;
+    all.extend([&api, &organization]);
+    match looks(&all) {
+        looks if looks.any() => documents::uncheckable(db, id, looks).await,
+        _ => Ok(Vec::new()),
     }
 }
 

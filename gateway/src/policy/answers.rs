@@ -1,0 +1,317 @@
+//! `validate` on answers: each against what its version's document says of it, before anything else
+//! acts on it. What is wrong with one is told to the operator's log, never to clients.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use domain::contract::{Answered, Expected, Place, Rules, Violation, essence};
+use domain::policy::validate::Responses;
+use domain::policy::{self, Mode};
+use domain::problem::Code;
+
+use super::reshape::{is_coded, mark, settle};
+use super::validate::media_type_of;
+use super::whole::Whole;
+use super::{Bound, Step};
+use crate::answer::Refusal;
+use crate::begun::Begun;
+use crate::body::{Answer, Inflow, Outflow};
+use crate::call::Call;
+use crate::fields::Name;
+use crate::forward::Stop;
+use crate::holdings::{Beside, Made};
+
+/// Seconds between two lines in the log about answers of one policy.
+const TOLD_EVERY: i64 = 10;
+
+/// The running form.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    bound: Bound,
+    rules: Rules,
+    responses: Responses,
+    /// It counts, and changes nothing.
+    watches: bool,
+    max_bytes: u64,
+    /// When something was told last, in seconds since 1970.
+    told_at: AtomicI64,
+}
+
+/// What is to be said of a body.
+struct Judged {
+    found: Vec<Violation>,
+    /// The body without what is not declared.
+    changed: Option<Vec<u8>>,
+    /// Nobody can tell what of it is declared.
+    is_untold: bool,
+}
+
+impl Answers {
+    /// `None`: answers are not looked at.
+    pub(crate) fn compile(policy: &policy::Validate, bound: &Bound) -> Option<Self> {
+        let responses = policy.responses?;
+        Some(Self {
+            bound: bound.clone(),
+            rules: policy.rules(),
+            responses,
+            watches: policy.mode == Mode::Observe || responses == Responses::Observe,
+            max_bytes: policy.max_bytes,
+            told_at: AtomicI64::new(i64::MIN),
+        })
+    }
+
+    pub(crate) const fn watches(&self) -> bool {
+        self.watches
+    }
+
+    pub(crate) const fn responses(&self) -> Responses {
+        self.responses
+    }
+
+    /// Which operation of the document it is; none where the version takes more than it documents.
+    fn operation(&self, call: &Call<'_>) -> Option<usize> {
+        self.bound.operations.get(&call.record.operation).copied()
+    }
+
+    fn judge(&self, expected: Expected, body: &[u8]) -> Judged {
+        let mut judged = Judged {
+            found: Vec::new(),
+            changed: None,
+            is_untold: false,
+        };
+        let contract = &self.bound.contract;
+        if body.is_empty() {
+            judged.found = match expected.is_json() {
+                true => vec![in_body("The body is empty.")],
+                false => Vec::new(),
+            };
+        } else if self.responses == Responses::StripUndeclared && expected.is_json() {
+            match contract.strip(expected, body, self.rules) {
+                Ok(stripped) => {
+                    judged.found = stripped.found;
+                    judged.changed = stripped.body;
+                }
+                Err(message) => {
+                    judged.found = vec![in_body(&message)];
+                    judged.is_untold = true;
+                }
+            }
+        } else {
+            judged.found = contract.answer_body(expected, body, self.rules);
+        }
+        judged
+    }
+
+    /// Says in the log what is wrong, of the first of many.
+    fn tell(&self, call: &Call<'_>, status: u16, found: &[Violation]) {
+        let now = call.wall_secs();
+        let before = self.told_at.load(Ordering::Relaxed);
+        let swap = |now| {
+            self.told_at
+                .compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed)
+        };
+        if now < before.saturating_add(TOLD_EVERY) || swap(now).is_err() {
+            return;
+        }
+        let Some(first) = found.first() else {
+            return;
+        };
+        tracing::warn!(
+            version.id = %call.route.version,
+            operation.id = %call.record.operation,
+            status,
+            r#in = first.place.as_str(),
+            pointer = first.pointer,
+            findings = found.len(),
+            "An answer does not fit its document: {}",
+            first.message
+        );
+    }
+}
+
+fn in_body(message: &str) -> Violation {
+    Violation {
+        place: Place::Body,
+        pointer: String::new(),
+        message: message.to_owned(),
+    }
+}
+
+/// Asks for an answer that can be looked into: not encoded, and whole where it may be changed.
+pub(crate) fn expect_checked(step: &Step<Arc<Answers>>, call: &mut Call<'_>) {
+    if step.running.operation(call).is_none() {
+        return;
+    }
+    let names: &[&[u8]] = match step.running.watches {
+        true => &[b"accept-encoding"],
+        false => &[b"accept-encoding", b"range", b"if-range"],
+    };
+    for name in names {
+        call.head.fields.remove_named(name);
+    }
+}
+
+/// Looks at an answer of the upstream, or at one that is kept, as those are kept as they came. What
+/// was answered in the upstream's place is none.
+pub(crate) async fn checked(
+    step: &Step<Arc<Answers>>,
+    call: &mut Call<'_>,
+    inflow: &mut dyn Inflow,
+    mut answer: Answer,
+) -> Result<Answer, Stop> {
+    let policy = &step.running;
+    let Some(index) = policy.operation(call) else {
+        return Ok(answer);
+    };
+    let status = answer.status;
+    if matches!(answer.body, Outflow::Switched(_)) {
+        call.worker.metrics.answers_unchecked.add(1);
+        return Ok(answer);
+    }
+    // They speak of what the client has.
+    if matches!(status, 100..=199 | 304) {
+        return Ok(answer);
+    }
+    let has_body = call.head.method != http::Method::HEAD && !matches!(status, 204 | 205);
+    let is_twice = answer.fields.all(Name::ContentType).nth(1).is_some();
+    if is_twice && has_body {
+        let mut found = in_body("A body has one media type.");
+        found.place = Place::Header;
+        found.pointer.push_str("/content-type");
+        return unlooked(step, call, answer, found);
+    }
+    let contract = &policy.bound.contract;
+    let media_type = media_type_of(&answer.fields);
+    let expected = match contract.answer(index, status, media_type, has_body) {
+        Answered::Fits => return Ok(answer),
+        Answered::Undeclared(found) => {
+            policy.tell(call, status, std::slice::from_ref(&found));
+            if policy.responses == Responses::Block && !policy.watches {
+                step.decides(call);
+                return kept_back(step, call);
+            }
+            count(step, call);
+            return Ok(answer);
+        }
+        Answered::Body(expected) => expected,
+    };
+    if is_stream(media_type) {
+        call.worker.metrics.answers_unchecked.add(1);
+        return Ok(answer);
+    }
+    if status == 206 || is_coded(&answer.fields) {
+        let found = in_body("A part of a body, or an encoded one, cannot be looked into.");
+        return unlooked(step, call, answer, found);
+    }
+    let (whole, charge) = match Whole::take(policy.max_bytes, call, inflow, &mut answer).await? {
+        Whole::All(whole, charge) => (Arc::new(whole), charge),
+        Whole::TooLong(first) | Whole::NoRoom(first) if policy.watches => {
+            let rest = std::mem::replace(&mut answer.body, Outflow::empty());
+            answer.body = Outflow::Begun(Box::new(Begun::new(made(call, first), rest)));
+            call.worker.metrics.answers_unchecked.add(1);
+            return Ok(answer);
+        }
+        Whole::TooLong(_) => {
+            let found = in_body("The body is longer than is looked into.");
+            return unlooked(step, call, answer, found);
+        }
+        Whole::NoRoom(_) => return Err(Refusal::new(Code::Overloaded).retry_after(1).into()),
+    };
+    let (judge, body) = (policy.clone(), whole.clone());
+    let beside = Beside::of(&call.worker.holdings, whole.len());
+    let judged = beside.run(move || judge.judge(expected, &body)).await;
+    let judged = match judged {
+        Ok(judged) => Some(judged),
+        // Its turn did not come, and nothing depends on it.
+        Err(Stop::Refused(_)) if policy.watches => {
+            call.worker.metrics.answers_unchecked.add(1);
+            None
+        }
+        Err(stop) => return Err(stop),
+    };
+    let whole = Arc::try_unwrap(whole).unwrap_or_else(|shared| shared.to_vec());
+    drop(charge);
+    judge_answer(step, call, answer, whole, judged)
+}
+
+/// What becomes of an answer whose body was looked into.
+fn judge_answer(
+    step: &Step<Arc<Answers>>,
+    call: &mut Call<'_>,
+    mut answer: Answer,
+    whole: Vec<u8>,
+    judged: Option<Judged>,
+) -> Result<Answer, Stop> {
+    let policy = &step.running;
+    let mut body = whole;
+    if let Some(judged) = judged {
+        let is_wrong = !judged.found.is_empty();
+        if is_wrong {
+            policy.tell(call, answer.status, &judged.found);
+        }
+        if policy.watches {
+            if is_wrong || judged.changed.is_some() {
+                count(step, call);
+            }
+        } else if judged.is_untold || is_wrong && policy.responses == Responses::Block {
+            step.decides(call);
+            return kept_back(step, call);
+        } else {
+            if let Some(changed) = judged.changed {
+                call.worker.metrics.answers_stripped.add(1);
+                mark(&mut answer.fields, Some(changed.len()), None);
+                settle(&mut answer.fields);
+                body = changed;
+            }
+            if is_wrong {
+                count(step, call);
+            }
+        }
+    }
+    if answer.fields.get(Name::ContentLength).is_none() {
+        let mut text = crate::text::Text::<20>::new();
+        let length = text.number(body.len() as u64).as_bytes();
+        answer.fields.set("content-length", length);
+    }
+    answer.body = Outflow::Made(Box::new(made(call, body)));
+    Ok(answer)
+}
+
+/// One that nobody can look into passes where it would be counted at most. Else it is kept back, as
+/// it may hold anything.
+fn unlooked(
+    step: &Step<Arc<Answers>>,
+    call: &mut Call<'_>,
+    answer: Answer,
+    found: Violation,
+) -> Result<Answer, Stop> {
+    if step.running.watches {
+        call.worker.metrics.answers_unchecked.add(1);
+        return Ok(answer);
+    }
+    step.running.tell(call, answer.status, &[found]);
+    step.decides(call);
+    kept_back(step, call)
+}
+
+/// It passes, and the record says that it does not fit.
+fn count(step: &Step<Arc<Answers>>, call: &mut Call<'_>) {
+    call.worker.metrics.decided(step.kind, true);
+    call.record.watch(step.watch);
+}
+
+fn kept_back(step: &Step<Arc<Answers>>, call: &mut Call<'_>) -> Result<Answer, Stop> {
+    call.record.decided_by = step.label;
+    call.worker.metrics.upstream_failed.add(1);
+    Err(Refusal::new(Code::ResponseInvalid).into())
+}
+
+fn made(call: &Call<'_>, bytes: Vec<u8>) -> Made {
+    Made::new(bytes, call.record.worker.clone(), call.route.provider)
+}
+
+/// Whether each part of it is to be there at once.
+fn is_stream(media_type: Option<&str>) -> bool {
+    let essence = media_type.map(essence).unwrap_or_default();
+    essence == "text/event-stream" || essence.starts_with("application/grpc")
+}
