@@ -1,10 +1,11 @@
 //! Questions to other servers that policies put before they decide: sent by the worker as requests to
-//! an upstream, with its balancing, circuit and credential, and answered once for all who ask the
-//! same at the same time or soon after.
+//! an upstream, with its balancing, circuit and credential. What is answered holds for a while for
+//! all who ask the same.
 
+use std::collections::HashMap;
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use http::Method;
@@ -12,11 +13,15 @@ use moka::Expiry;
 use moka::future::Cache;
 use moka::notification::RemovalCause;
 use sha2::{Digest, Sha256};
+use tokio::sync::OnceCell;
+use tokio::time::timeout_at;
 
+use crate::answer::Refusal;
 use crate::body::Inflow;
 use crate::call::Call;
 use crate::fields::{Fields, Name};
 use crate::head::Head;
+use crate::passage;
 use crate::policy::{Decision, Introspected};
 use crate::state::Upstream;
 use crate::upstream::{self, Attempts, Copied, Failure, Outgoing};
@@ -45,10 +50,31 @@ pub(crate) enum Unanswered {
     Unclear(u16),
 }
 
+impl Unanswered {
+    /// Whether nobody said anything, rather than something that cannot be understood: a caller can
+    /// bring a server to that.
+    pub(crate) const fn is_silence(self) -> bool {
+        match self {
+            Self::Closed | Self::Unreachable | Self::TimedOut | Self::Unclear(500..) => true,
+            Self::Body | Self::Unclear(_) => false,
+        }
+    }
+}
+
 /// What was learned for the policy that is next.
 pub(crate) enum Learned {
     Token(Result<Arc<Introspected>, Unanswered>),
     Decision(Result<Arc<Decision>, Unanswered>),
+    /// The request is one that no upstream would get: nobody was asked.
+    Refused(Refusal),
+}
+
+/// An upstream that a policy asks, with what tells it from what it was before.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) upstream: Arc<Upstream>,
+    /// Of its settings and credential.
+    pub(crate) written: Key,
 }
 
 /// An answer, read whole.
@@ -109,12 +135,13 @@ impl<'q> Question<'q> {
         if let Some((name, value)) = &self.upstream.credential {
             fields.set(name.as_str(), value.as_bytes());
         }
-        let answered = tokio::time::timeout(self.timeout, self.exchange(call)).await;
-        let reply = answered.unwrap_or(Err(Unanswered::TimedOut));
+        let reply = self.exchange(call).await;
         if let Err(error) = &reply {
             metrics.questions_failed.add(1);
-            let upstream = self.upstream.id;
-            tracing::warn!(upstream.id = %upstream, %error, "A question that a policy puts was not answered.");
+            if call.worker.shared.answers.may_warn(call.wall_secs()) {
+                let upstream = self.upstream.id;
+                tracing::warn!(upstream.id = %upstream, %error, "A question that a policy puts was not answered; there may be more of these in 10 s.");
+            }
         }
         reply
     }
@@ -125,6 +152,7 @@ impl<'q> Question<'q> {
         if upstream.broken.is_some() || upstream.targets.is_empty() {
             return Err(Unanswered::Closed);
         }
+        let end = tokio::time::Instant::now() + self.timeout;
         let way = upstream::admit(worker, upstream, None).map_err(|_| Unanswered::Closed)?;
         let mut attempts = Attempts::new(worker, way, upstream::chance());
         let mut body = Copied::of(&self.body, worker.metrics.clone());
@@ -134,9 +162,16 @@ impl<'q> Question<'q> {
                 head: &self.head,
                 rest: self.head.path(),
                 upstream,
+                // It only asks.
+                is_safe: true,
             };
             let settings = &*call.state.settings;
-            match upstream::send(worker, settings, target, outgoing, &mut body).await {
+            let sent = upstream::send(worker, settings, target, outgoing, &mut body);
+            let Ok(sent) = timeout_at(end, sent).await else {
+                attempts.failed();
+                return Err(Unanswered::TimedOut);
+            };
+            match sent {
                 Ok(mut sent) => {
                     attempts.answered(sent.head.status);
                     sent.outflow.hold(attempts.ticket());
@@ -145,12 +180,16 @@ impl<'q> Question<'q> {
                         let outflow = &mut sent.outflow;
                         let filled =
                             poll_fn(|cx| outflow.poll_fill(cx, worker, &mut body, &mut bytes));
-                        let is_whole = filled.await.map_err(|_| Unanswered::Body)?;
+                        let filled = timeout_at(end, filled).await;
+                        let filled = filled.map_err(|_| Unanswered::TimedOut)?;
+                        let is_whole = filled.map_err(|_| Unanswered::Body)?;
                         if bytes.len() > MOST_ANSWER {
                             return Err(Unanswered::Body);
                         }
                         if is_whole {
                             outflow.give_back(worker);
+                            let cookie = &worker.settings.session_cookie;
+                            passage::strip_response(&mut sent.head.fields, cookie);
                             return Ok(Reply {
                                 status: sent.head.status,
                                 fields: sent.head.fields,
@@ -217,7 +256,14 @@ pub(crate) struct Answers {
     known: Cache<Key, Known>,
     /// Taken out for want of room.
     evicted: Arc<AtomicU64>,
+    /// What is being asked: others who want the same wait for it.
+    flights: Mutex<HashMap<Key, Weak<OnceCell<Known>>>>,
+    /// The second of the last line in the log.
+    warned: AtomicU64,
 }
+
+/// Questions under way, above which those that ended are let go.
+const FLIGHTS: usize = 1024;
 
 impl Default for Answers {
     fn default() -> Self {
@@ -233,20 +279,67 @@ impl Default for Answers {
                 }
             })
             .build();
-        Self { known, evicted }
+        Self {
+            known,
+            evicted,
+            flights: Mutex::default(),
+            warned: AtomicU64::new(0),
+        }
     }
 }
 
 impl Answers {
-    /// What is known, or what `ask` learns: once, for all who want it at the same time. A failure is
-    /// theirs together and is not kept.
+    /// What is known.
+    pub(crate) async fn known(&self, key: &Key) -> Option<Known> {
+        self.known.get(key).await
+    }
+
+    pub(crate) async fn note(&self, key: Key, known: Known) {
+        self.known.insert(key, known).await;
+    }
+
+    /// What is known, or what `ask` learns: once, for all who want it at the same time. Where whoever
+    /// asks goes away or fails, the next one asks.
     pub(crate) async fn get(
         &self,
         key: Key,
         ask: impl Future<Output = Result<Known, Unanswered>>,
     ) -> Result<Known, Unanswered> {
-        let known = self.known.try_get_with(key, ask).await;
-        known.map_err(|unanswered| *unanswered)
+        if let Some(known) = self.known(&key).await {
+            return Ok(known);
+        }
+        let flight = self.flight(key);
+        let learn = async {
+            let known = ask.await?;
+            self.note(key, known.clone()).await;
+            Ok(known)
+        };
+        let known = flight.get_or_try_init(|| learn).await;
+        known.cloned()
+    }
+
+    fn flight(&self, key: Key) -> Arc<OnceCell<Known>> {
+        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(flight) = flights.get(&key).and_then(Weak::upgrade) {
+            return flight;
+        }
+        if flights.len() >= FLIGHTS {
+            flights.retain(|_, flight| flight.strong_count() > 0);
+        }
+        let flight = Arc::default();
+        flights.insert(key, Arc::downgrade(&flight));
+        flight
+    }
+
+    /// Whether a line may go to the log: one in 10 s.
+    fn may_warn(&self, now: i64) -> bool {
+        let now = now.unsigned_abs();
+        let last = self.warned.load(Relaxed);
+        let may = now >= last + 10 || now < last;
+        may && self
+            .warned
+            .compare_exchange(last, now, Relaxed, Relaxed)
+            .is_ok()
     }
 
     /// Bytes, and answers that were taken out for want of room.

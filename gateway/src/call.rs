@@ -111,7 +111,8 @@ pub(crate) struct Call<'a> {
     pub(crate) certificate: Option<&'a Certificate>,
     pub(crate) shown: ShownLimits<'a>,
     pub(crate) taken: TakenList,
-    /// Of the gateway's clock, when the head was read.
+    /// Of the gateway's clock, when the head was read, or when limits were asked for if that was
+    /// later.
     pub(crate) now_us: u64,
     /// Since 1970, at the same moment.
     pub(crate) wall_us: u64,
@@ -180,6 +181,13 @@ impl<'a> Call<'a> {
 
     pub(crate) const fn now_ns(&self) -> u64 {
         self.now_us * 1000
+    }
+
+    /// Takes the present time for that of the request.
+    pub(crate) fn look_at_clock(&mut self) {
+        let clock = &self.worker.settings.clock;
+        self.now_us = clock.micros();
+        self.wall_us = clock.wall(self.now_us);
     }
 
     pub(crate) const fn wall_ms(&self) -> u64 {

@@ -86,7 +86,9 @@ pub(crate) async fn forward(
     let Some(total) = way.upstream.total_ms else {
         return exchange(call, way, inflow).await;
     };
-    let left = total.saturating_sub(u64::from(call.record.elapsed()) / 1000);
+    // What it waited for on purpose is not the upstream's time.
+    let spent = (u64::from(call.record.elapsed()) / 1000).saturating_sub(call.delay_ms);
+    let left = total.saturating_sub(spent);
     let end = call.worker.sweeper.now() + left;
     let exchange = exchange(call, way, inflow);
     match tokio::time::timeout(Duration::from_millis(left), exchange).await {
@@ -191,6 +193,7 @@ async fn tries(
             head: &call.head,
             rest: call.rest(),
             upstream,
+            is_safe: false,
         };
         let settings = &*call.state.settings;
         let sent = match &copied {

@@ -317,14 +317,14 @@ impl Shard {
             nanos: now,
             wall_ms,
         } = now;
+        if self.swept_at != 0 && now < self.swept_at + SECOND {
+            return false;
+        }
         let windows = windows.read().unwrap_or_else(PoisonError::into_inner);
         let is_full = |key: &CellKey, cell: &Cell| match windows.get(&key.limit) {
             None => cell.is_full(now),
             Some(window) => window.is_over(cell, wall_ms),
         };
-        if self.swept_at != 0 && now < self.swept_at + SECOND {
-            return false;
-        }
         let before = self.cells.len();
         self.cells
             .retain(|key, cell| Arc::strong_count(cell) > 1 || !is_full(key, cell));

@@ -118,8 +118,8 @@ async fn serve(
     // What is rare is in a box: the usual request should not pay for its size.
     let served = if chain.is_straight() {
         match admitted(&mut call, refused) {
-            Ok(way) if call.delay_ms > 0 => Box::pin(later(&mut call, way, inflow)).await,
-            Ok(way) => forward(&mut call, way, inflow).await,
+            Ok(Some(way)) => forward(&mut call, way, inflow).await,
+            Ok(None) => Box::pin(later(&mut call, inflow)).await,
             Err(stop) => Err(stop),
         }
     } else {
@@ -131,9 +131,10 @@ async fn serve(
     }
 }
 
-/// The same for a request that waits on purpose.
-async fn later(call: &mut Call<'_>, way: Way<'_>, inflow: &mut dyn Inflow) -> Result<Answer, Stop> {
+/// The same for a request that waits on purpose, before an upstream has room for it.
+async fn later(call: &mut Call<'_>, inflow: &mut dyn Inflow) -> Result<Answer, Stop> {
     wait(call).await?;
+    let way = way(call)?;
     forward(call, way, inflow).await
 }
 
@@ -202,8 +203,9 @@ async fn beyond(call: &mut Call<'_>, inflow: &mut dyn Inflow) -> Result<Answer, 
         wait(call).await?;
         return cache::exchange(call, step, inflow).await;
     }
-    let way = way(call)?;
+    answers(call)?;
     wait(call).await?;
+    let way = way(call)?;
     forward(call, way, inflow).await
 }
 
@@ -223,10 +225,14 @@ async fn wait(call: &mut Call<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
-/// What comes before anything is sent.
-fn admitted<'a>(call: &mut Call<'a>, refused: Option<Refusal>) -> Result<Way<'a>, Stop> {
+/// What comes before anything is sent. `None`: it waits on purpose.
+fn admitted<'a>(call: &mut Call<'a>, refused: Option<Refusal>) -> Result<Option<Way<'a>>, Stop> {
     gate(call, refused)?;
-    way(call)
+    answers(call)?;
+    if call.delay_ms > 0 {
+        return Ok(None);
+    }
+    way(call).map(Some)
 }
 
 /// Whether it is let in, as far as its head tells.
@@ -252,9 +258,8 @@ fn answers(call: &mut Call<'_>) -> Result<(), Stop> {
     }
 }
 
-/// Where it goes, unless a policy answers.
+/// Where it goes.
 fn way<'a>(call: &mut Call<'a>) -> Result<Way<'a>, Stop> {
-    answers(call)?;
     let way = prepare(call).inspect_err(|_| call.give_back())?;
     call.record.policies_us = call.record.elapsed();
     Ok(way)
@@ -322,6 +327,8 @@ async fn ask_and_admit(call: &mut Call<'_>) -> Result<(), Stop> {
     if let Some(beyond) = &chain.beyond {
         policy::asking_stage(&beyond.access, call).await?;
     }
+    // Others may have been asked for seconds: limits count by now.
+    call.look_at_clock();
     allow(call)
 }
 

@@ -44,14 +44,13 @@ use std::sync::Arc;
 use domain::policy::{AttachPoint, PolicyKind};
 
 use crate::answer::Refusal;
-use crate::asking::Learned;
+use crate::asking::{Asked, Learned};
 use crate::body::Answer;
 use crate::call::Call;
 use crate::fields::Fields;
 use crate::forward::Stop;
 use crate::record::{NameId, Names, Watch};
 use crate::slot::Limits;
-use crate::state::Upstream;
 use crate::token::KeySets;
 use crate::upstream;
 
@@ -165,7 +164,7 @@ pub(crate) struct Context<'a> {
     pub(crate) limits: &'a Limits,
     pub(crate) key_sets: &'a Arc<KeySets>,
     /// Upstreams of the organization, by name.
-    pub(crate) upstreams: &'a dyn Fn(&str) -> Option<Arc<Upstream>>,
+    pub(crate) upstreams: &'a dyn Fn(&str) -> Option<Asked>,
     /// The version's document, if it has one; `Err`: what is wrong with it.
     pub(crate) bound: Result<Option<&'a Bound>, &'a str>,
     /// The same of its examples, where a policy answers with them.

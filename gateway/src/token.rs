@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use fetch::keep_loaded;
 pub(crate) use keys::{KeySet, KeySets, Loaded};
-pub(crate) use seen::{Seen, Verified};
+pub(crate) use seen::{Seen, Verified, values};
 
 /// Longer ones are not looked at.
 pub(crate) const LONGEST: usize = 8192;

@@ -14,6 +14,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 pub use page::{api_page, change_log, document, model, operations};
+pub(crate) use search::contains;
 pub use search::search;
 
 use crate::ctx::Ctx;

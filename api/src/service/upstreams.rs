@@ -204,17 +204,8 @@ async fn refuse_asked<C: ConnectionTrait>(db: &C, row: &upstream::Model, so: &st
     if askers.is_empty() {
         return Ok(());
     }
-    let shown = askers
-        .iter()
-        .take(5)
-        .cloned()
-        .collect::<Vec<_>>()
-        .join(", ");
-    let more = match askers.len().saturating_sub(5) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let detail = format!("Policies of {shown}{more} ask it by its name, so it {so}.");
+    let askers = askers.join(", ");
+    let detail = format!("Policies of {askers} ask it by its name, so it {so}.");
     Err(Error::new(Code::Conflict, detail))
 }
 

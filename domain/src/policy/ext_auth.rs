@@ -135,8 +135,9 @@ pub struct Kept {
     #[serde(rename = "for")]
     #[schemars(title = "For")]
     pub span: Span,
-    /// Calls are alike that agree in all of these: everything that the decision goes by must be
-    /// among them, headers and claims included.
+    /// Calls are alike that agree in all of these, and in the version, the header fields that are told
+    /// and, where no `claims` are named, all claims: what else the decision goes by must be among
+    /// them.
     #[schemars(title = "Alike in", length(min = 1), extend("uniqueItems" = true))]
     pub by: Vec<Alike>,
     /// And in these header fields.
@@ -215,6 +216,11 @@ impl Written for ExtAuth {
             found.extend(asked::check_told(&format!("/pass/{index}"), name));
         }
         if let Some(kept) = &self.cache {
+            if self.form == Asking::Forward && self.headers.is_empty() {
+                let message =
+                    "Name the header fields that are told: what is not told alike cannot be kept.";
+                found.push(Invalid::new("/headers", message));
+            }
             if kept.span > asked::MOST_KEPT {
                 let message = "Keep a decision for at most 1h.";
                 found.push(Invalid::new("/cache/for", message));
@@ -244,9 +250,13 @@ mod tests {
             (r#","path":"x""#, &["/path"]),
             (r#","headers":["a b"]"#, &["/headers/0"]),
             (r#","pass":["X-User","Host"]"#, &["/pass/1"]),
-            (r#","cache":{"for":"10s","by":["application","path"]}"#, &[]),
             (
-                r#","cache":{"for":"2h","by":[],"headers":[""],"claims":[""]}"#,
+                r#","headers":["x-a"],"cache":{"for":"10s","by":["application","path"]}"#,
+                &[],
+            ),
+            (r#","cache":{"for":"10s","by":["path"]}"#, &["/headers"]),
+            (
+                r#","form":"opa","cache":{"for":"2h","by":[],"headers":[""],"claims":[""]}"#,
                 &[
                     "/cache/for",
                     "/cache/by",

@@ -39,10 +39,18 @@ fn encoded(message: &str) -> String {
     out
 }
 
+/// Another server's 401 is one; where it sends a browser is of no use here.
+fn grpc_cause(refusal: &Refusal) -> u16 {
+    match refusal.status() {
+        401 => 401,
+        _ => refusal.code.status(),
+    }
+}
+
 pub(super) fn answer(refusal: &Refusal, media_type: &str) -> Answer {
     let mut fields = Fields::new(b"");
     fields.push("content-type", media_type.as_bytes());
-    fields.push("grpc-status", status(refusal.code.status()));
+    fields.push("grpc-status", status(grpc_cause(refusal)));
     let message = format!("{}: {}", refusal.code.as_str(), refusal.sentence());
     fields.push("grpc-message", encoded(&message).as_bytes());
     if let Some(seconds) = refusal.retry_after {

@@ -146,6 +146,7 @@ impl Refresh {
             head: &self.head,
             rest: &self.rest,
             upstream: &self.upstream,
+            is_safe: false,
         };
         let mut nothing = Copied::nothing(worker.metrics.clone());
         let sent = send(worker, &self.settings, target, outgoing, &mut nothing).await;

@@ -12,6 +12,7 @@ use domain::snapshot::{self, Version};
 
 use super::model::{self, Dirty};
 use super::{Compiler, numbered};
+use crate::asking::{Asked, Parts};
 use crate::policy::{Bound, Chain, Context, Examples, Uncompiled};
 use crate::state::{Beside, Operation, Route, Upstream};
 
@@ -224,7 +225,13 @@ impl Compiler {
         };
         let upstreams = |name: &str| {
             let id = self.model.named_upstream(organization.id, name)?;
-            self.upstreams.get(&id).cloned()
+            let source = self.model.upstreams.get(&id)?;
+            Some(Asked {
+                upstream: self.upstreams.get(&id).cloned()?,
+                written: Parts::new("upstream")
+                    .and(&serde_json::to_vec(source).unwrap_or_default())
+                    .key(),
+            })
         };
         let context = Context {
             bound,

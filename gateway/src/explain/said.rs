@@ -5,7 +5,7 @@ use domain::explain::Counted;
 use super::Walk;
 use crate::answer::Shown;
 use crate::call::Call;
-use crate::policy::{Flow, RateLimit, Running, Step};
+use crate::policy::{Flow, Introspection, RateLimit, Running, Step};
 
 const ASKS_WHOSE: &str =
     "It asks the token's server whose it is. Explaining asks nobody, so nobody is known to call.";
@@ -55,7 +55,13 @@ impl Walk<'_> {
                 Said::of(flow, why)
             }
             // Explaining asks nobody.
-            Running::Introspection(_) => Said::of(Flow::Next, ASKS_WHOSE.to_owned()),
+            Running::Introspection(_) if Introspection::would_ask(call) => {
+                Said::of(Flow::Next, ASKS_WHOSE.to_owned())
+            }
+            Running::Introspection(policy) => Said::of(
+                policy.run(call),
+                "No token is shown, and none is asked for.".to_owned(),
+            ),
             Running::ExtAuth(_) => Said::of(
                 Flow::Next,
                 "It asks another server, which decides. Explaining asks nobody.".to_owned(),

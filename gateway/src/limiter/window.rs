@@ -67,7 +67,7 @@ impl Counts {
         }
     }
 
-    /// The same in the window `number`, a later one as a rule.
+    /// The same in the window `number`, a later one.
     const fn at(self, number: u32, slides: bool) -> Self {
         if self.number == number {
             return self;
@@ -98,8 +98,26 @@ impl Window {
         }
     }
 
-    fn judge(&self, counts: Counts, wall_ms: u64) -> Verdict {
-        let into = wall_ms % self.length;
+    /// What a cell counts at a time, and how far into its window that is. Requests do not come in the
+    /// order of their times, and clocks are set back: a window that has just begun is not begun
+    /// again for one of the window before.
+    fn settled(&self, packed: u64, wall_ms: u64) -> (Counts, u64) {
+        const LATE_MS: u64 = 60_000;
+        let counts = Counts::unpack(packed, self.slides);
+        let number = self.number(wall_ms);
+        let ahead = counts.number.wrapping_sub(number);
+        let ahead = u64::from(if self.slides {
+            ahead & ((1 << NUMBER) - 1)
+        } else {
+            ahead
+        });
+        if ahead == 1 || ahead > 0 && ahead.saturating_mul(self.length) <= LATE_MS {
+            return (counts, 0);
+        }
+        (counts.at(number, self.slides), wall_ms % self.length)
+    }
+
+    fn judge(&self, counts: Counts, into: u64) -> Verdict {
         let rest = self.length - into;
         let weighed = |before: u32, rest: u64| (u64::from(before) * rest).div_ceil(self.length);
         let used = weighed(counts.before, rest) + u64::from(counts.count);
@@ -137,16 +155,15 @@ impl Window {
 
     /// Takes one request, if there is one. A refused request costs nothing.
     pub(crate) fn admit(&self, cell: &Cell, wall_ms: u64) -> (Verdict, Hit) {
-        let number = self.number(wall_ms);
-        let hit = Hit {
-            number,
-            cost: self.cost,
-            slides: self.slides,
-        };
         let mut packed = cell.arrival.load(Ordering::Relaxed);
         loop {
-            let mut counts = Counts::unpack(packed, self.slides).at(number, self.slides);
-            let verdict = self.judge(counts, wall_ms);
+            let (mut counts, into) = self.settled(packed, wall_ms);
+            let verdict = self.judge(counts, into);
+            let hit = Hit {
+                number: counts.number,
+                cost: self.cost,
+                slides: self.slides,
+            };
             if !verdict.admitted {
                 return (verdict, hit);
             }
@@ -167,14 +184,14 @@ impl Window {
     /// What [`Window::admit`] would say, and nothing is taken.
     pub(crate) fn peek(&self, cell: &Cell, wall_ms: u64) -> Verdict {
         let packed = cell.arrival.load(Ordering::Relaxed);
-        let counts = Counts::unpack(packed, self.slides).at(self.number(wall_ms), self.slides);
-        self.judge(counts, wall_ms)
+        let (counts, into) = self.settled(packed, wall_ms);
+        self.judge(counts, into)
     }
 
     /// Whether a cell counts nothing any more: a new one would be equal.
     pub(super) fn is_over(&self, cell: &Cell, wall_ms: u64) -> bool {
         let packed = cell.arrival.load(Ordering::Relaxed);
-        let counts = Counts::unpack(packed, self.slides).at(self.number(wall_ms), self.slides);
+        let (counts, _) = self.settled(packed, wall_ms);
         (counts.before, counts.count) == (0, 0)
     }
 }
@@ -263,6 +280,32 @@ mod tests {
             hit.give_back(&cell);
             let late = window.peek(&cell, START + 60_001);
             assert_eq!(late.admitted, slides, "{late:?}");
+        }
+    }
+
+    #[test]
+    fn what_comes_late_begins_no_window_again() {
+        for slides in [false, true] {
+            let (window, cell) = (window(slides, 3), Cell::default());
+            for at in [START + 60_000, START + 59_999, START + 60_001] {
+                assert!(window.admit(&cell, at).0.admitted);
+            }
+            assert!(!window.admit(&cell, START + 59_990).0.admitted);
+            assert!(!window.admit(&cell, START + 60_002).0.admitted);
+            // A clock that was set back far is believed.
+            assert!(window.admit(&cell, START - 600_000).0.admitted);
+        }
+        // One that is not used for long is no window that is ahead.
+        let (short, cell) = (
+            Window {
+                length: 1000,
+                ..window(true, 1)
+            },
+            Cell::default(),
+        );
+        for step in 0..50 {
+            let at = START + step * (1000 << 19);
+            assert!(short.admit(&cell, at).0.admitted, "{step}");
         }
     }
 

@@ -34,7 +34,8 @@ impl Way {
     fn is_taken(&self, call: &Call<'_>) -> bool {
         match self {
             Self::KeyAuth(policy) => policy.is_shown(call),
-            Self::Jwt(_) | Self::Introspection(_) => bearer::is_shown(call),
+            Self::Jwt(_) => bearer::is_shown(call),
+            Self::Introspection(_) => bearer::is_shown(call) && !bearer::is_ours(call),
             Self::BasicAuth(_) => BasicAuth::is_shown(call),
             Self::Mtls(_) => Mtls::is_shown(call),
         }
@@ -111,7 +112,8 @@ impl AnyOf {
             .iter()
             .any(|way| matches!(way, Way::Introspection(_)));
         self.of.iter().position(|way| {
-            let is_not_its = matches!(way, Way::Jwt(_)) && others && !bearer::is_signed(call);
+            let is_signed = || bearer::is_ours(call) || bearer::is_signed(call);
+            let is_not_its = matches!(way, Way::Jwt(_)) && others && !is_signed();
             !is_not_its && way.is_taken(call)
         })
     }
@@ -126,7 +128,8 @@ impl AnyOf {
     /// Whether another server is asked about what the caller shows.
     pub(crate) fn would_ask(&self, call: &Call<'_>) -> bool {
         let chosen = self.chosen(call);
-        chosen.is_some_and(|at| matches!(self.of[at], Way::Introspection(_)))
+        let asks = chosen.is_some_and(|at| matches!(self.of[at], Way::Introspection(_)));
+        asks && Introspection::would_ask(call)
     }
 
     /// Asks for the way that the caller takes.

@@ -70,8 +70,6 @@ impl BasicAuth {
             let why = "Send one user name and password, as Authorization: Basic (RFC 7617).";
             return Flow::refuse(refusal.detail(why));
         };
-        // It authenticates here: it goes no further.
-        call.head.fields.remove(Name::Authorization);
         let digest = KeyDigest::of_password(&Sha256::digest(&pair).into());
         let state = call.state;
         let Some(key) = state.keys.find(&digest) else {
@@ -85,7 +83,11 @@ impl BasicAuth {
         // Known from here on, so that the record of a refusal says whose it was.
         call.recognize(&caller);
         match state.keys.judge(key, call.wall_us, call.peer_address()) {
-            Ok(()) => call.identify(caller),
+            // It has authenticated here: it goes no further.
+            Ok(()) => {
+                call.head.fields.remove(Name::Authorization);
+                call.identify(caller);
+            }
             Err(Code::IpDenied) => return refuse(Code::IpDenied),
             Err(_) => {
                 let refusal = Refusal::new(Code::PasswordInvalid);

@@ -35,6 +35,13 @@ pub(super) fn is_shown(call: &Call<'_>) -> bool {
     shown(call).is_some_and(|token| !token.is_some_and(is_key))
 }
 
+/// Whether it begins as what the platform itself makes.
+pub(super) fn is_ours(call: &Call<'_>) -> bool {
+    shown(call)
+        .flatten()
+        .is_some_and(|token| token.starts_with(b"ptn_"))
+}
+
 /// Takes out what was shown and is not looked at.
 pub(super) fn forget(call: &mut Call<'_>) {
     let fields = &mut call.head.fields;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use domain::effective::Effective;
 use domain::policy::transform::{Message, Way};
-use domain::policy::{AttachPoint, Mode, Policy, Stage, Subject};
+use domain::policy::{AttachPoint, Mode, Policy, Stage, Subject, named_upstreams};
 
 use super::{
     Answers, AnyOf, AuthGuard, BasicAuth, Cache, Checking, Compress, Concurrency, Context, Cors,
@@ -316,10 +316,14 @@ fn compile(
         label: format!("policy {}", label(effective.policy)),
         reason: "It cannot be read.".to_owned(),
     };
-    let no_upstream = |name: &str| Uncompiled {
-        label: format!("policy {}", label(effective.policy)),
-        reason: format!("There is no upstream {name} in the organization."),
-    };
+    for named in named_upstreams(std::slice::from_ref(effective.policy)) {
+        if (context.upstreams)(named.name).is_none() {
+            let label = format!("policy {}", label(effective.policy));
+            let name = named.name;
+            let reason = format!("There is no upstream {name} in the organization.");
+            return Err(Uncompiled { label, reason });
+        }
+    }
     let in_plan = effective.from == AttachPoint::Plan;
     let name = effective.policy.name();
     Ok(match effective.policy {
@@ -329,12 +333,12 @@ fn compile(
         }
         Policy::Oauth2Introspection(policy) => {
             let running = Introspection::compile(policy, context);
-            Running::Introspection(running.ok_or_else(|| no_upstream(&policy.upstream))?).into()
+            Running::Introspection(running.ok_or_else(unread)?).into()
         }
         Policy::BasicAuth(policy) => Running::BasicAuth(BasicAuth::compile(policy)).into(),
         Policy::ExtAuth(policy) => {
             let running = ExtAuth::compile(policy, context);
-            Running::ExtAuth(running.ok_or_else(|| no_upstream(&policy.upstream))?).into()
+            Running::ExtAuth(running.ok_or_else(unread)?).into()
         }
         Policy::Mtls(policy) => Running::Mtls(Mtls::compile(policy)).into(),
         Policy::AnyOf(policy) => {

@@ -12,16 +12,15 @@ use serde_json::Value;
 
 use super::{Context, Flow};
 use crate::answer::Refusal;
-use crate::asking::{Key, Known, Learned, Parts, Unanswered};
+use crate::asking::{Asked, Key, Known, Learned, Parts};
 use crate::call::Call;
 use crate::fields::{Fields, Name};
-use crate::state::Upstream;
 use crate::token::claim;
 
 /// The running form.
 #[derive(Debug)]
 pub(crate) struct ExtAuth {
-    upstream: Arc<Upstream>,
+    asked: Asked,
     target: Box<str>,
     form: Asking,
     headers: Box<[Box<str>]>,
@@ -59,6 +58,14 @@ enum Verdict {
 }
 
 impl Decision {
+    /// Whether it says nothing that is one client's alone, like a cookie or where it is to go.
+    fn is_for_all(&self) -> bool {
+        match &self.verdict {
+            Verdict::Allowed => true,
+            Verdict::Denied(_, fields) => fields.iter().next().is_none(),
+        }
+    }
+
     /// About what it takes, in bytes of memory.
     pub(crate) fn size(&self) -> usize {
         let told = self.told.iter().map(|(_, value)| value.len() + 32);
@@ -80,15 +87,15 @@ impl ExtAuth {
             let lower = names.iter().map(|name| name.to_ascii_lowercase().into());
             lower.collect()
         };
-        let upstream = (context.upstreams)(&policy.upstream)?;
+        let asked = (context.upstreams)(&policy.upstream)?;
         let written = serde_json::to_vec(policy).unwrap_or_default();
         let kept = policy.cache.as_ref();
         Some(Self {
             written: Parts::new("decision")
-                .and(upstream.id.uuid().as_bytes())
+                .and(&asked.written)
                 .and(&written)
                 .key(),
-            upstream,
+            asked,
             target: policy.target().into(),
             form: policy.form,
             headers: names(&policy.headers),
@@ -106,26 +113,37 @@ impl ExtAuth {
 
     /// Asks about the call, or remembers one that was like it.
     pub(crate) async fn ask(&self, call: &Call<'_>) -> Option<Learned> {
-        let decided = match &self.kept {
-            None => self.decide(call).await.map(Arc::new),
-            Some(kept) => {
-                let ask = async { Ok(Known::Decision(Arc::new(self.decide(call).await?))) };
-                let key = self.key(kept, call);
-                let known = call.worker.shared.answers.get(key, ask).await;
-                known.and_then(|known| match known {
-                    Known::Decision(decision) => Ok(decision),
-                    // The kinds have keys of their own.
-                    Known::Token(_) => Err(Unanswered::Closed),
-                })
-            }
+        // What is asked about, and what calls are alike in, is what the upstream would get.
+        let fields = match self.told(call) {
+            Ok(fields) => fields,
+            Err(refusal) => return Some(Learned::Refused(refusal)),
         };
+        let Some(kept) = &self.kept else {
+            let decided = self.decide(call, &fields).await;
+            return Some(Learned::Decision(decided.map(Arc::new)));
+        };
+        let answers = &call.worker.shared.answers;
+        let key = self.key(kept, call, &fields);
+        if let Some(Known::Decision(decision)) = answers.known(&key).await {
+            return Some(Learned::Decision(Ok(decision)));
+        }
+        let decided = self.decide(call, &fields).await.map(Arc::new);
+        if let Ok(decision) = &decided
+            && decision.is_for_all()
+        {
+            answers.note(key, Known::Decision(decision.clone())).await;
+        }
         Some(Learned::Decision(decided))
     }
 
-    /// Of all in which calls must be alike. A part that is missing is like no other.
-    fn key(&self, kept: &Kept, call: &Call<'_>) -> Key {
+    /// Of all in which calls must be alike, and of what the server is told besides. A part that is
+    /// missing is like no other.
+    fn key(&self, kept: &Kept, call: &Call<'_>, fields: &Fields) -> Key {
         let head = &call.head;
-        let mut parts = Parts::new("call").and(&self.written);
+        let version = call.route.version.uuid();
+        let mut parts = Parts::new("call")
+            .and(&self.written)
+            .and(version.as_bytes());
         for one in &kept.by {
             parts = match one {
                 Alike::Application => {
@@ -141,26 +159,28 @@ impl ExtAuth {
                 Alike::Target => parts
                     .and(head.canonical().as_bytes())
                     .and(head.query().map_or(&b"\0"[..], str::as_bytes)),
-                Alike::Operation => parts
-                    .and(call.route.version.uuid().as_bytes())
-                    .and(call.record.operation.uuid().as_bytes()),
+                Alike::Operation => parts.and(call.record.operation.uuid().as_bytes()),
             };
         }
-        for name in &kept.headers {
+        for name in kept.headers.iter().chain(&self.headers) {
             let mut lines = 0_u64;
-            for line in head.fields.named(name) {
+            for line in fields.named(name) {
                 lines += 1;
                 parts = parts.and(line);
             }
             parts = parts.and(&lines.to_be_bytes());
         }
+        let token = call.token.as_ref();
         for name in &kept.claims {
-            let token = call.token.as_ref();
-            let value = token.and_then(|token| claim(token, name));
-            parts = match value {
+            parts = match token.and_then(|token| claim(token, name)) {
                 None => parts.and(b"").and(b"none"),
                 Some(value) => parts.and(value.to_string().as_bytes()).and(b"some"),
             };
+        }
+        if kept.claims.is_empty() && self.form != Asking::Forward {
+            // All of them are told.
+            let all = token.map(|token| serde_json::to_vec(&**token).unwrap_or_default());
+            parts = parts.and(&all.unwrap_or_default());
         }
         parts.key()
     }
@@ -170,14 +190,18 @@ impl ExtAuth {
         for name in &self.pass {
             call.head.fields.remove_named(name.as_bytes());
         }
-        let Some(Learned::Decision(Ok(decision))) = learned else {
-            return match self.undecided {
-                Undecided::Pass => {
-                    call.worker.metrics.undecided_passed.add(1);
-                    Flow::Next
-                }
-                Undecided::Refuse => Flow::refuse(Refusal::new(Code::Undecided).retry_after(1)),
-            };
+        let undecided = || Flow::refuse(Refusal::new(Code::Undecided).retry_after(1));
+        let decision = match learned {
+            Some(Learned::Decision(Ok(decision))) => decision,
+            // Only what no caller can bring about.
+            Some(Learned::Decision(Err(error)))
+                if error.is_silence() && self.undecided == Undecided::Pass =>
+            {
+                call.worker.metrics.undecided_passed.add(1);
+                return Flow::Next;
+            }
+            Some(Learned::Refused(refusal)) => return Flow::refuse(refusal),
+            Some(Learned::Decision(Err(_)) | Learned::Token(_)) | None => return undecided(),
         };
         match &decision.verdict {
             Verdict::Allowed => {

@@ -12,20 +12,23 @@ use url::form_urlencoded;
 use super::bearer::{Holder, Whose, invalid, shown};
 use super::{Context, Flow};
 use crate::answer::Refusal;
-use crate::asking::{Known, Learned, Parts, Question, Reply, Unanswered};
+use crate::asking::{Asked, Known, Learned, Parts, Question, Reply, Unanswered};
 use crate::call::Call;
-use crate::state::Upstream;
-use crate::token::{Claims, Fault, LONGEST, is_for, is_in_time};
+use crate::token::{Claims, Fault, LONGEST, is_for, is_in_time, values};
 
 /// How long a token that is not active is taken as such.
 const REFUSED: Duration = Duration::from_secs(10);
+/// Longest answer that is read, in bytes: what tokens say is short.
+const MOST: usize = 16 * 1024;
+/// About what a value takes in memory, beside its text, with its name and place.
+const VALUE: usize = 150;
 /// By how much the server's clock may differ, in seconds.
 const SKEW: u64 = 60;
 
 /// The running form.
 #[derive(Debug)]
 pub(crate) struct Introspection {
-    upstream: Arc<Upstream>,
+    asked: Asked,
     target: Box<str>,
     issuer: Box<str>,
     audience: Box<[Box<str>]>,
@@ -53,7 +56,7 @@ impl Introspection {
     ) -> Option<Self> {
         let audience = policy.audience.iter();
         Some(Self {
-            upstream: (context.upstreams)(&policy.upstream)?,
+            asked: (context.upstreams)(&policy.upstream)?,
             target: policy.path.as_str().into(),
             issuer: policy.issuer.as_str().into(),
             audience: audience.map(|one| one.as_str().into()).collect(),
@@ -75,15 +78,17 @@ impl Introspection {
         if !is_askable(token) {
             return None;
         }
-        let upstream = self.upstream.id.uuid();
         let key = Parts::new("token")
-            .and(upstream.as_bytes())
+            .and(&self.asked.written)
             .and(self.target.as_bytes())
             .and(&self.cache.as_millis().to_be_bytes())
             .and(token)
             .key();
         let ask = self.introspect(call, token);
-        let known = call.worker.shared.answers.get(key, ask).await;
+        // Whoever asks for us may have more patience.
+        let known = call.worker.shared.answers.get(key, ask);
+        let known = tokio::time::timeout(self.timeout, known).await;
+        let known = known.unwrap_or(Err(Unanswered::TimedOut));
         Some(Learned::Token(known.and_then(|known| match known {
             Known::Token(introspected) => Ok(introspected),
             // The kinds have keys of their own.
@@ -95,7 +100,12 @@ impl Introspection {
         let mut body = "token=".to_owned();
         body.extend(form_urlencoded::byte_serialize(token));
         body.push_str("&token_type_hint=access_token");
-        let question = Question::new(&self.upstream, self.timeout, Method::POST, &self.target);
+        let question = Question::new(
+            &self.asked.upstream,
+            self.timeout,
+            Method::POST,
+            &self.target,
+        );
         let question = question.ok_or(Unanswered::Closed)?;
         let question = question.with("application/x-www-form-urlencoded", body.into_bytes());
         let reply = question.ask(call).await?;
@@ -118,8 +128,11 @@ impl Introspection {
             }
             Some(Some(_)) => {}
         }
-        let Some(Learned::Token(Ok(introspected))) = learned else {
-            return Flow::refuse(Refusal::new(Code::Undecided).retry_after(1));
+        let introspected = match learned {
+            Some(Learned::Token(Ok(introspected))) => introspected,
+            Some(_) => return Flow::refuse(Refusal::new(Code::Undecided).retry_after(1)),
+            // Something else beside it was taken for more than one.
+            None => return invalid("Send one credential."),
         };
         let Some(claims) = introspected.claims.clone() else {
             return invalid("Its issuer does not call it active.");
@@ -154,9 +167,17 @@ impl Introspection {
             })?;
         }
         if claims.contains_key("exp") {
-            is_in_time(claims, now, SKEW)?;
+            return is_in_time(claims, now, SKEW);
         }
-        Ok(())
+        // The other times count as well where this one is not said.
+        let mut claims = claims.clone();
+        claims.insert("exp".to_owned(), now.into());
+        is_in_time(&claims, now, SKEW)
+    }
+
+    /// Whether its server would be asked about what is shown.
+    pub(crate) fn would_ask(call: &Call<'_>) -> bool {
+        shown(call).flatten().is_some_and(is_askable)
     }
 }
 
@@ -171,7 +192,11 @@ fn read(reply: &Reply, cache: Duration, now: i64) -> Result<Introspected, Unansw
     if reply.status != 200 {
         return Err(unclear);
     }
+    if reply.body.len() > MOST {
+        return Err(Unanswered::Body);
+    }
     let claims: Claims = serde_json::from_slice(&reply.body).map_err(|_| unclear)?;
+    let values: usize = claims.values().map(values).sum();
     let is_active = claims.get("active").and_then(Value::as_bool);
     let is_active = is_active.ok_or(unclear)?;
     let ends = claims.get("exp").and_then(Value::as_f64);
@@ -182,8 +207,7 @@ fn read(reply: &Reply, cache: Duration, now: i64) -> Result<Introspected, Unansw
             false => cache.min(REFUSED),
         },
         claims: is_active.then(|| Arc::new(claims)),
-        // Its members, in a map, take several times what they take as text.
-        size: reply.body.len() * 4,
+        size: reply.body.len() + values * VALUE,
     })
 }
 

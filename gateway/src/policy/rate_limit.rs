@@ -73,17 +73,17 @@ impl RateLimit {
         let by = by.and(&policy.headers, &policy.claims);
         let cost = policy.cost.unwrap_or(1);
         // Another scope, or another way of counting, is another count. No name has a blank.
-        let suffix = match (policy.scope, policy.algorithm) {
-            (Scope::Cluster, _) => " of all",
-            (Scope::Node, Algorithm::TokenBucket) => "",
-            (Scope::Node, Algorithm::SlidingWindow) => " sliding",
-            (Scope::Node, Algorithm::FixedWindow) => " fixed",
+        let length = policy.window.as_millis().max(1);
+        let known = match (policy.scope, policy.algorithm) {
+            (Scope::Cluster, _) => format!("{name} of all"),
+            (Scope::Node, Algorithm::TokenBucket) => name.to_owned(),
+            (Scope::Node, Algorithm::SlidingWindow) => format!("{name} sliding {length}"),
+            (Scope::Node, Algorithm::FixedWindow) => format!("{name} fixed {length}"),
         };
-        let known = format!("{name}{suffix}");
         let number = context.limits.number(attach, PolicyKind::RateLimit, &known);
         let window = |slides| Window {
             slides,
-            length: policy.window.as_millis().max(1),
+            length,
             limit: policy.limit,
             cost,
         };

@@ -43,8 +43,8 @@ impl Seen {
 
     pub(crate) fn put(&mut self, digest: TokenDigest, length: usize, verified: Rc<Verified>) {
         // About what its claims take, and their place.
-        let values: usize = verified.claims.values().map(count).sum();
-        let size = length + 100 * values + 512;
+        let count: usize = verified.claims.values().map(values).sum();
+        let size = length + 100 * count + 512;
         if self.bytes + size > MOST {
             self.tokens.clear();
             self.bytes = 0;
@@ -56,10 +56,10 @@ impl Seen {
 }
 
 /// Values in a value, with itself.
-fn count(value: &Value) -> usize {
+pub(crate) fn values(value: &Value) -> usize {
     match value {
-        Value::Array(all) => 1 + all.iter().map(count).sum::<usize>(),
-        Value::Object(all) => 1 + all.values().map(count).sum::<usize>(),
+        Value::Array(all) => 1 + all.iter().map(values).sum::<usize>(),
+        Value::Object(all) => 1 + all.values().map(values).sum::<usize>(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 1,
     }
 }

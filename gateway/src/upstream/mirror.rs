@@ -123,6 +123,7 @@ impl Shadow {
             head: &self.head,
             rest: &self.rest,
             upstream: &self.upstream,
+            is_safe: false,
         };
         match send(worker, &self.settings, target, outgoing, &mut body).await {
             Ok(mut sent) => {

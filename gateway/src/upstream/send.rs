@@ -28,6 +28,8 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) head: &'a Head,
     pub(crate) rest: &'a str,
     pub(crate) upstream: &'a Upstream,
+    /// It changes nothing, whatever its method.
+    pub(crate) is_safe: bool,
 }
 
 /// An answer's head, and where its body comes from.
@@ -70,7 +72,7 @@ const TRIES: u8 = 2;
 impl Outgoing<'_> {
     /// Idempotent and without a body that would be gone.
     pub(crate) fn is_replayable(&self, inflow: &dyn Inflow) -> bool {
-        inflow.can_repeat() && is_idempotent(&self.head.method)
+        inflow.can_repeat() && (self.is_safe || is_idempotent(&self.head.method))
     }
 
     fn is_grpc(&self) -> bool {

@@ -89,7 +89,7 @@ async fn filtered(ctx: &Ctx, query: &CatalogQuery) -> Result<Select<api::Entity>
 }
 
 /// `%word%` with the pattern's own characters taken literally.
-fn contains(word: &str) -> LikeExpr {
+pub(crate) fn contains(word: &str) -> LikeExpr {
     let literal = word
         .replace('\\', "\\\\")
         .replace('%', "\\%")

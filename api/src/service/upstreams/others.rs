@@ -1,18 +1,22 @@
 //! Upstreams that others name, to stand in for them or to get copies of their requests, and those
 //! that policies ask: of the same organization, and kept while they are needed.
 
+use std::collections::HashSet;
+
 use domain::id::{OrganizationId, UpstreamId};
 use domain::policy::{Policy, named_upstreams};
 use domain::problem::Invalid;
 use domain::upstream::{Fallback, UpstreamSettings};
 use entity::row::read_json;
 use entity::{api, draft, organization, revision, upstream, version};
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait,
 };
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
+use crate::service::catalog::contains;
 
 /// The upstreams that `settings` name, each with its place.
 fn named(settings: &UpstreamSettings) -> impl Iterator<Item = (&'static str, UpstreamId)> {
@@ -88,17 +92,17 @@ pub(crate) async fn check_named<C: ConnectionTrait>(
     Ok(found)
 }
 
-/// What has policies that ask it, in words: of the organization, of APIs, and of versions, drafts and
-/// what is served alike. Empty: nothing.
+/// What has policies that ask it, in words, as numbers: whoever edits it need not see all of that.
+/// Empty: nothing.
 pub(super) async fn askers<C: ConnectionTrait>(
     db: &C,
     row: &upstream::Model,
 ) -> Result<Vec<String>> {
     let organization = row.organization_id;
     // As it stands inside of a JSON text; what is found so is read before it counts.
-    let quoted = serde_json::to_string(&row.name).unwrap_or_default();
-    let written = quoted.trim_matches('"');
+    let quoted = serde_json::to_string(&row.name)?;
     let asks = |text: &str| text.contains(&quoted) && names(text, &row.name);
+    let holds = || contains(&quoted);
     let mut askers = Vec::new();
     let of_all = organization::Entity::find_by_id(organization)
         .one(db)
@@ -108,47 +112,46 @@ pub(super) async fn askers<C: ConnectionTrait>(
     }
     let apis = api::Entity::find()
         .filter(api::Column::OrganizationId.eq(organization))
-        .filter(api::Column::Policies.contains(written))
+        .filter(Expr::col((api::Entity, api::Column::Policies)).like(holds()))
         .all(db)
         .await?;
-    let apis = apis.into_iter().filter(|api| asks(&api.policies));
-    askers.extend(apis.map(|api| api.slug));
+    let apis = apis.iter().filter(|api| asks(&api.policies)).count();
     let drafts: Vec<(Uuid, String)> = draft::Entity::find()
         .select_only()
         .column(draft::Column::VersionId)
         .column(draft::Column::Settings)
         .join(JoinType::InnerJoin, draft::Relation::Version.def())
         .filter(version::Column::OrganizationId.eq(organization))
-        .filter(draft::Column::Settings.contains(written))
+        .filter(Expr::col((draft::Entity, draft::Column::Settings)).like(holds()))
         .into_tuple()
         .all(db)
         .await?;
+    let current = Expr::col((revision::Entity, revision::Column::Id))
+        .equals((version::Entity, version::Column::CurrentRevisionId));
     let served: Vec<(Uuid, String)> = revision::Entity::find()
         .select_only()
         .column(revision::Column::VersionId)
         .column(revision::Column::Snapshot)
         .join(JoinType::InnerJoin, revision::Relation::Version.def())
         .filter(version::Column::OrganizationId.eq(organization))
-        .filter(
-            sea_orm::sea_query::Expr::col((revision::Entity, revision::Column::Id))
-                .equals((version::Entity, version::Column::CurrentRevisionId)),
-        )
-        .filter(revision::Column::Snapshot.contains(written))
+        .filter(current)
+        .filter(Expr::col((revision::Entity, revision::Column::Snapshot)).like(holds()))
         .into_tuple()
         .all(db)
         .await?;
-    let mut versions: Vec<Uuid> = drafts
-        .into_iter()
-        .chain(served)
+    let all = drafts.iter().chain(&served);
+    let versions: HashSet<Uuid> = all
         .filter(|(_, text)| asks(text))
-        .map(|(version, _)| version)
+        .map(|(version, _)| *version)
         .collect();
-    versions.sort_unstable();
-    versions.dedup();
-    for id in versions {
-        let found = version::Entity::find_by_id(id).find_also_related(api::Entity);
-        if let Some((version, Some(api))) = found.one(db).await? {
-            askers.push(format!("{} {}", api.slug, version.slug));
+    for (count, one, more) in [
+        (apis, "API", "APIs"),
+        (versions.len(), "version", "versions"),
+    ] {
+        match count {
+            0 => {}
+            1 => askers.push(format!("1 {one}")),
+            count => askers.push(format!("{count} {more}")),
         }
     }
     Ok(askers)

@@ -6,45 +6,79 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{Decision, ExtAuth, Verdict, is_plain};
+use crate::answer::Refusal;
 use crate::asking::{Question, Reply, Unanswered};
 use crate::call::Call;
 use crate::fields::{Fields, Name};
 use crate::passage;
 
 impl ExtAuth {
+    /// The fields of the request as the upstream would get them, without those that this policy sets
+    /// and those that speak of a body, or make an answer depend on what a client has already.
+    pub(super) fn told(&self, call: &Call<'_>) -> Result<Fields, Refusal> {
+        let mut fields = call.head.fields.twin();
+        let cookie = &call.worker.settings.session_cookie;
+        passage::strip_request(&mut fields, call.peer.trusted, cookie)?;
+        for (name, value) in &call.told {
+            fields.set(name, value.as_bytes());
+        }
+        for name in &self.pass {
+            fields.remove_named(name.as_bytes());
+        }
+        const NOT: [&[u8]; 6] = [
+            b"host",
+            b"content-length",
+            b"content-encoding",
+            b"content-digest",
+            b"te",
+            b"range",
+        ];
+        fields.retain(|_, name, _| {
+            let name = name.to_ascii_lowercase();
+            !NOT.contains(&&*name) && !name.starts_with(b"if-")
+        });
+        Ok(fields)
+    }
+
     /// Asks, whatever is remembered.
-    pub(super) async fn decide(&self, call: &Call<'_>) -> Result<Decision, Unanswered> {
+    pub(super) async fn decide(
+        &self,
+        call: &Call<'_>,
+        fields: &Fields,
+    ) -> Result<Decision, Unanswered> {
         let method = match self.form {
             Asking::Forward => Method::GET,
             Asking::Authzen | Asking::Opa => Method::POST,
         };
-        let question = Question::new(&self.upstream, self.timeout, method, &self.target);
+        let upstream = &self.asked.upstream;
+        let question = Question::new(upstream, self.timeout, method, &self.target);
         let question = question.ok_or(Unanswered::Closed)?;
         let question = match self.form {
-            Asking::Forward => self.forward(question, call),
-            Asking::Authzen => with(question, &self.evaluation(call)),
-            Asking::Opa => with(question, &json!({ "input": self.input(call) })),
+            Asking::Forward => self.forward(question, call, fields),
+            Asking::Authzen => with(question, &self.evaluation(call, fields)),
+            Asking::Opa => with(question, &json!({ "input": self.input(call, fields) })),
         };
         let reply = question.ask(call).await?;
         self.read(&reply)
     }
 
     /// The request's own fields, and what it was.
-    fn forward<'q>(&self, mut question: Question<'q>, call: &Call<'_>) -> Question<'q> {
-        let mut fields = call.head.fields.twin();
-        let cookie = &call.worker.settings.session_cookie;
-        // What cannot be told apart from ours is refused before it is sent on; it is not told here.
-        if passage::strip_request(&mut fields, call.peer.trusted, cookie).is_err() {
-            fields = Fields::new(b"");
-        }
+    fn forward<'q>(
+        &self,
+        mut question: Question<'q>,
+        call: &Call<'_>,
+        fields: &Fields,
+    ) -> Question<'q> {
         let told = &mut question.head.fields;
         let all = self.headers.is_empty();
         for (name, value) in fields.iter() {
             let is_wanted = |wanted: &Box<str>| name.eq_ignore_ascii_case(wanted.as_bytes());
-            let of_body = [&b"host"[..], b"content-length", b"content-encoding", b"te"];
-            let of_body = of_body.iter().any(|one| name.eq_ignore_ascii_case(one));
-            if !of_body
-                && (all || self.headers.iter().any(is_wanted))
+            // Where a trusted proxy says whence it came, that is told as well.
+            let is_origin = matches!(
+                Name::of(name),
+                Name::ForwardedFor | Name::ForwardedHost | Name::ForwardedProto
+            );
+            if (all || is_origin || self.headers.iter().any(is_wanted))
                 && let Ok(name) = str::from_utf8(name)
             {
                 told.push(name, value);
@@ -63,12 +97,10 @@ impl ExtAuth {
     }
 
     /// The header fields that are told, the lines of one name with commas.
-    fn fields(&self, call: &Call<'_>) -> Map<String, Value> {
-        let cookie = &call.worker.settings.session_cookie;
-        let readable = passage::readable(&call.head.fields, cookie);
+    fn fields(&self, fields: &Fields) -> Map<String, Value> {
         let mut all = Map::new();
         for name in &self.headers {
-            let lines = readable.named(name).map(String::from_utf8_lossy);
+            let lines = fields.named(name).map(String::from_utf8_lossy);
             let lines: Vec<_> = lines.collect();
             if !lines.is_empty() {
                 all.insert(name.to_string(), lines.join(", ").into());
@@ -78,8 +110,8 @@ impl ExtAuth {
     }
 
     /// AuthZEN Authorization API 1.0 §5.
-    fn evaluation(&self, call: &Call<'_>) -> Value {
-        let facts = Facts::of(call);
+    fn evaluation(&self, call: &Call<'_>, fields: &Fields) -> Value {
+        let facts = Facts::of(call, fields);
         let claims = call.token.as_deref();
         let user = claims
             .and_then(|claims| claims.get("sub"))
@@ -109,13 +141,13 @@ impl ExtAuth {
                 "time": call.utc(),
                 "address": facts.address,
                 "scheme": facts.scheme,
-                "headers": self.fields(call),
+                "headers": self.fields(fields),
             },
         })
     }
 
-    fn input(&self, call: &Call<'_>) -> Value {
-        let facts = Facts::of(call);
+    fn input(&self, call: &Call<'_>, fields: &Fields) -> Value {
+        let facts = Facts::of(call, fields);
         let segments = facts.path.split('/').skip(1);
         let segments: Vec<&str> = segments.collect();
         json!({
@@ -126,7 +158,7 @@ impl ExtAuth {
                 "path": facts.path,
                 "segments": segments,
                 "query": facts.query,
-                "headers": self.fields(call),
+                "headers": self.fields(fields),
                 "address": facts.address,
             },
             "caller": facts.application.as_ref().map(|application| json!({
@@ -248,13 +280,18 @@ struct Facts<'c> {
 }
 
 impl<'c> Facts<'c> {
-    fn of(call: &'c Call<'_>) -> Self {
+    fn of(call: &'c Call<'_>, fields: &Fields) -> Self {
         let head = &call.head;
+        // There only from a trusted proxy.
+        let by_proxy = fields.get(Name::ForwardedProto) == Some(b"https");
         let caller = call.caller.as_ref();
         let operation = call.record.operation.uuid();
         Self {
             method: head.method.as_str(),
-            scheme: call.peer.scheme(),
+            scheme: match by_proxy {
+                true => "https",
+                false => call.peer.scheme(),
+            },
             host: head
                 .fields
                 .get(Name::Host)
