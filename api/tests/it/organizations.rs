@@ -4,6 +4,7 @@ use domain::problem::Code;
 use http::Method;
 use serde_json::json;
 
+use crate::support::shop::BOOKS;
 use crate::support::world::Tenant;
 use crate::support::{Call, World, each};
 
@@ -252,6 +253,40 @@ async fn of_two_who_set_policies_at_once_one_is_told() {
         }
         statuses.sort_unstable();
         assert_eq!(statuses, [[200].as_slice(), &[412; 7]].concat());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_checked_is_told_before_it_would_not_be_served() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let mut client = world.owner.client.clone();
+        let document = BOOKS.replace("parameters: [{ name: id,", "parameters: [{ name: q, in: query, schema: { type: string, pattern: '(?=a)b' } }, { name: id,");
+        assert_ne!(document, BOOKS);
+        let import = format!("/organizations/{}/apis/import", world.here.id);
+        let made = client.post(&import, json!({ "team": world.here.team, "document": document })).await.ok(201).json();
+        let (api, version) = (made["api"].as_str().unwrap(), made["version"]["summary"]["id"].as_str().unwrap());
+        let organization = format!("/organizations/{}/policies", world.here.id);
+        let api = format!("/apis/{api}");
+        let policies = json!({ "policies": [{ "key_auth": {} }, { "validate": {} }] });
+        // A draft is told when it is published.
+        client.put(&organization, policies.clone()).await.ok(200);
+        client.put(&organization, json!({ "policies": [] })).await.ok(200);
+        client.post(&format!("/versions/{version}/publish"), json!({})).await.ok(200);
+        for answer in [client.put(&organization, policies.clone()).await, client.patch(&api, policies.clone()).await] {
+            let refused = answer.refused(Code::ValidationFailed);
+            assert_eq!(refused.pointers(), ["/policies/1/validate"]);
+            assert!(refused.text.contains("The document of Books v1 cannot be checked. At /"), "{}", refused.text);
+        }
+        // In observe mode it is passed over.
+        let watching = json!({ "policies": [{ "validate": { "mode": "observe" } }] });
+        client.put(&organization, watching.clone()).await.ok(200);
+        client.patch(&api, watching).await.ok(200);
+        client.patch(&api, policies.clone()).await.refused(Code::ValidationFailed);
+        // Nobody else's documents stand in the way.
+        let theirs = format!("/organizations/{}/policies", world.there.id);
+        world.stranger.client.clone().put(&theirs, policies).await.ok(200);
     })
     .await;
 }

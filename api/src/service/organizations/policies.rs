@@ -6,14 +6,15 @@ use domain::id::OrganizationId;
 use domain::policy::{AttachPoint, check_all};
 use domain::snapshot::Kind;
 use domain::wire::organizations as wire;
-use entity::organization;
 use entity::row::write_json;
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
+use entity::{organization, version};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel};
 use serde_json::json;
 
 use super::load;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
+use crate::service::documents;
 use crate::write::{Audit, Write, expect};
 
 /// Most bytes of all of them as JSON: the row is read with each page of the organization.
@@ -48,6 +49,10 @@ pub async fn set_policies(
         let message = "All policies of an organization have at most 256 KiB together.";
         return Err(Error::field("/policies", message));
     }
+    let seen = organization::Entity::find_by_id(id.uuid()).one(ctx.db());
+    let seen = seen.await?.ok_or_else(Error::not_found)?;
+    let below = version::Column::OrganizationId.eq(id.uuid());
+    documents::fit_below(ctx.db(), below, &seen.policies()?, &input.policies).await?;
     let mut write = Write::begin(ctx).await?;
     let row = load(&write, id).await?;
     expect(if_match, row.etag)?;
