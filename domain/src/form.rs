@@ -136,6 +136,15 @@ pub struct Way {
     pub parts: Vec<Part>,
 }
 
+impl Part {
+    /// Whether one may take back what was chosen: where nothing has to be said, and nothing else
+    /// holds instead.
+    #[must_use]
+    pub const fn may_be_unset(&self) -> bool {
+        !self.required && self.default.is_none()
+    }
+}
+
 impl Choice {
     /// The value as a field holds it.
     #[must_use]

@@ -19,6 +19,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Plane>> {
     OpenApiRouter::new()
         .routes(routes!(list_organizations, create_organization))
         .routes(routes!(read_organization, edit_organization))
+        .routes(routes!(read_policies, set_policies))
 }
 
 /// The organizations that the caller belongs to.
@@ -63,5 +64,27 @@ async fn edit_organization(
     Json(input): Json<wire::EditOrganization>,
 ) -> Result<Tagged<wire::Organization>> {
     let body = organizations::edit(&ctx, organization, etag, input).await?;
+    Ok(Tagged(body.etag, body))
+}
+
+/// The policies that every call of all its APIs meets.
+#[utoipa::path(get, path = "/organizations/{organization}/policies", tag = "organizations", operation_id = "read_organization_policies", params(("organization" = Uuid, Path)), responses((status = 200, body = wire::OrganizationPolicies), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn read_policies(
+    SignedIn(ctx): SignedIn,
+    Path(organization): Path<OrganizationId>,
+) -> Result<Tagged<wire::OrganizationPolicies>> {
+    let body = organizations::policies(&ctx, organization).await?;
+    Ok(Tagged(body.etag, body))
+}
+
+/// Set the policies of an organization; live at once, for all its APIs.
+#[utoipa::path(put, path = "/organizations/{organization}/policies", tag = "organizations", operation_id = "set_organization_policies", params(("organization" = Uuid, Path)), request_body = wire::SetOrganizationPolicies, responses((status = 200, body = wire::OrganizationPolicies), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn set_policies(
+    SignedIn(ctx): SignedIn,
+    Path(organization): Path<OrganizationId>,
+    IfMatch(etag): IfMatch,
+    Json(input): Json<wire::SetOrganizationPolicies>,
+) -> Result<Tagged<wire::OrganizationPolicies>> {
+    let body = organizations::set_policies(&ctx, organization, etag, input).await?;
     Ok(Tagged(body.etag, body))
 }

@@ -28,7 +28,7 @@ use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::paging::Window;
 use crate::service::reach::{self, Reach};
-use crate::service::{names, upstreams, versions};
+use crate::service::{documents, names, upstreams, versions};
 use crate::write::{Audit, Write, expect};
 
 const SLUG_TAKEN: &str = "Another API of the organization has this address.";
@@ -144,6 +144,12 @@ pub(crate) fn propose(name: &str, kind: &str, taken: impl Fn(&str) -> bool) -> R
 }
 
 pub async fn edit(ctx: &Ctx, id: ApiId, if_match: Option<i64>, input: EditApi) -> Result<Api> {
+    if let Some(policies) = &input.policies {
+        let seen = load(ctx, ctx.db(), id, Action::EditApi).await?;
+        written::policies(Some(policies))?;
+        let below = version::Column::ApiId.eq(seen.id);
+        documents::fit_below(ctx.db(), below, &seen.policies()?, policies).await?;
+    }
     let mut write = Write::begin(ctx).await?;
     let row = load(ctx, write.tx(), id, Action::EditApi).await?;
     expect(if_match, row.etag)?;

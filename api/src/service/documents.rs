@@ -1,6 +1,8 @@
 //! OpenAPI documents as rows: read once at import, kept byte for byte, with the normalised form
 //! beside them. The same document twice in an organization is one row.
 
+mod below;
+
 use domain::id::OrganizationId;
 use domain::openapi::{self, Document, Finding, ParseError, ParseErrorCode, Place};
 use domain::policy::Looks;
@@ -13,6 +15,8 @@ use sea_orm::{
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
+
+pub(crate) use below::fit_below;
 
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};

@@ -1,5 +1,7 @@
 //! Organizations: reading and editing one's own; the operator's suspension and grants.
 
+mod policies;
+
 use domain::actor::Action;
 use domain::id::OrganizationId;
 use domain::name::{DisplayName, Slug};
@@ -16,6 +18,8 @@ use sea_orm::{
 };
 use serde_json::json;
 use uuid::Uuid;
+
+pub use policies::{policies, set_policies};
 
 use crate::check::Check;
 use crate::ctx::Ctx;

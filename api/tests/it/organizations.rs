@@ -4,6 +4,7 @@ use domain::problem::Code;
 use http::Method;
 use serde_json::json;
 
+use crate::support::shop::BOOKS;
 use crate::support::world::Tenant;
 use crate::support::{Call, World, each};
 
@@ -153,6 +154,139 @@ async fn changes_reach_the_gateway_of_this_process() {
             .unwrap();
         assert!(newest > before);
         assert_eq!(*heard.borrow(), newest);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn policies_stand_on_the_way_to_all_its_apis() {
+    each(async |app| {
+        let mut world = World::new(app).await;
+        let shop = world.shop(&world.owner, world.here, json!({})).await;
+        let path = format!("/organizations/{}/policies", world.here.id);
+        let read = world.member.client.get(&path).await.ok(200);
+        assert_eq!(read.json()["policies"], json!([]));
+        assert_eq!(read.json()["organization"], json!(world.here.id));
+        let before = entity::change::newest(&world.app.plane.databases.main).await.unwrap();
+
+        let policies = json!([{ "rate_limit": { "name": "all", "limit": 9, "window": "1s" } }, { "validate": {} }]);
+        let put = Call::new(Method::PUT, &path).json(json!({ "policies": policies })).field("if-match", &read.etag());
+        world.member.client.send(put.clone()).await.refused(Code::Forbidden);
+        let set = world.owner.client.send(put.clone()).await.ok(200);
+        assert_eq!(set.json()["policies"], policies);
+        assert_ne!(set.etag(), read.etag());
+        world.owner.client.send(put).await.refused(Code::PreconditionFailed);
+        // The organization's other settings are of the same state.
+        let one = world.owner.client.get(&format!("/organizations/{}", world.here.id)).await.ok(200);
+        assert_eq!(one.etag(), set.etag());
+
+        let state = entity::snapshot::load(&world.app.plane.databases.main).await.unwrap();
+        assert!(state.state > before);
+        let here = state.parts.organizations.iter().find(|one| one.id == world.here.id).unwrap();
+        assert_eq!(serde_json::to_value(&here.policies).unwrap(), policies);
+        let chain = world.owner.client.get(&format!("/versions/{}/effective-policies", shop.version)).await.ok(200).json();
+        let from: Vec<_> = chain["chain"].as_array().unwrap().iter().map(|one| one["from"].as_str().unwrap()).collect();
+        assert_eq!(from, ["version", "organization", "organization"]);
+
+        let audit = world.owner.client.get(&format!("/organizations/{}/audit?action=organization", world.here.id)).await.ok(200).json();
+        let row = &audit["items"][0];
+        assert_eq!(row["action"], "organization.edit_policies");
+        assert_eq!((&row["before"]["policies"], &row["after"]["policies"]), (&json!([]), &policies));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_policies_is_told_by_its_place() {
+    each(async |app| {
+        let mut world = World::new(app).await;
+        let path = format!("/organizations/{}/policies", world.here.id);
+        let limit = json!({ "rate_limit": { "limit": 1, "window": "1s" } });
+        let many: Vec<_> = (0..51).map(|n| json!({ "quota": { "name": format!("q{n}"), "limit": 1, "period": "day" } })).collect();
+        let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
+        for (policies, pointers) in [
+            (json!([{ "rate_limit": { "limit": 0, "window": "60s" } }]), vec!["/policies/0/rate_limit/limit"]),
+            (json!([limit, limit]), vec!["/policies/1/rate_limit/name"]),
+            (json!([{ "cors": { "origins": ["*"] } }, { "cors": { "name": "b", "origins": ["*"] } }]), vec!["/policies/1/cors"]),
+            (json!(many), vec!["/policies"]),
+        ] {
+            let refused = world.owner.client.put(&path, json!({ "policies": policies })).await.refused(Code::ValidationFailed);
+            assert_eq!(refused.pointers(), pointers, "{}", refused.text);
+        }
+        for body in [
+            json!({}),
+            json!({ "policies": null }),
+            json!({ "policies": [{ "moon": {} }] }),
+            json!({ "policies": [{ "key_auth": {}, "jwt": {} }] }),
+            json!({ "policies": [], "state": "suspended" }),
+        ] {
+            world.owner.client.put(&path, body).await.refused(Code::ValidationFailed);
+        }
+        let deep = Call::new(Method::PUT, &path).text("application/json", &format!("{{\"policies\": {deep}}}"));
+        assert!(world.owner.client.send(deep).await.status.is_client_error());
+        let left = world.owner.client.get(&path).await.ok(200).json();
+        assert_eq!(left["policies"], json!([]));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_two_who_set_policies_at_once_one_is_told() {
+    each(async |app| {
+        let mut world = World::new(app).await;
+        let path = format!("/organizations/{}/policies", world.here.id);
+        let etag = world.owner.client.get(&path).await.ok(200).etag();
+        let all: Vec<_> = (1..=8)
+            .map(|limit| {
+                let policies =
+                    json!({ "policies": [{ "rate_limit": { "limit": limit, "window": "1s" } }] });
+                let call = Call::new(Method::PUT, &path)
+                    .json(policies)
+                    .field("if-match", &etag);
+                let mut client = world.owner.client.clone();
+                tokio::spawn(async move { client.send(call).await.status.as_u16() })
+            })
+            .collect();
+        let mut statuses = Vec::new();
+        for one in all {
+            statuses.push(one.await.unwrap());
+        }
+        statuses.sort_unstable();
+        assert_eq!(statuses, [[200].as_slice(), &[412; 7]].concat());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_checked_is_told_before_it_would_not_be_served() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let mut client = world.owner.client.clone();
+        let document = BOOKS.replace("parameters: [{ name: id,", "parameters: [{ name: q, in: query, schema: { type: string, pattern: '(?=a)b' } }, { name: id,");
+        assert_ne!(document, BOOKS);
+        let import = format!("/organizations/{}/apis/import", world.here.id);
+        let made = client.post(&import, json!({ "team": world.here.team, "document": document })).await.ok(201).json();
+        let (api, version) = (made["api"].as_str().unwrap(), made["version"]["summary"]["id"].as_str().unwrap());
+        let organization = format!("/organizations/{}/policies", world.here.id);
+        let api = format!("/apis/{api}");
+        let policies = json!({ "policies": [{ "key_auth": {} }, { "validate": {} }] });
+        // A draft is told when it is published.
+        client.put(&organization, policies.clone()).await.ok(200);
+        client.put(&organization, json!({ "policies": [] })).await.ok(200);
+        client.post(&format!("/versions/{version}/publish"), json!({})).await.ok(200);
+        for answer in [client.put(&organization, policies.clone()).await, client.patch(&api, policies.clone()).await] {
+            let refused = answer.refused(Code::ValidationFailed);
+            assert_eq!(refused.pointers(), ["/policies/1/validate"]);
+            assert!(refused.text.contains("The document of Books v1 cannot be checked. At /"), "{}", refused.text);
+        }
+        // In observe mode it is passed over.
+        let watching = json!({ "policies": [{ "validate": { "mode": "observe" } }] });
+        client.put(&organization, watching.clone()).await.ok(200);
+        client.patch(&api, watching).await.ok(200);
+        client.patch(&api, policies.clone()).await.refused(Code::ValidationFailed);
+        // Nobody else's documents stand in the way.
+        let theirs = format!("/organizations/{}/policies", world.there.id);
+        world.stranger.client.clone().put(&theirs, policies).await.ok(200);
     })
     .await;
 }

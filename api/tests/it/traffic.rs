@@ -4,6 +4,7 @@ use domain::id::{ApplicationId, BatchId, CredentialId, OperationId, VersionId};
 use domain::problem::Code;
 use domain::traffic::Record;
 use entity::store::traffic::write_batch;
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use crate::support::shop::{Shop, id};
@@ -345,6 +346,38 @@ async fn who_would_have_been_refused_is_told_to_the_provider() {
             (&last["kind"], &last["observes"], &last["would_refuse"]),
             (&json!("cors"), &json!(true), &json!(0))
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_asked_before_it_was_counted_is_left_out() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let (shop, ..) = called(&world).await;
+        let mut provider = world.owner.client.clone();
+        let path = format!("/versions/{}/observed", shop.version);
+        let called = world.app.plane.clock.now();
+        world.app.plane.clock.advance(chrono::Duration::hours(2));
+        let upgraded = called + chrono::Duration::hours(1);
+        for (applied, since, requests) in [
+            (upgraded, json!(upgraded), 0),
+            (called - chrono::Duration::days(2), json!(null), 5),
+            // A clock that was ahead.
+            (called + chrono::Duration::days(2), json!(null), 5),
+        ] {
+            let sql = format!(
+                "UPDATE migration_traffic SET applied_at = {} WHERE version = 'm0004_observed'",
+                applied.timestamp()
+            );
+            let traffic = &world.app.plane.databases.traffic;
+            traffic.execute_unprepared(&sql).await.unwrap();
+            let found = provider.get(&path).await.ok(200).json();
+            assert_eq!(
+                (&found["since"], &found["requests"]),
+                (&since, &json!(requests))
+            );
+        }
     })
     .await;
 }

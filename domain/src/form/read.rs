@@ -35,8 +35,8 @@ impl Reader {
     }
 
     fn part(&mut self, part: &Part, at: &str, pointer: &str) -> Option<Value> {
-        if let Some(value) = self.as_json(at, pointer) {
-            return Some(value);
+        if let Some(said) = self.as_json(at, pointer) {
+            return said;
         }
         let fixed = part.default.as_ref();
         // An empty list is something else than none where none means a default.
@@ -89,14 +89,15 @@ impl Reader {
         (part.required || usual != Some(&value)).then_some(value)
     }
 
-    /// A part that is edited as JSON because its control could not show it.
-    fn as_json(&mut self, at: &str, pointer: &str) -> Option<Value> {
+    /// A part that is edited as JSON because its control could not show it. Emptied it says
+    /// nothing: no `false`, and no empty list.
+    fn as_json(&mut self, at: &str, pointer: &str) -> Option<Option<Value>> {
         let name = format!("{at}{AS_JSON}");
         let text = self.fields.text(&name)?;
         self.places.put(pointer, &name);
         self.fields.all(at);
         self.fields.forget(at);
-        self.free(&text, &name)
+        Some(self.free(&text, &name))
     }
 
     /// JSON, or YAML. A text that is neither stays a text.

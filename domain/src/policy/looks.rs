@@ -32,6 +32,23 @@ impl Looks {
         looks
     }
 
+    /// What of it the others do not look into.
+    #[must_use]
+    pub const fn beyond(self, others: Self) -> Self {
+        Self {
+            requests: self.requests && !others.requests,
+            answers: self.answers && !others.answers,
+            examples: self.examples && !others.examples,
+        }
+    }
+
+    /// Whether both look into some part.
+    pub const fn shares(self, other: Self) -> bool {
+        self.requests && other.requests
+            || self.answers && other.answers
+            || self.examples && other.examples
+    }
+
     pub const fn any(self) -> bool {
         self.requests || self.answers || self.examples
     }

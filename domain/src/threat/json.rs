@@ -96,11 +96,11 @@ impl<'de> Walk<'_, 'de> {
     fn enter(self, step: Step<'de>) -> bool {
         let mut way = self.way.borrow_mut();
         way.push(step);
-        let is_here = |pointer: &Box<[Box<str>]>| {
+        let is_here = |pointer: &[Box<str>]| {
             let mut steps = way.iter().zip(pointer.iter());
             pointer.len() == way.len() && steps.all(|(step, written)| step.is(written))
         };
-        !self.lookout.pointers.iter().any(is_here)
+        !self.lookout.pointers.iter().any(|one| is_here(one))
     }
 
     fn leave(self) {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::actor::{OrganizationRole, TeamRole};
 use crate::id::{InvitationId, OrganizationId, TeamId, UserId};
 use crate::organization::OrganizationState;
+use crate::policy::Policy;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Organization {
@@ -46,6 +47,22 @@ pub struct CreateOrganization {
 pub struct EditOrganization {
     #[schema(required)]
     pub name: String,
+}
+
+/// What stands on the way of every call of all its APIs. Edited live, each change audited.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct OrganizationPolicies {
+    pub organization: OrganizationId,
+    pub policies: Vec<Policy>,
+    /// The organization's, for `If-Match`.
+    pub etag: i64,
+}
+
+/// All of them: what is left out is taken away.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetOrganizationPolicies {
+    pub policies: Vec<Policy>,
 }
 
 /// Set by the operator.

@@ -175,9 +175,12 @@ pub struct ObservedPolicy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observes: Option<bool>,
     pub would_refuse: u64,
-    /// How many applications it would have refused something.
+    /// How many applications it would have refused something; callers without one are none.
     pub applications: u64,
-    /// Those with most first; of all policies together at most five hundred.
+    /// Of `would_refuse`, those of callers without an application.
+    #[serde(default)]
+    pub without_application: u64,
+    /// Those with most first, at most a hundred.
     pub by_application: Vec<ObservedApplication>,
 }
 
@@ -187,6 +190,10 @@ pub struct Observed {
     pub range: Range,
     pub from: DateTime<Utc>,
     pub to: DateTime<Utc>,
+    /// Where it is counted only since a moment after `from`: that moment, from which on requests
+    /// are counted here as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<DateTime<Utc>>,
     /// All requests to the version.
     pub requests: u64,
     /// Those that would have refused most first; those that would have refused nothing as well.

@@ -23,7 +23,7 @@ use crate::row::signed;
 
 pub use key_use::{KeyUse, key_uses};
 pub use log::{Logged, RequestFilter, Status, latest_of, record_id, request, requests};
-pub use observed::{Observation, Observed, observed};
+pub use observed::{Observation, Observed, Refused, observed, observed_since};
 pub use prune::{Kept, Pruned, prune};
 pub use scope::{Resolution, Scope, Side, Stretch};
 pub use usage::{ApplicationUsage, OperationUsage, Point, Totals, Usage, totals, usage};

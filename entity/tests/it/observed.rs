@@ -4,7 +4,8 @@ use chrono::TimeDelta;
 use domain::id::ApplicationId;
 use domain::traffic::Record;
 use entity::store::traffic::{
-    Kept, Observation, Resolution, Scope, Stretch, observed, prune, write_batch,
+    Kept, Observation, Refused, Resolution, Scope, Stretch, observed, observed_since, prune,
+    write_batch,
 };
 
 use crate::traffic::{at, batch, hour, provider, record};
@@ -52,8 +53,14 @@ async fn who_would_have_been_refused_is_counted() {
             let found = observed(&db, &provider(), &stretch, 10).await;
             let found = found.unwrap().unwrap();
             assert_eq!(found.requests, 100);
-            assert_eq!(found.policies[RATE], (20, 2));
-            assert_eq!(found.policies[QUOTA], (10, 2));
+            // Nobody is no application.
+            let refused = |count| Refused {
+                count,
+                applications: 1,
+                nobody: 5,
+            };
+            assert_eq!(found.policies[RATE], refused(20));
+            assert_eq!(found.policies[QUOTA], refused(10));
             let rows: Vec<_> = found
                 .rows
                 .iter()
@@ -73,8 +80,15 @@ async fn who_would_have_been_refused_is_counted() {
             );
             assert_eq!(found.of_application[&application], 75);
             assert_eq!(found.of_application[&ApplicationId::NIL], 25);
+            // A busy policy takes none of another's rows.
             let most = observed(&db, &provider(), &stretch, 1).await.unwrap();
-            assert_eq!(most.unwrap().rows.len(), 1);
+            let most: Vec<String> = most
+                .unwrap()
+                .rows
+                .into_iter()
+                .map(|row| row.policy)
+                .collect();
+            assert_eq!(most, [RATE, QUOTA]);
 
             let other_version = Scope {
                 versions: Some(vec![id("v2").into()]),
@@ -105,6 +119,16 @@ async fn who_would_have_been_refused_is_counted() {
             let found = observed(&db, &provider(), &hour(resolution), 10).await;
             assert_eq!(found.unwrap().unwrap().rows.len(), left);
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn it_is_known_since_when_it_is_counted() {
+    crate::each(async |databases| {
+        let db = databases.traffic;
+        let since = observed_since(&db).await.unwrap().unwrap();
+        assert!((chrono::Utc::now() - since).abs() < TimeDelta::minutes(10));
     })
     .await;
 }

@@ -2,8 +2,10 @@
 
 pub mod apis;
 pub mod approvals;
+pub mod attached;
 pub mod certificates;
 pub mod import;
+pub mod organization;
 pub mod plan;
 pub mod policies;
 pub mod policy;

@@ -113,7 +113,7 @@ impl<'a> Sheet<'a> {
                 input(named, form.value(at), example.clone(), unit.clone())
             }
             Control::Flag => check(named, form.has(at)),
-            Control::Choice(choices) => choice(named, choices, form.value(at)),
+            Control::Choice(choices) => choice(named, choices, form.value(at), part.may_be_unset()),
             Control::Set(choices) => {
                 let held: Vec<&str> = form.values_of(at).collect();
                 checks(named, choices, &held)

@@ -1,5 +1,6 @@
 //! The pages of those who publish: APIs, upstreams, products and plans, approvals.
 
+mod api_policies;
 mod apis;
 mod approvals;
 mod certificates;
@@ -7,6 +8,8 @@ mod documents;
 mod explain;
 mod fields;
 mod observed;
+mod organization_policies;
+mod places;
 mod plan_policies;
 mod plans;
 mod policies;
@@ -28,6 +31,10 @@ use frontend::pages::publish::At;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use self::{
+    api_policies::OfApi, organization_policies::OfOrganization, places::Place,
+    plan_policies::OfPlan, policies::OfVersion,
+};
 use crate::{failure::Result, place::Workspace, routes::Pages, visit::Portal};
 
 /// A document of 5 MiB with its form around it.
@@ -36,7 +43,7 @@ const IMPORT: usize = 6 * 1024 * 1024;
 /// Each page stands in a team's workspace and in the organization's own.
 pub(crate) fn routes() -> Pages {
     let import = DefaultBodyLimit::max(IMPORT);
-    let pages: [(&str, MethodRouter<Portal>); 23] = [
+    let pages: [(&str, MethodRouter<Portal>); 24] = [
         ("/apis", get(apis::list)),
         (
             "/apis/import",
@@ -46,6 +53,7 @@ pub(crate) fn routes() -> Pages {
         ),
         ("/apis/{api}", get(apis::show).post(apis::save)),
         ("/apis/{api}/purge", post(apis::purge)),
+        ("/apis/{api}/policies", policies_of::<OfApi>()),
         (
             "/apis/{api}/versions/{version}",
             get(versions::show).post(versions::act),
@@ -60,7 +68,7 @@ pub(crate) fn routes() -> Pages {
         ),
         (
             "/apis/{api}/versions/{version}/policies",
-            get(policies::show).post(policies::save),
+            policies_of::<OfVersion>(),
         ),
         (
             "/apis/{api}/versions/{version}/observed",
@@ -107,7 +115,7 @@ pub(crate) fn routes() -> Pages {
         ),
         (
             "/products/{product}/plans/{plan}/policies",
-            get(plan_policies::show).post(plan_policies::save),
+            policies_of::<OfPlan>(),
         ),
         ("/subscribers", get(approvals::subscribers)),
     ];
@@ -130,6 +138,17 @@ pub(crate) fn routes() -> Pages {
                 .route(&format!("/o/{{organization}}{path}"), page.clone())
                 .route(&format!("/o/{{organization}}/t/{{team}}{path}"), page)
         })
+        .route(
+            "/o/{organization}/policies",
+            policies_of::<OfOrganization>(),
+        )
+}
+
+/// The page of the policies at a place.
+fn policies_of<P: Place + 'static>() -> MethodRouter<Portal> {
+    get(places::show::<P>)
+        .post(places::save::<P>)
+        .layer(DefaultBodyLimit::max(places::FORM))
 }
 
 /// The ids of an address; those that it does not have are nil, which nothing is called by.

@@ -16,6 +16,7 @@ mod matrix;
 mod operator;
 mod pages;
 mod people;
+mod places;
 mod policies;
 mod publishing;
 mod refusals;

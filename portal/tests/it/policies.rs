@@ -228,7 +228,7 @@ async fn what_no_browser_sends_ends_in_a_sentence() {
                 "The form has no field `issuers/7/issuer`.",
             ),
             ("moon", "x", "The form has no field `moon`."),
-            ("yaml", "a: &a [*a]", "class=\"callout callout--danger\""),
+            ("yaml", "a: &a [*a]", "id=\"yaml-e\""),
             ("yaml", long.as_str(), "at most 192 KiB"),
         ] {
             let form = [("do", "save"), (name, value)];

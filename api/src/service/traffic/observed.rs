@@ -12,8 +12,8 @@ use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::service::{names, versions};
 
-/// More rows than anybody reads.
-const MOST: u64 = 500;
+/// Rows of one policy: more than anybody reads.
+const MOST: u64 = 100;
 
 /// Who would have been refused if a version's policies enforced.
 pub async fn observed(
@@ -28,7 +28,15 @@ pub async fn observed(
     };
     let stretch = stretch(range, ctx.now);
     let db = &ctx.plane.databases.traffic;
-    let found = store::observed(db, &scope, &stretch, MOST).await?;
+    // What was asked before an upgrade would only make the shares smaller than they are. A clock
+    // that was ahead then says nothing.
+    let since = store::observed_since(db).await?;
+    let since = since.filter(|at| (stretch.from..=ctx.now).contains(at));
+    let counted = store::Stretch {
+        from: since.unwrap_or(stretch.from),
+        ..stretch
+    };
+    let found = store::observed(db, &scope, &counted, MOST).await?;
     let found = found.unwrap_or_default();
     let watching = watching(ctx, version).await?;
     let mut labels: Vec<String> = found.policies.keys().cloned().collect();
@@ -65,8 +73,7 @@ pub async fn observed(
         .filter_map(|label| {
             let mut parts = label.splitn(3, '/');
             let (from, kind, name) = (parts.next()?, parts.next()?, parts.next()?);
-            let (would_refuse, applications) =
-                found.policies.get(label).copied().unwrap_or_default();
+            let refused = found.policies.get(label).copied().unwrap_or_default();
             let is_told = matches!(from, "organization" | "api" | "version");
             let rows = found.rows.iter().filter(|row| row.policy == *label);
             Some(ObservedPolicy {
@@ -74,8 +81,9 @@ pub async fn observed(
                 kind: kind.to_owned(),
                 name: name.to_owned(),
                 observes: is_told.then(|| watching.contains(label)),
-                would_refuse,
-                applications,
+                would_refuse: refused.count,
+                applications: refused.applications,
+                without_application: refused.nobody,
                 by_application: rows.map(application).collect(),
             })
         })
@@ -85,6 +93,7 @@ pub async fn observed(
         range,
         from: stretch.from,
         to: stretch.to,
+        since,
         requests: found.requests,
         policies,
     })

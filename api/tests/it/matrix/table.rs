@@ -86,6 +86,18 @@ fn tenants() -> Vec<Line> {
         ),
         line(
             "GET",
+            "/organizations/{organization}/policies",
+            Member,
+            Value::Null,
+        ),
+        line(
+            "PUT",
+            "/organizations/{organization}/policies",
+            Above,
+            json!({ "policies": [] }),
+        ),
+        line(
+            "GET",
             "/organizations/{organization}/teams",
             Member,
             Value::Null,

@@ -2,8 +2,9 @@
 //! merged with every batch into rows of their own. Requests that all such policies would have let
 //! through have none.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use chrono::{DateTime, Utc};
 use domain::id::{ApplicationId, OrganizationId};
 use domain::traffic::{ObservedKey, Record};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Order, Query, SelectStatement};
@@ -27,13 +28,22 @@ pub struct Observed {
     pub count: u64,
 }
 
+/// How much one policy would have refused, and of how many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Refused {
+    pub count: u64,
+    /// Nobody is none of them.
+    pub applications: u64,
+    /// Of `count`, calls without a known application.
+    pub nobody: u64,
+}
+
 /// What a version was asked, and what of it policies would have refused.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Observation {
     /// All requests to it.
     pub requests: u64,
-    /// By policy: requests, and how many applications they are of.
-    pub policies: BTreeMap<String, (u64, u64)>,
+    pub policies: BTreeMap<String, Refused>,
     /// Those with most requests first.
     pub rows: Vec<Observed>,
     /// All requests of the applications in `rows`.
@@ -105,6 +115,12 @@ struct Policy {
 }
 
 #[derive(FromQueryResult)]
+struct Nobody {
+    policy: String,
+    count: i64,
+}
+
+#[derive(FromQueryResult)]
 struct Row {
     policy: String,
     consumer: Uuid,
@@ -118,8 +134,30 @@ struct Sum {
     count: i64,
 }
 
-/// What the policies of a version would have refused of what its provider was asked; at most
-/// `most` rows. `None` for a scope that these rows do not tell: a consumer's side, a plan, an
+/// Most rows of all policies together: many operations can have policies of their own.
+const MOST_IN_ALL: u64 = 2_000;
+
+/// The place of a row among those of its policy, the one with most requests first.
+const PLACE: &str =
+    "ROW_NUMBER() OVER (PARTITION BY \"policy\" ORDER BY SUM(\"count\") DESC, \"application\")";
+
+/// Since when it is counted at all: when the tables came, with a release that knows them. Nothing
+/// where that is not known.
+pub async fn observed_since<C: ConnectionTrait>(db: &C) -> Result<Option<DateTime<Utc>>, DbErr> {
+    let mut query = Query::select();
+    query
+        .column("applied_at")
+        .from("migration_traffic")
+        .and_where(Expr::col("version").eq("m0004_observed"));
+    let Some(row) = db.query_one(&query).await? else {
+        return Ok(None);
+    };
+    let seconds: i64 = row.try_get("", "applied_at")?;
+    Ok(DateTime::from_timestamp(seconds, 0))
+}
+
+/// What the policies of a version would have refused of what its provider was asked; of each
+/// policy at most `most` rows, so that a busy one takes none of another's. `None` for a scope that these rows do not tell: a consumer's side, a plan, an
 /// application, an operation.
 pub async fn observed<C: ConnectionTrait>(
     db: &C,
@@ -157,15 +195,37 @@ pub async fn observed<C: ConnectionTrait>(
         .group_by_col("policy");
     for row in db.query_all(&policies).await? {
         let row = Policy::from_query_result(&row, "")?;
-        let sums = (unsigned(row.count), unsigned(row.applications));
-        found.policies.insert(row.policy, sums);
+        let refused = Refused {
+            count: unsigned(row.count),
+            applications: unsigned(row.applications),
+            nobody: 0,
+        };
+        found.policies.insert(row.policy, refused);
     }
-    let mut rows = within(stretch.resolution.observed());
-    counted(&mut rows)
+    let mut nobody = within(stretch.resolution.observed());
+    counted(&mut nobody)
+        .column("policy")
+        .and_where(Expr::col("application").eq(ApplicationId::NIL.uuid()))
+        .group_by_col("policy");
+    for row in db.query_all(&nobody).await? {
+        let row = Nobody::from_query_result(&row, "")?;
+        if let Some(refused) = found.policies.get_mut(&row.policy) {
+            refused.nobody = unsigned(row.count);
+            refused.applications = refused.applications.saturating_sub(1);
+        }
+    }
+    let mut ranked = within(stretch.resolution.observed());
+    counted(&mut ranked)
         .columns(["policy", "consumer", "application"])
-        .group_by_columns(["policy", "consumer", "application"])
+        .expr_as(Expr::cust(PLACE), "place")
+        .group_by_columns(["policy", "consumer", "application"]);
+    let mut rows = Query::select();
+    rows.columns(["policy", "consumer", "application", "count"])
+        .from_subquery(ranked, "ranked")
+        .and_where(Expr::col("place").lte(signed(most)))
+        .order_by("place", Order::Asc)
         .order_by("count", Order::Desc)
-        .limit(most);
+        .limit(MOST_IN_ALL);
     for row in db.query_all(&rows).await? {
         let row = Row::from_query_result(&row, "")?;
         found.rows.push(Observed {
@@ -175,6 +235,8 @@ pub async fn observed<C: ConnectionTrait>(
             count: unsigned(row.count),
         });
     }
+    found.rows.sort_by_key(|row| std::cmp::Reverse(row.count));
+    let told: HashSet<ApplicationId> = found.rows.iter().map(|row| row.application).collect();
     let mut all = within(stretch.resolution.table());
     counted(&mut all)
         .column("application")
@@ -183,7 +245,7 @@ pub async fn observed<C: ConnectionTrait>(
         let row = Sum::from_query_result(&row, "")?;
         found.requests += unsigned(row.count);
         let application = ApplicationId::from(row.application);
-        if found.rows.iter().any(|one| one.application == application) {
+        if told.contains(&application) {
             found
                 .of_application
                 .insert(application, unsigned(row.count));

@@ -7,7 +7,7 @@ use crate::{
     form::Form,
     format,
     frame::Section as Menu,
-    icon::Icon,
+    icon::{Icon, icon},
     pages::publish::{At, tag},
     part::{
         boxes::{callout, pairs},
@@ -58,6 +58,10 @@ pub fn view(page: Settings) -> AnyView {
                 <div class="actions"><button class="btn btn--primary">"Save"</button></div>
             </form>
         </div>
+        {Section::new("policies", "Policies")
+            .note("of all its APIs")
+            .actions(view! { <a class="btn" href=format!("{}/policies", page.at.base())>{icon(Icon::Shield)} "Policies"</a> })
+            .body(view! { <p class="small soft">"What every call of every API of the organization meets, at once and without publishing."</p> })}
         {Section::new("prefix", "Where its APIs may answer")
             .note("set by the operator")
             .body(grants(&organization.grants))}

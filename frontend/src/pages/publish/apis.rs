@@ -1,7 +1,11 @@
 //! The APIs that a team publishes: the list, and the page of one with its versions.
 
+mod policies;
+
 use domain::{api::Visibility, wire::apis::Api, wire::versions::VersionSummary};
 use leptos::prelude::*;
+
+pub use self::policies::{Policies, policies};
 
 use super::At;
 use crate::{
@@ -12,7 +16,7 @@ use crate::{
     part::{
         boxes::callout,
         field::{Field, choice, refusal},
-        head::{Link, PageHead, Section, crumbs},
+        head::{Link, PageHead, Section, crumbs, tabs},
         state::{Badge, Tone, tag},
         table::{self, Empty, Shape, Table, pager},
     },
@@ -121,8 +125,7 @@ const FIELDS: &[&str] = &["name", "description", "category", "tags", "visibility
 
 #[must_use]
 pub fn show(page: Shown) -> AnyView {
-    let base = format!("{}/apis", page.at.base());
-    let home = format!("{base}/{}", page.api.id);
+    let home = format!("{}/apis/{}", page.at.base(), page.api.id);
     let versions: Vec<_> = page
         .api
         .versions
@@ -136,30 +139,9 @@ pub fn show(page: Shown) -> AnyView {
         table::wide("Address"),
         table::text("Changed"),
     ];
-    let tags = page
-        .api
-        .tags
-        .iter()
-        .map(|text| tag(text.clone()))
-        .collect_view();
-    let catalog = page.catalog.clone().map(|href| {
-        view! { <a class="btn" href=href>{icon(Icon::Eye)} "In the catalog"</a> }
-    });
     let served = page.api.versions.iter().any(|one| one.state.is_served());
-    let usage = served.then(|| {
-        let href = format!(
-            "{}/analytics?side=answers&api={}",
-            page.at.base(),
-            page.api.id
-        );
-        view! { <a class="btn" href=href>{icon(Icon::Chart)} "Usage"</a> }
-    });
     let content = view! {
-        {crumbs(vec![Link::new(base, "APIs")], page.api.name.clone())}
-        {PageHead::new(page.api.name.clone())
-            .beside(view! { {Badge::from(page.api.visibility)} })
-            .lede(view! { {page.api.team.name.clone()} " " {tags} })
-            .actions(view! { {usage} {catalog} })}
+        {head(&page.at, &page.api, page.catalog.clone(), "")}
         {Section::new("versions", "Versions")
             .count(page.api.versions.len() as u64)
             .body(view! { {Table::new(Shape::Rows, columns).rows(versions)} })}
@@ -167,6 +149,35 @@ pub fn show(page: Shown) -> AnyView {
         {page.may_edit.then(|| view! { {Section::new("entry", "Entry in the catalog").body(edit(&page.form))} })}
     };
     page.at.page(Menu::Apis, content)
+}
+
+/// What stands above each tab of an API.
+fn head(at: &At, api: &Api, catalog: Option<String>, open: &str) -> AnyView {
+    let base = format!("{}/apis", at.base());
+    let home = format!("{base}/{}", api.id);
+    let tags = api.tags.iter().map(|text| tag(text.clone())).collect_view();
+    let catalog = catalog.map(|href| {
+        view! { <a class="btn" href=href>{icon(Icon::Eye)} "In the catalog"</a> }
+    });
+    let served = api.versions.iter().any(|one| one.state.is_served());
+    let usage = served.then(|| {
+        let href = format!("{}/analytics?side=answers&api={}", at.base(), api.id);
+        view! { <a class="btn" href=href>{icon(Icon::Chart)} "Usage"</a> }
+    });
+    let policies = format!("Policies ({})", api.policies.len());
+    let links = vec![
+        Link::new(home.clone(), "Versions and entry"),
+        Link::new(format!("{home}/policies"), policies),
+    ];
+    view! {
+        {crumbs(vec![Link::new(base, "APIs")], api.name.clone())}
+        {PageHead::new(api.name.clone())
+            .beside(view! { {Badge::from(api.visibility)} })
+            .lede(view! { {api.team.name.clone()} " " {tags} })
+            .actions(view! { {usage} {catalog} })}
+        {tabs("API", links, &format!("{home}{open}"))}
+    }
+    .into_any()
 }
 
 fn version_row(

@@ -32,7 +32,8 @@ pub struct Edit {
     pub kind: PolicyKind,
     /// It is there already, so it can be taken away.
     pub exists: bool,
-    /// Its fields, or `yaml`; and what is wrong.
+    /// Its fields, or `yaml`; and what is wrong. In `was` the name that it has where it is there
+    /// already.
     pub form: Form,
     pub look: Look,
     /// The row that was just added.
@@ -48,9 +49,9 @@ pub enum Look {
     Fixed,
 }
 
-/// The policy; `save` says what its button does.
+/// The policy; its form goes to `action`, and `save` says what its button does.
 #[must_use]
-pub fn edit(edit: &Edit, save: &'static str) -> AnyView {
+pub(super) fn edit(edit: &Edit, action: String, save: &'static str) -> AnyView {
     let kind = edit.kind;
     if edit.look == Look::Fixed {
         return code(kind.as_str(), edit.form.value("yaml").to_owned());
@@ -75,16 +76,21 @@ pub fn edit(edit: &Edit, save: &'static str) -> AnyView {
             </button>
         }
     });
+    // By kind and name it is found again where others have moved it.
+    let was = (edit.exists && edit.form.has("was")).then(|| {
+        view! { <input type="hidden" name="was" value=edit.form.value("was").to_owned() /> }
+    });
     let turn = |value: &'static str, words: &'static str, pressed: bool| {
         let pressed = if pressed { "true" } else { "false" };
         view! { <button class="btn btn--s" name="do" value=value aria-pressed=pressed>{words}</button> }
     };
     view! {
-        <form class="card" method="post" novalidate=true aria-labelledby="policy-h">
+        <form class="card" method="post" action=action novalidate=true aria-labelledby="policy-h">
             // The first button is what the enter key presses.
             <button class="vh" name="do" value="save" tabindex="-1" aria-hidden="true"></button>
             {tag(&edit.form)}
             <input type="hidden" name="kind" value=kind.as_str() />
+            {was}
             <div class="card-head">
                 <div>
                     <h2 id="policy-h"><code>{kind.as_str()}</code></h2>
@@ -119,7 +125,7 @@ fn yaml(form: &Form) -> AnyView {
 
 /// The card to choose a kind from, while nothing is open.
 #[must_use]
-pub fn chooser(home: &str, point: AttachPoint, present: &[Policy]) -> AnyView {
+pub(super) fn chooser(home: &str, point: AttachPoint, present: &[Policy]) -> AnyView {
     view! {
         <section class="card" aria-labelledby="add-h">
             <div class="card-head">
@@ -183,7 +189,7 @@ fn item(kind: PolicyKind, home: &str, present: &[Policy]) -> AnyView {
 
 /// A policy in a list: its kind, whether it only watches, and a few words.
 #[must_use]
-pub fn entry(index: usize, policy: &Policy, home: &str, is_open: bool) -> AnyView {
+pub(super) fn entry(index: usize, policy: &Policy, home: &str, is_open: bool) -> AnyView {
     let current = is_open.then_some("true");
     view! {
         <li>

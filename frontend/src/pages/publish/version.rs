@@ -44,7 +44,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    fn api(&self) -> String {
+    pub(super) fn api(&self) -> String {
         format!("{}/apis/{}", self.at.base(), self.version.api.id)
     }
 

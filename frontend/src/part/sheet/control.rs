@@ -122,12 +122,14 @@ pub(super) fn check(named: Named, ticked: bool) -> AnyView {
     .into_any()
 }
 
-/// One of a few: side by side where that is short, else a list that folds out.
-pub(super) fn choice(named: Named, choices: &[Choice], held: &str) -> AnyView {
-    let mut options: Vec<(String, String)> = choices
+/// One of a few: side by side where that is short, else a list that folds out. With `unset` also
+/// none of them: a radio button cannot be taken back otherwise.
+pub(super) fn choice(named: Named, choices: &[Choice], held: &str, unset: bool) -> AnyView {
+    let none = unset.then(|| (String::new(), "Not set".to_owned()));
+    let all = choices
         .iter()
-        .map(|choice| (choice.text(), choice.title.clone()))
-        .collect();
+        .map(|choice| (choice.text(), choice.title.clone()));
+    let mut options: Vec<(String, String)> = none.into_iter().chain(all).collect();
     if !held.is_empty() && options.iter().all(|(value, _)| value != held) {
         // What was typed is kept, though it is none of them.
         options.push((held.to_owned(), held.to_owned()));

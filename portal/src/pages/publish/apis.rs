@@ -6,6 +6,7 @@ use domain::actor::Action;
 use domain::api::{Purge, Visibility};
 use domain::id::ApiId;
 use domain::lifecycle::VersionState;
+use domain::problem::Code;
 use domain::wire::apis::{Api, EditApi};
 use frontend::{form::Form, pages::publish::apis};
 
@@ -13,7 +14,7 @@ use super::{Cursor, Ids, at, fields::Fields, older, teams_for};
 use serde::Deserialize;
 
 use crate::{
-    failure::Result,
+    failure::{Failure, Result},
     place::Workspace,
     typed::{Typed, see},
 };
@@ -41,7 +42,7 @@ pub(super) async fn show(
     Path(ids): Path<Ids>,
     Query(asked): Query<Asked>,
 ) -> Result {
-    let api = service::get(workspace.ctx(), ApiId::from_uuid(ids.api)).await?;
+    let api = found(&workspace, &ids).await?;
     let form = form_of(&api);
     let title = api.name.clone();
     let props = apis::Shown {
@@ -51,8 +52,17 @@ pub(super) async fn show(
     Ok(workspace.visit.page(&title, move || apis::show(props)))
 }
 
+/// The API of an address; 404 unless it is of the workspace's organization.
+pub(super) async fn found(workspace: &Workspace, ids: &Ids) -> Result<Api> {
+    let api = service::get(workspace.ctx(), ApiId::from_uuid(ids.api)).await?;
+    if api.organization != workspace.organization_id() {
+        return Err(Failure::of(Code::NotFound));
+    }
+    Ok(api)
+}
+
 pub(super) async fn save(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed) -> Result {
-    let id = ApiId::from_uuid(ids.api);
+    let id = found(&workspace, &ids).await?.id;
     let tags = typed
         .get("tags")
         .split(',')
@@ -80,7 +90,7 @@ pub(super) async fn save(workspace: Workspace, Path(ids): Path<Ids>, typed: Type
 }
 
 pub(super) async fn purge(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed) -> Result {
-    let id = ApiId::from_uuid(ids.api);
+    let id = found(&workspace, &ids).await?.id;
     let value = typed.get("value").to_owned();
     let what = match typed.get("what") {
         "url" => Purge::Url(value),
@@ -123,14 +133,10 @@ fn form_of(api: &Api) -> Form {
 }
 
 fn props(workspace: &Workspace, api: Api, form: Form) -> apis::Shown {
-    let published = api
-        .versions
-        .iter()
-        .any(|version| version.state.is_served() && version.state != VersionState::Draft);
     let team = api.team.id;
     apis::Shown {
         at: at(workspace),
-        catalog: published.then(|| format!("/apis/{}/{}", workspace.organization.slug, api.slug)),
+        catalog: catalog(workspace, &api),
         may_edit: workspace
             .ctx()
             .can(Action::EditApi, workspace.organization_id(), Some(team)),
@@ -139,4 +145,13 @@ fn props(workspace: &Workspace, api: Api, form: Form) -> apis::Shown {
         purge: Form::default(),
         purged: false,
     }
+}
+
+/// The address of the API's public page, once something is published.
+pub(super) fn catalog(workspace: &Workspace, api: &Api) -> Option<String> {
+    let published = api
+        .versions
+        .iter()
+        .any(|version| version.state.is_served() && version.state != VersionState::Draft);
+    published.then(|| format!("/apis/{}/{}", workspace.organization.slug, api.slug))
 }

@@ -1,100 +1,75 @@
-//! The policies of a plan: the same form as those of a version.
+//! The policies of a plan.
 
-use api::http::extract::{Path, Query};
-use api::service::{plans as service, products};
+use api::service::plans as service;
 use domain::actor::Action;
-use domain::id::PlanId;
+use domain::policy::{AttachPoint, Policy};
 use domain::wire::plans::{EditPlan, Plan};
+use domain::wire::products::Product;
+use frontend::pages::publish::attached::Attached;
 use frontend::pages::publish::plan::{self, Policies};
-use frontend::pages::publish::policy::{Edit, Open};
+use leptos::prelude::AnyView;
 
-use super::{Ids, at, sheets, sheets::Address};
-use crate::{
-    failure::Result,
-    place::Workspace,
-    typed::{Typed, see},
-};
+use super::{Ids, at, places::Place, plans};
+use crate::{failure::Result, place::Workspace};
 
-const TITLE: &str = "Policies of a plan";
-
-pub(super) async fn show(
-    workspace: Workspace,
-    Path(ids): Path<Ids>,
-    Query(address): Query<Address>,
-) -> Result {
-    let plan = service::get(workspace.ctx(), PlanId::from_uuid(ids.plan)).await?;
-    let props = props(&workspace, plan, &address, None).await?;
-    Ok(workspace.visit.page(TITLE, move || plan::policies(props)))
-}
-
-/// The page around what is open; `edit` is a form that was sent.
-async fn props(
-    workspace: &Workspace,
+pub(super) struct OfPlan {
     plan: Plan,
-    address: &Address,
-    edit: Option<Edit>,
-) -> Result<Policies> {
-    let product = products::get(workspace.ctx(), plan.product.id).await?;
-    let team = Some(product.team.id);
-    let may_edit = workspace
-        .ctx()
-        .can(Action::EditProduct, product.organization, team);
-    let open = address.open(&plan.policies);
-    let stored = || sheets::stored(&plan.policies, open, plan.etag, may_edit);
-    let home = format!("{}/products/{}", workspace.address(), product.id);
-    Ok(Policies {
-        at: at(workspace),
-        product: (home, product.name),
-        edit: edit.or_else(stored),
-        plan,
-        may_edit,
-        open,
-    })
+    product: Product,
 }
 
-pub(super) async fn save(
-    workspace: Workspace,
-    Path(ids): Path<Ids>,
-    Query(address): Query<Address>,
-    typed: Typed,
-) -> Result {
-    let id = PlanId::from_uuid(ids.plan);
-    let plan = service::get(workspace.ctx(), id).await?;
-    let mut all = plan.policies.clone();
-    let open = address.open(&all);
-    let kind = sheets::kind(&typed, &all, open)?;
-    let exists = matches!(open, Open::At(_));
-    let (index, made) = match sheets::read(kind, exists, &typed)? {
-        sheets::Asked::Again(edit) => {
-            let props = props(&workspace, plan, &address, Some(edit)).await?;
-            return Ok(workspace.visit.page(TITLE, move || plan::policies(props)));
-        }
-        sheets::Asked::Refused(edit) => return refuse(&workspace, plan, &address, edit).await,
-        sheets::Asked::Remove => (sheets::remove(&mut all, open)?, None),
-        sheets::Asked::Save(made) => (sheets::put(&mut all, open, made.0.clone())?, Some(made)),
-    };
-    // Places in a list mean something else once somebody has changed it.
-    let etag = typed.etag().unwrap_or(plan.etag);
-    match service::edit(workspace.ctx(), id, Some(etag), with(&plan, all)).await {
-        Ok(plan) => Ok(see(&format!(
-            "{}/products/{}/plans/{id}/policies",
-            workspace.address(),
-            plan.product.id
-        ))),
-        Err(mut error) => {
-            if let Some(made) = made {
-                let at = format!("/policies/{index}");
-                sheets::at_fields(&mut error, &at, &made.0, &made.1);
-            }
-            let form = typed.clone().refused(workspace.ctx(), error).await?;
-            let edit = sheets::again(kind, exists, &typed, form);
-            refuse(&workspace, plan, &address, edit).await
-        }
+impl OfPlan {
+    fn product(&self, workspace: &Workspace) -> String {
+        format!("{}/products/{}", workspace.address(), self.product.id)
+    }
+}
+
+impl Place for OfPlan {
+    const TITLE: &'static str = "Policies of a plan";
+    type Page = Policies;
+
+    async fn load(workspace: &Workspace, ids: &Ids) -> Result<Self> {
+        let (plan, product) = plans::found(workspace, ids).await?;
+        Ok(Self { plan, product })
+    }
+
+    fn attached(&self, workspace: &Workspace) -> Attached {
+        let home = format!(
+            "{}/plans/{}/policies",
+            self.product(workspace),
+            self.plan.id
+        );
+        let team = Some(self.product.team.id);
+        let organization = self.product.organization;
+        let may = workspace.ctx().can(Action::EditProduct, organization, team);
+        Attached::new(AttachPoint::Plan, home, self.plan.policies.clone(), may)
+    }
+
+    fn etag(&self) -> i64 {
+        self.plan.etag
+    }
+
+    async fn save(&self, workspace: &Workspace, etag: i64, all: Vec<Policy>) -> api::Result<()> {
+        let input = with(&self.plan, all);
+        let saved = service::edit(workspace.ctx(), self.plan.id, Some(etag), input);
+        saved.await.map(drop)
+    }
+
+    async fn page(self, workspace: &Workspace, attached: Attached) -> Result<Policies> {
+        Ok(Policies {
+            at: at(workspace),
+            product: (self.product(workspace), self.product.name),
+            plan: self.plan,
+            attached,
+        })
+    }
+
+    fn view(page: Policies) -> AnyView {
+        plan::policies(page)
     }
 }
 
 /// The plan as it is, with other policies.
-fn with(plan: &Plan, policies: Vec<domain::policy::Policy>) -> EditPlan {
+fn with(plan: &Plan, policies: Vec<Policy>) -> EditPlan {
     EditPlan {
         name: plan.name.clone(),
         description: plan.description.clone(),
@@ -110,11 +85,4 @@ fn with(plan: &Plan, policies: Vec<domain::policy::Policy>) -> EditPlan {
         price: plan.price.clone(),
         organizations: plan.organizations.clone(),
     }
-}
-
-async fn refuse(workspace: &Workspace, plan: Plan, address: &Address, edit: Edit) -> Result {
-    let props = props(workspace, plan, address, Some(edit)).await?;
-    Ok(workspace
-        .visit
-        .refused(TITLE, move || plan::policies(props)))
 }

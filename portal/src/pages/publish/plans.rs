@@ -1,7 +1,7 @@
 //! Plans: the form, and the steps from draft to closed.
 
 use api::http::extract::Path;
-use api::service::{plans as service, products};
+use api::service::plans as service;
 use domain::actor::Action;
 use domain::duration::Span;
 use domain::id::{PlanId, ProductId};
@@ -11,12 +11,13 @@ use domain::policy::rate_limit::Algorithm;
 use domain::policy::{Mode, Policy, Quota, RateLimit, Scope};
 use domain::problem::{Code, Invalid};
 use domain::wire::plans::{CreatePlan, EditPlan, Plan, Price, PricePeriod};
+use domain::wire::products::Product;
 use frontend::form::Form;
 use frontend::icon::Icon;
 use frontend::pages::publish::plan;
 use frontend::part::confirm::Question;
 
-use super::{Ids, at, fields::Fields};
+use super::{Ids, at, fields::Fields, products};
 use crate::{
     failure::{Failure, Result},
     pages::confirm,
@@ -35,13 +36,23 @@ pub(super) async fn new(workspace: Workspace, Path(ids): Path<Ids>) -> Result {
     Ok(workspace.visit.page("New plan", move || plan::edit(props)))
 }
 
+/// The plan of an address with its product; 404 unless they belong together, and here.
+pub(super) async fn found(workspace: &Workspace, ids: &Ids) -> Result<(Plan, Product)> {
+    let plan = service::get(workspace.ctx(), PlanId::from_uuid(ids.plan)).await?;
+    if plan.product.id.uuid() != ids.product {
+        return Err(Failure::of(Code::NotFound));
+    }
+    let product = products::found(workspace, plan.product.id).await?;
+    Ok((plan, product))
+}
+
 async fn props(
     workspace: &Workspace,
     product: ProductId,
     plan: Option<Plan>,
     form: Form,
 ) -> Result<plan::Edit> {
-    let product = products::get(workspace.ctx(), product).await?;
+    let product = products::found(workspace, product).await?;
     let address = format!("{}/products/{}", workspace.address(), product.id);
     Ok(plan::Edit {
         at: at(workspace),
@@ -57,7 +68,9 @@ async fn props(
 }
 
 pub(super) async fn create(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed) -> Result {
-    let product = ProductId::from_uuid(ids.product);
+    let product = products::found(&workspace, ProductId::from_uuid(ids.product))
+        .await?
+        .id;
     let (written, wrong) = written(&typed, None);
     if !wrong.is_empty() {
         let form = unreadable(&workspace, typed, wrong, written).await?;
@@ -94,16 +107,15 @@ pub(super) async fn create(workspace: Workspace, Path(ids): Path<Ids>, typed: Ty
 }
 
 pub(super) async fn show(workspace: Workspace, Path(ids): Path<Ids>) -> Result {
-    let plan = service::get(workspace.ctx(), PlanId::from_uuid(ids.plan)).await?;
+    let (plan, _) = found(&workspace, &ids).await?;
     let (title, product, form) = (plan.name.clone(), plan.product.id, form_of(&plan));
     let props = props(&workspace, product, Some(plan), form).await?;
     Ok(workspace.visit.page(&title, move || plan::edit(props)))
 }
 
 pub(super) async fn act(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed) -> Result {
-    let id = PlanId::from_uuid(ids.plan);
-    let plan = service::get(workspace.ctx(), id).await?;
-    let product = plan.product.id;
+    let (plan, product) = found(&workspace, &ids).await?;
+    let (id, product) = (plan.id, product.id);
     let ctx = workspace.ctx();
     let done = match typed.get("do") {
         "publish" => service::step(ctx, id, PlanStep::Publish, None).await,
@@ -159,15 +171,19 @@ async fn unreadable(
 }
 
 pub(super) async fn ask_close(workspace: Workspace, Path(ids): Path<Ids>) -> Result {
-    let found = service::get(workspace.ctx(), PlanId::from_uuid(ids.plan)).await?;
-    let props = close_props(&workspace, found, Form::default()).await?;
+    let (plan, product) = found(&workspace, &ids).await?;
+    let props = close_props(&workspace, plan, product, Form::default())?;
     Ok(workspace
         .visit
         .page("Close a plan", move || plan::close(props)))
 }
 
-async fn close_props(workspace: &Workspace, found: Plan, form: Form) -> Result<plan::Close> {
-    let product = products::get(workspace.ctx(), found.product.id).await?;
+fn close_props(
+    workspace: &Workspace,
+    found: Plan,
+    product: Product,
+    form: Form,
+) -> Result<plan::Close> {
     let team = Some(product.team.id);
     workspace
         .ctx()
@@ -190,8 +206,8 @@ async fn close_props(workspace: &Workspace, found: Plan, form: Form) -> Result<p
 }
 
 pub(super) async fn close(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed) -> Result {
-    let id = PlanId::from_uuid(ids.plan);
-    let found = service::get(workspace.ctx(), id).await?;
+    let (found, product) = found(&workspace, &ids).await?;
+    let id = found.id;
     let form = match confirm::named(typed, &found.name) {
         Ok(typed) => match service::step(workspace.ctx(), id, PlanStep::Close, None).await {
             Ok(closed) => {
@@ -203,7 +219,7 @@ pub(super) async fn close(workspace: Workspace, Path(ids): Path<Ids>, typed: Typ
         },
         Err(form) => form,
     };
-    let props = close_props(&workspace, found, form).await?;
+    let props = close_props(&workspace, found, product, form)?;
     Ok(workspace
         .visit
         .refused("Close a plan", move || plan::close(props)))

@@ -77,7 +77,7 @@ pub(super) async fn create(workspace: Workspace, typed: Typed) -> Result {
 }
 
 pub(super) async fn show(workspace: Workspace, Path(ids): Path<Ids>) -> Result {
-    let product = service::get(workspace.ctx(), ProductId::from_uuid(ids.product)).await?;
+    let product = found(&workspace, ProductId::from_uuid(ids.product)).await?;
     let title = product.name.clone();
     let form = product.versions.iter().fold(
         Form::default()
@@ -88,6 +88,15 @@ pub(super) async fn show(workspace: Workspace, Path(ids): Path<Ids>) -> Result {
     );
     let props = props(&workspace, product, form).await?;
     Ok(workspace.visit.page(&title, move || products::show(props)))
+}
+
+/// The product of an address; 404 unless it is of the workspace's organization.
+pub(super) async fn found(workspace: &Workspace, id: ProductId) -> Result<Product> {
+    let product = service::get(workspace.ctx(), id).await?;
+    if product.organization != workspace.organization_id() {
+        return Err(Failure::of(Code::NotFound));
+    }
+    Ok(product)
 }
 
 async fn props(workspace: &Workspace, product: Product, form: Form) -> Result<products::Shown> {
@@ -124,7 +133,9 @@ async fn props(workspace: &Workspace, product: Product, form: Form) -> Result<pr
 }
 
 pub(super) async fn save(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed) -> Result {
-    let id = ProductId::from_uuid(ids.product);
+    let id = found(&workspace, ProductId::from_uuid(ids.product))
+        .await?
+        .id;
     let versions = typed
         .all("versions")
         .filter_map(|version| version.parse().ok())

@@ -12,26 +12,54 @@ use crate::{
     typed::Typed,
 };
 
-/// Which policy the address opens: `?policy=INDEX`, or `?add=KIND`.
+/// Which policy the address opens: `?policy=INDEX`, `?kind=KIND&name=NAME`, or `?add=KIND`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Address {
     policy: Option<usize>,
+    kind: String,
+    name: String,
     add: String,
 }
 
 impl Address {
     pub(super) fn open(&self, present: &[Policy]) -> Open {
-        match (self.policy, PolicyKind::parse(&self.add)) {
-            (Some(index), _) if index < present.len() => Open::At(index),
-            (_, Some(kind)) => Open::New(kind),
-            (_, None) => Open::None,
+        let kind = PolicyKind::parse(&self.kind);
+        let called = kind.and_then(|kind| {
+            let mut all = present.iter();
+            all.position(|policy| policy.kind() == kind && policy.name() == self.name)
+        });
+        let index = self.policy.filter(|index| *index < present.len());
+        match (index.or(called), PolicyKind::parse(&self.add)) {
+            (Some(index), _) => Open::At(index),
+            (None, Some(kind)) => Open::New(kind),
+            (None, None) => Open::None,
         }
+    }
+
+    /// What a form of this address is meant for: kind and name tell a policy from the others of
+    /// its place, whichever comes first of them. `None`: it is there no more.
+    pub(super) fn find(&self, typed: &Typed, present: &[Policy]) -> Option<Open> {
+        let Some(index) = self.policy else {
+            return Some(self.open(present));
+        };
+        let kind = PolicyKind::parse(typed.get("kind"));
+        let was = typed.has("was").then(|| typed.get("was"));
+        let is_it = |policy: &Policy| {
+            kind.is_none_or(|kind| policy.kind() == kind)
+                && was.is_none_or(|was| policy.name() == was)
+        };
+        if present.get(index).is_some_and(is_it) {
+            return Some(Open::At(index));
+        }
+        // By its kind alone another one could be meant.
+        kind.and(was)?;
+        present.iter().position(is_it).map(Open::At)
     }
 }
 
 /// Fields of the page that are not the policy's.
-const OTHERS: &[&str] = &["do", "etag", "kind", "yaml"];
+const OTHERS: &[&str] = &["do", "etag", "kind", "was", "yaml"];
 
 /// What was asked for with a policy's form.
 pub(super) enum Asked {
@@ -60,6 +88,10 @@ pub(super) fn stored(all: &[Policy], open: Open, etag: i64, may: bool) -> Option
 fn opened(kind: PolicyKind, policy: Option<&Policy>, etag: i64, may: bool) -> Edit {
     let sheet = policy.map_or_else(|| Sheet::blank(kind), Sheet::of);
     let form = Form::default().with("etag", etag.to_string());
+    let form = match policy {
+        Some(policy) => form.with("was", policy.name()),
+        None => form,
+    };
     let (look, form) = match sheet.to_fields() {
         Ok(fields) if may => (Look::Form, with(form, fields)),
         _ if may => (Look::Yaml, form.with("yaml", sheet.to_yaml())),
@@ -79,9 +111,30 @@ fn with(form: Form, fields: Vec<(String, String)>) -> Form {
     fields.into_iter().fold(form, add)
 }
 
+/// What is open, after a form of it that was too long to be read: what was typed is only in the
+/// browser then.
+pub(super) fn too_long(all: &[Policy], open: Open, etag: i64) -> Option<Edit> {
+    let mut edit = stored(all, open, etag, true)?;
+    if edit.look == Look::Form {
+        let policy = match open {
+            Open::At(index) => all.get(index),
+            Open::New(_) | Open::None => None,
+        };
+        let sheet = policy.map_or_else(|| Sheet::blank(edit.kind), Sheet::of);
+        edit.form = edit.form.with("yaml", sheet.to_yaml());
+        edit.look = Look::Yaml;
+    }
+    edit.form = edit.form.problem_at(
+        "yaml",
+        "What you sent is longer than a form may be, and was not read. A policy as YAML has at most \
+         192 KiB. Your browser leads back to what you typed.",
+    );
+    Some(edit)
+}
+
 /// The kind that the form was made for; that of the address, where it does not say it.
-pub(super) fn kind(typed: &Typed, all: &[Policy], open: Open) -> Result<PolicyKind> {
-    let known = match open {
+pub(super) fn kind(typed: &Typed, all: &[Policy], address: &Address) -> Result<PolicyKind> {
+    let known = match address.open(all) {
         Open::At(index) => all.get(index).map(Policy::kind),
         Open::New(kind) => Some(kind),
         Open::None => None,
@@ -135,8 +188,8 @@ pub(super) fn again(kind: PolicyKind, exists: bool, typed: &Typed, form: Form) -
 /// another one takes long to show.
 const MOST_IN_ALL: usize = 600;
 
-/// Reads a form of this kind.
-pub(super) fn read(kind: PolicyKind, exists: bool, typed: &Typed) -> Result<Asked> {
+/// `Err` for a form that would take long to show again.
+pub(super) fn bounded(typed: &Typed) -> Result<()> {
     let counts = typed.pairs().iter();
     let counts = counts.filter_map(|(_, value)| value.trim().parse::<usize>().ok());
     let rows: usize = counts.filter(|count| *count <= MOST_ROWS).sum();
@@ -145,9 +198,14 @@ pub(super) fn read(kind: PolicyKind, exists: bool, typed: &Typed) -> Result<Aske
         (false, true) => Some("The form has more rows than can be shown. Edit it as YAML."),
         (false, false) => None,
     };
-    if let Some(message) = too_much {
-        return Err(Failure::because(Code::ValidationFailed, message));
+    match too_much {
+        Some(message) => Err(Failure::because(Code::ValidationFailed, message)),
+        None => Ok(()),
     }
+}
+
+/// Reads a form of this kind.
+pub(super) fn read(kind: PolicyKind, exists: bool, typed: &Typed) -> Result<Asked> {
     let same = |form: Form| again(kind, exists, typed, form);
     let refused =
         |wrong: &[Invalid]| Asked::Refused(same(typed.clone().into_form().invalid(wrong)));
@@ -156,14 +214,20 @@ pub(super) fn read(kind: PolicyKind, exists: bool, typed: &Typed) -> Result<Aske
         return Ok(Asked::Remove);
     }
     let sheet = match typed.has("yaml") {
-        true => Sheet::from_yaml(kind, typed.raw("yaml")),
+        true => Sheet::from_yaml(kind, typed.raw("yaml")).map_err(|wrong| wrong.under("/yaml")),
         false => Ok(Sheet::typed(kind, typed.pairs(), OTHERS)),
     };
     let sheet = match sheet {
         Ok(sheet) => sheet,
         Err(wrong) => return Ok(refused(&[wrong])),
     };
-    let bare = || Form::default().with("etag", typed.get("etag"));
+    let bare = || {
+        let form = Form::default().with("etag", typed.get("etag"));
+        match exists && typed.has("was") {
+            true => form.with("was", typed.get("was")),
+            false => form,
+        }
+    };
     Ok(match what {
         "save" => match sheet.policy() {
             Ok(policy) => Asked::Save(Box::new((policy, sheet))),

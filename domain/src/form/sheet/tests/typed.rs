@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::pairs;
+use crate::form::Control;
 
 #[test]
 fn what_was_typed_is_kept_in_yaml_and_back() {
@@ -310,4 +311,74 @@ fn floods_of_fields_end() {
         .policy()
         .unwrap_err();
     assert!(wrong.len() <= shape::MOST_PROBLEMS);
+}
+
+#[test]
+fn what_is_emptied_is_not_set() {
+    use PolicyKind as Kind;
+    let members = |kind, fields: &[(&str, &str)]| {
+        let sheet = Sheet::typed(kind, &pairs(fields), &[]);
+        assert_eq!(sheet.wrong, vec![], "{fields:?}");
+        Value::Object(sheet.members)
+    };
+    for (kind, fields, wanted) in [
+        (Kind::KeyAuth, [("optional:json", "")], json!({})),
+        (Kind::KeyAuth, [("optional:json", " \r\n")], json!({})),
+        // What stands there is a default, which is something else than nothing.
+        (
+            Kind::SecurityHeaders,
+            [("remove:json", "")],
+            json!({ "nosniff": false }),
+        ),
+        (
+            Kind::SecurityHeaders,
+            [("nosniff:json", "")],
+            json!({ "remove": [] }),
+        ),
+        (Kind::IpFilter, [("allow:json", "")], json!({})),
+        (Kind::Jwt, [("headers:json", "")], json!({})),
+        (Kind::Transform, [("request:json", "")], json!({})),
+        (
+            Kind::KeyAuth,
+            [("optional:json", "false")],
+            json!({ "optional": false }),
+        ),
+    ] {
+        assert_eq!(members(kind, &fields), wanted, "{kind:?} {fields:?}");
+    }
+    let sheet = Sheet::typed(
+        Kind::RateLimit,
+        &pairs(&[("limit:json", ""), ("window", "1s")]),
+        &[],
+    );
+    let told = sheet.policy().expect_err("a limit is missing");
+    assert_eq!(told, [Invalid::new("/limit:json", "Fill this in.")]);
+}
+
+#[test]
+fn what_was_chosen_can_be_taken_back() {
+    let kind = PolicyKind::Transform;
+    let Some(request) = parts(kind).iter().find(|part| part.name == "request") else {
+        panic!("requests are transformed");
+    };
+    let inner = |part: &Part, name: &str| {
+        let Control::Group(parts) = &part.control else {
+            panic!("{} is a group", part.name);
+        };
+        parts.iter().find(|part| part.name == name).unwrap().clone()
+    };
+    let to = inner(&inner(request, "body"), "to");
+    assert!(to.may_be_unset());
+    for (typed, wanted) in [("json", json!({ "to": "json" })), ("", json!({}))] {
+        let fields = [
+            ("request", "on"),
+            ("request/body", "on"),
+            ("request/body/to", typed),
+        ];
+        let sheet = Sheet::typed(kind, &pairs(&fields), &[]);
+        assert_eq!(sheet.members["request"]["body"], wanted);
+    }
+    // Something else would hold in its place.
+    let mode = parts(kind).iter().find(|part| part.name == "mode").unwrap();
+    assert!(!mode.may_be_unset());
 }

@@ -1,10 +1,11 @@
 //! The policies of a plan: its limits, and what else holds for its subscribers.
 
-use domain::policy::{AttachPoint, Policy};
+use domain::policy::Policy;
 use domain::wire::plans::Plan;
 use leptos::prelude::*;
 
-use super::super::policy::{self, Edit, Open};
+use super::super::attached::Attached;
+use super::super::policy;
 use super::At;
 use crate::{
     frame::Section as Menu,
@@ -22,9 +23,7 @@ pub struct Policies {
     /// Address and name of the product.
     pub product: (String, String),
     pub plan: Plan,
-    pub may_edit: bool,
-    pub open: Open,
-    pub edit: Option<Edit>,
+    pub attached: Attached,
 }
 
 #[must_use]
@@ -32,15 +31,6 @@ pub fn policies(page: Policies) -> AnyView {
     let (address, product) = page.product;
     let plan = page.plan;
     let own = format!("{address}/plans/{}", plan.id);
-    let home = format!("{own}/policies");
-    let add = (page.may_edit && page.edit.is_some()).then(|| {
-        view! { <a class="btn" href=home.clone()>{icon(Icon::Plus)} "Add a policy"</a> }
-    });
-    let middle = match &page.edit {
-        Some(edit) => policy::edit(edit, "Save"),
-        None if page.may_edit => policy::chooser(&home, AttachPoint::Plan, &plan.policies),
-        None => ().into_any(),
-    };
     let content = view! {
         {crumbs(
             vec![
@@ -53,22 +43,19 @@ pub fn policies(page: Policies) -> AnyView {
         {PageHead::new(format!("Policies of {}", plan.name))
             .beside(view! { {Badge::from(plan.state)} })
             .lede("They add to those of the API, for the subscribers of this plan, and act as soon as they are saved.")}
-        <div class="editor editor--two">
-            <div class="stages">{list(&plan.policies, &home, page.open)} {add}</div>
-            <div class="editor-main">{middle}</div>
-        </div>
+        {page.attached.editor("Save, live at once", None, None)}
     };
     page.at.page(Menu::Products, content)
 }
 
-fn list(policies: &[Policy], home: &str, open: Open) -> AnyView {
+fn list(policies: &[Policy], home: &str) -> AnyView {
     if policies.is_empty() {
         return view! { <p class="none">"No policies: no limit of its own"</p> }.into_any();
     }
     let items = policies
         .iter()
         .enumerate()
-        .map(|(index, policy)| policy::entry(index, policy, home, open == Open::At(index)))
+        .map(|(index, policy)| policy::entry(index, policy, home, false))
         .collect_view();
     view! { <ul>{items}</ul> }.into_any()
 }
@@ -79,7 +66,7 @@ pub(super) fn summary(plan: &Plan, own: &str) -> AnyView {
     view! {
         <h2>"Limits and other policies"</h2>
         <div class="stages">
-            {list(&plan.policies, &home, Open::None)}
+            {list(&plan.policies, &home)}
             <div><a class="btn" href=home.clone()>{icon(Icon::Plus)} "Add a policy"</a></div>
         </div>
     }

@@ -51,11 +51,21 @@ pub fn observed(page: Observed) -> AnyView {
         let cards = found.policies.iter().map(|policy| card(policy, &page));
         view! { <div class="observed">{cards.collect_view()}</div> }.into_any()
     };
+    let since = found.since.map(|since| {
+        let body = view! {
+            <p>
+                "This is counted since " {format::time(since, page.frame.at.now)}
+                ". The requests are those since then, too."
+            </p>
+        };
+        callout(Tone::Info, body)
+    });
     let content = view! {
         <div class="section-head">
             <p class="soft">"What policies in observe mode would have refused, had they enforced. Requests are all that the version got in this time."</p>
             <div class="actions"><span class="btn-group" role="group" aria-label="Time">{ranges}</span></div>
         </div>
+        {since}
         {body}
     };
     page.frame.around("observed", content)
@@ -90,9 +100,38 @@ fn sentence(found: &Wire, policy: &ObservedPolicy) -> AnyView {
             .into_any();
     }
     let count = format::count(policy.would_refuse);
-    let of = format::counted(policy.applications, "application", "applications");
+    let of = from(policy.applications, policy.without_application > 0);
     view! { <strong>{format!("Would have {done} {count}")}</strong> {format!(" of {all}, from {of}")} }
         .into_any()
+}
+
+/// `3 applications and callers without an application`.
+fn from(applications: u64, nobody: bool) -> String {
+    const NOBODY: &str = "callers without an application";
+    let known = format::counted(applications, "application", "applications");
+    match (applications, nobody) {
+        (0, true) => NOBODY.to_owned(),
+        (_, true) => format!("{known} and {NOBODY}"),
+        (_, false) => known,
+    }
+}
+
+/// Who comes after the rows that are shown.
+fn rest(policy: &ObservedPolicy, shown: &[ObservedApplication]) -> Option<String> {
+    let named = shown.iter().filter(|one| !one.id.is_nil()).count();
+    let nobody = policy.without_application > 0 && named == shown.len();
+    let more = policy.applications.saturating_sub(named as u64);
+    match (more, nobody) {
+        (0, false) => None,
+        (0, true) => Some(format!("And {}.", from(0, true))),
+        (more, nobody) => {
+            let words = from(more, nobody);
+            Some(format!(
+                "And {}.",
+                words.replacen(" application", " more application", 1)
+            ))
+        }
+    }
 }
 
 fn card(policy: &ObservedPolicy, page: &Observed) -> AnyView {
@@ -117,10 +156,10 @@ fn card(policy: &ObservedPolicy, page: &Observed) -> AnyView {
             let href = format!("{}/policies?policy={index}", frame.home_address());
             view! { <a class="btn btn--s" href=href>{icon(Icon::Shield)} "Enforce now"</a> }
         });
-    let rows: Vec<_> = policy
-        .by_application
+    let shown = usize::min(policy.by_application.len(), SHOWN);
+    let shown = &policy.by_application[..shown];
+    let rows: Vec<_> = shown
         .iter()
-        .take(SHOWN)
         .map(|one| row(one, frame, done(policy)))
         .collect();
     let table = (!rows.is_empty()).then(|| {
@@ -132,11 +171,7 @@ fn card(policy: &ObservedPolicy, page: &Observed) -> AnyView {
         ];
         view! { {Table::new(Shape::Rows, columns).rows(rows)} }
     });
-    let rest = policy.by_application.len().saturating_sub(SHOWN);
-    let rest = (rest > 0).then(|| {
-        let words = format::counted(rest as u64, "more application", "more applications");
-        view! { <p class="small soft">{format!("And {words}.")}</p> }
-    });
+    let rest = rest(policy, shown).map(|words| view! { <p class="small soft">{words}</p> });
     view! {
         <section class="card">
             <div class="card-head">
@@ -186,4 +221,61 @@ fn row(one: &ObservedApplication, frame: &Frame, done: &str) -> AnyView {
         </tr>
     }
     .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::id::ApplicationId;
+
+    #[test]
+    fn who_is_not_shown_is_told_in_words() {
+        let one = |id: ApplicationId| ObservedApplication {
+            id,
+            name: String::new(),
+            organization: String::new(),
+            requests: 1,
+            would_refuse: 1,
+        };
+        let known = one(ApplicationId::from_name("application", "a"));
+        let nobody = one(ApplicationId::NIL);
+        let policy = |applications, without_application| ObservedPolicy {
+            from: "version".to_owned(),
+            kind: "quota".to_owned(),
+            name: "quota".to_owned(),
+            observes: None,
+            would_refuse: 9,
+            applications,
+            without_application,
+            by_application: Vec::new(),
+        };
+        for (applications, without, shown, words) in [
+            (1, 0, vec![known.clone()], None),
+            (1, 3, vec![known.clone(), nobody.clone()], None),
+            (2, 0, vec![known.clone()], Some("And 1 more application.")),
+            // More than the answer has rows of.
+            (
+                700,
+                3,
+                vec![nobody, known.clone()],
+                Some("And 699 more applications."),
+            ),
+            (
+                3,
+                3,
+                vec![known.clone()],
+                Some("And 2 more applications and callers without an application."),
+            ),
+            (
+                1,
+                3,
+                vec![known],
+                Some("And callers without an application."),
+            ),
+            (0, 0, vec![], None),
+        ] {
+            let told = rest(&policy(applications, without), &shown);
+            assert_eq!(told.as_deref(), words, "{applications} {without}");
+        }
+    }
 }
