@@ -14,6 +14,10 @@ const MOST_BYTES: usize = 16 * 1024 * 1024;
 const LONGEST: usize = 1024 * 1024;
 /// Named examples of one media type.
 const MOST_EXAMPLES: usize = 50;
+/// Media types of one answer.
+const MOST_MEDIA: usize = 50;
+/// Entries of `Accept` that are read.
+const MOST_ACCEPTED: usize = 50;
 
 /// The operations of a document, each with its answers.
 #[derive(Debug)]
@@ -117,7 +121,8 @@ impl Canned {
                     continue;
                 };
                 let content = response.content.iter();
-                let content: Vec<Body> = content.filter_map(|one| body(&document, one)).collect();
+                let content = content.filter_map(|one| body(&document, one));
+                let content: Vec<Body> = content.take(MOST_MEDIA).collect();
                 for (_, bytes) in content.iter().flat_map(|body| &body.examples) {
                     left = left.checked_sub(bytes.len()).ok_or(TOO_MUCH)?;
                 }
@@ -250,9 +255,10 @@ fn nearest<'b>(content: &'b [Body], accept: Option<&str>) -> Option<&'b Body> {
     let (Some(accept), true) = (accept, content.len() > 1) else {
         return content.first();
     };
+    let ranges = ranges(accept);
     let mut best: Option<(u16, &Body)> = None;
     for body in content {
-        let weight = liked(accept, &essence(&body.media_type));
+        let weight = liked(&ranges, &essence(&body.media_type));
         if weight > best.map_or(0, |(weight, _)| weight) {
             best = Some((weight, body));
         }
@@ -260,26 +266,34 @@ fn nearest<'b>(content: &'b [Body], accept: Option<&str>) -> Option<&'b Body> {
     best.map(|(_, body)| body).or(content.first())
 }
 
-/// How much a media type is liked, in thousandths: by the range that names it most exactly.
-fn liked(accept: &str, kind: &str) -> u16 {
-    let mut found = (0, 0);
-    for entry in accept.split(',') {
+/// The ranges of `Accept`, in lower case, and how much each is liked, in thousandths.
+fn ranges(accept: &str) -> Vec<(String, u16)> {
+    let read = |entry: &str| {
         let mut parts = entry.split(';').map(str::trim);
         let range = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let exact = match range.strip_suffix("/*") {
-            _ if range == kind => 3,
-            Some("*") => 1,
-            Some(of) if kind.split_once('/').is_some_and(|(one, _)| one == of) => 2,
-            Some(_) | None => continue,
-        };
         let weight = parts.find_map(|part| {
             let (name, value) = part.split_once('=')?;
             name.eq_ignore_ascii_case("q").then_some(value)
         });
         let weight = weight.and_then(|text| text.trim().parse::<f32>().ok());
         let weight = (weight.unwrap_or(1.0).clamp(0.0, 1.0) * 1000.0) as u16;
+        (range, weight)
+    };
+    accept.split(',').take(MOST_ACCEPTED).map(read).collect()
+}
+
+/// How much a media type is liked: by the range that names it most exactly.
+fn liked(ranges: &[(String, u16)], kind: &str) -> u16 {
+    let mut found = (0, 0);
+    for (range, weight) in ranges {
+        let exact = match range.strip_suffix("/*") {
+            _ if range == kind => 3,
+            Some("*") => 1,
+            Some(of) if kind.split_once('/').is_some_and(|(one, _)| one == of) => 2,
+            Some(_) | None => continue,
+        };
         if exact > found.0 {
-            found = (exact, weight);
+            found = (exact, *weight);
         }
     }
     found.1

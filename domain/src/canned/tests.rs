@@ -208,6 +208,26 @@ fn without_a_good_answer_the_first_is_given() {
 }
 
 #[test]
+fn media_types_and_what_is_accepted_have_a_bound() {
+    let content: serde_json::Map<_, _> = (0..60)
+        .map(|n| (format!("text/t{n:02}"), json!({"example": "t"})))
+        .collect();
+    let canned = canned(&json!({"200": {"content": content}}));
+    let given = |accept: &str| {
+        let asked = Asked {
+            accept: Some(accept),
+            ..Asked::default()
+        };
+        tell(canned.answer(0, None, asked))
+    };
+    assert_eq!(given("text/t49"), "200 text/t49 t");
+    assert_eq!(given("text/t50"), "200 text/t00 t");
+    let others = "a/b,".repeat(49);
+    assert_eq!(given(&format!("{others}text/t01")), "200 text/t01 t");
+    assert_eq!(given(&format!("{others}a/b,text/t01")), "200 text/t00 t");
+}
+
+#[test]
 fn examples_have_a_bound() {
     let large = "x".repeat(900_000);
     let one =
