@@ -237,9 +237,9 @@ fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(percent_decode(&spaced).collect())
 }
 
-/// Whether a pattern of a policy is one, and small enough.
-pub fn is_pattern(pattern: &str) -> bool {
-    patterns::own(&[pattern.to_owned()]).is_ok()
+/// Whether patterns of a policy are some, and together small enough.
+pub fn are_patterns(patterns: &[String]) -> bool {
+    patterns::own(patterns).is_ok()
 }
 
 #[cfg(test)]

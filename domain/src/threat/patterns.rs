@@ -245,18 +245,23 @@ pub(super) static BUILT_IN: LazyLock<BuiltIn> = LazyLock::new(|| {
     }
 });
 
-/// Bytes of all of a policy's own patterns together, compiled.
-const MOST_COMPILED: usize = 256 * 1024;
+/// Bytes of all of a policy's own patterns together, compiled. What takes more is gone through by
+/// slower means than a table of states.
+const MOST_COMPILED: usize = 32 * 1024;
+/// Bytes of their table of states.
+const MOST_STATES: usize = 1024 * 1024;
 
-/// A policy's own patterns together; none where there are none, or they are none.
+/// A policy's own patterns together, of bytes: none where there are none. `Err`: one is none, or
+/// they are too large.
 pub(super) fn own(patterns: &[String]) -> Result<Option<RegexSet>, regex::Error> {
     if patterns.is_empty() {
         return Ok(None);
     }
     let mut build = RegexSetBuilder::new(patterns);
     let build = build
+        .unicode(false)
         .size_limit(MOST_COMPILED)
-        .dfa_size_limit(MOST_COMPILED);
+        .dfa_size_limit(MOST_STATES);
     build.build().map(Some)
 }
 

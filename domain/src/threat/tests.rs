@@ -189,9 +189,15 @@ fn fields_and_own_patterns() {
         ("(", false),
         ("(?=a)", false),
         ("a{1000}{1000}", false),
+        // Of bytes.
+        ("[^a]b", true),
+        (r"\w{50}", true),
+        (r"\p{L}", false),
+        (r"(?u)\w{50}", false),
     ] {
-        assert_eq!(is_pattern(pattern), is, "{pattern}");
+        assert_eq!(are_patterns(&[pattern.to_owned()]), is, "{pattern}");
     }
+    assert!(!are_patterns(&vec!["a{400}".to_owned(); 20]));
     assert!(Lookout::new(&[], &["(".to_owned()], &[]).is_none());
 }
 
