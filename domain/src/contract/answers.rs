@@ -13,6 +13,9 @@ use super::value;
 use super::{Contract, Place, Rules, STEPS, STEPS_OF_BYTE, Violation, violation};
 use crate::openapi::At;
 
+/// Media types that a finding lists.
+const MOST_NAMED: usize = 10;
+
 /// What an operation says of its answers.
 #[derive(Debug, Default)]
 pub(super) struct Answers(Vec<(Status, Vec<Media>)>);
@@ -132,7 +135,8 @@ impl Contract {
             return Answered::Fits;
         }
         let Some(media) = Media::nearest(content, media_type) else {
-            let names: Vec<&str> = content.iter().map(|media| &*media.range).collect();
+            let names = content.iter().map(|media| &*media.range);
+            let names: Vec<&str> = names.take(MOST_NAMED).collect();
             let message = format!("The body is one of: {}.", names.join(", "));
             return Answered::Undeclared(violation(Place::Header, "/content-type", message));
         };
@@ -164,13 +168,13 @@ impl Contract {
         if !strip.value(&[expected.schema], &mut value) {
             return Err("Telling what is declared takes more steps than it may cost.".to_owned());
         }
-        let body = match strip.removed {
+        let left = match strip.removed {
             0 => None,
             _ => Some(serde_json::to_vec(&value).map_err(|error| error.to_string())?),
         };
-        let length = body.as_ref().map_or(0, Vec::len);
+        let length = left.as_ref().map_or(body.len(), Vec::len);
         let found = self.fits(expected, &value, length, rules);
-        Ok(Stripped { body, found })
+        Ok(Stripped { body: left, found })
     }
 
     fn fits(

@@ -304,6 +304,15 @@ fn what_is_left_may_still_not_fit() {
     }
 }
 
+/// Its steps are those of its length.
+#[test]
+fn a_large_answer_of_which_nothing_is_taken_fits() {
+    let contract = of_schema(json!({"items": {"properties": {"a": {"type": "integer"}}}}));
+    let body = format!("[{}]", vec![r#"{"a":1}"#; 50_000].join(","));
+    let stripped = contract.strip(expected(&contract), body.as_bytes(), Rules::default());
+    assert_eq!(stripped.unwrap(), Stripped::default());
+}
+
 #[test]
 fn no_document_makes_stripping_cost_more_than_its_steps() {
     let deep = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
