@@ -148,13 +148,14 @@ impl Lookout {
         ))
     }
 
-    /// The first text in a body of JSON, or name of a member. What is no JSON is looked at as it is:
-    /// its reader may be less strict.
+    /// The first text in a body of JSON, or name of a member. What is no JSON is looked at all the
+    /// same: its reader may be less strict.
     pub fn json(&self, body: &[u8]) -> Option<Violation> {
+        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         match json::first(self, body) {
             Ok(found) => found,
             Err(json::NotRead) => {
-                let words = self.looks_like(body)?;
+                let words = json::loose(self, body)?;
                 Some(told(Place::Body, "", words))
             }
         }

@@ -142,8 +142,18 @@ fn texts_in_json_are_looked_at_where_they_are() {
         (r#"{"a":"' or 1=1"#, format!("body  {sql}")),
         (
             "\u{feff}{\"a\":\"<script>\"}",
+            "body /a This looks like a script.".to_owned(),
+        ),
+        (r#"{"a":1e999,"b":"\u0027 or 1=1"}"#, format!("body  {sql}")),
+        (
+            r#"{"a":1e999,"b":"\u003cscript\u003E\ud83d\ude00\u12"}"#,
             "body  This looks like a script.".to_owned(),
         ),
+        (
+            r#"{"a":"\ud800","b":{"\u0024ne":1}}"#,
+            "body  This looks like an operator of a database.".to_owned(),
+        ),
+        (r#"{"a":1e999,"b":"a\/b \"c\" \\"}"#, String::new()),
         ("{\"a\":\"' or 1=1\"} x", format!("body /a {sql}")),
         ("{", String::new()),
         ("", String::new()),
