@@ -175,17 +175,25 @@ impl Lookout {
         let again: Cow<'_, [u8]> = percent_decode(text).into();
         match again {
             Cow::Borrowed(_) => None,
-            Cow::Owned(again) => self.matches(&again),
+            Cow::Owned(again) => self.matches(&again).or_else(|| {
+                // What may be encoded twice is looked at without either.
+                before_query(text)?;
+                let plain: Vec<u8> = percent_decode(&again).collect();
+                self.matches(&plain)
+            }),
         }
     }
 
     fn matches(&self, text: &[u8]) -> Option<&'static str> {
         let built_in = &*BUILT_IN;
         if self.groups != 0 && built_in.set.is_match(text) {
+            let before = before_query(text).map(|before| built_in.set.matches(before));
             let mut found = built_in.set.matches(text).into_iter();
             let group = found.find_map(|index| {
                 let group = *built_in.groups.get(index)?;
-                (self.groups & group.bit() != 0).then_some(group)
+                let is_usual = built_in.of_queries.get(index) == Some(&true)
+                    && before.as_ref().is_some_and(|before| !before.matched(index));
+                (self.groups & group.bit() != 0 && !is_usual).then_some(group)
             });
             if let Some(group) = group {
                 return Some(group.words());
@@ -224,6 +232,18 @@ fn escaped(name: &str) -> String {
 
 fn memchr(byte: u8, text: &[u8]) -> Option<usize> {
     text.iter().position(|b| *b == byte)
+}
+
+/// What is before the query of an address (RFC 3986 §3), where it has one.
+fn before_query(text: &[u8]) -> Option<&[u8]> {
+    let begins = |scheme: &[u8]| {
+        let start = text.get(..scheme.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    if !begins(b"http://") && !begins(b"https://") {
+        return None;
+    }
+    memchr(b'?', text).map(|at| &text[..at])
 }
 
 /// `+` is a space, as in forms (WHATWG URL, "application/x-www-form-urlencoded").

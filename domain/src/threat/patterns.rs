@@ -9,6 +9,10 @@ use regex::bytes::{RegexSet, RegexSetBuilder};
 
 use super::Group;
 
+/// What is encoded twice.
+const TWICE: &str = r"%(?:25)+(?:2e|2f|5c|3c|3e|22|27|00|0a|0d|25)";
+const BACKSLASH: &str = "%5c";
+
 /// Letters of either case; `.` is any byte.
 const ALL: &[(Group, &str)] = &[
     // An alternative that always holds, behind a quote that ends the text.
@@ -209,13 +213,11 @@ const ALL: &[(Group, &str)] = &[
         r"<!entity\s|<!doctype[^>\[]*\[|<xi:include\s|<!--\s*#\s*(?:exec|include|echo|config|set)\b|<esi:(?:include|inline|debug|vars)",
     ),
     // Encoded once more than a reader needs.
+    (Group::Encoding, TWICE),
+    (Group::Encoding, BACKSLASH),
     (
         Group::Encoding,
-        r"%(?:25)+(?:2e|2f|5c|3c|3e|22|27|00|0a|0d|25)",
-    ),
-    (
-        Group::Encoding,
-        r"%2e(?:%2e|\.)|\.%2e|%5c|%00|%c0%a[ef]|%e0%80%a[ef]|%u(?:00|ff)[\da-f]{2}",
+        r"%2e(?:%2e|\.)|\.%2e|%00|%c0%a[ef]|%e0%80%a[ef]|%u(?:00|ff)[\da-f]{2}",
     ),
     (
         Group::Encoding,
@@ -228,6 +230,8 @@ const ALL: &[(Group, &str)] = &[
 pub(super) struct BuiltIn {
     pub(super) set: RegexSet,
     pub(super) groups: Box<[Group]>,
+    /// Those that queries of addresses have without harm: an address in an address is encoded twice.
+    pub(super) of_queries: Box<[bool]>,
 }
 
 /// Compiled at its first use, for the whole process.
@@ -242,6 +246,10 @@ pub(super) static BUILT_IN: LazyLock<BuiltIn> = LazyLock::new(|| {
         // They are ours, and tested: this is not met.
         set: set.unwrap_or_else(|_| RegexSet::empty()),
         groups: ALL.iter().map(|(group, _)| *group).collect(),
+        of_queries: ALL
+            .iter()
+            .map(|(_, pattern)| [TWICE, BACKSLASH].contains(pattern))
+            .collect(),
     }
 });
 

@@ -33,6 +33,29 @@ fn what_is_harmless_is_not() {
     assert_eq!(seen, []);
 }
 
+/// Their queries may hold further ones, and nothing else.
+#[test]
+fn addresses_are_looked_at_with_their_queries() {
+    let hidden = Some(Group::Encoding.words());
+    for (text, seen) in [
+        ("https://a/?b=%252Fhome", None),
+        ("https://a/%252Fhome?b=1", hidden),
+        ("https://a/%252Fhome", hidden),
+        ("https://a/%5Cb?c=%5Cd", hidden),
+        ("ftp://a/?b=%252Fhome", hidden),
+        ("https://a/?b=%252e%252e%252f", hidden),
+        ("https://a/?b=%00", hidden),
+        ("https://a/?b=%3Cscript%3E", Some(Group::Xss.words())),
+        ("https://a/?b=%253Cscript%253E", Some(Group::Xss.words())),
+    ] {
+        assert_eq!(all().looks_like(text.as_bytes()), seen, "{text}");
+    }
+    let referer = b"https://a/?return=https%3A%2F%2Fx%2F%3Fnext%3D%252Fhome";
+    assert_eq!(all().header("Referer", referer), None);
+    let body = br#"{"to":"https://a/?return=https%3A%2F%2Fx%2F%3Fnext%3D%252Fhome"}"#;
+    assert_eq!(all().json(body), None);
+}
+
 fn tell(found: Option<Violation>) -> String {
     found.map_or_else(String::new, |one| {
         format!("{} {} {}", one.place.as_str(), one.pointer, one.message)
