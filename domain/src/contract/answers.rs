@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::build::Build;
 use super::fits::Fitting;
-use super::media::{Media, Shape};
+use super::media::{Media, Shape, essence, is_json};
 use super::operations::read_content;
 use super::schema::Index;
 use super::strip::Strip;
@@ -149,6 +149,18 @@ impl Contract {
             Some(schema) if shape != Shape::Opaque => Answered::Body(Expected { schema, shape }),
             Some(_) | None => Answered::Fits,
         }
+    }
+
+    /// Whether an answer that the operation at `index` does not declare may hold what it leaves out
+    /// of those of JSON that it does.
+    pub fn may_hide(&self, index: usize, media_type: Option<&str>) -> bool {
+        let essence = media_type.map(essence);
+        // What is no media type tells no more than none.
+        let could_be_json = essence.is_none_or(|one| is_json(&one) || !one.contains('/'));
+        let operation = self.operations.get(index).filter(|_| could_be_json);
+        let declared = operation.into_iter().flat_map(|one| &one.answers.0);
+        let mut declared = declared.flat_map(|(_, content)| content);
+        declared.any(|media| media.schema.is_some() && media.shape(None) == Shape::Json)
     }
 
     /// What in the body of an answer does not fit. Names of members that are data are not told.
