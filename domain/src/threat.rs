@@ -8,6 +8,7 @@ mod json;
 mod patterns;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use percent_encoding::percent_decode;
 use regex::bytes::RegexSet;
@@ -81,7 +82,7 @@ impl Group {
 pub struct Lookout {
     /// Bits of the groups.
     groups: u8,
-    own: Option<RegexSet>,
+    own: Option<Arc<RegexSet>>,
     /// Parameters of the query, and fields of forms, that are not looked at.
     names: Box<[Box<str>]>,
     /// Members of JSON that are not, with all that is in them: pointers by their steps.

@@ -3,7 +3,8 @@
 //!
 //! Patterns are of the `regex` crate: they take time that grows with the text alone.
 
-use std::sync::LazyLock;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
@@ -259,23 +260,46 @@ const MOST_COMPILED: usize = 32 * 1024;
 /// Bytes of their table of states.
 const MOST_STATES: usize = 1024 * 1024;
 
+/// Own patterns that are in use: a policy of many routes has them once.
+static KNOWN: LazyLock<Mutex<HashMap<Vec<String>, Weak<RegexSet>>>> = LazyLock::new(Mutex::default);
+
 /// A policy's own patterns together, of bytes: none where there are none. `Err`: one is none, or
 /// they are too large.
-pub(super) fn own(patterns: &[String]) -> Result<Option<RegexSet>, regex::Error> {
+pub(super) fn own(patterns: &[String]) -> Result<Option<Arc<RegexSet>>, regex::Error> {
     if patterns.is_empty() {
         return Ok(None);
+    }
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = known().get(patterns).and_then(Weak::upgrade);
+    if found.is_some() {
+        return Ok(found);
     }
     let mut build = RegexSetBuilder::new(patterns);
     let build = build
         .unicode(false)
         .size_limit(MOST_COMPILED)
         .dfa_size_limit(MOST_STATES);
-    build.build().map(Some)
+    let built = Arc::new(build.build()?);
+    let mut known = known();
+    // Now and then those are forgotten that nobody uses.
+    if known.len().is_power_of_two() {
+        known.retain(|_, one| one.strong_count() > 0);
+    }
+    known.insert(patterns.to_vec(), Arc::downgrade(&built));
+    Ok(Some(built))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn own_ones_are_compiled_once() {
+        let patterns = ["once-[0-9]+".to_owned()];
+        let (one, other) = (own(&patterns).unwrap(), own(&patterns).unwrap());
+        assert!(Arc::ptr_eq(&one.unwrap(), &other.unwrap()));
+        assert!(own(&[]).unwrap().is_none());
+    }
 
     #[test]
     fn each_compiles() {
