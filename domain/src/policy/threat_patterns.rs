@@ -201,7 +201,7 @@ mod tests {
         let found: Vec<_> = many.check().into_iter().map(|one| one.pointer).collect();
         assert_eq!(found, ["/headers", "/exclude", "/patterns"]);
         let large = ThreatPatterns {
-            patterns: vec!["a{400}".to_owned(); 20],
+            patterns: vec!["a{200}".to_owned(); 20],
             ..ThreatPatterns::default()
         };
         let found: Vec<_> = large.check().into_iter().map(|one| one.pointer).collect();
