@@ -3,8 +3,10 @@
 
 mod prefer;
 
+use std::io::{self, Write};
+
 use crate::contract::essence;
-use crate::openapi::{self, Content, Document, Side, example};
+use crate::openapi::{self, Content, Document, Side, example_within};
 
 pub use prefer::Preferences;
 
@@ -14,6 +16,14 @@ const MOST_BYTES: usize = 16 * 1024 * 1024;
 const LONGEST: usize = 1024 * 1024;
 /// Named examples of one media type.
 const MOST_EXAMPLES: usize = 50;
+/// Written examples that are too long, and are gone through all the same.
+const MOST_LONG: usize = 50;
+/// Steps that making examples takes, of a document.
+const MOST_STEPS: usize = 2_000_000;
+/// Media types of one answer.
+const MOST_MEDIA: usize = 50;
+/// Entries of `Accept` that are read.
+const MOST_ACCEPTED: usize = 50;
 
 /// The operations of a document, each with its answers.
 #[derive(Debug)]
@@ -108,7 +118,11 @@ impl Canned {
     /// Reads a document. The error is a sentence.
     pub fn read(document: &[u8]) -> Result<Self, String> {
         let document = openapi::parse(document).map_err(|error| format!("{error}."))?;
-        let mut left = MOST_BYTES;
+        let mut left = Left {
+            bytes: MOST_BYTES,
+            steps: MOST_STEPS,
+            long: MOST_LONG,
+        };
         let mut operations = Vec::new();
         for operation in &document.operations {
             let mut answers = Vec::new();
@@ -116,10 +130,12 @@ impl Canned {
                 let Some(status) = Status::read(&response.status) else {
                     continue;
                 };
-                let content = response.content.iter();
-                let content: Vec<Body> = content.filter_map(|one| body(&document, one)).collect();
-                for (_, bytes) in content.iter().flat_map(|body| &body.examples) {
-                    left = left.checked_sub(bytes.len()).ok_or(TOO_MUCH)?;
+                let mut content = Vec::new();
+                for one in &response.content {
+                    if content.len() == MOST_MEDIA {
+                        break;
+                    }
+                    content.extend(body(&document, one, &mut left)?);
                 }
                 answers.push(Answer { status, content });
             }
@@ -184,6 +200,47 @@ impl Canned {
 
 const TOO_MUCH: &str = "The examples of its answers are larger than 16 MiB together.";
 
+/// What the examples of a document may still cost.
+struct Left {
+    bytes: usize,
+    steps: usize,
+    long: usize,
+}
+
+impl Left {
+    fn spend(&mut self, bytes: usize) -> Result<(), &'static str> {
+        self.bytes = self.bytes.checked_sub(bytes).ok_or(TOO_MUCH)?;
+        Ok(())
+    }
+}
+
+/// A body, which ends where it would be too long.
+struct Short(Vec<u8>);
+
+impl Write for Short {
+    fn write(&mut self, part: &[u8]) -> io::Result<usize> {
+        if self.0.len() + part.len() > LONGEST {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        self.0.extend_from_slice(part);
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// None where it is too long.
+fn written(value: &serde_json::Value, is_json: bool) -> Option<Vec<u8>> {
+    let mut out = Short(Vec::new());
+    match value.as_str() {
+        Some(text) if !is_json => out.write_all(text.as_bytes()).ok()?,
+        _ => serde_json::to_writer(&mut out, value).ok()?,
+    }
+    Some(out.0)
+}
+
 impl Operation {
     /// The answer that is declared for a status.
     fn at(&self, status: u16) -> Option<(u16, &Answer)> {
@@ -207,41 +264,49 @@ impl Operation {
 }
 
 /// The media types that can be written: with an example, or JSON and texts that are made.
-fn body(document: &Document, content: &Content) -> Option<Body> {
+fn body(
+    document: &Document,
+    content: &Content,
+    left: &mut Left,
+) -> Result<Option<Body>, &'static str> {
     let media_type = match content.media_type.trim() {
         "*/*" | "application/*" => "application/json",
         "text/*" => "text/plain",
-        range if range.contains('*') => return None,
+        range if range.contains('*') => return Ok(None),
         // It stands in a field of the answer.
         plain => plain,
     };
     let is_field = |b: u8| (0x20..0x7f).contains(&b);
     if media_type.len() > 128 || !media_type.contains('/') || !media_type.bytes().all(is_field) {
-        return None;
+        return Ok(None);
     }
     let kind = essence(media_type);
     let is_json = kind.ends_with("/json") || kind.ends_with("+json");
     let is_text = kind.starts_with("text/") && !is_json;
-    let write = |value: &serde_json::Value| match value.as_str() {
-        Some(text) if !is_json => Some(text.as_bytes().to_vec()),
-        _ if is_json || is_text => serde_json::to_vec(value).ok(),
-        // What stands for an object has a syntax of its own: XML.
-        _ => None,
-    };
     let mut examples = Vec::new();
     for one in content.examples.iter().take(MOST_EXAMPLES) {
-        if let Some(bytes) = write(&one.value).filter(|bytes| bytes.len() <= LONGEST) {
-            examples.push((one.name.as_str().into(), bytes.into()));
+        // What stands for an object has a syntax of its own: XML.
+        if left.long == 0 || !(is_json || is_text || one.value.is_string()) {
+            continue;
         }
+        let Some(bytes) = written(&one.value, is_json) else {
+            left.long -= 1;
+            continue;
+        };
+        left.spend(bytes.len())?;
+        examples.push((one.name.as_str().into(), bytes.into()));
     }
     if examples.is_empty() && (is_json || is_text) {
-        let made = example(document, &content.schema, Side::Response);
-        examples.push(("".into(), write(&made)?.into()));
+        let made = example_within(document, &content.schema, Side::Response, &mut left.steps);
+        if let Some(bytes) = made.and_then(|made| written(&made, is_json)) {
+            left.spend(bytes.len())?;
+            examples.push(("".into(), bytes.into()));
+        }
     }
-    (!examples.is_empty()).then(|| Body {
+    Ok((!examples.is_empty()).then(|| Body {
         media_type: media_type.into(),
         examples,
-    })
+    }))
 }
 
 /// The one that `Accept` likes best, of equals the first; the first where it likes none, as an
@@ -250,9 +315,10 @@ fn nearest<'b>(content: &'b [Body], accept: Option<&str>) -> Option<&'b Body> {
     let (Some(accept), true) = (accept, content.len() > 1) else {
         return content.first();
     };
+    let ranges = ranges(accept);
     let mut best: Option<(u16, &Body)> = None;
     for body in content {
-        let weight = liked(accept, &essence(&body.media_type));
+        let weight = liked(&ranges, &essence(&body.media_type));
         if weight > best.map_or(0, |(weight, _)| weight) {
             best = Some((weight, body));
         }
@@ -260,26 +326,34 @@ fn nearest<'b>(content: &'b [Body], accept: Option<&str>) -> Option<&'b Body> {
     best.map(|(_, body)| body).or(content.first())
 }
 
-/// How much a media type is liked, in thousandths: by the range that names it most exactly.
-fn liked(accept: &str, kind: &str) -> u16 {
-    let mut found = (0, 0);
-    for entry in accept.split(',') {
+/// The ranges of `Accept`, in lower case, and how much each is liked, in thousandths.
+fn ranges(accept: &str) -> Vec<(String, u16)> {
+    let read = |entry: &str| {
         let mut parts = entry.split(';').map(str::trim);
         let range = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let exact = match range.strip_suffix("/*") {
-            _ if range == kind => 3,
-            Some("*") => 1,
-            Some(of) if kind.split_once('/').is_some_and(|(one, _)| one == of) => 2,
-            Some(_) | None => continue,
-        };
         let weight = parts.find_map(|part| {
             let (name, value) = part.split_once('=')?;
             name.eq_ignore_ascii_case("q").then_some(value)
         });
         let weight = weight.and_then(|text| text.trim().parse::<f32>().ok());
         let weight = (weight.unwrap_or(1.0).clamp(0.0, 1.0) * 1000.0) as u16;
+        (range, weight)
+    };
+    accept.split(',').take(MOST_ACCEPTED).map(read).collect()
+}
+
+/// How much a media type is liked: by the range that names it most exactly.
+fn liked(ranges: &[(String, u16)], kind: &str) -> u16 {
+    let mut found = (0, 0);
+    for (range, weight) in ranges {
+        let exact = match range.strip_suffix("/*") {
+            _ if range == kind => 3,
+            Some("*") => 1,
+            Some(of) if kind.split_once('/').is_some_and(|(one, _)| one == of) => 2,
+            Some(_) | None => continue,
+        };
         if exact > found.0 {
-            found = (exact, weight);
+            found = (exact, *weight);
         }
     }
     found.1

@@ -21,8 +21,10 @@ mod schema;
 mod security;
 mod slug;
 mod template;
+mod weight;
 mod yaml;
 
+pub(crate) use example::example_within;
 pub use example::{Side, example};
 pub use finding::{Finding, FindingCode, MAX_FINDINGS, Severity};
 pub use meter::{MAX_BYTES, MAX_DEPTH, MAX_REFS};

@@ -8,6 +8,7 @@ mod json;
 mod patterns;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use percent_encoding::percent_decode;
 use regex::bytes::RegexSet;
@@ -81,7 +82,7 @@ impl Group {
 pub struct Lookout {
     /// Bits of the groups.
     groups: u8,
-    own: Option<RegexSet>,
+    own: Option<Arc<RegexSet>>,
     /// Parameters of the query, and fields of forms, that are not looked at.
     names: Box<[Box<str>]>,
     /// Members of JSON that are not, with all that is in them: pointers by their steps.
@@ -148,13 +149,14 @@ impl Lookout {
         ))
     }
 
-    /// The first text in a body of JSON, or name of a member. What is no JSON is looked at as it is:
-    /// its reader may be less strict.
+    /// The first text in a body of JSON, or name of a member. What is no JSON is looked at all the
+    /// same: its reader may be less strict.
     pub fn json(&self, body: &[u8]) -> Option<Violation> {
+        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         match json::first(self, body) {
             Ok(found) => found,
             Err(json::NotRead) => {
-                let words = self.looks_like(body)?;
+                let words = json::loose(self, body)?;
                 Some(told(Place::Body, "", words))
             }
         }
@@ -174,17 +176,25 @@ impl Lookout {
         let again: Cow<'_, [u8]> = percent_decode(text).into();
         match again {
             Cow::Borrowed(_) => None,
-            Cow::Owned(again) => self.matches(&again),
+            Cow::Owned(again) => self.matches(&again).or_else(|| {
+                // What may be encoded twice is looked at without either.
+                before_query(text)?;
+                let plain: Vec<u8> = percent_decode(&again).collect();
+                self.matches(&plain)
+            }),
         }
     }
 
     fn matches(&self, text: &[u8]) -> Option<&'static str> {
         let built_in = &*BUILT_IN;
         if self.groups != 0 && built_in.set.is_match(text) {
+            let before = before_query(text).map(|before| built_in.set.matches(before));
             let mut found = built_in.set.matches(text).into_iter();
             let group = found.find_map(|index| {
                 let group = *built_in.groups.get(index)?;
-                (self.groups & group.bit() != 0).then_some(group)
+                let is_usual = built_in.of_queries.get(index) == Some(&true)
+                    && before.as_ref().is_some_and(|before| !before.matched(index));
+                (self.groups & group.bit() != 0 && !is_usual).then_some(group)
             });
             if let Some(group) = group {
                 return Some(group.words());
@@ -225,6 +235,18 @@ fn memchr(byte: u8, text: &[u8]) -> Option<usize> {
     text.iter().position(|b| *b == byte)
 }
 
+/// What is before the query of an address (RFC 3986 §3), where it has one.
+fn before_query(text: &[u8]) -> Option<&[u8]> {
+    let begins = |scheme: &[u8]| {
+        let start = text.get(..scheme.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    if !begins(b"http://") && !begins(b"https://") {
+        return None;
+    }
+    memchr(b'?', text).map(|at| &text[..at])
+}
+
 /// `+` is a space, as in forms (WHATWG URL, "application/x-www-form-urlencoded").
 fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
     if !text.contains(&b'+') {
@@ -237,9 +259,9 @@ fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(percent_decode(&spaced).collect())
 }
 
-/// Whether a pattern of a policy is one, and small enough.
-pub fn is_pattern(pattern: &str) -> bool {
-    patterns::own(&[pattern.to_owned()]).is_ok()
+/// Whether patterns of a policy are some, and together small enough.
+pub fn are_patterns(patterns: &[String]) -> bool {
+    patterns::own(patterns).is_ok()
 }
 
 #[cfg(test)]

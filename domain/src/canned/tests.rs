@@ -208,6 +208,26 @@ fn without_a_good_answer_the_first_is_given() {
 }
 
 #[test]
+fn media_types_and_what_is_accepted_have_a_bound() {
+    let content: serde_json::Map<_, _> = (0..60)
+        .map(|n| (format!("text/t{n:02}"), json!({"example": "t"})))
+        .collect();
+    let canned = canned(&json!({"200": {"content": content}}));
+    let given = |accept: &str| {
+        let asked = Asked {
+            accept: Some(accept),
+            ..Asked::default()
+        };
+        tell(canned.answer(0, None, asked))
+    };
+    assert_eq!(given("text/t49"), "200 text/t49 t");
+    assert_eq!(given("text/t50"), "200 text/t00 t");
+    let others = "a/b,".repeat(49);
+    assert_eq!(given(&format!("{others}text/t01")), "200 text/t01 t");
+    assert_eq!(given(&format!("{others}a/b,text/t01")), "200 text/t00 t");
+}
+
+#[test]
 fn examples_have_a_bound() {
     let large = "x".repeat(900_000);
     let one =
@@ -229,4 +249,34 @@ fn examples_have_a_bound() {
         "components": {"examples": {"E": {"value": large}}}});
     assert!(Canned::read(document.to_string().as_bytes()).is_err());
     assert!(Canned::read(b"{").is_err());
+}
+
+/// One schema of 20,000 members that only requests have, for each of 2000 answers.
+#[test]
+fn making_examples_has_a_bound() {
+    let members: serde_json::Map<_, _> = (0..20_000)
+        .map(|n| (format!("p{n}"), json!({"type": "string", "writeOnly": true})))
+        .collect();
+    let wide = json!({"$ref": "#/components/schemas/Wide"});
+    let answer = json!({"200": {"content": {"application/json": {"schema": wide}}}});
+    let mut paths: serde_json::Map<_, _> = (0..2000)
+        .map(|n| (format!("/a{n}"), json!({"get": {"responses": answer}})))
+        .collect();
+    let given = json!({"200": {"content": {"application/json": {"schema": wide, "example": 1}}}});
+    paths.insert("/z".to_owned(), json!({"get": {"responses": given}}));
+    let document = json!({"openapi": "3.1.0", "info": {"title": "t", "version": "1"},
+        "paths": paths, "components": {"schemas": {"Wide": {"type": "object", "properties": members}}}});
+    let began = std::time::Instant::now();
+    let canned = Canned::read(document.to_string().as_bytes()).unwrap();
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+    let at = |path: &str| {
+        let mut all = canned.operations().iter();
+        let index = all.position(|one| one.template == path).unwrap();
+        tell(canned.answer(index, None, Asked::default()))
+    };
+    assert_eq!(at("/a0"), "200 application/json {}");
+    // What the document gives costs nothing to make.
+    assert_eq!(at("/z"), "200 application/json 1");
+    let empty = (0..2000).filter(|n| at(&format!("/a{n}")) == "200 - ");
+    assert!(empty.count() > 1000);
 }

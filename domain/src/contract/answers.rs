@@ -5,13 +5,16 @@ use serde_json::Value;
 
 use super::build::Build;
 use super::fits::Fitting;
-use super::media::{Media, Shape};
+use super::media::{Media, Shape, essence, is_json};
 use super::operations::read_content;
 use super::schema::Index;
 use super::strip::Strip;
 use super::value;
 use super::{Contract, Place, Rules, STEPS, STEPS_OF_BYTE, Violation, violation};
 use crate::openapi::At;
+
+/// Media types that a finding lists.
+const MOST_NAMED: usize = 10;
 
 /// What an operation says of its answers.
 #[derive(Debug, Default)]
@@ -132,7 +135,8 @@ impl Contract {
             return Answered::Fits;
         }
         let Some(media) = Media::nearest(content, media_type) else {
-            let names: Vec<&str> = content.iter().map(|media| &*media.range).collect();
+            let names = content.iter().map(|media| &*media.range);
+            let names: Vec<&str> = names.take(MOST_NAMED).collect();
             let message = format!("The body is one of: {}.", names.join(", "));
             return Answered::Undeclared(violation(Place::Header, "/content-type", message));
         };
@@ -145,6 +149,18 @@ impl Contract {
             Some(schema) if shape != Shape::Opaque => Answered::Body(Expected { schema, shape }),
             Some(_) | None => Answered::Fits,
         }
+    }
+
+    /// Whether an answer that the operation at `index` does not declare may hold what it leaves out
+    /// of those of JSON that it does.
+    pub fn may_hide(&self, index: usize, media_type: Option<&str>) -> bool {
+        let essence = media_type.map(essence);
+        // What is no media type tells no more than none.
+        let could_be_json = essence.is_none_or(|one| is_json(&one) || !one.contains('/'));
+        let operation = self.operations.get(index).filter(|_| could_be_json);
+        let declared = operation.into_iter().flat_map(|one| &one.answers.0);
+        let mut declared = declared.flat_map(|(_, content)| content);
+        declared.any(|media| media.schema.is_some() && media.shape(None) == Shape::Json)
     }
 
     /// What in the body of an answer does not fit. Names of members that are data are not told.
@@ -164,13 +180,13 @@ impl Contract {
         if !strip.value(&[expected.schema], &mut value) {
             return Err("Telling what is declared takes more steps than it may cost.".to_owned());
         }
-        let body = match strip.removed {
+        let left = match strip.removed {
             0 => None,
             _ => Some(serde_json::to_vec(&value).map_err(|error| error.to_string())?),
         };
-        let length = body.as_ref().map_or(0, Vec::len);
+        let length = left.as_ref().map_or(body.len(), Vec::len);
         let found = self.fits(expected, &value, length, rules);
-        Ok(Stripped { body, found })
+        Ok(Stripped { body: left, found })
     }
 
     fn fits(

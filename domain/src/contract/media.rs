@@ -28,7 +28,7 @@ pub fn essence(media_type: &str) -> String {
 }
 
 /// JSON itself, or by its suffix (RFC 6839 §3.1).
-fn is_json(essence: &str) -> bool {
+pub(super) fn is_json(essence: &str) -> bool {
     essence == "application/json" || essence == "text/json" || essence.ends_with("+json")
 }
 

@@ -28,14 +28,29 @@ pub enum Side {
 /// examples, default and enumerated values where there are some, else made from kind, format
 /// and limits.
 pub fn example(document: &Document, schema: &Schema, side: Side) -> Value {
+    let mut steps = usize::MAX;
+    example_within(document, schema, side, &mut steps).unwrap_or(Value::Null)
+}
+
+/// The same, where it costs fewer steps than are left: members that are looked at, schemas and
+/// what is in them that are copied.
+pub(crate) fn example_within(
+    document: &Document,
+    schema: &Schema,
+    side: Side,
+    steps: &mut usize,
+) -> Option<Value> {
     let mut maker = Maker {
         document,
         side,
         nodes: 0,
         bytes: 0,
+        steps: *steps,
         open: Vec::new(),
     };
-    maker.make(schema, 0).unwrap_or(Value::Null)
+    let made = maker.make(schema, 0).unwrap_or(Value::Null);
+    *steps = maker.steps;
+    (maker.steps > 0).then_some(made)
 }
 
 struct Maker<'d> {
@@ -43,15 +58,26 @@ struct Maker<'d> {
     side: Side,
     nodes: usize,
     bytes: usize,
+    /// What it may still cost.
+    steps: usize,
     /// References that are being made, so that a tree does not contain itself.
     open: Vec<String>,
 }
 
 impl Maker<'_> {
+    /// Whether anything more can be made.
+    const fn is_full(&self) -> bool {
+        self.nodes >= MAX_NODES || self.bytes > MAX_BYTES || self.steps == 0
+    }
+
     /// None where a bound is reached or a schema would contain itself: the member is left out.
     fn make(&mut self, schema: &Schema, depth: usize) -> Option<Value> {
+        if self.is_full() {
+            return None;
+        }
         self.nodes += 1;
-        if self.nodes > MAX_NODES || depth > MAX_DEPTH || self.bytes > MAX_BYTES {
+        self.steps -= 1;
+        if depth > MAX_DEPTH {
             return None;
         }
         let Some(reference) = schema.reference.clone() else {
@@ -68,7 +94,7 @@ impl Maker<'_> {
 
     fn make_expanded(&mut self, schema: &Schema, depth: usize) -> Option<Value> {
         let document = self.document;
-        let schema = document.expanded(schema);
+        let schema = document.expanded_within(schema, &mut self.steps)?;
         if let Some(given) = self.given(&schema) {
             return Some(given);
         }
@@ -108,6 +134,10 @@ impl Maker<'_> {
     fn object(&mut self, schema: &Schema, depth: usize) -> Value {
         let mut object = Map::new();
         for property in schema.properties() {
+            if self.is_full() {
+                break;
+            }
+            self.steps -= 1;
             let notes = &property.schema.notes;
             let other_side = match self.side {
                 Side::Request => notes.read_only,

@@ -15,13 +15,24 @@ impl Document {
     /// The schema with its reference followed and the parts of its `allOf` merged, one level:
     /// properties and items stay as they are. A named schema is merged once, so cycles end.
     pub fn expanded<'s>(&'s self, schema: &'s Schema) -> Cow<'s, Schema> {
+        let mut steps = usize::MAX;
+        let expanded = self.expanded_within(schema, &mut steps);
+        expanded.unwrap_or(Cow::Borrowed(schema))
+    }
+
+    /// The same, where it costs fewer steps than are left.
+    pub(super) fn expanded_within<'s>(
+        &'s self,
+        schema: &'s Schema,
+        steps: &mut usize,
+    ) -> Option<Cow<'s, Schema>> {
         if schema.reference.is_none() && schema.all_of.is_empty() {
-            return Cow::Borrowed(schema);
+            return Some(Cow::Borrowed(schema));
         }
         let mut merged = Schema::default();
         let mut seen = HashSet::new();
-        self.expand_into(&mut merged, schema, &mut seen);
-        Cow::Owned(merged)
+        self.expand_into(&mut merged, schema, &mut seen, steps);
+        (*steps > 0).then_some(Cow::Owned(merged))
     }
 
     fn expand_into<'s>(
@@ -29,7 +40,12 @@ impl Document {
         merged: &mut Schema,
         schema: &'s Schema,
         seen: &mut HashSet<&'s str>,
+        steps: &mut usize,
     ) {
+        *steps = steps.saturating_sub(schema.weight());
+        if *steps == 0 {
+            return;
+        }
         let mut own = Schema {
             reference: None,
             all_of: Vec::new(),
@@ -47,7 +63,7 @@ impl Document {
         let parts = schema.all_of.iter();
         for part in parts {
             if seen.len() < MAX_PARTS {
-                self.expand_into(merged, part, seen);
+                self.expand_into(merged, part, seen, steps);
             }
         }
         let Some(key) = schema.reference.as_deref() else {
@@ -55,7 +71,7 @@ impl Document {
         };
         match self.schemas.get(key) {
             Some(target) if seen.len() < MAX_PARTS && seen.insert(key) => {
-                self.expand_into(merged, target, seen);
+                self.expand_into(merged, target, seen, steps);
             }
             Some(_) => {}
             None => merged.reference = Some(key.to_owned()),

@@ -6,7 +6,7 @@ use super::header::is_name;
 use super::validate::{USUAL, check_bytes, is_usual};
 use super::{Mode, Written, mode_and_name};
 use crate::problem::Invalid;
-use crate::threat::{Group, is_pattern};
+use crate::threat::{Group, are_patterns};
 
 /// Looks for injections and ways out of a folder in what a request carries. It observes unless set:
 /// what looks like an attack may be somebody's text. With `mode: enforce` it refuses: 403
@@ -129,12 +129,21 @@ impl Written for ThreatPatterns {
             let message = "Write a name or a JSON Pointer of 1 to 200 bytes.";
             that(fits, format!("/exclude/{index}"), message);
         }
-        for (index, pattern) in self.patterns.iter().take(MOST_PATTERNS).enumerate() {
-            let fits = (1..=LONGEST_PATTERN).contains(&pattern.len()) && is_pattern(pattern);
-            let message = "Write a regular expression of 1 to 500 bytes, without lookaround and \
-                           back references, that is not too large.";
+        let patterns = &self.patterns[..self.patterns.len().min(MOST_PATTERNS)];
+        let is_short = |pattern: &String| (1..=LONGEST_PATTERN).contains(&pattern.len());
+        let all_short = patterns.iter().all(is_short);
+        let fit_together = all_short && are_patterns(patterns);
+        let mut each_fits = all_short;
+        let message = "Write a regular expression of 1 to 500 bytes, without lookaround and \
+                       back references, that is not too large.";
+        for (index, pattern) in patterns.iter().enumerate() {
+            let one = std::slice::from_ref(pattern);
+            let fits = fit_together || is_short(pattern) && are_patterns(one);
+            each_fits &= fits;
             that(fits, format!("/patterns/{index}"), message);
         }
+        let fit = fit_together || !each_fits;
+        that(fit, "/patterns".into(), message);
         found.extend(check_bytes(self.max_bytes));
         found
     }
@@ -191,6 +200,12 @@ mod tests {
         };
         let found: Vec<_> = many.check().into_iter().map(|one| one.pointer).collect();
         assert_eq!(found, ["/headers", "/exclude", "/patterns"]);
+        let large = ThreatPatterns {
+            patterns: vec!["a{200}".to_owned(); 20],
+            ..ThreatPatterns::default()
+        };
+        let found: Vec<_> = large.check().into_iter().map(|one| one.pointer).collect();
+        assert_eq!(found, ["/patterns"]);
         let long = ThreatPatterns {
             exclude: vec!["a".repeat(201)],
             patterns: vec!["a".repeat(501)],

@@ -3,11 +3,16 @@
 //!
 //! Patterns are of the `regex` crate: they take time that grows with the text alone.
 
-use std::sync::LazyLock;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
 use super::Group;
+
+/// What is encoded twice.
+const TWICE: &str = r"%(?:25)+(?:2e|2f|5c|3c|3e|22|27|00|0a|0d|25)";
+const BACKSLASH: &str = "%5c";
 
 /// Letters of either case; `.` is any byte.
 const ALL: &[(Group, &str)] = &[
@@ -209,13 +214,11 @@ const ALL: &[(Group, &str)] = &[
         r"<!entity\s|<!doctype[^>\[]*\[|<xi:include\s|<!--\s*#\s*(?:exec|include|echo|config|set)\b|<esi:(?:include|inline|debug|vars)",
     ),
     // Encoded once more than a reader needs.
+    (Group::Encoding, TWICE),
+    (Group::Encoding, BACKSLASH),
     (
         Group::Encoding,
-        r"%(?:25)+(?:2e|2f|5c|3c|3e|22|27|00|0a|0d|25)",
-    ),
-    (
-        Group::Encoding,
-        r"%2e(?:%2e|\.)|\.%2e|%5c|%00|%c0%a[ef]|%e0%80%a[ef]|%u(?:00|ff)[\da-f]{2}",
+        r"%2e(?:%2e|\.)|\.%2e|%00|%c0%a[ef]|%e0%80%a[ef]|%u(?:00|ff)[\da-f]{2}",
     ),
     (
         Group::Encoding,
@@ -228,6 +231,8 @@ const ALL: &[(Group, &str)] = &[
 pub(super) struct BuiltIn {
     pub(super) set: RegexSet,
     pub(super) groups: Box<[Group]>,
+    /// Those that queries of addresses have without harm: an address in an address is encoded twice.
+    pub(super) of_queries: Box<[bool]>,
 }
 
 /// Compiled at its first use, for the whole process.
@@ -242,27 +247,59 @@ pub(super) static BUILT_IN: LazyLock<BuiltIn> = LazyLock::new(|| {
         // They are ours, and tested: this is not met.
         set: set.unwrap_or_else(|_| RegexSet::empty()),
         groups: ALL.iter().map(|(group, _)| *group).collect(),
+        of_queries: ALL
+            .iter()
+            .map(|(_, pattern)| [TWICE, BACKSLASH].contains(pattern))
+            .collect(),
     }
 });
 
-/// Bytes of all of a policy's own patterns together, compiled.
-const MOST_COMPILED: usize = 256 * 1024;
+/// Bytes of all of a policy's own patterns together, compiled. What takes more is gone through by
+/// slower means than a table of states.
+const MOST_COMPILED: usize = 32 * 1024;
+/// Bytes of their table of states.
+const MOST_STATES: usize = 1024 * 1024;
 
-/// A policy's own patterns together; none where there are none, or they are none.
-pub(super) fn own(patterns: &[String]) -> Result<Option<RegexSet>, regex::Error> {
+/// Own patterns that are in use: a policy of many routes has them once.
+static KNOWN: LazyLock<Mutex<HashMap<Vec<String>, Weak<RegexSet>>>> = LazyLock::new(Mutex::default);
+
+/// A policy's own patterns together, of bytes: none where there are none. `Err`: one is none, or
+/// they are too large.
+pub(super) fn own(patterns: &[String]) -> Result<Option<Arc<RegexSet>>, regex::Error> {
     if patterns.is_empty() {
         return Ok(None);
     }
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = known().get(patterns).and_then(Weak::upgrade);
+    if found.is_some() {
+        return Ok(found);
+    }
     let mut build = RegexSetBuilder::new(patterns);
     let build = build
+        .unicode(false)
         .size_limit(MOST_COMPILED)
-        .dfa_size_limit(MOST_COMPILED);
-    build.build().map(Some)
+        .dfa_size_limit(MOST_STATES);
+    let built = Arc::new(build.build()?);
+    let mut known = known();
+    // Now and then those are forgotten that nobody uses.
+    if known.len().is_power_of_two() {
+        known.retain(|_, one| one.strong_count() > 0);
+    }
+    known.insert(patterns.to_vec(), Arc::downgrade(&built));
+    Ok(Some(built))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn own_ones_are_compiled_once() {
+        let patterns = ["once-[0-9]+".to_owned()];
+        let (one, other) = (own(&patterns).unwrap(), own(&patterns).unwrap());
+        assert!(Arc::ptr_eq(&one.unwrap(), &other.unwrap()));
+        assert!(own(&[]).unwrap().is_none());
+    }
 
     #[test]
     fn each_compiles() {

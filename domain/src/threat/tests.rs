@@ -33,6 +33,29 @@ fn what_is_harmless_is_not() {
     assert_eq!(seen, []);
 }
 
+/// Their queries may hold further ones, and nothing else.
+#[test]
+fn addresses_are_looked_at_with_their_queries() {
+    let hidden = Some(Group::Encoding.words());
+    for (text, seen) in [
+        ("https://a/?b=%252Fhome", None),
+        ("https://a/%252Fhome?b=1", hidden),
+        ("https://a/%252Fhome", hidden),
+        ("https://a/%5Cb?c=%5Cd", hidden),
+        ("ftp://a/?b=%252Fhome", hidden),
+        ("https://a/?b=%252e%252e%252f", hidden),
+        ("https://a/?b=%00", hidden),
+        ("https://a/?b=%3Cscript%3E", Some(Group::Xss.words())),
+        ("https://a/?b=%253Cscript%253E", Some(Group::Xss.words())),
+    ] {
+        assert_eq!(all().looks_like(text.as_bytes()), seen, "{text}");
+    }
+    let referer = b"https://a/?return=https%3A%2F%2Fx%2F%3Fnext%3D%252Fhome";
+    assert_eq!(all().header("Referer", referer), None);
+    let body = br#"{"to":"https://a/?return=https%3A%2F%2Fx%2F%3Fnext%3D%252Fhome"}"#;
+    assert_eq!(all().json(body), None);
+}
+
 fn tell(found: Option<Violation>) -> String {
     found.map_or_else(String::new, |one| {
         format!("{} {} {}", one.place.as_str(), one.pointer, one.message)
@@ -142,8 +165,18 @@ fn texts_in_json_are_looked_at_where_they_are() {
         (r#"{"a":"' or 1=1"#, format!("body  {sql}")),
         (
             "\u{feff}{\"a\":\"<script>\"}",
+            "body /a This looks like a script.".to_owned(),
+        ),
+        (r#"{"a":1e999,"b":"\u0027 or 1=1"}"#, format!("body  {sql}")),
+        (
+            r#"{"a":1e999,"b":"\u003cscript\u003E\ud83d\ude00\u12"}"#,
             "body  This looks like a script.".to_owned(),
         ),
+        (
+            r#"{"a":"\ud800","b":{"\u0024ne":1}}"#,
+            "body  This looks like an operator of a database.".to_owned(),
+        ),
+        (r#"{"a":1e999,"b":"a\/b \"c\" \\"}"#, String::new()),
         ("{\"a\":\"' or 1=1\"} x", format!("body /a {sql}")),
         ("{", String::new()),
         ("", String::new()),
@@ -189,9 +222,15 @@ fn fields_and_own_patterns() {
         ("(", false),
         ("(?=a)", false),
         ("a{1000}{1000}", false),
+        // Of bytes.
+        ("[^a]b", true),
+        (r"\w{50}", true),
+        (r"\p{L}", false),
+        (r"(?u)\w{50}", false),
     ] {
-        assert_eq!(is_pattern(pattern), is, "{pattern}");
+        assert_eq!(are_patterns(&[pattern.to_owned()]), is, "{pattern}");
     }
+    assert!(!are_patterns(&vec!["a{200}".to_owned(); 20]));
     assert!(Lookout::new(&[], &["(".to_owned()], &[]).is_none());
 }
 

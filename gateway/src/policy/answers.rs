@@ -198,7 +198,16 @@ pub(crate) async fn checked(
         }
         Answered::Undeclared(found) => {
             policy.tell(call, status, std::slice::from_ref(&found));
-            if policy.responses == Responses::Block && !policy.watches {
+            let is_kept_back = match policy.responses {
+                Responses::Observe => false,
+                Responses::Block => true,
+                // It may hold what is taken out of those that are declared.
+                Responses::StripUndeclared => {
+                    let has_body = has_body && answer.body.left() != Some(0);
+                    has_body && contract.may_hide(index, media_type)
+                }
+            };
+            if is_kept_back && !policy.watches {
                 step.decides(call);
                 return kept_back(step, call);
             }

@@ -142,5 +142,10 @@ impl Mock {
 fn joined<'f>(fields: &'f Fields, name: &str) -> Option<Cow<'f, str>> {
     let mut lines = fields.named(name).map(String::from_utf8_lossy);
     let first = lines.next()?;
-    Some(lines.fold(first, |all, line| Cow::Owned(format!("{all},{line}"))))
+    Some(lines.fold(first, |all, line| {
+        let mut all = all.into_owned();
+        all.push(',');
+        all.push_str(&line);
+        Cow::Owned(all)
+    }))
 }

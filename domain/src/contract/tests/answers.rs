@@ -305,6 +305,34 @@ fn what_is_left_may_still_not_fit() {
 }
 
 #[test]
+fn what_is_not_declared_may_hide_what_is_left_out_of_what_is() {
+    let schema = json!({"schema": {"properties": {"a": {}}}});
+    let json = of_responses(json!({"200": {"content": {"application/json": schema}}}));
+    let text = of_responses(json!({"200": {"content": {"text/plain": schema}}}));
+    let plain = of_responses(json!({"200": {"content": {"application/json": {}}}}));
+    for (media_type, may) in [
+        (JSON, true),
+        (Some("Application/Problem+JSON; charset=utf-8"), true),
+        (None, true),
+        (Some("json"), true),
+        (Some("text/html"), false),
+    ] {
+        assert_eq!(json.may_hide(0, media_type), may, "{media_type:?}");
+        assert!(!text.may_hide(0, media_type) && !plain.may_hide(0, media_type));
+        assert!(!json.may_hide(9, media_type));
+    }
+}
+
+/// Its steps are those of its length.
+#[test]
+fn a_large_answer_of_which_nothing_is_taken_fits() {
+    let contract = of_schema(json!({"items": {"properties": {"a": {"type": "integer"}}}}));
+    let body = format!("[{}]", vec![r#"{"a":1}"#; 50_000].join(","));
+    let stripped = contract.strip(expected(&contract), body.as_bytes(), Rules::default());
+    assert_eq!(stripped.unwrap(), Stripped::default());
+}
+
+#[test]
 fn no_document_makes_stripping_cost_more_than_its_steps() {
     let deep = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
     let many: Vec<Value> = (0..600)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::effective::Effective;
+use domain::policy::validate::Responses;
 use domain::policy::{AttachPoint, Mode};
 
 use super::{Parts, Uncompiled, label, step};
@@ -20,11 +21,16 @@ pub(super) fn validate(
         label: format!("policy {}", label(effective.policy)),
         reason: reason.to_owned(),
     };
+    // What only watches breaks nothing.
+    let enforces = policy.mode == Mode::Enforce;
+    let keeps_back = matches!(
+        policy.responses,
+        Some(Responses::Block | Responses::StripUndeclared)
+    );
     match context.bound {
         Ok(Some(bound)) => {
             let unread = bound.contract.unread_answers().first();
-            let looks = policy.responses.is_some() && policy.mode == Mode::Enforce;
-            if let Some(one) = unread.filter(|_| looks) {
+            if let Some(one) = unread.filter(|_| enforces && keeps_back) {
                 return Err(uncompiled(&format!("{}: {}", one.pointer, one.message)));
             }
             Ok(Parts {
@@ -38,9 +44,10 @@ pub(super) fn validate(
             AttachPoint::Organization | AttachPoint::Api => Ok(Parts::default()),
             _ => Err(uncompiled("The version has no document.")),
         },
-        // What only watches breaks nothing.
-        Err(_) if effective.policy.mode() == Mode::Observe => Ok(Parts::default()),
-        Err(reason) => Err(uncompiled(reason)),
+        Err(reason) if enforces && (policy.parameters || policy.body || keeps_back) => {
+            Err(uncompiled(reason))
+        }
+        Err(_) => Ok(Parts::default()),
     }
 }
 

@@ -165,10 +165,11 @@ async fn undeclared_members_are_taken_out() {
         (&[JSON], r#"[{"id":1}]"#, r#"[{"id":1}]"#, 1),
         (&[JSON], "", "", 1),
         (&[TEXT], "fiver", "fiver", 1),
+        (&[JSON, "X-Answer-Status: 500"], "", "", 1),
         (
-            &[JSON, "X-Answer-Status: 500"],
-            r#"{"stack":1}"#,
-            r#"{"stack":1}"#,
+            &["X-Answer-Status: 500", "X-Answer-Content-Type: text/html"],
+            "<p>",
+            "<p>",
             1,
         ),
         (&["X-Answer-Content-Type: text/html"], "<p>", "<p>", 1),
@@ -208,6 +209,10 @@ async fn undeclared_members_are_taken_out() {
         (&[JSON], r#"{"cost":2,"cost":3}"#),
         (&[JSON], &long(200_000)),
         (&[JSON, TEXT], r#"{"cost":2}"#),
+        // Nor what may be the same under another status or media type.
+        (&[JSON, "X-Answer-Status: 500"], r#"{"cost":2}"#),
+        (&[PROBLEM], r#"{"cost":2}"#),
+        (&[], r#"{"cost":2}"#),
         (&[JSON, "X-Answer-Content-Encoding: gzip"], r#"{"cost":2}"#),
         (
             &[
