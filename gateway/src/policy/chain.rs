@@ -10,7 +10,7 @@ use domain::policy::{AttachPoint, Mode, Policy, Stage, Subject, named_upstreams}
 
 use super::{
     Answers, AnyOf, AuthGuard, BasicAuth, Cache, Checking, Compress, Concurrency, Context, Cors,
-    Expression, ExtAuth, Fault, Finishing, Introspection, IpFilter, JsonThreat, Jwt, KeyAuth, Mtls,
+    Expression, ExtAuth, Fault, Finishing, HttpSignature, Introspection, IpFilter, JsonThreat, Jwt, KeyAuth, Mtls,
     Quota, RateLimit, Redirect, RequestLimits, Reshape, Rewrite, Running, Scopes, SecurityHeaders,
     Shaping, Step, ThreatPatterns, Transform,
 };
@@ -336,14 +336,26 @@ fn compile(
             Running::Introspection(running.ok_or_else(unread)?).into()
         }
         Policy::BasicAuth(policy) => Running::BasicAuth(BasicAuth::compile(policy)).into(),
+        Policy::HttpSignature(policy) => {
+            let (running, compares) = HttpSignature::compile(policy);
+            Parts {
+                running: Some(Running::HttpSignature(running)),
+                checking: compares.map(Checking::Signature),
+                ..Parts::default()
+            }
+        }
         Policy::ExtAuth(policy) => {
             let running = ExtAuth::compile(policy, context);
             Running::ExtAuth(running.ok_or_else(unread)?).into()
         }
         Policy::Mtls(policy) => Running::Mtls(Mtls::compile(policy)).into(),
-        Policy::AnyOf(policy) => {
-            Running::AnyOf(AnyOf::compile(policy, context).ok_or_else(unread)?).into()
-        }
+        Policy::AnyOf(policy) => Parts {
+            running: Some(Running::AnyOf(
+                AnyOf::compile(policy, context).ok_or_else(unread)?,
+            )),
+            checking: AnyOf::compares(policy).map(Checking::Signature),
+            ..Parts::default()
+        },
         Policy::Scopes(policy) => Running::Scopes(Scopes::compile(policy)).into(),
         Policy::Expression(policy) => {
             Running::Expression(Expression::compile(policy).ok_or_else(unread)?).into()
