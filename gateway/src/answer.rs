@@ -30,10 +30,8 @@ pub(crate) struct Refusal {
     violations: Option<Box<[Violation]>>,
     retry_after: Option<u64>,
     allow: Option<String>,
-    /// `RateLimit-Policy` and `RateLimit`.
-    limits: Option<Box<Fields>>,
-    /// Another server's status and fields.
-    told: Option<Box<(u16, Fields)>>,
+    /// Further fields: `RateLimit-Policy` and `RateLimit`, or another server's with its status.
+    more: Option<Box<(Option<u16>, Fields)>>,
     /// The rest of this connection cannot be understood or is not wanted.
     close: bool,
     /// What the API's owner set to be answered instead.
@@ -56,8 +54,7 @@ impl Refusal {
             violations: None,
             retry_after: None,
             allow: None,
-            limits: None,
-            told: None,
+            more: None,
             close: false,
             instead: None,
         }
@@ -78,7 +75,7 @@ impl Refusal {
     /// With the status and the fields that another server wants its client to get.
     #[must_use]
     pub(crate) fn told(mut self, status: u16, fields: Fields) -> Self {
-        self.told = Some(Box::new((status, fields)));
+        self.more = Some(Box::new((Some(status), fields)));
         self
     }
 
@@ -87,8 +84,8 @@ impl Refusal {
         if let Some(instead) = &self.instead {
             return instead.answer.status;
         }
-        let told = self.told.as_ref();
-        told.map_or(self.code.status(), |told| told.0)
+        let told = self.more.as_ref().and_then(|more| more.0);
+        told.unwrap_or(self.code.status())
     }
 
     /// One sentence about this occurrence.
@@ -132,7 +129,7 @@ impl Refusal {
         if self.code.status() == 429 {
             let mut fields = Fields::new(b"");
             shown.write(&mut fields);
-            self.limits = Some(Box::new(fields));
+            self.more = Some(Box::new((None, fields)));
         }
         self
     }
@@ -200,17 +197,15 @@ impl Refusal {
         if let Some(seconds) = self.retry_after {
             push_number(&mut fields, "retry-after", seconds);
         }
-        let told = self.told.as_ref().map(|told| &told.1);
-        if status == 401 && told.is_none_or(|told| told.named("www-authenticate").next().is_none())
+        let more = self.more.as_ref().map(|more| &more.1);
+        if status == 401 && more.is_none_or(|more| more.named("www-authenticate").next().is_none())
         {
             fields.push("www-authenticate", challenge(self.code).as_bytes());
         }
         if let Some(allow) = &self.allow {
             fields.push("allow", allow.as_bytes());
         }
-        let limits = self.limits.iter().flat_map(|limits| limits.iter());
-        let told = told.into_iter().flat_map(Fields::iter);
-        for (name, value) in limits.chain(told) {
+        for (name, value) in more.into_iter().flat_map(Fields::iter) {
             fields.push(std::str::from_utf8(name).unwrap_or_default(), value);
         }
         Answer {

@@ -108,12 +108,14 @@ pub fn claim(page: Claim) -> AnyView {
         Claiming::Password => (
             "New password",
             "Programs that know nothing but user name and password call with them as this application, where an API takes them (HTTP Basic).",
-            Field::text("user", "User name")
-                .mono()
-                .placeholder("billing")
-                .help("Any name without a colon. The password is made for you, as random as a key.")
-                .of(&form)
-                .into_any(),
+            view! {
+                {Field::text("user", "User name")
+                    .mono()
+                    .placeholder("billing")
+                    .help("Any name without a colon. The password is made for you, as random as a key.")
+                    .of(&form)}
+            }
+            .into_any(),
             "Never",
             "Make the password",
         ),
