@@ -28,7 +28,7 @@ applications: { a: { keys: [{ name: k, value: '@KEY@' }], subscriptions: [{ prod
 
 /// What is measured, its policies, and whether the request has a body of 1 kB. Those with a caller
 /// are compared with the first that has one.
-const CASES: [(&str, &str, bool); 18] = [
+const CASES: [(&str, &str, bool); 20] = [
     ("none", "", false),
     ("key_auth, with the subscription", "{ key_auth: {} }", false),
     (

@@ -72,13 +72,13 @@ impl ExtAuth {
         let told = &mut question.head.fields;
         let all = self.headers.is_empty();
         for (name, value) in fields.iter() {
-            let is_wanted = |wanted: &Box<str>| name.eq_ignore_ascii_case(wanted.as_bytes());
+            let is_wanted = |wanted: &str| name.eq_ignore_ascii_case(wanted.as_bytes());
             // Where a trusted proxy says whence it came, that is told as well.
             let is_origin = matches!(
                 Name::of(name),
                 Name::ForwardedFor | Name::ForwardedHost | Name::ForwardedProto
             );
-            if (all || is_origin || self.headers.iter().any(is_wanted))
+            if (all || is_origin || self.headers.iter().any(|one| is_wanted(one)))
                 && let Ok(name) = str::from_utf8(name)
             {
                 told.push(name, value);
