@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::certificate::Facts;
 use crate::key::KeyDigest;
-use crate::signing::SigningKey;
 use crate::problem::Code;
+use crate::signing::SigningKey;
 
 /// What a credential is: what the application shows with its calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -73,7 +73,10 @@ pub enum Claimed {
     Platform(String),
     Certificate(Facts),
     /// A public key, by the `keyid` of its signatures.
-    Signature { keyid: String, key: SigningKey },
+    Signature {
+        keyid: String,
+        key: SigningKey,
+    },
 }
 
 impl Claimed {

@@ -233,6 +233,15 @@ impl Policy {
         self.written().mode()
     }
 
+    /// Whether it notes what it would refuse, and lets it pass.
+    pub fn watches(&self) -> bool {
+        let of_answers = match self {
+            Self::Validate(policy) => policy.responses.is_some_and(validate::Responses::watches),
+            _ => false,
+        };
+        of_answers || self.mode() == Mode::Observe && self.kind().observes()
+    }
+
     /// The name that tells it from others of its kind at the same attach point.
     pub fn name(&self) -> &str {
         let name = self.written().name();

@@ -113,7 +113,10 @@ impl SigningKey {
                     Some("RS256") => SigningAlgorithm::RsaV15Sha256,
                     Some(_) => return Err("An RSA key signs by PS512 or RS256 here."),
                 };
-                (algorithm, json!({ "kty": "RSA", "n": text("n"), "e": text("e") }))
+                (
+                    algorithm,
+                    json!({ "kty": "RSA", "n": text("n"), "e": text("e") }),
+                )
             }
             _ => return Err("Use a key of Ed25519, P-256, P-384 or RSA."),
         };
@@ -122,7 +125,8 @@ impl SigningKey {
 }
 
 const FORM: &str = "Give a public key in PEM (BEGIN PUBLIC KEY) or as a JSON Web Key.";
-const PRIVATE: &str = "This is a private key. Give the public one, and make a new pair: this one has left its place.";
+const PRIVATE: &str =
+    "This is a private key. Give the public one, and make a new pair: this one has left its place.";
 
 /// A key of SubjectPublicKeyInfo (RFC 5280 §4.1.2.7) as a JSON Web Key.
 fn spki(der: &[u8]) -> Option<Value> {
@@ -177,7 +181,9 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
         0..=0x7f => (usize::from(*first), rest),
         0x81 | 0x82 => {
             let (bytes, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-            let length = bytes.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+            let length = bytes
+                .iter()
+                .fold(0, |sum, byte| sum << 8 | usize::from(*byte));
             (length, rest)
         }
         _ => return None,
@@ -201,10 +207,7 @@ mod tests {
         assert_eq!(SigningKey::read(&key.jwk.to_string()).unwrap(), key);
         let key = SigningKey::read(P256).unwrap();
         assert_eq!(key.algorithm, SigningAlgorithm::EcdsaP256Sha256);
-        assert_eq!(
-            key.jwk["x"],
-            "qIVYZVLCrPZHGHjP17CTW0_-D9Lfw0EkjqF7xB4FivA"
-        );
+        assert_eq!(key.jwk["x"], "qIVYZVLCrPZHGHjP17CTW0_-D9Lfw0EkjqF7xB4FivA");
         let rsa = json!({ "kty": "RSA", "e": "AQAB", "n": URL_SAFE_NO_PAD.encode([0xff; 256]), "kid": "x" });
         let key = SigningKey::read(&rsa.to_string()).unwrap();
         assert_eq!(key.algorithm, SigningAlgorithm::RsaPssSha512);

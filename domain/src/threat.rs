@@ -122,8 +122,8 @@ impl Lookout {
     }
 
     fn pairs(&self, place: Place, text: &[u8]) -> Option<Violation> {
-        let parts = text.split(|b| *b == b'&');
-        parts.into_iter().find_map(|part| {
+        let mut parts = text.split(|b| *b == b'&');
+        parts.find_map(|part| {
             let equals = memchr(b'=', part);
             let (name, value) = equals.map_or((part, &[][..]), |at| (&part[..at], &part[at + 1..]));
             let name = decoded(name);
@@ -165,7 +165,7 @@ impl Lookout {
         // Most values are words and numbers.
         let is_plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
         if text.iter().all(is_plain) {
-            return None;
+            return self.own(text);
         }
         let found = self.matches(text);
         if found.is_some() || !text.contains(&b'%') {
@@ -190,6 +190,10 @@ impl Lookout {
                 return Some(group.words());
             }
         }
+        self.own(text)
+    }
+
+    fn own(&self, text: &[u8]) -> Option<&'static str> {
         let own = self.own.as_ref()?;
         own.is_match(text).then_some("what this API does not take")
     }

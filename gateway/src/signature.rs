@@ -186,7 +186,10 @@ fn component<'h>(name: &str, head: &'h Head, around: Around) -> Option<Cow<'h, s
         };
         Some(host.strip_suffix(port).map(str::to_owned).unwrap_or(host))
     };
-    let query = || head.query().map_or("?".to_owned(), |query| format!("?{query}"));
+    let query = || {
+        head.query()
+            .map_or("?".to_owned(), |query| format!("?{query}"))
+    };
     Some(match name {
         "@method" => head.method.as_str().into(),
         "@scheme" => around.scheme.into(),
@@ -291,7 +294,10 @@ mod tests {
              \"@signature-params\": (\"date\" \"@method\" \"@path\" \"@authority\" \"content-type\" \
              \"content-length\");created=1618884473;keyid=\"test-key-ed25519\""
         );
-        assert_eq!((signed.created, &*signed.key), (1_618_884_473, "test-key-ed25519"));
+        assert_eq!(
+            (signed.created, &*signed.key),
+            (1_618_884_473, "test-key-ed25519")
+        );
         assert!(signer.has_signed(&signed));
         for change in ["date", "content-type", "host"] {
             let mut head = example();
@@ -342,7 +348,11 @@ mod tests {
         assert_eq!(read(&head, HTTP, None).unwrap().key, "a");
         let chosen = read(&head, HTTP, Some("shop")).unwrap();
         assert_eq!((&*chosen.key, &*chosen.signature), ("b", &[1][..]));
-        assert!(chosen.base.starts_with("\"@target-uri\": http://h/a\n\"@query\": ?\n"));
+        assert!(
+            chosen
+                .base
+                .starts_with("\"@target-uri\": http://h/a\n\"@query\": ?\n")
+        );
         assert!(read(&head, HTTP, Some("other")).is_err());
     }
 
@@ -356,8 +366,16 @@ mod tests {
             ("", "", false),
             ("sha-256=abc", "", false),
             ("sha-256=(a)", "", false),
-            (&format!("{good}, sha-512=:AA==:"), r#"{"hello": "world"}"#, false),
-            (&format!("md5=:AA==:, {good}"), r#"{"hello": "world"}"#, true),
+            (
+                &format!("{good}, sha-512=:AA==:"),
+                r#"{"hello": "world"}"#,
+                false,
+            ),
+            (
+                &format!("md5=:AA==:, {good}"),
+                r#"{"hello": "world"}"#,
+                true,
+            ),
         ] {
             assert_eq!(is_digest_of(field, body.as_bytes()), is, "{field} {body}");
         }

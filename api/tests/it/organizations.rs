@@ -217,11 +217,12 @@ async fn what_is_wrong_with_policies_is_told_by_its_place() {
             json!({}),
             json!({ "policies": null }),
             json!({ "policies": [{ "moon": {} }] }),
-            json!({ "policies": [{ "key_auth": {}, "jwt": {} }] }),
             json!({ "policies": [], "state": "suspended" }),
         ] {
             world.owner.client.put(&path, body).await.refused(Code::ValidationFailed);
         }
+        let two = json!({ "policies": [{ "key_auth": {}, "mtls": {} }] });
+        assert!(world.owner.client.put(&path, two).await.status.is_client_error());
         let deep = Call::new(Method::PUT, &path).text("application/json", &format!("{{\"policies\": {deep}}}"));
         assert!(world.owner.client.send(deep).await.status.is_client_error());
         let left = world.owner.client.get(&path).await.ok(200).json();

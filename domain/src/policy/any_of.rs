@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BasicAuth, HttpSignature, Jwt, KeyAuth, Mode, Mtls, Oauth2Introspection, Written, mode_and_name};
+    BasicAuth, HttpSignature, Jwt, KeyAuth, Mode, Mtls, Oauth2Introspection, Written, mode_and_name,
+};
 use crate::problem::Invalid;
 
 /// Tries several ways: the first of which the caller shows a credential decides alone, for or

@@ -66,7 +66,7 @@ impl Looks {
         if self.examples
             && let Err(message) = Canned::read(document)
         {
-            found.push(Invalid::new("", message));
+            found.push(Invalid::new("/paths", message));
         }
         found
     }

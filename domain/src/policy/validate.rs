@@ -70,6 +70,14 @@ pub enum Responses {
 }
 
 impl Responses {
+    /// Whether what does not fit is noted, and passes.
+    pub const fn watches(self) -> bool {
+        match self {
+            Self::Observe | Self::StripUndeclared => true,
+            Self::Block => false,
+        }
+    }
+
     const fn words(self) -> &'static str {
         match self {
             Self::Observe => "answers observed",

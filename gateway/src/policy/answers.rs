@@ -120,7 +120,7 @@ impl Answers {
             version.id = %call.route.version,
             operation.id = %call.record.operation,
             status,
-            r#in = first.place.as_str(),
+            place = first.place.as_str(),
             pointer = first.pointer,
             findings = found.len(),
             "An answer does not fit its document: {}",
@@ -183,7 +183,19 @@ pub(crate) async fn checked(
     let contract = &policy.bound.contract;
     let media_type = media_type_of(&answer.fields);
     let expected = match contract.answer(index, status, media_type, has_body) {
-        Answered::Fits => return Ok(answer),
+        Answered::Fits => {
+            if has_body && is_stream(media_type) {
+                call.worker.metrics.answers_unchecked.add(1);
+            }
+            let strips = policy.responses == Responses::StripUndeclared && !policy.watches;
+            if strips && call.head.method == http::Method::HEAD {
+                // Nobody knows what would be of it.
+                mark(&mut answer.fields, None, None);
+                answer.fields.remove(Name::ContentLength);
+                settle(&mut answer.fields);
+            }
+            return Ok(answer);
+        }
         Answered::Undeclared(found) => {
             policy.tell(call, status, std::slice::from_ref(&found));
             if policy.responses == Responses::Block && !policy.watches {

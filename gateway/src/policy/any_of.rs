@@ -5,7 +5,9 @@ use domain::policy::Identity;
 use domain::problem::Code;
 
 use super::key_auth::StandIn;
-use super::{BasicAuth, Context, Flow, HttpSignature, Introspection, Jwt, KeyAuth, Mtls, Signature, bearer};
+use super::{
+    BasicAuth, Context, Flow, HttpSignature, Introspection, Jwt, KeyAuth, Mtls, Signature, bearer,
+};
 use crate::answer::Refusal;
 use crate::asking::Learned;
 use crate::call::Call;

@@ -211,7 +211,9 @@ pub(super) fn mark(fields: &mut Fields, length: Option<usize>, to: Option<Format
         (Some(Format::Xml), _) => b"application/xml",
     };
     let media_type = media_type.to_vec();
-    fields.set("content-type", &media_type);
+    if !media_type.is_empty() {
+        fields.set("content-type", &media_type);
+    }
     if let Some(length) = length {
         let mut text = Text::<20>::new();
         fields.set("content-length", text.number(length as u64).as_bytes());
@@ -358,6 +360,15 @@ mod tests {
             fields.push("content-type", b"application/json");
             assert_eq!(format_of(&fields), None, "twice");
         }
+    }
+
+    #[test]
+    fn what_said_nothing_of_its_type_still_says_nothing() {
+        let mut fields = Fields::new(b"");
+        mark(&mut fields, Some(2), None);
+        assert_eq!(fields.get(Name::ContentType), None);
+        mark(&mut fields, Some(2), Some(Format::Xml));
+        assert_eq!(fields.get(Name::ContentType), Some(&b"application/xml"[..]));
     }
 
     #[test]

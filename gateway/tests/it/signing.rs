@@ -48,9 +48,11 @@ const HOST: &str = "shop.test";
 impl<'r> Request<'r> {
     /// A good one.
     fn new(method: &'r str, target: &'r str, body: &'r str, now: i64) -> Self {
-        let (path, query) = target.split_once('?').map_or((target, "?".to_owned()), |(path, query)| {
-            (path, format!("?{query}"))
-        });
+        let (path, query) = target
+            .split_once('?')
+            .map_or((target, "?".to_owned()), |(path, query)| {
+                (path, format!("?{query}"))
+            });
         let mut covered = vec![
             ("@method", method.to_owned()),
             ("@authority", HOST.to_owned()),
@@ -72,7 +74,11 @@ impl<'r> Request<'r> {
     }
 
     fn text(&self) -> String {
-        let names: Vec<String> = self.covered.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+        let names: Vec<String> = self
+            .covered
+            .iter()
+            .map(|(name, _)| format!("\"{name}\""))
+            .collect();
         let input = format!("({}){}", names.join(" "), self.params);
         let mut base = String::new();
         for (name, value) in &self.covered {
@@ -82,7 +88,11 @@ impl<'r> Request<'r> {
         let signed = jsonwebtoken::crypto::sign(base.as_bytes(), &signer(), Algorithm::ES256);
         let signature = STANDARD.encode(URL_SAFE_NO_PAD.decode(signed.unwrap()).unwrap());
         let mut fields = String::new();
-        for (name, value) in self.covered.iter().filter(|(name, _)| !name.starts_with('@')) {
+        for (name, value) in self
+            .covered
+            .iter()
+            .filter(|(name, _)| !name.starts_with('@'))
+        {
             fields.push_str(&format!("{name}: {value}\r\n"));
         }
         let body = self.sent.unwrap_or(self.body);
@@ -145,24 +155,53 @@ async fn what_was_changed_or_is_over_counts_not() {
     for (what, text) in [
         ("another body", with(|one| one.sent = Some("[]"))),
         ("no digest", with(|one| one.covered.truncate(4))),
-        ("no query", with(|one| { one.covered.remove(3); })),
+        (
+            "no query",
+            with(|one| {
+                one.covered.remove(3);
+            }),
+        ),
         ("another method", good().text().replacen("POST", "PUT", 1)),
-        ("another path", good().text().replacen("/shop?", "/shop/b?", 1)),
+        (
+            "another path",
+            good().text().replacen("/shop?", "/shop/b?", 1),
+        ),
         ("another query", good().text().replacen("a=b", "a=c", 1)),
-        ("another digest", with(|one| one.covered[4].1 = "sha-256=:AAAA:".to_owned())),
-        ("another key", named(params(now, "").replace("mine", "nobody"))),
+        (
+            "another digest",
+            with(|one| one.covered[4].1 = "sha-256=:AAAA:".to_owned()),
+        ),
+        (
+            "another key",
+            named(params(now, "").replace("mine", "nobody")),
+        ),
         ("an old key", named(params(now, "").replace("mine", "old"))),
         ("another algorithm", named(params(now, ";alg=\"ed25519\""))),
         ("too old", named(params(now - 361, ""))),
         ("not yet", named(params(now + 61, ""))),
-        ("over", named(params(now, &format!(";expires={}", now - 61)))),
+        (
+            "over",
+            named(params(now, &format!(";expires={}", now - 61))),
+        ),
         ("no time", named(";keyid=\"mine\"".to_owned())),
         ("no form", good().text().replacen("sig=(", "sig=", 1)),
-        ("no signature", good().text().replacen("Signature: ", "X-Signature: ", 1)),
-        ("two", good().text().replacen("\"@path\"", "\"@path\" \"@path\"", 1)),
+        (
+            "no signature",
+            good().text().replacen("Signature: ", "X-Signature: ", 1),
+        ),
+        (
+            "two",
+            good()
+                .text()
+                .replacen("\"@path\"", "\"@path\" \"@path\"", 1),
+        ),
     ] {
         let answer = rig.send(&text).await;
-        assert_eq!(refused(&answer), (401, "signature_invalid".to_owned()), "{what}");
+        assert_eq!(
+            refused(&answer),
+            (401, "signature_invalid".to_owned()),
+            "{what}"
+        );
     }
     for text in [
         named(params(now - 359, "")),
@@ -202,7 +241,10 @@ async fn a_nonce_is_good_once() {
         assert_eq!(rig.send(&text).await.status, status, "{text}");
     }
     let metrics = rig.admin("/metrics").await.body;
-    assert!(metrics.contains("portunus_nonces_evicted_total 0"), "{metrics}");
+    assert!(
+        metrics.contains("portunus_nonces_evicted_total 0"),
+        "{metrics}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -210,9 +252,15 @@ async fn where_keys_count_as_well_no_signature_is_needed() {
     let rig = Rig::new(&file()).await;
     let field = format!("X-Api-Key: {}", key(1).as_str());
     assert_eq!(rig.get("/either", &[&field]).await.status, 200);
-    let text = format!(
-        "POST /either HTTP/1.1\r\nHost: {HOST}\r\n{field}\r\nContent-Length: 2\r\n\r\nhi"
+    let text =
+        format!("POST /either HTTP/1.1\r\nHost: {HOST}\r\n{field}\r\nContent-Length: 2\r\n\r\nhi");
+    assert_eq!(
+        rig.send(&text).await.status,
+        200,
+        "a body that nobody signed"
     );
-    assert_eq!(rig.send(&text).await.status, 200, "a body that nobody signed");
-    assert_eq!(refused(&rig.get("/either", &[]).await), (401, "key_missing".to_owned()));
+    assert_eq!(
+        refused(&rig.get("/either", &[]).await),
+        (401, "key_missing".to_owned())
+    );
 }

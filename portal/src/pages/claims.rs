@@ -249,9 +249,7 @@ pub(crate) async fn add_signing_key(
         Err(error) => {
             let form = typed.refused_under(here.ctx(), error, "cidrs").await?;
             let page = props(&here, found, form, Claiming::SigningKey);
-            Ok(here
-                .visit
-                .refused(SIGNING_KEY, || application::claim(page)))
+            Ok(here.visit.refused(SIGNING_KEY, || application::claim(page)))
         }
     }
 }

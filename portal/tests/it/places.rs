@@ -253,7 +253,7 @@ async fn what_was_typed_outlives_what_others_change() {
                 .post(&add, &new)
                 .await
                 .ok(422)
-                .says("Somebody changed");
+                .says("names are unique at one place");
             assert_eq!(stored(&mut owner).await, json!([other, b]));
         }
     })

@@ -122,10 +122,9 @@ pub(super) async fn insert(
     let own;
     let ours = match face {
         Face::Password { .. } => CredentialKind::Password,
-        Face::Key { .. }
-        | Face::Claimed { .. }
-        | Face::Signing(_)
-        | Face::Platform { .. } => CredentialKind::Key,
+        Face::Key { .. } | Face::Claimed { .. } | Face::Signing(_) | Face::Platform { .. } => {
+            CredentialKind::Key
+        }
     };
     let (digest, claimed, display_id) = match face {
         Face::Key { digest, display_id } => (Some(digest), None, display_id.to_owned()),

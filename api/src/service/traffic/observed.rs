@@ -2,7 +2,6 @@
 
 use domain::id::VersionId;
 use domain::key::Environment;
-use domain::policy::Mode;
 use domain::wire::traffic::{Observed, ObservedApplication, ObservedPolicy, Range};
 use entity::store::traffic::{self as store, Observation};
 
@@ -105,14 +104,12 @@ fn requests(found: &Observation, row: &store::Observed) -> u64 {
     all.copied().unwrap_or_default().max(row.count)
 }
 
-/// The policies in observe mode that every call of a version meets, as records name them.
+/// The policies that only watch, or watch answers, and that every call of a version meets, as records name them.
 async fn watching(ctx: &Ctx, version: VersionId) -> Result<Vec<String>> {
     let chain = versions::effective(ctx, version, false, None, None)
         .await?
         .chain;
-    let watching = chain
-        .into_iter()
-        .filter(|one| one.policy.mode() == Mode::Observe && one.policy.kind().observes());
+    let watching = chain.into_iter().filter(|one| one.policy.watches());
     let label = |one: domain::wire::versions::EffectivePolicy| {
         let (kind, name) = (one.policy.kind().as_str(), one.policy.name());
         format!("{}/{kind}/{name}", one.from.as_str())

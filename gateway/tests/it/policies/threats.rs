@@ -11,11 +11,10 @@ portunus: 1
 upstreams: { echo: { targets: [{ url: "http://@UPSTREAM@" }] } }
 apis:
   shop:
-    policies: [{ rate_limit: { name: few, limit: 3, window: 60s, by: [address, application] } }]
     versions:
-      strict: { match: { path: /strict }, upstream: echo, policies: [{ threat_patterns: { mode: enforce, exclude: [comment, /note], headers: [User-Agent, X-Name], patterns: ["(?i)forbidden"], max_bytes: 100000 } }] }
-      seen: { match: { path: /seen }, upstream: echo, policies: [{ threat_patterns: { max_bytes: 100 } }, { rate_limit: { name: few, limit: 50, window: 60s } }] }
-      some: { match: { path: /some }, upstream: echo, policies: [{ threat_patterns: { mode: enforce, groups: [xss], query: false, headers: [] } }, { rate_limit: { name: few, limit: 50, window: 60s } }] }
+      strict: { match: { path: /strict }, upstream: echo, policies: [{ threat_patterns: { mode: enforce, exclude: [comment, /note], headers: [User-Agent, X-Name], patterns: ["(?i)forbidden"], max_bytes: 100000 } }, { rate_limit: { limit: 3, window: 60s, by: [address, application] } }] }
+      seen: { match: { path: /seen }, upstream: echo, policies: [{ threat_patterns: { max_bytes: 100 } }] }
+      some: { match: { path: /some }, upstream: echo, policies: [{ threat_patterns: { mode: enforce, groups: [xss], query: false, headers: [] } }] }
 "#;
 
 fn get(target: &str, fields: &[&str]) -> String {

@@ -150,12 +150,9 @@ fn card(policy: &ObservedPolicy, page: &Observed) -> AnyView {
         "operation" => "of an operation",
         _ => "of a plan",
     };
-    let enforce = in_draft(policy, frame)
-        .filter(|_| frame.may_edit)
-        .map(|index| {
-            let href = format!("{}/policies?policy={index}", frame.home_address());
-            view! { <a class="btn btn--s" href=href>{icon(Icon::Shield)} "Enforce now"</a> }
-        });
+    let enforce = form_of(policy, frame).filter(|_| frame.may_edit).map(
+        |href| view! { <a class="btn btn--s" href=href>{icon(Icon::Shield)} "Enforce now"</a> },
+    );
     let shown = usize::min(policy.by_application.len(), SHOWN);
     let shown = &policy.by_application[..shown];
     let rows: Vec<_> = shown
@@ -188,6 +185,16 @@ fn card(policy: &ObservedPolicy, page: &Observed) -> AnyView {
         </section>
     }
     .into_any()
+}
+
+/// Its form, at this version's draft or at the API; those who may edit one may edit the other.
+fn form_of(policy: &ObservedPolicy, frame: &Frame) -> Option<String> {
+    if policy.from == "api" && policy.observes == Some(true) {
+        let (kind, name) = (&policy.kind, &policy.name);
+        return Some(format!("{}/policies?kind={kind}&name={name}", frame.api()));
+    }
+    let index = in_draft(policy, frame)?;
+    Some(format!("{}/policies?policy={index}", frame.home_address()))
 }
 
 /// Where the draft has it, still in observe mode.
