@@ -198,7 +198,7 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
     );
     policies::write(&mut page, &sum, workers, gauges);
     questions::write(&mut page, &sum, gauges.answers.as_deref());
-    if let Some((nonces, evicted)) = gauges.nonces.as_deref().map(Nonces::figures) {
+    if let Some((nonces, full)) = gauges.nonces.as_deref().map(Nonces::figures) {
         page.one(
             "nonces",
             "gauge",
@@ -206,10 +206,10 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
             nonces,
         );
         page.one(
-            "nonces_evicted_total",
+            "nonces_full_total",
             "counter",
-            "Nonces that were forgotten early for want of room.",
-            evicted,
+            "Signatures that were refused as there was no room for their nonces.",
+            full,
         );
     }
     if let Some(cache) = &gauges.cache {

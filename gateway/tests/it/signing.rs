@@ -242,7 +242,7 @@ async fn a_nonce_is_good_once() {
     }
     let metrics = rig.admin("/metrics").await.body;
     assert!(
-        metrics.contains("portunus_nonces_evicted_total 0"),
+        metrics.contains("portunus_nonces_full_total 0"),
         "{metrics}"
     );
 }
