@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::certificate::Facts;
 use crate::key::KeyDigest;
 use crate::problem::Code;
+use crate::signing::SigningKey;
 
 /// What a credential is: what the application shows with its calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -19,10 +20,18 @@ pub enum CredentialKind {
     Certificate,
     /// A user name with a password that we made; `basic_auth` takes it.
     Password,
+    /// A public key by which the application signs requests; `http_signature` takes it.
+    Signature,
 }
 
 impl CredentialKind {
-    pub const ALL: [Self; 4] = [Self::Key, Self::Client, Self::Certificate, Self::Password];
+    pub const ALL: [Self; 5] = [
+        Self::Key,
+        Self::Client,
+        Self::Certificate,
+        Self::Password,
+        Self::Signature,
+    ];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -30,6 +39,7 @@ impl CredentialKind {
             Self::Client => "client",
             Self::Certificate => "certificate",
             Self::Password => "password",
+            Self::Signature => "signature",
         }
     }
 
@@ -62,6 +72,11 @@ pub enum Claimed {
     /// An OAuth client of the platform's own token endpoint, by its id.
     Platform(String),
     Certificate(Facts),
+    /// A public key, by the `keyid` of its signatures.
+    Signature {
+        keyid: String,
+        key: SigningKey,
+    },
 }
 
 impl Claimed {
@@ -69,6 +84,7 @@ impl Claimed {
         match self {
             Self::Client(_) | Self::Platform(_) => CredentialKind::Client,
             Self::Certificate(_) => CredentialKind::Certificate,
+            Self::Signature { .. } => CredentialKind::Signature,
         }
     }
 
@@ -77,6 +93,7 @@ impl Claimed {
         match self {
             Self::Client(client) => Some(KeyDigest::of_client(&client.issuer, &client.client_id)),
             Self::Platform(client) => Some(KeyDigest::of_platform_client(client)),
+            Self::Signature { keyid, .. } => Some(KeyDigest::of_signing_key(keyid)),
             Self::Certificate(facts) => {
                 let print = KeyDigest::from_hex(&facts.fingerprint.replace(':', ""))?;
                 Some(KeyDigest::of_certificate(&print.0))

@@ -82,7 +82,10 @@ pub fn issuers<'a>(chain: &[Effective<'a>]) -> Vec<&'a str> {
             Policy::AnyOf(ways) => ways.of.iter().for_each(|way| match way {
                 Identity::Jwt(jwt) => of_jwt(jwt).for_each(&mut note),
                 Identity::Oauth2Introspection(policy) => note(&policy.issuer),
-                Identity::KeyAuth(_) | Identity::BasicAuth(_) | Identity::Mtls(_) => {}
+                Identity::KeyAuth(_)
+                | Identity::BasicAuth(_)
+                | Identity::HttpSignature(_)
+                | Identity::Mtls(_) => {}
             }),
             _ => {}
         }

@@ -167,6 +167,15 @@ impl KeyDigest {
         Self(digest.finalize().into())
     }
 
+    /// Of a public key that signs requests, by its `keyid`: it is found as a key is, and no key has the
+    /// same.
+    pub fn of_signing_key(id: &str) -> Self {
+        let mut digest = Sha256::new();
+        digest.update(b"signing key\0");
+        digest.update(id);
+        Self(digest.finalize().into())
+    }
+
     /// Of a client's certificate, by its SHA-256: it is found as a key is, and no key has the same.
     pub fn of_certificate(fingerprint: &[u8; 32]) -> Self {
         let mut digest = Sha256::new();

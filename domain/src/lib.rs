@@ -32,6 +32,7 @@ pub mod prefix;
 pub mod problem;
 pub mod route;
 pub mod seal;
+pub mod signing;
 pub mod snapshot;
 pub mod subscription;
 pub mod threat;

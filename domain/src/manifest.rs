@@ -246,6 +246,9 @@ pub struct Application {
     /// User names with passwords, where `basic_auth` is attached.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passwords: Vec<Password>,
+    /// Public keys by which it signs requests, where `http_signature` is attached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signing_keys: Vec<PublicKey>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subscriptions: Vec<Subscription>,
 }
@@ -283,6 +286,27 @@ pub struct Client {
     pub issuer: String,
     /// What the issuer's tokens name it.
     pub client_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<chrono::DateTime<chrono::Utc>>,
+    /// Networks that it may call from; anywhere unless set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub cidrs: Vec<ipnet::IpNet>,
+}
+
+/// A public key: whoever signs with its private half calls as this application.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PublicKey {
+    /// Unique among the credentials of its application.
+    pub name: String,
+    /// `live` unless set.
+    #[serde(default)]
+    pub env: Environment,
+    /// What signatures name it (`keyid`), 1 to 200 visible characters; unique in the file.
+    pub keyid: String,
+    /// In PEM (`BEGIN PUBLIC KEY`), or as a JSON Web Key in JSON.
+    pub key: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<chrono::DateTime<chrono::Utc>>,
     /// Networks that it may call from; anywhere unless set.

@@ -15,6 +15,7 @@ pub mod expression;
 pub mod ext_auth;
 pub mod fault;
 mod header;
+pub mod http_signature;
 pub mod ip_filter;
 pub mod json_threat;
 pub mod jwt;
@@ -49,6 +50,7 @@ pub use cors::Cors;
 pub use expression::Expression;
 pub use ext_auth::ExtAuth;
 pub use fault::Fault;
+pub use http_signature::HttpSignature;
 pub use ip_filter::IpFilter;
 pub use json_threat::JsonThreat;
 pub use jwt::{Jwt, Membership};
@@ -109,6 +111,7 @@ pub enum Policy {
     Jwt(Jwt),
     Oauth2Introspection(Oauth2Introspection),
     BasicAuth(BasicAuth),
+    HttpSignature(HttpSignature),
     Mtls(Mtls),
     AnyOf(AnyOf),
     Scopes(Scopes),
@@ -166,6 +169,7 @@ impl Policy {
             Self::Jwt(_) => PolicyKind::Jwt,
             Self::Oauth2Introspection(_) => PolicyKind::Oauth2Introspection,
             Self::BasicAuth(_) => PolicyKind::BasicAuth,
+            Self::HttpSignature(_) => PolicyKind::HttpSignature,
             Self::Mtls(_) => PolicyKind::Mtls,
             Self::AnyOf(_) => PolicyKind::AnyOf,
             Self::Scopes(_) => PolicyKind::Scopes,
@@ -198,6 +202,7 @@ impl Policy {
             Self::Jwt(policy) => policy,
             Self::Oauth2Introspection(policy) => policy,
             Self::BasicAuth(policy) => policy,
+            Self::HttpSignature(policy) => policy,
             Self::Mtls(policy) => policy,
             Self::AnyOf(policy) => policy,
             Self::Scopes(policy) => policy,

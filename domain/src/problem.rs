@@ -120,6 +120,8 @@ codes! {
     TokenExpired "token_expired" 401 "Token expired" "The token's time is over. Get a new one."
     PasswordMissing "password_missing" 401 "Password missing" "Send a user name and password as Authorization: Basic. They are made on an application's page in the portal."
     PasswordInvalid "password_invalid" 401 "Password invalid" "No such user name with this password. Check that both were copied whole."
+    SignatureMissing "signature_missing" 401 "Signature missing" "Sign the request as RFC 9421 says, with a key whose public half is on the application's page in the portal."
+    SignatureInvalid "signature_invalid" 401 "Signature invalid" "The signature is not one that counts here; the detail says why. Sign the request anew."
     TicketInvalid "ticket_invalid" 401 "Ticket invalid" "A try-it ticket is good once, for one minute, for one request. Try again from the portal."
     NotSubscribed "not_subscribed" 403 "Not subscribed" "The application has no subscription to a product with this API. Request one on the API's page in the portal."
     SubscriptionPending "subscription_pending" 403 "Subscription pending" "The subscription waits for its approval or for its start date."

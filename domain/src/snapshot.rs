@@ -20,6 +20,7 @@ use crate::key::{Environment, KeyDigest};
 use crate::lifecycle::{ApplicationState, PlanState};
 use crate::policy::Policy;
 use crate::policy::jwt::Algorithm;
+use crate::signing::SigningKey;
 use crate::subscription::SubscriptionState;
 use crate::upstream::{UpstreamCredential, UpstreamSettings};
 
@@ -31,7 +32,7 @@ pub const SCHEMA: u32 = 1;
 
 /// What this release keeps of a state: raise it when a kind or a field is added that earlier ones
 /// passed over. What they have kept lacks it, so it is no ground for changes alone.
-pub const FORM: u32 = 3;
+pub const FORM: u32 = 4;
 
 /// A configuration state. `state` is the highest change number in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -270,6 +271,9 @@ pub struct Credential {
     /// Empty: from anywhere.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cidrs: Vec<ipnet::IpNet>,
+    /// Of one that signs requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signs: Option<SigningKey>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -140,6 +140,12 @@ impl Model {
     pub fn to_state(self) -> Result<snapshot::Credential, RowError> {
         let environment = self.environment()?;
         let lifetime = self.lifetime();
+        let signs = match self.claimed()? {
+            Some(Claimed::Signature { key, .. }) => Some(key),
+            Some(Claimed::Client(_) | Claimed::Platform(_) | Claimed::Certificate(_)) | None => {
+                None
+            }
+        };
         let Self {
             id,
             organization_id: _,
@@ -172,6 +178,7 @@ impl Model {
             digest: KeyDigest(digest),
             lifetime,
             cidrs: read_json("credential.cidrs", &cidrs)?,
+            signs,
         })
     }
 }

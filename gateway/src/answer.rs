@@ -253,6 +253,7 @@ pub(crate) fn elsewhere(location: &str) -> Answer {
 /// RFC 6750 §3: without a credential no error is named.
 const fn challenge(code: Code) -> &'static str {
     match code {
+        Code::SignatureMissing | Code::SignatureInvalid => "Signature realm=\"portunus\"",
         Code::PasswordMissing | Code::PasswordInvalid => {
             "Basic realm=\"portunus\", charset=\"UTF-8\""
         }

@@ -99,6 +99,8 @@ pub(crate) struct Call<'a> {
     /// For policies that act on the answer; `None` where there are none.
     pub(crate) noted: Option<Box<Noted>>,
     pub(crate) caller: Option<Caller<'a>>,
+    /// A signature covers the digest of its body.
+    pub(crate) signed: bool,
     /// What the caller's token says.
     pub(crate) token: Option<Arc<Claims>>,
     /// What was asked for the policy that is next.
@@ -155,6 +157,7 @@ impl<'a> Call<'a> {
             preflight: None,
             noted,
             caller: None,
+            signed: false,
             token: None,
             learned: None,
             told: Vec::new(),

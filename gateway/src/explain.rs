@@ -72,6 +72,7 @@ impl Counts {
                 watched: Watched::new(settings.limits.cells.min(100_000)),
                 cache: Arc::new(Cache::new(0)),
                 answers: Arc::default(),
+                nonces: Arc::default(),
                 connections: Connections::new(&settings.limits, true),
             }),
             limits: Arc::default(),

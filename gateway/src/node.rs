@@ -74,6 +74,7 @@ impl Node {
             key_sets: self.key_sets.clone(),
             cache: Some(self.shared.cache.clone()),
             answers: Some(self.shared.answers.clone()),
+            nonces: Some(self.shared.nonces.clone()),
         }
     }
 

@@ -16,6 +16,7 @@ pub(crate) mod cors;
 pub(crate) mod expression;
 pub(crate) mod ext_auth;
 pub(crate) mod fault;
+pub(crate) mod http_signature;
 pub(crate) mod ip_filter;
 pub(crate) mod json_threat;
 pub(crate) mod jwt;
@@ -67,6 +68,7 @@ pub(crate) use cors::Cors;
 pub(crate) use expression::Expression;
 pub(crate) use ext_auth::{Decision, ExtAuth};
 pub(crate) use fault::Fault;
+pub(crate) use http_signature::{HttpSignature, Signature};
 pub(crate) use ip_filter::IpFilter;
 pub(crate) use json_threat::JsonThreat;
 pub(crate) use jwt::Jwt;
@@ -110,6 +112,7 @@ pub(crate) enum Running {
     Jwt(Jwt),
     Introspection(Introspection),
     BasicAuth(BasicAuth),
+    HttpSignature(HttpSignature),
     Mtls(Mtls),
     AnyOf(AnyOf),
     Scopes(Scopes),
@@ -279,6 +282,7 @@ fn run<'a>(step: &'a Step, place: usize, call: &mut Call<'a>) -> Flow {
         Running::Jwt(policy) => policy.run(call),
         Running::Introspection(policy) => policy.run(call),
         Running::BasicAuth(policy) => policy.run(call),
+        Running::HttpSignature(policy) => policy.run(call),
         Running::Mtls(policy) => policy.run(call),
         Running::AnyOf(policy) => policy.run(call),
         Running::Scopes(policy) => policy.run(call),

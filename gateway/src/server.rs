@@ -121,6 +121,7 @@ pub fn prepare(
         watched: Watched::new(settings.limits.cells.min(100_000)),
         cache: Arc::new(Cache::new(settings.limits.cache)),
         answers: Arc::default(),
+        nonces: Arc::default(),
         connections: Connections::new(&settings.limits, !settings.trusted_proxies.is_empty()),
     });
 

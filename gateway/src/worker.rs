@@ -27,6 +27,7 @@ use crate::in_flight::InFlight;
 use crate::lease::Leases;
 use crate::limiter::{self, CellKey, Cells};
 use crate::metrics::WorkerMetrics;
+use crate::nonces::Nonces;
 use crate::places::Places;
 use crate::quota::{Counter, Quotas};
 use crate::record::Sink;
@@ -50,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) watched: Watched,
     pub(crate) cache: Arc<Cache>,
     pub(crate) answers: Arc<Answers>,
+    pub(crate) nonces: Arc<Nonces>,
 }
 
 /// Bytes of the memory that sockets are read into.

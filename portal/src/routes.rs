@@ -174,6 +174,10 @@ fn developer() -> Pages {
             get(claims::new_password).post(claims::make_password),
         )
         .route(
+            &format!("{APPLICATION}/signing-keys/new"),
+            get(claims::new_signing_key).post(claims::add_signing_key),
+        )
+        .route(
             &format!("{APPLICATION}/clients/new"),
             get(claims::new_client).post(claims::add_client),
         )

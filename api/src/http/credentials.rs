@@ -22,6 +22,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(list_issuers))
         .routes(routes!(make_oauth_client))
         .routes(routes!(make_password))
+        .routes(routes!(add_signing_key))
         .routes(routes!(add_certificate))
         .routes(routes!(read_credential, rename_credential))
         .routes(routes!(roll_key))
@@ -79,6 +80,18 @@ async fn make_oauth_client(
         etag: body.credential.etag,
         body,
     })
+}
+
+/// Add a public key by which the application signs requests. The `display_id` of the answer is the
+/// `keyid` of its signatures.
+#[utoipa::path(post, path = "/applications/{application}/signing-keys", tag = "credentials", operation_id = "add_signing_key", params(("application" = Uuid, Path)), request_body = wire::AddSigningKey, responses((status = 201, body = wire::Credential), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn add_signing_key(
+    SignedIn(ctx): SignedIn,
+    Path(application): Path<ApplicationId>,
+    Json(input): Json<wire::AddSigningKey>,
+) -> Result<Created<wire::Credential>> {
+    let body = credentials::add_signing_key(&ctx, application, input).await?;
+    Ok(created(body))
 }
 
 /// Make a password for a user name. It is in this answer and never again.

@@ -6,6 +6,7 @@ mod issuers;
 mod keys;
 mod oauth_clients;
 mod passwords;
+mod signing_keys;
 mod wanted;
 
 use domain::actor::Action;
@@ -37,6 +38,7 @@ pub use issuers::issuers;
 pub use keys::{create, roll};
 pub use oauth_clients::make_oauth_client;
 pub use passwords::make_password;
+pub use signing_keys::add_signing_key;
 
 /// All of an application, also the dead ones, newest first.
 pub async fn list(
@@ -191,6 +193,7 @@ async fn show_all(ctx: &Ctx, rows: Vec<credential::Model>) -> Result<Vec<Credent
                 (Some(TokenClient { issuer, client_id }), None)
             }
             Some(Claimed::Certificate(facts)) => (None, Some(facts)),
+            Some(Claimed::Signature { .. }) => (None, None),
         };
         Ok(Credential {
             id: row.id.into(),

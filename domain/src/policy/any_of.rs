@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BasicAuth, Jwt, KeyAuth, Mode, Mtls, Oauth2Introspection, Written, mode_and_name};
+use super::{
+    BasicAuth, HttpSignature, Jwt, KeyAuth, Mode, Mtls, Oauth2Introspection, Written, mode_and_name,
+};
 use crate::problem::Invalid;
 
 /// Tries several ways: the first of which the caller shows a credential decides alone, for or
@@ -37,6 +39,7 @@ pub enum Identity {
     Jwt(Jwt),
     Oauth2Introspection(Oauth2Introspection),
     BasicAuth(BasicAuth),
+    HttpSignature(HttpSignature),
     Mtls(Mtls),
 }
 
@@ -47,6 +50,7 @@ impl Identity {
             Self::Jwt(_) => "jwt",
             Self::Oauth2Introspection(_) => "oauth2_introspection",
             Self::BasicAuth(_) => "basic_auth",
+            Self::HttpSignature(_) => "http_signature",
             Self::Mtls(_) => "mtls",
         }
     }
@@ -57,6 +61,7 @@ impl Identity {
             Self::Jwt(policy) => (policy, policy.optional),
             Self::Oauth2Introspection(policy) => (policy, policy.optional),
             Self::BasicAuth(policy) => (policy, policy.optional),
+            Self::HttpSignature(policy) => (policy, policy.optional),
             Self::Mtls(policy) => (policy, policy.optional),
         }
     }

@@ -146,6 +146,7 @@ kinds! {
     Jwt "jwt" Identity false false "Callers show a signed token of an identity provider"
     Oauth2Introspection "oauth2_introspection" Identity false false "Callers show a token that its server is asked about"
     BasicAuth "basic_auth" Identity false false "Callers show a user name and a password"
+    HttpSignature "http_signature" Identity false false "Callers sign their requests"
     Mtls "mtls" Identity false false "Callers show a TLS certificate"
     AnyOf "any_of" Identity false false "Several ways to say who calls"
     Scopes "scopes" Access true true "What a token must allow"

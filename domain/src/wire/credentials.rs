@@ -23,7 +23,7 @@ pub struct Credential {
     pub kind: CredentialKind,
     pub name: String,
     /// To recognize it by, useless to call with: the beginning of a key (`ptn_live_ab12cd34`), a
-    /// client's id, a certificate's subject, a user name.
+    /// client's id, a certificate's subject, a user name, the `keyid` of signatures.
     pub display_id: String,
     /// Of a client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,9 +59,10 @@ impl Credential {
     pub fn recognized_by(&self) -> String {
         match self.kind {
             CredentialKind::Key => format!("{}…", self.display_id),
-            CredentialKind::Client | CredentialKind::Certificate | CredentialKind::Password => {
-                self.display_id.clone()
-            }
+            CredentialKind::Client
+            | CredentialKind::Certificate
+            | CredentialKind::Password
+            | CredentialKind::Signature => self.display_id.clone(),
         }
     }
 }
@@ -126,6 +127,23 @@ impl std::fmt::Debug for NewOauthClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "NewOauthClient({})", self.client_id)
     }
+}
+
+/// A public key by which the application signs requests.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddSigningKey {
+    pub name: String,
+    #[serde(default)]
+    pub environment: Environment,
+    /// In PEM (`BEGIN PUBLIC KEY`), or as a JSON Web Key: Ed25519, P-256, P-384 or RSA. Never the
+    /// private one.
+    pub key: String,
+    #[serde(default, deserialize_with = "super::moment")]
+    pub expires_at: Option<DateTime<Utc>>,
+    /// `203.0.113.0/24`, `2001:db8::/32` or a single address.
+    #[serde(default)]
+    pub cidrs: Vec<String>,
 }
 
 /// A user name, for which a password is made.

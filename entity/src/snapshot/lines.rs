@@ -3,7 +3,7 @@
 //! twenty times as much.
 
 use chrono::{DateTime, Utc};
-use domain::application::Lifetime;
+use domain::application::{Claimed, Lifetime};
 use domain::id::Id;
 use domain::key::{Environment, KeyDigest};
 use domain::lifecycle::ApplicationState;
@@ -45,6 +45,8 @@ pub(super) async fn credentials<C: ConnectionTrait>(tx: &C) -> Result<Vec<Creden
         column.time("expires_at"),
         column.time("retires_at"),
         column.time("revoked_at"),
+        // JSON without a space: a key has none.
+        "CASE WHEN kind = 'signature' THEN claimed ELSE '-' END".to_owned(),
         "cidrs".to_owned(),
     ];
     // What others issued is not told of once it is revoked: others may say that it is theirs.
@@ -59,6 +61,15 @@ pub(super) async fn credentials<C: ConnectionTrait>(tx: &C) -> Result<Vec<Creden
                 expires_at: line.time()?,
                 retires_at: line.time()?,
                 revoked_at: line.time()?,
+            },
+            signs: match line.word()? {
+                "-" => None,
+                written => match read_json("credential.claimed", written).ok()? {
+                    Claimed::Signature { key, .. } => Some(key),
+                    Claimed::Client(_) | Claimed::Platform(_) | Claimed::Certificate(_) => {
+                        return None;
+                    }
+                },
             },
             cidrs: match line.0 {
                 "[]" => Vec::new(),

@@ -119,6 +119,7 @@ impl Consumers {
             let id = source.application;
             while applications.next_if(|(other, _)| **other < id).is_some() {}
             keys.restrict(source.id, &source.cidrs);
+            keys.equip(source.id, source.signs.as_ref());
             match applications.peek() {
                 Some((other, application)) if **other == id => {
                     placed.push((id, source.digest.prefix()));
@@ -191,6 +192,7 @@ impl Consumers {
         for (id, source) in credentials {
             self.credentials.insert(id, source.digest.prefix());
             keys.restrict(id, &source.cidrs);
+            keys.equip(id, source.signs.as_ref());
             let key = Key::new(&source, Arc::default());
             work.waiting.push((source.application, key));
         }
@@ -260,6 +262,7 @@ impl Consumers {
             lone.retain(|key| key.id != id);
         }
         keys.restrict(id, &[]);
+        keys.equip(id, None);
     }
 
     fn draft<'w>(&self, work: &'w mut Work, id: ApplicationId) -> Option<&'w mut Draft> {

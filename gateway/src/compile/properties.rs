@@ -117,6 +117,7 @@ impl Op {
                     retires_at: time(9),
                     revoked_at: time(12),
                 },
+                signs: None,
                 cidrs: (is(16).then(|| "10.0.0.0/8".parse().unwrap()))
                     .into_iter()
                     .collect(),

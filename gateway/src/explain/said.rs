@@ -80,6 +80,15 @@ impl Walk<'_> {
                     ),
                 )
             }
+            Running::HttpSignature(policy) => {
+                let flow = policy.run(call);
+                let why = whose(
+                    "signature",
+                    call,
+                    "No signature is shown, and none is asked for.",
+                );
+                Said::of(flow, why)
+            }
             Running::Mtls(policy) => {
                 let flow = policy.run(call);
                 let why = whose(

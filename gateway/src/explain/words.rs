@@ -8,6 +8,9 @@ use crate::policy::{Answers, Checking, Finishing, Shaping};
 pub(super) fn checks(running: &Checking) -> String {
     match running {
         Checking::JsonThreat(_) => "Looks into the body, which is not asked about.",
+        Checking::Signature(_) => {
+            "Compares a signed body with its digest; a body is not asked about."
+        }
         Checking::ThreatPatterns(_) => {
             "Nothing of the head looks like an attack; a body is not asked about."
         }

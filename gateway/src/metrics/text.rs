@@ -16,6 +16,7 @@ use domain::problem::Code;
 use super::{BOUNDS, Lane, Late, WorkerMetrics};
 use crate::asking::Answers;
 use crate::cache::Cache;
+use crate::nonces::Nonces;
 use crate::tls::{ClientEnd, Tls};
 use crate::token::KeySets;
 use crate::upstream::Upkeep;
@@ -44,6 +45,7 @@ pub(crate) struct Gauges {
     pub(crate) ends: Option<Ends>,
     pub(crate) cache: Option<Arc<Cache>>,
     pub(crate) answers: Option<Arc<Answers>>,
+    pub(crate) nonces: Option<Arc<Nonces>>,
 }
 
 /// When certificates end.
@@ -196,6 +198,20 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
     );
     policies::write(&mut page, &sum, workers, gauges);
     questions::write(&mut page, &sum, gauges.answers.as_deref());
+    if let Some((nonces, full)) = gauges.nonces.as_deref().map(Nonces::figures) {
+        page.one(
+            "nonces",
+            "gauge",
+            "Nonces of signatures that are remembered.",
+            nonces,
+        );
+        page.one(
+            "nonces_full_total",
+            "counter",
+            "Signatures that were refused as there was no room for their nonces.",
+            full,
+        );
+    }
     if let Some(cache) = &gauges.cache {
         cache::write(&mut page, &sum, cache);
     }

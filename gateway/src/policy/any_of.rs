@@ -5,7 +5,9 @@ use domain::policy::Identity;
 use domain::problem::Code;
 
 use super::key_auth::StandIn;
-use super::{BasicAuth, Context, Flow, Introspection, Jwt, KeyAuth, Mtls, bearer};
+use super::{
+    BasicAuth, Context, Flow, HttpSignature, Introspection, Jwt, KeyAuth, Mtls, Signature, bearer,
+};
 use crate::answer::Refusal;
 use crate::asking::Learned;
 use crate::call::Call;
@@ -23,6 +25,7 @@ enum Way {
     Jwt(Jwt),
     Introspection(Introspection),
     BasicAuth(BasicAuth),
+    HttpSignature(HttpSignature),
     Mtls(Mtls),
 }
 
@@ -37,6 +40,7 @@ impl Way {
             Self::Jwt(_) => bearer::is_shown(call),
             Self::Introspection(_) => bearer::is_shown(call) && !bearer::is_ours(call),
             Self::BasicAuth(_) => BasicAuth::is_shown(call),
+            Self::HttpSignature(_) => HttpSignature::is_shown(call),
             Self::Mtls(_) => Mtls::is_shown(call),
         }
     }
@@ -47,6 +51,7 @@ impl Way {
             Self::Jwt(policy) => policy.run(call),
             Self::Introspection(policy) => policy.run(call),
             Self::BasicAuth(policy) => policy.run(call),
+            Self::HttpSignature(policy) => policy.run(call),
             Self::Mtls(policy) => policy.run(call),
         }
     }
@@ -57,6 +62,7 @@ impl Way {
             Self::KeyAuth(policy) => policy.forget(call),
             Self::Jwt(_) | Self::Introspection(_) => bearer::forget(call),
             Self::BasicAuth(_) => BasicAuth::forget(call),
+            Self::HttpSignature(_) => HttpSignature::forget(call),
             // The handshake has looked at it.
             Self::Mtls(_) => {}
         }
@@ -67,6 +73,7 @@ impl Way {
             Self::KeyAuth(_) => Code::KeyMissing,
             Self::Jwt(_) | Self::Introspection(_) => Code::TokenMissing,
             Self::BasicAuth(_) => Code::PasswordMissing,
+            Self::HttpSignature(_) => Code::SignatureMissing,
             Self::Mtls(_) => Code::AccessDenied,
         }
     }
@@ -83,6 +90,9 @@ impl AnyOf {
                     Way::Introspection(Introspection::compile(policy, context)?)
                 }
                 Identity::BasicAuth(policy) => Way::BasicAuth(BasicAuth::compile(policy)),
+                Identity::HttpSignature(policy) => {
+                    Way::HttpSignature(HttpSignature::compile(policy).0)
+                }
                 Identity::Mtls(policy) => Way::Mtls(Mtls::compile(policy)),
             })
         });
@@ -96,12 +106,24 @@ impl AnyOf {
     pub(crate) fn peek<'a>(&'a self, call: &mut Call<'a>, stand_in: Option<&StandIn>) -> Flow {
         let key = self.of.iter().find_map(|way| match way {
             Way::KeyAuth(policy) => Some(policy),
-            Way::Jwt(_) | Way::Introspection(_) | Way::BasicAuth(_) | Way::Mtls(_) => None,
+            Way::Jwt(_)
+            | Way::Introspection(_)
+            | Way::BasicAuth(_)
+            | Way::HttpSignature(_)
+            | Way::Mtls(_) => None,
         });
         match (stand_in, key) {
             (Some(_), Some(policy)) => policy.peek(call, stand_in),
             (Some(_), None) | (None, _) => self.run(call),
         }
+    }
+
+    /// What compares bodies of signed requests, where a way wants that.
+    pub(crate) fn compares(policy: &policy::AnyOf) -> Option<Signature> {
+        policy.of.iter().find_map(|identity| match identity {
+            Identity::HttpSignature(policy) => HttpSignature::compile(policy).1,
+            _ => None,
+        })
     }
 
     /// The way that the caller takes. Of two that take tokens, one for signed ones takes no others
@@ -136,7 +158,11 @@ impl AnyOf {
     pub(crate) async fn ask(&self, call: &Call<'_>) -> Option<Learned> {
         match &self.of[self.chosen(call)?] {
             Way::Introspection(policy) => policy.ask(call).await,
-            Way::KeyAuth(_) | Way::Jwt(_) | Way::BasicAuth(_) | Way::Mtls(_) => None,
+            Way::KeyAuth(_)
+            | Way::Jwt(_)
+            | Way::BasicAuth(_)
+            | Way::HttpSignature(_)
+            | Way::Mtls(_) => None,
         }
     }
 
@@ -147,7 +173,7 @@ impl AnyOf {
                 Way::Jwt(policy) => policy.clear(call),
                 Way::Introspection(policy) => policy.clear(call),
                 Way::BasicAuth(policy) => policy.clear(call),
-                Way::KeyAuth(_) | Way::Mtls(_) => {}
+                Way::KeyAuth(_) | Way::HttpSignature(_) | Way::Mtls(_) => {}
             }
         }
         match self.chosen(call) {

@@ -90,6 +90,8 @@ const fn is_about_credentials(code: Code) -> bool {
         code,
         Code::KeyMissing
             | Code::KeyInvalid
+            | Code::SignatureMissing
+            | Code::SignatureInvalid
             | Code::PasswordMissing
             | Code::PasswordInvalid
             | Code::KeyExpired

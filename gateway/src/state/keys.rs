@@ -10,10 +10,12 @@ use domain::application::Lifetime;
 use domain::id::CredentialId;
 use domain::key::{Environment, KeyDigest};
 use domain::problem::Code;
+use domain::signing::SigningKey;
 use domain::snapshot;
 use ipnet::IpNet;
 
 use super::Application;
+use crate::signature::Signer;
 
 /// Two levels of this many, so that a change copies two short lists of pointers and one shard.
 const WIDTH: usize = 64;
@@ -28,6 +30,8 @@ pub(crate) struct Keys {
     groups: [Arc<[Shard; WIDTH]>; WIDTH],
     /// Of the few keys that work from some networks only.
     networks: Arc<HashMap<CredentialId, Box<[IpNet]>>>,
+    /// Of those that sign requests.
+    signers: Arc<HashMap<CredentialId, Signer>>,
 }
 
 /// One key, in one line of the processor's cache.
@@ -125,6 +129,7 @@ impl Keys {
         Self {
             groups: array::from_fn(|_| group.clone()),
             networks: Arc::default(),
+            signers: Arc::default(),
         }
     }
 
@@ -228,6 +233,20 @@ impl Keys {
         }
     }
 
+    /// What compares signatures of a credential.
+    pub(crate) fn signer(&self, id: CredentialId) -> Option<&Signer> {
+        self.signers.get(&id)
+    }
+
+    /// Notes by what a credential signs; none unless it signs requests.
+    pub(crate) fn equip(&mut self, id: CredentialId, key: Option<&SigningKey>) {
+        if let Some(signer) = key.and_then(Signer::of) {
+            Arc::make_mut(&mut self.signers).insert(id, signer);
+        } else if self.signers.contains_key(&id) {
+            Arc::make_mut(&mut self.signers).remove(&id);
+        }
+    }
+
     /// Notes the networks of a credential; none are from anywhere.
     pub(crate) fn restrict(&mut self, id: CredentialId, networks: &[IpNet]) {
         if !networks.is_empty() {
@@ -251,6 +270,7 @@ mod tests {
             digest: KeyDigest::of(name.as_bytes()),
             lifetime: Lifetime::default(),
             cidrs: Vec::new(),
+            signs: None,
         }
     }
 

@@ -40,6 +40,7 @@ mod removed;
 mod replay;
 mod rig;
 mod routing;
+mod signing;
 mod split;
 mod switch;
 mod tls;

@@ -8,7 +8,7 @@ use domain::{
     key::Environment,
     wire::{
         applications::Application,
-        credentials::{AddCertificate, AddClient, MakeOauthClient, MakePassword},
+        credentials::{AddCertificate, AddClient, AddSigningKey, MakeOauthClient, MakePassword},
     },
 };
 use frontend::{
@@ -31,6 +31,7 @@ const OAUTH_CLIENT: &str = "New OAuth client";
 const PASSWORD: &str = "New password";
 const CLIENT: &str = "Add a client";
 const CERTIFICATE: &str = "Add a certificate";
+const SIGNING_KEY: &str = "Add a signing key";
 
 pub(crate) async fn new_oauth_client(here: Workspace, Path((_, _, id)): Path<Of>) -> Result {
     here.must(Action::ManageCredentials)?;
@@ -145,6 +146,13 @@ pub(crate) async fn new_certificate(here: Workspace, Path((_, _, id)): Path<Of>)
     Ok(here.visit.page(CERTIFICATE, || application::claim(page)))
 }
 
+pub(crate) async fn new_signing_key(here: Workspace, Path((_, _, id)): Path<Of>) -> Result {
+    here.must(Action::ManageCredentials)?;
+    let found = load(&here, id).await?;
+    let page = props(&here, found, Form::default(), Claiming::SigningKey);
+    Ok(here.visit.page(SIGNING_KEY, || application::claim(page)))
+}
+
 fn props(
     here: &Workspace,
     application: Application,
@@ -214,6 +222,34 @@ pub(crate) async fn add_certificate(
             let form = typed.refused_under(here.ctx(), error, "cidrs").await?;
             let page = props(&here, found, form, Claiming::Certificate);
             Ok(here.visit.refused(CERTIFICATE, || application::claim(page)))
+        }
+    }
+}
+
+pub(crate) async fn add_signing_key(
+    here: Workspace,
+    Path((_, _, id)): Path<Of>,
+    typed: Typed,
+) -> Result {
+    let found = load(&here, id).await?;
+    let Terms {
+        environment,
+        expires_at,
+        cidrs,
+    } = Terms::read(&here, &typed);
+    let input = AddSigningKey {
+        name: typed.get("name").to_owned(),
+        environment,
+        key: typed.get("key").to_owned(),
+        expires_at,
+        cidrs,
+    };
+    match service::add_signing_key(here.ctx(), id, input).await {
+        Ok(_) => Ok(see(&format!("{}#claims", home(&here, id)))),
+        Err(error) => {
+            let form = typed.refused_under(here.ctx(), error, "cidrs").await?;
+            let page = props(&here, found, form, Claiming::SigningKey);
+            Ok(here.visit.refused(SIGNING_KEY, || application::claim(page)))
         }
     }
 }

@@ -5,6 +5,7 @@ use domain::application::{Claimed, CredentialKind};
 use domain::key::{Environment, KeyDigest};
 use domain::name::DisplayName;
 use domain::problem::Code;
+use domain::signing::SigningKey;
 use domain::wire::credentials::{MAX_CIDRS, MAX_CREDENTIALS};
 use entity::row::{to_micros, write_json};
 use entity::{application, credential};
@@ -41,6 +42,8 @@ pub(super) enum Face<'a> {
         claim: KeyDigest,
         claimed: &'a Claimed,
     },
+    /// A public key: its `keyid` is the credential's id, which nobody else can take.
+    Signing(SigningKey),
     /// An OAuth client of the platform: its id is the credential's.
     Platform {
         secret: KeyDigest,
@@ -119,12 +122,23 @@ pub(super) async fn insert(
     let own;
     let ours = match face {
         Face::Password { .. } => CredentialKind::Password,
-        Face::Key { .. } | Face::Claimed { .. } | Face::Platform { .. } => CredentialKind::Key,
+        Face::Key { .. } | Face::Claimed { .. } | Face::Signing(_) | Face::Platform { .. } => {
+            CredentialKind::Key
+        }
     };
     let (digest, claimed, display_id) = match face {
         Face::Key { digest, display_id } => (Some(digest), None, display_id.to_owned()),
         Face::Password { digest, user } => (Some(digest), None, user.to_owned()),
         Face::Claimed { claim, claimed } => (None, Some((claim, claimed)), display(claimed)),
+        Face::Signing(key) => {
+            let keyid = id.to_string();
+            let claim = KeyDigest::of_signing_key(&keyid);
+            own = Claimed::Signature {
+                keyid: keyid.clone(),
+                key,
+            };
+            (None, Some((claim, &own)), keyid)
+        }
         Face::Platform { secret } => {
             let client = id.to_string();
             own = Claimed::Platform(client.clone());
@@ -176,6 +190,7 @@ fn display(claimed: &Claimed) -> String {
     let text = match claimed {
         Claimed::Client(client) => &client.client_id,
         Claimed::Platform(client) => client,
+        Claimed::Signature { keyid, .. } => keyid,
         Claimed::Certificate(facts) if facts.subject.is_empty() => &facts.fingerprint,
         Claimed::Certificate(facts) => &facts.subject,
     };

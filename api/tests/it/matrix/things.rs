@@ -249,6 +249,12 @@ fn consuming() -> Vec<Line> {
         ),
         line(
             "POST",
+            "/applications/{application}/signing-keys",
+            Above,
+            json!({ "name": "c", "key": r#"{"kty":"OKP","crv":"Ed25519","x":"JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs"}"# }),
+        ),
+        line(
+            "POST",
             "/applications/{application}/passwords",
             Above,
             json!({ "name": "c", "user": "c" }),

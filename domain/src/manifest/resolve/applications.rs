@@ -11,6 +11,7 @@ use crate::application::{Lifetime, is_user_name};
 use crate::id::ApplicationId;
 use crate::key::{self, Environment, KeyDigest};
 use crate::lifecycle::ApplicationState;
+use crate::signing::SigningKey;
 use crate::snapshot;
 use crate::subscription::SubscriptionState;
 
@@ -24,6 +25,7 @@ struct Written {
     env: Environment,
     expires_at: Option<DateTime<Utc>>,
     cidrs: Vec<IpNet>,
+    signs: Option<SigningKey>,
 }
 
 impl Book {
@@ -41,8 +43,16 @@ impl Book {
             env,
             expires_at,
             cidrs: cidrs.to_vec(),
+            signs: None,
         };
         self.0.push((pointer, digest, written));
+    }
+
+    /// The key of the last one.
+    fn signs(&mut self, key: Option<SigningKey>) {
+        if let Some((_, _, written)) = self.0.last_mut() {
+            written.signs = key;
+        }
     }
 }
 
@@ -100,6 +110,22 @@ impl<'a> Resolver<'a> {
                 let (env, name, cidrs) = (password.env, &password.name, &password.cidrs);
                 book.note(pointer, digest, name, env, password.expires_at, cidrs);
             }
+            for (index, written) in application.signing_keys.iter().enumerate() {
+                let pointer = format!("{pointer}/signing_keys/{index}");
+                let is_plain = written.keyid.bytes().all(|b| b.is_ascii_graphic());
+                if !(1..=200).contains(&written.keyid.len()) || !is_plain {
+                    self.refuse(
+                        format!("{pointer}/keyid"),
+                        "Give 1 to 200 visible characters.",
+                    );
+                }
+                let key = SigningKey::read(&written.key);
+                let key = key.map_err(|why| self.refuse(format!("{pointer}/key"), why));
+                let digest = KeyDigest::of_signing_key(&written.keyid);
+                let (env, name, cidrs) = (written.env, &written.name, &written.cidrs);
+                book.note(pointer, Some(digest), name, env, written.expires_at, cidrs);
+                book.signs(key.ok());
+            }
             self.credentials(name, application_id, book, &mut digests);
             self.subscriptions(&pointer, name, application_id, application);
         }
@@ -137,6 +163,7 @@ impl<'a> Resolver<'a> {
                     ..Lifetime::default()
                 },
                 cidrs: written.cidrs,
+                signs: written.signs,
             });
         }
     }

@@ -38,6 +38,8 @@ pub(super) fn section(
                 <a class=class href=format!("{home}/clients/new")>"Add a client"</a>
                 " "
                 <a class=class href=format!("{home}/certificates/new")>"Add a certificate"</a>
+                " "
+                <a class=class href=format!("{home}/signing-keys/new")>"Add a signing key"</a>
             }
         })
     };
@@ -55,6 +57,7 @@ pub(super) fn section(
         let items = view! {
             <a href=format!("{home}/oauth-clients/new")>"New OAuth client"</a>
             <a href=format!("{home}/passwords/new")>"New password"</a>
+            <a href=format!("{home}/signing-keys/new")>"Signing key"</a>
             <a href=format!("{home}/clients/new")>"Client of an identity provider"</a>
             <a href=format!("{home}/certificates/new")>"Certificate"</a>
         };
@@ -85,6 +88,7 @@ pub enum Claiming {
     /// Of the platform's own token endpoint.
     OauthClient,
     Password,
+    SigningKey,
     /// With the issuers that the application's APIs know.
     Client(Vec<KnownIssuer>),
     Certificate,
@@ -115,6 +119,20 @@ pub fn claim(page: Claim) -> AnyView {
             "Never",
             "Make the password",
         ),
+        Claiming::SigningKey => (
+            "Add a signing key",
+            "Requests that are signed with the private half of this key, where an API takes signatures (RFC 9421), call as this application. Its id, shown in the list, is the keyid of the signatures.",
+            view! {
+                {Field::area("key", "Public key", 6)
+                    .mono()
+                    .placeholder("-----BEGIN PUBLIC KEY-----")
+                    .help("In PEM or as a JSON Web Key: Ed25519, P-256, P-384 or RSA. The private half stays with you.")
+                    .of(&form)}
+            }
+            .into_any(),
+            "Never",
+            "Add the key",
+        ),
         Claiming::Client(known) => (
             "Add a client",
             "Whoever shows a token of this client, where an API takes its issuer's tokens, calls as this application: with its subscriptions, plans and limits.",
@@ -133,6 +151,7 @@ pub fn claim(page: Claim) -> AnyView {
     let shown = [
         "name",
         "user",
+        "key",
         "issuer",
         "client_id",
         "certificate",

@@ -91,6 +91,11 @@ pub fn revoke(page: Revoke) -> AnyView {
             "Revoke the password",
             "Revoke a password",
         ),
+        CredentialKind::Signature => (
+            "Requests that this key signs no longer call as this application.",
+            "Revoke the signing key",
+            "Revoke a signing key",
+        ),
         CredentialKind::Certificate => (
             "Whoever shows this certificate no longer calls as this application. It can be added again.",
             "Revoke the certificate",

@@ -6,9 +6,9 @@ use domain::policy::{AttachPoint, Policy, named_upstreams};
 
 use super::super::{
     AnyOf, AuthGuard, BasicAuth, Cache, Checking, Compress, Concurrency, Context, Cors, Expression,
-    ExtAuth, Fault, Finishing, Introspection, IpFilter, JsonThreat, Jwt, KeyAuth, Mtls, Quota,
-    RateLimit, Redirect, RequestLimits, Reshape, Rewrite, Running, Scopes, SecurityHeaders,
-    Shaping, ThreatPatterns, Transform,
+    ExtAuth, Fault, Finishing, HttpSignature, Introspection, IpFilter, JsonThreat, Jwt, KeyAuth,
+    Mtls, Quota, RateLimit, Redirect, RequestLimits, Reshape, Rewrite, Running, Scopes,
+    SecurityHeaders, Shaping, ThreatPatterns, Transform,
 };
 use super::{Parts, Uncompiled, documented, label};
 
@@ -48,14 +48,26 @@ pub(super) fn compile(
             Running::Introspection(running.ok_or_else(unread)?).into()
         }
         Policy::BasicAuth(policy) => Running::BasicAuth(BasicAuth::compile(policy)).into(),
+        Policy::HttpSignature(policy) => {
+            let (running, compares) = HttpSignature::compile(policy);
+            Parts {
+                running: Some(Running::HttpSignature(running)),
+                checking: compares.map(Checking::Signature),
+                ..Parts::default()
+            }
+        }
         Policy::ExtAuth(policy) => {
             let running = ExtAuth::compile(policy, context);
             Running::ExtAuth(running.ok_or_else(unread)?).into()
         }
         Policy::Mtls(policy) => Running::Mtls(Mtls::compile(policy)).into(),
-        Policy::AnyOf(policy) => {
-            Running::AnyOf(AnyOf::compile(policy, context).ok_or_else(unread)?).into()
-        }
+        Policy::AnyOf(policy) => Parts {
+            running: Some(Running::AnyOf(
+                AnyOf::compile(policy, context).ok_or_else(unread)?,
+            )),
+            checking: AnyOf::compares(policy).map(Checking::Signature),
+            ..Parts::default()
+        },
         Policy::Scopes(policy) => Running::Scopes(Scopes::compile(policy)).into(),
         Policy::Expression(policy) => {
             Running::Expression(Expression::compile(policy).ok_or_else(unread)?).into()

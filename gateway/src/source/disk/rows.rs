@@ -310,6 +310,7 @@ impl<'a> In<'a> {
                 revoked_at: self.time()?,
             },
             cidrs: Vec::new(),
+            signs: None,
         };
         while !self.0.is_empty() {
             let net: IpNet = self.word()?.parse().ok()?;

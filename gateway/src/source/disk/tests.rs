@@ -34,6 +34,7 @@ fn credential(index: usize) -> Credential {
             retires_at: at.filter(|_| index & 2 != 0),
             revoked_at: at.filter(|_| index & 4 != 0),
         },
+        signs: None,
         cidrs: ["10.0.0.0/8", "2001:db8::/32"][..index % 3]
             .iter()
             .map(|net| net.parse().unwrap())

@@ -142,6 +142,7 @@ fn tenants() -> Vec<Line> {
         ("/applications/{application}/keys/new", NAMED),
         ("/applications/{application}/oauth-clients/new", NAMED),
         ("/applications/{application}/passwords/new", NAMED),
+        ("/applications/{application}/signing-keys/new", NAMED),
         ("/applications/{application}/clients/new", NAMED),
         ("/applications/{application}/certificates/new", NAMED),
         ("/applications/{application}/keys/{key}/roll", ROLL),
