@@ -255,7 +255,12 @@ fn examples_have_a_bound() {
 #[test]
 fn making_examples_has_a_bound() {
     let members: serde_json::Map<_, _> = (0..20_000)
-        .map(|n| (format!("p{n}"), json!({"type": "string", "writeOnly": true})))
+        .map(|n| {
+            (
+                format!("p{n}"),
+                json!({"type": "string", "writeOnly": true}),
+            )
+        })
         .collect();
     let wide = json!({"$ref": "#/components/schemas/Wide"});
     let answer = json!({"200": {"content": {"application/json": {"schema": wide}}}});

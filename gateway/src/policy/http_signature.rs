@@ -120,8 +120,8 @@ impl HttpSignature {
         let is_in_target = |name: &str| {
             matches!(name, "@authority" | "@scheme" | "@path" | "@query") && covers("@target-uri")
         };
-        let is_missing = |name: &&Box<str>| !covers(name) && !is_in_target(name);
-        if self.components.iter().any(|name| is_missing(&name)) {
+        let is_missing = |name: &str| !covers(name) && !is_in_target(name);
+        if self.components.iter().any(|name| is_missing(name)) {
             return Err("It does not cover all that must be signed.");
         }
         if self.body && call.length != Some(0) && !covers("content-digest") {
