@@ -1,0 +1,99 @@
+//! What limits say of themselves, and what is wrong with them.
+
+use super::*;
+
+fn limit(limit: u32, window_s: u64, scope: Scope) -> RateLimit {
+    RateLimit {
+        mode: Mode::Enforce,
+        name: None,
+        limit,
+        window: Span::from_secs(window_s),
+        burst: None,
+        by: Vec::new(),
+        headers: Vec::new(),
+        claims: Vec::new(),
+        cost: None,
+        algorithm: Algorithm::TokenBucket,
+        delay: None,
+        scope,
+    }
+}
+
+#[test]
+fn everything_wrong_is_named() {
+    for (json, pointers) in [
+        (
+            r#"{"limit":5,"window":"60s","headers":["X-Tenant"],"claims":["org.id"],"cost":5}"#,
+            &[][..],
+        ),
+        (
+            r#"{"limit":5,"window":"60s","headers":["a b","","X-A"],"claims":[""],"cost":6}"#,
+            &["/headers/0", "/headers/1", "/claims/0", "/cost"],
+        ),
+        (
+            r#"{"limit":5,"window":"60s","headers":["a","b","c","d","e","f"],"cost":0}"#,
+            &["/headers", "/cost"],
+        ),
+        (
+            r#"{"limit":5,"window":"60s","cost":2,"scope":"cluster"}"#,
+            &["/cost"],
+        ),
+        (
+            r#"{"limit":5,"window":"60s","algorithm":"fixed_window","cost":5}"#,
+            &[],
+        ),
+        (
+            r#"{"limit":2000000,"window":"60s","algorithm":"sliding_window","burst":1,"delay":"1s","scope":"cluster"}"#,
+            &["/burst", "/delay", "/scope", "/limit"],
+        ),
+        (r#"{"limit":5,"window":"60s","delay":"2s"}"#, &[]),
+        (r#"{"limit":5,"window":"60s","delay":"1m"}"#, &["/delay"]),
+        (
+            r#"{"limit":5,"window":"60s","delay":"2s","scope":"cluster"}"#,
+            &["/delay"],
+        ),
+    ] {
+        let policy: RateLimit = serde_json::from_str(json).unwrap();
+        let found: Vec<_> = policy.check().into_iter().map(|one| one.pointer).collect();
+        assert_eq!(found, pointers, "{json}");
+    }
+}
+
+#[test]
+fn the_overshoot_follows_nodes_burst_and_rate() {
+    let of = |requests, window_s, nodes| {
+        let Overshoot { late, lost } = limit(requests, window_s, Scope::Cluster).overshoot(nodes);
+        (late, lost)
+    };
+    assert_eq!(of(100, 60, 1), (0, 0), "one node counts exactly");
+    assert_eq!(of(100, 60, 2), (10 + 2, 12 + 50));
+    assert_eq!(of(5, 60, 2), (3 + 1, 4 + 3));
+    assert_eq!(of(1000, 60, 2), (100 + 17, 117 + 500));
+    assert_eq!(of(1000, 60, 10), (9 * 20 + 17, 197 + 900));
+    assert_eq!(of(1_000_000_000, 1, 2), (1_100_000_000, 1_600_000_000));
+    let node = limit(100, 60, Scope::Node).overshoot(3);
+    assert_eq!(
+        node,
+        Overshoot {
+            late: 200,
+            lost: 200
+        }
+    );
+}
+
+#[test]
+fn the_scope_is_written_where_it_is_not_the_usual_one() {
+    let cluster = r#"{"limit":5,"window":"1s","scope":"cluster"}"#;
+    let read: RateLimit = serde_json::from_str(cluster).unwrap();
+    assert_eq!(
+        serde_json::to_string(&read)
+            .unwrap()
+            .matches("scope")
+            .count(),
+        1
+    );
+    assert_eq!(read.words(), "5 in 1s on all nodes together");
+    let node: RateLimit = serde_json::from_str(r#"{"limit":5,"window":"1s"}"#).unwrap();
+    assert_eq!(node.scope, Scope::Node);
+    assert!(!serde_json::to_string(&node).unwrap().contains("scope"));
+}

@@ -1,0 +1,85 @@
+//! Buckets, and the cells that hold them.
+
+use super::*;
+
+const SECOND: u64 = 1_000_000_000;
+
+#[test]
+fn five_a_minute() {
+    let rate = Rate::new(5, 60_000, 5);
+    let cell = Cell::default();
+    let start = 1_000 * SECOND;
+    for left in [4, 3, 2, 1, 0] {
+        let seen = cell.peek(start, rate);
+        let verdict = cell.admit(start, rate);
+        assert_eq!(seen, verdict);
+        assert!(verdict.admitted);
+        assert_eq!(verdict.left, left);
+    }
+    let refused = cell.admit(start + 11 * SECOND, rate);
+    assert!(!refused.admitted);
+    assert_eq!((refused.retry_in, refused.full_in), (SECOND, 49 * SECOND));
+    assert!(cell.admit(start + 12 * SECOND, rate).admitted);
+    assert!(!cell.admit(start + 12 * SECOND, rate).admitted);
+    cell.give_back(rate);
+    assert!(cell.admit(start + 12 * SECOND, rate).admitted);
+}
+
+#[test]
+fn a_burst_of_its_own_and_the_largest_rate() {
+    let rate = Rate::new(1, 1000, 3);
+    let cell = Cell::default();
+    let admitted = (0..9).filter(|_| cell.admit(5, rate).admitted).count();
+    assert_eq!(admitted, 3);
+    let fast = Rate::new(1_000_000_000, 1000, 1);
+    assert!(Cell::default().admit(0, fast).admitted);
+}
+
+#[test]
+fn without_room_strangers_share_and_the_known_do_not() {
+    let cells = Cells::new(SHARDS);
+    let new = |_| Cell::default();
+    let rate = Rate::new(1, 1000, 1);
+    let key = |subject| CellKey { limit: 1, subject };
+    let at = |nanos| Now { nanos, wall_ms: 0 };
+    for subject in 0..1000 {
+        cells
+            .get(key(subject), false, at(SECOND), new)
+            .admit(SECOND, rate);
+    }
+    assert!(cells.overflowed() > 0);
+    assert!(cells.len() <= 2 * SHARDS);
+    let known = cells.get(key(5000), true, at(SECOND), new);
+    assert!(known.admit(SECOND, rate).admitted);
+    let later = 10 * SECOND;
+    let before = cells.overflowed();
+    for subject in 2000..2010 {
+        cells.get(key(subject), false, at(later), new);
+    }
+    assert_eq!(cells.overflowed(), before, "full cells went");
+}
+
+#[test]
+fn cells_of_windows_go_when_their_windows_are_over() {
+    let cells = Cells::new(SHARDS);
+    let window = Window {
+        slides: false,
+        length: 1000,
+        limit: 1,
+        cost: 1,
+    };
+    cells.note(1, window);
+    let at = |nanos, wall_ms| Now { nanos, wall_ms };
+    let key = |subject| CellKey { limit: 1, subject };
+    for subject in 0..1000 {
+        let cell = cells.get(key(subject), false, at(SECOND, 5000), |_| Cell::default());
+        window.admit(&cell, 5000);
+    }
+    let before = cells.overflowed();
+    assert!(before > 0);
+    for subject in 2000..2010 {
+        let now = at(10 * SECOND, 6000);
+        cells.get(key(subject), false, now, |_| Cell::default());
+    }
+    assert_eq!(cells.overflowed(), before);
+}
