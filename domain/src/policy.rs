@@ -277,6 +277,12 @@ pub fn check_all(policies: &[Policy], point: AttachPoint) -> Vec<Invalid> {
     if policies.len() > MAX_POLICIES {
         found.push(Invalid::new("", "Attach at most 50 policies at one place."));
     }
+    // They are read with what they stand on, and each change of them is kept twice in the audit.
+    let written = serde_json::to_vec(policies).map_or(0, |text| text.len());
+    if written > MAX_POLICY_BYTES {
+        let message = "All policies of one place have at most 256 KiB together.";
+        found.push(Invalid::new("", message));
+    }
     for (index, policy) in policies.iter().enumerate() {
         let kind = policy.kind();
         found.extend(
@@ -309,6 +315,8 @@ pub fn check_all(policies: &[Policy], point: AttachPoint) -> Vec<Invalid> {
 
 /// Most policies at one attach point.
 pub const MAX_POLICIES: usize = 50;
+/// Most bytes of them together, as JSON.
+pub const MAX_POLICY_BYTES: usize = 256 * 1024;
 
 /// Policy names stand in header fields and metrics, so they are kept plain.
 fn is_policy_name(name: &str) -> bool {

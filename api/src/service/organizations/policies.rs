@@ -51,6 +51,8 @@ pub async fn set_policies(
     }
     let seen = organization::Entity::find_by_id(id.uuid()).one(ctx.db());
     let seen = seen.await?.ok_or_else(Error::not_found)?;
+    // What costs little is told first.
+    expect(if_match, seen.etag)?;
     let below = version::Column::OrganizationId.eq(id.uuid());
     documents::fit_below(ctx.db(), below, &seen.policies()?, &input.policies).await?;
     let mut write = Write::begin(ctx).await?;

@@ -100,9 +100,9 @@ pub(super) async fn askers<C: ConnectionTrait>(
 ) -> Result<Vec<String>> {
     let organization = row.organization_id;
     // As it stands inside of a JSON text; what is found so is read before it counts.
-    let quoted = serde_json::to_string(&row.name)?;
-    let asks = |text: &str| text.contains(&quoted) && names(text, &row.name);
-    let holds = || contains(&quoted);
+    let written = format!("\"upstream\":{}", serde_json::to_string(&row.name)?);
+    let asks = |text: &str| text.contains(&written) && names(text, &row.name);
+    let holds = || contains(&written);
     let mut askers = Vec::new();
     let of_all = organization::Entity::find_by_id(organization)
         .one(db)

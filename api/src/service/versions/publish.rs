@@ -248,5 +248,17 @@ async fn check_upstreams<C: ConnectionTrait>(
             });
         }
     }
+    let organization = loaded.api.organization_id.into();
+    let own = made.operations.iter().map(|one| &one.policies);
+    for policies in own.chain([&made.policies]) {
+        let named = crate::service::upstreams::check_named(db, organization, policies).await?;
+        if !named.is_empty() {
+            let message = "An upstream that a policy of this revision asks is gone. Publish a new revision instead.";
+            return Err(Error {
+                invalid: named,
+                ..Error::new(Code::Conflict, message)
+            });
+        }
+    }
     Ok(())
 }

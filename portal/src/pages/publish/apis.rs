@@ -96,7 +96,8 @@ pub(super) async fn purge(workspace: Workspace, Path(ids): Path<Ids>, typed: Typ
         "url" => Purge::Url(value),
         "prefix" => Purge::Prefix(value),
         "tag" => Purge::Tag(value),
-        _ => Purge::All(true),
+        "all" => Purge::All(true),
+        _ => return Err(Failure::of(Code::BadRequest)),
     };
     match service::purge(workspace.ctx(), id, what).await {
         Ok(()) => Ok(see(&format!(

@@ -2,6 +2,7 @@
 
 use api::service::plans as service;
 use domain::actor::Action;
+use domain::lifecycle::PlanState;
 use domain::policy::{AttachPoint, Policy};
 use domain::wire::plans::{EditPlan, Plan};
 use domain::wire::products::Product;
@@ -40,7 +41,9 @@ impl Place for OfPlan {
         );
         let team = Some(self.product.team.id);
         let organization = self.product.organization;
-        let may = workspace.ctx().can(Action::EditProduct, organization, team);
+        // A plan that is closed does not change any more.
+        let may = self.plan.state != PlanState::Closed
+            && workspace.ctx().can(Action::EditProduct, organization, team);
         Attached::new(AttachPoint::Plan, home, self.plan.policies.clone(), may)
     }
 

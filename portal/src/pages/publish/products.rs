@@ -119,6 +119,14 @@ async fn props(workspace: &Workspace, product: Product, form: Form) -> Result<pr
             .into_iter()
             .map(move |version| (version.id.to_string(), format!("{name} {}", version.slug)))
     });
+    let mut versions: Vec<(String, String)> = versions.collect();
+    // What is bundled already has its box, whoever put it there: a form without it would take it out.
+    for bundled in &product.versions {
+        let id = bundled.id.to_string();
+        if !versions.iter().any(|(known, _)| *known == id) {
+            versions.push((id, format!("{} {}", bundled.api.name, bundled.slug)));
+        }
+    }
     Ok(products::Shown {
         at: at(workspace),
         may_edit: ctx.can(
@@ -126,7 +134,7 @@ async fn props(workspace: &Workspace, product: Product, form: Form) -> Result<pr
             product.organization,
             Some(product.team.id),
         ),
-        versions: versions.collect(),
+        versions,
         product,
         form,
     })
