@@ -177,12 +177,27 @@ impl Lookout {
         match again {
             Cow::Borrowed(_) => None,
             Cow::Owned(again) => self.matches(&again).or_else(|| {
-                // What may be encoded twice is looked at without either.
+                // What may be encoded twice is looked at without any of it.
                 before_query(text)?;
-                let plain: Vec<u8> = percent_decode(&again).collect();
-                self.matches(&plain)
+                self.further(again)
             }),
         }
+    }
+
+    /// Undoes encoding until nothing is left of it. What has more layers than anybody needs hides.
+    fn further(&self, mut text: Vec<u8>) -> Option<&'static str> {
+        for _ in 0..4 {
+            let plain: Vec<u8> = percent_decode(&text).collect();
+            if plain == text {
+                return None;
+            }
+            if let Some(found) = self.matches(&plain) {
+                return Some(found);
+            }
+            text = plain;
+        }
+        let hides = Group::Encoding;
+        (self.groups & hides.bit() != 0).then(|| hides.words())
     }
 
     fn matches(&self, text: &[u8]) -> Option<&'static str> {

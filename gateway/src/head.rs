@@ -134,11 +134,16 @@ impl Head {
         Some(self.fields.text(authority))
     }
 
+    /// The query as it was sent, without the question mark.
+    pub(crate) fn sent_query(&self) -> Option<&str> {
+        Some(self.fields.text(self.target.query.clone()?))
+    }
+
     /// What goes on as query, without the question mark.
     pub(crate) fn query(&self) -> Option<&str> {
         match &self.cut_query {
             Some(rest) => rest.as_deref(),
-            None => Some(self.fields.text(self.target.query.clone()?)),
+            None => self.sent_query(),
         }
     }
 }

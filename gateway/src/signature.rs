@@ -79,6 +79,12 @@ pub(crate) struct Signed {
     base: String,
 }
 
+impl Signed {
+    pub(crate) fn covers(&self, name: &str) -> bool {
+        self.covered.iter().any(|one| one == name)
+    }
+}
+
 /// What a request is beside its head.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Around {
@@ -187,7 +193,7 @@ fn component<'h>(name: &str, head: &'h Head, around: Around) -> Option<Cow<'h, s
         Some(host.strip_suffix(port).map(str::to_owned).unwrap_or(host))
     };
     let query = || {
-        head.query()
+        head.sent_query()
             .map_or("?".to_owned(), |query| format!("?{query}"))
     };
     Some(match name {
@@ -197,7 +203,7 @@ fn component<'h>(name: &str, head: &'h Head, around: Around) -> Option<Cow<'h, s
         "@path" => head.path().into(),
         "@query" => query().into(),
         "@target-uri" => {
-            let query = head.query().map_or(String::new(), |_| query());
+            let query = head.sent_query().map_or(String::new(), |_| query());
             format!("{}://{}{}{query}", around.scheme, host()?, head.path()).into()
         }
         name if name.starts_with('@') => return None,

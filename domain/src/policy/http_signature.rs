@@ -70,6 +70,19 @@ fn is_usual_list(list: &[String]) -> bool {
     *list == usual_list()
 }
 
+/// Fields that end at the gateway: nobody behind it gets what was signed.
+fn is_hop(name: &str) -> bool {
+    const NAMES: [&str; 6] = [
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    NAMES.contains(&name)
+}
+
 const fn is_true(flag: &bool) -> bool {
     *flag
 }
@@ -116,7 +129,8 @@ impl Written for HttpSignature {
         }
         for (index, name) in self.components.iter().enumerate() {
             let at = format!("/components/{index}");
-            let is_field = is_name(name) && !name.bytes().any(|b| b.is_ascii_uppercase());
+            let is_field =
+                is_name(name) && !is_hop(name) && !name.bytes().any(|b| b.is_ascii_uppercase());
             if !is_field && !DERIVED.contains(&&**name) {
                 let message = "Name a component like @path, or a header field in small letters.";
                 found.push(Invalid::new(at, message));

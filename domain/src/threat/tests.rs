@@ -47,6 +47,11 @@ fn addresses_are_looked_at_with_their_queries() {
         ("https://a/?b=%00", hidden),
         ("https://a/?b=%3Cscript%3E", Some(Group::Xss.words())),
         ("https://a/?b=%253Cscript%253E", Some(Group::Xss.words())),
+        (
+            "https://a/?b=%25253Cscript%25253E",
+            Some(Group::Xss.words()),
+        ),
+        ("https://a/?b=%25252525252541", hidden),
     ] {
         assert_eq!(all().looks_like(text.as_bytes()), seen, "{text}");
     }

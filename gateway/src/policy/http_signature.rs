@@ -11,7 +11,10 @@ use sha2::{Digest, Sha256};
 use super::Flow;
 use crate::answer::Refusal;
 use crate::call::{Call, Caller};
+use crate::fields::Name;
+use crate::nonces::Noted;
 use crate::signature::{self, Around, Signed};
+use crate::state::Key;
 
 /// By how much the clocks of callers may differ, in seconds.
 const SKEW: i64 = 60;
@@ -68,8 +71,13 @@ impl HttpSignature {
                 false => Flow::refuse(Refusal::new(Code::SignatureMissing)),
             };
         }
+        let by_proxy =
+            call.peer.trusted && call.head.fields.get(Name::ForwardedProto) == Some(b"https");
         let around = Around {
-            scheme: call.peer.scheme(),
+            scheme: match by_proxy {
+                true => "https",
+                false => call.peer.scheme(),
+            },
         };
         let read = signature::read(&call.head, around, self.tag.as_deref());
         let signed = match read.and_then(|signed| self.judge(call, signed)) {
@@ -85,18 +93,6 @@ impl HttpSignature {
         if !signer.has_signed(&signed) {
             return invalid("It was not made by its key, or over another request.");
         }
-        if let Some(nonce) = signed.nonce.as_deref().filter(|_| self.nonce) {
-            let left = signed.created + self.max_age + SKEW - call.wall_secs();
-            let left = Duration::from_secs(u64::try_from(left).unwrap_or(0).max(1));
-            let mut digest = Sha256::new_with_prefix(key.digest.0);
-            digest.update(nonce);
-            let shared = &call.worker.shared;
-            if !shared.nonces.is_new(digest.finalize().into(), left) {
-                return invalid("It was used already: its nonce is not new.");
-            }
-        }
-        // Its work is done.
-        Self::forget(call);
         let caller = Caller {
             key,
             application: &key.application,
@@ -104,18 +100,41 @@ impl HttpSignature {
         };
         call.recognize(&caller);
         match state.keys.judge(key, call.wall_us, call.peer_address()) {
-            Ok(()) => call.identify(caller),
+            Ok(()) => {}
             Err(Code::IpDenied) => return Flow::refuse(Refusal::new(Code::IpDenied)),
             Err(_) => return invalid("The application's key was revoked, or its time is over."),
         }
-        call.signed = self.body;
+        if let Some(nonce) = signed.nonce.as_deref().filter(|_| self.nonce) {
+            match self.note(call, key, &signed, nonce) {
+                Noted::New => {}
+                Noted::Known => return invalid("It was used already: its nonce is not new."),
+                Noted::Full => {
+                    return Flow::refuse(Refusal::new(Code::Overloaded).retry_after(1));
+                }
+            }
+        }
+        call.identify(caller);
+        // A body that was taken away is another one.
+        call.signed = self.body && (call.length != Some(0) || signed.covers("content-digest"));
+        // Its work is done.
+        Self::forget(call);
         Flow::Next
+    }
+
+    /// Remembers a nonce for longer than its signature is good, whatever clocks do meanwhile.
+    fn note(&self, call: &Call<'_>, key: &Key, signed: &Signed, nonce: &str) -> Noted {
+        let left = signed.created + self.max_age + 2 * SKEW - call.wall_secs();
+        let left = Duration::from_secs(u64::try_from(left).unwrap_or(0) + 60);
+        let mut digest = Sha256::new_with_prefix(key.digest.0);
+        digest.update(nonce);
+        let nonces = &call.worker.shared.nonces;
+        nonces.note(key.id, digest.finalize().into(), left)
     }
 
     /// What it must cover and say, as far as that can be told without its key.
     fn judge(&self, call: &Call<'_>, signed: Signed) -> Result<Signed, &'static str> {
         let now = call.wall_secs();
-        let covers = |name: &str| signed.covered.iter().any(|one| one == name);
+        let covers = |name: &str| signed.covers(name);
         // The whole target is each of its parts.
         let is_in_target = |name: &str| {
             matches!(name, "@authority" | "@scheme" | "@path" | "@query") && covers("@target-uri")
@@ -126,6 +145,20 @@ impl HttpSignature {
         }
         if self.body && call.length != Some(0) && !covers("content-digest") {
             return Err("A body must be signed by its Content-Digest (RFC 9530).");
+        }
+        // What ends at this hop does not reach whom it was signed for.
+        let mut nominated = call.head.fields.all(Name::Connection);
+        let is_covered = |token: &[u8]| {
+            let covered = signed.covered.iter();
+            covered
+                .into_iter()
+                .any(|one| token.eq_ignore_ascii_case(one.as_bytes()))
+        };
+        if nominated.any(|line| {
+            line.split(|b| *b == b',')
+                .any(|one| is_covered(one.trim_ascii()))
+        }) {
+            return Err("It covers a field that Connection takes out.");
         }
         if signed.created > now + SKEW {
             return Err("It was created in the future.");
@@ -143,9 +176,9 @@ impl HttpSignature {
 }
 
 impl Signature {
-    /// Whether the body is the one of the digest that was signed.
-    pub(super) fn wants_body(call: &Call<'_>) -> bool {
-        call.signed && call.length != Some(0)
+    /// Whether the body must be the one of the digest that was signed.
+    pub(super) const fn wants_body(call: &Call<'_>) -> bool {
+        call.signed
     }
 
     pub(super) fn judge(digest: Option<&str>, body: &[u8]) -> Vec<Violation> {

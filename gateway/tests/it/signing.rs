@@ -154,12 +154,19 @@ async fn what_was_changed_or_is_over_counts_not() {
     let params = |created: i64, more: &str| format!(";created={created};keyid=\"mine\"{more}");
     for (what, text) in [
         ("another body", with(|one| one.sent = Some("[]"))),
+        ("no body", with(|one| one.sent = Some(""))),
         ("no digest", with(|one| one.covered.truncate(4))),
         (
             "no query",
             with(|one| {
                 one.covered.remove(3);
             }),
+        ),
+        (
+            "a field that ends here",
+            good()
+                .text()
+                .replacen("Host:", "Connection: Content-Digest\r\nHost:", 1),
         ),
         ("another method", good().text().replacen("POST", "PUT", 1)),
         (

@@ -8,7 +8,6 @@ use domain::key::{Environment, KeyDigest};
 use domain::lifecycle::ApplicationState;
 use domain::snapshot::{Application, Credential, Delta, Kind, Parts, Settings, Subscription};
 use domain::subscription::SubscriptionState;
-use ipnet::IpNet;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -229,6 +228,12 @@ impl Out<'_> {
         for net in &one.cidrs {
             self.word(&net.to_string());
         }
+        // Behind an empty word, which no network is: longer than a word may be.
+        if let Some(key) = &one.signs {
+            self.word("");
+            self.0
+                .extend_from_slice(&serde_json::to_vec(key).unwrap_or_default());
+        }
     }
 
     fn subscription(&mut self, one: &Subscription) {
@@ -313,8 +318,13 @@ impl<'a> In<'a> {
             signs: None,
         };
         while !self.0.is_empty() {
-            let net: IpNet = self.word()?.parse().ok()?;
-            credential.cidrs.push(net);
+            match self.word()? {
+                "" => {
+                    credential.signs = Some(serde_json::from_slice(self.0).ok()?);
+                    break;
+                }
+                net => credential.cidrs.push(net.parse().ok()?),
+            }
         }
         Some(credential)
     }

@@ -6,6 +6,7 @@ use domain::application::Lifetime;
 use domain::id::{ApplicationId, CredentialId, OrganizationId, PlanId, ProductId, SubscriptionId};
 use domain::key::{Environment, KeyDigest};
 use domain::lifecycle::ApplicationState;
+use domain::signing::SigningKey;
 use domain::snapshot::{
     Application, Credential, Delta, Kind, Mark, Organization, Settings, Subscription,
 };
@@ -34,7 +35,12 @@ fn credential(index: usize) -> Credential {
             retires_at: at.filter(|_| index & 2 != 0),
             revoked_at: at.filter(|_| index & 4 != 0),
         },
-        signs: None,
+        signs: (index % 5 == 3).then(|| {
+            // Longer than a word may be.
+            let n = "A".repeat(342);
+            let jwk = format!(r#"{{"kty":"RSA","e":"AQAB","n":"_{n}"}}"#);
+            SigningKey::read(&jwk).unwrap()
+        }),
         cidrs: ["10.0.0.0/8", "2001:db8::/32"][..index % 3]
             .iter()
             .map(|net| net.parse().unwrap())
