@@ -213,7 +213,8 @@ async fn a_real_issuer_is_asked_about_opaque_tokens() -> anyhow::Result<()> {
     let headers = &seen.last().context("nothing came through")?.headers;
     assert_eq!(headers["x-client"], "mobile");
     assert!(!headers.contains_key("authorization"), "{headers:?}");
-    assert_eq!(call("nobody-knows-this").await?.0, 401);
+    let (status, text) = call("nobody-knows-this").await?;
+    assert_eq!(status, 401, "{text}");
     // Signed ones go the other way.
     let signed = issuer.token("shop", "read").await?;
     let served = async || (call(&signed).await.ok()?.0 == 200).then_some(());
