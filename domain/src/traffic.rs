@@ -14,7 +14,7 @@ use crate::id::{
 use crate::key::Environment;
 
 /// One request as it is stored (gateway.md §9). Absent ids are the zero id.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// When the request's head was read, to the microsecond.
     pub at: DateTime<Utc>,

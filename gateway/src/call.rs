@@ -50,7 +50,7 @@ impl Taken {
 /// What was taken, in place for the usual few.
 #[derive(Debug, Default)]
 pub(crate) struct TakenList {
-    first: [Option<Taken>; 4],
+    first: [Option<Taken>; 2],
     more: Vec<Taken>,
 }
 
@@ -76,7 +76,7 @@ pub(crate) struct Call<'a> {
     pub(crate) worker: &'a Worker,
     pub(crate) state: &'a State,
     pub(crate) peer: &'a Peer,
-    pub(crate) head: Head,
+    pub(crate) head: Box<Head>,
     pub(crate) record: &'a mut Report,
     pub(crate) route: &'a Route,
     pub(crate) chain: &'a Chain,
@@ -104,7 +104,7 @@ pub(crate) struct Call<'a> {
     /// What the caller's token says.
     pub(crate) token: Option<Arc<Claims>>,
     /// What was asked for the policy that is next.
-    pub(crate) learned: Option<Learned>,
+    pub(crate) learned: Option<Box<Learned>>,
     /// What the upstream is told of it: names and values of fields.
     pub(crate) told: Vec<(&'a str, String)>,
     /// The identity policy that only observes and has found the caller.
@@ -129,7 +129,7 @@ impl<'a> Call<'a> {
         worker: &'a Worker,
         state: &'a State,
         client: &'a Client,
-        head: Head,
+        head: Box<Head>,
         record: &'a mut Report,
         route: &'a Route,
         chain: &'a Chain,

@@ -243,7 +243,12 @@ struct Walk<'w> {
 
 impl Walk<'_> {
     /// The steps of [`pipeline`]'s `serve`, up to where it would be forwarded.
-    fn through(&mut self, request: &Request, mut head: Head, before: &Before) -> Result<(), End> {
+    fn through(
+        &mut self,
+        request: &Request,
+        mut head: Box<Head>,
+        before: &Before,
+    ) -> Result<(), End> {
         let explainer = self.explainer;
         let state = &*explainer.state;
         let mut report = Report::new(request.worker.clone(), request.client.clone());

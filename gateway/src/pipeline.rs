@@ -31,7 +31,7 @@ use crate::worker::Worker;
 pub(crate) async fn handle(
     worker: &Rc<Worker>,
     client: &Rc<Client>,
-    mut head: Head,
+    mut head: Box<Head>,
     inflow: &mut dyn Inflow,
 ) -> Option<Delivery> {
     let form = Form::of(&head.fields);
@@ -73,7 +73,7 @@ async fn serve(
     report: &mut Report,
     worker: &Worker,
     client: &Client,
-    mut head: Head,
+    mut head: Box<Head>,
     inflow: &mut dyn Inflow,
     form: Form,
 ) -> Result<Answer, Stop> {

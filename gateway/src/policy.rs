@@ -105,27 +105,28 @@ impl Flow {
     }
 }
 
-/// The running form of a policy that says something to a request.
+/// The running form of a policy that says something to a request. What is large is in a box: there
+/// are as many steps as routes have policies, and each is to be one line of the processor's cache.
 #[derive(Debug)]
 pub(crate) enum Running {
     KeyAuth(KeyAuth),
-    Jwt(Jwt),
-    Introspection(Introspection),
+    Jwt(Box<Jwt>),
+    Introspection(Box<Introspection>),
     BasicAuth(BasicAuth),
-    HttpSignature(HttpSignature),
+    HttpSignature(Box<HttpSignature>),
     Mtls(Mtls),
     AnyOf(AnyOf),
-    Scopes(Scopes),
-    Expression(Expression),
-    ExtAuth(ExtAuth),
-    RateLimit(RateLimit),
-    Quota(Quota),
-    IpFilter(IpFilter),
-    RequestLimits(RequestLimits),
+    Scopes(Box<Scopes>),
+    Expression(Box<Expression>),
+    ExtAuth(Box<ExtAuth>),
+    RateLimit(Box<RateLimit>),
+    Quota(Box<Quota>),
+    IpFilter(Box<IpFilter>),
+    RequestLimits(Box<RequestLimits>),
     AuthGuard(AuthGuard),
-    Concurrency(Concurrency),
+    Concurrency(Box<Concurrency>),
     Redirect(Redirect),
-    Mock(Mock),
+    Mock(Box<Mock>),
     Fault(Fault),
 }
 
@@ -220,7 +221,7 @@ pub(crate) fn stage<'a>(steps: &'a [Step], call: &mut Call<'a>) -> Result<(), St
 pub(crate) async fn asking_stage<'a>(steps: &'a [Step], call: &mut Call<'a>) -> Result<(), Stop> {
     for (place, step) in steps.iter().enumerate() {
         if step.running.asks() {
-            call.learned = step.running.ask(call).await;
+            call.learned = step.running.ask(call).await.map(Box::new);
         }
         let flow = run(step, place, call);
         heed(flow, step, call)?;

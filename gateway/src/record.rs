@@ -4,6 +4,7 @@
 mod names;
 mod ring;
 
+use std::fmt::Write;
 use std::net::IpAddr;
 
 use chrono::DateTime;
@@ -15,7 +16,7 @@ use domain::key::Environment;
 use domain::problem::Code;
 use domain::traffic;
 
-pub use names::{NameId, Names};
+pub use names::{Known, NameId, Names};
 pub use ring::{RING_RECORDS, Rings, Sink};
 
 /// Longest path kept in a record, in bytes.
@@ -227,41 +228,85 @@ impl Record {
 
     /// The stored form, with names instead of numbers.
     pub fn resolve(&self, names: &Names, node: &str) -> traffic::Record {
-        traffic::Record {
-            at: DateTime::from_timestamp_micros(self.at).unwrap_or_default(),
-            request_id: self.request_id.as_str().to_owned(),
-            node: node.to_owned(),
-            state: self.state,
-            provider: self.provider,
-            consumer: self.consumer,
-            api: self.api,
-            version: self.version,
-            revision: self.revision,
-            operation: self.operation,
-            application: self.application,
-            credential: self.credential,
-            environment: self.environment,
-            subscription: self.subscription,
-            plan: self.plan,
-            client: self.client.map(|ip| ip.to_string()).unwrap_or_default(),
-            method: self.method.as_str().to_owned(),
-            path: self.path.as_str().to_owned(),
-            path_cut: self.path_cut,
-            status: self.status,
-            code: self.code.map_or("", Code::as_str).to_owned(),
-            decided_by: names.get(self.decided_by).to_string(),
-            observed: self.observed,
-            observed_by: names.all(&self.watched),
-            target: names.get(self.target).to_string(),
-            variant: names.get(self.variant).to_string(),
-            tries: self.tries,
-            bytes_in: self.bytes_in,
-            bytes_out: self.bytes_out,
-            total_us: self.total_us,
-            policies_us: self.policies_us,
-            connect_us: self.connect_us,
-            first_byte_us: self.first_byte_us,
-            units: self.units,
+        let mut out = traffic::Record::default();
+        self.resolve_into(&names.known(), node, &mut out);
+        out
+    }
+
+    /// The same into one that was used before: its texts keep their memory.
+    pub fn resolve_into(&self, names: &Known<'_>, node: &str, out: &mut traffic::Record) {
+        let traffic::Record {
+            at,
+            request_id,
+            node: on,
+            state,
+            provider,
+            consumer,
+            api,
+            version,
+            revision,
+            operation,
+            application,
+            credential,
+            environment,
+            subscription,
+            plan,
+            client,
+            method,
+            path,
+            path_cut,
+            status,
+            code,
+            decided_by,
+            observed,
+            observed_by,
+            target,
+            variant,
+            tries,
+            bytes_in,
+            bytes_out,
+            total_us,
+            policies_us,
+            connect_us,
+            first_byte_us,
+            units,
+        } = out;
+        *at = DateTime::from_timestamp_micros(self.at).unwrap_or_default();
+        (*state, *revision) = (self.state, self.revision);
+        (*provider, *consumer) = (self.provider, self.consumer);
+        (*api, *version, *operation) = (self.api, self.version, self.operation);
+        (*application, *credential) = (self.application, self.credential);
+        (*subscription, *plan) = (self.subscription, self.plan);
+        (*environment, *path_cut) = (self.environment, self.path_cut);
+        (*status, *tries, *observed) = (self.status, self.tries, self.observed);
+        (*bytes_in, *bytes_out, *units) = (self.bytes_in, self.bytes_out, self.units);
+        (*total_us, *policies_us) = (self.total_us, self.policies_us);
+        (*connect_us, *first_byte_us) = (self.connect_us, self.first_byte_us);
+        let texts = [
+            (request_id, self.request_id.as_str()),
+            (on, node),
+            (method, self.method.as_str()),
+            (path, self.path.as_str()),
+            (code, self.code.map_or("", Code::as_str)),
+            (decided_by, names.get(self.decided_by)),
+            (target, names.get(self.target)),
+            (variant, names.get(self.variant)),
+        ];
+        for (place, text) in texts {
+            place.clear();
+            place.push_str(text);
+        }
+        client.clear();
+        if let Some(ip) = self.client {
+            // Nothing is refused by a text.
+            let _ = write!(client, "{ip}");
+        }
+        observed_by.clear();
+        for id in self.watched.iter().filter(|id| **id != NameId::NONE) {
+            if !observed_by.is_empty() {
+                observed_by.push(' ');
+            }
+            observed_by.push_str(names.get(*id));
         }
     }
 }

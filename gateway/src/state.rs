@@ -59,8 +59,9 @@ impl State {
     }
 }
 
-/// A version where it answers.
+/// A version where it answers. What every request looks at stands together, in front.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Route {
     pub(crate) version: VersionId,
     pub(crate) api: ApiId,
@@ -71,8 +72,6 @@ pub(crate) struct Route {
     pub(crate) strip_path: bool,
     /// Paths with `%2F` or `%5C` are taken.
     pub(crate) encoded_slashes: bool,
-    /// What asks for the version does not go on.
-    pub(crate) strip_selector: Option<Scheme>,
     pub(crate) enabled: bool,
     /// The provider's organization is suspended.
     pub(crate) suspended: bool,
@@ -84,8 +83,10 @@ pub(crate) struct Route {
     /// Numbers of the products that offer the version, sorted.
     pub(crate) products: Box<[u32]>,
     pub(crate) upstream: Option<Arc<Upstream>>,
-    pub(crate) test_upstream: Option<Arc<Upstream>>,
     pub(crate) beside: Beside,
+    /// What asks for the version does not go on.
+    pub(crate) strip_selector: Option<Scheme>,
+    pub(crate) test_upstream: Option<Arc<Upstream>>,
     pub(crate) test_beside: Beside,
 }
 

@@ -9,7 +9,8 @@ use crate::path;
 /// The operations of one version.
 #[derive(Debug, Clone)]
 pub struct Operations<T> {
-    root: Node<T>,
+    /// Most versions list none.
+    root: Option<Box<Node<T>>>,
 }
 
 #[derive(Debug, Clone)]
@@ -34,9 +35,7 @@ impl<T> Default for Node<T> {
 
 impl<T> Default for Operations<T> {
     fn default() -> Self {
-        Self {
-            root: Node::default(),
-        }
+        Self { root: None }
     }
 }
 
@@ -56,7 +55,7 @@ impl<T> Operations<T> {
         let Ok(template) = PathTemplate::parse(template) else {
             return false;
         };
-        let mut node = &mut self.root;
+        let mut node = &mut **self.root.get_or_insert_default();
         for segment in template.segments() {
             node = match segment {
                 Segment::Parameter(_) => node.parameter.get_or_insert_default(),
@@ -86,13 +85,16 @@ impl<T> Operations<T> {
 
     /// `rest` is the canonical path behind the route's prefix; empty counts as `/`.
     pub fn find(&self, method: &str, rest: &str) -> Found<'_, T> {
+        let Some(root) = &self.root else {
+            return Found::None;
+        };
         let rest = rest.strip_prefix('/').unwrap_or(rest);
         let mut others = Vec::new();
-        if let Some(value) = walk(&self.root, rest, method, &mut others) {
+        if let Some(value) = walk(root, rest, method, &mut others) {
             return Found::Operation(value);
         }
         if method == "HEAD"
-            && let Some(value) = walk(&self.root, rest, "GET", &mut others)
+            && let Some(value) = walk(root, rest, "GET", &mut others)
         {
             return Found::Operation(value);
         }

@@ -17,22 +17,35 @@ pub(crate) struct Shown<'a> {
     pub(crate) taken: bool,
 }
 
-/// The limits of one request; those beyond the eighth are enforced but not shown.
+/// Limits of one request that are shown beside the usual few; what is beyond them is enforced all
+/// the same.
+const MOST_BESIDE: usize = 6;
+
+/// The limits of one request, in place for the usual few.
 #[derive(Debug, Default)]
 pub(crate) struct ShownLimits<'a> {
-    items: [Option<Shown<'a>>; 8],
+    first: [Option<Shown<'a>>; 2],
+    more: Vec<Shown<'a>>,
 }
 
 impl<'a> ShownLimits<'a> {
     pub(crate) fn push(&mut self, shown: Shown<'a>) {
-        if let Some(place) = self.items.iter_mut().find(|item| item.is_none()) {
-            *place = Some(shown);
+        match self.first.iter_mut().find(|item| item.is_none()) {
+            Some(place) => *place = Some(shown),
+            None if self.more.len() < MOST_BESIDE => self.more.push(shown),
+            None => {}
         }
     }
 
     /// What this request took was put back.
     pub(crate) fn give_back(&mut self) {
-        for shown in self.items.iter_mut().flatten().filter(|shown| shown.taken) {
+        for shown in self
+            .first
+            .iter_mut()
+            .flatten()
+            .chain(&mut self.more)
+            .filter(|shown| shown.taken)
+        {
             shown.left += 1;
             shown.taken = false;
         }
@@ -40,11 +53,12 @@ impl<'a> ShownLimits<'a> {
 
     /// Adds `RateLimit-Policy` and `RateLimit`, nothing when no limit was met.
     pub(crate) fn write(&self, fields: &mut Fields) {
-        if self.items[0].is_none() {
+        if self.first[0].is_none() {
             return;
         }
         let (mut policy, mut state) = (Text::<512>::new(), Text::<512>::new());
-        for (index, item) in self.items.iter().flatten().enumerate() {
+        let items = self.first.iter().flatten().chain(&self.more);
+        for (index, item) in items.enumerate() {
             if index > 0 {
                 policy.push(", ");
                 state.push(", ");

@@ -47,7 +47,7 @@ impl Before {
 impl Request {
     /// With its head, and how its fields were before anything read them. `None` for what the reader
     /// refuses before it is a request.
-    pub(super) fn read(worker: Rc<Worker>, asked: &Asked) -> Option<(Self, Head, Before)> {
+    pub(super) fn read(worker: Rc<Worker>, asked: &Asked) -> Option<(Self, Box<Head>, Before)> {
         let mut text = format!("{} {} HTTP/1.1\r\n", asked.method, asked.target);
         let mut has_host = false;
         for field in &asked.headers {
@@ -102,7 +102,7 @@ impl Request {
 
     pub(super) fn call<'a>(
         &'a self,
-        head: Head,
+        head: Box<Head>,
         state: &'a State,
         report: &'a mut Report,
         route: &'a Route,

@@ -49,7 +49,8 @@ pub(crate) fn end(bytes: &[u8], from: usize) -> Result<Option<usize>, Refused> {
 /// A whole head.
 #[derive(Debug)]
 pub(crate) struct Parsed {
-    pub(crate) head: Head,
+    /// In a box: it is handed on from step to step.
+    pub(crate) head: Box<Head>,
     pub(crate) framing: Framing,
     /// Spoken in HTTP/1.0.
     pub(crate) is_old: bool,
@@ -86,7 +87,7 @@ pub(crate) fn parse(bytes: &[u8], limits: &Limits) -> Result<Parsed, Refused> {
     let expects = !is_old
         && framing != Framing::Length(0)
         && has_token(&fields, Name::Expect, b"100-continue");
-    let mut head = Head::new(method, target, fields);
+    let mut head = Box::new(Head::new(method, target, fields));
     head.asks_websocket = asks_websocket;
     Ok(Parsed {
         head,

@@ -42,7 +42,7 @@ pub(super) async fn answer(
     // Each stream is a client of its own: faults and counts are of one request.
     let client = Rc::new(Client::on_stream(&worker, connection.peer.clone()));
     let mut inflow = Streamed::new(incoming, client.clone());
-    let handled = pipeline::handle(&worker, &client, head, &mut inflow).await;
+    let handled = pipeline::handle(&worker, &client, Box::new(head), &mut inflow).await;
     let Some(mut delivery) = handled else {
         // Nobody is there to see it.
         return Ok(bare(StatusCode::BAD_GATEWAY, exchange));

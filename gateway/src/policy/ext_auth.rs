@@ -186,7 +186,7 @@ impl ExtAuth {
     }
 
     pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>) -> Flow {
-        let learned = call.learned.take();
+        let learned = call.learned.take().map(|learned| *learned);
         for name in &self.pass {
             call.head.fields.remove_named(name.as_bytes());
         }

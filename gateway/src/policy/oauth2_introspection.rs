@@ -114,7 +114,7 @@ impl Introspection {
 
     pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>) -> Flow {
         self.clear(call);
-        let learned = call.learned.take();
+        let learned = call.learned.take().map(|learned| *learned);
         match shown(call) {
             None if self.optional => return Flow::Next,
             None => return Flow::refuse(Refusal::new(Code::TokenMissing)),

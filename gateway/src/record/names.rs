@@ -2,7 +2,7 @@
 //! compiled, never on a request's way, and stay: there are as many as the configuration ever named.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 /// The number of a text in [`Names`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,19 +39,30 @@ impl Names {
         NameId(number)
     }
 
-    /// Texts without blanks of their own, with blanks between.
-    pub fn all(&self, ids: &[NameId]) -> String {
-        let known = ids.iter().filter(|id| **id != NameId::NONE);
-        let texts: Vec<Arc<str>> = known.map(|id| self.get(*id)).collect();
-        texts.join(" ")
+    /// All that are known now. Nothing is added while this is held: for whoever drains the rings.
+    pub fn known(&self) -> Known<'_> {
+        Known(self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Empty for [`NameId::NONE`].
     pub fn get(&self, id: NameId) -> Arc<str> {
-        let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let text = (id.0 as usize)
-            .checked_sub(1)
-            .and_then(|at| table.texts.get(at));
-        text.cloned().unwrap_or_default()
+        self.known().0.get(id).cloned().unwrap_or_default()
+    }
+}
+
+/// The texts of a [`Names`].
+#[derive(Debug)]
+pub struct Known<'n>(RwLockReadGuard<'n, Table>);
+
+impl Known<'_> {
+    /// Empty for [`NameId::NONE`].
+    pub fn get(&self, id: NameId) -> &str {
+        self.0.get(id).map_or("", |text| text)
+    }
+}
+
+impl Table {
+    fn get(&self, id: NameId) -> Option<&Arc<str>> {
+        self.texts.get((id.0 as usize).checked_sub(1)?)
     }
 }

@@ -10,6 +10,10 @@ use super::{Names, Record};
 /// Records that a worker's ring holds.
 pub const RING_RECORDS: usize = 4096;
 
+/// Records that are kept to be written again. As the one that waited longest is the next, more would
+/// only take more of the caches; what comes in a rush is let go again.
+const SPARE: usize = 128;
+
 /// Records travel as pointers, and come back as `spare` to be written again: nothing is copied, and
 /// no more memory is touched than there are records under way.
 #[derive(Debug)]
@@ -55,7 +59,7 @@ impl Rings {
         let ring = || {
             Arc::new(Ring {
                 records: ArrayQueue::new(RING_RECORDS),
-                spare: ArrayQueue::new(RING_RECORDS),
+                spare: ArrayQueue::new(SPARE),
                 dropped: AtomicU64::new(0),
             })
         };

@@ -22,7 +22,28 @@ const WIDTH: usize = 64;
 /// The first bits of a digest that choose group and shard.
 const BITS: u32 = 2 * WIDTH.ilog2();
 
-type Shard = Arc<[Key]>;
+/// Keys in the order of their digests.
+#[derive(Debug, Clone)]
+struct Shard {
+    /// Of each digest the bits behind those that choose the shard: to search them touches one line
+    /// of the processor's cache or two, where each key is a line of its own.
+    starts: Arc<[u32]>,
+    keys: Arc<[Key]>,
+}
+
+impl Shard {
+    fn of(keys: Vec<Key>) -> Self {
+        Self {
+            starts: keys.iter().map(|key| start(key.digest.prefix())).collect(),
+            keys: keys.into(),
+        }
+    }
+}
+
+/// Those bits.
+const fn start(prefix: u64) -> u32 {
+    (prefix << BITS >> 32) as u32
+}
 
 /// Keys in shards by the first bits of their digests, each sorted by digest.
 #[derive(Debug, Clone)]
@@ -36,6 +57,7 @@ pub(crate) struct Keys {
 
 /// One key, in one line of the processor's cache.
 #[derive(Debug, Clone)]
+#[repr(align(64))]
 pub(crate) struct Key {
     pub(crate) digest: KeyDigest,
     pub(crate) id: CredentialId,
@@ -124,7 +146,7 @@ struct Edit {
 
 impl Keys {
     pub(crate) fn empty() -> Self {
-        let none: Shard = Arc::new([]);
+        let none = Shard::of(Vec::new());
         let group = Arc::new(array::from_fn(|_| none.clone()));
         Self {
             groups: array::from_fn(|_| group.clone()),
@@ -139,7 +161,7 @@ impl Keys {
         (group as usize, shard as usize % WIDTH)
     }
 
-    fn shard(&self, prefix: u64) -> &[Key] {
+    fn shard(&self, prefix: u64) -> &Shard {
         let (group, shard) = Self::place(prefix);
         &self.groups[group][shard]
     }
@@ -167,23 +189,23 @@ impl Keys {
     /// the shard's range: the search begins there and touches a few neighbours, where halving would
     /// wait for memory at each step.
     pub(crate) fn starting(&self, prefix: u64) -> impl Iterator<Item = &Key> {
-        let shard = self.shard(prefix);
-        let into = u128::from(prefix << BITS);
-        let mut first = ((into * shard.len() as u128) >> 64) as usize;
-        let is_below = |index: usize| {
-            shard
-                .get(index)
-                .is_some_and(|key: &Key| key.digest.prefix() < prefix)
-        };
+        let Shard { starts, keys } = self.shard(prefix);
+        let start = start(prefix);
+        let mut first = ((u64::from(start) * starts.len() as u64) >> 32) as usize;
+        let is_below = |index: usize| starts.get(index).is_some_and(|known| *known < start);
         while first > 0 && !is_below(first - 1) {
             first -= 1;
         }
         while is_below(first) {
             first += 1;
         }
-        shard[first..]
+        let alike = starts[first..]
             .iter()
-            .take_while(move |key| key.digest.prefix() == prefix)
+            .take_while(move |known| **known == start);
+        keys[first..]
+            .iter()
+            .take(alike.count())
+            .filter(move |key| key.digest.prefix() == prefix)
     }
 
     /// Whether a key is good at this time (microseconds since 1970) and from this address.
@@ -225,11 +247,11 @@ impl Keys {
                     .iter()
                     .any(|(start, id)| *start == prefix && *id == key.id)
             };
-            let kept = shard.iter().filter(is_gone).cloned();
+            let kept = shard.keys.iter().filter(is_gone).cloned();
             let mut keys: Vec<Key> = kept.chain(put).collect();
             // Ids are in the order of time: the earliest of those that name the same is the first.
             keys.sort_unstable_by_key(|key| (key.digest, key.id));
-            *shard = keys.into();
+            *shard = Shard::of(keys);
         }
     }
 
@@ -315,7 +337,10 @@ mod tests {
             groups.flat_map(|group| group.iter().cloned()).collect()
         };
         let (old, new) = (shards(&before), shards(&keys));
-        let copied = old.iter().zip(&new).filter(|(a, b)| !Arc::ptr_eq(a, b));
+        let copied = old
+            .iter()
+            .zip(&new)
+            .filter(|(a, b)| !Arc::ptr_eq(&a.keys, &b.keys));
         assert_eq!(copied.count(), 1);
     }
 

@@ -30,10 +30,22 @@ impl Lines {
         }
     }
 
-    /// Appends the records and hands them to the kernel. On error some of them may be written; the
-    /// file is opened anew next time.
+    /// Appends the records; [`Lines::flush`] hands them to the kernel. On error some of them may be
+    /// written; the file is opened anew next time.
     pub fn append(&mut self, records: &[Record]) -> io::Result<()> {
         let result = self.try_append(records);
+        if result.is_err() {
+            self.open = None;
+        }
+        result
+    }
+
+    /// Hands everything that was appended to the kernel.
+    pub fn flush(&mut self) -> io::Result<()> {
+        let result = match self.open.as_mut() {
+            Some((file, _)) => file.flush(),
+            None => Ok(()),
+        };
         if result.is_err() {
             self.open = None;
         }
@@ -60,10 +72,7 @@ impl Lines {
                 *bytes += self.line.len() as u64;
             }
         }
-        match self.open.as_mut() {
-            Some((file, _)) => file.flush(),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     fn reopen(&self) -> io::Result<(BufWriter<File>, u64)> {

@@ -31,6 +31,9 @@ const DRAIN: Duration = Duration::from_millis(25);
 /// caches, and the workers get their records back sooner.
 const DRAIN_BUSY: Duration = Duration::from_millis(5);
 const MUCH: usize = 128;
+/// Records that are brought into their stored form, and written, together: few, so that they stay in
+/// the nearest cache.
+const AT_ONCE: usize = 32;
 /// Batches between thread and task: one in work and one ready.
 const READY: usize = 2;
 /// How often a spool that another process held is looked for.
@@ -190,31 +193,55 @@ impl Work {
     /// Takes everything out of the rings, also twice in a row where they were full. Says how much
     /// there was.
     fn drain(&mut self) -> usize {
-        self.drained.clear();
-        let (node, names, drained) = (&self.node, self.rings.names(), &mut self.drained);
-        let taken = self
-            .rings
-            .drain(|record| drained.push(record.resolve(names, node)));
-        let dropped = match &mut self.out {
-            Out::Lines(lines) => append_lines(lines, drained),
-            Out::Spool(spooling) => spooling.own.append(drained.iter()).dropped,
-        };
-        self.figures
-            .spool_dropped
-            .fetch_add(dropped, Ordering::Relaxed);
-        self.figures
-            .ring_dropped
-            .store(self.rings.dropped(), Ordering::Relaxed);
+        let Self {
+            rings,
+            node,
+            out,
+            drained,
+            figures,
+            stop: _,
+        } = self;
+        let names = rings.names().known();
+        let (mut there, mut dropped) = (0, 0);
+        let taken = rings.drain(|record| {
+            if there == drained.len() {
+                drained.push(Record::default());
+            }
+            record.resolve_into(&names, node, &mut drained[there]);
+            there += 1;
+            if there == AT_ONCE {
+                dropped += out.append(&drained[..]);
+                there = 0;
+            }
+        });
+        dropped += out.append(&drained[..there]);
+        if let Out::Lines(lines) = out {
+            dropped += written(lines.flush(), taken);
+        }
+        figures.spool_dropped.fetch_add(dropped, Ordering::Relaxed);
+        let lost = rings.dropped();
+        figures.ring_dropped.store(lost, Ordering::Relaxed);
         taken
     }
 }
 
-fn append_lines(lines: &mut Lines, records: &[Record]) -> u64 {
-    match lines.append(records) {
+impl Out {
+    /// How many are lost.
+    fn append(&mut self, records: &[Record]) -> u64 {
+        match self {
+            Self::Lines(lines) => written(lines.append(records), records.len()),
+            Self::Spool(spooling) => spooling.own.append(records).dropped,
+        }
+    }
+}
+
+/// How many records are lost, if their lines could not be written.
+fn written(result: io::Result<()>, records: usize) -> u64 {
+    match result {
         Ok(()) => 0,
         Err(error) => {
             tracing::error!(%error, "Traffic lines cannot be written; records are dropped.");
-            records.len() as u64
+            records as u64
         }
     }
 }

@@ -165,7 +165,8 @@ async fn over_http1(
                 let leave = begin_connect(worker, upstream);
                 let _leave = leave.ok_or((Failure::Full, tries))?;
                 let began = worker.settings.clock.micros();
-                let link = connect(worker, target, settings, upstream.connect_ms).await;
+                // In a box: most requests find a connection, and should not pay for its size.
+                let link = Box::pin(connect(worker, target, settings, upstream.connect_ms)).await;
                 let took = worker.settings.clock.micros().saturating_sub(began);
                 connect_us = u32::try_from(took).unwrap_or(u32::MAX);
                 link.map_err(|error| (Failure::Connect(error), tries))?

@@ -62,12 +62,12 @@ pub(super) fn mock(
         reason: reason.to_owned(),
     };
     if !policy.examples {
-        return Ok(Running::Mock(Mock::compile(policy, None)).into());
+        return Ok(Running::Mock(Box::new(Mock::compile(policy, None))).into());
     }
     match context.examples {
         Ok(Some(examples)) => {
             let mock = Mock::compile(policy, Some(examples.clone()));
-            Ok(Running::Mock(mock).into())
+            Ok(Running::Mock(Box::new(mock)).into())
         }
         Ok(None) => match effective.from {
             AttachPoint::Organization | AttachPoint::Api => Ok(Parts::default()),

@@ -41,24 +41,24 @@ pub(super) fn compile(
     Ok(match effective.policy {
         Policy::KeyAuth(policy) => Running::KeyAuth(KeyAuth::compile(policy)).into(),
         Policy::Jwt(policy) => {
-            Running::Jwt(Jwt::compile(policy, context).ok_or_else(unread)?).into()
+            Running::Jwt(Box::new(Jwt::compile(policy, context).ok_or_else(unread)?)).into()
         }
         Policy::Oauth2Introspection(policy) => {
             let running = Introspection::compile(policy, context);
-            Running::Introspection(running.ok_or_else(unread)?).into()
+            Running::Introspection(Box::new(running.ok_or_else(unread)?)).into()
         }
         Policy::BasicAuth(policy) => Running::BasicAuth(BasicAuth::compile(policy)).into(),
         Policy::HttpSignature(policy) => {
             let (running, compares) = HttpSignature::compile(policy);
             Parts {
-                running: Some(Running::HttpSignature(running)),
+                running: Some(Running::HttpSignature(Box::new(running))),
                 checking: compares.map(Checking::Signature),
                 ..Parts::default()
             }
         }
         Policy::ExtAuth(policy) => {
             let running = ExtAuth::compile(policy, context);
-            Running::ExtAuth(running.ok_or_else(unread)?).into()
+            Running::ExtAuth(Box::new(running.ok_or_else(unread)?)).into()
         }
         Policy::Mtls(policy) => Running::Mtls(Mtls::compile(policy)).into(),
         Policy::AnyOf(policy) => Parts {
@@ -68,18 +68,22 @@ pub(super) fn compile(
             checking: AnyOf::compares(policy).map(Checking::Signature),
             ..Parts::default()
         },
-        Policy::Scopes(policy) => Running::Scopes(Scopes::compile(policy)).into(),
+        Policy::Scopes(policy) => Running::Scopes(Box::new(Scopes::compile(policy))).into(),
         Policy::Expression(policy) => {
-            Running::Expression(Expression::compile(policy).ok_or_else(unread)?).into()
+            Running::Expression(Box::new(Expression::compile(policy).ok_or_else(unread)?)).into()
         }
-        Policy::RateLimit(policy) => {
-            Running::RateLimit(RateLimit::compile(policy, name, attach, in_plan, context)).into()
-        }
+        Policy::RateLimit(policy) => Running::RateLimit(Box::new(RateLimit::compile(
+            policy, name, attach, in_plan, context,
+        )))
+        .into(),
         Policy::Quota(policy) => {
             let zone = policy.zone().unwrap_or(chrono_tz::Tz::UTC);
-            Running::Quota(Quota::compile(policy, name, attach, zone, in_plan, context)).into()
+            Running::Quota(Box::new(Quota::compile(
+                policy, name, attach, zone, in_plan, context,
+            )))
+            .into()
         }
-        Policy::IpFilter(policy) => Running::IpFilter(IpFilter::compile(policy)).into(),
+        Policy::IpFilter(policy) => Running::IpFilter(Box::new(IpFilter::compile(policy))).into(),
         Policy::Compress(policy) => Finishing::Compress(Compress::compile(policy)).into(),
         Policy::Cors(policy) => Finishing::Cors(Cors::compile(policy)).into(),
         Policy::AuthGuard(policy) => {
@@ -90,10 +94,10 @@ pub(super) fn compile(
                 ..Parts::default()
             }
         }
-        Policy::Concurrency(policy) => {
-            Running::Concurrency(Concurrency::compile(policy, name, attach, in_plan, context))
-                .into()
-        }
+        Policy::Concurrency(policy) => Running::Concurrency(Box::new(Concurrency::compile(
+            policy, name, attach, in_plan, context,
+        )))
+        .into(),
         Policy::Redirect(policy) => {
             Running::Redirect(Redirect::compile(policy).ok_or_else(unread)?).into()
         }
@@ -130,7 +134,7 @@ pub(super) fn compile(
             }
         }
         Policy::RequestLimits(policy) => {
-            Running::RequestLimits(RequestLimits::compile(policy)).into()
+            Running::RequestLimits(Box::new(RequestLimits::compile(policy))).into()
         }
         Policy::JsonThreat(policy) => Checking::JsonThreat(JsonThreat::compile(policy)).into(),
         Policy::ThreatPatterns(policy) => {
