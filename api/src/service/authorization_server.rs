@@ -4,6 +4,7 @@
 
 mod grant;
 mod keys;
+mod scopes;
 
 use serde_json::{Value, json};
 
@@ -12,6 +13,7 @@ use crate::error::Result;
 
 pub use grant::{Asked, Granted, Refused, Shown, grant};
 pub use keys::rotate;
+pub use scopes::scopes;
 
 /// How long a token is good for, in seconds.
 pub const TOKEN_LIFE: i64 = 3600;

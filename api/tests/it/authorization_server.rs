@@ -306,3 +306,83 @@ async fn keys_change_while_tokens_stay_good() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_token_has_the_scopes_that_plans_grant() {
+    each(async |app| {
+        let scene = scene(app).await;
+        let world = &scene.world;
+        let app = &world.app;
+        let basic = Some((scene.client.as_str(), scene.secret.as_str()));
+        // Somebody else's plan grants what this provider's policies may ask for.
+        let body = json!({ "approval": "auto", "scopes": ["admin", "read"] });
+        let other = world.shop(&world.stranger, world.there, body).await;
+        world
+            .subscribed(&world.owner, &scene.application, &other.plan)
+            .await;
+        let mut owner = world.owner.client.clone();
+        let subscriptions = format!("/applications/{}/subscriptions", scene.application);
+        let own = owner.get(&subscriptions).await.ok(200).json();
+        let plans = own["items"].as_array().unwrap().iter();
+        let plans = plans.map(|one| one["plan"]["id"].as_str().unwrap().to_owned());
+        let plan = plans.into_iter().find(|id| *id != other.plan).unwrap();
+        let path = format!("/plans/{plan}");
+        let mut written = json!({ "name": "Standard", "approval": "auto" });
+        for (scopes, wrong) in [
+            (json!(["a b"]), "/scopes/0"),
+            (json!(["a", "a"]), "/scopes/1"),
+            (json!(vec!["x"; 51]), "/scopes"),
+        ] {
+            written["scopes"] = scopes;
+            let told = owner.put(&path, written.clone()).await.ok(422).json();
+            assert_eq!(told["errors"][0]["pointer"], wrong, "{told}");
+        }
+        written["scopes"] = json!(["read", "write"]);
+        let kept = owner.put(&path, written.clone()).await.ok(200).json();
+        assert_eq!(kept["scopes"], written["scopes"]);
+
+        let [here, there] = [&scene.api, &other.api].map(|api| format!("urn:uuid:{api}"));
+        let listed = format!("/applications/{}/scopes", scene.application);
+        let listed = owner.get(&listed).await.ok(200).json();
+        let of = |resource: &str| {
+            let mut all = listed.as_array().unwrap().iter();
+            all.find(|one| one["resource"] == resource).unwrap()["scopes"].clone()
+        };
+        assert_eq!(of(&here), json!(["read", "write"]));
+        assert_eq!(of(&there), json!(["admin", "read"]));
+
+        let both = json!([here, there]);
+        for (more, audience, scope) in [
+            // All that every API of the token grants.
+            (String::new(), both.clone(), json!("read")),
+            (format!("&resource={here}"), json!([here]), json!("read write")),
+            ("&scope=read".to_owned(), both, json!("read")),
+            ("&scope=write".to_owned(), json!([here]), json!("write")),
+            (format!("&resource={there}&scope=admin"), json!([there]), json!("admin")),
+        ] {
+            let told = ask(app, TOKEN, basic, Some(&format!("{GRANT}{more}"))).await;
+            assert_eq!(told.json["scope"], scope, "{more} {}", told.json);
+            let (_, claims) = believed(app, &told).await;
+            let sorted = |list: &Value| {
+                let mut list: Vec<String> = serde_json::from_value(list.clone()).unwrap();
+                list.sort();
+                list
+            };
+            assert_eq!(sorted(&claims["aud"]), sorted(&audience), "{more}");
+            assert_eq!(claims["scope"], scope, "{more}");
+        }
+        for more in [
+            "&scope=other".to_owned(),
+            "&scope=write+admin".to_owned(),
+            format!("&resource={here}&scope=admin"),
+            format!("&resource={here}&resource={there}&scope=write"),
+        ] {
+            let told = ask(app, TOKEN, basic, Some(&format!("{GRANT}{more}"))).await;
+            assert_eq!(told.json["error"], "invalid_scope", "{more} {}", told.json);
+        }
+        // Whose scopes there are is nobody's business.
+        let said = ask(app, "/.well-known/oauth-authorization-server", None, None).await;
+        assert!(said.json.get("scopes_supported").is_none());
+    })
+    .await;
+}

@@ -168,6 +168,7 @@ pub(crate) fn plan(name: &str) -> plan::Model {
         terms_revision: 1,
         price: String::new(),
         policies: r#"[{"rate_limit":{"limit":5,"window":"60s"}}]"#.into(),
+        scopes: None,
         max_per_application: None,
         max_subscriptions: None,
         organizations: "[]".into(),
