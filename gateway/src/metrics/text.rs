@@ -208,7 +208,7 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         page.one(
             "nonces_full_total",
             "counter",
-            "Signatures that were refused as there was no room for their nonces.",
+            "Signatures, proofs and tokens that were refused as there was no room to remember them.",
             full,
         );
     }

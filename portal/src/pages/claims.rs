@@ -40,12 +40,7 @@ pub(crate) async fn new_oauth_client(here: Workspace, Path((_, _, id)): Path<Of>
     here.must(Action::ManageCredentials)?;
     let found = load(&here, id).await?;
     let scopes = authorization_server::scopes(here.ctx(), id).await?;
-    let page = props(
-        &here,
-        found,
-        Form::default(),
-        Claiming::OauthClient(scopes),
-    );
+    let page = props(&here, found, Form::default(), Claiming::OauthClient(scopes));
     Ok(here.visit.page(OAUTH_CLIENT, || application::claim(page)))
 }
 
