@@ -125,9 +125,7 @@ async fn list_scopes(
     SignedIn(ctx): SignedIn,
     Path(application): Path<ApplicationId>,
 ) -> Result<Json<Vec<wire::GrantedScopes>>> {
-    Ok(Json(
-        authorization_server::scopes(&ctx, application).await?,
-    ))
+    Ok(Json(authorization_server::scopes(&ctx, application).await?))
 }
 
 /// Say which certificate the application shows as a TLS client.

@@ -4,8 +4,10 @@
 
 mod grant;
 mod keys;
+mod proof;
 mod scopes;
 
+use domain::proof::ALGORITHMS;
 use serde_json::{Value, json};
 
 use crate::ctx::Ctx;
@@ -38,6 +40,7 @@ pub fn metadata(ctx: &Ctx) -> Value {
         "grant_types_supported": ["client_credentials"],
         "response_types_supported": [],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "dpop_signing_alg_values_supported": ALGORITHMS.map(|one| one.as_str()),
     })
 }
 

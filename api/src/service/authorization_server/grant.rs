@@ -14,7 +14,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::scopes::{grants, reach};
-use super::{TOKEN_LIFE, keys};
+use super::{TOKEN_LIFE, keys, proof};
 use crate::attempts::{Kind, network};
 use crate::ctx::Ctx;
 use crate::error::Error;
@@ -28,6 +28,8 @@ pub struct Asked<'a> {
     /// RFC 8707 §2; none: all that it may call.
     pub resources: Vec<&'a str>,
     pub client: Option<Shown<'a>>,
+    /// Of a key that the token is to be bound to (RFC 9449 §5).
+    pub proof: Option<&'a [u8]>,
 }
 
 /// Who it says to be (RFC 6749 §2.3.1).
@@ -88,6 +90,14 @@ struct Claims<'a> {
     iat: i64,
     exp: i64,
     jti: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<Confirmation>,
+}
+
+/// Whoever shows the token proves that it has this key (RFC 9449 §6.1).
+#[derive(Serialize)]
+struct Confirmation {
+    jkt: String,
 }
 
 pub async fn grant(ctx: &Ctx, asked: Asked<'_>) -> Result<Granted, Refused> {
@@ -106,12 +116,18 @@ pub async fn grant(ctx: &Ctx, asked: Asked<'_>) -> Result<Granted, Refused> {
     }
     let shown = asked.client.ok_or(Refused::Client)?;
     let client = known(ctx, &shown).await?;
+    let bound = asked.proof.map(|shown| proof::key(ctx, shown)).transpose();
+    let bound = bound.map_err(|why| Refused::Because("invalid_dpop_proof", why))?;
     let own = grants(ctx, client.application_id).await?;
     let reach = reach(&own, &asked.resources, asked.scope)
         .map_err(|(error, why)| Refused::Because(error, why))?;
     let (key_id, key, issuer) = keys::signing(ctx).await?;
     let now = ctx.now.timestamp();
     let id = client.id.to_string();
+    let token_type = match &bound {
+        Some(_) => "DPoP",
+        None => "Bearer",
+    };
     let claims = Claims {
         iss: &issuer,
         sub: &id,
@@ -121,6 +137,7 @@ pub async fn grant(ctx: &Ctx, asked: Asked<'_>) -> Result<Granted, Refused> {
         iat: now,
         exp: now + TOKEN_LIFE,
         jti: ctx.id::<()>()?.uuid(),
+        cnf: bound.map(|jkt| Confirmation { jkt }),
     };
     let header = Header {
         typ: Some("at+jwt".to_owned()),
@@ -130,7 +147,7 @@ pub async fn grant(ctx: &Ctx, asked: Asked<'_>) -> Result<Granted, Refused> {
     let signed = encode(&header, &claims, &key).map_err(Error::internal)?;
     Ok(Granted {
         access_token: format!("{TOKEN_PREFIX}{signed}"),
-        token_type: "Bearer",
+        token_type,
         expires_in: TOKEN_LIFE,
         scope: reach.scope,
     })
