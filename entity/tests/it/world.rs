@@ -102,6 +102,8 @@ pub(crate) fn host(name: &str) -> host::Model {
         host: format!("{}.test", name.replace(' ', "-")),
         tls: Some("required".into()),
         client_ca: None,
+        client_crl: None,
+        client_crl_current: None,
         created_at: at(0),
         updated_at: at(0),
         etag: 1,
