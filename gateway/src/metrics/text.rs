@@ -186,6 +186,7 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
     );
     if let Some(ends) = &gauges.ends {
         certificates::write(&mut page, &ends.tls.ends);
+        certificates::write_lists(&mut page, &ends.tls.lists);
         certificates::write_clients(&mut page, &ends.clients);
     }
     upstreams::write(&mut page, &sum, &gauges.upkeep);
