@@ -68,9 +68,10 @@ impl Issuer {
     /// One that is bound to the key of a proof.
     async fn bound(&self, more: &str, proof: &str) -> anyhow::Result<String> {
         let form = format!("grant_type=client_credentials{more}");
-        let answer = self.client()?.with("dpop", proof)?;
-        let answer = answer.send("POST", &format!("{}/token", self.address), form);
-        let told = answer.await?.expect(200)?.json()?;
+        let client = self.client()?.with("dpop", proof)?;
+        let url = format!("{}/token", self.address);
+        let told = client.send("POST", &url, form).await?;
+        let told = told.expect(200)?.json()?;
         anyhow::ensure!(told["token_type"] == "DPoP", "{told}");
         told["access_token"]
             .as_str()
