@@ -112,8 +112,8 @@ pub(super) fn ends(pem: &str) -> Vec<(String, DateTime<Utc>)> {
 fn is_signed(signed: &Signature<'_>, provider: &CryptoProvider) -> bool {
     let known = provider.signature_verification_algorithms.all;
     known.iter().any(|one| {
-        one.public_key_alg_id().as_ref() == signed.key_algorithm
-            && one.signature_alg_id().as_ref() == signed.algorithm
+        *one.public_key_alg_id() == *signed.key_algorithm
+            && *one.signature_alg_id() == *signed.algorithm
             && one
                 .verify_signature(signed.key, signed.message, signed.signature)
                 .is_ok()
