@@ -201,6 +201,7 @@ async fn what_is_saved_is_shown() {
         let asks = HostSettings {
             tls: None,
             client_ca: Some(CLIENTS.into()),
+            ..HostSettings::default()
         };
         hosts::put(&ctx, owner, "a.test", None, asks).await.unwrap();
         until(&near, None, None).await;

@@ -7,6 +7,7 @@
 mod client;
 mod facts;
 mod reach;
+mod revocation;
 mod secret;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ use crate::route;
 pub use client::ClientCertificate;
 pub use facts::Facts;
 pub use reach::{holds, is_for};
+pub use revocation::{Authority, MAX_CRL, Mark, RevocationList, Signature, judge_lists, mark_of};
 pub use secret::PrivatePem;
 
 /// Largest PEM text, in bytes: a chain of a few certificates, or a set of authorities.
@@ -143,6 +145,14 @@ pub struct HostSettings {
     /// of such a file. A client without one gets no connection for this host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_ca: Option<String>,
+    /// PEM of the authorities' lists of revoked certificates (RFC 5280 §5), one of each at most; or
+    /// the path of such a file. Of an authority without a list nothing is taken as revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_crl: Option<String>,
+    /// A list whose time is over (`nextUpdate`) lets nobody in whom its authority has issued a
+    /// certificate; else it goes on to count.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub client_crl_current: bool,
 }
 
 impl HostSettings {
@@ -160,6 +170,16 @@ impl HostSettings {
                     "A host with client_ca asks for TLS always: over plain HTTP nobody shows a certificate.",
                 ));
             }
+        }
+        if let Some(lists) = &self.client_crl {
+            found.extend(revocations(lists).map(|why| Invalid::new("/client_crl", why)));
+            if self.client_ca.is_none() {
+                let message = "Lists are of the authorities in client_ca: name these, too.";
+                found.push(Invalid::new("/client_crl", message));
+            }
+        } else if self.client_crl_current {
+            let message = "There is no list that could be over: set client_crl.";
+            found.push(Invalid::new("/client_crl_current", message));
         }
         found
     }
@@ -189,6 +209,14 @@ fn certificates(pem: &str) -> Option<&'static str> {
     }
     (!pem.contains("-----BEGIN CERTIFICATE-----"))
         .then_some("Write certificates as PEM: -----BEGIN CERTIFICATE----- and so on.")
+}
+
+fn revocations(pem: &str) -> Option<&'static str> {
+    if pem.len() > MAX_CRL {
+        return Some("The lists may have at most 1 MiB.");
+    }
+    (!pem.contains("-----BEGIN X509 CRL-----"))
+        .then_some("Write lists as PEM: -----BEGIN X509 CRL----- and so on.")
 }
 
 fn private_key(pem: &str) -> Option<&'static str> {
@@ -255,7 +283,15 @@ mod tests {
         let host = |tls, client_ca: Option<&str>| HostSettings {
             tls,
             client_ca: client_ca.map(str::to_owned),
+            ..HostSettings::default()
         };
+        let listed = |authorities: Option<&str>, lists: Option<&str>, current| HostSettings {
+            client_crl: lists.map(str::to_owned),
+            client_crl_current: current,
+            ..host(None, authorities)
+        };
+        const LIST: &str = "-----BEGIN X509 CRL-----\nAA==\n-----END X509 CRL-----\n";
+        let huge = "x".repeat(MAX_CRL + 1);
         for (host, name, pointers) in [
             (host(Some(TlsMode::Optional), None), "a.test", &[][..]),
             (host(None, Some(CERTIFICATE)), "*.a.test", &[]),
@@ -266,6 +302,23 @@ mod tests {
                 &["/tls"],
             ),
             (host(None, Some("ca.pem")), "a.test", &["/client_ca"]),
+            (listed(Some(CERTIFICATE), Some(LIST), true), "a.test", &[]),
+            (listed(None, Some(LIST), false), "a.test", &["/client_crl"]),
+            (
+                listed(Some(CERTIFICATE), Some("list.pem"), false),
+                "a.test",
+                &["/client_crl"],
+            ),
+            (
+                listed(Some(CERTIFICATE), Some(&huge), false),
+                "a.test",
+                &["/client_crl"],
+            ),
+            (
+                listed(Some(CERTIFICATE), None, true),
+                "a.test",
+                &["/client_crl_current"],
+            ),
         ] {
             let found = host.check(name);
             let found: Vec<_> = found.iter().map(|invalid| &*invalid.pointer).collect();

@@ -30,6 +30,7 @@ pub mod plan;
 pub mod policy;
 pub mod prefix;
 pub mod problem;
+pub mod proof;
 pub mod route;
 pub mod seal;
 pub mod signing;

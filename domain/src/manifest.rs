@@ -222,6 +222,9 @@ pub struct Plan {
     pub state: Option<PlanState>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<Policy>,
+    /// What tokens of the portal's token endpoint may allow (RFC 6749 §3.3).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
 }
 
 /// A consumer's program.

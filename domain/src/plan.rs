@@ -1,8 +1,12 @@
 //! Plans: under which limits and approval a product may be used.
 
+mod scope;
+
 use serde::{Deserialize, Serialize};
 
 use crate::policy::{Mode, Policy, RateLimit, Subject};
+
+pub use scope::{MAX_SCOPE, MAX_SCOPES, check_scopes, is_scope};
 
 /// Who says yes to a subscription.
 #[derive(

@@ -24,6 +24,11 @@ pub struct Model {
     /// PEM.
     #[sea_orm(column_type = "Text", nullable)]
     pub client_ca: Option<String>,
+    /// PEM.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub client_crl: Option<String>,
+    /// `None`: no.
+    pub client_crl_current: Option<bool>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub etag: i64,
@@ -50,17 +55,26 @@ impl Model {
         Ok(HostSettings {
             tls: self.tls.as_ref().map(mode).transpose()?,
             client_ca: self.client_ca.clone(),
+            client_crl: self.client_crl.clone(),
+            client_crl_current: self.client_crl_current.unwrap_or_default(),
         })
     }
 
     pub fn to_state(self) -> Result<snapshot::Host, RowError> {
-        let HostSettings { tls, client_ca } = self.settings()?;
+        let HostSettings {
+            tls,
+            client_ca,
+            client_crl,
+            client_crl_current,
+        } = self.settings()?;
         let Self {
             id,
             organization_id,
             host,
             tls: _,
             client_ca: _,
+            client_crl: _,
+            client_crl_current: _,
             created_at: _,
             updated_at: _,
             etag: _,
@@ -71,6 +85,8 @@ impl Model {
             host,
             tls,
             client_ca,
+            client_crl,
+            client_crl_current,
         })
     }
 }

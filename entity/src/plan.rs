@@ -38,6 +38,9 @@ pub struct Model {
     pub price: String,
     #[sea_orm(column_type = "Text")]
     pub policies: String,
+    /// JSON list of scopes that tokens of its subscribers may have; `None`: none.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub scopes: Option<String>,
     /// Open subscriptions that one application may hold with this provider.
     pub max_per_application: Option<i32>,
     /// Open subscriptions to this plan.
@@ -118,6 +121,17 @@ impl Model {
         read_json("plan.policies", &self.policies)
     }
 
+    /// What it grants beside the calls themselves.
+    pub fn scopes(&self) -> Result<Vec<String>, RowError> {
+        let read = |text: &String| read_json("plan.scopes", text);
+        Ok(self
+            .scopes
+            .as_ref()
+            .map(read)
+            .transpose()?
+            .unwrap_or_default())
+    }
+
     pub fn to_state(self) -> Result<snapshot::Plan, RowError> {
         let state = self.state()?;
         let policies = self.policies()?;
@@ -137,6 +151,7 @@ impl Model {
             max_subscriptions: _,
             organizations: _,
             policies: _,
+            scopes: _,
             position: _,
             created_at: _,
             published_at: _,

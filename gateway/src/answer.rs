@@ -257,6 +257,10 @@ const fn challenge(code: Code) -> &'static str {
         Code::PasswordMissing | Code::PasswordInvalid => {
             "Basic realm=\"portunus\", charset=\"UTF-8\""
         }
+        // RFC 9449 §7.1; the algorithms are those of `domain::proof`.
+        Code::ProofInvalid => {
+            "DPoP realm=\"portunus\", error=\"invalid_dpop_proof\", algs=\"ES256 ES384 EdDSA PS256 RS256\""
+        }
         Code::KeyMissing | Code::TokenMissing => "Bearer realm=\"portunus\"",
         _ => "Bearer realm=\"portunus\", error=\"invalid_token\"",
     }
@@ -313,6 +317,12 @@ fn wants_page(fields: &Fields) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_proof_is_asked_for_by_what_is_taken() {
+        let algorithms = format!("algs=\"{}\"", domain::proof::ALGS);
+        assert!(challenge(Code::ProofInvalid).ends_with(&algorithms));
+    }
 
     #[test]
     fn who_wants_a_page() {

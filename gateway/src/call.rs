@@ -9,6 +9,7 @@ use domain::id::PlanId;
 use crate::answer::ShownLimits;
 use crate::asking::Learned;
 use crate::client::{Client, Peer};
+use crate::fields::Name;
 use crate::head::Head;
 use crate::lease::Leases;
 use crate::limiter::{Cell, Cells, Hit, Rate};
@@ -203,6 +204,15 @@ impl<'a> Call<'a> {
 
     pub(crate) fn utc(&self) -> DateTime<Utc> {
         DateTime::from_timestamp_micros(self.wall_us as i64).unwrap_or_default()
+    }
+
+    /// What the client spoke, as far as a trusted proxy says with the one in front of this gateway.
+    pub(crate) fn scheme(&self) -> &'static str {
+        let said = self.head.fields.get(Name::ForwardedProto);
+        match self.peer.trusted && said == Some(b"https") {
+            true => "https",
+            false => self.peer.scheme(),
+        }
     }
 
     pub(crate) fn cells(&self) -> &'a Cells {

@@ -106,10 +106,11 @@ pub(crate) async fn run(mut changes: mpsc::Receiver<Change>, mut compiler: Compi
                 let before = told.state.send_replace(Some(state));
                 let is_new = |before: &Arc<State>| !Arc::ptr_eq(&before.tls, &tls);
                 if before.as_ref().is_none_or(is_new) {
-                    let known = before
-                        .as_ref()
-                        .map_or(&[][..], |before| before.tls.ends.as_slice());
-                    tls::warn(&tls.ends, known, told.clock.utc());
+                    let none = Arc::default();
+                    let known = before.as_ref().map_or(&none, |before| &before.tls);
+                    let now = told.clock.utc();
+                    tls::warn(&tls.ends, &known.ends, now);
+                    tls::warn_of_lists(&tls.lists, &known.lists, now);
                 }
                 let is_new = |before: &Arc<State>| !Arc::ptr_eq(&before.client_ends, &client_ends);
                 if before.as_ref().is_none_or(is_new) {

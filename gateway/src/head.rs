@@ -148,18 +148,55 @@ impl Head {
     }
 }
 
-/// Whether a value of `Authorization` is of the scheme Bearer, in any spelling that somebody reads.
-pub(crate) fn is_bearer(value: &[u8]) -> bool {
+/// By which scheme a token is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// RFC 6750 §2.1
+    Bearer,
+    /// With a proof beside it (RFC 9449 §7.1).
+    Dpop,
+}
+
+impl Scheme {
+    const ALL: [Self; 2] = [Self::Bearer, Self::Dpop];
+
+    const fn name(self) -> &'static [u8] {
+        match self {
+            Self::Bearer => b"bearer",
+            Self::Dpop => b"dpop",
+        }
+    }
+
+    /// What stands behind its name; `None` where another scheme is named.
+    fn behind(self, value: &[u8]) -> Option<&[u8]> {
+        let (scheme, rest) = value.split_at_checked(self.name().len())?;
+        scheme.eq_ignore_ascii_case(self.name()).then_some(rest)
+    }
+}
+
+/// Whether a value of `Authorization` is of a scheme that shows a token, in any spelling that
+/// somebody reads.
+pub(crate) fn is_token(value: &[u8]) -> bool {
     let value = value.trim_ascii();
-    let (scheme, rest) = value.split_at_checked(6).unwrap_or((value, b""));
-    scheme.eq_ignore_ascii_case(b"bearer") && rest.first().is_none_or(u8::is_ascii_whitespace)
+    let is_of = |scheme: Scheme| {
+        let behind = scheme.behind(value);
+        behind.is_some_and(|rest| rest.first().is_none_or(u8::is_ascii_whitespace))
+    };
+    Scheme::ALL.into_iter().any(is_of)
+}
+
+/// The token in `Authorization: Bearer …` or `Authorization: DPoP …`.
+pub(crate) fn token(value: &[u8]) -> Option<(Scheme, &[u8])> {
+    Scheme::ALL.into_iter().find_map(|scheme| {
+        let token = scheme.behind(value)?.strip_prefix(b" ")?.trim_ascii();
+        (!token.is_empty()).then_some((scheme, token))
+    })
 }
 
 /// The token in `Authorization: Bearer …` (RFC 6750 §2.1).
-pub(crate) fn bearer(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, token) = value.split_at_checked(7)?;
-    let token = token.trim_ascii();
-    (scheme.eq_ignore_ascii_case(b"bearer ") && !token.is_empty()).then_some(token)
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = token(value)?;
+    (scheme == Scheme::Bearer).then_some(token)
 }
 
 /// The key in `Authorization: Bearer ptn_…`, if it is one of ours.
@@ -172,6 +209,30 @@ pub(crate) fn bearer_key(value: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tokens_are_shown_by_two_schemes() {
+        for (value, is, shown) in [
+            ("Bearer a", true, Some((Scheme::Bearer, "a"))),
+            ("bEARER  a ", true, Some((Scheme::Bearer, "a"))),
+            ("DPoP a", true, Some((Scheme::Dpop, "a"))),
+            ("dpop a b", true, Some((Scheme::Dpop, "a b"))),
+            ("DPoP\ta", true, None),
+            (" DPoP", true, None),
+            ("Bearer", true, None),
+            ("DPoPa", false, None),
+            ("DPo a", false, None),
+            ("Basic a", false, None),
+            ("", false, None),
+        ] {
+            let value = value.as_bytes();
+            assert_eq!(is_token(value), is, "{value:?}");
+            let shown = shown.map(|(scheme, text)| (scheme, text.as_bytes()));
+            assert_eq!(token(value), shown, "{value:?}");
+            let is_key = shown.is_some_and(|one| one.0 == Scheme::Bearer);
+            assert_eq!(bearer(value).is_some(), is_key, "{value:?}");
+        }
+    }
 
     #[test]
     fn targets_have_their_parts() {

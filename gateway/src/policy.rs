@@ -7,6 +7,7 @@ pub(crate) mod any_of;
 pub(crate) mod auth_guard;
 pub(crate) mod basic_auth;
 mod bearer;
+mod bound;
 pub(crate) mod cache;
 mod chain;
 pub(crate) mod compress;

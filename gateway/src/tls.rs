@@ -4,6 +4,7 @@ mod admit;
 pub(crate) mod certificate;
 mod end;
 mod handshake;
+pub(crate) mod revoked;
 mod written;
 
 use std::collections::HashMap;
@@ -12,15 +13,17 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::certificate::Facts;
+use domain::certificate::{Facts, Mark, mark_of};
 use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls_pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
 
 pub(crate) use admit::{Ask, admit, has_port};
-pub(crate) use end::{ClientEnd, End, Term, out_of_time, warn, warn_of_clients};
+pub(crate) use end::{ClientEnd, End, Term, out_of_time, warn, warn_of_clients, warn_of_lists};
 pub(crate) use handshake::handshake;
+pub(crate) use revoked::Revoked;
 pub(crate) use written::check;
 
 /// What a connection's handshake established.
@@ -44,16 +47,21 @@ pub(crate) struct Certificate {
     pub(crate) ends_us: u64,
     /// As a structured field of bytes (RFC 8941 §3.3.5), for `Client-Cert` (RFC 9440 §2.1).
     pub(crate) field: Box<str>,
+    /// What lists of revoked certificates call it and those that were shown behind it; `None` when
+    /// that cannot be told.
+    pub(crate) marks: Option<Box<[Mark]>>,
 }
 
 impl Certificate {
-    /// `None` when it does not tell its time.
-    pub(crate) fn of(der: &[u8]) -> Option<Self> {
+    /// The first of those that were shown; `None` when it does not tell its time.
+    pub(crate) fn of(chain: &[CertificateDer<'_>]) -> Option<Self> {
+        let der = chain.first()?;
         let ends = Facts::of(der)?.not_after.timestamp_micros();
         Some(Self {
             digest: Sha256::digest(der).into(),
             ends_us: u64::try_from(ends).ok()?,
             field: format!(":{}:", STANDARD.encode(der)).into(),
+            marks: chain.iter().map(|der| mark_of(der)).collect(),
         })
     }
 }
@@ -67,6 +75,8 @@ pub(crate) struct Tls {
     pub(crate) hosts: Patterns<Host>,
     /// Of the certificates that can be used.
     pub(crate) ends: Vec<End>,
+    /// Of the lists of revoked certificates, under the names of their issuers.
+    pub(crate) lists: Vec<End>,
 }
 
 /// What a host asks of a connection.
@@ -83,6 +93,15 @@ pub(crate) struct Clients {
     pub(crate) digest: [u8; 32],
     /// `None` when they cannot be read: then nobody gets in.
     pub(crate) config: Option<Arc<ServerConfig>>,
+    /// Those of theirs that do not count any more; a connection outlives the lists of its handshake.
+    pub(crate) revoked: Option<Arc<Revoked>>,
+}
+
+impl Clients {
+    fn bars(&self, secure: &Secure) -> bool {
+        let shown = secure.certificate.as_deref();
+        self.revoked.as_ref().is_some_and(|one| one.has(shown))
+    }
 }
 
 /// Certificates by the names that they are shown for.
@@ -212,6 +231,8 @@ impl Tls {
             // A proxy's word is no certificate.
             return match secure {
                 None => Verdict::HttpsRequired,
+                // On a new connection one that is revoked is told so.
+                Some(secure) if clients.bars(secure) => Verdict::Misdirected,
                 Some(secure) if is_named(secure) && secure.clients == Some(clients.digest) => {
                     Verdict::Serve
                 }
@@ -247,6 +268,7 @@ mod tests {
         let clients = |byte| Clients {
             digest: [byte; 32],
             config: None,
+            revoked: None,
         };
         let host = |required, clients| Host { required, clients };
         hosts.insert("m.test", host(None, Some(clients(1))));
@@ -254,10 +276,9 @@ mod tests {
         hosts.insert("*.r.test", host(Some(true), None));
         hosts.insert("o.w.test", host(Some(false), None));
         Tls {
-            open: None,
             certificates: Arc::new(certificates),
             hosts,
-            ends: Vec::new(),
+            ..Tls::default()
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod fetch;
 mod keys;
+mod proof;
 mod seen;
 
 use base64::Engine;
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use fetch::keep_loaded;
 pub(crate) use keys::{KeySet, KeySets, Loaded};
+pub(crate) use proof::has_signed;
 pub(crate) use seen::{Seen, Verified, values};
 
 /// Longer ones are not looked at.

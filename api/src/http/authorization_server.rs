@@ -144,6 +144,15 @@ async fn answer(
         let found = fields.iter().find(|(known, _)| known == name);
         found.map_or("", |(_, value)| value.as_str())
     };
+    let mut proofs = headers.get_all("dpop").iter();
+    let proof = match (proofs.next(), proofs.next()) {
+        (None, _) => None,
+        (Some(one), None) => Some(one.as_bytes()),
+        (Some(_), Some(_)) => {
+            let why = "Send one proof, in the field DPoP.";
+            return Err(Refused::Because("invalid_dpop_proof", why));
+        }
+    };
     let basic = basic(headers)?;
     let by_form = !field("client_secret").is_empty();
     let client = match &basic {
@@ -166,6 +175,7 @@ async fn answer(
         scope: field("scope").trim(),
         resources: resources.map(|(_, value)| value.as_str()).collect(),
         client,
+        proof,
     };
     authorization_server::grant(ctx, asked).await
 }

@@ -13,13 +13,14 @@ use crate::error::Result;
 use crate::http::etag::{Created, IfMatch, Tagged};
 use crate::http::extract::{Json, Path, Query, SignedIn};
 use crate::plane::Plane;
-use crate::service::credentials;
+use crate::service::{authorization_server, credentials};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Plane>> {
     OpenApiRouter::new()
         .routes(routes!(list_credentials, create_key))
         .routes(routes!(add_client))
         .routes(routes!(list_issuers))
+        .routes(routes!(list_scopes))
         .routes(routes!(make_oauth_client))
         .routes(routes!(make_password))
         .routes(routes!(add_signing_key))
@@ -116,6 +117,15 @@ async fn list_issuers(
     Path(application): Path<ApplicationId>,
 ) -> Result<Json<Vec<wire::KnownIssuer>>> {
     Ok(Json(credentials::issuers(&ctx, application).await?))
+}
+
+/// What tokens of the platform may allow the application now, by API.
+#[utoipa::path(get, path = "/applications/{application}/scopes", tag = "credentials", operation_id = "list_scopes", params(("application" = Uuid, Path)), responses((status = 200, body = Vec<wire::GrantedScopes>), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn list_scopes(
+    SignedIn(ctx): SignedIn,
+    Path(application): Path<ApplicationId>,
+) -> Result<Json<Vec<wire::GrantedScopes>>> {
+    Ok(Json(authorization_server::scopes(&ctx, application).await?))
 }
 
 /// Say which certificate the application shows as a TLS client.

@@ -4,7 +4,10 @@
 
 mod grant;
 mod keys;
+mod proof;
+mod scopes;
 
+use domain::proof::ALGORITHMS;
 use serde_json::{Value, json};
 
 use crate::ctx::Ctx;
@@ -12,6 +15,7 @@ use crate::error::Result;
 
 pub use grant::{Asked, Granted, Refused, Shown, grant};
 pub use keys::rotate;
+pub use scopes::scopes;
 
 /// How long a token is good for, in seconds.
 pub const TOKEN_LIFE: i64 = 3600;
@@ -36,6 +40,7 @@ pub fn metadata(ctx: &Ctx) -> Value {
         "grant_types_supported": ["client_credentials"],
         "response_types_supported": [],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "dpop_signing_alg_values_supported": ALGORITHMS.map(|one| one.as_str()),
     })
 }
 

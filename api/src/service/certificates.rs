@@ -4,6 +4,7 @@
 pub(crate) mod claims;
 mod owner;
 pub(crate) mod pair;
+pub(crate) mod revocations;
 
 use domain::actor::Action;
 use domain::certificate::{Facts, check_hosts, is_for};

@@ -4,6 +4,7 @@
 use domain::actor::Action;
 use domain::certificate::HostSettings;
 use domain::id::HostId;
+use domain::key::KeyDigest;
 use domain::problem::{Code, Invalid};
 use domain::snapshot::Kind;
 use domain::wire::certificates::Host;
@@ -16,7 +17,7 @@ use sea_orm::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::certificates::{Owner, claims, pair};
+use super::certificates::{Owner, claims, pair, revocations};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::paging::{Window, mapped};
@@ -81,6 +82,8 @@ async fn replace(
     let mut active: host::ActiveModel = row.into();
     active.tls = Set(input.tls.map(|mode| mode.as_str().to_owned()));
     active.client_ca = Set(input.client_ca);
+    active.client_crl = Set(input.client_crl);
+    active.client_crl_current = Set(input.client_crl_current.then_some(true));
     active.updated_at = Set(write.ctx().now);
     active.etag = Set(etag);
     let row = active.update(write.tx()).await?;
@@ -110,6 +113,8 @@ async fn insert(
         host: name.to_owned(),
         tls: input.tls.map(|mode| mode.as_str().to_owned()),
         client_ca: input.client_ca,
+        client_crl: input.client_crl,
+        client_crl_current: input.client_crl_current.then_some(true),
         created_at: ctx.now,
         updated_at: ctx.now,
         etag: 1,
@@ -155,23 +160,50 @@ fn judged(name: &str, input: HostSettings) -> Result<HostSettings> {
     }
     let client_ca = input.client_ca.as_deref().map(pair::authorities);
     let refused = |message| Error::invalid(vec![Invalid::new("/client_ca", message)]);
+    let client_ca = client_ca.transpose().map_err(refused)?;
+    let client_crl = match (&client_ca, &input.client_crl) {
+        (Some(authorities), Some(lists)) => {
+            let kept = revocations::judge(lists, authorities);
+            let refused = |message| Error::invalid(vec![Invalid::new("/client_crl", message)]);
+            Some(kept.map_err(refused)?)
+        }
+        (None, _) | (Some(_), None) => None,
+    };
     Ok(HostSettings {
         tls: input.tls,
-        client_ca: client_ca.transpose().map_err(refused)?,
+        client_ca,
+        client_crl,
+        client_crl_current: input.client_crl_current,
     })
 }
 
 fn summary(row: &host::Model) -> Value {
-    json!({ "host": row.host, "tls": row.tls, "client_ca": row.client_ca })
+    // A list is long, and its successors are many.
+    let lists = row.client_crl.as_ref();
+    let lists = lists.map(|pem| KeyDigest::of(pem.as_bytes()).to_hex());
+    json!({
+        "host": row.host,
+        "tls": row.tls,
+        "client_ca": row.client_ca,
+        "client_crl_sha256": lists,
+        "client_crl_current": row.client_crl_current,
+    })
 }
 
 fn show(row: host::Model) -> Result<Host> {
-    let HostSettings { tls, client_ca } = row.settings()?;
+    let HostSettings {
+        tls,
+        client_ca,
+        client_crl,
+        client_crl_current,
+    } = row.settings()?;
     Ok(Host {
         host: row.host,
         organization: row.organization_id.map(Into::into),
         tls,
         client_ca,
+        client_crl,
+        client_crl_current,
         created_at: row.created_at,
         updated_at: row.updated_at,
         etag: row.etag,

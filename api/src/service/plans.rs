@@ -82,6 +82,7 @@ pub async fn create(ctx: &Ctx, product: ProductId, input: CreatePlan) -> Result<
         terms: written.terms,
         price: written.price,
         policies: written.policies,
+        scopes: written.scopes,
         max_per_application: written.max_per_application,
         max_subscriptions: written.max_subscriptions,
         organizations: written.organizations,
@@ -131,6 +132,7 @@ pub async fn edit(ctx: &Ctx, id: PlanId, if_match: Option<i64>, input: EditPlan)
     active.terms_revision = Set(raised);
     active.price = Set(written.price);
     active.policies = Set(written.policies);
+    active.scopes = Set(written.scopes);
     active.max_per_application = Set(written.max_per_application);
     active.max_subscriptions = Set(written.max_subscriptions);
     active.organizations = Set(written.organizations);
@@ -258,6 +260,7 @@ fn summary(row: &plan::Model) -> Result<serde_json::Value> {
         "approval": row.approval,
         "terms_revision": row.terms_revision,
         "policies": row.policies()?,
+        "scopes": row.scopes()?,
         "price": price(row)?,
         "max_per_application": row.max_per_application,
         "max_subscriptions": row.max_subscriptions,
@@ -314,6 +317,7 @@ async fn show_all(
             overshoot: overshoot(u32::try_from(nodes).unwrap_or(u32::MAX), &limits)
                 .map(|bound| bound.to_string()),
             policies: limits,
+            scopes: row.scopes()?,
             max_per_application: row
                 .max_per_application
                 .and_then(|most| u32::try_from(most).ok()),

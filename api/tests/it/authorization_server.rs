@@ -1,14 +1,18 @@
 //! The platform's token endpoint: who gets a token, for what, and what is told to who does not.
 
 use api::service::authorization_server;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use axum::body::Body;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::Duration;
 use http::{Request, StatusCode, header};
 use http_body_util::BodyExt;
-use jsonwebtoken::jwk::JwkSet;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use jsonwebtoken::jwk::{Jwk, JwkSet};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
+};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -23,7 +27,20 @@ struct Told {
 }
 
 async fn ask(app: &App, path: &str, basic: Option<(&str, &str)>, form: Option<&str>) -> Told {
+    with(app, path, basic, form, &[]).await
+}
+
+async fn with(
+    app: &App,
+    path: &str,
+    basic: Option<(&str, &str)>,
+    form: Option<&str>,
+    proofs: &[&str],
+) -> Told {
     let mut request = Request::builder().uri(path);
+    for proof in proofs {
+        request = request.header("dpop", *proof);
+    }
     if let Some((id, secret)) = basic {
         let pair = STANDARD.encode(format!("{id}:{secret}"));
         request = request.header(header::AUTHORIZATION, format!("Basic {pair}"));
@@ -303,6 +320,159 @@ async fn keys_change_while_tokens_stay_good() {
         let made = futures::future::join_all(jobs.iter().map(authorization_server::rotate)).await;
         let made: u64 = made.into_iter().map(|one| one.unwrap()).sum();
         assert_eq!((made, count().await), (1, 2));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_has_the_scopes_that_plans_grant() {
+    each(async |app| {
+        let scene = scene(app).await;
+        let world = &scene.world;
+        let app = &world.app;
+        let basic = Some((scene.client.as_str(), scene.secret.as_str()));
+        // Somebody else's plan grants what this provider's policies may ask for.
+        let body = json!({ "approval": "auto", "scopes": ["admin", "read"] });
+        let other = world.shop(&world.stranger, world.there, body).await;
+        world
+            .subscribed(&world.owner, &scene.application, &other.plan)
+            .await;
+        let mut owner = world.owner.client.clone();
+        let subscriptions = format!("/applications/{}/subscriptions", scene.application);
+        let own = owner.get(&subscriptions).await.ok(200).json();
+        let plans = own["items"].as_array().unwrap().iter();
+        let plans = plans.map(|one| one["plan"]["id"].as_str().unwrap().to_owned());
+        let plan = plans.into_iter().find(|id| *id != other.plan).unwrap();
+        let path = format!("/plans/{plan}");
+        let mut written = json!({ "name": "Standard", "approval": "auto" });
+        for (scopes, wrong) in [
+            (json!(["a b"]), "/scopes/0"),
+            (json!(["a", "a"]), "/scopes/1"),
+            (json!(vec!["x"; 51]), "/scopes"),
+        ] {
+            written["scopes"] = scopes;
+            let told = owner.put(&path, written.clone()).await.ok(422).json();
+            assert_eq!(told["errors"][0]["pointer"], wrong, "{told}");
+        }
+        written["scopes"] = json!(["read", "write"]);
+        let kept = owner.put(&path, written.clone()).await.ok(200).json();
+        assert_eq!(kept["scopes"], written["scopes"]);
+
+        let [here, there] = [&scene.api, &other.api].map(|api| format!("urn:uuid:{api}"));
+        let listed = format!("/applications/{}/scopes", scene.application);
+        let listed = owner.get(&listed).await.ok(200).json();
+        let of = |resource: &str| {
+            let mut all = listed.as_array().unwrap().iter();
+            all.find(|one| one["resource"] == resource).unwrap()["scopes"].clone()
+        };
+        assert_eq!(of(&here), json!(["read", "write"]));
+        assert_eq!(of(&there), json!(["admin", "read"]));
+
+        let both = json!([here, there]);
+        for (more, audience, scope) in [
+            // All that every API of the token grants.
+            (String::new(), both.clone(), json!("read")),
+            (
+                format!("&resource={here}"),
+                json!([here]),
+                json!("read write"),
+            ),
+            ("&scope=read".to_owned(), both, json!("read")),
+            ("&scope=write".to_owned(), json!([here]), json!("write")),
+            (
+                format!("&resource={there}&scope=admin"),
+                json!([there]),
+                json!("admin"),
+            ),
+        ] {
+            let told = ask(app, TOKEN, basic, Some(&format!("{GRANT}{more}"))).await;
+            assert_eq!(told.json["scope"], scope, "{more} {}", told.json);
+            let (_, claims) = believed(app, &told).await;
+            let sorted = |list: &Value| {
+                let mut list: Vec<String> = serde_json::from_value(list.clone()).unwrap();
+                list.sort();
+                list
+            };
+            assert_eq!(sorted(&claims["aud"]), sorted(&audience), "{more}");
+            assert_eq!(claims["scope"], scope, "{more}");
+        }
+        for more in [
+            "&scope=other".to_owned(),
+            "&scope=write+admin".to_owned(),
+            format!("&resource={here}&scope=admin"),
+            format!("&resource={here}&resource={there}&scope=write"),
+        ] {
+            let told = ask(app, TOKEN, basic, Some(&format!("{GRANT}{more}"))).await;
+            assert_eq!(told.json["error"], "invalid_scope", "{more} {}", told.json);
+        }
+        // Whose scopes there are is nobody's business.
+        let said = ask(app, "/.well-known/oauth-authorization-server", None, None).await;
+        assert!(said.json.get("scopes_supported").is_none());
+    })
+    .await;
+}
+
+/// A proof by a key of P-256 (RFC 9449 §4.2).
+fn prove(key: &EncodingKey, claims: &Value) -> String {
+    let mut header = Header::new(Algorithm::ES256);
+    header.typ = Some("dpop+jwt".to_owned());
+    header.jwk = Some(Jwk::from_encoding_key(key, Algorithm::ES256).unwrap());
+    encode(&header, claims, key).unwrap()
+}
+
+#[tokio::test]
+async fn a_token_is_bound_to_the_key_of_a_proof() {
+    each(async |app| {
+        let scene = scene(app).await;
+        let app = &scene.world.app;
+        let basic = Some((scene.client.as_str(), scene.secret.as_str()));
+        let private =
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
+                .unwrap();
+        let key = EncodingKey::from_ec_der(private.as_ref());
+        let now = app.plane.clock.now().timestamp();
+        let address = "http://localhost:3000/api/oauth/token";
+        let good = json!({ "jti": "1", "htm": "POST", "htu": address, "iat": now });
+        let proof = prove(&key, &good);
+        let told = with(app, TOKEN, basic, Some(GRANT), &[&proof]).await;
+        assert_eq!(told.status, StatusCode::OK, "{}", told.json);
+        assert_eq!(told.json["token_type"], "DPoP");
+        let (_, claims) = believed(app, &told).await;
+        let read = domain::proof::Proof::read(proof.as_bytes()).unwrap();
+        assert_eq!(claims["cnf"], json!({ "jkt": read.key.thumbprint() }));
+        let plain = ask(app, TOKEN, basic, Some(GRANT)).await;
+        assert!(believed(app, &plain).await.1.get("cnf").is_none());
+
+        let changed = |name: &str, value: Value| {
+            let mut claims = good.clone();
+            claims[name] = value;
+            prove(&key, &claims)
+        };
+        let (message, _) = proof.rsplit_once('.').unwrap();
+        for proofs in [
+            vec![changed("htm", json!("GET"))],
+            vec![changed(
+                "htu",
+                json!("http://localhost:3000/api/oauth/jwks"),
+            )],
+            vec![changed("htu", json!("http://evil.test/api/oauth/token"))],
+            vec![changed("iat", json!(now - 121))],
+            vec![changed("iat", json!(now + 61))],
+            vec![format!("{message}.c2ln")],
+            vec!["x".to_owned()],
+            vec![proof.clone(), proof.clone()],
+        ] {
+            let proofs: Vec<&str> = proofs.iter().map(String::as_str).collect();
+            let told = with(app, TOKEN, basic, Some(GRANT), &proofs).await;
+            assert_eq!(
+                (told.status.as_u16(), told.json["error"].as_str()),
+                (400, Some("invalid_dpop_proof")),
+                "{proofs:?}"
+            );
+        }
+        let said = ask(app, "/.well-known/oauth-authorization-server", None, None).await;
+        let algorithms = &said.json["dpop_signing_alg_values_supported"];
+        assert_eq!(algorithms[0], "ES256");
     })
     .await;
 }

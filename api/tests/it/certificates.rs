@@ -28,6 +28,10 @@ const B: [&str; 2] = [
     include_str!("../../../gateway/tests/it/tls/b.key"),
 ];
 const AUTHORITIES: &str = include_str!("../../../gateway/tests/it/tls/clients.pem");
+/// An authority of clients with its list, and another's under its name.
+const ISSUER: &str = include_str!("../../../gateway/tests/it/tls/revoked/ca.pem");
+const LIST: &str = include_str!("../../../gateway/tests/it/tls/revoked/list.pem");
+const FORGED: &str = include_str!("../../../gateway/tests/it/tls/revoked/forged.pem");
 /// For old.test; it ended in 2021.
 const EXPIRED: [&str; 2] = [
     include_str!("certificates/expired.pem"),
@@ -316,11 +320,41 @@ async fn hosts_ask_for_what_their_owner_says() {
                 "/tls",
             ),
             (json!({ "tls": "maybe" }), "/tls"),
+            (json!({ "client_crl": LIST }), "/client_crl"),
+            (json!({ "client_crl_current": true }), "/client_crl_current"),
+            (
+                json!({ "client_ca": ISSUER, "client_crl": "x" }),
+                "/client_crl",
+            ),
+            (
+                json!({ "client_ca": ISSUER, "client_crl": FORGED }),
+                "/client_crl",
+            ),
+            (
+                json!({ "client_ca": AUTHORITIES, "client_crl": LIST }),
+                "/client_crl",
+            ),
+            (
+                json!({ "client_ca": ISSUER, "client_crl": format!("{LIST}{LIST}") }),
+                "/client_crl",
+            ),
+            (
+                json!({ "client_ca": ISSUER, "client_crl": format!("{LIST}{}", A[1]) }),
+                "/client_crl",
+            ),
         ] {
             let answer = client.put(&path, body).await;
             let answer = answer.refused(Code::ValidationFailed);
             assert_eq!(answer.pointers(), [pointer], "{}", answer.text);
         }
+        let listed = json!({ "client_ca": ISSUER, "client_crl": LIST, "client_crl_current": true });
+        let made = client.put(&path, listed).await.ok(200).json();
+        assert_eq!(made["client_crl"].as_str().unwrap().trim(), LIST.trim());
+        assert_eq!(made["client_crl_current"], true);
+        let state = entity::snapshot::load(&world.app.plane.databases.main).await;
+        let host = &state.unwrap().parts.hosts[0];
+        assert_eq!(host.client_crl.as_deref(), made["client_crl"].as_str());
+        assert!(host.client_crl_current);
         let made = client.put(&path, json!({ "client_ca": AUTHORITIES })).await;
         let made = made.ok(200);
         assert_eq!(

@@ -12,6 +12,7 @@ use super::{DocumentLoader, Manifest, Product};
 use crate::id::{Id, OrganizationId, PlanId, ProductId, UpstreamId, VersionId};
 use crate::lifecycle::PlanState;
 use crate::name::Slug;
+use crate::plan::check_scopes;
 use crate::policy::{AttachPoint, Policy, check_all, named_upstreams};
 use crate::problem::Invalid;
 use crate::snapshot::{self, Parts, SCHEMA, Secret, Settings, Snapshot};
@@ -218,6 +219,10 @@ impl<'a> Resolver<'a> {
                 &plan.policies,
                 AttachPoint::Plan,
             );
+            let at = format!("{pointer}/scopes");
+            let problems = check_scopes(&plan.scopes).into_iter();
+            self.found
+                .extend(problems.map(|invalid| invalid.under(&at)));
             let plan_id = id("plan", self.prefix, &[name, plan_name]);
             self.plans.insert((name, plan_name), (product_id, plan_id));
             self.parts.plans.push(snapshot::Plan {

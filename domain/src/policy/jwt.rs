@@ -1,6 +1,7 @@
 //! `jwt`: the caller shows a signed token (RFC 7519, with the practice of RFC 8725).
 
 mod algorithm;
+mod bound;
 
 use std::collections::BTreeMap;
 
@@ -8,13 +9,14 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub use algorithm::Algorithm;
+pub use bound::Bound;
 
 use super::header::{is_name, is_reserved};
 use super::{Mode, Written, mode_and_name};
 use crate::duration::Span;
 use crate::problem::Invalid;
 
-/// Accepts a token from `Authorization: Bearer`, of one of these issuers. The client that the
+/// Accepts a token from `Authorization: Bearer` or `DPoP`, of one of these issuers. The client that the
 /// token names is one of an application's credentials: the application's subscription, plan and
 /// limits are then the caller's, as with a key.
 #[derive(
@@ -57,6 +59,17 @@ pub struct Jwt {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schemars(title = "Forward the token")]
     pub forward: bool,
+    /// What becomes of tokens that are bound to a key of their client (claim `cnf`): `if_present`
+    /// asks for its proof, which is a client certificate or DPoP; `required` takes no others; `none`
+    /// looks at none of it.
+    #[serde(default, skip_serializing_if = "Bound::is_default")]
+    #[schemars(title = "Bound tokens", !skip_serializing_if)]
+    pub bound: Bound,
+    /// Each token has a `jti` and is good for one call, on each gateway node. Such tokens live for
+    /// 24 h at most.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(title = "Good once")]
+    pub single_use: bool,
 }
 
 /// Whether a caller must belong to an application.

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::asked::{self, is_patience, patience};
-use super::jwt::{CLAIM, is_claim};
+use super::jwt::{Bound, CLAIM, is_claim};
 use super::{Membership, Mode, Written, mode_and_name};
 use crate::duration::Span;
 use crate::problem::Invalid;
 
-/// Accepts a token from `Authorization: Bearer`, of any form, that the authorization server calls
+/// Accepts a token from `Authorization: Bearer` or `DPoP`, of any form, that the authorization server calls
 /// active. The client that it names is one of an application's credentials: the application's
 /// subscription, plan and limits are then the caller's, as with a key.
 #[derive(
@@ -61,6 +61,12 @@ pub struct Oauth2Introspection {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schemars(title = "Forward the token")]
     pub forward: bool,
+    /// What becomes of tokens that are bound to a key of their client (member `cnf` of the answer):
+    /// `if_present` asks for its proof, which is a client certificate or DPoP; `required` takes no
+    /// others; `none` looks at none of it.
+    #[serde(default, skip_serializing_if = "Bound::is_default")]
+    #[schemars(title = "Bound tokens", !skip_serializing_if)]
+    pub bound: Bound,
     /// How long an answer is believed, at most 1 h and never beyond its `exp`; 60 s unless set. A
     /// token that was withdrawn is good for as long at most.
     #[serde(default = "minute", skip_serializing_if = "is_minute")]

@@ -74,4 +74,10 @@ pub struct Host {
     /// PEM of the authorities of client certificates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_ca: Option<String>,
+    /// PEM of their lists of revoked certificates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_crl: Option<String>,
+    /// A list whose time is over lets nobody in.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub client_crl_current: bool,
 }

@@ -146,6 +146,9 @@ pub struct OfferedPlan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms: Option<Terms>,
     pub policies: Vec<Policy>,
+    /// What tokens of its subscribers may allow at the product's APIs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

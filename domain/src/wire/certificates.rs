@@ -72,6 +72,11 @@ pub struct Host {
     /// PEM of the authorities, one of which must have issued a client's certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_ca: Option<String>,
+    /// PEM of their lists of revoked certificates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_crl: Option<String>,
+    /// A list whose time is over lets nobody in.
+    pub client_crl_current: bool,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     /// For `If-Match`.

@@ -186,6 +186,17 @@ pub struct KnownIssuer {
     pub apis: Vec<String>,
 }
 
+/// What tokens of the platform's token endpoint may allow the application at an API, by the plans
+/// that it is subscribed to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GrantedScopes {
+    /// The API's name.
+    pub api: String,
+    /// What the API is asked for as (RFC 8707 §2).
+    pub resource: String,
+    pub scopes: Vec<String>,
+}
+
 /// A certificate that the application shows as a TLS client.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -23,6 +23,9 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms: Option<Terms>,
     pub policies: Vec<Policy>,
+    /// What tokens of its subscribers may allow at the product's APIs (RFC 6749 §3.3).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
     /// Open subscriptions that one application may hold with this provider; absent: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_per_application: Option<u32>,
@@ -96,6 +99,9 @@ pub struct CreatePlan {
     /// Of the kinds that a plan may carry.
     #[serde(default)]
     pub policies: Vec<Policy>,
+    /// At most 50 of 1 to 100 visible characters, 1,000 in all (RFC 6749 §3.3).
+    #[serde(default)]
+    pub scopes: Vec<String>,
     #[serde(default)]
     pub max_per_application: Option<u32>,
     #[serde(default)]
@@ -120,6 +126,8 @@ pub struct EditPlan {
     pub terms: String,
     #[serde(default)]
     pub policies: Vec<Policy>,
+    #[serde(default)]
+    pub scopes: Vec<String>,
     #[serde(default)]
     pub max_per_application: Option<u32>,
     #[serde(default)]

@@ -65,21 +65,53 @@ impl Issuer {
         token.context("no token")
     }
 
+    /// One that is bound to the key of a proof.
+    async fn bound(&self, more: &str, proof: &str) -> anyhow::Result<String> {
+        let form = format!("grant_type=client_credentials{more}");
+        let client = self.client()?.with("dpop", proof)?;
+        let url = format!("{}/token", self.address);
+        let told = client.send("POST", &url, form).await?;
+        let told = told.expect(200)?.json()?;
+        anyhow::ensure!(told["token_type"] == "DPoP", "{told}");
+        told["access_token"]
+            .as_str()
+            .map(str::to_owned)
+            .context("no token")
+    }
+
     async fn post(&self, path: &str, form: String) -> anyhow::Result<e2e::client::Answer> {
+        let url = format!("{}{path}", self.address);
+        self.client()?.send("POST", &url, form).await?.expect(200)
+    }
+
+    fn client(&self) -> anyhow::Result<Client> {
         // mobile:known-to-this-test-alone
-        let client = Client::default()
+        Client::default()
             .with(
                 "authorization",
                 "Basic bW9iaWxlOmtub3duLXRvLXRoaXMtdGVzdC1hbG9uZQ==",
             )?
-            .with("content-type", "application/x-www-form-urlencoded")?;
-        let url = format!("{}{path}", self.address);
-        client.send("POST", &url, form).await?.expect(200)
+            .with("content-type", "application/x-www-form-urlencoded")
     }
 
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         Ok(self.child.kill().await?)
     }
+}
+
+/// A proof of a client's key (RFC 9449), made by npm's jose.
+async fn prove(key: &Path, method: &str, url: &str, token: &str) -> anyhow::Result<String> {
+    let script = peers()?.join("prove.mjs");
+    std::fs::write(&script, include_str!("../peers/prove.mjs"))?;
+    let made = Command::new("node")
+        .arg(&script)
+        .arg(key)
+        .args([method, url, token])
+        .output()
+        .await
+        .context("node")?;
+    anyhow::ensure!(made.status.success(), "{made:?}");
+    Ok(String::from_utf8(made.stdout)?.trim().to_owned())
 }
 
 async fn gateway(folder: &Path, issuer: &str, upstream: &str) -> anyhow::Result<Portunus> {
@@ -175,13 +207,9 @@ async fn tokens_of_a_real_issuer() -> anyhow::Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_real_issuer_is_asked_about_opaque_tokens() -> anyhow::Result<()> {
-    let folder = tempfile::tempdir()?;
-    let upstream = Upstream::start().await?;
-    let issuer = Issuer::start("0", &folder.path().join("keys.json"), "1").await?;
-    let (own, u) = (&issuer.address, upstream.url());
-    let file = folder.path().join("gateway.yaml");
+/// A gateway that takes signed tokens of an issuer, and asks it about all others.
+async fn either(folder: &Path, own: &str, u: &str) -> anyhow::Result<Portunus> {
+    let file = folder.join("gateway.yaml");
     std::fs::write(
         &file,
         format!(
@@ -198,7 +226,70 @@ async fn a_real_issuer_is_asked_about_opaque_tokens() -> anyhow::Result<()> {
     let free = "127.0.0.1:0";
     let file = file.display().to_string();
     let args = ["--config", &*file, "--gateway", free, "--admin", free];
-    let running = Portunus::start("gateway", &folder.path().join("data"), &args, &[]).await?;
+    Portunus::start("gateway", &folder.join("data"), &args, &[]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bound_tokens_of_a_real_issuer() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let upstream = Upstream::start().await?;
+    let issuer = Issuer::start("0", &folder.path().join("keys.json"), "1").await?;
+    let running = either(folder.path(), &issuer.address, &upstream.url()).await?;
+    let url = format!("{}/x", running.ready.gateway);
+    let (own, stolen) = (
+        folder.path().join("own.json"),
+        folder.path().join("thief.json"),
+    );
+    let call = async |token: &str, proof: &str| -> anyhow::Result<(u16, String)> {
+        let client = Client::default().with("authorization", &format!("DPoP {token}"))?;
+        let answer = client.with("dpop", proof)?.get(&url).await?;
+        Ok((answer.status, answer.text))
+    };
+    for more in ["&resource=https%3A%2F%2Fshop.test&scope=read", ""] {
+        let endpoint = format!("{}/token", issuer.address);
+        let asked = prove(&own, "POST", &endpoint, "").await?;
+        let token = issuer.bound(more, &asked).await?;
+        // The issuer's keys come a moment later.
+        let served = async || {
+            let proof = prove(&own, "GET", &url, &token).await.ok()?;
+            (call(&token, &proof).await.ok()?.0 == 200).then_some(())
+        };
+        until("the first keys", Duration::from_secs(20), served).await?;
+        let seen = upstream.seen();
+        let headers = &seen.last().context("nothing came through")?.headers;
+        assert!(!headers.contains_key("authorization"), "{headers:?}");
+        assert!(!headers.contains_key("dpop"), "{headers:?}");
+
+        let once = prove(&own, "GET", &url, &token).await?;
+        assert_eq!(call(&token, &once).await?.0, 200);
+        let other = format!("{url}/other");
+        for proof in [
+            once,
+            asked,
+            prove(&stolen, "GET", &url, &token).await?,
+            prove(&own, "POST", &url, &token).await?,
+            prove(&own, "GET", &other, &token).await?,
+            prove(&own, "GET", &url, "another").await?,
+            prove(&own, "GET", &url, "").await?,
+        ] {
+            let (status, text) = call(&token, &proof).await?;
+            assert_eq!(status, 401, "{text}");
+            assert!(text.contains("proof_invalid"), "{text}");
+        }
+        let naked = Client::default().bearer(&token)?.get(&url).await?;
+        assert_eq!(naked.status, 401, "{}", naked.text);
+    }
+    issuer.stop().await?;
+    assert_eq!(running.terminate().await?, 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_issuer_is_asked_about_opaque_tokens() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let upstream = Upstream::start().await?;
+    let issuer = Issuer::start("0", &folder.path().join("keys.json"), "1").await?;
+    let running = either(folder.path(), &issuer.address, &upstream.url()).await?;
     let url = format!("{}/x", running.ready.gateway);
     let call = async |token: &str| -> anyhow::Result<(u16, String)> {
         let answer = Client::default().bearer(token)?.get(&url).await?;

@@ -1,5 +1,5 @@
 // An identity provider (npm's oidc-provider) that gives out access tokens for a client: signed ones
-// for a resource, opaque ones without.
+// for a resource, opaque ones without; bound to a key where a proof of it (DPoP) is sent.
 // usage: issuer.mjs PORT KEYS WHICH    PORT 0 takes a free one; KEYS is a file with two key pairs,
 // made when it is not there; WHICH says which are published, the one that signs first: 1, 21, 2.
 // Prints its address when it answers.
@@ -35,6 +35,7 @@ const provider = new Provider(issuer, {
   cookies: { keys: ['of no use here'] },
   features: {
     clientCredentials: { enabled: true },
+    dPoP: { enabled: true },
     devInteractions: { enabled: false },
     introspection: { enabled: true },
     revocation: { enabled: true },

@@ -274,6 +274,10 @@ fn plan_row(plan: &OfferedPlan, home: &str, may_ask: bool) -> AnyView {
         .terms
         .is_some()
         .then(|| view! { <span class="sub">"with terms to accept"</span> });
+    let scopes = (!plan.scopes.is_empty()).then(|| {
+        let words = format!("scopes {}", plan.scopes.join(", "));
+        view! { <span class="sub">{words}</span> }
+    });
     let how = if plan.approval == domain::plan::Approval::Auto {
         "Subscribe"
     } else {
@@ -293,7 +297,7 @@ fn plan_row(plan: &OfferedPlan, home: &str, may_ask: bool) -> AnyView {
                 <b>{plan.name.clone()}</b>
                 <span class="sub">{plan.description.clone()}</span>
             </td>
-            <td data-label="Requests">{lines} {overshoot}</td>
+            <td data-label="Requests">{lines} {overshoot} {scopes}</td>
             <td data-label="Approval">{approval(plan.approval)} {terms}</td>
             <td class="n" data-label="Price">{price(plan.price.as_ref())}</td>
             <td class="act">{action}</td>

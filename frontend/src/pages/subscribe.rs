@@ -124,6 +124,9 @@ fn plan_choice(
     if facts.is_empty() {
         facts.push("no limit".to_owned());
     }
+    if !plan.scopes.is_empty() {
+        facts.push(format!("scopes {}", plan.scopes.join(", ")));
+    }
     facts.push(price(plan.price.as_ref()));
     facts.push(approval(plan.approval).to_owned());
     if several {

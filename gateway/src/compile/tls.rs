@@ -11,15 +11,16 @@ use domain::snapshot::{Certificate, Host, Kind, Parts};
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs;
-use rustls::server::{NoServerSessionStorage, ProducesTickets, WebPkiClientVerifier};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, ProducesTickets};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::Compiler;
 use super::sealed;
 use crate::http2;
-use crate::tls::certificate::{self, Pair};
-use crate::tls::{self, Certificates, Clients, End, Patterns, Tls};
+use crate::tls::certificate::{self, Fault, Pair};
+use crate::tls::{self, Certificates, Clients, End, Patterns, Revoked, Tls, revoked};
 
 /// Protocols that are offered, in our order (RFC 7301).
 const PROTOCOLS: [&[u8]; 2] = [http2::ALPN, b"http/1.1"];
@@ -91,11 +92,13 @@ impl Compiler {
         let (shown, ends) = shown(&certificates, &made);
         let shown = Arc::new(shown);
         let tickets = self.tls.tickets.clone();
+        let (asked, lists) = asked(hosts.values(), &shown, &provider);
         let compiled = Tls {
             open: config(&provider, shown.clone(), None, tickets),
-            hosts: asked(hosts.values(), &shown, &provider),
+            hosts: asked,
             certificates: shown,
             ends,
+            lists,
         };
         self.state.tls = Arc::new(compiled);
         self.tls.certificates = certificates;
@@ -158,63 +161,105 @@ fn pair(
     })
 }
 
+/// What is made of authorities with their lists.
+type Made = (Option<Arc<ServerConfig>>, Option<Arc<Revoked>>);
+
+/// With the terms of the lists of revoked certificates.
 fn asked<'a>(
     hosts: impl Iterator<Item = &'a Host>,
     shown: &Arc<Certificates>,
     provider: &Arc<CryptoProvider>,
-) -> Patterns<tls::Host> {
-    let mut made: HashMap<[u8; 32], Option<Arc<ServerConfig>>> = HashMap::new();
+) -> (Patterns<tls::Host>, Vec<End>) {
+    let mut made: HashMap<[u8; 32], Made> = HashMap::new();
     let mut asked = Patterns::default();
+    let mut lists = Vec::new();
     for host in hosts {
         let clients = host.client_ca.as_deref().map(|pem| {
             let digest: [u8; 32] = Sha256::digest(pem).into();
-            let make = || {
-                let config = config(provider, shown.clone(), Some(pem), None);
-                if config.is_none() {
-                    tracing::error!(
-                        host = host.host,
-                        "The authorities of a host's clients cannot be used; nobody reaches it."
-                    );
-                }
-                config
-            };
-            let config = made.entry(digest).or_insert_with(make).clone();
-            Clients { digest, config }
+            let whole = place(host, digest);
+            let made = made
+                .entry(whole)
+                .or_insert_with(|| clients(host, pem, shown, provider));
+            let (config, revoked) = made.clone();
+            Clients {
+                digest,
+                config,
+                revoked,
+            }
         });
+        let revoked = clients.as_ref().and_then(|one| one.revoked.as_ref());
+        for (issuer, term) in revoked.iter().flat_map(|one| &one.terms) {
+            lists.push(End {
+                certificate: issuer.clone(),
+                hosts: vec![host.host.clone()],
+                term: *term,
+            });
+        }
         let required = host.tls.map(|mode| match mode {
             TlsMode::Required => true,
             TlsMode::Optional => false,
         });
         asked.insert(&host.host, tls::Host { required, clients });
     }
-    asked
+    (asked, lists)
+}
+
+/// The same for hosts that ask for the same.
+fn place(host: &Host, authorities: [u8; 32]) -> [u8; 32] {
+    let lists = host.client_crl.as_deref();
+    let mut whole = Sha256::new_with_prefix(authorities);
+    whole.update([u8::from(lists.is_some()), u8::from(host.client_crl_current)]);
+    whole.update(lists.unwrap_or_default());
+    whole.finalize().into()
+}
+
+/// Whom the host lets in. What is wrong with it lets nobody in, on open connections neither.
+fn clients(
+    host: &Host,
+    client_ca: &str,
+    shown: &Arc<Certificates>,
+    provider: &Arc<CryptoProvider>,
+) -> Made {
+    let (lists, current) = (host.client_crl.as_deref(), host.client_crl_current);
+    let made = revoked::verifier(client_ca, lists, current, provider);
+    let made = made.and_then(|(verifier, revoked)| {
+        let config = config(provider, shown.clone(), Some(verifier), None);
+        Ok((config.ok_or(Fault::Authorities)?, revoked))
+    });
+    match made {
+        Ok((config, revoked)) => (Some(config), revoked.map(Arc::new)),
+        Err(fault) => {
+            tracing::error!(
+                host = host.host,
+                reason = %fault,
+                "The authorities of a host's clients cannot be used; nobody reaches it."
+            );
+            (None, Some(Arc::new(Revoked::everybody())))
+        }
+    }
 }
 
 /// Settings of handshakes: TLS 1.2 and 1.3, with or without a client's certificate.
 fn config(
     provider: &Arc<CryptoProvider>,
     shown: Arc<Certificates>,
-    clients: Option<&str>,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
     tickets: Option<Arc<dyn ProducesTickets>>,
 ) -> Option<Arc<ServerConfig>> {
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .ok()?;
+    let asks = clients.is_some();
     let builder = match clients {
         None => builder.with_no_client_auth(),
-        Some(pem) => {
-            let roots = Arc::new(certificate::authorities(pem).ok()?);
-            let verifier =
-                WebPkiClientVerifier::builder_with_provider(roots, provider.clone()).build();
-            builder.with_client_cert_verifier(verifier.ok()?)
-        }
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
     };
     let mut config = builder.with_cert_resolver(shown);
     config.alpn_protocols = PROTOCOLS.iter().map(|name| name.to_vec()).collect();
     match tickets {
         Some(tickets) => config.ticketer = tickets,
         // A client's certificate is verified at every handshake, not once per session.
-        None if clients.is_some() => {
+        None if asks => {
             config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;
         }

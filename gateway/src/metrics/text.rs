@@ -186,6 +186,7 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
     );
     if let Some(ends) = &gauges.ends {
         certificates::write(&mut page, &ends.tls.ends);
+        certificates::write_lists(&mut page, &ends.tls.lists);
         certificates::write_clients(&mut page, &ends.clients);
     }
     upstreams::write(&mut page, &sum, &gauges.upkeep);
@@ -208,7 +209,7 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         page.one(
             "nonces_full_total",
             "counter",
-            "Signatures that were refused as there was no room for their nonces.",
+            "Signatures, proofs and tokens that were refused as there was no room to remember them.",
             full,
         );
     }

@@ -99,6 +99,7 @@ const fn is_about_credentials(code: Code) -> bool {
             | Code::TokenMissing
             | Code::TokenInvalid
             | Code::TokenExpired
+            | Code::ProofInvalid
             | Code::TicketInvalid
             | Code::IpDenied
             | Code::AccessDenied

@@ -1,60 +1,69 @@
-//! Tokens in `Authorization: Bearer` (RFC 6750 §2.1), and whom those are of that are believed.
+//! Tokens in `Authorization: Bearer` (RFC 6750 §2.1) or `DPoP` (RFC 9449 §7.1), and whom those are of
+//! that are believed.
 
 use std::collections::BTreeMap;
 
+use domain::id::CredentialId;
 use domain::key::{KeyDigest, TOKEN_PREFIX};
 use domain::policy::Membership;
 use domain::problem::Code;
 use serde_json::Value;
 
 use super::Flow;
+use super::bound::Once;
 use crate::access;
 use crate::answer::Refusal;
 use crate::call::{Call, Caller};
 use crate::fields::Name;
-use crate::head::{bearer, is_bearer};
+use crate::head::{self, Scheme, is_token};
 use crate::token::{Claims, claim};
 
-/// What is shown as a token; `Some(None)` when it is not one token in the form of RFC 6750 §2.1.
-pub(super) fn shown<'c>(call: &'c Call<'_>) -> Option<Option<&'c [u8]>> {
+/// What is shown as a token, and by which scheme; `Some(None)` when it is not one token in the form
+/// of RFC 6750 §2.1 or RFC 9449 §7.1.
+pub(super) fn shown<'c>(call: &'c Call<'_>) -> Option<Option<(Scheme, &'c [u8])>> {
     let mut lines = call.head.fields.all(Name::Authorization);
     let first = lines.next()?;
     match lines.next() {
-        None => is_bearer(first).then(|| bearer(first)),
+        None => is_token(first).then(|| head::token(first)),
         Some(second) => {
-            let any = [first, second].into_iter().chain(lines).any(is_bearer);
+            let any = [first, second].into_iter().chain(lines).any(is_token);
             any.then_some(None)
         }
     }
 }
 
+/// The field with the proof of a token (RFC 9449 §4.1); it goes where the token goes.
+const PROOF: &[u8] = b"dpop";
+
 /// Whether something is shown that is to be a token, and no key of ours.
 pub(super) fn is_shown(call: &Call<'_>) -> bool {
     let is_key =
         |token: &[u8]| token.starts_with(b"ptn_") && !token.starts_with(TOKEN_PREFIX.as_bytes());
-    shown(call).is_some_and(|token| !token.is_some_and(is_key))
+    shown(call).is_some_and(|token| !token.is_some_and(|(_, token)| is_key(token)))
 }
 
 /// Whether it begins as what the platform itself makes.
 pub(super) fn is_ours(call: &Call<'_>) -> bool {
     shown(call)
         .flatten()
-        .is_some_and(|token| token.starts_with(b"ptn_"))
+        .is_some_and(|(_, token)| token.starts_with(b"ptn_"))
 }
 
 /// Takes out what was shown and is not looked at.
 pub(super) fn forget(call: &mut Call<'_>) {
     let fields = &mut call.head.fields;
-    fields.retain(|kind, _, value| kind != Name::Authorization || !is_bearer(value));
+    fields.retain(|kind, _, value| kind != Name::Authorization || !is_token(value));
+    fields.remove_named(PROOF);
 }
 
 /// Whether it has the form of a signed token (RFC 7515 §7.1).
 pub(super) fn is_signed(call: &Call<'_>) -> bool {
-    let token = shown(call).flatten().unwrap_or_default();
+    let token = shown(call).flatten().map_or(&b""[..], |(_, token)| token);
     token.iter().filter(|byte| **byte == b'.').count() == 2
 }
 
 /// Who issued a token.
+#[derive(Clone, Copy)]
 pub(super) enum Whose<'i> {
     /// The platform's own token endpoint.
     Own,
@@ -95,12 +104,14 @@ impl Holder {
         }
     }
 
-    /// Finds whose token it is, and tells the upstream what it says.
+    /// Finds whose token it is, notes what of it may be used `once`, and tells the upstream what it
+    /// says.
     pub(super) fn believe<'a>(
         &'a self,
         call: &mut Call<'a>,
         claims: &Claims,
         whose: Whose<'_>,
+        once: [Option<Once>; 2],
     ) -> Flow {
         let is_own = matches!(whose, Whose::Own);
         let text = |name: &str| claim(claims, name).and_then(Value::as_str);
@@ -119,7 +130,7 @@ impl Holder {
             }
         });
         let state = call.state;
-        match found {
+        let caller = match found {
             Some(key) => {
                 let caller = Caller {
                     key,
@@ -128,7 +139,7 @@ impl Holder {
                 };
                 call.recognize(&caller);
                 match state.keys.judge(key, call.wall_us, call.peer_address()) {
-                    Ok(()) => call.identify(caller),
+                    Ok(()) => Some(caller),
                     Err(Code::IpDenied) => return Flow::refuse(Refusal::new(Code::IpDenied)),
                     Err(_) => return invalid("The application's client was withdrawn."),
                 }
@@ -136,7 +147,7 @@ impl Holder {
             // We made it: it is nobody's any more.
             None if is_own => return invalid("The application's client was withdrawn."),
             None => match self.application {
-                Membership::Optional => {}
+                Membership::Optional => None,
                 Membership::Required => {
                     let refusal = Refusal::new(Code::NotSubscribed);
                     let why = match client {
@@ -146,10 +157,23 @@ impl Holder {
                     return Flow::refuse(refusal.detail(why));
                 }
             },
+        };
+        for one in once.into_iter().flatten() {
+            let room = match &caller {
+                Some(caller) => caller.key.id,
+                None => stranger(call, whose),
+            };
+            if let Err(refused) = one.note(call, room) {
+                return refused;
+            }
+        }
+        if let Some(caller) = caller {
+            call.identify(caller);
         }
         // What we issue is good for every API that its client may call.
         if !self.forward || is_own {
             call.head.fields.remove(Name::Authorization);
+            call.head.fields.remove_named(PROOF);
         }
         for (name, from) in &self.headers {
             if let Some(value) = claim(claims, from).and_then(written) {
@@ -158,6 +182,16 @@ impl Holder {
         }
         Flow::Next
     }
+}
+
+/// Whose room those of an issuer's clients take together that are of no application.
+fn stranger(call: &Call<'_>, whose: Whose<'_>) -> CredentialId {
+    let issuer = match whose {
+        Whose::Own => "",
+        Whose::By(issuer) => issuer,
+    };
+    let provider = call.route.provider;
+    CredentialId::from_name("strangers of", &format!("{provider} {issuer}"))
 }
 
 pub(super) fn invalid(why: &str) -> Flow {

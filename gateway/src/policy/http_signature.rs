@@ -71,13 +71,8 @@ impl HttpSignature {
                 false => Flow::refuse(Refusal::new(Code::SignatureMissing)),
             };
         }
-        let by_proxy =
-            call.peer.trusted && call.head.fields.get(Name::ForwardedProto) == Some(b"https");
         let around = Around {
-            scheme: match by_proxy {
-                true => "https",
-                false => call.peer.scheme(),
-            },
+            scheme: call.scheme(),
         };
         let read = signature::read(&call.head, around, self.tag.as_deref());
         let signed = match read.and_then(|signed| self.judge(call, signed)) {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use domain::key::TOKEN_PREFIX;
 use domain::policy;
-use domain::policy::jwt::Algorithm;
+use domain::policy::jwt::{Algorithm, Bound};
 use domain::problem::Code;
 use domain::snapshot::TokenIssuer;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::bearer::{Holder, Whose as Issued, invalid, shown};
+use super::bound::{self, Once};
 use super::{Context, Flow};
 use crate::answer::Refusal;
 use crate::call::Call;
@@ -24,6 +25,8 @@ use crate::token::{
 pub(crate) struct Jwt {
     issuers: Box<[Issuer]>,
     optional: bool,
+    bound: Bound,
+    single_use: bool,
     holder: Holder,
     sets: Arc<KeySets>,
 }
@@ -124,6 +127,8 @@ impl Jwt {
         Some(Self {
             issuers: platform.into_iter().chain(issuers).collect(),
             optional: policy.optional,
+            bound: policy.bound,
+            single_use: policy.single_use,
             holder: Holder::compile(
                 policy.client_claim.as_deref(),
                 policy.application,
@@ -145,15 +150,31 @@ impl Jwt {
         let Some(token) = token else {
             return invalid("Send one token, as `Authorization: Bearer` and nothing beside it.");
         };
-        match self.verify(call, token) {
+        match self.verify(call, token.1) {
             Ok(verified) => {
                 let claims = verified.claims.clone();
                 let issuer = claims.get("iss").and_then(Value::as_str);
-                let issued = match token.starts_with(TOKEN_PREFIX.as_bytes()) {
-                    true => Issued::Own,
-                    false => Issued::By(issuer.unwrap_or_default()),
+                let issuer = issuer.unwrap_or_default();
+                let is_own = token.1.starts_with(TOKEN_PREFIX.as_bytes());
+                // That it was verified before says nothing of who shows it now.
+                let proof = match bound::prove(self.bound, call, &claims, token) {
+                    Ok(proof) => proof,
+                    Err(refused) => return refused,
                 };
-                let flow = self.holder.believe(call, &claims, issued);
+                let own = match self.single_use {
+                    true => {
+                        match Once::of_token(call, &claims, issuer, self.skew(issuer, is_own)) {
+                            Ok(once) => Some(once),
+                            Err(why) => return invalid(why),
+                        }
+                    }
+                    false => None,
+                };
+                let issued = match is_own {
+                    true => Issued::Own,
+                    false => Issued::By(issuer),
+                };
+                let flow = self.holder.believe(call, &claims, issued, [proof, own]);
                 call.token = Some(claims);
                 flow
             }
@@ -168,6 +189,15 @@ impl Jwt {
 
     pub(super) fn clear(&self, call: &mut Call<'_>) {
         self.holder.clear(call);
+    }
+
+    /// By how much the clocks of an issuer's tokens may differ, in seconds.
+    fn skew(&self, issuer: &str, is_own: bool) -> u64 {
+        let named = self.issuers.iter().find_map(|one| match &one.whose {
+            Whose::Named(wanted) if !is_own && *wanted.issuer == *issuer => Some(wanted.skew),
+            Whose::Named(_) | Whose::Platform => None,
+        });
+        named.unwrap_or(SKEW)
     }
 
     fn verify(&self, call: &Call<'_>, text: &[u8]) -> Result<Rc<Verified>, Refused> {

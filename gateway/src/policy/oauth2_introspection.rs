@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::policy;
+use domain::policy::jwt::Bound;
 use domain::problem::Code;
 use http::Method;
 use serde_json::Value;
 use url::form_urlencoded;
 
 use super::bearer::{Holder, Whose, invalid, shown};
+use super::bound;
 use super::{Context, Flow};
 use crate::answer::Refusal;
 use crate::asking::{Asked, Known, Learned, Parts, Question, Reply, Unanswered};
@@ -33,6 +35,7 @@ pub(crate) struct Introspection {
     issuer: Box<str>,
     audience: Box<[Box<str>]>,
     optional: bool,
+    bound: Bound,
     holder: Holder,
     cache: Duration,
     timeout: Duration,
@@ -61,6 +64,7 @@ impl Introspection {
             issuer: policy.issuer.as_str().into(),
             audience: audience.map(|one| one.as_str().into()).collect(),
             optional: policy.optional,
+            bound: policy.bound,
             holder: Holder::compile(
                 policy.client_claim.as_deref(),
                 policy.application,
@@ -74,7 +78,7 @@ impl Introspection {
 
     /// Asks about what is shown, or remembers.
     pub(crate) async fn ask(&self, call: &Call<'_>) -> Option<Learned> {
-        let token = shown(call).flatten()?;
+        let (_, token) = shown(call).flatten()?;
         if !is_askable(token) {
             return None;
         }
@@ -114,8 +118,8 @@ impl Introspection {
 
     pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>) -> Flow {
         self.clear(call);
-        let learned = call.learned.take().map(|learned| *learned);
-        match shown(call) {
+let learned = call.learned.take().map(|learned| *learned);
+        let token = match shown(call) {
             None if self.optional => return Flow::Next,
             None => return Flow::refuse(Refusal::new(Code::TokenMissing)),
             Some(None) => {
@@ -123,11 +127,11 @@ impl Introspection {
                     "Send one token, as `Authorization: Bearer` and nothing beside it.",
                 );
             }
-            Some(Some(token)) if !is_askable(token) => {
+            Some(Some((_, token))) if !is_askable(token) => {
                 return invalid("It is longer than 8 KiB, or of a kind that does not count here.");
             }
-            Some(Some(_)) => {}
-        }
+            Some(Some(token)) => token,
+        };
         let introspected = match learned {
             Some(Learned::Token(Ok(introspected))) => introspected,
             Some(_) => return Flow::refuse(Refusal::new(Code::Undecided).retry_after(1)),
@@ -139,7 +143,13 @@ impl Introspection {
         };
         match self.judge(&claims, call.wall_secs()) {
             Ok(()) => {
-                let flow = self.holder.believe(call, &claims, Whose::By(&self.issuer));
+                // What is remembered of it says nothing of who shows it now.
+                let proof = match bound::prove(self.bound, call, &claims, token) {
+                    Ok(proof) => proof,
+                    Err(refused) => return refused,
+                };
+                let whose = Whose::By(&self.issuer);
+                let flow = self.holder.believe(call, &claims, whose, [proof, None]);
                 call.token = Some(claims);
                 flow
             }
@@ -177,7 +187,9 @@ impl Introspection {
 
     /// Whether its server would be asked about what is shown.
     pub(crate) fn would_ask(call: &Call<'_>) -> bool {
-        shown(call).flatten().is_some_and(is_askable)
+        shown(call)
+            .flatten()
+            .is_some_and(|(_, token)| is_askable(token))
     }
 }
 

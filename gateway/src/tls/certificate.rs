@@ -27,6 +27,8 @@ pub(crate) enum Fault {
     Host(usize),
     #[error("The authorities cannot be read: they are not X.509 certificates in PEM.")]
     Authorities,
+    #[error("{0}")]
+    Lists(&'static str),
 }
 
 impl Fault {
@@ -37,6 +39,7 @@ impl Fault {
             Self::Key | Self::Mismatch => "/key".to_owned(),
             Self::Host(index) => format!("/hosts/{index}"),
             Self::Authorities => "/client_ca".to_owned(),
+            Self::Lists(_) => "/client_crl".to_owned(),
         }
     }
 }
@@ -125,7 +128,7 @@ pub(crate) fn authorities(pem: &str) -> Result<RootCertStore, Fault> {
 }
 
 /// At least one certificate, each of which can be parsed.
-fn chain(pem: &str) -> Option<Vec<CertificateDer<'static>>> {
+pub(super) fn chain(pem: &str) -> Option<Vec<CertificateDer<'static>>> {
     let chain: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
         .collect::<Result<_, _>>()
         .ok()?;

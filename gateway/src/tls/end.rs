@@ -8,6 +8,7 @@ use domain::problem::Invalid;
 use domain::snapshot::Parts;
 
 use super::certificate::{self, Pair};
+use super::revoked;
 
 /// What ends sooner is warned of.
 const SOON: TimeDelta = TimeDelta::days(14);
@@ -147,6 +148,26 @@ pub(crate) fn warn_of_clients(ends: &[ClientEnd], known: &[ClientEnd], now: Date
     }
 }
 
+/// Says which lists of revoked certificates are over, or have not begun, but for those that were
+/// `known`.
+pub(crate) fn warn_of_lists(ends: &[End], known: &[End], now: DateTime<Utc>) {
+    // The next one comes shortly before the end, as a rule.
+    let over = |end: &End| end.term.state(now).filter(|due| *due != Due::Soon);
+    for (end, due) in due(ends, known, over) {
+        let (issuer, hosts) = (&end.certificate, end.hosts.join(", "));
+        let at = match due {
+            Due::Early => end.term.from,
+            Due::Ended | Due::Soon => end.term.to,
+        };
+        tracing::warn!(
+            issuer,
+            hosts,
+            at = at.to_rfc3339(),
+            "A list of revoked certificates is not of now: bring the present one."
+        );
+    }
+}
+
 /// Those of which there is something to say, and were not known.
 fn due<'e, E: PartialEq>(
     ends: &'e [E],
@@ -182,6 +203,15 @@ pub(crate) fn out_of_time(parts: &Parts, now: DateTime<Utc>) -> Vec<Invalid> {
                 }
             };
             found.push(Invalid::new(format!("{place}/certificate"), message));
+        }
+    }
+    for host in &parts.hosts {
+        for (issuer, to) in revoked::ends(host.client_crl.as_deref().unwrap_or_default()) {
+            if to <= now {
+                let message = format!("The list of {issuer} is over since {}.", day(to));
+                let place = format!("/hosts/{}/client_crl", host.host);
+                found.push(Invalid::new(place, message));
+            }
         }
     }
     found

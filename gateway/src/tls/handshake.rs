@@ -28,9 +28,7 @@ pub(crate) async fn handshake(
     let stream = start.into_stream(config).await?;
     if secure.clients.is_some() {
         let shown = stream.get_ref().1.peer_certificates();
-        let leaf = shown.and_then(|chain| chain.first());
-        let read = leaf.and_then(|der| Certificate::of(der));
-        secure.certificate = read.map(Rc::new);
+        secure.certificate = shown.and_then(Certificate::of).map(Rc::new);
     }
     Ok((stream, secure))
 }

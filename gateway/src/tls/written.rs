@@ -1,14 +1,16 @@
 //! Certificates of a configuration that somebody writes: judged before it is served.
 
+use std::sync::Arc;
+
 use domain::problem::Invalid;
 use domain::snapshot::{Parts, PrivateKey};
 use rustls::crypto::aws_lc_rs;
 
-use super::certificate;
+use super::{certificate, revoked};
 
 /// What is wrong with certificates, keys and authorities, with pointers into the declarative file.
 pub(crate) fn check(parts: &Parts) -> Vec<Invalid> {
-    let provider = aws_lc_rs::default_provider();
+    let provider = Arc::new(aws_lc_rs::default_provider());
     let mut found = Vec::new();
     for item in &parts.certificates {
         let PrivateKey::Clear(key) = &item.key else {
@@ -35,8 +37,11 @@ pub(crate) fn check(parts: &Parts) -> Vec<Invalid> {
         }
     }
     for item in &parts.hosts {
-        let judged = item.client_ca.as_deref().map(certificate::authorities);
-        if let Some(Err(fault)) = judged {
+        let Some(client_ca) = &item.client_ca else {
+            continue;
+        };
+        let (lists, current) = (item.client_crl.as_deref(), item.client_crl_current);
+        if let Err(fault) = revoked::verifier(client_ca, lists, current, &provider) {
             let at = format!("/hosts/{}{}", item.host, fault.pointer());
             found.push(Invalid::new(at, fault.to_string()));
         }

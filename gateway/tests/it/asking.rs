@@ -154,6 +154,11 @@ async fn answer(asked: &Asked) -> (u16, String, String) {
                 "over" => json!({ "active": true, "client_id": "mobile", "exp": 1 }),
                 "ours" => json!({ "active": true, "aud": ["a", "shop"] }),
                 "theirs" => json!({ "active": true, "aud": "a" }),
+                "bound" => json!({ "active": true, "client_id": "mobile", "cnf": { "jkt": "x" } }),
+                "certified" => {
+                    json!({ "active": true, "client_id": "mobile", "cnf": { "x5t#S256": "x" } })
+                }
+                "tied" => json!({ "active": true, "client_id": "mobile", "cnf": { "kid": "x" } }),
                 "odd" => json!({ "active": 1 }),
                 "huge" => json!({ "active": true, "more": "x".repeat(70_000) }),
                 _ => json!({ "active": false }),
@@ -241,6 +246,9 @@ async fn tokens_are_what_their_server_says() {
         ("/shop", "stranger", 403, "not_subscribed"),
         ("/shop", "foreign", 401, "token_invalid"),
         ("/shop", "over", 401, "token_expired"),
+        ("/shop", "bound", 401, "proof_invalid"),
+        ("/shop", "certified", 401, "token_invalid"),
+        ("/shop", "tied", 401, "token_invalid"),
         ("/shop", "odd", 503, "undecided"),
         ("/shop", "huge", 503, "undecided"),
         ("/brief", "ours", 200, ""),

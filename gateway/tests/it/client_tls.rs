@@ -448,3 +448,131 @@ async fn a_certificate_is_as_good_as_a_key() {
         assert_eq!(answer.status, status, "{path} without a certificate");
     }
 }
+
+/// An authority of clients, two that it has issued, and its lists.
+mod revoked {
+    pub const AUTHORITY: &str = include_str!("tls/revoked/ca.pem");
+    pub const GOOD: [&str; 2] = [
+        include_str!("tls/revoked/good.pem"),
+        include_str!("tls/revoked/good.key"),
+    ];
+    pub const BAD: [&str; 2] = [
+        include_str!("tls/revoked/bad.pem"),
+        include_str!("tls/revoked/bad.key"),
+    ];
+    /// Names nobody.
+    pub const NONE: &str = include_str!("tls/revoked/none.pem");
+    /// Names BAD.
+    pub const LIST: &str = include_str!("tls/revoked/list.pem");
+    /// The same; it was over in 2021.
+    pub const ENDED: &str = include_str!("tls/revoked/ended.pem");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_certificate_is_refused_at_once() {
+    use revoked::{AUTHORITY, BAD, ENDED, GOOD, LIST, NONE};
+    let text = |lists: Value| {
+        let mut host = json!({ "client_ca": AUTHORITY });
+        for (name, value) in lists.as_object().unwrap() {
+            host[name] = value.clone();
+        }
+        file(
+            json!({ "a": shown(A), "b": shown(B) }),
+            json!({ "m.b.test": host }),
+        )
+    };
+    let rig = rig(&text(json!({ "client_crl": NONE }))).await;
+    let with = |certificate| Caller {
+        certificate: Some(certificate),
+        ..caller("m.b.test")
+    };
+    let mut good = with(GOOD).client(&rig).await;
+    let mut bad = with(BAD).client(&rig).await;
+    let call = get("m.b.test", "/x");
+    assert_eq!(good.send(&call).await.status, 200);
+    assert_eq!(bad.send(&call).await.status, 200);
+
+    // Its next request on the open connection is the last, the others' go on.
+    rig.load(&text(json!({ "client_crl": LIST })), 2).await;
+    let refused = bad.send(&call).await;
+    assert_eq!(refused.code(), "misdirected_request");
+    assert!(bad.is_closed().await);
+    assert!(with(BAD).is_refused(&rig).await);
+    assert_eq!(good.send(&call).await.status, 200);
+    let metrics = rig.admin("/metrics").await.body;
+    let name = "portunus_client_crl_next_update_seconds{issuer=\"CN=Portunus test clients\"";
+    assert!(metrics.contains(name), "{metrics}");
+
+    // A list that is over goes on to count, unless it must be of now.
+    rig.load(&text(json!({ "client_crl": ENDED })), 3).await;
+    assert!(with(BAD).is_refused(&rig).await);
+    let mut again = with(GOOD).client(&rig).await;
+    assert_eq!(again.send(&call).await.status, 200);
+    let strict = json!({ "client_crl": ENDED, "client_crl_current": true });
+    rig.load(&text(strict), 4).await;
+    assert!(with(BAD).is_refused(&rig).await);
+    assert!(with(GOOD).is_refused(&rig).await);
+    let strict = json!({ "client_crl": LIST, "client_crl_current": true });
+    rig.load(&text(strict), 5).await;
+    let mut again = with(GOOD).client(&rig).await;
+    assert_eq!(again.send(&call).await.status, 200);
+
+    // A list that cannot be used lets nobody in, on open connections neither.
+    rig.load(
+        &text(json!({ "client_crl": LIST.replacen("MI", "MJ", 1) })),
+        6,
+    )
+    .await;
+    assert!(with(GOOD).is_refused(&rig).await);
+    assert_eq!(again.send(&call).await.code(), "misdirected_request");
+    // Without one nobody is.
+    rig.load(&text(json!({})), 7).await;
+    let mut bad = with(BAD).client(&rig).await;
+    assert_eq!(bad.send(&call).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_may_be_bound_to_a_certificate() {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use jsonwebtoken::jwk::Jwk;
+    use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+    use sha2::{Digest, Sha256};
+
+    let key = EncodingKey::from_ec_pem(A[1].as_bytes()).unwrap();
+    let jwk = Jwk::from_encoding_key(&key, Algorithm::ES256).unwrap();
+    let issuer = json!({
+        "issuer": "https://idp.test", "audience": ["x"], "algorithms": ["ES256"], "jwks": { "keys": [jwk] },
+    });
+    let text = file(
+        json!({ "a": shown(A), "b": shown(B) }),
+        json!({ "m.b.test": { "client_ca": format!("{CLIENTS}{}", revoked::AUTHORITY) } }),
+    );
+    let mut file: Value = serde_json::from_str(&text).unwrap();
+    let policy = json!({ "jwt": { "issuers": [issuer], "application": "optional" } });
+    file["apis"]["x"]["versions"]["v1"]["policies"] = json!([policy]);
+    let rig = rig(&file.to_string()).await;
+    let print = URL_SAFE_NO_PAD.encode(Sha256::digest(der(FRIEND)));
+    let claims = json!({
+        "iss": "https://idp.test", "aud": "x", "exp": rig.now().timestamp() + 60,
+        "cnf": { "x5t#S256": print },
+    });
+    let token = encode(&Header::new(Algorithm::ES256), &claims, &key).unwrap();
+    let call = |host: &str| {
+        format!("GET /x HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\r\n")
+    };
+    let with = |certificate| Caller {
+        certificate: Some(certificate),
+        ..caller("m.b.test")
+    };
+    let mut friend = with(FRIEND).client(&rig).await;
+    assert_eq!(friend.send(&call("m.b.test")).await.status, 200);
+    let mut thief = with(revoked::GOOD).client(&rig).await;
+    let refused = thief.send(&call("m.b.test")).await;
+    assert_eq!(
+        (refused.status, refused.code()),
+        (401, "token_invalid".into())
+    );
+    let mut naked = caller("b.test").client(&rig).await;
+    assert_eq!(naked.send(&call("b.test")).await.code(), "token_invalid");
+}

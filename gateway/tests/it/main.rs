@@ -10,6 +10,7 @@
 mod ambiguous;
 mod answers;
 mod asking;
+mod bound;
 mod certificate_ends;
 mod churn;
 mod circuit;

@@ -1,6 +1,9 @@
 //! Clients, passwords and certificates of an application.
 
-use api::{http::extract::Path, service::credentials as service};
+use api::{
+    http::extract::Path,
+    service::{authorization_server, credentials as service},
+};
 use chrono::TimeDelta;
 use domain::{
     actor::Action,
@@ -36,7 +39,8 @@ const SIGNING_KEY: &str = "Add a signing key";
 pub(crate) async fn new_oauth_client(here: Workspace, Path((_, _, id)): Path<Of>) -> Result {
     here.must(Action::ManageCredentials)?;
     let found = load(&here, id).await?;
-    let page = props(&here, found, Form::default(), Claiming::OauthClient);
+    let scopes = authorization_server::scopes(here.ctx(), id).await?;
+    let page = props(&here, found, Form::default(), Claiming::OauthClient(scopes));
     Ok(here.visit.page(OAUTH_CLIENT, || application::claim(page)))
 }
 
@@ -60,11 +64,13 @@ pub(crate) async fn make_oauth_client(
     };
     match service::make_oauth_client(here.ctx(), id, input).await {
         Ok(made) => {
+            let scopes = authorization_server::scopes(here.ctx(), id).await?;
             let page = application::OauthClient {
                 visitor: here.visitor(),
                 place: here.place.clone(),
                 application: found,
                 made,
+                scopes,
             };
             Ok(once(&here, "Your OAuth client is ready", || {
                 application::oauth_client(page)
@@ -72,7 +78,8 @@ pub(crate) async fn make_oauth_client(
         }
         Err(error) => {
             let form = typed.refused_under(here.ctx(), error, "cidrs").await?;
-            let page = props(&here, found, form, Claiming::OauthClient);
+            let scopes = authorization_server::scopes(here.ctx(), id).await?;
+            let page = props(&here, found, form, Claiming::OauthClient(scopes));
             Ok(here
                 .visit
                 .refused(OAUTH_CLIENT, || application::claim(page)))

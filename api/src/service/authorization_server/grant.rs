@@ -1,38 +1,35 @@
 //! The client credentials grant (RFC 6749 §4.4): who asks, and for which APIs.
 
-use std::collections::BTreeSet;
-
 use domain::application::Claimed;
-use domain::id::{ApiId, CredentialId};
+use domain::id::CredentialId;
 use domain::key::{KeyDigest, TOKEN_PREFIX};
 use domain::lifecycle::ApplicationState;
 use domain::organization::OrganizationState;
-use domain::snapshot::TokenIssuer;
 use entity::row::read_json;
-use entity::{application, credential, organization, plan, product_version, subscription, version};
+use entity::{application, credential, organization};
 use ipnet::IpNet;
 use jsonwebtoken::{Algorithm, Header, encode};
-use sea_orm::{ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait};
+use sea_orm::EntityTrait;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{TOKEN_LIFE, keys};
+use super::scopes::{grants, reach};
+use super::{TOKEN_LIFE, keys, proof};
 use crate::attempts::{Kind, network};
 use crate::ctx::Ctx;
 use crate::error::Error;
-use crate::service::subscriptions;
-
-/// Most APIs that one token is for.
-const MOST_AUDIENCES: usize = 50;
 
 /// What a client asks for.
 #[derive(Debug)]
 pub struct Asked<'a> {
     pub grant_type: &'a str,
+    /// Empty: all that is granted (RFC 6749 §3.3).
     pub scope: &'a str,
     /// RFC 8707 §2; none: all that it may call.
     pub resources: Vec<&'a str>,
     pub client: Option<Shown<'a>>,
+    /// Of a key that the token is to be bound to (RFC 9449 §5).
+    pub proof: Option<&'a [u8]>,
 }
 
 /// Who it says to be (RFC 6749 §2.3.1).
@@ -53,6 +50,8 @@ pub struct Granted {
     access_token: String,
     token_type: &'static str,
     expires_in: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
 }
 
 impl std::fmt::Debug for Granted {
@@ -86,9 +85,19 @@ struct Claims<'a> {
     sub: &'a str,
     client_id: &'a str,
     aud: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a str>,
     iat: i64,
     exp: i64,
     jti: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<Confirmation>,
+}
+
+/// Whoever shows the token proves that it has this key (RFC 9449 §6.1).
+#[derive(Serialize)]
+struct Confirmation {
+    jkt: String,
 }
 
 pub async fn grant(ctx: &Ctx, asked: Asked<'_>) -> Result<Granted, Refused> {
@@ -107,23 +116,28 @@ pub async fn grant(ctx: &Ctx, asked: Asked<'_>) -> Result<Granted, Refused> {
     }
     let shown = asked.client.ok_or(Refused::Client)?;
     let client = known(ctx, &shown).await?;
-    if !asked.scope.is_empty() {
-        let none = "Clients of this server have no scopes.";
-        return Err(Refused::Because("invalid_scope", none));
-    }
-    let own = apis(ctx, client.application_id).await?;
-    let audience = audience(own, &asked.resources)?;
+    let bound = asked.proof.map(|shown| proof::key(ctx, shown)).transpose();
+    let bound = bound.map_err(|why| Refused::Because("invalid_dpop_proof", why))?;
+    let own = grants(ctx, client.application_id).await?;
+    let reach = reach(&own, &asked.resources, asked.scope)
+        .map_err(|(error, why)| Refused::Because(error, why))?;
     let (key_id, key, issuer) = keys::signing(ctx).await?;
     let now = ctx.now.timestamp();
     let id = client.id.to_string();
+    let token_type = match &bound {
+        Some(_) => "DPoP",
+        None => "Bearer",
+    };
     let claims = Claims {
         iss: &issuer,
         sub: &id,
         client_id: &id,
-        aud: audience,
+        aud: reach.audience,
+        scope: reach.scope.as_deref(),
         iat: now,
         exp: now + TOKEN_LIFE,
         jti: ctx.id::<()>()?.uuid(),
+        cnf: bound.map(|jkt| Confirmation { jkt }),
     };
     let header = Header {
         typ: Some("at+jwt".to_owned()),
@@ -133,8 +147,9 @@ pub async fn grant(ctx: &Ctx, asked: Asked<'_>) -> Result<Granted, Refused> {
     let signed = encode(&header, &claims, &key).map_err(Error::internal)?;
     Ok(Granted {
         access_token: format!("{TOKEN_PREFIX}{signed}"),
-        token_type: "Bearer",
+        token_type,
         expires_in: TOKEN_LIFE,
+        scope: reach.scope,
     })
 }
 
@@ -178,62 +193,4 @@ async fn known(ctx: &Ctx, shown: &Shown<'_>) -> Result<credential::Model, Refuse
         return Err(Refused::Because("unauthorized_client", wrong));
     }
     Ok(row)
-}
-
-/// APIs that the application is subscribed to now.
-async fn apis(ctx: &Ctx, application: Uuid) -> Result<BTreeSet<Uuid>, Refused> {
-    let rows = subscription::Entity::find()
-        .filter(subscription::Column::ApplicationId.eq(application))
-        .filter(subscription::Column::State.eq("approved"))
-        .find_also_related(plan::Entity)
-        .all(ctx.db())
-        .await?;
-    let mut products = Vec::new();
-    for (row, plan) in rows {
-        let Some(plan) = plan else { continue };
-        if subscriptions::terms(&row, &plan)?.judge(ctx.now).is_ok() {
-            products.push(row.product_id);
-        }
-    }
-    let apis: Vec<Uuid> = version::Entity::find()
-        .select_only()
-        .column(version::Column::ApiId)
-        .join(
-            JoinType::InnerJoin,
-            product_version::Relation::Version.def().rev(),
-        )
-        .filter(product_version::Column::ProductId.is_in(products))
-        .into_tuple()
-        .all(ctx.db())
-        .await?;
-    Ok(apis.into_iter().collect())
-}
-
-fn audience(own: BTreeSet<Uuid>, resources: &[&str]) -> Result<Vec<String>, Refused> {
-    let own: Vec<String> = own
-        .into_iter()
-        .map(|api| TokenIssuer::audience(ApiId::from_uuid(api)))
-        .collect();
-    let target = |why| Err(Refused::Because("invalid_target", why));
-    if own.is_empty() {
-        return target("No subscription of the application is effective.");
-    }
-    if resources.is_empty() {
-        return match own.len() <= MOST_AUDIENCES {
-            true => Ok(own),
-            false => target("Name the APIs as resource: there are more than 50."),
-        };
-    }
-    if resources.len() > MOST_AUDIENCES {
-        return target("Name at most 50 resources.");
-    }
-    let mut chosen: Vec<String> = Vec::new();
-    for resource in resources {
-        match own.iter().find(|one| one.eq_ignore_ascii_case(resource)) {
-            Some(one) if chosen.contains(one) => {}
-            Some(one) => chosen.push(one.clone()),
-            None => return target("The application is not subscribed to one of the resources."),
-        }
-    }
-    Ok(chosen)
 }

@@ -124,6 +124,7 @@ fn show_plan(plan: plan::Model, nodes: u32) -> Result<OfferedPlan> {
         price: plans::price(&plan)?,
         overshoot: overshoot(nodes, &policies).map(|bound| bound.to_string()),
         policies,
+        scopes: plan.scopes()?,
         name: plan.name,
         slug: plan.slug,
         description: plan.description,

@@ -21,7 +21,7 @@ const MOST_CHAIN: usize = 64 * 1024;
 const MOST_KEY: usize = 16 * 1024;
 
 const NOT_PEM: &str = "The certificate cannot be read: it is not an X.509 certificate in PEM.";
-const KEY_INSIDE: &str =
+pub(super) const KEY_INSIDE: &str =
     "There is a private key in this text: it would be shown. Send certificates only.";
 
 /// A certificate that can be shown.
@@ -61,7 +61,7 @@ pub(crate) fn judge(
     let facts: Option<Vec<Facts>> = ders.iter().map(|der| Facts::of(der)).collect();
     let facts = facts.and_then(|all| all.into_iter().next());
     let facts = facts.ok_or_else(|| refused("/certificate", NOT_PEM))?;
-    let chain = ders.iter().map(|der| pem(der)).collect();
+    let chain = ders.iter().map(|der| pem(CERTIFICATE, der)).collect();
     belong_together(ders, key).map_err(|message| refused("/key", message))?;
     if facts.not_after <= now {
         let ended = facts.not_after.format("%Y-%m-%d at %H:%M UTC");
@@ -122,7 +122,7 @@ pub(crate) fn authorities(text: &str) -> Result<String, &'static str> {
     for der in &ders {
         store.add(der.clone()).map_err(|_| UNREADABLE)?;
     }
-    Ok(ders.iter().map(|der| pem(der)).collect())
+    Ok(ders.iter().map(|der| pem(CERTIFICATE, der)).collect())
 }
 
 /// At least one.
@@ -132,10 +132,13 @@ fn ders(text: &str) -> Option<Vec<CertificateDer<'static>>> {
     (!ders.is_empty()).then_some(ders)
 }
 
-/// RFC 7468 §5.
-fn pem(der: &[u8]) -> String {
+/// The label of a certificate.
+const CERTIFICATE: &str = "CERTIFICATE";
+
+/// RFC 7468 §2, with this label.
+pub(super) fn pem(label: &str, der: &[u8]) -> String {
     let text = STANDARD.encode(der);
-    let mut pem = "-----BEGIN CERTIFICATE-----\n".to_owned();
+    let mut pem = format!("-----BEGIN {label}-----\n");
     let mut rest = text.as_str();
     while !rest.is_empty() {
         let (line, behind) = rest.split_at(rest.len().min(64));
@@ -143,6 +146,6 @@ fn pem(der: &[u8]) -> String {
         pem.push('\n');
         rest = behind;
     }
-    pem.push_str("-----END CERTIFICATE-----\n");
+    pem.push_str(&format!("-----END {label}-----\n"));
     pem
 }

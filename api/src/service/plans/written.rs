@@ -1,7 +1,7 @@
 //! What people write about a plan, checked once for creating and editing.
 
 use domain::name::{DisplayName, Slug};
-use domain::plan::Approval;
+use domain::plan::{Approval, check_scopes};
 use domain::policy::{AttachPoint, check_all};
 use domain::wire::plans::{CreatePlan, EditPlan, Price};
 use entity::organization;
@@ -24,6 +24,7 @@ pub(super) struct Written {
     pub(super) approval: Approval,
     pub(super) terms: String,
     pub(super) policies: String,
+    pub(super) scopes: Option<String>,
     pub(super) price: String,
     pub(super) max_per_application: Option<i32>,
     pub(super) max_subscriptions: Option<i32>,
@@ -38,6 +39,9 @@ impl Written {
         let terms = check.text("/terms", &input.terms, MAX_TERMS);
         for found in check_all(&input.policies, AttachPoint::Plan) {
             check.add(found.under("/policies"));
+        }
+        for found in check_scopes(&input.scopes) {
+            check.add(found.under("/scopes"));
         }
         let max_per_application = most(
             &mut check,
@@ -54,6 +58,10 @@ impl Written {
             approval: input.approval,
             terms,
             policies: write_json("plan.policies", &input.policies)?,
+            scopes: match input.scopes.is_empty() {
+                true => None,
+                false => Some(write_json("plan.scopes", &input.scopes)?),
+            },
             price: input
                 .price
                 .map(|price| write_json("plan.price", &price))
@@ -81,6 +89,7 @@ pub(super) fn as_edit(input: CreatePlan) -> EditPlan {
         approval,
         terms,
         policies,
+        scopes,
         max_per_application,
         max_subscriptions,
         price,
@@ -92,6 +101,7 @@ pub(super) fn as_edit(input: CreatePlan) -> EditPlan {
         approval,
         terms,
         policies,
+        scopes,
         max_per_application,
         max_subscriptions,
         price,

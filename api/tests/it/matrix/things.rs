@@ -265,6 +265,12 @@ fn consuming() -> Vec<Line> {
             Member,
             Value::Null,
         ),
+        line(
+            "GET",
+            "/applications/{application}/scopes",
+            Member,
+            Value::Null,
+        ),
         line("GET", "/credentials/{credential}", Member, Value::Null),
         line(
             "PATCH",

@@ -48,7 +48,7 @@ fn full() -> Vec<Policy> {
     let all = json!([
         { "key_auth": { "mode": "observe", "name": "k", "optional": true, "query": "api_key" } },
         { "jwt": { "name": "login", "optional": true, "client_claim": "cid", "application": "optional",
-            "headers": { "X-User": "sub", "X-Role": "realm.roles" }, "forward": true, "issuers": [
+            "headers": { "X-User": "sub", "X-Role": "realm.roles" }, "forward": true, "bound": "required", "single_use": true, "issuers": [
             { "issuer": "https://a.example", "audience": ["x", "y\nz"], "algorithms": ["ES256", "RS256"], "skew": "5s" },
             { "issuer": "https://b.example", "audience": ["x"], "jwks_uri": "https://b.example/keys" },
             { "issuer": "c", "audience": ["x"], "jwks": { "keys": [{ "kty": "RSA", "n": "ü\n", "e": "AQAB" }] } }] } },
@@ -61,7 +61,7 @@ fn full() -> Vec<Policy> {
             "max_age": "10s", "nonce": true, "tag": "shop", "optional": true } },
         { "oauth2_introspection": { "name": "o", "upstream": "login", "path": "/i", "issuer": "https://i",
             "audience": ["x"], "optional": true, "client_claim": "cid", "application": "optional",
-            "headers": { "X-User": "sub" }, "forward": true, "cache": "5s", "timeout": "1s" } },
+            "headers": { "X-User": "sub" }, "forward": true, "bound": "none", "cache": "5s", "timeout": "1s" } },
         { "basic_auth": { "name": "b", "optional": true, "header": "X-User" } },
         { "ext_auth": { "name": "e", "upstream": "authz", "path": "/decide?a=b", "form": "opa",
             "headers": ["x-a"], "pass": ["X-User"], "undecided": "pass", "timeout": "1s",

@@ -60,16 +60,20 @@ impl<'a> Resolver<'a> {
     pub(super) fn hosts(&mut self, manifest: &'a Manifest, load: &DocumentLoader<'_>) {
         for (name, written) in &manifest.hosts {
             let at = format!("/hosts/{}", token(name));
-            let client_ca = match &written.client_ca {
-                None => None,
-                Some(text) => match self.pem(&format!("{at}/client_ca"), text, load) {
-                    Some(pem) => Some(pem),
-                    None => continue,
-                },
+            let mut read = |field: &str, written: &Option<String>| match written {
+                None => Some(None),
+                Some(text) => self.pem(&format!("{at}/{field}"), text, load).map(Some),
+            };
+            let client_ca = read("client_ca", &written.client_ca);
+            let client_crl = read("client_crl", &written.client_crl);
+            let (Some(client_ca), Some(client_crl)) = (client_ca, client_crl) else {
+                continue;
             };
             let settings = HostSettings {
                 tls: written.tls,
                 client_ca,
+                client_crl,
+                client_crl_current: written.client_crl_current,
             };
             let problems = settings.check(name).into_iter();
             self.found
@@ -80,6 +84,8 @@ impl<'a> Resolver<'a> {
                 host: name.clone(),
                 tls: settings.tls,
                 client_ca: settings.client_ca,
+                client_crl: settings.client_crl,
+                client_crl_current: settings.client_crl_current,
             });
         }
     }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::wire::{
     applications::Application,
-    credentials::{Credential, KnownIssuer, NewOauthClient, NewPassword},
+    credentials::{Credential, GrantedScopes, KnownIssuer, NewOauthClient, NewPassword},
 };
 use leptos::prelude::*;
 
@@ -85,8 +85,8 @@ pub struct Claim {
 
 #[derive(Clone, Debug)]
 pub enum Claiming {
-    /// Of the platform's own token endpoint.
-    OauthClient,
+    /// Of the platform's own token endpoint, with what its tokens may allow now.
+    OauthClient(Vec<GrantedScopes>),
     Password,
     SigningKey,
     /// With the issuers that the application's APIs know.
@@ -98,10 +98,10 @@ pub enum Claiming {
 pub fn claim(page: Claim) -> AnyView {
     let form = page.form;
     let (title, lede, own, end, button) = match page.what {
-        Claiming::OauthClient => (
+        Claiming::OauthClient(scopes) => (
             "New OAuth client",
             "It gets short-lived tokens from this platform with its id and secret (OAuth 2.0, client credentials), and calls with them where an API takes the platform's tokens.",
-            ().into_any(),
+            granted(&scopes),
             "Never",
             "Make the client",
         ),
@@ -213,6 +213,33 @@ fn client(form: &Form, known: Vec<KnownIssuer>) -> AnyView {
     .into_any()
 }
 
+/// What the plans grant to tokens, by API; nothing where they grant nothing.
+fn granted(all: &[GrantedScopes]) -> AnyView {
+    let granting: Vec<_> = all.iter().filter(|one| !one.scopes.is_empty()).collect();
+    if granting.is_empty() {
+        return ().into_any();
+    }
+    let apis = granting.into_iter().map(|one| {
+        let scopes = one.scopes.join(" ");
+        let resource = one.resource.clone();
+        view! {
+            <li>
+                {one.api.clone()} ": " <code>{scopes}</code>
+                <span class="sub">"resource " <code>{resource}</code></span>
+            </li>
+        }
+    });
+    let apis = apis.collect_view();
+    callout(
+        Tone::Info,
+        view! {
+            <p>"The plans of the application grant its tokens these scopes:"</p>
+            <ul>{apis}</ul>
+            <p>"A token has those that all of its APIs grant; ask for one API as resource to get all of its scopes."</p>
+        },
+    )
+}
+
 fn certificate(form: &Form) -> AnyView {
     view! {
         {Field::area("certificate", "Certificate", 8)
@@ -231,6 +258,7 @@ pub struct OauthClient {
     pub place: Place,
     pub application: Application,
     pub made: NewOauthClient,
+    pub scopes: Vec<GrantedScopes>,
 }
 
 /// The one page that shows a password; rendered from the POST itself and never kept.
@@ -334,6 +362,7 @@ pub fn oauth_client(page: OauthClient) -> AnyView {
                     <div class="card-head"><h2>"This client"</h2></div>
                     <div class="card-body">{facts}</div>
                 </section>
+                {granted(&page.scopes)}
                 {callout(Tone::Plain, view! {
                     <p>
                         <strong>"Send the token with each call,"</strong>

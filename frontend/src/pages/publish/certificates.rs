@@ -180,9 +180,10 @@ fn host_row(host: &Host, base: &str) -> AnyView {
         Some(TlsMode::Required) => "sent on to https",
         Some(TlsMode::Optional) => "served too",
     };
-    let clients = match host.client_ca {
-        None => "not asked for",
-        Some(_) => "required",
+    let clients = match (&host.client_ca, &host.client_crl) {
+        (None, _) => "not asked for",
+        (Some(_), None) => "required",
+        (Some(_), Some(_)) => "required, unless revoked",
     };
     view! {
         <tr>

@@ -46,6 +46,7 @@ const FIELDS: &[&str] = &[
     "quota",
     "period",
     "time_zone",
+    "scopes",
     "terms",
     "max_per_application",
     "price",
@@ -131,6 +132,9 @@ fn facts(plan: &Plan) -> AnyView {
     }
     rows.push(("Approval".into(), text(approval(plan.approval).to_owned())));
     rows.extend(allowed(&plan.policies));
+    if !plan.scopes.is_empty() {
+        rows.push(("Scopes".into(), text(plan.scopes.join(", "))));
+    }
     rows.push(("Price".into(), text(price(plan.price.as_ref()))));
     if let Some(most) = plan.max_per_application {
         let words = format::counted(u64::from(most), "subscription", "subscriptions");
@@ -221,6 +225,12 @@ fn form(form: &Form, plan: Option<&Plan>, address: &str) -> AnyView {
             {Field::text("description", "Description").optional().of(form)}
             {choice("approval", "Approval", approvals, form)}
             {limits}
+            {Field::text("scopes", "Scopes")
+                .optional()
+                .mono()
+                .placeholder("orders:read orders:write")
+                .help("With blanks between. Tokens of this platform may have them at the product's APIs; a policy scopes asks for them.")
+                .of(form)}
             <h2>"Terms and price"</h2>
             {Field::area("terms", "Terms to accept", 4).optional().help("Markdown. Whoever subscribes accepts this text; a change makes a new revision of it.").of(form)}
             <div class="form-row">

@@ -37,6 +37,8 @@ pub(super) fn host(object: usize, dice: u32) -> snapshot::Host {
         host: ["a.test", "*.a.test", "b.test", "*.test"][object].into(),
         tls: modes[(dice >> 4) as usize % 3],
         client_ca: (dice >> 8 & 1 == 1).then(|| CLIENTS.to_owned()),
+        client_crl: None,
+        client_crl_current: false,
     }
 }
 

@@ -35,6 +35,29 @@ pub(super) fn write(page: &mut Page, ends: &[End]) {
     }
 }
 
+/// Of lists of revoked certificates, by host.
+pub(super) fn write_lists(page: &mut Page, ends: &[End]) {
+    if ends.is_empty() {
+        return;
+    }
+    page.head(
+        "client_crl_next_update_seconds",
+        "gauge",
+        "When a host's list of revoked client certificates is over, in seconds since 1970.",
+    );
+    let mut ends: Vec<&End> = ends.iter().collect();
+    ends.sort_by_key(|end| end.term.to);
+    for end in ends.into_iter().take(MOST) {
+        let issuer = escaped(&end.certificate);
+        let _ = writeln!(
+            page.0,
+            "portunus_client_crl_next_update_seconds{{issuer=\"{issuer}\",host=\"{}\"}} {}",
+            end.hosts.join(","),
+            end.term.to.timestamp()
+        );
+    }
+}
+
 pub(super) fn write_clients(page: &mut Page, ends: &[ClientEnd]) {
     if ends.is_empty() {
         return;

@@ -83,6 +83,7 @@ fn with(plan: &Plan, policies: Vec<Policy>) -> EditPlan {
             .map(|terms| terms.text.clone())
             .unwrap_or_default(),
         policies,
+        scopes: plan.scopes.clone(),
         max_per_application: plan.max_per_application,
         max_subscriptions: plan.max_subscriptions,
         price: plan.price.clone(),

@@ -83,6 +83,7 @@ pub(super) async fn create(workspace: Workspace, Path(ids): Path<Ids>, typed: Ty
         approval: written.approval,
         terms: written.terms,
         policies: written.policies,
+        scopes: written.scopes,
         max_per_application: written.max_per_application,
         max_subscriptions: None,
         price: written.price,
@@ -237,6 +238,7 @@ async fn at_fields(workspace: &Workspace, typed: Typed, mut error: api::Error) -
             Some("burst") => "/burst",
             Some("time_zone") => "/time_zone",
             Some("currency") => "/currency",
+            _ if pointer.starts_with("/scopes") => "/scopes",
             _ => pointer.as_str(),
         };
         *invalid = Invalid::new(field, invalid.message.clone());
@@ -261,6 +263,11 @@ fn written(typed: &Typed, before: Option<&Plan>) -> (EditPlan, Vec<Invalid>) {
         approval: Approval::parse(typed.get("approval")).unwrap_or_default(),
         terms: typed.get("terms").to_owned(),
         policies,
+        scopes: typed
+            .get("scopes")
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect(),
         max_per_application: fields.read("max_per_application", COUNT),
         max_subscriptions: before.and_then(|plan| plan.max_subscriptions),
         price: price(typed, &mut fields),
@@ -347,6 +354,7 @@ fn form_of(plan: &Plan) -> Form {
                 .map(|most| most.to_string())
                 .unwrap_or_default(),
         )
+        .with("scopes", plan.scopes.join(" "))
         .with("organizations", plan.organizations.join(" "))
         .with("etag", plan.etag.to_string());
     match &plan.price {

@@ -7,7 +7,7 @@ use crate::{
     form::Form,
     frame::Section as Menu,
     part::{
-        field::{Field, refusal},
+        field::{Field, check, refusal},
         head::{Link, PageHead, crumbs},
     },
 };
@@ -66,7 +66,7 @@ fn fields(page: &Edit) -> AnyView {
     view! {
         <form class="form form--page" method="post">
             {tag(form)}
-            {refusal(form, &["host", "tls", "client_ca"])}
+            {refusal(form, &["host", "tls", "client_ca", "client_crl", "client_crl_current"])}
             {host}
             {Field::select("tls", "Plain HTTP", modes.to_vec()).optional().unmarked().of(form)}
             {Field::area("client_ca", "Authorities of client certificates (PEM)", 6)
@@ -75,6 +75,13 @@ fn fields(page: &Edit) -> AnyView {
                 .placeholder("-----BEGIN CERTIFICATE-----")
                 .help("Whoever calls the host must show a certificate of one of them. Nobody is asked if the field is empty.")
                 .of(form)}
+            {Field::area("client_crl", "Their lists of revoked certificates (PEM)", 6)
+                .optional()
+                .mono()
+                .placeholder("-----BEGIN X509 CRL-----")
+                .help("One of each authority at most, signed by it. What they name is refused at once, on open connections, too.")
+                .of(form)}
+            {check("client_crl_current", "yes", "A list whose time is over lets nobody in", form)}
             {actions}
         </form>
     }

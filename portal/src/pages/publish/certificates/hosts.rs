@@ -30,8 +30,17 @@ pub(super) async fn show(desk: Desk, Query(asked): Query<Asked>) -> Result {
     let form = Form::default()
         .with("tls", found.tls.map_or("", TlsMode::as_str))
         .with("client_ca", found.client_ca.unwrap_or_default())
+        .with("client_crl", found.client_crl.unwrap_or_default())
+        .with("client_crl_current", ticked(found.client_crl_current))
         .with("etag", found.etag.to_string());
     Ok(page(&desk, form, Some(found.host), false))
+}
+
+const fn ticked(is: bool) -> &'static str {
+    match is {
+        true => "yes",
+        false => "",
+    }
 }
 
 pub(super) async fn act(desk: Desk, typed: Typed) -> Result {
@@ -42,6 +51,8 @@ pub(super) async fn act(desk: Desk, typed: Typed) -> Result {
             let input = HostSettings {
                 tls: TlsMode::parse(typed.get("tls")),
                 client_ca: typed.optional("client_ca"),
+                client_crl: typed.optional("client_crl"),
+                client_crl_current: typed.is_ticked("client_crl_current"),
             };
             service::put(ctx, owner, &name, etag, input)
                 .await

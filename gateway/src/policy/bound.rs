@@ -1,0 +1,205 @@
+//! Tokens that their issuer has bound to a key of their client (claim `cnf`, RFC 7800): what proves
+//! that the client shows one itself. And what may be used once.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::id::CredentialId;
+use domain::policy::jwt::Bound;
+use domain::problem::Code;
+use domain::proof::{Proof, Wanted};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::Flow;
+use super::bearer::invalid;
+use crate::answer::Refusal;
+use crate::call::Call;
+use crate::fields::Name;
+use crate::head::Scheme;
+use crate::nonces::Noted;
+use crate::token::{Claims, has_signed};
+
+/// Tokens that are good once are remembered for as long at most, in seconds.
+const LONGEST: f64 = 86_400.0;
+
+/// What may be used once.
+#[derive(Debug)]
+pub(super) struct Once {
+    digest: [u8; 32],
+    left: Duration,
+    /// It is a proof; else a token.
+    is_proof: bool,
+}
+
+impl Once {
+    /// A token by its `jti`, until it is over. `skew` is in seconds.
+    ///
+    /// # Errors
+    /// Why it cannot be told from others.
+    pub(super) fn of_token(
+        call: &Call<'_>,
+        claims: &Claims,
+        issuer: &str,
+        skew: u64,
+    ) -> Result<Self, &'static str> {
+        let id = claims
+            .get("jti")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        if id.is_empty() {
+            return Err("It has no jti, so it cannot be good once.");
+        }
+        let ends = claims.get("exp").and_then(Value::as_f64);
+        let left = ends.unwrap_or_default() - call.wall_secs() as f64;
+        if left > LONGEST {
+            return Err("It is good for more than 24 hours, so it cannot be good once.");
+        }
+        // Of the API's owner: nobody else's use of the token counts here.
+        let mut digest = Sha256::new_with_prefix("token\0");
+        digest.update(call.route.provider.uuid().as_bytes());
+        digest.update((issuer.len() as u64).to_be_bytes());
+        digest.update(issuer);
+        digest.update(id);
+        Ok(Self {
+            digest: digest.finalize().into(),
+            // Longer than it is good, whatever clocks do meanwhile.
+            left: Duration::from_secs(left.max(0.0) as u64 + skew + 60),
+            is_proof: false,
+        })
+    }
+
+    fn of_proof(proof: &Proof<'_>, now: i64) -> Self {
+        let mut digest = Sha256::new_with_prefix("proof\0");
+        digest.update(proof.key.thumbprint());
+        digest.update(&proof.id);
+        Self {
+            digest: digest.finalize().into(),
+            left: Duration::from_secs(proof.left(now)),
+            is_proof: true,
+        }
+    }
+
+    /// Remembers it; refuses where it was used before, and where it could not be remembered.
+    /// `whose` bounds how much of the room it may take.
+    pub(super) fn note(self, call: &Call<'_>, whose: CredentialId) -> Result<(), Flow> {
+        match call
+            .worker
+            .shared
+            .nonces
+            .note(whose, self.digest, self.left)
+        {
+            Noted::New => Ok(()),
+            Noted::Known if self.is_proof => Err(unproven("The proof was used already (jti).")),
+            Noted::Known => Err(invalid("It was used already, and is good once.")),
+            Noted::Full => Err(Flow::refuse(Refusal::new(Code::Overloaded).retry_after(1))),
+        }
+    }
+}
+
+/// Whether a token that is believed is its client's own, as far as its issuer has bound it. `Some` is
+/// what must not be used again.
+///
+/// # Errors
+/// The refusal.
+pub(super) fn prove(
+    bound: Bound,
+    call: &Call<'_>,
+    claims: &Claims,
+    (scheme, token): (Scheme, &[u8]),
+) -> Result<Option<Once>, Flow> {
+    if bound == Bound::None {
+        return Ok(None);
+    }
+    let Some(confirmation) = claims.get("cnf") else {
+        return match (bound, scheme) {
+            (Bound::Required, _) => Err(invalid("It is not bound to a key of its client (cnf).")),
+            (Bound::None | Bound::IfPresent, Scheme::Dpop) => Err(unproven(
+                "The token is not bound to a key: send it as `Authorization: Bearer`.",
+            )),
+            (Bound::None | Bound::IfPresent, Scheme::Bearer) => Ok(None),
+        };
+    };
+    let member = |name: &str| match confirmation.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.as_str())),
+        Some(_) => Err(invalid("It says wrongly what it is bound to (cnf).")),
+    };
+    let certificate = member("x5t#S256")?;
+    let key = member("jkt")?;
+    // RFC 7800 §3.1 lets others stand beside what is known; alone they would bind it to nothing.
+    if certificate.is_none() && key.is_none() {
+        return Err(invalid(
+            "It is bound in a way that is not known here (cnf).",
+        ));
+    }
+    if let Some(thumbprint) = certificate {
+        is_of_certificate(call, thumbprint).map_err(invalid)?;
+    }
+    match (key, scheme) {
+        (Some(thumbprint), _) => {
+            let once = proof(call, scheme, token, thumbprint).map_err(unproven)?;
+            Ok(Some(once))
+        }
+        (None, Scheme::Bearer) => Ok(None),
+        (None, Scheme::Dpop) => Err(unproven(
+            "The token is not bound to a key: send it as `Authorization: Bearer`.",
+        )),
+    }
+}
+
+fn unproven(why: &str) -> Flow {
+    Flow::refuse(Refusal::new(Code::ProofInvalid).detail(why))
+}
+
+/// RFC 8705 §3: the client has shown this certificate in its handshake.
+fn is_of_certificate(call: &Call<'_>, thumbprint: &str) -> Result<(), &'static str> {
+    let secure = call.peer.secure.as_ref();
+    let shown = secure.and_then(|secure| secure.certificate.as_deref());
+    // A connection outlives the handshake that looked at it.
+    let shown = shown.filter(|shown| call.wall_us < shown.ends_us);
+    let shown = shown.ok_or("It is bound to a certificate: show that in the TLS handshake.")?;
+    let wanted = URL_SAFE_NO_PAD.decode(thumbprint).unwrap_or_default();
+    match bool::from(wanted.as_slice().ct_eq(shown.digest.as_slice())) {
+        true => Ok(()),
+        false => Err("It is bound to another certificate."),
+    }
+}
+
+/// RFC 9449 §7: a proof by the token's key, for this very request. What is dear comes last.
+fn proof(
+    call: &Call<'_>,
+    scheme: Scheme,
+    token: &[u8],
+    thumbprint: &str,
+) -> Result<Once, &'static str> {
+    if scheme != Scheme::Dpop {
+        return Err(
+            "The token is bound to a key: send it as `Authorization: DPoP`, with a proof beside it.",
+        );
+    }
+    let mut fields = call.head.fields.named("dpop");
+    let (Some(text), None) = (fields.next(), fields.next()) else {
+        return Err("Send one proof, in the field DPoP.");
+    };
+    let proof = Proof::read(text.trim_ascii())?;
+    if !proof.key.is(thumbprint) {
+        return Err("The proof is of another key than the token.");
+    }
+    let host = call.head.fields.get(Name::Host).unwrap_or_default();
+    let origin = format!("{}://{}", call.scheme(), String::from_utf8_lossy(host));
+    let now = call.wall_secs();
+    proof.judge(&Wanted {
+        method: call.head.method.as_str(),
+        origin: &origin,
+        path: call.head.canonical(),
+        token: Some(token),
+        now,
+    })?;
+    match has_signed(&proof) {
+        true => Ok(Once::of_proof(&proof, now)),
+        false => Err("The proof was not signed by its key."),
+    }
+}
