@@ -9,6 +9,10 @@ use domain::key::{ApiKey, Environment};
 use domain::manifest;
 use gateway::gauge::Gauge;
 
+/// The executable's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Requests end where they would be sent, as the upstream is broken: what shapes a request comes
 /// behind that, and is not measured.
 const FILE: &str = "

@@ -98,13 +98,22 @@ pub(super) fn is_multiple(number: &Number, of: &Number) -> bool {
 /// Reads a body of JSON. A member that is there twice is refused: of two readers one takes the
 /// first, the other the last. The error is a sentence.
 pub fn read(body: &[u8]) -> Result<Value, String> {
+    match std::str::from_utf8(body) {
+        // What is known to be text as a whole need not be looked at string by string.
+        Ok(text) => read_from(serde_json::Deserializer::from_str(text)),
+        Err(_) => read_from(serde_json::Deserializer::from_slice(body)),
+    }
+}
+
+fn read_from<'b>(
+    mut reader: serde_json::Deserializer<impl serde_json::de::Read<'b>>,
+) -> Result<Value, String> {
     let left = Cell::new(MOST_VALUES);
     let said = Cell::new(None);
     let strict = Strict {
         left: &left,
         said: &said,
     };
-    let mut reader = serde_json::Deserializer::from_slice(body);
     let value = strict.deserialize(&mut reader);
     value
         .and_then(|value| reader.end().map(|()| value))
