@@ -23,8 +23,10 @@ fn limit(requests: u32, window_s: u64, burst: u32) -> policy::RateLimit {
         headers: Vec::new(),
         claims: Vec::new(),
         cost: None,
+        cost_from: None,
         algorithm: policy::rate_limit::Algorithm::TokenBucket,
         delay: None,
+        waiting: None,
         scope: Scope::Cluster,
     }
 }

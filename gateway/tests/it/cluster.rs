@@ -40,8 +40,10 @@ fn limit() -> RateLimit {
         headers: Vec::new(),
         claims: Vec::new(),
         cost: None,
+        cost_from: None,
         algorithm: Default::default(),
         delay: None,
+        waiting: None,
         scope: Scope::Cluster,
     }
 }

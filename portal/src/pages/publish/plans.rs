@@ -292,7 +292,9 @@ fn rate(typed: &Typed, fields: &mut Fields<'_>) -> Option<Policy> {
         claims: Vec::new(),
         algorithm: Algorithm::default(),
         cost: None,
+        cost_from: None,
         delay: None,
+        waiting: None,
         scope: Scope::default(),
     }))
 }
