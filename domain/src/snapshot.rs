@@ -32,7 +32,7 @@ pub const SCHEMA: u32 = 1;
 
 /// What this release keeps of a state: raise it when a kind or a field is added that earlier ones
 /// passed over. What they have kept lacks it, so it is no ground for changes alone.
-pub const FORM: u32 = 4;
+pub const FORM: u32 = 5;
 
 /// A configuration state. `state` is the highest change number in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -250,6 +250,9 @@ pub struct Plan {
     /// Sent to the upstream as `X-Portunus-Plan`.
     pub slug: String,
     pub state: PlanState,
+    /// Among requests that wait for the same; the highest first.
+    #[serde(default, skip_serializing_if = "crate::plan::is_usual")]
+    pub priority: i8,
     pub policies: Vec<Policy>,
 }
 

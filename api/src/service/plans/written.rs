@@ -1,7 +1,7 @@
 //! What people write about a plan, checked once for creating and editing.
 
 use domain::name::{DisplayName, Slug};
-use domain::plan::Approval;
+use domain::plan::{Approval, PRIORITIES, PRIORITY};
 use domain::policy::{AttachPoint, check_all};
 use domain::wire::plans::{CreatePlan, EditPlan, Price};
 use entity::organization;
@@ -23,6 +23,7 @@ pub(super) struct Written {
     pub(super) description: String,
     pub(super) approval: Approval,
     pub(super) terms: String,
+    pub(super) priority: i8,
     pub(super) policies: String,
     pub(super) price: String,
     pub(super) max_per_application: Option<i32>,
@@ -39,6 +40,9 @@ impl Written {
         for found in check_all(&input.policies, AttachPoint::Plan) {
             check.add(found.under("/policies"));
         }
+        check.that(PRIORITIES.contains(&input.priority), "/priority", || {
+            PRIORITY.to_owned()
+        });
         let max_per_application = most(
             &mut check,
             "/max_per_application",
@@ -53,6 +57,7 @@ impl Written {
             description,
             approval: input.approval,
             terms,
+            priority: input.priority,
             policies: write_json("plan.policies", &input.policies)?,
             price: input
                 .price
@@ -80,6 +85,7 @@ pub(super) fn as_edit(input: CreatePlan) -> EditPlan {
         description,
         approval,
         terms,
+        priority,
         policies,
         max_per_application,
         max_subscriptions,
@@ -91,6 +97,7 @@ pub(super) fn as_edit(input: CreatePlan) -> EditPlan {
         description,
         approval,
         terms,
+        priority,
         policies,
         max_per_application,
         max_subscriptions,

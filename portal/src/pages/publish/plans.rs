@@ -6,7 +6,7 @@ use domain::actor::Action;
 use domain::duration::Span;
 use domain::id::{PlanId, ProductId};
 use domain::lifecycle::PlanStep;
-use domain::plan::Approval;
+use domain::plan::{Approval, PRIORITY};
 use domain::policy::rate_limit::Algorithm;
 use domain::policy::{Mode, Policy, Quota, RateLimit, Scope};
 use domain::problem::{Code, Invalid};
@@ -82,6 +82,7 @@ pub(super) async fn create(workspace: Workspace, Path(ids): Path<Ids>, typed: Ty
         description: written.description,
         approval: written.approval,
         terms: written.terms,
+        priority: written.priority,
         policies: written.policies,
         max_per_application: written.max_per_application,
         max_subscriptions: None,
@@ -260,6 +261,7 @@ fn written(typed: &Typed, before: Option<&Plan>) -> (EditPlan, Vec<Invalid>) {
         description: typed.get("description").to_owned(),
         approval: Approval::parse(typed.get("approval")).unwrap_or_default(),
         terms: typed.get("terms").to_owned(),
+        priority: fields.read("priority", PRIORITY).unwrap_or(0),
         policies,
         max_per_application: fields.read("max_per_application", COUNT),
         max_subscriptions: before.and_then(|plan| plan.max_subscriptions),
@@ -350,6 +352,7 @@ fn form_of(plan: &Plan) -> Form {
                 .unwrap_or_default(),
         )
         .with("organizations", plan.organizations.join(" "))
+        .with("priority", plan.priority.to_string())
         .with("etag", plan.etag.to_string());
     match &plan.price {
         Some(price) => form
