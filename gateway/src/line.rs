@@ -190,7 +190,10 @@ mod tests {
         assert!(line.leave(&first));
         assert!(line.is_first(&second));
         assert!(line.grant(()));
-        assert_eq!((first.said(), second.said()), (None, Some(Said::Granted(()))));
+        assert_eq!(
+            (first.said(), second.said()),
+            (None, Some(Said::Granted(())))
+        );
         assert!(line.is_empty() && !line.grant(()));
     }
 

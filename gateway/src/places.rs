@@ -127,7 +127,11 @@ impl Places {
             return true;
         };
         let has_room = subject.taken < limit || subject.waiting() < most;
-        has_room || subject.line.as_ref().is_some_and(|line| line.may_displace(priority))
+        has_room
+            || subject
+                .line
+                .as_ref()
+                .is_some_and(|line| line.may_displace(priority))
     }
 
     /// Enters, or waits where at most `most` do; in a line that is full, in the place of one of a

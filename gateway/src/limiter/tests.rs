@@ -55,7 +55,10 @@ fn what_a_request_costs_is_settled_afterwards() {
     assert!(cell.admit(start, rate).admitted);
     let later = start + 60 * SECOND;
     assert_eq!(cell.settle(later, rate, -second, 0), (-second, 0));
-    assert_eq!((0..20).filter(|_| cell.admit(later, rate).admitted).count(), 10);
+    assert_eq!(
+        (0..20).filter(|_| cell.admit(later, rate).admitted).count(),
+        10
+    );
     let huge = cell.settle(later, rate, i64::MAX, u64::MAX);
     assert_eq!(huge.1, 10 * SECOND + MOST_OWED);
 }

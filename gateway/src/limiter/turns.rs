@@ -211,8 +211,7 @@ pub(crate) fn join_shared(
         verdict = said;
     }
     let ahead = (waiting as u64).saturating_mul(wish.rate.interval);
-    let fits =
-        verdict.retry_in.saturating_add(ahead) <= wish.delay && waiting < wish.most;
+    let fits = verdict.retry_in.saturating_add(ahead) <= wish.delay && waiting < wish.most;
     if !fits && !queue.line.displace(wish.priority) {
         return Joined::Full(verdict.refused());
     }
@@ -244,12 +243,7 @@ pub(crate) fn serve(cell: &Arc<Cell>, leases: &Arc<Leases>, clock: &Clock, rate:
 }
 
 impl Turn {
-    fn new(
-        cell: &Arc<Cell>,
-        ticket: Ticket<Rate>,
-        wish: &Wish,
-        source: Option<Source>,
-    ) -> Self {
+    fn new(cell: &Arc<Cell>, ticket: Ticket<Rate>, wish: &Wish, source: Option<Source>) -> Self {
         Self {
             cell: cell.clone(),
             ticket,

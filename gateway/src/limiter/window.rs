@@ -196,7 +196,11 @@ impl Window {
             let cost = less.min(hit.cost);
             return Hit { cost, ..hit }.give_back(cell);
         };
-        let largest = if self.slides { (1 << COUNT) - 1 } else { u32::MAX };
+        let largest = if self.slides {
+            (1 << COUNT) - 1
+        } else {
+            u32::MAX
+        };
         let bound = self.limit.saturating_add(most).min(largest);
         let owe = |packed: u64| {
             let (mut counts, _) = self.settled(packed, wall_ms);

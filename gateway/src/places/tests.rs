@@ -115,7 +115,10 @@ async fn a_limit_that_changes_is_heeded() {
     let more = waits(places.join(key(1), 1, 0, 5));
     // Two of three are for those who waited.
     let third = places.enter(key(1), 4).unwrap();
-    let others = (waiting.place(in_a_minute()).await, more.place(in_a_minute()).await);
+    let others = (
+        waiting.place(in_a_minute()).await,
+        more.place(in_a_minute()).await,
+    );
     assert!(others.0.is_ok() && others.1.is_ok());
     drop((second, third, others));
     assert_eq!(places.len(), 0);

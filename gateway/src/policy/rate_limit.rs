@@ -17,8 +17,8 @@ use crate::call::{Call, Taken};
 use crate::limiter::{Cell, CellKey, Now, Rate, Verdict, Window};
 use crate::record::NameId;
 
-pub(crate) use cost::{Owed, settle};
 use cost::Told;
+pub(crate) use cost::{Owed, settle};
 use delay::Delay;
 
 /// The running form.
@@ -103,7 +103,10 @@ impl RateLimit {
             window_secs: policy.window.as_secs_ceil(),
             rate: Rate::new(policy.limit, policy.window.as_millis(), policy.burst()).times(cost),
             cost,
-            told: policy.cost_from.as_ref().map(|from| Box::new(Told::compile(from))),
+            told: policy
+                .cost_from
+                .as_ref()
+                .map(|from| Box::new(Told::compile(from))),
             in_subscription: in_plan && by.is_subscription(),
             by,
             shared,

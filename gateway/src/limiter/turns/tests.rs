@@ -37,11 +37,14 @@ async fn turns_come_one_after_the_other_and_by_priority() {
     assert!(verdict.retry_in > 0);
     let order = std::sync::Mutex::new(Vec::new());
     let order_of = &order;
-    let all = turns.into_iter().enumerate().map(|(index, turn)| async move {
-        let cost = turn.come().await.unwrap();
-        assert_eq!(cost, wish(0).rate);
-        order_of.lock().unwrap().push((index, began.elapsed()));
-    });
+    let all = turns
+        .into_iter()
+        .enumerate()
+        .map(|(index, turn)| async move {
+            let cost = turn.come().await.unwrap();
+            assert_eq!(cost, wish(0).rate);
+            order_of.lock().unwrap().push((index, began.elapsed()));
+        });
     futures::future::join_all(all).await;
     let order = order.into_inner().unwrap();
     let indices: Vec<_> = order.iter().map(|(index, _)| *index).collect();
@@ -61,7 +64,11 @@ async fn who_is_displaced_or_gone_takes_nothing() {
     let mut turns: Vec<Turn> = (0..3).map(|_| waits(join(&cell, NOW, &wish(0)))).collect();
     let taken = cell.arrival();
     let high = waits(join(&cell, NOW, &wish(1)));
-    assert_eq!(cell.arrival(), taken, "the turn of the one that is displaced");
+    assert_eq!(
+        cell.arrival(),
+        taken,
+        "the turn of the one that is displaced"
+    );
     let youngest = turns.pop().unwrap();
     assert_eq!(youngest.come().await.unwrap_err(), Lost::Displaced);
     drop(turns.pop());
