@@ -15,7 +15,7 @@ use crate::lease::Lease;
 
 use turns::Turns;
 
-pub(crate) use turns::{Joined, Turn, Wish, join, join_shared, serve};
+pub(crate) use turns::{Joined, Wish, join, join_shared, serve};
 pub(crate) use window::{Hit, Window};
 
 /// The rate of a bucket in the units of a cell: nanoseconds.

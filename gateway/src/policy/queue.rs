@@ -41,8 +41,9 @@ pub(crate) async fn queue(call: &mut Call<'_>) -> Result<(), Refusal> {
     let Some(waits) = call.waits.take() else {
         return Ok(());
     };
+    let Waits(waits) = *waits;
     let mut places = Vec::new();
-    for (label, wait) in waits.0 {
+    for (label, wait) in waits {
         match wait {
             Wait::Turn(limit, cell) => {
                 let outcome = limit.queue(call, cell).await;

@@ -1,7 +1,6 @@
 //! Turns of one node's bucket and of one that is shared, with clocks that stand still.
 
 use super::*;
-use crate::lease::Leases;
 
 const SECOND: u64 = 1_000_000_000;
 const MILLI: u64 = 1_000_000;
