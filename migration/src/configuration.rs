@@ -11,6 +11,7 @@ mod m0008_claims;
 mod m0009_purges;
 mod m0010_quota_notices;
 mod m0011_priorities;
+mod m0012_webhooks;
 
 use sea_orm_migration::prelude::*;
 
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_purges::Migration),
             Box::new(m0010_quota_notices::Migration),
             Box::new(m0011_priorities::Migration),
+            Box::new(m0012_webhooks::Migration),
         ]
     }
 
