@@ -32,6 +32,7 @@ mod tokens;
 mod traffic;
 mod upstreams;
 mod versions;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -66,6 +67,7 @@ fn resources() -> OpenApiRouter<Arc<Plane>> {
         .merge(teams::routes())
         .merge(tokens::routes())
         .merge(versions::routes())
+        .merge(webhooks::routes())
         .merge(upstreams::routes())
         .merge(traffic::routes())
         .merge(subscriptions::routes())

@@ -198,6 +198,8 @@ pub mod of {
     pub enum Batch {}
     pub enum Certificate {}
     pub enum Host {}
+    pub enum Webhook {}
+    pub enum Delivery {}
 }
 
 pub type OrganizationId = Id<of::Organization>;
@@ -224,6 +226,8 @@ pub type RecordId = Id<of::Record>;
 pub type BatchId = Id<of::Batch>;
 pub type CertificateId = Id<of::Certificate>;
 pub type HostId = Id<of::Host>;
+pub type WebhookId = Id<of::Webhook>;
+pub type DeliveryId = Id<of::Delivery>;
 
 #[cfg(test)]
 mod tests {

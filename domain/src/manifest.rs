@@ -220,6 +220,10 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub state: Option<PlanState>,
+    /// -100 to 100; 0 unless set. Where requests wait, those of the highest go first.
+    #[serde(default, skip_serializing_if = "crate::plan::is_usual")]
+    #[schemars(range(min = -100, max = 100))]
+    pub priority: i8,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<Policy>,
     /// What tokens of the portal's token endpoint may allow (RFC 6749 §3.3).

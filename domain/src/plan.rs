@@ -8,6 +8,18 @@ use crate::policy::{Mode, Policy, RateLimit, Subject};
 
 pub use scope::{MAX_SCOPE, MAX_SCOPES, check_scopes, is_scope};
 
+/// Which of a plan's requests come first where they wait for the same as those of other plans, and
+/// may not all wait; 0 unless set.
+pub const PRIORITIES: std::ops::RangeInclusive<i8> = -100..=100;
+
+/// What is said of a priority outside of [`PRIORITIES`].
+pub const PRIORITY: &str = "Use -100 to 100; 0 is the usual one.";
+
+/// Whether it is the usual one, which is not written.
+pub fn is_usual(priority: &i8) -> bool {
+    *priority == 0
+}
+
 /// Who says yes to a subscription.
 #[derive(
     Debug,

@@ -250,6 +250,9 @@ pub struct Plan {
     /// Sent to the upstream as `X-Portunus-Plan`.
     pub slug: String,
     pub state: PlanState,
+    /// Among requests that wait for the same; the highest first.
+    #[serde(default, skip_serializing_if = "crate::plan::is_usual")]
+    pub priority: i8,
     pub policies: Vec<Policy>,
 }
 

@@ -16,6 +16,7 @@ pub mod subscriptions;
 pub mod traffic;
 pub mod upstreams;
 pub mod versions;
+pub mod webhooks;
 
 use chrono::{DateTime, Datelike, Utc};
 use serde::de::{DeserializeOwned, Error as _};

@@ -52,3 +52,5 @@ pub mod traffic_batch;
 pub mod upstream;
 pub mod user;
 pub mod version;
+pub mod webhook;
+pub mod webhook_delivery;

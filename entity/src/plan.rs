@@ -48,6 +48,8 @@ pub struct Model {
     /// JSON list of ids of the organizations that may see and request it; empty: all.
     #[sea_orm(column_type = "Text")]
     pub organizations: String,
+    /// Where requests wait, those of the highest go first: -100 to 100.
+    pub priority: i32,
     pub position: i32,
     pub created_at: DateTime<Utc>,
     pub published_at: Option<DateTime<Utc>>,
@@ -152,6 +154,7 @@ impl Model {
             organizations: _,
             policies: _,
             scopes: _,
+            priority,
             position: _,
             created_at: _,
             published_at: _,
@@ -162,6 +165,8 @@ impl Model {
             product: product_id.into(),
             slug,
             state,
+            // What is out of bounds was not written by us, and counts as far as it may.
+            priority: priority.clamp(-100, 100) as i8,
             policies,
         })
     }

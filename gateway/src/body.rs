@@ -35,7 +35,8 @@ pub(crate) trait Inflow {
     /// there, or when it is done.
     fn poll_fill(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<Result<(), Cut>>;
 
-    /// Ready once the client went away. To be asked when its body is done.
+    /// Ready once the client went away. To be asked when its body is done; before that it is told
+    /// as far as little of the body is there.
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
     /// Whether it can begin anew: nothing of it is gone.

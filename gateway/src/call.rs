@@ -13,9 +13,9 @@ use crate::fields::Name;
 use crate::head::Head;
 use crate::lease::Leases;
 use crate::limiter::{Cell, Cells, Hit, Rate};
-use crate::policy::{Chain, Cors, Finishing, Noted, Step};
+use crate::policy::{Chain, Cors, Finishing, Noted, Owed, Step, Wait, Waits};
 use crate::quota::{Counter, Quotas};
-use crate::record::Watch;
+use crate::record::{NameId, Watch};
 use crate::report::Report;
 use crate::state::{Application, Key, Plan, Route, State, Subscription};
 use crate::tls::Certificate;
@@ -91,8 +91,10 @@ pub(crate) struct Call<'a> {
     pub(crate) rewritten: Option<Box<str>>,
     /// Of the upstream, where it was chosen beforehand.
     pub(crate) variant: Option<usize>,
-    /// How long it waits before it goes on, on purpose.
+    /// How long it is delayed before it goes on, on purpose; then how long it has waited in all.
     pub(crate) delay_ms: u64,
+    /// What it waits for before that.
+    pub(crate) waits: Option<Box<Waits<'a>>>,
     /// Of the body, where the client says it.
     pub(crate) length: Option<u64>,
     /// It is a preflight, and this answers it.
@@ -114,6 +116,8 @@ pub(crate) struct Call<'a> {
     pub(crate) certificate: Option<&'a Certificate>,
     pub(crate) shown: ShownLimits<'a>,
     pub(crate) taken: TakenList,
+    /// Of what was taken, what the answer says the true cost of.
+    pub(crate) owed: Vec<Owed<'a>>,
     /// Of the gateway's clock, when the head was read, or when limits were asked for if that was
     /// later.
     pub(crate) now_us: u64,
@@ -154,6 +158,7 @@ impl<'a> Call<'a> {
             rewritten: None,
             variant: None,
             delay_ms: 0,
+            waits: None,
             length: None,
             preflight: None,
             noted,
@@ -166,6 +171,7 @@ impl<'a> Call<'a> {
             certificate: None,
             shown: ShownLimits::default(),
             taken: TakenList::default(),
+            owed: Vec::new(),
         }
     }
 
@@ -236,6 +242,16 @@ impl<'a> Call<'a> {
         self.state.plan(self.subscription()?)
     }
 
+    /// Of the plan, among requests that wait for the same.
+    pub(crate) fn priority(&self) -> i8 {
+        self.plan().map_or(0, |plan| plan.priority)
+    }
+
+    /// Notes what it has to wait for.
+    pub(crate) fn wait(&mut self, label: NameId, wait: Wait<'a>) {
+        self.waits.get_or_insert_default().push(label, wait);
+    }
+
     pub(crate) fn caller_id(&self) -> Option<u128> {
         self.caller
             .map(|caller| caller.application.id.uuid().as_u128())
@@ -257,6 +273,8 @@ impl<'a> Call<'a> {
     /// Puts back what this request took: something refused it.
     pub(crate) fn give_back(&mut self) {
         self.taken.give_back();
+        self.owed.clear();
+        self.waits = None;
         self.record.places.clear();
         self.shown.give_back();
     }

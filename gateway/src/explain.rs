@@ -43,6 +43,7 @@ use crate::settings::Settings;
 use crate::slot::Limits;
 use crate::state::{Route, State};
 use crate::target;
+use crate::waiting::WaitingOnNode;
 use crate::watched::Watched;
 use crate::worker::{Shared, Worker};
 use asked::{Before, Request};
@@ -69,6 +70,7 @@ impl Counts {
                 quotas,
                 in_flight: InFlight::new(settings.limits.requests),
                 places: Arc::default(),
+                waiting: WaitingOnNode::default(),
                 watched: Watched::new(settings.limits.cells.min(100_000)),
                 cache: Arc::new(Cache::new(0)),
                 answers: Arc::default(),

@@ -304,6 +304,9 @@ fn answer(call: &mut Call<'_>, sent: Sent) -> Answer {
     record.connect_us = connect_us;
     record.first_byte_us = record.elapsed();
     let mut fields = head.fields;
+    if !call.owed.is_empty() {
+        policy::settle(call, &mut fields);
+    }
     passage::strip_response(&mut fields, &call.worker.settings.session_cookie);
     if (200..300).contains(&head.status) {
         call.shown.write(&mut fields);

@@ -13,7 +13,7 @@ mod settler;
 mod settling;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crossbeam_queue::SegQueue;
@@ -52,6 +52,9 @@ pub(crate) struct Lease {
     tolerance: AtomicU64,
     /// Requests admitted since the cell was made, without those that were given back.
     spent: AtomicU64,
+    /// What requests cost more or less than was taken, as far as it is no whole request yet:
+    /// nanoseconds of the bucket.
+    rest: AtomicI64,
     /// Up to where `spent` may go before the next settlement.
     ceiling: AtomicU64,
     /// With less than this below the ceiling, who settles is woken.
@@ -96,6 +99,7 @@ impl Lease {
             interval: AtomicU64::new(rate.interval),
             tolerance: AtomicU64::new(rate.tolerance),
             spent: AtomicU64::new(0),
+            rest: AtomicI64::new(0),
             ceiling: AtomicU64::new(first),
             low: AtomicU64::new(NEVER),
             empty_until: AtomicU64::new(0),
@@ -131,6 +135,33 @@ impl Lease {
         let _ = self
             .spent
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+}
+
+impl Lease {
+    /// One of those that were admitted, at `rate`, costs so many nanoseconds more, or less. Redis is
+    /// told of whole requests. Whether more is spent now than was granted.
+    fn settle(&self, rate: Rate, nanos: i64) -> bool {
+        let interval = i64::try_from(self.interval.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
+        let interval = interval.max(1);
+        // The node's own part of a bucket takes longer for each.
+        let own = i128::from(nanos) * i128::from(interval) / i128::from(rate.interval.max(1));
+        let own = i64::try_from(own).unwrap_or(0);
+        self.rest.fetch_add(own, Ordering::Relaxed);
+        let part = |rest: i64| {
+            let is_whole = rest.div_euclid(interval) != 0;
+            is_whole.then(|| rest.rem_euclid(interval))
+        };
+        let rest = self
+            .rest
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, part);
+        let Ok(rest) = rest else { return false };
+        let requests = rest.div_euclid(interval);
+        let shift = |spent: u64| Some(spent.saturating_add_signed(requests));
+        let _ = self
+            .spent
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, shift);
+        self.spent.load(Ordering::Relaxed) > self.ceiling.load(Ordering::Relaxed)
     }
 }
 
@@ -249,6 +280,13 @@ impl Leases {
             }
         };
         (verdict, rate)
+    }
+
+    /// What a request that was admitted at `rate` costs turned out to be more or less, by what its
+    /// cell counted: the other nodes hear of it.
+    pub(crate) fn settle(&self, cell: &Arc<Cell>, lease: &Lease, rate: Rate, nanos: i64) {
+        let is_over = lease.settle(rate, nanos);
+        self.note(cell, lease, is_over);
     }
 
     /// What [`Leases::admit`] would say, and nothing is taken.

@@ -38,6 +38,7 @@ mod http2;
 mod in_flight;
 mod lease;
 mod limiter;
+mod line;
 mod listen;
 mod metrics;
 mod node;

@@ -3,15 +3,19 @@
 //! Cells live beside the configuration state and survive each change of it. Compiled
 //! subscriptions hold theirs; others are looked up in [`Cells`] once and kept by each worker.
 
+mod turns;
 mod window;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use crate::lease::Lease;
 
+use turns::Turns;
+
+pub(crate) use turns::{Joined, Wish, join, join_shared, serve};
 pub(crate) use window::{Hit, Window};
 
 /// The rate of a bucket in the units of a cell: nanoseconds.
@@ -71,20 +75,36 @@ impl Verdict {
 #[derive(Debug, Default)]
 pub(crate) struct Cell {
     arrival: AtomicU64,
-    /// What this node may take from a bucket that all nodes share, which this one then shows.
-    lease: Option<Box<Lease>>,
+    /// What most buckets are without.
+    beside: OnceLock<Box<Beside>>,
 }
+
+/// What some buckets have.
+#[derive(Debug, Default)]
+struct Beside {
+    /// What this node may take from a bucket that all nodes share, which this one then shows.
+    lease: Option<Lease>,
+    /// Who waits for a turn.
+    turns: Turns,
+}
+
+/// No subject owes more than what is refilled in 30 days, in nanoseconds.
+const MOST_OWED: u64 = 30 * 86_400_000_000_000;
 
 impl Cell {
     pub(crate) fn leased(lease: Lease) -> Self {
+        let beside = Beside {
+            lease: Some(lease),
+            turns: Turns::default(),
+        };
         Self {
             arrival: AtomicU64::new(0),
-            lease: Some(Box::new(lease)),
+            beside: OnceLock::from(Box::new(beside)),
         }
     }
 
     pub(crate) fn lease(&self) -> Option<&Lease> {
-        self.lease.as_deref()
+        self.beside.get()?.lease.as_ref()
     }
 
     /// Takes one request out at `now`, if there is one. A refused request costs nothing.
@@ -128,6 +148,32 @@ impl Cell {
         }
     }
 
+    /// What an admitted request costs turned out to be more, or less, by so many nanoseconds. More
+    /// is owed, up to `most` beyond what the bucket has. What was counted of it, and in how many
+    /// nanoseconds the bucket is full.
+    pub(crate) fn settle(&self, now: u64, rate: Rate, difference: i64, most: u64) -> (i64, u64) {
+        let most = rate.tolerance.saturating_add(most.min(MOST_OWED));
+        let shift = |arrival: u64| match u64::try_from(difference) {
+            Ok(more) => {
+                let next = arrival.max(now).saturating_add(more);
+                next.min(now.saturating_add(most)).max(arrival)
+            }
+            Err(_) => arrival.saturating_sub(difference.unsigned_abs()),
+        };
+        let before = self
+            .arrival
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |arrival| {
+                Some(shift(arrival))
+            });
+        let before = before.unwrap_or_else(|arrival| arrival);
+        let after = shift(before);
+        let counted = match difference {
+            0.. => i64::try_from(after.saturating_sub(before.max(now))).unwrap_or(i64::MAX),
+            less => less,
+        };
+        (counted, after.saturating_sub(now))
+    }
+
     /// Counts so many nanoseconds more.
     pub(crate) fn weigh(&self, now: u64, more: u64) {
         let next = |arrival: u64| (more > 0).then(|| arrival.max(now).saturating_add(more));
@@ -163,7 +209,7 @@ impl Cell {
         let _ = self
             .arrival
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, back);
-        if let Some(lease) = &self.lease {
+        if let Some(lease) = self.lease() {
             lease.give_back();
         }
     }

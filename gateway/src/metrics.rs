@@ -150,6 +150,11 @@ pub(crate) struct WorkerMetrics {
     pub(crate) upstream_mirror_failed: Count,
     /// Requests that wait on purpose, now.
     pub(crate) waiting: Count,
+    /// Those that were refused because it took too long, or because one of a higher priority came.
+    pub(crate) waited_too_long: Count,
+    pub(crate) displaced: Count,
+    /// Answers that say what their request cost in no way that is understood.
+    pub(crate) costs_unread: Count,
     /// That policies put to other servers.
     pub(crate) questions: Count,
     pub(crate) questions_failed: Count,
@@ -219,6 +224,9 @@ impl Default for WorkerMetrics {
             upstream_mirror_dropped: Count::default(),
             upstream_mirror_failed: Count::default(),
             waiting: Count::default(),
+            waited_too_long: Count::default(),
+            displaced: Count::default(),
+            costs_unread: Count::default(),
             questions: Count::default(),
             questions_failed: Count::default(),
             undecided_passed: Count::default(),

@@ -1,7 +1,8 @@
 //! The life of a request, step by step, whichever protocol it came by.
 
+mod wait;
+
 use std::rc::Rc;
-use std::time::Duration;
 
 use domain::problem::Code;
 use http::Method;
@@ -26,6 +27,7 @@ use crate::text::Text;
 use crate::tls::{self, Ask};
 use crate::upstream::Way;
 use crate::worker::Worker;
+use wait::wait;
 
 /// Answers one request, and sees to it that it is reported. `None`: the client went away.
 pub(crate) async fn handle(
@@ -133,7 +135,7 @@ async fn serve(
 
 /// The same for a request that waits on purpose, before an upstream has room for it.
 async fn later(call: &mut Call<'_>, inflow: &mut dyn Inflow) -> Result<Answer, Stop> {
-    wait(call).await?;
+    wait(call, inflow).await?;
     let way = way(call)?;
     forward(call, way, inflow).await
 }
@@ -200,36 +202,20 @@ async fn held(call: &mut Call<'_>, inflow: &mut dyn Inflow) -> Result<Answer, St
 async fn beyond(call: &mut Call<'_>, inflow: &mut dyn Inflow) -> Result<Answer, Stop> {
     if let Some(step) = call.chain.cache() {
         answers(call)?;
-        wait(call).await?;
+        wait(call, inflow).await?;
         return cache::exchange(call, step, inflow).await;
     }
     answers(call)?;
-    wait(call).await?;
+    wait(call, inflow).await?;
     let way = way(call)?;
     forward(call, way, inflow).await
-}
-
-/// On purpose, while there is room for that.
-async fn wait(call: &mut Call<'_>) -> Result<(), Stop> {
-    if call.delay_ms == 0 {
-        return Ok(());
-    }
-    let Some(_place) = call.worker.waiting.enter(&call.worker.metrics) else {
-        call.give_back();
-        let refusal = Refusal::new(Code::Overloaded).retry_after(1);
-        return Err(refusal
-            .detail("Too many requests wait for their turn.")
-            .into());
-    };
-    tokio::time::sleep(Duration::from_millis(call.delay_ms)).await;
-    Ok(())
 }
 
 /// What comes before anything is sent. `None`: it waits on purpose.
 fn admitted<'a>(call: &mut Call<'a>, refused: Option<Refusal>) -> Result<Option<Way<'a>>, Stop> {
     gate(call, refused)?;
     answers(call)?;
-    if call.delay_ms > 0 {
+    if wait::has_to(call) {
         return Ok(None);
     }
     way(call).map(Some)

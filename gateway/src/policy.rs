@@ -26,6 +26,7 @@ pub(crate) mod mock;
 pub(crate) mod mtls;
 mod noted;
 pub(crate) mod oauth2_introspection;
+mod queue;
 pub(crate) mod quota;
 pub(crate) mod rate_limit;
 pub(crate) mod redirect;
@@ -78,8 +79,9 @@ pub(crate) use mock::{Examples, Mock};
 pub(crate) use mtls::Mtls;
 pub(crate) use noted::Noted;
 pub(crate) use oauth2_introspection::{Introspected, Introspection};
+pub(crate) use queue::{Wait, Waits, queue};
 pub(crate) use quota::Quota;
-pub(crate) use rate_limit::RateLimit;
+pub(crate) use rate_limit::{Owed, RateLimit, settle};
 pub(crate) use redirect::Redirect;
 pub(crate) use request_limits::RequestLimits;
 pub(crate) use reshape::{
@@ -290,12 +292,12 @@ fn run<'a>(step: &'a Step, place: usize, call: &mut Call<'a>) -> Flow {
         Running::Scopes(policy) => policy.run(call),
         Running::Expression(policy) => policy.run(call),
         Running::ExtAuth(policy) => policy.run(call),
-        Running::RateLimit(policy) => policy.run(call, place, step.observe),
+        Running::RateLimit(policy) => policy.run(call, place, step.label, step.observe),
         Running::Quota(policy) => policy.run(call, place),
         Running::IpFilter(policy) => policy.run(call),
         Running::RequestLimits(policy) => policy.run(call, step.observe),
         Running::AuthGuard(policy) => policy.run(call),
-        Running::Concurrency(policy) => policy.run(call),
+        Running::Concurrency(policy) => policy.run(call, step.label, step.observe),
         Running::Redirect(policy) => policy.run(call),
         Running::Mock(policy) => policy.run(call),
         Running::Fault(policy) => policy.run(call, step.observe, upstream::chance),

@@ -31,6 +31,7 @@ use crate::source::Change;
 use crate::source::disk::Disk;
 use crate::token::keep_loaded;
 use crate::upstream::keep_up;
+use crate::waiting::WaitingOnNode;
 use crate::watched::Watched;
 use crate::worker::{Orders, Shared, Worker};
 use threads::{shares, thread};
@@ -118,6 +119,7 @@ pub fn prepare(
         quotas: quotas.clone(),
         in_flight: InFlight::new(settings.limits.requests),
         places: Arc::default(),
+        waiting: WaitingOnNode::default(),
         watched: Watched::new(settings.limits.cells.min(100_000)),
         cache: Arc::new(Cache::new(settings.limits.cache)),
         answers: Arc::default(),

@@ -36,7 +36,7 @@ use crate::settings::Settings;
 use crate::state::State;
 use crate::token::Seen;
 use crate::upstream::Pool;
-use crate::waiting::Waiting;
+use crate::waiting::{Waiting, WaitingOnNode};
 use crate::watched::Watched;
 
 /// What all workers of a node have in common; nothing in it is locked on a request's usual way.
@@ -48,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) connections: Connections,
     pub(crate) in_flight: InFlight,
     pub(crate) places: Arc<Places>,
+    pub(crate) waiting: WaitingOnNode,
     pub(crate) watched: Watched,
     pub(crate) cache: Arc<Cache>,
     pub(crate) answers: Arc<Answers>,

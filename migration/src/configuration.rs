@@ -12,6 +12,8 @@ mod m0009_purges;
 mod m0010_quota_notices;
 mod m0011_scopes;
 mod m0012_client_crl;
+mod m0013_priorities;
+mod m0014_webhooks;
 
 use sea_orm_migration::prelude::*;
 
@@ -34,6 +36,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_quota_notices::Migration),
             Box::new(m0011_scopes::Migration),
             Box::new(m0012_client_crl::Migration),
+            Box::new(m0013_priorities::Migration),
+            Box::new(m0014_webhooks::Migration),
         ]
     }
 

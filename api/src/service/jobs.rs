@@ -15,6 +15,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
+use crate::hook;
 use crate::plane::Plane;
 use crate::post::{self, Transport};
 use crate::service::{audit, authorization_server, notifications};
@@ -29,7 +30,29 @@ const WARN_EVERY: Duration = Duration::from_secs(60);
 const HOURLY: Duration = Duration::from_secs(3600);
 
 /// Runs all jobs until `stop` becomes true or its sender is gone. What is under way is finished.
-pub async fn run(plane: Arc<Plane>, transport: Option<Transport>, mut stop: watch::Receiver<bool>) {
+pub async fn run(plane: Arc<Plane>, transport: Option<Transport>, stop: watch::Receiver<bool>) {
+    // Whoever is slow to hear of an event holds up no mail.
+    let hooks = call_webhooks(plane.clone(), stop.clone());
+    tokio::join!(run_others(plane, transport, stop), hooks);
+}
+
+async fn call_webhooks(plane: Arc<Plane>, mut stop: watch::Receiver<bool>) {
+    let mut ticks = interval(POST_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            () = told_to_end(&mut stop) => return,
+            _ = ticks.tick() => told("webhooks", hook::deliver(&plane).await),
+        }
+    }
+}
+
+async fn run_others(
+    plane: Arc<Plane>,
+    transport: Option<Transport>,
+    mut stop: watch::Receiver<bool>,
+) {
     let every = |period| {
         let mut ticks = interval(period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,5 +1,5 @@
-//! From events to mails: who hears of what. An event is claimed by compare-and-set, so that
-//! several processes send each mail once.
+//! From events to mails, and to webhooks: who hears of what. An event is claimed by compare-and-set,
+//! so that several processes send each mail once.
 
 use domain::actor::{OrganizationRole, TeamRole};
 use domain::id::EventId;
@@ -12,6 +12,7 @@ use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::letter::{Letter, Letters};
 use crate::service::outbox::{self, Origin};
+use crate::service::webhooks;
 use crate::write::Write;
 
 /// Events taken at once.
@@ -92,7 +93,15 @@ fn text(kind: &str) -> Option<Text> {
     })
 }
 
-/// Makes the mails of new events. Says how many events were handled.
+/// Which member of its payload names the organization that an event is told to; `None`: to nobody.
+pub(crate) fn hears(kind: &str) -> Option<&'static str> {
+    Some(match text(kind)? {
+        Text::Provider(..) => "provider_id",
+        Text::Requester(..) | Text::Consumer(..) => "consumer_id",
+    })
+}
+
+/// Makes the mails of new events, and what webhooks are told of them. Says how many events were handled.
 pub async fn dispatch(ctx: &Ctx) -> Result<u64> {
     let events = event::Entity::unmailed().limit(BATCH).all(ctx.db()).await?;
     let mut handled = 0;
@@ -104,6 +113,7 @@ pub async fn dispatch(ctx: &Ctx) -> Result<u64> {
         for letter in letters(&write, &event).await? {
             outbox::put(&mut write, &letter, Origin::Event(EventId::from(event.id))).await?;
         }
+        webhooks::put(&write, &event).await?;
         write.commit().await?;
         handled += 1;
     }

@@ -86,6 +86,7 @@ pub async fn create(ctx: &Ctx, product: ProductId, input: CreatePlan) -> Result<
         max_per_application: written.max_per_application,
         max_subscriptions: written.max_subscriptions,
         organizations: written.organizations,
+        priority: written.priority.into(),
         position: i32::try_from(others.len()).unwrap_or(i32::MAX),
         created_at: ctx.now,
         published_at: None,
@@ -136,6 +137,7 @@ pub async fn edit(ctx: &Ctx, id: PlanId, if_match: Option<i64>, input: EditPlan)
     active.max_per_application = Set(written.max_per_application);
     active.max_subscriptions = Set(written.max_subscriptions);
     active.organizations = Set(written.organizations);
+    active.priority = Set(written.priority.into());
     active.etag = Set(etag);
     let row = active.update(write.tx()).await?;
     let audit = Audit::new("plan.edit", "plan", row.id).of(row.organization_id.into());
@@ -259,6 +261,7 @@ fn summary(row: &plan::Model) -> Result<serde_json::Value> {
         "slug": row.slug,
         "approval": row.approval,
         "terms_revision": row.terms_revision,
+        "priority": row.priority,
         "policies": row.policies()?,
         "scopes": row.scopes()?,
         "price": price(row)?,
@@ -318,6 +321,7 @@ async fn show_all(
                 .map(|bound| bound.to_string()),
             policies: limits,
             scopes: row.scopes()?,
+            priority: row.priority.clamp(-100, 100) as i8,
             max_per_application: row
                 .max_per_application
                 .and_then(|most| u32::try_from(most).ok()),

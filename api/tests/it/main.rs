@@ -35,3 +35,4 @@ mod tokens;
 mod traffic;
 mod upstreams;
 mod versions;
+mod webhooks;

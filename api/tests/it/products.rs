@@ -51,20 +51,23 @@ async fn plans_go_forward_only_and_carry_what_plans_may() {
             "name": "P",
             "policies": [{ "key_auth": {} }, { "rate_limit": { "limit": 5, "window": "25h" } }],
             "price": { "amount": 5, "currency": "eur", "per": "month" },
+            "priority": 101,
             "max_subscriptions": 0,
             "organizations": ["nowhere"],
         });
         let answer = client.post(&plans, wrong).await.refused(Code::ValidationFailed);
-        let expected = ["/policies/0/key_auth", "/policies/1/rate_limit/window", "/max_subscriptions", "/price/currency", "/organizations/0"];
+        let expected = ["/policies/0/key_auth", "/policies/1/rate_limit/window", "/priority", "/max_subscriptions", "/price/currency", "/organizations/0"];
         assert_eq!(answer.pointers(), expected);
         let body = json!({
             "name": "Standard",
             "terms": "Be kind.",
+            "priority": -7,
             "policies": [{ "rate_limit": { "limit": 60, "window": "60s" } }, { "quota": { "limit": 1000, "period": "month" } }],
             "price": { "amount": 900, "currency": "EUR", "per": "month" },
         });
         let plan = client.post(&plans, body.clone()).await.ok(201).json();
         assert_eq!((plan["state"].as_str(), plan["slug"].as_str(), plan["terms"]["revision"].as_u64()), (Some("draft"), Some("standard"), Some(1)));
+        assert_eq!(plan["priority"], -7);
         assert!(plan["overshoot"].as_str().unwrap().contains("exactly"));
         let path = format!("/plans/{}", id(&plan));
         client.post(&format!("{path}/close"), json!({})).await.refused(Code::IllegalTransition);

@@ -12,7 +12,7 @@ use super::{DocumentLoader, Manifest, Product};
 use crate::id::{Id, OrganizationId, PlanId, ProductId, UpstreamId, VersionId};
 use crate::lifecycle::PlanState;
 use crate::name::Slug;
-use crate::plan::check_scopes;
+use crate::plan::{PRIORITIES, PRIORITY, check_scopes};
 use crate::policy::{AttachPoint, Policy, check_all, named_upstreams};
 use crate::problem::Invalid;
 use crate::snapshot::{self, Parts, SCHEMA, Secret, Settings, Snapshot};
@@ -223,6 +223,9 @@ impl<'a> Resolver<'a> {
             let problems = check_scopes(&plan.scopes).into_iter();
             self.found
                 .extend(problems.map(|invalid| invalid.under(&at)));
+            if !PRIORITIES.contains(&plan.priority) {
+                self.refuse(format!("{pointer}/priority"), PRIORITY);
+            }
             let plan_id = id("plan", self.prefix, &[name, plan_name]);
             self.plans.insert((name, plan_name), (product_id, plan_id));
             self.parts.plans.push(snapshot::Plan {
@@ -230,6 +233,7 @@ impl<'a> Resolver<'a> {
                 product: product_id,
                 slug: plan_name.clone(),
                 state: plan.state.unwrap_or(PlanState::Published),
+                priority: plan.priority,
                 policies: plan.policies.clone(),
             });
         }

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::header::is_name;
+use super::concurrency::MAX_WAITING;
+use super::header::{is_name, is_reserved};
 use super::jwt::{CLAIM, is_claim};
 use super::{Mode, Written, mode_and_name};
 use crate::duration::Span;
@@ -47,20 +48,52 @@ pub struct RateLimit {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(title = "And by claims", length(max = 5))]
     pub claims: Vec<String>,
-    /// What a request takes of the limit; 1 unless set. At most the burst, and with one node's
-    /// count alone.
+    /// What a request takes of the limit; 1 unless set. At most the burst.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(title = "A request costs", range(min = 1, max = 1_000_000_000))]
     pub cost: Option<u32>,
+    /// What a request really costs, its answer says: `cost` is what it takes beforehand, and what
+    /// it costs where its answer says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(title = "Its answer says what it costs")]
+    pub cost_from: Option<CostFrom>,
     /// Requests above the limit wait for their turn, up to so long (10 ms to 30 s), before they are
-    /// refused; of a token bucket, counted by each node.
+    /// refused; of a token bucket. Those of the plan with the highest priority go first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(title = "Requests above it wait up to", example = &"2s")]
     pub delay: Option<Span>,
+    /// With `delay`: requests of a subject that wait at a time, 1 to 1,000; 1,000 unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(title = "So many wait at most", range(min = 1, max = 1000), extend("x-unit" = "requests"))]
+    pub waiting: Option<u32>,
     /// Who counts together; each node by itself unless set.
     #[serde(default, skip_serializing_if = "Scope::is_node")]
     #[schemars(title = "Counted", !skip_serializing_if)]
     pub scope: Scope,
+}
+
+/// A header field of answers that says what their requests cost.
+#[derive(
+    Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, utoipa::ToSchema,
+)]
+#[serde(deny_unknown_fields)]
+pub struct CostFrom {
+    /// Name of the field. Its value is a whole number; anything else, and a field that comes more
+    /// than once, says nothing.
+    #[schemars(title = "In the header field", example = &"X-Cost")]
+    pub header: String,
+    /// What a request costs at most, and what a subject may owe: at least `cost`, up to
+    /// 1,000,000,000.
+    #[schemars(title = "At most", range(min = 1, max = 1_000_000_000))]
+    pub max: u32,
+    /// The client sees the field; unless set, it is taken out of the answer.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[schemars(title = "The client sees it", !skip_serializing_if)]
+    pub keep: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// How a limit counts.
@@ -205,9 +238,14 @@ impl Written for RateLimit {
             if !(10..=30_000).contains(&delay.as_millis()) {
                 found.push(Invalid::new("/delay", "Let requests wait for 10ms to 30s."));
             }
-            if self.scope == Scope::Cluster {
-                let message = "What all nodes count together does not wait.";
-                found.push(Invalid::new("/delay", message));
+        }
+        if let Some(waiting) = self.waiting {
+            if self.delay.is_none() {
+                let message = "Nothing waits without delay.";
+                found.push(Invalid::new("/waiting", message));
+            } else if !(1..=MAX_WAITING).contains(&waiting) {
+                let message = "Let 1 to 1,000 requests wait.";
+                found.push(Invalid::new("/waiting", message));
             }
         }
         found.extend(check_subjects(&self.by));
@@ -225,16 +263,22 @@ impl Written for RateLimit {
                 }
             }
         }
-        if let Some(cost) = self.cost {
-            if !(1..=self.burst()).contains(&cost) {
-                found.push(Invalid::new(
-                    "/cost",
-                    "Use 1 to the burst: more is never there.",
-                ));
+        if let Some(cost) = self.cost
+            && !(1..=self.burst()).contains(&cost)
+        {
+            found.push(Invalid::new(
+                "/cost",
+                "Use 1 to the burst: more is never there.",
+            ));
+        }
+        if let Some(from) = &self.cost_from {
+            if !is_name(&from.header) || is_reserved(&from.header) {
+                let message = "Name a header field that is the upstream's own.";
+                found.push(Invalid::new("/cost_from/header", message));
             }
-            if self.scope == Scope::Cluster {
-                let message = "What all nodes count together is counted by requests.";
-                found.push(Invalid::new("/cost", message));
+            if !(self.cost()..=1_000_000_000).contains(&from.max) {
+                let message = "Use at least what a request takes beforehand, up to 1,000,000,000.";
+                found.push(Invalid::new("/cost_from/max", message));
             }
         }
         found
@@ -267,7 +311,13 @@ impl RateLimit {
         self.burst.unwrap_or(self.limit)
     }
 
-    /// How far the nodes together may exceed the limit, in any stretch of time.
+    /// What a request takes beforehand.
+    pub fn cost(&self) -> u32 {
+        self.cost.unwrap_or(1)
+    }
+
+    /// How far the nodes together may exceed the limit, in any stretch of time, by what they let
+    /// through. What answers say of costs comes on top of that: see [`RateLimit::owed`].
     pub fn overshoot(&self, nodes: u32) -> Overshoot {
         match self.scope {
             Scope::Node => {
@@ -277,14 +327,27 @@ impl RateLimit {
             }
             Scope::Cluster if nodes <= 1 => Overshoot { late: 0, lost: 0 },
             Scope::Cluster => {
-                let others = u64::from(nodes - 1);
-                let held =
-                    (u64::from(self.limit) * LEASE_MS).div_ceil(self.window.as_millis().max(1));
-                let late = others * u64::from(ahead(self.burst(), nodes)) + held;
-                let lost = late + others * u64::from(self.burst().div_ceil(nodes));
-                Overshoot { late, lost }
+                // Leases are of whole requests.
+                let (others, cost) = (u64::from(nodes - 1), u64::from(self.cost().max(1)));
+                let burst = (self.burst() / self.cost().max(1)).max(1);
+                let window = self.window.as_millis().max(1);
+                let held = (u64::from(self.limit) * LEASE_MS).div_ceil(window.saturating_mul(cost));
+                let late = others * u64::from(ahead(burst, nodes)) + held;
+                let lost = late + others * u64::from(burst.div_ceil(nodes));
+                Overshoot {
+                    late: late.saturating_mul(cost),
+                    lost: lost.saturating_mul(cost),
+                }
             }
         }
+    }
+
+    /// What so many nodes may have let a subject owe, because its answers cost more than was taken
+    /// beforehand; all of it is paid for before the next request is let through.
+    pub fn owed(&self, nodes: u32) -> u64 {
+        // Each has heard of its own alone.
+        let most = self.cost_from.as_ref().map_or(0, |from| from.max);
+        u64::from(nodes.max(1)) * u64::from(most)
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Plan {
     pub approval: Approval,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms: Option<Terms>,
+    /// Where requests wait, those of the highest go first: -100 to 100.
+    pub priority: i8,
     pub policies: Vec<Policy>,
     /// What tokens of its subscribers may allow at the product's APIs (RFC 6749 §3.3).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -96,6 +98,9 @@ pub struct CreatePlan {
     /// Markdown; empty: nothing to accept.
     #[serde(default)]
     pub terms: String,
+    /// Where requests wait, those of the highest go first: -100 to 100.
+    #[serde(default)]
+    pub priority: i8,
     /// Of the kinds that a plan may carry.
     #[serde(default)]
     pub policies: Vec<Policy>,
@@ -124,6 +129,8 @@ pub struct EditPlan {
     pub approval: Approval,
     #[serde(default)]
     pub terms: String,
+    #[serde(default)]
+    pub priority: i8,
     #[serde(default)]
     pub policies: Vec<Policy>,
     #[serde(default)]

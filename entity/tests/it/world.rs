@@ -174,6 +174,7 @@ pub(crate) fn plan(name: &str) -> plan::Model {
         max_per_application: None,
         max_subscriptions: None,
         organizations: "[]".into(),
+        priority: 0,
         position: 0,
         created_at: at(0),
         published_at: None,

@@ -7,6 +7,7 @@ pub mod settings;
 pub mod team_members;
 pub mod team_settings;
 pub mod teams;
+pub mod webhooks;
 
 use domain::actor::{OrganizationRole, TeamRole};
 use leptos::prelude::*;

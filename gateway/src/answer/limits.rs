@@ -51,6 +51,19 @@ impl<'a> ShownLimits<'a> {
         }
     }
 
+    /// What a limit says it took was more, or less; and when it is full, where that has changed.
+    pub(crate) fn correct(&mut self, name: &'a str, difference: i64, reset: Option<u64>) {
+        // Two may have one name: it is the very same text.
+        let is_it = |shown: &&mut Shown<'_>| std::ptr::eq(shown.name, name);
+        if let Some(shown) = self.items.iter_mut().flatten().find(is_it) {
+            shown.left = match difference {
+                0.. => shown.left.saturating_sub(difference.unsigned_abs()),
+                _ => shown.left.saturating_add(difference.unsigned_abs()),
+            };
+            shown.reset = reset.unwrap_or(shown.reset);
+        }
+    }
+
     /// Adds `RateLimit-Policy` and `RateLimit`, nothing when no limit was met.
     pub(crate) fn write(&self, fields: &mut Fields) {
         if self.first[0].is_none() {

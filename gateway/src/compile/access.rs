@@ -39,6 +39,7 @@ impl Compiler {
             id: *id,
             slug: plan.slug.as_str().into(),
             state: plan.state,
+            priority: plan.priority,
             chain,
         })
     }

@@ -100,6 +100,7 @@ impl Op {
                 product: id(Kind::Product, any(2)),
                 slug: format!("p{}", any(4) % 2),
                 state: [PlanState::Published, PlanState::Closed][any(5) as usize % 2],
+                priority: any(3) as i8 % 3,
                 policies: policies(any(6), if is(10) { LIMIT } else { QUOTA }),
             }),
             Kind::Application => parts.applications.push(snapshot::Application {

@@ -184,16 +184,19 @@ impl Walk<'_> {
         let is_here = counts.rates == Counted::Node;
         // Where no gateway is, it is told for two.
         let nodes = if is_here { leases.nodes() } else { 2 };
-        let Some(overshoot) = policy.overshoot(nodes) else {
+        let Some((overshoot, owed)) = policy.overshoot(nodes) else {
             return (counts.rates, String::new());
         };
-        let bound = match nodes {
+        let mut bound = match nodes {
             1 => " One node counts exactly.".to_owned(),
             nodes => format!(
                 " {nodes} nodes together admit at most {} more; {} more once Redis is lost.",
                 overshoot.late, overshoot.lost
             ),
         };
+        if owed > 0 {
+            bound.push_str(&format!(" What answers cost may be owed, up to {owed}."));
+        }
         if is_here && !leases.is_configured() {
             let alone = " There is no Redis: each node counts by itself.";
             return (counts.rates, alone.to_owned());

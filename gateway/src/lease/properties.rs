@@ -23,9 +23,18 @@ fn limit(requests: u32, window_s: u64, burst: u32) -> policy::RateLimit {
         headers: Vec::new(),
         claims: Vec::new(),
         cost: None,
+        cost_from: None,
         algorithm: policy::rate_limit::Algorithm::TokenBucket,
         delay: None,
+        waiting: None,
         scope: Scope::Cluster,
+    }
+}
+
+fn costing(limit: policy::RateLimit, cost: u32) -> policy::RateLimit {
+    policy::RateLimit {
+        cost: Some(cost),
+        ..limit
     }
 }
 
@@ -98,9 +107,11 @@ proptest! {
         requests in 1..300_u32,
         window in 1..60_u64,
         burst in 1..300_u32,
+        cost in 1..6_u32,
         events in proptest::collection::vec(event(), 1..120),
     ) {
-        let limit = limit(requests, window, burst);
+        prop_assume!(cost <= burst);
+        let limit = costing(limit(requests, window, burst), cost);
         let mut cluster = Cluster::new(count, &limit);
         play(&mut cluster, &events, false);
         let Overshoot { late, lost: _ } = limit.overshoot(count);
@@ -113,11 +124,13 @@ proptest! {
         requests in 1..300_u32,
         window in 1..60_u64,
         burst in 1..300_u32,
+        cost in 1..6_u32,
         before in proptest::collection::vec(event(), 1..40),
         lost in prop_oneof![(1..3000_u16).prop_map(Event::Lose), Just(Event::Flush)],
         after in proptest::collection::vec(event(), 1..40),
     ) {
-        let limit = limit(requests, window, burst);
+        prop_assume!(cost <= burst);
+        let limit = costing(limit(requests, window, burst), cost);
         let mut cluster = Cluster::new(count, &limit);
         play(&mut cluster, &before, false);
         play(&mut cluster, &[lost], true);
@@ -149,6 +162,32 @@ fn one_bucket_for_all_nodes() {
         let more = drain(&mut cluster);
         assert!((5..=7).contains(&more), "{nodes} nodes: {more}");
         assert!(cluster.excess() <= more - 5);
+    }
+}
+
+#[test]
+fn what_a_request_costs_is_of_the_one_bucket() {
+    let limit = costing(limit(100, 60, 100), 7);
+    for nodes in 1..4 {
+        let mut cluster = Cluster::new(nodes, &limit);
+        assert_eq!(drain(&mut cluster), 14, "{nodes} nodes");
+    }
+}
+
+#[test]
+fn what_answers_say_of_costs_is_told_to_all() {
+    let limit = limit(100, 60, 100);
+    for cost in [0, 1, 9, 50, 99, 100] {
+        let mut cluster = Cluster::new(2, &limit);
+        assert!(cluster.request(0));
+        cluster.told(0, cost);
+        cluster.settle(0, Round::Urgent, true);
+        cluster.settle(1, Round::Regular, true);
+        let (more, wanted) = (drain(&mut cluster), 100 - u64::from(cost));
+        assert!(
+            more.abs_diff(wanted) <= 1,
+            "{cost}: {more} and not {wanted}"
+        );
     }
 }
 

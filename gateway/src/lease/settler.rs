@@ -11,7 +11,7 @@ use super::Leases;
 use super::ledger::{Ledger, LedgerError};
 use super::settling::{Answer, Open, Round};
 use crate::clock::Clock;
-use crate::limiter::Cell;
+use crate::limiter::{self, Cell};
 
 /// Between two regular settlements.
 const EVERY: Duration = Duration::from_millis(100);
@@ -269,6 +269,7 @@ impl Settler {
                 has_cold = true;
             }
             self.leases.figures.hold(before, lease.held());
+            limiter::serve(cell, &self.leases, &self.clock, open.ask.rate);
         }
         if has_cold {
             self.listed

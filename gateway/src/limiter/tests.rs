@@ -26,6 +26,44 @@ fn five_a_minute() {
 }
 
 #[test]
+fn what_a_request_costs_is_settled_afterwards() {
+    let rate = Rate::new(10, 10_000, 10);
+    let start = 1_000 * SECOND;
+    let second = SECOND as i64;
+    for (difference, most, counted, left) in [
+        (0, 100, 0, 9),
+        (4, 100, 4, 5),
+        (-1, 100, -1, 10),
+        // More than there is: it is owed.
+        (12, 100, 12, -3),
+        // Nobody owes more than that.
+        (1_000, 5, 14, -5),
+    ] {
+        let cell = Cell::default();
+        assert!(cell.admit(start, rate).admitted);
+        let settled = cell.settle(start, rate, difference * second, most * SECOND);
+        let full_in = SECOND * (10 - left) as u64;
+        assert_eq!(settled, (counted * second, full_in), "{difference}");
+        let verdict = cell.peek(start, rate);
+        assert_eq!(verdict.admitted, left > 0, "{difference}");
+        if left <= 0 {
+            assert_eq!(verdict.retry_in, SECOND * (1 - left) as u64, "{difference}");
+        }
+    }
+    // What is refilled is not given back a second time.
+    let cell = Cell::default();
+    assert!(cell.admit(start, rate).admitted);
+    let later = start + 60 * SECOND;
+    assert_eq!(cell.settle(later, rate, -second, 0), (-second, 0));
+    assert_eq!(
+        (0..20).filter(|_| cell.admit(later, rate).admitted).count(),
+        10
+    );
+    let huge = cell.settle(later, rate, i64::MAX, u64::MAX);
+    assert_eq!(huge.1, 10 * SECOND + MOST_OWED);
+}
+
+#[test]
 fn a_burst_of_its_own_and_the_largest_rate() {
     let rate = Rate::new(1, 1000, 3);
     let cell = Cell::default();

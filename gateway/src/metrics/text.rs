@@ -108,7 +108,7 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
     page.one(
         "requests_waiting",
         "gauge",
-        "Requests that wait on purpose: for their turn under a limit, or by a policy's delay.",
+        "Requests that wait on purpose: for their turn under a limit, for a place, or by a policy's delay.",
         sum(|w| w.waiting.get()),
     );
     page.one(

@@ -262,7 +262,8 @@ fn label(policy: &Policy) -> String {
     format!("{}/{}", policy.kind().as_str(), policy.name())
 }
 
-/// Limits that look only at address and route run before anybody is identified.
+/// Limits that look only at address and route run before anybody is identified; but where requests
+/// wait, it counts whose they are.
 fn stage_of(policy: &Policy) -> Stage {
     if let Policy::RateLimit(limit) = policy {
         let edge = |subject: &Subject| match subject {
@@ -270,7 +271,8 @@ fn stage_of(policy: &Policy) -> Stage {
             Subject::Subscription | Subject::Application | Subject::Key => false,
         };
         let is_named = !limit.by.is_empty() || !limit.headers.is_empty();
-        if is_named && limit.claims.is_empty() && limit.by.iter().all(edge) {
+        let waits = limit.delay.is_some();
+        if is_named && !waits && limit.claims.is_empty() && limit.by.iter().all(edge) {
             return Stage::Edge;
         }
     }

@@ -1,14 +1,16 @@
-//! `concurrency`: so many requests at a time and subject, on this node.
+//! `concurrency`: so many requests at a time and subject, on this node, and a queue before them.
 
 use domain::policy::{self, PolicyKind, Scope};
 use domain::problem::Code;
 use uuid::Uuid;
 
+use super::queue::Wait;
 use super::subject::By;
 use super::{Context, Flow};
 use crate::answer::Refusal;
 use crate::call::Call;
 use crate::limiter::CellKey;
+use crate::record::NameId;
 
 /// The running form.
 #[derive(Debug)]
@@ -16,8 +18,18 @@ pub(crate) struct Concurrency {
     /// Number of (attach point, kind, name).
     number: u32,
     name: Box<str>,
-    limit: u32,
+    pub(super) limit: u32,
     by: By,
+    /// Where requests wait for a place.
+    pub(super) queue: Option<Queue>,
+}
+
+/// How they wait.
+#[derive(Debug)]
+pub(super) struct Queue {
+    pub(super) most: usize,
+    /// Milliseconds.
+    pub(super) millis: u64,
 }
 
 impl Concurrency {
@@ -33,47 +45,71 @@ impl Concurrency {
             name: name.into(),
             limit: policy.limit,
             by: By::new(&policy.by, in_plan, Scope::Node),
+            queue: policy.queue.as_ref().map(|queue| Queue {
+                most: queue.max as usize,
+                millis: queue.timeout.as_millis(),
+            }),
         }
     }
 
-    fn key(&self, call: &Call<'_>) -> CellKey {
+    pub(super) fn key(&self, call: &Call<'_>) -> CellKey {
         CellKey {
             limit: self.number,
             subject: self.by.subject(call).0,
         }
     }
 
-    /// The place is the request's until its report is made: whatever becomes of it, once.
-    pub(crate) fn run(&self, call: &mut Call<'_>) -> Flow {
-        match call.worker.shared.places.enter(self.key(call), self.limit) {
-            Some(place) => {
+    /// The place is the request's until its report is made: whatever becomes of it, once. A request
+    /// that has to wait for something takes none before that.
+    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>, label: NameId, observe: bool) -> Flow {
+        let (key, places) = (self.key(call), &call.worker.shared.places);
+        if observe || call.waits.is_none() {
+            if let Some(place) = places.enter(key, self.limit) {
                 call.record.places.push(place);
-                Flow::Next
+                return Flow::Next;
             }
-            None => self.refuse(),
+            if observe || self.queue.is_none() {
+                return self.refuse();
+            }
         }
+        let most = self.queue.as_ref().map_or(0, |queue| queue.most);
+        if !places.may_join(&key, self.limit, call.priority(), most) {
+            return self.refuse();
+        }
+        call.wait(label, Wait::Place(self));
+        Flow::Next
     }
 
     /// What [`Concurrency::run`] would say, and nothing is taken.
     pub(crate) fn peek(&self, call: &Call<'_>) -> (Flow, String) {
-        let taken = call.worker.shared.places.taken(&self.key(call));
-        let flow = if taken < self.limit {
+        let (key, places) = (self.key(call), &call.worker.shared.places);
+        let (taken, waiting) = places.taken(&key);
+        let most = self.queue.as_ref().map_or(0, |queue| queue.most);
+        let flow = if places.may_join(&key, self.limit, call.priority(), most) {
             Flow::Next
         } else {
             self.refuse()
         };
         let by = self.by.words(call);
+        let line = match most {
+            0 => String::new(),
+            most => format!(" {waiting} of {most} wait."),
+        };
         (
             flow,
-            format!("{taken} of {} in flight, by {by}.", self.limit),
+            format!("{taken} of {} in flight, by {by}.{line}", self.limit),
         )
     }
 
     fn refuse(&self) -> Flow {
+        Flow::refuse(self.refusal())
+    }
+
+    pub(super) fn refusal(&self) -> Refusal {
         let (name, limit) = (&self.name, self.limit);
         let detail = format!("The limit \"{name}\" admits {limit} requests at a time.");
         let refusal = Refusal::new(Code::TooManyConcurrent);
         // How long the others take nobody knows.
-        Flow::refuse(refusal.detail(detail).retry_after(1))
+        refusal.detail(detail).retry_after(1)
     }
 }

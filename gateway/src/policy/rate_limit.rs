@@ -1,18 +1,25 @@
 //! `rate_limit`: a count per subject, as a token bucket, on this node or shared by all, or by windows.
 
+mod cost;
+mod delay;
+
 use std::sync::Arc;
 
 use domain::policy::rate_limit::{Algorithm, Overshoot};
 use domain::policy::{self, PolicyKind, Scope};
-use domain::problem::Code;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::subject::By;
 use super::{Context, Flow};
-use crate::answer::{Refusal, Shown};
+use crate::answer::Shown;
 use crate::call::{Call, Taken};
 use crate::limiter::{Cell, CellKey, Now, Rate, Verdict, Window};
+use crate::record::NameId;
+
+use cost::Told;
+pub(crate) use cost::{Owed, settle};
+use delay::Delay;
 
 /// The running form.
 #[derive(Debug)]
@@ -25,6 +32,8 @@ pub(crate) struct RateLimit {
     rate: Rate,
     /// What a request takes of the limit: an interval is so many.
     cost: u32,
+    /// Where answers say what it really costs.
+    told: Option<Box<Told>>,
     by: By,
     /// Attached to a plan and counted by subscription: the subscription holds the cell.
     in_subscription: bool,
@@ -32,8 +41,8 @@ pub(crate) struct RateLimit {
     shared: Option<Box<Shared>>,
     /// Where it counts by windows.
     window: Option<Window>,
-    /// Nanoseconds that a request above it may wait.
-    delay: u64,
+    /// Where requests above it wait.
+    delay: Option<Delay>,
 }
 
 /// What a limit of the cluster is beside.
@@ -71,7 +80,7 @@ impl RateLimit {
         });
         let by = By::new(&policy.by, in_plan, policy.scope);
         let by = by.and(&policy.headers, &policy.claims);
-        let cost = policy.cost.unwrap_or(1);
+        let cost = policy.cost();
         // Another scope, or another way of counting, is another count. No name has a blank.
         let length = policy.window.as_millis().max(1);
         let known = match (policy.scope, policy.algorithm) {
@@ -94,6 +103,10 @@ impl RateLimit {
             window_secs: policy.window.as_secs_ceil(),
             rate: Rate::new(policy.limit, policy.window.as_millis(), policy.burst()).times(cost),
             cost,
+            told: policy
+                .cost_from
+                .as_ref()
+                .map(|from| Box::new(Told::compile(from))),
             in_subscription: in_plan && by.is_subscription(),
             by,
             shared,
@@ -102,70 +115,62 @@ impl RateLimit {
                 Algorithm::SlidingWindow => Some(window(true)),
                 Algorithm::FixedWindow => Some(window(false)),
             },
-            delay: policy
-                .delay
-                .map_or(0, |delay| delay.as_millis() * 1_000_000),
+            delay: Delay::compile(policy),
         }
     }
 
     /// `place` is this step's place in its chain, which is its slot's place in a subscription.
     /// One that only observes lets nobody wait.
-    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>, place: usize, observe: bool) -> Flow {
+    pub(crate) fn run<'a>(
+        &'a self,
+        call: &mut Call<'a>,
+        place: usize,
+        label: NameId,
+        observe: bool,
+    ) -> Flow {
         let cell = self.cell(call, place);
         if let Some(window) = &self.window {
             let (verdict, hit) = window.admit(&cell, call.wall_ms());
             call.shown.push(self.shown(verdict));
             if verdict.admitted {
+                self.owe(call, || Owed::hit(self, cell.clone(), hit));
                 call.taken.push(Taken::Hit(cell, hit));
                 return Flow::Next;
             }
             return self.refuse(verdict);
         }
-        if self.delay > 0 && !observe {
-            return self.wait(call, cell);
+        if let Some(delay) = &self.delay
+            && !observe
+        {
+            return self.wait(call, delay, cell, label);
         }
-        let (verdict, cost) = match cell.lease() {
-            None => (cell.admit(call.now_ns(), self.rate), self.rate),
-            Some(lease) => call.leases().admit(&cell, lease, call.now_ns(), self.rate),
-        };
+        let (verdict, cost) = self.admit(call, &cell);
         call.shown.push(self.shown(verdict));
         if verdict.admitted {
-            call.taken.push(Taken::Cell(cell, cost));
+            self.take(call, cell, cost);
             return Flow::Next;
         }
         self.refuse(verdict)
     }
 
-    /// Takes a turn that may come later, and lets the request wait for it.
-    #[cold]
-    fn wait<'a>(&'a self, call: &mut Call<'a>, cell: Arc<Cell>) -> Flow {
-        let (verdict, turn) = self.later(cell.admit(call.now_ns(), self.patient()));
-        call.shown.push(self.shown(verdict));
-        if !verdict.admitted {
-            return self.refuse(verdict);
-        }
-        call.taken.push(Taken::Cell(cell, self.rate));
-        call.delay_ms = call.delay_ms.max(turn.div_ceil(1_000_000));
-        Flow::Next
-    }
-
-    /// The bucket with the turns that may be waited for.
-    const fn patient(&self) -> Rate {
-        Rate {
-            interval: self.rate.interval,
-            tolerance: self.rate.tolerance.saturating_add(self.delay),
+    /// Takes a request out of a bucket, if it has one; and what it cost, for whoever gives it back.
+    fn admit(&self, call: &Call<'_>, cell: &Arc<Cell>) -> (Verdict, Rate) {
+        match cell.lease() {
+            None => (cell.admit(call.now_ns(), self.rate), self.rate),
+            Some(lease) => call.leases().admit(cell, lease, call.now_ns(), self.rate),
         }
     }
 
-    /// What [`RateLimit::patient`] said, and in how many nanoseconds the turn is.
-    fn later(&self, verdict: Verdict) -> (Verdict, u64) {
-        let turn = verdict.full_in.saturating_sub(self.rate.tolerance);
-        let left = self.rate.tolerance.saturating_sub(verdict.full_in);
-        let left = match verdict.admitted {
-            true => left / self.rate.interval,
-            false => 0,
-        };
-        (Verdict { left, ..verdict }, turn)
+    /// Notes what was taken.
+    fn take<'a>(&'a self, call: &mut Call<'a>, cell: Arc<Cell>, cost: Rate) {
+        self.owe(call, || Owed::cost(self, cell.clone(), cost));
+        call.taken.push(Taken::Cell(cell, cost));
+    }
+
+    fn owe<'a>(&self, call: &mut Call<'a>, owed: impl FnOnce() -> Owed<'a>) {
+        if self.told.is_some() {
+            call.owed.push(owed());
+        }
     }
 
     /// What [`RateLimit::run`] would say, and nothing is counted.
@@ -173,13 +178,11 @@ impl RateLimit {
         let cell = self.cell(call, place);
         let verdict = match (cell.lease(), &self.window) {
             (_, Some(window)) => window.peek(&cell, call.wall_ms()),
-            (None, None) if self.delay > 0 => {
-                self.later(cell.peek(call.now_ns(), self.patient())).0
-            }
             (None, None) => cell.peek(call.now_ns(), self.rate),
             (Some(lease), None) => call.leases().peek(&cell, lease, call.now_ns(), self.rate),
         };
-        let flow = if verdict.admitted {
+        let waits = |delay: &Delay| cell.may_join(verdict, &delay.wish(self.rate, call));
+        let flow = if verdict.admitted || self.delay.as_ref().is_some_and(waits) {
             Flow::Next
         } else {
             self.refuse(verdict)
@@ -199,14 +202,7 @@ impl RateLimit {
     }
 
     fn refuse(&self, verdict: Verdict) -> Flow {
-        Flow::refuse(
-            Refusal::new(Code::RateLimited)
-                .detail(format!(
-                    "The limit \"{}\" admits {} requests in {} s.",
-                    self.name, self.limit, self.window_secs
-                ))
-                .retry_after(seconds(verdict.retry_in)),
-        )
+        Flow::refuse(self.refusal(verdict.retry_in))
     }
 
     fn cell(&self, call: &Call<'_>, place: usize) -> Arc<Cell> {
@@ -246,10 +242,11 @@ impl RateLimit {
         self.by.words(call)
     }
 
-    /// How far `nodes` together may exceed it, where they share it.
-    pub(crate) fn overshoot(&self, nodes: u32) -> Option<Overshoot> {
+    /// How far `nodes` together may exceed it, where they share it, and what they may have let a
+    /// subject owe.
+    pub(crate) fn overshoot(&self, nodes: u32) -> Option<(Overshoot, u64)> {
         let shared = self.shared.as_ref()?;
-        Some(shared.policy.overshoot(nodes))
+        Some((shared.policy.overshoot(nodes), shared.policy.owed(nodes)))
     }
 
     const fn key(&self, subject: u128) -> CellKey {

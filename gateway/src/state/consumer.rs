@@ -81,5 +81,7 @@ pub(crate) struct Plan {
     /// As the upstream is told.
     pub(crate) slug: Box<str>,
     pub(crate) state: PlanState,
+    /// Among requests that wait for the same; the highest first.
+    pub(crate) priority: i8,
     pub(crate) chain: Result<Chain, Uncompiled>,
 }

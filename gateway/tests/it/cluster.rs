@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use domain::duration::Span;
-use domain::policy::rate_limit::Overshoot;
+use domain::policy::rate_limit::{CostFrom, Overshoot};
 use domain::policy::{Mode, RateLimit, Scope};
 use gateway::RedisUrl;
 use gateway::clock::Clock;
@@ -24,6 +24,9 @@ apis:
   open:
     versions:
       v1: { match: { path: /hourly }, upstream: echo, policies: [{ rate_limit: { limit: @LIMIT@, window: 24h, scope: cluster } }] }
+      v3: { match: { path: /dear }, upstream: echo, policies: [{ rate_limit: { limit: 300, window: 24h, scope: cluster, cost: 5 } }] }
+      v4: { match: { path: /told }, upstream: echo, policies: [{ rate_limit: { limit: 300, window: 24h, scope: cluster, cost_from: { header: X-Cost, max: 10 } } }] }
+      v5: { match: { path: /patient }, upstream: echo, policies: [{ rate_limit: { limit: 20, window: 1s, burst: 5, scope: cluster, delay: 3s } }] }
       v2: { match: { path: /tuple }, upstream: echo, policies: [{ rate_limit: { limit: 40, window: 24h, scope: cluster, by: [address, route] } }] }
 "#;
 
@@ -40,8 +43,10 @@ fn limit() -> RateLimit {
         headers: Vec::new(),
         claims: Vec::new(),
         cost: None,
+        cost_from: None,
         algorithm: Default::default(),
         delay: None,
+        waiting: None,
         scope: Scope::Cluster,
     }
 }
@@ -279,6 +284,63 @@ async fn two_nodes_have_one_bucket() {
         assert_eq!(metric(place, "failed_total").await, 0);
     }
     eprintln!("Redis counted {over} above");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn costs_are_of_the_one_bucket() {
+    let Some(redis) = RedisServer::start().await else {
+        return;
+    };
+    let nodes = two(&redis).await;
+    let places = [nodes[0].place, nodes[1].place];
+    let dear = RateLimit {
+        cost: Some(5),
+        ..limit()
+    };
+    let told = RateLimit {
+        cost_from: Some(CostFrom {
+            header: "X-Cost".to_owned(),
+            max: 10,
+            keep: false,
+        }),
+        ..limit()
+    };
+    for (path, cost, policy) in [("/dear", 5, dear), ("/told?cost=3", 3, told)] {
+        let load = load(places, path, LONG).await;
+        let Overshoot { late, .. } = policy.overshoot(2);
+        let stated = late + policy.owed(2);
+        let used = load.admitted * cost;
+        let above = used.saturating_sub(u64::from(LIMIT));
+        eprintln!("{path}: {load:?}: {above} above {LIMIT}, stated {stated}");
+        assert!(used + cost > u64::from(LIMIT), "{path}: all of it is used");
+        assert!(above <= stated, "{path}");
+        assert!(load.refused > 0, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_wait_for_what_all_nodes_share() {
+    let Some(redis) = RedisServer::start().await else {
+        return;
+    };
+    let nodes = two(&redis).await;
+    let places = [nodes[0].place, nodes[1].place];
+    let policy = RateLimit {
+        limit: 20,
+        window: Span::from_secs(1),
+        burst: Some(5),
+        delay: Some(Span::from_secs(3)),
+        ..limit()
+    };
+    let begun = Instant::now();
+    let load = load(places, "/patient", Duration::from_secs(3)).await;
+    let Overshoot { late, .. } = policy.overshoot(2);
+    let refilled = (20.0 * begun.elapsed().as_secs_f64()).ceil() as u64;
+    let most = 5 + refilled + late;
+    eprintln!("{load:?}: {most} at most");
+    assert!(load.admitted <= most, "{load:?}, {most} at most");
+    assert!(load.admitted >= 25, "who waits is let through: {load:?}");
+    assert!(load.slowest < Duration::from_secs(8), "{load:?}");
 }
 
 /// Loses Redis by `lose`, gets it back by `back`, under load all the time.

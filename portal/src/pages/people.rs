@@ -7,6 +7,7 @@ mod settings;
 mod team_members;
 mod team_settings;
 mod teams;
+mod webhooks;
 
 use api::service::members as service;
 use axum::routing::{get, post};
@@ -48,6 +49,7 @@ pub(crate) fn routes() -> Pages {
             get(invitations::ask_withdraw).post(invitations::withdraw),
         ),
         ("/settings", get(settings::show).post(settings::save)),
+        ("/webhooks", get(webhooks::show).post(webhooks::act)),
         (
             "/audit",
             get(audit::of_organization).post(audit::verify_organization),

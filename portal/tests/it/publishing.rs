@@ -149,12 +149,14 @@ async fn all_that_is_wrong_is_told_at_once() {
             ("limit", "many"),
             ("price", "free"),
             ("max_per_application", "0"),
+            ("priority", "first"),
             ("organizations", "nobody-of-that-name"),
         ];
         let told = owner.post(&new, &form).await.ok(422);
         let told = told.says("id=\"name-e\"").says("id=\"limit-e\"");
         told.says("id=\"price-e\"")
-            .says("id=\"max_per_application-e\"");
+            .says("id=\"max_per_application-e\"")
+            .says("id=\"priority-e\"");
 
         let editor = version(&mut owner, &home).await;
         let form = [("do", "save"), ("limit", "many"), ("window", "48h")];

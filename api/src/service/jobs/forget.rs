@@ -4,12 +4,13 @@ use chrono::Duration;
 use entity::{
     change, event, first_run, idempotency, invitation, mail, mail_token, refusal_count, session,
     store::traffic::{self, Kept},
+    webhook_delivery,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::ctx::Ctx;
 use crate::error::Result;
-use crate::service::{outbox, settings};
+use crate::service::{outbox, settings, webhooks};
 
 /// Readers of changes that are further behind load everything.
 const CHANGES: Duration = Duration::days(7);
@@ -31,6 +32,10 @@ pub async fn forget(ctx: &Ctx) -> Result<u64> {
     let results = [
         mail::Entity::delete_many()
             .filter(mail::Column::CreatedAt.lt(now - outbox::KEPT))
+            .exec(db)
+            .await?,
+        webhook_delivery::Entity::delete_many()
+            .filter(webhook_delivery::Column::CreatedAt.lt(now - webhooks::KEPT))
             .exec(db)
             .await?,
         mail_token::Entity::delete_many()

@@ -1,7 +1,7 @@
 //! What people write about a plan, checked once for creating and editing.
 
 use domain::name::{DisplayName, Slug};
-use domain::plan::{Approval, check_scopes};
+use domain::plan::{Approval, PRIORITIES, PRIORITY, check_scopes};
 use domain::policy::{AttachPoint, check_all};
 use domain::wire::plans::{CreatePlan, EditPlan, Price};
 use entity::organization;
@@ -23,6 +23,7 @@ pub(super) struct Written {
     pub(super) description: String,
     pub(super) approval: Approval,
     pub(super) terms: String,
+    pub(super) priority: i8,
     pub(super) policies: String,
     pub(super) scopes: Option<String>,
     pub(super) price: String,
@@ -43,6 +44,9 @@ impl Written {
         for found in check_scopes(&input.scopes) {
             check.add(found.under("/scopes"));
         }
+        check.that(PRIORITIES.contains(&input.priority), "/priority", || {
+            PRIORITY.to_owned()
+        });
         let max_per_application = most(
             &mut check,
             "/max_per_application",
@@ -57,6 +61,7 @@ impl Written {
             description,
             approval: input.approval,
             terms,
+            priority: input.priority,
             policies: write_json("plan.policies", &input.policies)?,
             scopes: match input.scopes.is_empty() {
                 true => None,
@@ -88,6 +93,7 @@ pub(super) fn as_edit(input: CreatePlan) -> EditPlan {
         description,
         approval,
         terms,
+        priority,
         policies,
         scopes,
         max_per_application,
@@ -100,6 +106,7 @@ pub(super) fn as_edit(input: CreatePlan) -> EditPlan {
         description,
         approval,
         terms,
+        priority,
         policies,
         scopes,
         max_per_application,

@@ -2,10 +2,8 @@
 //! a name stands for allowed (gateway.md §6, security.md "SSRF"). The gateway asks again when it
 //! connects.
 
-use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::net::SocketAddr;
 
-use domain::address::{self, AddressRefused};
 use domain::problem::{Code, Invalid};
 use domain::snapshot;
 use domain::upstream::{Target, UpstreamSettings};
@@ -13,9 +11,7 @@ use futures::future::join_all;
 
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-
-/// A resolver slower than this counts as one that does not answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+use crate::service::outgoing::{self, Refused};
 
 /// `pointer` is where the settings stand in the input.
 pub(crate) async fn check(ctx: &Ctx, settings: &UpstreamSettings, pointer: &str) -> Result<()> {
@@ -58,50 +54,11 @@ pub(crate) async fn check(ctx: &Ctx, settings: &UpstreamSettings, pointer: &str)
     }
 }
 
-struct Refused {
-    message: String,
-    is_address: bool,
-}
-
-impl From<AddressRefused> for Refused {
-    fn from(refused: AddressRefused) -> Self {
-        Self {
-            message: refused.to_string(),
-            is_address: true,
-        }
-    }
-}
-
 async fn judge(
     target: &Target,
     rules: &snapshot::Settings,
     own: &[SocketAddr],
 ) -> Result<(), Refused> {
-    let told = |message: &str| Refused {
-        message: message.to_owned(),
-        is_address: false,
-    };
-    let url = target.parse().map_err(told)?;
-    let port = url.port_or_known_default().unwrap_or(0);
-    let addresses: Vec<SocketAddr> = match url.host() {
-        Some(url::Host::Ipv4(ip)) => vec![SocketAddr::new(IpAddr::V4(ip), port)],
-        Some(url::Host::Ipv6(ip)) => vec![SocketAddr::new(IpAddr::V6(ip), port)],
-        Some(url::Host::Domain(name)) if address::is_metadata_name(name) => {
-            return Err(AddressRefused::Never.into());
-        }
-        Some(url::Host::Domain(name)) => {
-            match tokio::time::timeout(PATIENCE, tokio::net::lookup_host((name, port))).await {
-                Ok(Ok(addresses)) => addresses.collect(),
-                Ok(Err(_)) | Err(_) => Vec::new(),
-            }
-        }
-        None => Vec::new(),
-    };
-    if addresses.is_empty() {
-        return Err(told("This name does not resolve to an address now."));
-    }
-    for address in addresses {
-        address::judge(address, rules, own)?;
-    }
-    Ok(())
+    let url = target.parse().map_err(Refused::told)?;
+    outgoing::addresses(&url, rules, own).await.map(drop)
 }

@@ -13,6 +13,7 @@ pub fn lines() -> Vec<Line> {
     lines.extend(platform());
     lines.extend(super::things::lines());
     lines.extend(super::certificates::lines());
+    lines.extend(webhooks());
     lines
 }
 
@@ -215,6 +216,37 @@ fn platform() -> Vec<Line> {
     ]
 }
 
+fn webhooks() -> Vec<Line> {
+    use Door::Above;
+    const ALL: &str = "/organizations/{organization}/webhooks";
+    const ONE: &str = "/organizations/{organization}/webhooks/{webhook}";
+    let url = "https://93.184.216.34/other";
+    vec![
+        line("GET", ALL, Above, Value::Null),
+        line("POST", ALL, Above, json!({ "url": url })),
+        line("PUT", ONE, Above, json!({ "url": url, "enabled": false })),
+        line("DELETE", ONE, Above, Value::Null),
+        line(
+            "POST",
+            "/organizations/{organization}/webhooks/{webhook}/secret",
+            Above,
+            Value::Null,
+        ),
+        line(
+            "POST",
+            "/organizations/{organization}/webhooks/{webhook}/test",
+            Above,
+            Value::Null,
+        ),
+        line(
+            "GET",
+            "/organizations/{organization}/webhooks/{webhook}/deliveries",
+            Above,
+            Value::Null,
+        ),
+    ]
+}
+
 /// The path with the ids of things of the tenant `here`.
 pub async fn filled(world: &World, path: &str) -> String {
     let mut out = path.to_owned();
@@ -296,6 +328,12 @@ async fn object(world: &World, name: &str) -> String {
                 .ok(200)
                 .json();
             list["items"][0]["id"].as_str().unwrap().to_owned()
+        }
+        "webhook" => {
+            let path = format!("/organizations/{}/webhooks", world.here.id);
+            let body = json!({ "url": "https://93.184.216.34/hook" });
+            let made = world.owner.client.clone().post(&path, body).await.ok(201);
+            made.json()["webhook"]["id"].as_str().unwrap().to_owned()
         }
         "certificate" | "host" => super::certificates::object(world, name).await,
         other => match super::things::object(world, other).await {

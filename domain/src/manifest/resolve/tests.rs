@@ -211,3 +211,18 @@ apis:
     let found = resolved(other_api).unwrap_err();
     assert_eq!(found[0].pointer, "/apis/b/versions/v2/match");
 }
+
+#[test]
+fn plans_have_a_priority() {
+    let with = |priority: &str| {
+        let plan = format!("approval: auto, priority: {priority},");
+        resolved(&EXAMPLE.replace("approval: auto,", &plan))
+    };
+    for (written, priority) in [("-100", -100), ("0", 0), ("100", 100)] {
+        assert_eq!(with(written).unwrap().parts.plans[0].priority, priority);
+    }
+    let found = with("101").unwrap_err();
+    assert_eq!(found[0].pointer, "/products/petstore/plans/free/priority");
+    assert!(with("1000").is_err() && with("low").is_err());
+    assert_eq!(resolved(EXAMPLE).unwrap().parts.plans[0].priority, 0);
+}

@@ -13,8 +13,10 @@ fn limit(limit: u32, window_s: u64, scope: Scope) -> RateLimit {
         headers: Vec::new(),
         claims: Vec::new(),
         cost: None,
+        cost_from: None,
         algorithm: Algorithm::TokenBucket,
         delay: None,
+        waiting: None,
         scope,
     }
 }
@@ -35,8 +37,29 @@ fn everything_wrong_is_named() {
             &["/headers", "/cost"],
         ),
         (
-            r#"{"limit":5,"window":"60s","cost":2,"scope":"cluster"}"#,
-            &["/cost"],
+            r#"{"limit":5,"window":"60s","cost":2,"delay":"2s","waiting":1,"scope":"cluster"}"#,
+            &[],
+        ),
+        (
+            r#"{"limit":5,"window":"60s","cost":6,"delay":"1ms","waiting":0,"scope":"cluster"}"#,
+            &["/delay", "/waiting", "/cost"],
+        ),
+        (r#"{"limit":5,"window":"60s","waiting":5}"#, &["/waiting"]),
+        (
+            r#"{"limit":5,"window":"60s","delay":"1s","waiting":1001}"#,
+            &["/waiting"],
+        ),
+        (
+            r#"{"limit":5,"window":"60s","cost":2,"cost_from":{"header":"X-Cost","max":2}}"#,
+            &[],
+        ),
+        (
+            r#"{"limit":5,"window":"60s","cost":2,"cost_from":{"header":"a b","max":1,"keep":true}}"#,
+            &["/cost_from/header", "/cost_from/max"],
+        ),
+        (
+            r#"{"limit":5,"window":"60s","algorithm":"sliding_window","cost_from":{"header":"Content-Length","max":1000000001}}"#,
+            &["/cost_from/header", "/cost_from/max"],
         ),
         (
             r#"{"limit":5,"window":"60s","algorithm":"fixed_window","cost":5}"#,
@@ -50,7 +73,7 @@ fn everything_wrong_is_named() {
         (r#"{"limit":5,"window":"60s","delay":"1m"}"#, &["/delay"]),
         (
             r#"{"limit":5,"window":"60s","delay":"2s","scope":"cluster"}"#,
-            &["/delay"],
+            &[],
         ),
     ] {
         let policy: RateLimit = serde_json::from_str(json).unwrap();
@@ -71,6 +94,27 @@ fn the_overshoot_follows_nodes_burst_and_rate() {
     assert_eq!(of(1000, 60, 2), (100 + 17, 117 + 500));
     assert_eq!(of(1000, 60, 10), (9 * 20 + 17, 197 + 900));
     assert_eq!(of(1_000_000_000, 1, 2), (1_100_000_000, 1_600_000_000));
+    let dear = RateLimit {
+        cost: Some(5),
+        ..limit(1000, 60, Scope::Cluster)
+    };
+    // 200 requests of five each: 20 of them ahead, and 4 that are refilled in a second.
+    assert_eq!(
+        dear.overshoot(2),
+        Overshoot {
+            late: 5 * (20 + 4),
+            lost: 5 * (24 + 100)
+        }
+    );
+    let told = RateLimit {
+        cost_from: Some(CostFrom {
+            header: "X-Cost".to_owned(),
+            max: 50,
+            keep: false,
+        }),
+        ..limit(1000, 60, Scope::Cluster)
+    };
+    assert_eq!((dear.owed(3), told.owed(1), told.owed(3)), (0, 50, 150));
     let node = limit(100, 60, Scope::Node).overshoot(3);
     assert_eq!(
         node,

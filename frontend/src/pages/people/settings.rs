@@ -62,6 +62,10 @@ pub fn view(page: Settings) -> AnyView {
             .note("of all its APIs")
             .actions(view! { <a class="btn" href=format!("{}/policies", page.at.base())>{icon(Icon::Shield)} "Policies"</a> })
             .body(view! { <p class="small soft">"What every call of every API of the organization meets, at once and without publishing."</p> })}
+        {Section::new("webhooks", "Webhooks")
+            .note("beside mails")
+            .actions(view! { <a class="btn" href=format!("{}/webhooks", page.at.base())>{icon(Icon::Webhook)} "Webhooks"</a> })
+            .body(view! { <p class="small soft">"Addresses that are told of subscriptions, and of quotas at 80 and 100 %."</p> })}
         {Section::new("prefix", "Where its APIs may answer")
             .note("set by the operator")
             .body(grants(&organization.grants))}

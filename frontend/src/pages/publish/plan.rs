@@ -49,6 +49,7 @@ const FIELDS: &[&str] = &[
     "scopes",
     "terms",
     "max_per_application",
+    "priority",
     "price",
     "currency",
     "per",
@@ -142,6 +143,9 @@ fn facts(plan: &Plan) -> AnyView {
             "For one application".into(),
             text(format!("at most {words}")),
         ));
+    }
+    if plan.priority != 0 {
+        rows.push(("Priority".into(), text(plan.priority.to_string())));
     }
     if !plan.organizations.is_empty() {
         rows.push(("Only for".into(), text(plan.organizations.join(", "))));
@@ -240,6 +244,7 @@ fn form(form: &Form, plan: Option<&Plan>, address: &str) -> AnyView {
             </div>
             <div class="form-row">
                 {Field::number("max_per_application", "Most for one application").optional().mono().min("1").of(form)}
+                {Field::number("priority", "Priority").optional().mono().min("-100").placeholder("0").help("Where requests wait, those of the highest go first: -100 to 100.").of(form)}
                 {Field::text("organizations", "Only for these organizations").optional().mono().help("Their short names, with blanks between.").of(form)}
             </div>
             <div class="actions">

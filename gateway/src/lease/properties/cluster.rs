@@ -71,6 +71,8 @@ pub(super) struct Cluster {
     nodes: Vec<Node>,
     bucket: Bucket,
     rate: Rate,
+    /// Of a request.
+    cost: u32,
     time: Arc<AtomicU64>,
     pub(super) is_lost: bool,
     /// Of which nodes Redis has forgotten what it knew.
@@ -97,7 +99,9 @@ impl Cluster {
         Self {
             nodes: (0..count).map(node).collect(),
             bucket: Bucket::default(),
-            rate: Rate::new(limit.limit, limit.window.as_millis(), limit.burst()),
+            rate: Rate::new(limit.limit, limit.window.as_millis(), limit.burst())
+                .times(limit.cost()),
+            cost: limit.cost(),
             time,
             is_lost: false,
             forgot: HashSet::new(),
@@ -138,6 +142,17 @@ impl Cluster {
             self.admitted += 1;
         }
         verdict.admitted
+    }
+
+    /// The answer to a request that was admitted says what it cost, instead of one.
+    pub(super) fn told(&mut self, at: usize, cost: u32) {
+        let (now, rate) = (self.now(), self.rate);
+        let node = &self.nodes[at];
+        let cell = node.cell.as_ref().unwrap();
+        let nanos = (i64::from(cost) - 1) * rate.interval as i64;
+        let (counted, _) = cell.settle(now, rate, nanos, u64::MAX);
+        node.leases
+            .settle(cell, cell.lease().unwrap(), rate, counted);
     }
 
     /// One round; without an answer, the node goes on alone.
@@ -185,10 +200,10 @@ impl Cluster {
         self.bucket.over
     }
 
-    /// Requests above the limit, in the worst stretch of time.
+    /// What was taken above the limit, in the worst stretch of time.
     pub(super) fn excess(&self) -> u64 {
         let above = (self.highest - self.rate.tolerance as f64) / self.rate.interval as f64;
         // Less than a thousandth is rounding.
-        (above - 0.001).ceil().max(0.0) as u64
+        (above - 0.001).ceil().max(0.0) as u64 * u64::from(self.cost)
     }
 }

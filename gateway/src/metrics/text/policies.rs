@@ -32,6 +32,24 @@ pub(super) fn write(
         gauges.concurrency_subjects as u64,
     );
     page.one(
+        "waited_too_long_total",
+        "counter",
+        "Requests that were refused because their turn or a place did not come in time.",
+        sum(|w| w.waited_too_long.get()),
+    );
+    page.one(
+        "displaced_total",
+        "counter",
+        "Requests that were refused while they waited, for one whose plan has a higher priority.",
+        sum(|w| w.displaced.get()),
+    );
+    page.one(
+        "costs_unread_total",
+        "counter",
+        "Answers whose header field for the cost of their request is no whole number, or comes twice.",
+        sum(|w| w.costs_unread.get()),
+    );
+    page.one(
         "guard_addresses",
         "gauge",
         "Addresses that auth_guard keeps count of.",

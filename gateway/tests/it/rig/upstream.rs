@@ -98,6 +98,11 @@ async fn answer(
         "body": String::from_utf8_lossy(&body),
     });
     let mut response = Response::builder().header("content-type", "application/json");
+    for pair in parts.uri.query().unwrap_or_default().split('&') {
+        if let Some(cost) = pair.strip_prefix("cost=") {
+            response = response.header("x-cost", cost);
+        }
+    }
     if path.ends_with("/teapot") {
         response = response.status(418);
     }

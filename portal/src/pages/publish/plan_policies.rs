@@ -82,6 +82,7 @@ fn with(plan: &Plan, policies: Vec<Policy>) -> EditPlan {
             .as_ref()
             .map(|terms| terms.text.clone())
             .unwrap_or_default(),
+        priority: plan.priority,
         policies,
         scopes: plan.scopes.clone(),
         max_per_application: plan.max_per_application,

@@ -6,7 +6,7 @@ use domain::actor::Action;
 use domain::duration::Span;
 use domain::id::{PlanId, ProductId};
 use domain::lifecycle::PlanStep;
-use domain::plan::Approval;
+use domain::plan::{Approval, PRIORITY};
 use domain::policy::rate_limit::Algorithm;
 use domain::policy::{Mode, Policy, Quota, RateLimit, Scope};
 use domain::problem::{Code, Invalid};
@@ -82,6 +82,7 @@ pub(super) async fn create(workspace: Workspace, Path(ids): Path<Ids>, typed: Ty
         description: written.description,
         approval: written.approval,
         terms: written.terms,
+        priority: written.priority,
         policies: written.policies,
         scopes: written.scopes,
         max_per_application: written.max_per_application,
@@ -262,6 +263,7 @@ fn written(typed: &Typed, before: Option<&Plan>) -> (EditPlan, Vec<Invalid>) {
         description: typed.get("description").to_owned(),
         approval: Approval::parse(typed.get("approval")).unwrap_or_default(),
         terms: typed.get("terms").to_owned(),
+        priority: fields.read("priority", PRIORITY).unwrap_or(0),
         policies,
         scopes: typed
             .get("scopes")
@@ -299,7 +301,9 @@ fn rate(typed: &Typed, fields: &mut Fields<'_>) -> Option<Policy> {
         claims: Vec::new(),
         algorithm: Algorithm::default(),
         cost: None,
+        cost_from: None,
         delay: None,
+        waiting: None,
         scope: Scope::default(),
     }))
 }
@@ -356,6 +360,7 @@ fn form_of(plan: &Plan) -> Form {
         )
         .with("scopes", plan.scopes.join(" "))
         .with("organizations", plan.organizations.join(" "))
+        .with("priority", plan.priority.to_string())
         .with("etag", plan.etag.to_string());
     match &plan.price {
         Some(price) => form

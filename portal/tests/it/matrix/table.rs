@@ -120,6 +120,7 @@ fn tenants() -> Vec<Line> {
         ("/invitations/{invitation}", &[]),
         ("/invitations/{invitation}/withdraw", &[]),
         ("/settings", SAVE),
+        ("/webhooks", &[("do", "create"), ("url", "")]),
         ("/policies", SAVE),
         ("/audit", VERIFY),
         ("/certificates", &[]),

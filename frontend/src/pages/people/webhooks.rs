@@ -1,0 +1,167 @@
+//! Webhooks of the organization: the list with what became of the last messages, and the form that
+//! adds one.
+
+use domain::wire::webhooks::{Delivery, DeliveryState, MadeWebhook, Webhook};
+use leptos::prelude::*;
+
+use crate::{
+    form::Form,
+    format,
+    frame::Section as Menu,
+    icon::Icon,
+    pages::publish::At,
+    part::{
+        boxes::callout,
+        code::{Once, once},
+        field::{Field, refusal},
+        head::{Link, PageHead, Section, crumbs},
+        state::{Badge, Tone},
+        table::{self, Empty, Shape, Table},
+    },
+};
+
+/// What the page shows.
+#[derive(Clone, Debug)]
+pub struct Webhooks {
+    pub at: At,
+    pub hooks: Vec<Webhook>,
+    /// The newest messages, each with the address of its webhook.
+    pub deliveries: Vec<(String, Delivery)>,
+    /// One whose secret is shown now.
+    pub made: Option<MadeWebhook>,
+    pub form: Form,
+    /// What has just been done, as a sentence.
+    pub done: Option<&'static str>,
+}
+
+#[must_use]
+pub fn view(page: Webhooks) -> AnyView {
+    let home = format!("{}/webhooks", page.at.base());
+    let done = page.done.map(|words| callout(Tone::Ok, words));
+    let secret = page.made.map(|made| {
+        once(Once {
+            value: made.secret,
+            hint: made.webhook.url,
+            variable: "WEBHOOK_SECRET".to_owned(),
+            done: home.clone(),
+        })
+    });
+    let rows: Vec<_> = page.hooks.iter().map(|hook| row(hook, &home)).collect();
+    let empty = Empty::new(
+        Icon::Webhook,
+        "No webhook",
+        "Add an address below to be told when a quota is nearly used up, or a subscription is asked for or decided.",
+    );
+    let columns = vec![
+        table::wide("Address"),
+        table::text("State"),
+        table::actions(),
+    ];
+    let hooks = Table::new(Shape::Rows, columns).rows(rows).or_empty(empty);
+    let messages = deliveries(&page.deliveries, &page.at);
+    let content = view! {
+        {crumbs(vec![Link::new(format!("{}/settings", page.at.base()), "Organization settings")], "Webhooks")}
+        {PageHead::new("Webhooks").lede("Addresses that are told what the organization's people get mails of. Messages are signed as Standard Webhooks says.")}
+        <div class="stack">
+            {done}
+            {secret}
+        </div>
+        {Section::new("webhooks", "Addresses").count(page.hooks.len() as u64).body(hooks.into_render())}
+        {Section::new("add", "Add a webhook").body(add(&page.form))}
+        {Section::new("messages", "Last messages").note("kept for seven days").body(messages)}
+    };
+    page.at.page(Menu::Settings, content)
+}
+
+fn row(hook: &Webhook, home: &str) -> AnyView {
+    let state = if hook.enabled {
+        Badge::new(Tone::Ok, Icon::Ok, "On").quiet()
+    } else {
+        Badge::new(Tone::Plain, Icon::Ban, "Off").quiet()
+    };
+    let acts = if hook.enabled {
+        [
+            ("test", "Send a test"),
+            ("renew", "New secret"),
+            ("off", "Switch off"),
+        ]
+    } else {
+        [
+            ("on", "Switch on"),
+            ("renew", "New secret"),
+            ("delete", "Delete"),
+        ]
+    };
+    let acts = acts.map(|(act, words)| button(hook, home, act, words));
+    view! {
+        <tr>
+            <td class="mono">{hook.url.clone()}</td>
+            <td data-label="State">{state}</td>
+            <td class="act">{acts.into_iter().collect_view()}</td>
+        </tr>
+    }
+    .into_any()
+}
+
+/// A small form of its own, as the page has one for the whole list.
+fn button(hook: &Webhook, home: &str, act: &'static str, words: &'static str) -> AnyView {
+    let class = match act {
+        "delete" => "btn btn--s btn--danger",
+        _ => "btn btn--s",
+    };
+    view! {
+        <form method="post" action=home.to_owned() class="inline">
+            <input type="hidden" name="webhook" value=hook.id.to_string() />
+            <input type="hidden" name="etag" value=hook.etag.to_string() />
+            <button class=class name="do" value=act>{words}</button>
+        </form>
+    }
+    .into_any()
+}
+
+fn add(form: &Form) -> AnyView {
+    view! {
+        <form class="form form--page" method="post">
+            {refusal(form, &["url"])}
+            {Field::text("url", "Address").mono().placeholder("https://example.com/hook").help("https. Its secret is shown once.").of(form)}
+            <div class="actions"><button class="btn btn--primary" name="do" value="create">"Add the webhook"</button></div>
+        </form>
+    }
+    .into_any()
+}
+
+fn deliveries(all: &[(String, Delivery)], at: &At) -> AnyView {
+    let rows: Vec<_> = all
+        .iter()
+        .map(|(url, delivery)| {
+            let state = match delivery.state {
+                DeliveryState::Waiting => Badge::new(Tone::Info, Icon::Info, "Waits").quiet(),
+                DeliveryState::Delivered => Badge::new(Tone::Ok, Icon::Ok, "Delivered").quiet(),
+                DeliveryState::GivenUp => Badge::new(Tone::Danger, Icon::No, "Given up"),
+            };
+            view! {
+                <tr>
+                    <td class="mono">{delivery.kind.clone()}<span class="sub">{url.clone()}</span></td>
+                    <td data-label="State">{state}<span class="sub">{delivery.last_error.clone()}</span></td>
+                    <td class="n" data-label="Tries">{delivery.tries}</td>
+                    <td data-label="Since">{format::time(delivery.created_at, at.now)}</td>
+                </tr>
+            }
+        })
+        .collect();
+    let columns = vec![
+        table::wide("Event"),
+        table::text("State"),
+        table::number("Tries"),
+        table::text("Since"),
+    ];
+    let empty = Empty::new(
+        Icon::Mail,
+        "No message",
+        "Messages appear here as soon as there is something to tell.",
+    );
+    Table::new(Shape::Rows, columns)
+        .rows(rows)
+        .or_empty(empty)
+        .into_render()
+}
