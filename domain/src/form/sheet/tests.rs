@@ -73,7 +73,7 @@ fn full() -> Vec<Policy> {
         { "jwt": { "platform": true } },
         { "quota": { "name": "q", "limit": 1_000_000_000_000_000_u64, "period": "week", "time_zone": "Europe/Berlin" } },
         { "ip_filter": { "name": "i", "allow": ["10.0.0.0/8", { "net": "192.0.2.0/24", "until": "2026-12-31T00:00:00Z" }], "deny": ["::/0"] } },
-        { "compress": { "name": "c", "encodings": ["gzip", "br"], "types": ["text/*"], "min_bytes": 1 } },
+        { "compress": { "name": "c", "encodings": ["gzip", "zstd", "br"], "types": ["text/*"], "min_bytes": 1 } },
         { "auth_guard": { "name": "g", "limit": 1, "window": "2s", "block": "3s", "max_block": "4s", "allow": ["10.0.0.0/8"] } },
         { "concurrency": { "name": "n", "limit": 64, "by": ["route"] } },
         { "redirect": { "name": "d", "status": 301, "to": "/v2{rest}" } },
