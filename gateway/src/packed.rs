@@ -2,6 +2,7 @@
 //! for the moment: nobody waits for the end of an answer to see its beginning.
 
 use std::io::{self, Write};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -11,6 +12,8 @@ use flate2::write::GzEncoder;
 use zstd::stream::raw::CParameter;
 
 use crate::body::{Cut, Inflow, Outflow};
+use crate::client::Client;
+use crate::detail::Of;
 use crate::metrics::WorkerMetrics;
 use crate::worker::Worker;
 
@@ -113,11 +116,18 @@ pub(crate) struct Packed {
     /// The encoder may hold something back.
     is_held: bool,
     metrics: Arc<WorkerMetrics>,
+    /// Where something of it is kept.
+    client: Option<Rc<Client>>,
 }
 
 impl Packed {
     /// `Err` gives the body back: as many as may be are being encoded.
-    pub(crate) fn new(inner: Outflow, coding: Coding, worker: &Worker) -> Result<Self, Outflow> {
+    pub(crate) fn new(
+        inner: Outflow,
+        coding: Coding,
+        worker: &Worker,
+        client: &Rc<Client>,
+    ) -> Result<Self, Outflow> {
         let metrics = worker.metrics.clone();
         if metrics.compressing.get() >= MOST {
             metrics.compress_skipped.add(1);
@@ -134,6 +144,7 @@ impl Packed {
             plain: Vec::new(),
             is_held: false,
             metrics,
+            client: client.is_kept().then(|| client.clone()),
         })
     }
 
@@ -166,6 +177,9 @@ impl Packed {
                 Poll::Ready(Err(cut)) => return Poll::Ready(Err(cut)),
                 Poll::Ready(Ok(is_over)) => {
                     if !self.plain.is_empty() {
+                        if let Some(client) = &self.client {
+                            client.copy(Of::Answer, &self.plain);
+                        }
                         self.is_held = true;
                         encoder.write(&self.plain, out)?;
                     }

@@ -78,7 +78,7 @@ impl Compress {
             return;
         };
         let body = std::mem::replace(&mut answer.body, Outflow::empty());
-        match Packed::new(body, coding, call.worker) {
+        match Packed::new(body, coding, call.worker, &call.record.connection) {
             Err(body) => answer.body = body,
             Ok(packed) => {
                 answer.body = Outflow::Packed(Box::new(packed));

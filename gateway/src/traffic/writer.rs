@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use domain::traffic::Record;
+use domain::traffic::{Detail, Record};
 use tokio::sync::mpsc;
 
 use super::figures::Figures;
@@ -31,6 +31,11 @@ const DRAIN: Duration = Duration::from_millis(25);
 /// caches, and the workers get their records back sooner.
 const DRAIN_BUSY: Duration = Duration::from_millis(5);
 const MUCH: usize = 128;
+/// How long details of requests are read and masked between two drains: records come first, and what
+/// is copied and waits too long has no room for more.
+const DETAILS: Duration = Duration::from_millis(5);
+/// The same at the end.
+const LAST_DETAILS: Duration = Duration::from_secs(2);
 /// Batches between thread and task: one in work and one ready.
 const READY: usize = 2;
 /// How often a spool that another process held is looked for.
@@ -167,6 +172,7 @@ impl Work {
             } else {
                 DRAIN_BUSY
             };
+            self.take_details(if stopping { LAST_DETAILS } else { DETAILS });
             let next = now + pause;
             match &mut self.out {
                 Out::Lines(_) if stopping => return,
@@ -207,6 +213,32 @@ impl Work {
             .store(self.rings.dropped(), Ordering::Relaxed);
         taken
     }
+
+    /// Takes as many requests' details as can be read and masked within a time, at least one.
+    fn take_details(&mut self, within: Duration) {
+        let begun = Instant::now();
+        while let Some(detail) = self.rings.next_detail(&self.node) {
+            let is_kept = match &mut self.out {
+                Out::Lines(lines) => append_detail(lines, &detail),
+                Out::Spool(spooling) => spooling.own.append_detail(&detail),
+            };
+            if !is_kept {
+                let dropped = &self.figures.details_dropped;
+                dropped.fetch_add(1, Ordering::Relaxed);
+            }
+            if begun.elapsed() >= within {
+                return;
+            }
+        }
+    }
+}
+
+fn append_detail(lines: &mut Lines, detail: &Detail) -> bool {
+    let result = lines.append_detail(detail);
+    if let Err(error) = &result {
+        tracing::error!(%error, "Details of requests cannot be written; they are dropped.");
+    }
+    result.is_ok()
 }
 
 fn append_lines(lines: &mut Lines, records: &[Record]) -> u64 {

@@ -7,6 +7,7 @@ mod compress;
 mod contract;
 mod cors;
 mod counting;
+mod details;
 mod edge;
 mod expression;
 mod limiting;

@@ -92,6 +92,7 @@ fn full() -> Vec<Policy> {
             "nosniff": false, "frame": "off", "referrer": "strict-origin-when-cross-origin", "remove": [] } },
         { "json_threat": { "name": "j", "depth": 1, "members": 2, "items": 3, "text": 4, "member_name": 5, "duplicates": true, "max_bytes": 6 } },
         { "threat_patterns": { "mode": "enforce", "name": "p", "groups": ["sql", "xss"], "query": false, "headers": ["X-A", "X-B"], "body": false, "exclude": ["q", "/a/*"], "patterns": ["a+", "b c"], "max_bytes": 7 } },
+        { "log_detail": { "name": "d", "request": ["body"], "answer": ["headers"], "types": ["text", "json"], "max_bytes": 9, "mask": ["$.a[0]", "$..b"], "mask_headers": ["X-A"], "sample": 5, "only": ["5xx", "4xx"] } },
         { "validate": { "name": "v", "parameters": false, "body": false, "declared_query": true, "formats": true, "responses": "strip_undeclared", "max_bytes": 1 } },
         { "expression": { "name": "x", "allow": "caller.plan == \"gold\" ||\n  true\n", "detail": "Only \"gold\"." } },
     ]);
