@@ -22,6 +22,7 @@ pub mod id;
 pub mod key;
 pub mod lifecycle;
 pub mod manifest;
+pub mod mask;
 pub mod name;
 pub mod openapi;
 pub mod organization;

@@ -21,6 +21,7 @@ pub mod json_threat;
 pub mod jwt;
 pub mod key_auth;
 mod kind;
+pub mod log_detail;
 mod looks;
 pub mod mock;
 pub mod mtls;
@@ -56,6 +57,7 @@ pub use json_threat::JsonThreat;
 pub use jwt::{Jwt, Membership};
 pub use key_auth::KeyAuth;
 pub use kind::{AttachPoint, PolicyKind, Stage};
+pub use log_detail::LogDetail;
 pub use looks::{Looks, look_into_document};
 pub use mock::Mock;
 pub use mtls::Mtls;
@@ -135,6 +137,7 @@ pub enum Policy {
     Expression(Expression),
     ExtAuth(ExtAuth),
     ThreatPatterns(ThreatPatterns),
+    LogDetail(LogDetail),
 }
 
 /// What every written form says of itself.
@@ -193,6 +196,7 @@ impl Policy {
             Self::Expression(_) => PolicyKind::Expression,
             Self::ExtAuth(_) => PolicyKind::ExtAuth,
             Self::ThreatPatterns(_) => PolicyKind::ThreatPatterns,
+            Self::LogDetail(_) => PolicyKind::LogDetail,
         }
     }
 
@@ -226,6 +230,7 @@ impl Policy {
             Self::Expression(policy) => policy,
             Self::ExtAuth(policy) => policy,
             Self::ThreatPatterns(policy) => policy,
+            Self::LogDetail(policy) => policy,
         }
     }
 

@@ -1,10 +1,12 @@
 //! What a gateway reports: the record of one request, and the histogram that rollups merge.
 
+pub mod detail;
 pub mod histogram;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use detail::Detail;
 pub use histogram::Histogram;
 
 use crate::id::{

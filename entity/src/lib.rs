@@ -36,6 +36,7 @@ pub mod quota;
 pub mod quota_notice;
 pub mod refusal_count;
 pub mod request;
+pub mod request_detail;
 pub mod revision;
 pub mod rollup_hour;
 pub mod rollup_minute;

@@ -8,6 +8,7 @@ use domain::problem::Code;
 
 use crate::begun::Begun;
 use crate::cache::Keeping;
+use crate::detail::Of;
 use crate::fields::Fields;
 use crate::holdings::Made;
 use crate::packed::Packed;
@@ -292,6 +293,10 @@ impl Delivery {
             Poll::Ready(_) | Poll::Pending => {}
         }
         self.report.bytes_out += (out.len() - before) as u64;
+        // One that is encoded is copied before that.
+        if !matches!(self.answer.body, Outflow::Packed(_)) {
+            self.report.connection.copy(Of::Answer, &out[before..]);
+        }
         polled
     }
 }

@@ -1,6 +1,6 @@
 //! One client connection: who is at the other end, and its life from accept to close.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::task::Context;
@@ -10,6 +10,7 @@ use http::HeaderValue;
 use tokio::net::TcpStream;
 
 use crate::deadline::Deadline;
+use crate::detail::{Capture, Of};
 use crate::door::{self, Door, Entered, Protocol};
 use crate::http1;
 use crate::http2;
@@ -53,6 +54,8 @@ pub(crate) struct Client {
     pub(crate) body_bytes: Cell<u64>,
     /// How many they may be.
     pub(crate) body_limit: Cell<u64>,
+    /// What `log_detail` keeps of the present request.
+    pub(crate) capture: RefCell<Option<Box<Capture>>>,
     /// Only for one stream of HTTP/2; the reader of HTTP/1 watches the rate itself.
     pace: Option<Pace>,
 }
@@ -80,6 +83,7 @@ impl Client {
             fault: Cell::new(None),
             body_bytes: Cell::new(0),
             body_limit: Cell::new(worker.settings.limits.body_bytes),
+            capture: RefCell::new(None),
             pace,
         }
     }
@@ -96,6 +100,22 @@ impl Client {
     /// The client of a request that nobody sent.
     pub(crate) fn of_nobody(worker: &Worker, peer: Peer) -> Self {
         Self::new(worker, peer, None)
+    }
+
+    /// Copies a part of a body, where that is kept.
+    pub(crate) fn copy(&self, of: Of, bytes: &[u8]) {
+        let mut capture = self.capture.borrow_mut();
+        let Some(one) = capture.as_mut() else {
+            return;
+        };
+        if !one.copy(of, bytes) {
+            *capture = None;
+        }
+    }
+
+    /// Whether something of the present request is kept.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.capture.borrow().is_some()
     }
 
     /// Nothing of the body is there now: whether too little came in the window that is over.

@@ -20,6 +20,7 @@ mod connections;
 mod control;
 mod date;
 mod deadline;
+mod detail;
 pub mod disk_file;
 mod door;
 pub mod duty;

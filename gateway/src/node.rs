@@ -59,6 +59,7 @@ impl Node {
             concurrency_subjects: self.shared.places.len(),
             guarded: self.shared.watched.len(),
             guard_overflowed: self.shared.watched.overflowed(),
+            details: self.rings.details(),
             state_file_age: self
                 .disk
                 .as_ref()

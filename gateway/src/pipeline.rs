@@ -13,6 +13,7 @@ use crate::body::{Answer, Delivery, Inflow};
 use crate::cache;
 use crate::call::{Call, TakenList};
 use crate::client::Client;
+use crate::detail;
 use crate::fields::Name;
 use crate::forward::{Stop, forward, prepare};
 use crate::head::Head;
@@ -55,6 +56,9 @@ pub(crate) async fn handle(
     }
     if report.status == 0 {
         report.status = answer.status;
+    }
+    if client.is_kept() {
+        detail::answered(client, &answer);
     }
     Some(Delivery { answer, report })
 }
@@ -108,10 +112,13 @@ async fn serve(
         Ok(chain) => (chain, None),
         // What acts on answers acts on this one as well, where that can be told.
         Err(refusal) => match &route.chain {
-            Ok(chain) if chain.finishing().is_some() => (chain, Some(refusal)),
+            Ok(chain) if chain.acts_on_answers() => (chain, Some(refusal)),
             Ok(_) | Err(_) => return Err(refusal.into()),
         },
     };
+    if let Some(step) = chain.detail() {
+        detail::begin(client, &worker.sink, route.provider, &step.running, &head);
+    }
 
     let mut call = Call::new(worker, state, client, head, report, route, chain, address);
     call.place(prefix);

@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
 use crate::client::Client;
+use crate::detail;
 use crate::fields::Name;
 use crate::head::Head;
 use crate::places::Place;
@@ -133,6 +134,9 @@ impl Drop for Report {
                 record.status = CLIENT_GONE;
             }
             self.worker.metrics.count(&record, self.route);
+            if let Some(capture) = self.connection.capture.take() {
+                detail::end(capture, &record, &self.worker.sink);
+            }
             self.worker.sink.push(record);
         }
         if self.admitted {

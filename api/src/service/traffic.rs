@@ -1,6 +1,7 @@
 //! Traffic as people look at it: dashboards from rollups, and the log of single requests. Each
 //! side of a call sees its own part.
 
+mod detail;
 mod entry;
 mod log;
 mod observed;

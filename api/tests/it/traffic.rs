@@ -2,8 +2,11 @@
 
 use domain::id::{ApplicationId, BatchId, CredentialId, OperationId, VersionId};
 use domain::problem::Code;
-use domain::traffic::Record;
-use entity::store::traffic::write_batch;
+use domain::traffic::detail::{Body, Field, LeftOut, Message, Seen};
+use domain::traffic::{Detail, Record};
+use entity::store::traffic::{
+    RequestFilter, Scope, requests, write_batch, write_batch_with_details,
+};
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 
@@ -275,6 +278,92 @@ async fn the_log_filters_and_shows_each_side_its_own() {
             "{}",
             unknown.text
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_sent_and_answered_is_the_providers_alone() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let (shop, application, _) = called(&world).await;
+        let traffic = &world.app.plane.databases.traffic;
+        let scope = Scope::provider(world.here.id);
+        let filter = RequestFilter {
+            request_id: Some("req-1".into()),
+            ..RequestFilter::default()
+        };
+        let found = requests(traffic, &scope, &filter, None, 1).await.unwrap();
+        let seen = Seen {
+            request: Message {
+                fields: Some(vec![Field {
+                    name: "authorization".into(),
+                    value: "***".into(),
+                    masked: true,
+                }]),
+                fields_cut: true,
+                body: Some(Body {
+                    bytes: 9,
+                    left_out: Some(LeftOut::Encoded),
+                    ..Body::default()
+                }),
+            },
+            answer: Message {
+                body: Some(Body {
+                    media_type: "application/json".into(),
+                    bytes: 99,
+                    text: Some("{\"private\":".into()),
+                    masked: 2,
+                    cut: true,
+                    ..Body::default()
+                }),
+                ..Message::default()
+            },
+        };
+        let details = [Detail::of(&found[0].record, seen)];
+        let batch = BatchId::from_name("batch", "details");
+        let written = write_batch_with_details(traffic, batch, &[], &details).await;
+        assert!(written.unwrap());
+
+        let mut provider = world.owner.client.clone();
+        let mut consumer = world.stranger.client.clone();
+        let at = |organization| format!("/organizations/{organization}/requests/{}", found[0].id);
+        let theirs = provider.get(&at(world.here.id)).await.ok(200).json();
+        assert_eq!(
+            theirs["inside"]["detail"],
+            json!({
+                "request": {
+                    "headers": [{ "name": "authorization", "value": "***", "masked": true }],
+                    "headers_cut": true,
+                    "body": { "media_type": "", "bytes": 9, "left_out": "encoded", "masked": 0, "cut": false },
+                },
+                "answer": {
+                    "headers_cut": false,
+                    "body": { "media_type": "application/json", "bytes": 99, "text": "{\"private\":", "masked": 2, "cut": true },
+                },
+            })
+        );
+        // The consumer's own request, and still not its to read.
+        let mine = consumer.get(&at(world.there.id)).await.ok(200);
+        assert!(!mine.text.contains("private") && !mine.text.contains("detail"));
+        consumer.get(&at(world.here.id)).await.refused(Code::NotFound);
+        let log = format!("/organizations/{}/requests", world.there.id);
+        for text in [
+            consumer.get(&format!("{log}?side=consumer")).await.ok(200).text,
+            consumer.get(&format!("/applications/{application}/usage")).await.ok(200).text,
+        ] {
+            assert!(!text.contains("private"), "{text}");
+        }
+        // Of the other requests nothing was kept.
+        let other = RequestFilter {
+            request_id: Some("req-2".into()),
+            ..RequestFilter::default()
+        };
+        let other = requests(traffic, &scope, &other, None, 1).await.unwrap();
+        let path = format!("/organizations/{}/requests/{}", world.here.id, other[0].id);
+        let other = provider.get(&path).await.ok(200).json();
+        assert!(other["inside"].get("detail").is_none());
+        assert_eq!(other["version_id"], shop.version);
     })
     .await;
 }

@@ -16,7 +16,7 @@ pub struct Compress {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Of those that a client likes the same the first.
-    #[serde(skip_serializing_if = "is_both")]
+    #[serde(skip_serializing_if = "is_all")]
     #[schemars(length(min = 1), !skip_serializing_if)]
     pub encodings: Vec<Coding>,
     /// Media types, `text/*` for all of a kind, `*/*+json` for a suffix; texts, JSON, XML,
@@ -48,6 +48,8 @@ pub struct Compress {
 #[serde(rename_all = "snake_case")]
 pub enum Coding {
     Br,
+    /// RFC 8878, with a window that every client takes (RFC 9659).
+    Zstd,
     Gzip,
 }
 
@@ -55,12 +57,13 @@ impl Coding {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Br => "br",
+            Self::Zstd => "zstd",
             Self::Gzip => "gzip",
         }
     }
 }
 
-const BOTH: [Coding; 2] = [Coding::Br, Coding::Gzip];
+const ALL: [Coding; 3] = [Coding::Br, Coding::Zstd, Coding::Gzip];
 
 const USUAL: [&str; 8] = [
     "text/*",
@@ -73,8 +76,8 @@ const USUAL: [&str; 8] = [
     "application/wasm",
 ];
 
-fn is_both(codings: &[Coding]) -> bool {
-    *codings == BOTH
+fn is_all(codings: &[Coding]) -> bool {
+    *codings == ALL
 }
 
 fn is_usual(types: &[String]) -> bool {
@@ -90,7 +93,7 @@ impl Default for Compress {
         Self {
             mode: Mode::default(),
             name: None,
-            encodings: BOTH.to_vec(),
+            encodings: ALL.to_vec(),
             types: USUAL.map(str::to_owned).to_vec(),
             min_bytes: 1024,
         }
@@ -120,7 +123,7 @@ impl Written for Compress {
     fn check(&self) -> Vec<Invalid> {
         let mut found = Vec::new();
         if self.encodings.is_empty() {
-            found.push(Invalid::new("/encodings", "Name br, gzip or both."));
+            found.push(Invalid::new("/encodings", "Name br, zstd or gzip."));
         }
         for (index, coding) in self.encodings.iter().enumerate() {
             if self.encodings[..index].contains(coding) {
@@ -169,6 +172,10 @@ mod tests {
                 &[],
             ),
             (
+                r#"{"encodings":["zstd","gzip","br"],"min_bytes":1}"#,
+                &[],
+            ),
+            (
                 r#"{"encodings":["br","br"],"types":["json","*/*","Text/plain","a/b; c=d"],"min_bytes":1048577}"#,
                 &[
                     "/encodings/1",
@@ -186,6 +193,6 @@ mod tests {
             assert_eq!(found, pointers, "{json}");
             assert_eq!(serde_json::to_string(&policy).unwrap(), json);
         }
-        assert!(serde_json::from_str::<Compress>(r#"{"encodings":["zstd"]}"#).is_err());
+        assert!(serde_json::from_str::<Compress>(r#"{"encodings":["deflate"]}"#).is_err());
     }
 }

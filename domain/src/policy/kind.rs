@@ -170,6 +170,7 @@ kinds! {
     Expression "expression" Access true true "A condition that must hold"
     ExtAuth "ext_auth" Access true false "Another server decides"
     ThreatPatterns "threat_patterns" Contract false false "Look for what attacks look like"
+    LogDetail "log_detail" Edge false false "Keep header fields and bodies in the request log, masked"
 }
 
 impl PolicyKind {
@@ -190,6 +191,7 @@ impl PolicyKind {
                 | Self::Validate
                 | Self::Cache
                 | Self::ThreatPatterns
+                | Self::LogDetail
         )
     }
 
@@ -206,7 +208,7 @@ impl PolicyKind {
     pub const fn observes(self) -> bool {
         !matches!(
             self,
-            Self::SecurityHeaders | Self::Transform | Self::Compress
+            Self::SecurityHeaders | Self::Transform | Self::Compress | Self::LogDetail
         )
     }
 

@@ -1,8 +1,12 @@
 //! Traffic: dashboards made of rollups, and the log of single requests.
 
+mod detail;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+pub use detail::{RequestDetail, SeenBody, SeenField, SeenMessage};
 
 use super::{NamedApi, NamedApplication, NamedCredential, NamedOrganization, NamedPlan};
 use crate::id::{
@@ -365,4 +369,7 @@ pub struct Inside {
     pub variant: String,
     pub tries: u8,
     pub observed: u32,
+    /// What the policy `log_detail` kept of it; absent where it kept nothing, or no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<RequestDetail>,
 }

@@ -1,6 +1,7 @@
 //! Traffic: batches of records go into the request log and its rollups, once each; dashboards
 //! read rollups only.
 
+mod details;
 mod key_use;
 mod log;
 mod observed;
@@ -13,7 +14,7 @@ mod usage;
 mod variants;
 
 use domain::id::BatchId;
-use domain::traffic::Record;
+use domain::traffic::{Detail, Record};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
@@ -21,6 +22,7 @@ use sea_orm::{
 
 use crate::row::signed;
 
+pub use details::{SHARE as DETAIL_SHARE, detail};
 pub use key_use::{KeyUse, key_uses};
 pub use log::{Logged, RequestFilter, Status, latest_of, record_id, request, requests};
 pub use observed::{Observation, Observed, Refused, observed, observed_since};
@@ -38,6 +40,16 @@ pub async fn write_batch(
     db: &DatabaseConnection,
     batch: BatchId,
     records: &[Record],
+) -> Result<bool, DbErr> {
+    write_batch_with_details(db, batch, records, &[]).await
+}
+
+/// The same with what `log_detail` kept of requests, of these or others.
+pub async fn write_batch_with_details(
+    db: &DatabaseConnection,
+    batch: BatchId,
+    records: &[Record],
+    details: &[Detail],
 ) -> Result<bool, DbErr> {
     if db.get_database_backend() == DbBackend::Postgres {
         partition::ensure(db, records).await?;
@@ -62,6 +74,7 @@ pub async fn write_batch(
     variants::merge(&tx, records).await?;
     observed::merge(&tx, records).await?;
     key_use::merge(&tx, records).await?;
+    details::insert(&tx, details).await?;
     tx.commit().await?;
     Ok(true)
 }

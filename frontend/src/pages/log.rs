@@ -1,6 +1,8 @@
 //! The request log with its filters in the address; the page of one request is in `entry`.
 
+mod detail;
 mod entry;
+mod pretty;
 
 use domain::{
     id::{ApiId, ApplicationId},

@@ -5,7 +5,7 @@ use domain::explain::{Caller, Counted, Decision, Limit, Step as Told};
 use domain::policy::{Mode, Stage};
 use domain::problem::Code;
 
-use super::words::{caches, checks, checks_answers, finishes, shapes};
+use super::words::{caches, checks, checks_answers, finishes, keeps_detail, shapes};
 use super::{End, Walk};
 use crate::access;
 use crate::answer::{Refusal, Shown};
@@ -104,6 +104,9 @@ impl Walk<'_> {
         }
         for step in chain.finishing().into_iter().flat_map(|one| &one.finish) {
             self.acts(step, step.kind.stage(), finishes(&step.running));
+        }
+        if let Some(step) = chain.detail() {
+            self.acts(step, step.kind.stage(), keeps_detail());
         }
     }
 

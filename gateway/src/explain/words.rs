@@ -57,3 +57,8 @@ pub(super) fn finishes(running: &Finishing) -> String {
     }
     .to_owned()
 }
+
+/// What is kept of it beside its record.
+pub(super) fn keeps_detail() -> String {
+    "Keeps header fields and bodies for the request log, masked.".to_owned()
+}

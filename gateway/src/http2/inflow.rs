@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 
 use crate::body::{Cut, Inflow};
 use crate::client::Client;
+use crate::detail::Of;
 
 pub(super) struct Streamed {
     incoming: Incoming,
@@ -63,6 +64,7 @@ impl Inflow for Streamed {
                 self.client.fault.set(Some(Code::BodyTooLarge));
                 return Poll::Ready(Err(Cut));
             }
+            self.client.copy(Of::Request, &data);
             out.extend_from_slice(&data);
             self.is_done = self.incoming.is_end_stream();
             if !data.is_empty() {

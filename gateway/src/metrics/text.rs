@@ -33,6 +33,8 @@ pub(crate) struct Gauges {
     pub(crate) concurrency_subjects: usize,
     pub(crate) guarded: usize,
     pub(crate) guard_overflowed: u64,
+    /// Of `log_detail`: bytes that wait to be written, and requests of which nothing was kept.
+    pub(crate) details: (u64, u64),
     /// Seconds since the last good state was written.
     pub(crate) state_file_age: Option<u64>,
     /// `api/version` by the route's number.

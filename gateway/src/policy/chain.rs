@@ -8,7 +8,9 @@ use std::sync::Arc;
 use domain::effective::Effective;
 use domain::policy::{AttachPoint, Mode, Policy, Stage, Subject};
 
-use super::{Answers, Cache, Checking, Context, Cors, Finishing, Reshape, Running, Shaping, Step};
+use super::{
+    Answers, Cache, Checking, Context, Cors, Finishing, LogDetail, Reshape, Running, Shaping, Step,
+};
 use crate::record::{NameId, Watch};
 use one::compile;
 
@@ -45,6 +47,8 @@ pub(crate) struct Beyond {
     pub(crate) shape: Box<[Step<Shaping>]>,
     /// What acts on the answer, in this order: those of shape, then those of the edge.
     pub(crate) finish: Box<[Step<Finishing>]>,
+    /// What of request and answer is kept beside the record.
+    pub(crate) detail: Option<Step<Arc<LogDetail>>>,
 }
 
 /// A policy or a condition that has no running form; its route answers 500.
@@ -67,6 +71,7 @@ struct Parts {
     shaping: Option<Shaping>,
     finishing: Option<Finishing>,
     cache: Option<Cache>,
+    detail: Option<LogDetail>,
 }
 
 impl From<Running> for Parts {
@@ -109,7 +114,7 @@ impl Chain {
         let (mut of_shape, mut of_edge) = (Vec::new(), Vec::new());
         let mut contract = Vec::new();
         let (mut reshape, mut reshape_answer) = (Vec::new(), Vec::new());
-        let (mut cache, mut answers) = (None, None);
+        let (mut cache, mut answers, mut detail) = (None, None, None);
         for (index, effective) in chain.iter().enumerate() {
             let bit = 1_u32.checked_shl(index as u32).unwrap_or(0);
             let parts = compile(effective, attach(effective.from), context)?;
@@ -138,6 +143,9 @@ impl Chain {
             }
             if let Some(running) = parts.cache {
                 cache = Some(step(running, effective, bit, context));
+            }
+            if let Some(running) = parts.detail {
+                detail = Some(step(Arc::new(running), effective, bit, context));
             }
             if let Some(running) = parts.reshape {
                 reshape.push(step(Arc::new(running), effective, bit, context));
@@ -168,7 +176,8 @@ impl Chain {
             && reshape.is_empty()
             && reshape_answer.is_empty()
             && shape.is_empty()
-            && of_shape.is_empty();
+            && of_shape.is_empty()
+            && detail.is_none();
         let beyond = (!is_plain).then(|| {
             Box::new(Beyond {
                 asks,
@@ -181,6 +190,7 @@ impl Chain {
                 reshape_answer: reshape_answer.into(),
                 shape: shape.into(),
                 finish: of_shape.into(),
+                detail,
             })
         });
         Ok(Self {
@@ -238,9 +248,19 @@ impl Chain {
             .filter(|beyond| !beyond.finish.is_empty())
     }
 
+    /// Whether a refusal that was told before its policies were asked is theirs as well.
+    pub(crate) fn acts_on_answers(&self) -> bool {
+        self.finishing().is_some() || self.detail().is_some()
+    }
+
     /// What looks at answers, where something does.
     pub(crate) fn answers(&self) -> Option<&Step<Arc<Answers>>> {
         self.beyond.as_deref()?.answers.as_ref()
+    }
+
+    /// What is kept of requests and answers, where something is.
+    pub(crate) fn detail(&self) -> Option<&Step<Arc<LogDetail>>> {
+        self.beyond.as_deref()?.detail.as_ref()
     }
 
     pub(crate) fn cache(&self) -> Option<&Step<Cache>> {

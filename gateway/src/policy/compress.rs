@@ -78,7 +78,7 @@ impl Compress {
             return;
         };
         let body = std::mem::replace(&mut answer.body, Outflow::empty());
-        match Packed::new(body, coding, call.worker) {
+        match Packed::new(body, coding, call.worker, &call.record.connection) {
             Err(body) => answer.body = body,
             Ok(packed) => {
                 answer.body = Outflow::Packed(Box::new(packed));
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn the_client_chooses() {
-        use Coding::{Br, Gzip};
+        use Coding::{Br, Gzip, Zstd};
         for (accepts, coding) in [
             ("gzip, deflate, br", Some(Br)),
             ("gzip", Some(Gzip)),
@@ -204,7 +204,23 @@ mod tests {
         ] {
             assert_eq!(choose(&[Br, Gzip], accepts.as_bytes()), coding, "{accepts}");
         }
+        for (accepts, coding) in [
+            ("gzip, deflate, br, zstd", Some(Br)),
+            ("gzip, zstd", Some(Zstd)),
+            ("zstd;q=0.5, gzip", Some(Gzip)),
+            ("br;q=0.4, ZSTD;q=0.6, gzip;q=0.5", Some(Zstd)),
+            ("br;q=0, *", Some(Zstd)),
+            ("zstd;q=0, br;q=0, *;q=0.1", Some(Gzip)),
+            ("zstd;q=0", None),
+            ("zstd;q=0.2, identity;q=0.3", None),
+            ("zstd;q=0.3, identity;q=0.3", Some(Zstd)),
+            ("zst", None),
+        ] {
+            let chosen = choose(&[Br, Zstd, Gzip], accepts.as_bytes());
+            assert_eq!(chosen, coding, "{accepts}");
+        }
         assert_eq!(choose(&[Gzip, Br], b"br, gzip"), Some(Gzip));
+        assert_eq!(choose(&[Zstd, Br], b"br, zstd"), Some(Zstd));
         assert_eq!(choose(&[Gzip], b"\xff"), None);
     }
 

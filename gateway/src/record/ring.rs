@@ -1,11 +1,13 @@
 //! The bounded rings between workers and the one that drains them: a full ring drops and counts.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crossbeam_queue::ArrayQueue;
+use domain::traffic::Detail;
 
 use super::{Names, Record};
+use crate::detail::{Budget, Caught};
 
 /// Records that a worker's ring holds.
 pub const RING_RECORDS: usize = 4096;
@@ -13,6 +15,8 @@ pub const RING_RECORDS: usize = 4096;
 /// Records that are kept to be written again. As the one that waited longest is the next, more would
 /// only take more of the caches; what comes in a rush is let go again.
 const SPARE: usize = 128;
+/// Requests of a worker whose details wait to be written; what they hold has a bound of its own.
+const MOST_CAUGHT: usize = 1024;
 
 /// Records travel as pointers, and come back as `spare` to be written again: nothing is copied, and
 /// no more memory is touched than there are records under way.
@@ -21,6 +25,9 @@ struct Ring {
     records: ArrayQueue<Box<Record>>,
     spare: ArrayQueue<Box<Record>>,
     dropped: AtomicU64,
+    /// What `log_detail` copied.
+    caught: ArrayQueue<Box<Caught>>,
+    budget: Arc<Budget>,
 }
 
 /// A worker's end: it never waits.
@@ -44,6 +51,17 @@ impl Sink {
             self.0.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
+
+    /// What is counted for all that the worker copies.
+    pub(crate) fn budget(&self) -> Arc<Budget> {
+        self.0.budget.clone()
+    }
+
+    pub(crate) fn push_caught(&self, caught: Box<Caught>) {
+        if self.0.caught.push(caught).is_err() {
+            self.0.budget.refuse();
+        }
+    }
 }
 
 /// The draining end of all workers' rings, to be used by one task at a time.
@@ -51,6 +69,8 @@ impl Sink {
 pub struct Rings {
     rings: Vec<Arc<Ring>>,
     names: Arc<Names>,
+    /// The worker whose details come next.
+    turn: AtomicUsize,
 }
 
 impl Rings {
@@ -61,11 +81,14 @@ impl Rings {
                 records: ArrayQueue::new(RING_RECORDS),
                 spare: ArrayQueue::new(SPARE),
                 dropped: AtomicU64::new(0),
+                caught: ArrayQueue::new(MOST_CAUGHT),
+                budget: Arc::default(),
             })
         };
         Self {
             rings: (0..workers).map(|_| ring()).collect(),
             names,
+            turn: AtomicUsize::new(0),
         }
     }
 
@@ -94,6 +117,25 @@ impl Rings {
             }
         }
         taken
+    }
+
+    /// The details of one request, read and masked, which takes up to some milliseconds; `None`: no
+    /// more wait. The workers have their turns.
+    pub fn next_detail(&self, node: &str) -> Option<Detail> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let count = self.rings.len();
+        let mut turns = (0..count).map(|place| &self.rings[turn.wrapping_add(place) % count]);
+        let caught = turns.find_map(|ring| ring.caught.pop())?;
+        Some(caught.written(node))
+    }
+
+    /// Of all workers: bytes that are copied and wait to be written, and requests of which nothing
+    /// was kept as there was no room.
+    pub fn details(&self) -> (u64, u64) {
+        let figures = self.rings.iter().map(|ring| ring.budget.figures());
+        figures.fold((0, 0), |(held, refused), (more, without)| {
+            (held + more, refused + without)
+        })
     }
 
     /// Records lost to full rings since the start.

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc as acks;
 use std::time::Duration;
 
+use entity::store::traffic::write_batch_with_details;
 use sea_orm::sqlx;
 use sea_orm::{DatabaseConnection, DbErr, RuntimeErr};
 use tokio::sync::mpsc;
@@ -44,15 +45,19 @@ pub(crate) async fn run(
 
 async fn store(db: &DatabaseConnection, batch: &Batch, figures: &Figures) {
     let records = batch.records.len() as u64;
+    let mut details = batch.details.as_slice();
     let mut pause = FIRST_PAUSE;
     let mut refusals = 0;
     loop {
-        let error = match entity::store::traffic::write_batch(db, batch.id, &batch.records).await {
+        let written = write_batch_with_details(db, batch.id, &batch.records, details).await;
+        let error = match written {
             Ok(_) => {
                 if figures.away.swap(false, Ordering::Relaxed) {
                     tracing::info!("The traffic store answers again.");
                 }
                 figures.stored.fetch_add(records, Ordering::Relaxed);
+                let kept = details.len() as u64;
+                figures.details_stored.fetch_add(kept, Ordering::Relaxed);
                 figures.batches.fetch_add(1, Ordering::Relaxed);
                 return;
             }
@@ -61,6 +66,17 @@ async fn store(db: &DatabaseConnection, batch: &Batch, figures: &Figures) {
         figures.failures.fetch_add(1, Ordering::Relaxed);
         if is_refusal(&error) {
             refusals += 1;
+            if refusals >= REFUSALS && !details.is_empty() {
+                // What is said of requests does not take their records along.
+                tracing::error!(%error, batch.id = %batch.id, details = details.len(), "The store refuses details of requests; they are dropped.");
+                let refused = details.len() as u64;
+                figures
+                    .details_refused
+                    .fetch_add(refused, Ordering::Relaxed);
+                details = &[];
+                refusals = 0;
+                continue;
+            }
             if refusals >= REFUSALS {
                 tracing::error!(%error, batch.id = %batch.id, records, "The store refuses a batch of traffic; it is set aside.");
                 figures.refused.fetch_add(records, Ordering::Relaxed);

@@ -13,6 +13,12 @@ pub struct Figures {
     pub refused: AtomicU64,
     /// Records that the store has taken.
     pub stored: AtomicU64,
+    /// Requests' details that a full or failing spool (or lines file) lost.
+    pub details_dropped: AtomicU64,
+    /// Requests' details that the store has refused for good.
+    pub details_refused: AtomicU64,
+    /// Requests' details that the store has taken.
+    pub details_stored: AtomicU64,
     /// Batches that the store has taken.
     pub batches: AtomicU64,
     /// Attempts to store that failed.
@@ -69,6 +75,21 @@ impl Figures {
                 "stored",
                 "Records that the store has taken.",
                 load(&self.stored),
+            ),
+            (
+                "details_dropped",
+                "Requests' details lost to a full or failing spool.",
+                load(&self.details_dropped),
+            ),
+            (
+                "details_refused",
+                "Requests' details that the store refused for good.",
+                load(&self.details_refused),
+            ),
+            (
+                "details_stored",
+                "Requests' details that the store has taken.",
+                load(&self.details_stored),
             ),
             (
                 "batches",

@@ -5,27 +5,45 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
-use domain::traffic::Record;
+use domain::traffic::{Detail, Record};
 
 use crate::text::Text;
 
-/// A file of records, one JSON object per line, 0600. When it has grown past its bound it becomes
-/// `<name>.1`, in place of the one before, so that the two together never fill the disk.
+/// A file of records, one JSON object per line, and one of details of requests beside it.
 #[derive(Debug)]
 pub struct Lines {
-    path: PathBuf,
-    max_bytes: u64,
-    open: Option<(BufWriter<File>, u64)>,
+    records: Log,
+    details: Log,
     line: Vec<u8>,
 }
 
+/// A file of lines, 0600. When it has grown past its bound it becomes `<name>.1`, in place of the one
+/// before, so that the two together never fill the disk.
+#[derive(Debug)]
+struct Log {
+    path: PathBuf,
+    max_bytes: u64,
+    open: Option<(BufWriter<File>, u64)>,
+}
+
 impl Lines {
-    /// Nothing is opened before the first record.
+    /// Nothing is opened before the first record. Details go into a file with `-details` behind its
+    /// stem, which is a quarter as long.
     pub fn new(path: PathBuf, max_bytes: u64) -> Self {
-        Self {
+        let mut beside = path.file_stem().unwrap_or_default().to_owned();
+        beside.push("-details");
+        if let Some(extension) = path.extension() {
+            beside.push(".");
+            beside.push(extension);
+        }
+        let log = |path, max_bytes| Log {
             path,
             max_bytes,
             open: None,
+        };
+        Self {
+            details: log(path.with_file_name(beside), max_bytes / 4),
+            records: log(path, max_bytes),
             line: Vec::new(),
         }
     }
@@ -33,46 +51,73 @@ impl Lines {
     /// Appends the records; [`Lines::flush`] hands them to the kernel. On error some of them may be
     /// written; the file is opened anew next time.
     pub fn append(&mut self, records: &[Record]) -> io::Result<()> {
-        let result = self.try_append(records);
-        if result.is_err() {
-            self.open = None;
-        }
-        result
+        let Self {
+            records: log, line, ..
+        } = self;
+        log.heal(|log| {
+            for record in records {
+                line.clear();
+                write_line(line, record)?;
+                log.push(line)?;
+            }
+            Ok(())
+        })
     }
 
     /// Hands everything that was appended to the kernel.
     pub fn flush(&mut self) -> io::Result<()> {
-        let result = match self.open.as_mut() {
-            Some((file, _)) => file.flush(),
-            None => Ok(()),
-        };
+        self.records.heal(Log::flush)
+    }
+
+    /// The same for the details of one request.
+    pub fn append_detail(&mut self, detail: &Detail) -> io::Result<()> {
+        let Self {
+            details: log, line, ..
+        } = self;
+        line.clear();
+        serde_json::to_writer(&mut *line, detail)?;
+        log.heal(|log| {
+            log.push(line)?;
+            log.flush()
+        })
+    }
+}
+
+impl Log {
+    /// After an error the file is opened anew next time.
+    fn heal(&mut self, write: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
+        let result = write(self);
         if result.is_err() {
             self.open = None;
         }
         result
     }
 
-    fn try_append(&mut self, records: &[Record]) -> io::Result<()> {
-        for record in records {
-            if self
-                .open
-                .as_ref()
-                .is_some_and(|(_, bytes)| *bytes >= self.max_bytes)
-            {
-                self.turn()?;
-            }
-            self.line.clear();
-            write_line(&mut self.line, record)?;
-            self.line.push(b'\n');
-            if self.open.is_none() {
-                self.open = Some(self.reopen()?);
-            }
-            if let Some((file, bytes)) = self.open.as_mut() {
-                file.write_all(&self.line)?;
-                *bytes += self.line.len() as u64;
-            }
+    /// Adds the line's end.
+    fn push(&mut self, line: &mut Vec<u8>) -> io::Result<()> {
+        if self
+            .open
+            .as_ref()
+            .is_some_and(|(_, bytes)| *bytes >= self.max_bytes)
+        {
+            self.turn()?;
+        }
+        line.push(b'\n');
+        if self.open.is_none() {
+            self.open = Some(self.reopen()?);
+        }
+        if let Some((file, bytes)) = self.open.as_mut() {
+            file.write_all(line)?;
+            *bytes += line.len() as u64;
         }
         Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.open.as_mut() {
+            Some((file, _)) => file.flush(),
+            None => Ok(()),
+        }
     }
 
     fn reopen(&self) -> io::Result<(BufWriter<File>, u64)> {

@@ -7,6 +7,7 @@
 //! because the oldest may be part of a batch that is being stored under an id already.
 
 mod cursor;
+mod details;
 mod directory;
 mod segment;
 
@@ -15,7 +16,7 @@ use std::fs::{self, File};
 use std::io;
 
 use domain::id::BatchId;
-use domain::traffic::Record;
+use domain::traffic::{Detail, Record};
 
 pub use directory::{SpoolError, SpoolSettings};
 
@@ -28,6 +29,8 @@ use segment::{Active, End, HEAD, Reader, SegmentId, Stretch};
 pub struct Batch {
     pub id: BatchId,
     pub records: Vec<Record>,
+    /// What is known of some requests beside their records, which may be in another batch.
+    pub details: Vec<Detail>,
     end: Cursor,
 }
 
@@ -226,9 +229,10 @@ impl Spool {
         let batch = Batch {
             id: segment::batch_id(&id, start),
             records: stretch.records,
+            details: stretch.details,
             end: self.read,
         };
-        (!batch.records.is_empty()).then_some(batch)
+        (!batch.records.is_empty() || !batch.details.is_empty()).then_some(batch)
     }
 
     /// The segment that the next batch lies in and how far it may be read. A batch that is still

@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use domain::traffic::Record;
+use domain::traffic::{Detail, Record};
 use tokio::sync::mpsc;
 
 use super::figures::Figures;
@@ -34,6 +34,11 @@ const MUCH: usize = 128;
 /// Records that are brought into their stored form, and written, together: few, so that they stay in
 /// the nearest cache.
 const AT_ONCE: usize = 32;
+/// How long details of requests are read and masked between two drains: records come first, and what
+/// is copied and waits too long has no room for more.
+const DETAILS: Duration = Duration::from_millis(5);
+/// The same at the end.
+const LAST_DETAILS: Duration = Duration::from_secs(2);
 /// Batches between thread and task: one in work and one ready.
 const READY: usize = 2;
 /// How often a spool that another process held is looked for.
@@ -170,6 +175,7 @@ impl Work {
             } else {
                 DRAIN_BUSY
             };
+            self.take_details(if stopping { LAST_DETAILS } else { DETAILS });
             let next = now + pause;
             match &mut self.out {
                 Out::Lines(_) if stopping => return,
@@ -223,6 +229,32 @@ impl Work {
         figures.ring_dropped.store(lost, Ordering::Relaxed);
         taken
     }
+
+    /// Takes as many requests' details as can be read and masked within a time, at least one.
+    fn take_details(&mut self, within: Duration) {
+        let begun = Instant::now();
+        while let Some(detail) = self.rings.next_detail(&self.node) {
+            let is_kept = match &mut self.out {
+                Out::Lines(lines) => append_detail(lines, &detail),
+                Out::Spool(spooling) => spooling.own.append_detail(&detail),
+            };
+            if !is_kept {
+                let dropped = &self.figures.details_dropped;
+                dropped.fetch_add(1, Ordering::Relaxed);
+            }
+            if begun.elapsed() >= within {
+                return;
+            }
+        }
+    }
+}
+
+fn append_detail(lines: &mut Lines, detail: &Detail) -> bool {
+    let result = lines.append_detail(detail);
+    if let Err(error) = &result {
+        tracing::error!(%error, "Details of requests cannot be written; they are dropped.");
+    }
+    result.is_ok()
 }
 
 impl Out {

@@ -8,6 +8,7 @@ mod contract;
 mod cors;
 mod costing;
 mod counting;
+mod details;
 mod edge;
 mod expression;
 mod limiting;

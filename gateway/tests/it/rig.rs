@@ -139,6 +139,16 @@ impl Rig {
         records
     }
 
+    /// Waits for what is kept of `count` requests, as it would be stored.
+    pub async fn wait_details(&self, count: usize) -> Vec<domain::traffic::Detail> {
+        let mut details = Vec::new();
+        while details.len() < count {
+            details.extend(self.handle.rings.next_detail("n"));
+            tokio::task::yield_now().await;
+        }
+        details
+    }
+
     pub async fn admin(&self, path: &str) -> Answer {
         let mut client = Client::connect(self.handle.admin.unwrap()).await;
         client.get(path, &[]).await

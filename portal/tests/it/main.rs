@@ -20,6 +20,7 @@ mod places;
 mod policies;
 mod publishing;
 mod refusals;
+mod requests;
 mod routes;
 mod samples;
 mod sessions;

@@ -28,7 +28,8 @@ pub async fn forget(ctx: &Ctx) -> Result<u64> {
         ..Kept::default()
     };
     let traffic = traffic::prune(&ctx.plane.databases.traffic, &kept, now).await?;
-    count += traffic.requests + traffic.minutes + traffic.hours + traffic.batches;
+    count += traffic.requests + traffic.details;
+    count += traffic.minutes + traffic.hours + traffic.batches;
     let results = [
         mail::Entity::delete_many()
             .filter(mail::Column::CreatedAt.lt(now - outbox::KEPT))

@@ -10,7 +10,7 @@ use entity::{api, application, credential};
 use sea_orm::EntityTrait;
 
 use super::log::{lines, millis, only};
-use super::title;
+use super::{detail, title};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::service::names;
@@ -78,6 +78,11 @@ async fn show(
     let plan = names::plans(ctx.db(), [record.plan.uuid()])
         .await?
         .get(record.plan.uuid());
+    // What was sent and answered is for who runs the API alone, as its place is.
+    let seen = match provider {
+        true => store::detail(&ctx.plane.databases.traffic, &record).await?,
+        false => None,
+    };
     let known = consumer || !line.application.name.is_empty();
     Ok(LogEntry {
         version_id: record.version,
@@ -107,6 +112,7 @@ async fn show(
             variant: record.variant.clone(),
             tries: record.tries,
             observed: record.observed,
+            detail: seen.map(detail::shown),
         }),
         bytes_in: record.bytes_in,
         bytes_out: record.bytes_out,

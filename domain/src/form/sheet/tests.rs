@@ -74,7 +74,7 @@ fn full() -> Vec<Policy> {
         { "jwt": { "platform": true } },
         { "quota": { "name": "q", "limit": 1_000_000_000_000_000_u64, "period": "week", "time_zone": "Europe/Berlin" } },
         { "ip_filter": { "name": "i", "allow": ["10.0.0.0/8", { "net": "192.0.2.0/24", "until": "2026-12-31T00:00:00Z" }], "deny": ["::/0"] } },
-        { "compress": { "name": "c", "encodings": ["gzip", "br"], "types": ["text/*"], "min_bytes": 1 } },
+        { "compress": { "name": "c", "encodings": ["gzip", "zstd", "br"], "types": ["text/*"], "min_bytes": 1 } },
         { "auth_guard": { "name": "g", "limit": 1, "window": "2s", "block": "3s", "max_block": "4s", "allow": ["10.0.0.0/8"] } },
         { "concurrency": { "name": "n", "limit": 64, "by": ["route"], "queue": { "max": 5, "timeout": "2s" } } },
         { "redirect": { "name": "d", "status": 301, "to": "/v2{rest}" } },
@@ -93,6 +93,7 @@ fn full() -> Vec<Policy> {
             "nosniff": false, "frame": "off", "referrer": "strict-origin-when-cross-origin", "remove": [] } },
         { "json_threat": { "name": "j", "depth": 1, "members": 2, "items": 3, "text": 4, "member_name": 5, "duplicates": true, "max_bytes": 6 } },
         { "threat_patterns": { "mode": "enforce", "name": "p", "groups": ["sql", "xss"], "query": false, "headers": ["X-A", "X-B"], "body": false, "exclude": ["q", "/a/*"], "patterns": ["a+", "b c"], "max_bytes": 7 } },
+        { "log_detail": { "name": "d", "request": ["body"], "answer": ["headers"], "types": ["text", "json"], "max_bytes": 9, "mask": ["$.a[0]", "$..b"], "mask_headers": ["X-A"], "sample": 5, "only": ["5xx", "4xx"] } },
         { "validate": { "name": "v", "parameters": false, "body": false, "declared_query": true, "formats": true, "responses": "strip_undeclared", "max_bytes": 1 } },
         { "expression": { "name": "x", "allow": "caller.plan == \"gold\" ||\n  true\n", "detail": "Only \"gold\"." } },
     ]);

@@ -13,6 +13,8 @@ const STEP: u64 = 5000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kept {
     pub requests: TimeDelta,
+    /// What `log_detail` kept beside them.
+    pub details: TimeDelta,
     pub minutes: TimeDelta,
     pub hours: TimeDelta,
     /// Ids of batches: at least as long as a gateway's spool may hold one back.
@@ -20,10 +22,11 @@ pub struct Kept {
 }
 
 impl Default for Kept {
-    /// 7 days, 48 hours, 25 months, 30 days.
+    /// 7 days, 3 days, 48 hours, 25 months, 30 days.
     fn default() -> Self {
         Self {
             requests: TimeDelta::days(7),
+            details: TimeDelta::days(3),
             minutes: TimeDelta::hours(48),
             hours: TimeDelta::days(25 * 31),
             batches: TimeDelta::days(30),
@@ -35,6 +38,7 @@ impl Default for Kept {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Pruned {
     pub requests: u64,
+    pub details: u64,
     pub minutes: u64,
     pub hours: u64,
     pub batches: u64,
@@ -48,6 +52,13 @@ pub async fn prune(
     let before = |kept: TimeDelta| (now - kept).timestamp_micros();
     Ok(Pruned {
         requests: requests(db, now - kept.requests).await?,
+        // Of a request that is gone nothing is left.
+        details: older(
+            db,
+            "request_detail",
+            before(kept.details.min(kept.requests)),
+        )
+        .await?,
         minutes: rollups(db, Resolution::Minute, before(kept.minutes)).await?,
         hours: rollups(db, Resolution::Hour, before(kept.hours)).await?,
         batches: older(db, "traffic_batch", before(kept.batches)).await?,

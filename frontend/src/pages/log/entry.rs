@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{problem::Code, wire::traffic::LogEntry};
 use leptos::prelude::*;
 
-use super::millis;
+use super::{detail::detail, millis};
 use crate::{
     format,
     frame::{self, Place, Section as Open, Visitor},
@@ -58,6 +58,10 @@ pub fn entry(page: Entry) -> AnyView {
         })
     });
     let title = format!("{} {}", line.method, line.path);
+    let seen = entry
+        .inside
+        .as_ref()
+        .and_then(|inside| inside.detail.clone());
     let content = view! {
         {crumbs(vec![Link::new(page.back, "Request log")], line.at.format("%H:%M:%S%.3f").to_string())}
         {PageHead::new(title)
@@ -68,6 +72,7 @@ pub fn entry(page: Entry) -> AnyView {
                 {explained}
                 {Section::new("time", "Time").body(times(&entry))}
                 {code("Copy as curl", entry.curl.clone())}
+                {seen.map(detail)}
             </div>
             {facts(&entry)}
         </div>

@@ -11,6 +11,7 @@ use tokio_util::io::poll_read_buf;
 
 use super::{AHEAD, DONE, Inlet, Phase};
 use crate::body::{Cut, Inflow, ROOM};
+use crate::detail::Of;
 use crate::http1::Chunked;
 use crate::metrics::Late;
 
@@ -159,6 +160,7 @@ impl Inflow for Inlet<'_> {
         if self.phase == DONE {
             client.read_by.clear();
         }
+        client.copy(Of::Request, &out[before..]);
         Poll::Ready(Ok(()))
     }
 

@@ -73,6 +73,19 @@ pub(super) fn write(
         "Answers that were not encoded, as too many were already.",
         sum(|w| w.compress_skipped.get()),
     );
+    let (held, refused) = gauges.details;
+    page.one(
+        "details_held_bytes",
+        "gauge",
+        "Bytes of requests and answers that log_detail has copied and that are not written yet.",
+        held,
+    );
+    page.one(
+        "details_not_kept_total",
+        "counter",
+        "Requests of which log_detail kept nothing, as too much was held already.",
+        refused,
+    );
     page.one(
         "held_bytes",
         "gauge",

@@ -7,7 +7,7 @@ use domain::policy::{AttachPoint, Policy, named_upstreams};
 use super::super::{
     AnyOf, AuthGuard, BasicAuth, Cache, Checking, Compress, Concurrency, Context, Cors, Expression,
     ExtAuth, Fault, Finishing, HttpSignature, Introspection, IpFilter, JsonThreat, Jwt, KeyAuth,
-    Mtls, Quota, RateLimit, Redirect, RequestLimits, Reshape, Rewrite, Running, Scopes,
+    LogDetail, Mtls, Quota, RateLimit, Redirect, RequestLimits, Reshape, Rewrite, Running, Scopes,
     SecurityHeaders, Shaping, ThreatPatterns, Transform,
 };
 use super::{Parts, Uncompiled, documented, label};
@@ -140,6 +140,10 @@ pub(super) fn compile(
         Policy::ThreatPatterns(policy) => {
             Checking::ThreatPatterns(ThreatPatterns::compile(policy).ok_or_else(unread)?).into()
         }
+        Policy::LogDetail(policy) => Parts {
+            detail: Some(LogDetail::compile(policy).ok_or_else(unread)?),
+            ..Parts::default()
+        },
         Policy::Validate(policy) => documented::validate(policy, effective, context)?,
         Policy::SecurityHeaders(policy) => {
             Finishing::SecurityHeaders(SecurityHeaders::compile(policy)).into()

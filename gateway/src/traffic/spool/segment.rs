@@ -2,8 +2,10 @@
 //!
 //! Head, 32 bytes: `PTNSPOOL`, the form's number, three zeros, 16 random bytes that name the
 //! segment, CRC-32 of these. Frame: CRC-32 of what follows it, payload length as u16, kind, payload.
-//! A frame is a record or a mark; marks end the batches, so that a replay after a crash cuts the
-//! same batches again. Reading stops at the first frame that is not whole: the torn tail.
+//! A frame is a record, a part of a request's details, or a mark; marks end the batches, so that a
+//! replay after a crash cuts the same batches again. Reading stops at the first frame that is not
+//! whole: the torn tail. Details are JSON, in as many frames as they need; a release that does not
+//! know these passes over them.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
@@ -11,7 +13,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use domain::id::BatchId;
-use domain::traffic::Record;
+use domain::traffic::{Detail, Record};
 use sha2::{Digest, Sha256};
 
 use crate::traffic::encoding::{self, FORM, Form};
@@ -22,6 +24,13 @@ pub(super) const HEAD: u64 = 32;
 const FRAME: usize = 7;
 const RECORD: u8 = 1;
 const MARK: u8 = 2;
+/// Of details, with more behind it, and the last.
+const PART: u8 = 3;
+const LAST_PART: u8 = 4;
+
+/// Bytes of details in one frame, and of all that one request has.
+const PART_BYTES: usize = 60_000;
+const MOST_DETAIL: usize = 2 * 1024 * 1024;
 
 /// 16 random bytes; batch ids derive from them, so that an id never comes twice, whatever happens
 /// to the directory.
@@ -44,8 +53,10 @@ pub(super) struct Active {
     file: File,
     /// Bytes that were written whole.
     pub(super) len: u64,
-    /// Records after the last mark.
+    /// Records after the last mark, and requests' details.
     pub(super) unmarked: usize,
+    /// Bytes of the latter.
+    pub(super) unmarked_bytes: usize,
 }
 
 impl Active {
@@ -65,6 +76,7 @@ impl Active {
             file,
             len: HEAD,
             unmarked: 0,
+            unmarked_bytes: 0,
         })
     }
 
@@ -91,6 +103,28 @@ pub(super) fn push_record(out: &mut Vec<u8>, record: &Record) -> bool {
         out.truncate(start);
     }
     fits
+}
+
+/// Appends frames with `detail` to `out`. `false`: it is longer than any may be, `out` is as before.
+pub(super) fn push_detail(out: &mut Vec<u8>, detail: &Detail) -> bool {
+    let Ok(text) = serde_json::to_vec(detail) else {
+        return false;
+    };
+    if text.len() > MOST_DETAIL {
+        return false;
+    }
+    let mut parts = text.chunks(PART_BYTES).peekable();
+    while let Some(part) = parts.next() {
+        let start = out.len();
+        out.extend_from_slice(&[0; FRAME]);
+        out.extend_from_slice(part);
+        let kind = match parts.peek() {
+            Some(_) => PART,
+            None => LAST_PART,
+        };
+        finish_frame(&mut out[start..], kind);
+    }
+    true
 }
 
 /// Appends the frame that ends a batch.
@@ -124,6 +158,7 @@ pub(super) enum End {
 #[derive(Debug)]
 pub(super) struct Stretch {
     pub(super) records: Vec<Record>,
+    pub(super) details: Vec<Detail>,
     /// Position behind the stretch, its mark included.
     pub(super) end: u64,
     pub(super) ended: End,
@@ -181,6 +216,7 @@ impl<R: Read + Seek> Reader<R> {
         }
         let mut stretch = Stretch {
             records: Vec::new(),
+            details: Vec::new(),
             end: start,
             ended: End::Last {
                 lost: limit.saturating_sub(start),
@@ -188,6 +224,7 @@ impl<R: Read + Seek> Reader<R> {
             unreadable: 0,
         };
         let mut payload = Vec::with_capacity(512);
+        let mut parts = Vec::new();
         while stretch.end < limit {
             let Some(kind) = self.frame(limit, &mut payload)? else {
                 break;
@@ -200,11 +237,25 @@ impl<R: Read + Seek> Reader<R> {
                 stretch.ended = End::Mark;
                 break;
             }
+            if matches!(kind, PART | LAST_PART) {
+                if parts.len() <= MOST_DETAIL {
+                    parts.extend_from_slice(&payload);
+                }
+                if kind == LAST_PART {
+                    match serde_json::from_slice(&parts) {
+                        Ok(detail) => stretch.details.push(detail),
+                        Err(_) => stretch.unreadable += 1,
+                    }
+                    parts.clear();
+                }
+                continue;
+            }
             match encoding::decode(&payload, self.form) {
                 Ok(record) if kind == RECORD => stretch.records.push(record),
                 _ => stretch.unreadable += 1,
             }
         }
+        stretch.unreadable += u64::from(!parts.is_empty());
         Ok(stretch)
     }
 

@@ -28,6 +28,10 @@ fn plain(answer: &Answer) -> String {
             let mut decoder = brotli::Decompressor::new(&answer.raw[..], 4096);
             decoder.read_to_string(&mut text).unwrap();
         }
+        Some("zstd") => {
+            let mut decoder = zstd::stream::read::Decoder::new(&answer.raw[..]).unwrap();
+            decoder.read_to_string(&mut text).unwrap();
+        }
         Some(other) => panic!("{other}"),
         None => text.clone_from(&answer.body),
     }
@@ -45,11 +49,18 @@ async fn answers_are_encoded_as_the_client_likes() {
     for (path, accepts, coding) in [
         ("/all", "gzip, br", Some("br")),
         ("/all", "gzip", Some("gzip")),
+        ("/all", "gzip, zstd", Some("zstd")),
+        ("/all", "zstd;q=0.5, gzip;q=0.6", Some("gzip")),
+        ("/all", "br;q=0.5, zstd, gzip;q=0.6", Some("zstd")),
+        ("/all", "zstd, identity", Some("zstd")),
         ("/all", "br;q=0.1, gzip", Some("gzip")),
         ("/all", "identity", None),
         ("/all/teapot", "gzip", Some("gzip")),
+        ("/all/teapot", "zstd", Some("zstd")),
         ("/large", "gzip", None),
+        ("/large", "zstd", None),
         ("/seen", "gzip", None),
+        ("/seen", "zstd", None),
     ] {
         let answer = rig
             .get(path, &[&format!("Accept-Encoding: {accepts}")])
@@ -85,8 +96,8 @@ async fn bodies_of_all_kinds_come_whole() {
     let events = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9\r\n\r\ndata: a\n\n";
     let packed = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Encoding: x\r\nContent-Length: 5\r\n\r\nwhole";
     let script = vec![chunked, sized, events, packed, chunked, sized];
-    let rig = rig(vec![script.clone(), script.clone(), script]).await;
-    for accepts in ["gzip", "br"] {
+    let rig = rig(vec![script; 4]).await;
+    for accepts in ["gzip", "br", "zstd"] {
         let mut client = rig.client().await;
         let field = format!("Accept-Encoding: {accepts}");
         for (text, coding) in [
@@ -116,7 +127,7 @@ async fn bodies_of_all_kinds_come_whole() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_body_shrinks() {
     let rig = rig(Vec::new()).await;
-    for accepts in ["gzip", "br"] {
+    for accepts in ["gzip", "br", "zstd"] {
         let field = format!("Accept-Encoding: {accepts}");
         let answer = rig.get("/large/chunks", &[&field]).await;
         assert_eq!(answer.field("content-encoding"), None, "it says no type");

@@ -1,0 +1,141 @@
+//! How much of requests and answers a worker has copied for `log_detail`, until it is written. One
+//! side is the worker, the other whoever drains its ring: so it is under a lock, which is taken only
+//! for requests of which something is kept.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use domain::id::OrganizationId;
+
+/// Bytes of one worker.
+const MOST: u64 = 16 * 1024 * 1024;
+/// In how much of that one organization's requests have no rivals: beyond it they get only what lies
+/// below half of all.
+const OF_ONE: u64 = MOST / 8;
+
+/// What a worker holds.
+#[derive(Debug, Default)]
+pub(crate) struct Budget(Mutex<Held>);
+
+#[derive(Debug, Default)]
+struct Held {
+    all: u64,
+    of: HashMap<OrganizationId, u64>,
+    /// Requests of which nothing is kept, as there was no room.
+    refused: u64,
+}
+
+impl Budget {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether so many bytes more may be held; then they are.
+    fn add(&self, of: OrganizationId, bytes: u64) -> bool {
+        let mut held = self.held();
+        let own = held.of.get(&of).copied().unwrap_or(0) + bytes;
+        let all = held.all + bytes;
+        let fits = all <= MOST && (own <= OF_ONE || all <= MOST / 2);
+        if fits {
+            held.all = all;
+            held.of.insert(of, own);
+        } else {
+            held.refused += 1;
+        }
+        fits
+    }
+
+    fn take(&self, of: OrganizationId, bytes: u64) {
+        let mut held = self.held();
+        held.all = held.all.saturating_sub(bytes);
+        if let Some(own) = held.of.get_mut(&of) {
+            *own = own.saturating_sub(bytes);
+            if *own == 0 {
+                held.of.remove(&of);
+            }
+        }
+    }
+
+    /// Counts one that had no room elsewhere.
+    pub(crate) fn refuse(&self) {
+        self.held().refused += 1;
+    }
+
+    /// Bytes that are held, and requests of which nothing was kept for want of room.
+    pub(crate) fn figures(&self) -> (u64, u64) {
+        let held = self.held();
+        (held.all, held.refused)
+    }
+}
+
+/// What one request is counted with, until it is gone.
+pub(crate) struct Charge {
+    budget: Arc<Budget>,
+    of: OrganizationId,
+    bytes: u64,
+}
+
+impl Charge {
+    pub(crate) const fn new(budget: Arc<Budget>, of: OrganizationId) -> Self {
+        Self {
+            budget,
+            of,
+            bytes: 0,
+        }
+    }
+
+    /// Whether there is room for so many more.
+    pub(super) fn add(&mut self, bytes: u64) -> bool {
+        let fits = bytes == 0 || self.budget.add(self.of, bytes);
+        if fits {
+            self.bytes += bytes;
+        }
+        fits
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        if self.bytes > 0 {
+            self.budget.take(self.of, self.bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(organization: u8) -> OrganizationId {
+        OrganizationId::from_name("o", &organization.to_string())
+    }
+
+    #[test]
+    fn nobody_takes_all_of_it() {
+        const MIB: u64 = 1024 * 1024;
+        for (own, others, more, fits) in [
+            (0, 0, MIB, true),
+            (7 * MIB, 0, MIB, true),
+            (8 * MIB, 0, 1, false),
+            (0, 8 * MIB, 2 * MIB, true),
+            (0, 8 * MIB, 2 * MIB + 1, false),
+            (2 * MIB, 6 * MIB, 1, false),
+        ] {
+            let budget = Arc::<Budget>::default();
+            let mut mine = Charge::new(budget.clone(), of(1));
+            let mut theirs = Charge::new(budget.clone(), of(2));
+            assert!(mine.add(own) && theirs.add(others));
+            assert_eq!(mine.add(more), fits, "{own} {others} {more}");
+            assert_eq!(budget.figures().1, u64::from(!fits));
+            drop((mine, theirs));
+            assert_eq!(budget.figures().0, 0);
+            assert!(budget.held().of.is_empty());
+        }
+        let budget = Arc::<Budget>::default();
+        let mut all: Vec<Charge> = (0..8)
+            .map(|one| Charge::new(budget.clone(), of(one)))
+            .collect();
+        assert!(all.iter_mut().all(|one| one.add(2 * MIB)));
+        assert!(!Charge::new(budget.clone(), of(9)).add(1));
+    }
+}
