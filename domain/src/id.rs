@@ -198,6 +198,7 @@ pub mod of {
     pub enum Batch {}
     pub enum Certificate {}
     pub enum Host {}
+    pub enum IpList {}
 }
 
 pub type OrganizationId = Id<of::Organization>;
@@ -224,6 +225,7 @@ pub type RecordId = Id<of::Record>;
 pub type BatchId = Id<of::Batch>;
 pub type CertificateId = Id<of::Certificate>;
 pub type HostId = Id<of::Host>;
+pub type IpListId = Id<of::IpList>;
 
 #[cfg(test)]
 mod tests {
