@@ -10,6 +10,7 @@ mod m0007_certificates;
 mod m0008_claims;
 mod m0009_purges;
 mod m0010_quota_notices;
+mod m0011_ip_lists;
 
 use sea_orm_migration::prelude::*;
 
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_claims::Migration),
             Box::new(m0009_purges::Migration),
             Box::new(m0010_quota_notices::Migration),
+            Box::new(m0011_ip_lists::Migration),
         ]
     }
 
