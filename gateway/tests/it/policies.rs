@@ -10,6 +10,7 @@ mod counting;
 mod edge;
 mod expression;
 mod limiting;
+mod lists;
 mod mocking;
 mod reshaping;
 mod shaping;
