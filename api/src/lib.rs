@@ -22,6 +22,7 @@ pub mod check;
 pub mod ctx;
 pub mod error;
 pub mod explain;
+pub mod fetch;
 pub mod http;
 pub mod letter;
 pub mod nul;

@@ -10,6 +10,7 @@ use domain::problem::{Code, Invalid};
 use domain::snapshot;
 use domain::upstream::{Target, UpstreamSettings};
 use futures::future::join_all;
+use url::Url;
 
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
@@ -72,16 +73,44 @@ impl From<AddressRefused> for Refused {
     }
 }
 
+/// Whether something else than a target may be asked for at `url`, which the input has at `pointer`.
+/// Whoever asks judges again when it connects.
+pub(crate) async fn check_url(ctx: &Ctx, url: &Url, pointer: &str) -> Result<()> {
+    let rules = entity::setting::for_gateways(ctx.db()).await?;
+    let judged = judge_url(url, &rules, &ctx.settings().own_addresses).await;
+    let Err(refused) = judged else { return Ok(()) };
+    let code = match refused.is_address {
+        true => Code::UpstreamNotAllowed,
+        false => Code::ValidationFailed,
+    };
+    Err(Error {
+        detail: refused.message.clone(),
+        code,
+        ..Error::field(pointer, refused.message)
+    })
+}
+
+fn told(message: &str) -> Refused {
+    Refused {
+        message: message.to_owned(),
+        is_address: false,
+    }
+}
+
 async fn judge(
     target: &Target,
     rules: &snapshot::Settings,
     own: &[SocketAddr],
 ) -> Result<(), Refused> {
-    let told = |message: &str| Refused {
-        message: message.to_owned(),
-        is_address: false,
-    };
     let url = target.parse().map_err(told)?;
+    judge_url(&url, rules, own).await
+}
+
+async fn judge_url(
+    url: &Url,
+    rules: &snapshot::Settings,
+    own: &[SocketAddr],
+) -> Result<(), Refused> {
     let port = url.port_or_known_default().unwrap_or(0);
     let addresses: Vec<SocketAddr> = match url.host() {
         Some(url::Host::Ipv4(ip)) => vec![SocketAddr::new(IpAddr::V4(ip), port)],
