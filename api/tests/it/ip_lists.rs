@@ -216,16 +216,22 @@ async fn a_list_stays_while_policies_name_it() {
 /// In the place of the gateway's code, which this crate does not know: it gives what it was told
 /// to, in turn. What it makes of addresses is the gateway's to test.
 #[derive(Debug, Clone, Default)]
-struct Server(Arc<Mutex<(VecDeque<Result<Fetched, String>>, Vec<Option<String>>)>>);
+struct Server(Arc<Mutex<Script>>);
+
+#[derive(Debug, Default)]
+struct Script {
+    says: VecDeque<Result<Fetched, String>>,
+    asked: Vec<Option<String>>,
+}
 
 impl Server {
     fn says(&self, what: Result<Fetched, String>) {
-        self.0.lock().unwrap().0.push_back(what);
+        self.0.lock().unwrap().says.push_back(what);
     }
 
     /// The tags of what was asked for since the last time.
     fn asked(&self) -> Vec<Option<String>> {
-        std::mem::take(&mut self.0.lock().unwrap().1)
+        std::mem::take(&mut self.0.lock().unwrap().asked)
     }
 }
 
@@ -233,8 +239,8 @@ impl Server {
 impl Fetches for Server {
     async fn fetch(&self, wanted: Wanted<'_>) -> Result<Fetched, String> {
         let mut state = self.0.lock().unwrap();
-        state.1.push(wanted.tag.map(str::to_owned));
-        let next = state.0.pop_front();
+        state.asked.push(wanted.tag.map(str::to_owned));
+        let next = state.says.pop_front();
         next.unwrap_or_else(|| Err("it has nothing to say".to_owned()))
     }
 }
