@@ -182,6 +182,10 @@ fn publishing() -> Vec<Line> {
         ("/apis/{api}/policies", SAVE),
         ("/apis/{api}/versions/{version}", SAVE),
         ("/apis/{api}/versions/{version}/policies", SAVE),
+        (
+            "/apis/{api}/versions/{version}/operations/{operation}/policies",
+            SAVE,
+        ),
         ("/apis/{api}/versions/{version}/observed", &[]),
         ("/apis/{api}/versions/{version}/document", &[]),
         ("/apis/{api}/versions/{version}/revisions", PROMOTE),

@@ -63,6 +63,7 @@ impl Tenant {
         let import = json!({ "team": team, "document": BOOKSHOP });
         let made = owner.api("POST", &of("apis/import"), import).await;
         let version = text(&made["version"]["summary"]["id"]);
+        let operation = text(&made["version"]["draft"]["operations"][0]["id"]);
         let draft = json!({ "upstream": upstream["id"] });
         owner
             .api("PATCH", &format!("/versions/{version}/draft"), draft)
@@ -147,6 +148,7 @@ impl Tenant {
             ("upstream", text(&upstream["id"])),
             ("api", api),
             ("version", version),
+            ("operation", operation),
             ("product", product),
             ("plan", plan),
             ("application", application),
