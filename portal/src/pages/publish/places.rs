@@ -92,10 +92,11 @@ pub(super) async fn save<P: Place>(
         Ok(typed) => typed,
         Err(failure) => return too_long(&workspace, place, &address, failure).await,
     };
-    sheets::bounded(&typed)?;
     let present = place.attached(&workspace).policies;
+    let kind = sheets::kind(&typed, &present, &address)?;
+    sheets::bounded(kind, &typed)?;
     let sent = Sent {
-        kind: sheets::kind(&typed, &present, &address)?,
+        kind,
         address,
         typed,
     };
