@@ -7,6 +7,7 @@ mod certificates;
 mod documents;
 mod explain;
 mod fields;
+mod ip_lists;
 mod observed;
 mod operation_policies;
 mod organization_policies;
@@ -138,7 +139,7 @@ pub(crate) fn routes() -> Pages {
     pages
         .into_iter()
         .chain(inbox)
-        .fold(certificates::routes(), |router, (path, page)| {
+        .fold(ip_lists::routes(certificates::routes()), |router, (path, page)| {
             router
                 .route(&format!("/o/{{organization}}{path}"), page.clone())
                 .route(&format!("/o/{{organization}}/t/{{team}}{path}"), page)

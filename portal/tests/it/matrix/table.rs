@@ -127,6 +127,11 @@ fn tenants() -> Vec<Line> {
         ("/certificates/hosts", SAVE),
         ("/certificates/{certificate}", SAVE),
         ("/certificates/{certificate}/delete", NAMED),
+        ("/ip-lists", &[]),
+        ("/ip-lists/new", NAMED),
+        ("/ip-lists/{ip_list}", SAVE),
+        ("/ip-lists/{ip_list}/import", &[]),
+        ("/ip-lists/{ip_list}/delete", NAMED),
     ];
     let of_team: &[(&str, Form)] = &[
         ("", &[]),
@@ -163,6 +168,7 @@ fn tenants() -> Vec<Line> {
         let pages = pages.iter();
         let lines = pages.map(|(path, form)| Line {
             leads_back: *path == "/members/{user}",
+            has_file: path.ends_with("/import"),
             ..line(format!("{below}{path}"), Door::Tenant, form)
         });
         lines.collect()

@@ -126,6 +126,9 @@ impl Tenant {
             .api("PUT", &of(&format!("hosts/{host}")), settings)
             .await;
 
+        let list = json!({ "name": "blocked", "entries": [{ "net": "10.0.0.0/8" }] });
+        let list = owner.api("POST", &of("ip-lists"), list).await;
+
         app.called(&organization, &application).await;
         let log = owner.api("GET", &of("requests"), Value::Null).await;
 
@@ -160,6 +163,7 @@ impl Tenant {
             ("session", session),
             ("record", record.clone()),
             ("certificate", certificate.clone()),
+            ("ip_list", text(&list["id"])),
         ]);
         let ids = BTreeMap::from([
             ("organization", organization),
