@@ -216,7 +216,7 @@ fn write(form: &Form, own: &str, list: &IpList) -> AnyView {
         <form class="form form--page" method="post" action=own.to_owned()>
             {Field::area("networks", "Networks", 3)
                 .mono()
-                .placeholder("192.0.2.0/24 until 2026-12-31T00:00:00Z # why")
+                .placeholder("198.51.100.0/24 until 2026-12-31T00:00:00Z # why")
                 .help(LINES)
                 .of(form)}
             <div class="actions"><button class="btn btn--primary" name="do" value="add">"Put them in"</button></div>
