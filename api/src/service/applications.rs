@@ -11,8 +11,8 @@ use domain::problem::Code;
 use domain::snapshot::Kind;
 use domain::wire::applications::{Application, CreateApplication, EditApplication};
 use domain::wire::{Page, TeamPaging};
-use entity::store::traffic::{KeyUse, key_uses};
 use entity::row::write_json;
+use entity::store::traffic::{KeyUse, key_uses};
 use entity::{application, credential, subscription};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ModelTrait,

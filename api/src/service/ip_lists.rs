@@ -244,9 +244,7 @@ async fn refuse_named<C: ConnectionTrait>(db: &C, row: &rows::Model, so: &str) -
 }
 
 fn check_name(check: &mut Check, name: &str) {
-    check.that(ip_list::is_name(name), "/name", || {
-        ip_list::NAME.to_owned()
-    });
+    check.that(ip_list::is_name(name), "/name", || ip_list::NAME.to_owned());
 }
 
 /// A source as it is stored, once its address is one that may be asked.
