@@ -255,6 +255,7 @@ async fn subscribe(ctx: &Ctx, cast: &Cast, plan: domain::id::PlanId) -> anyhow::
         team: cast.team,
         name: "Lantern reader".to_owned(),
         description: "The reading app: search, shelves and orders.".to_owned(),
+        labels: Vec::new(),
     };
     let application = applications::create(ctx, cast.organization, input)
         .await?

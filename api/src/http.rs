@@ -18,6 +18,7 @@ pub mod extract;
 pub mod idempotency;
 pub mod identify;
 mod invitations;
+mod ip_lists;
 mod members;
 mod organizations;
 mod plans;
@@ -75,6 +76,7 @@ fn resources() -> OpenApiRouter<Arc<Plane>> {
         .merge(plans::routes())
         .merge(credentials::routes())
         .merge(certificates::routes())
+        .merge(ip_lists::routes())
         .merge(catalog::routes())
         .merge(applications::routes())
         .merge(apis::routes())

@@ -23,6 +23,7 @@ pub mod ctx;
 pub mod error;
 pub mod explain;
 pub mod hook;
+pub mod fetch;
 pub mod http;
 pub mod letter;
 pub mod nul;

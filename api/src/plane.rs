@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 use crate::attempts::Attempts;
 use crate::error::{Error, Result};
 use crate::explain::Explains;
+use crate::fetch::Fetches;
 use crate::passwords::Passwords;
 use crate::settings::Settings;
 
@@ -70,6 +71,8 @@ pub struct Plane {
     /// Set once by the executable, which knows the gateway's code; where it is not, nothing can be
     /// explained.
     pub explainer: OnceLock<Arc<dyn Explains>>,
+    /// The same for what people name an address for; where it is not set, nothing is fetched.
+    pub fetcher: OnceLock<Arc<dyn Fetches>>,
 }
 
 impl Plane {
@@ -90,6 +93,7 @@ impl Plane {
             passwords,
             attempts: Attempts::default(),
             explainer: OnceLock::new(),
+            fetcher: OnceLock::new(),
         }))
     }
 }

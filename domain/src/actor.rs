@@ -141,6 +141,8 @@ pub enum Action {
     ReadApplication,
     EditApplication,
     DisableApplication,
+    /// What conditions of policies let an application do by: not for its own team to say.
+    LabelApplication,
     ManageCredentials,
     /// Request, withdraw, pause, cancel: at the consumer.
     RequestSubscription,
@@ -155,7 +157,7 @@ struct Least {
 }
 
 impl Action {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::ReadOrganization,
         Self::EditOrganization,
         Self::DeleteOrganization,
@@ -177,6 +179,7 @@ impl Action {
         Self::ReadApplication,
         Self::EditApplication,
         Self::DisableApplication,
+        Self::LabelApplication,
         Self::ManageCredentials,
         Self::RequestSubscription,
         Self::ReadTraffic,
@@ -208,6 +211,7 @@ impl Action {
             Self::ReadApplication => (Admin, Some(Viewer), Resource::Applications, false),
             Self::EditApplication => (Admin, Some(Developer), Resource::Applications, true),
             Self::DisableApplication => (Admin, Some(Maintainer), Resource::Applications, true),
+            Self::LabelApplication => (Admin, None, Resource::Applications, true),
             Self::ManageCredentials => (Admin, Some(Developer), Resource::Applications, true),
             Self::RequestSubscription => (Admin, Some(Developer), Resource::Subscriptions, true),
             Self::ReadTraffic => (Admin, Some(Viewer), Resource::Traffic, false),

@@ -200,6 +200,7 @@ pub mod of {
     pub enum Host {}
     pub enum Webhook {}
     pub enum Delivery {}
+    pub enum IpList {}
 }
 
 pub type OrganizationId = Id<of::Organization>;
@@ -228,6 +229,7 @@ pub type CertificateId = Id<of::Certificate>;
 pub type HostId = Id<of::Host>;
 pub type WebhookId = Id<of::Webhook>;
 pub type DeliveryId = Id<of::Delivery>;
+pub type IpListId = Id<of::IpList>;
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,9 @@
 //! The declarative file (gateway.md §10): what a person writes, read and checked as a whole, and
 //! resolved into the same [`Snapshot`] that a database gives.
 
+mod credentials;
 mod document;
+mod ip_list;
 pub(crate) mod read;
 mod resolve;
 mod tls;
@@ -9,14 +11,15 @@ mod tls;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+pub use credentials::{Client, Key, Password, PublicKey, ShownCertificate};
 pub use document::{DocumentLoader, DocumentOperation};
+pub use ip_list::IpList;
 pub use read::{MAX_BYTES, read};
 pub use resolve::resolve;
 pub use tls::UpstreamTls;
 
 use crate::api::{Operations, Visibility};
 use crate::certificate::{Certificate, HostSettings};
-use crate::key::Environment;
 use crate::lifecycle::PlanState;
 use crate::plan::Approval;
 use crate::policy::Policy;
@@ -43,6 +46,9 @@ pub struct Manifest {
     pub policies: Vec<Policy>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub upstreams: BTreeMap<String, Upstream>,
+    /// Networks that policies name together.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ip_lists: BTreeMap<String, IpList>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub apis: BTreeMap<String, Api>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -112,6 +118,9 @@ pub struct Api {
     pub description: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub visibility: Option<Visibility>,
+    /// What conditions of policies may ask: `api.labels["tier"]`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<Policy>,
     pub versions: BTreeMap<String, Version>,
@@ -242,6 +251,9 @@ pub struct Application {
     /// `false` refuses all its keys.
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// What conditions of policies may ask: `caller.labels["tier"]`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<Key>,
     /// Clients of issuers whose tokens `jwt` takes.
@@ -258,129 +270,6 @@ pub struct Application {
     pub signing_keys: Vec<PublicKey>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subscriptions: Vec<Subscription>,
-}
-
-/// A client's certificate: whoever shows it calls as this application.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ShownCertificate {
-    /// Unique among keys, clients and certificates of its application.
-    pub name: String,
-    /// `live` unless set.
-    #[serde(default)]
-    pub env: Environment,
-    /// SHA-256 of the certificate (of its DER), 64 hexadecimal digits; colons between bytes do no
-    /// harm.
-    pub sha256: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<chrono::DateTime<chrono::Utc>>,
-    /// Networks that it may call from; anywhere unless set.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(with = "Vec<String>")]
-    pub cidrs: Vec<ipnet::IpNet>,
-}
-
-/// A client that gets its tokens from an issuer: whoever shows one calls as this application.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Client {
-    /// Unique among keys and clients of its application.
-    pub name: String,
-    /// `live` unless set.
-    #[serde(default)]
-    pub env: Environment,
-    /// Exactly as in the policy `jwt`.
-    pub issuer: String,
-    /// What the issuer's tokens name it.
-    pub client_id: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<chrono::DateTime<chrono::Utc>>,
-    /// Networks that it may call from; anywhere unless set.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(with = "Vec<String>")]
-    pub cidrs: Vec<ipnet::IpNet>,
-}
-
-/// A public key: whoever signs with its private half calls as this application.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PublicKey {
-    /// Unique among the credentials of its application.
-    pub name: String,
-    /// `live` unless set.
-    #[serde(default)]
-    pub env: Environment,
-    /// What signatures name it (`keyid`), 1 to 200 visible characters; unique in the file.
-    pub keyid: String,
-    /// In PEM (`BEGIN PUBLIC KEY`), or as a JSON Web Key in JSON.
-    pub key: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<chrono::DateTime<chrono::Utc>>,
-    /// Networks that it may call from; anywhere unless set.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(with = "Vec<String>")]
-    pub cidrs: Vec<ipnet::IpNet>,
-}
-
-/// A user name with its password: whoever shows both calls as this application.
-#[derive(Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Password {
-    /// Unique among the credentials of its application.
-    pub name: String,
-    /// `live` unless set.
-    #[serde(default)]
-    pub env: Environment,
-    /// Without a colon (RFC 7617 §2).
-    pub user: String,
-    /// SHA-256 of user name, colon and password, 64 hexadecimal digits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
-    /// The password in clear, 16 to 200 characters: it is found by its digest, so it must be one
-    /// that nobody guesses.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub value: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<chrono::DateTime<chrono::Utc>>,
-    /// Networks that it may call from; anywhere unless set.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(with = "Vec<String>")]
-    pub cidrs: Vec<ipnet::IpNet>,
-}
-
-impl std::fmt::Debug for Password {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Password({})", self.name)
-    }
-}
-
-/// An API key: its digest, or (in a file that is not committed) the key itself.
-#[derive(Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Key {
-    /// Unique in its application.
-    pub name: String,
-    /// `live` unless set.
-    #[serde(default)]
-    pub env: Environment,
-    /// SHA-256 of the whole key, 64 hexadecimal digits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
-    /// The key in clear.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub value: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<chrono::DateTime<chrono::Utc>>,
-    /// Networks that the key is good from; anywhere unless set.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(with = "Vec<String>")]
-    pub cidrs: Vec<ipnet::IpNet>,
-}
-
-impl std::fmt::Debug for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Key({})", self.name)
-    }
 }
 
 /// The contract of an application with a plan, approved by being written.

@@ -3,6 +3,7 @@
 //! It holds nothing that a gateway does not use: no passwords, mail addresses or names of people.
 //! Secrets stay sealed until the gateway opens them with its own key.
 
+mod kind;
 mod route;
 mod tls;
 
@@ -13,17 +14,20 @@ use uuid::Uuid;
 use crate::api::{Operations, Purge};
 use crate::application::Lifetime;
 use crate::id::{
-    ApiId, ApplicationId, CredentialId, OperationId, OrganizationId, PlanId, ProductId, RevisionId,
-    SubscriptionId, UpstreamId, VersionId,
+    ApiId, ApplicationId, CredentialId, IpListId, OperationId, OrganizationId, PlanId, ProductId,
+    RevisionId, SubscriptionId, UpstreamId, VersionId,
 };
 use crate::key::{Environment, KeyDigest};
+use crate::label::Label;
 use crate::lifecycle::{ApplicationState, PlanState};
 use crate::policy::Policy;
+use crate::policy::ip_filter::Listed;
 use crate::policy::jwt::Algorithm;
 use crate::signing::SigningKey;
 use crate::subscription::SubscriptionState;
 use crate::upstream::{UpstreamCredential, UpstreamSettings};
 
+pub use kind::Kind;
 pub use route::Route;
 pub use tls::{Certificate, ClientCertificate, Host, PrivateKey};
 
@@ -51,62 +55,6 @@ pub struct Delta {
     pub gone: Vec<(Kind, Uuid)>,
 }
 
-/// The kinds of objects in a state; also what the change table names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    Organization,
-    Api,
-    Version,
-    Upstream,
-    Product,
-    Plan,
-    Application,
-    Credential,
-    Subscription,
-    Settings,
-    Certificate,
-    Host,
-}
-
-impl Kind {
-    pub const ALL: [Self; 12] = [
-        Self::Organization,
-        Self::Api,
-        Self::Version,
-        Self::Upstream,
-        Self::Product,
-        Self::Plan,
-        Self::Application,
-        Self::Credential,
-        Self::Subscription,
-        Self::Settings,
-        Self::Certificate,
-        Self::Host,
-    ];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Organization => "organization",
-            Self::Api => "api",
-            Self::Version => "version",
-            Self::Upstream => "upstream",
-            Self::Product => "product",
-            Self::Plan => "plan",
-            Self::Application => "application",
-            Self::Credential => "credential",
-            Self::Subscription => "subscription",
-            Self::Settings => "settings",
-            Self::Certificate => "certificate",
-            Self::Host => "host",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
-}
-
 /// Objects by kind, in no particular order.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -124,6 +72,8 @@ pub struct Parts {
     pub certificates: Vec<Certificate>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<Host>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ip_lists: Vec<IpList>,
     /// `None` in a delta that does not touch it.
     pub settings: Option<Settings>,
     /// `None` where there is no database.
@@ -153,6 +103,9 @@ pub struct Api {
     pub organization: OrganizationId,
     pub slug: String,
     pub policies: Vec<Policy>,
+    /// What conditions of policies may ask.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<Label>,
     /// What was taken out of the caches lately, the newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub purges: Vec<Purged>,
@@ -224,6 +177,15 @@ pub struct Upstream {
     pub client_certificate: Option<ClientCertificate>,
 }
 
+/// A list of networks that policies of its organization name. Notes are for people alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IpList {
+    pub id: IpListId,
+    pub organization: OrganizationId,
+    pub name: String,
+    pub networks: Vec<Listed>,
+}
+
 /// A credential as it travels: sealed from a database, in clear from a file.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -261,6 +223,9 @@ pub struct Application {
     pub id: ApplicationId,
     pub organization: OrganizationId,
     pub state: ApplicationState,
+    /// What conditions of policies of the same organization may ask.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<Label>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -356,6 +321,7 @@ impl Parts {
             item.id.uuid()
         });
         put_each(&mut self.hosts, put.hosts, |item| item.id.uuid());
+        put_each(&mut self.ip_lists, put.ip_lists, |item| item.id.uuid());
         if put.settings.is_some() {
             self.settings = put.settings;
         }
@@ -378,6 +344,7 @@ impl Parts {
             Kind::Settings => self.settings = None,
             Kind::Certificate => self.certificates.retain(|item| item.id.uuid() != id),
             Kind::Host => self.hosts.retain(|item| item.id.uuid() != id),
+            Kind::IpList => self.ip_lists.retain(|item| item.id.uuid() != id),
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod applications;
 pub mod catalog;
 pub mod certificates;
 pub mod credentials;
+pub mod ip_lists;
 pub mod organizations;
 pub mod plans;
 pub mod platform;

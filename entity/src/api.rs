@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::actor::{Actor, OrganizationRole};
 use domain::api::Visibility;
 use domain::id::{ApiId, OrganizationId, TeamId};
+use domain::label::Label;
 use domain::policy::Policy;
 use domain::snapshot;
 use sea_orm::Condition;
@@ -32,7 +33,7 @@ pub struct Model {
     /// JSON list of text.
     #[sea_orm(column_type = "Text")]
     pub tags: String,
-    /// JSON object of text.
+    /// JSON list of [`Label`].
     #[sea_orm(column_type = "Text")]
     pub labels: String,
     #[sea_orm(column_type = "Text")]
@@ -133,6 +134,10 @@ impl Model {
         read_json("api.tags", &self.tags)
     }
 
+    pub fn labels(&self) -> Result<Vec<Label>, RowError> {
+        read_json("api.labels", &self.labels)
+    }
+
     pub fn policies(&self) -> Result<Vec<Policy>, RowError> {
         read_json("api.policies", &self.policies)
     }
@@ -144,6 +149,7 @@ impl Model {
 
     pub fn to_state(self) -> Result<snapshot::Api, RowError> {
         let (policies, purges) = (self.policies()?, self.purges()?);
+        let labels = self.labels()?;
         let Self {
             id,
             organization_id,
@@ -168,6 +174,7 @@ impl Model {
             organization: organization_id.into(),
             slug,
             policies,
+            labels,
             purges,
         })
     }

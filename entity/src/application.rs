@@ -2,11 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use domain::id::{ApplicationId, OrganizationId, TeamId};
+use domain::label::Label;
 use domain::lifecycle::ApplicationState;
 use domain::snapshot;
 use sea_orm::entity::prelude::*;
 
-use crate::row::{RowError, read_word};
+use crate::row::{RowError, read_json, read_word};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "application")]
@@ -23,6 +24,9 @@ pub struct Model {
     pub description: String,
     #[sea_orm(column_type = "Text")]
     pub state: String,
+    /// JSON list of [`Label`]; none: it has none.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub labels: Option<String>,
     pub created_at: DateTime<Utc>,
     pub created_by: Option<Uuid>,
     pub etag: i64,
@@ -78,8 +82,13 @@ impl Model {
         read_word("application.state", &self.state, ApplicationState::parse)
     }
 
+    pub fn labels(&self) -> Result<Vec<Label>, RowError> {
+        let text = self.labels.as_deref().unwrap_or("[]");
+        read_json("application.labels", text)
+    }
+
     pub fn to_state(self) -> Result<snapshot::Application, RowError> {
-        let state = self.state()?;
+        let (state, labels) = (self.state()?, self.labels()?);
         let Self {
             id,
             organization_id,
@@ -88,6 +97,7 @@ impl Model {
             name: _,
             description: _,
             state: _,
+            labels: _,
             created_at: _,
             created_by: _,
             etag: _,
@@ -96,6 +106,7 @@ impl Model {
             id: id.into(),
             organization: organization_id.into(),
             state,
+            labels,
         })
     }
 }

@@ -21,6 +21,8 @@ pub mod first_run;
 pub mod host;
 pub mod idempotency;
 pub mod invitation;
+pub mod ip_list;
+pub mod ip_list_content;
 pub mod key_use;
 pub mod mail;
 pub mod mail_token;

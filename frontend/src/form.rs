@@ -5,6 +5,31 @@
 
 use domain::problem::Invalid;
 
+/// The field of the tag that the form was made from.
+const TAG: &str = "etag";
+const CHANGED: &str = "Somebody else changed this since you opened it. Nothing of yours is saved yet, and what you typed is kept. Where it differs, the field says what stands there now: send the form again to put yours in its place.";
+
+/// Longest part of a value that is told of, in characters.
+const MOST_TOLD: usize = 200;
+
+/// What stands in a field, in a sentence.
+fn stands(values: &[String]) -> String {
+    match values {
+        [] => "It is empty now.".to_owned(),
+        [one] if is_id(one) => "Another one is chosen now.".to_owned(),
+        [one] => match one.char_indices().nth(MOST_TOLD) {
+            None => format!("It says now: {one}"),
+            Some((cut, _)) => format!("It says now: {}…", &one[..cut]),
+        },
+        more => format!("Others are chosen now, {} of them.", more.len()),
+    }
+}
+
+/// Nobody reads ids.
+fn is_id(text: &str) -> bool {
+    text.len() == 36 && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
+}
+
 /// Values and problems of one form. Cheap when empty: a first visit passes the default.
 #[derive(Clone, Debug, Default)]
 pub struct Form {
@@ -65,6 +90,32 @@ impl Form {
     pub fn refused(mut self, message: impl Into<String>) -> Self {
         self.refusal = Some(message.into());
         self
+    }
+
+    /// The form again, because somebody else changed what it is over: each field says what stands
+    /// there now, where that is not what was typed, and the tag is that of `present`. Sent again, it
+    /// is meant for what is there.
+    #[must_use]
+    pub fn over(mut self, present: &Self) -> Self {
+        let mut names: Vec<&str> = present.values.iter().map(|(name, _)| &**name).collect();
+        names.dedup();
+        let plain = |text: &str| text.replace("\r\n", "\n").trim().to_owned();
+        let all = |form: &Self, name: &str| -> Vec<String> {
+            let mut all: Vec<_> = form.values_of(name).map(plain).collect();
+            all.retain(|text| !text.is_empty());
+            all.sort_unstable();
+            all
+        };
+        let mut told = Vec::new();
+        for name in names.into_iter().filter(|name| *name != TAG) {
+            let (ours, theirs) = (all(&self, name), all(present, name));
+            if ours != theirs {
+                told.push((name.to_owned(), stands(&theirs)));
+            }
+        }
+        self.problems.extend(told);
+        self.values.retain(|(name, _)| name != TAG);
+        self.with(TAG, present.value(TAG).to_owned()).refused(CHANGED)
     }
 
     /// Adds the problems of `other`; values stay its own.
@@ -147,5 +198,40 @@ impl Form {
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.refusal.is_some() || !self.problems.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_over_what_was_changed_says_what_is_there() {
+        let typed = [
+            ("name", "Mine"),
+            ("description", "one\r\ntwo "),
+            ("versions", "b"),
+            ("versions", "a"),
+            ("tags", ""),
+            ("etag", "1"),
+            ("do", "save"),
+        ];
+        let typed = typed.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let present = Form::default()
+            .with("name", "Theirs")
+            .with("description", "one\ntwo")
+            .with("versions", "a")
+            .with("versions", "b")
+            .with("tags", "x".repeat(300))
+            .with("visibility", "")
+            .with("etag", "7");
+        let form = Form::typed(typed.to_vec()).over(&present);
+        assert_eq!(form.value("name"), "Mine");
+        assert_eq!(form.problem("name"), Some("It says now: Theirs"));
+        assert_eq!(form.problem("description"), None, "line breaks make no difference");
+        assert_eq!(form.problem("versions"), None, "nor does the order");
+        assert!(form.problem("tags").is_some_and(|told| told.ends_with("x…")));
+        assert_eq!(form.values_of("etag").collect::<Vec<_>>(), ["7"]);
+        assert!(form.is_refused() && form.refusal() == Some(CHANGED));
     }
 }

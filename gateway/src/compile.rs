@@ -5,6 +5,7 @@ mod access;
 mod client;
 mod consumers;
 mod contract;
+mod ip_lists;
 mod model;
 mod named;
 mod purges;
@@ -77,6 +78,7 @@ pub(crate) struct Compiler {
     region: Option<String>,
     consumers: Consumers,
     purges: Purges,
+    ip_lists: ip_lists::Names,
     /// Where versions stand in the state, to find them again.
     placed_routes: HashMap<VersionId, Arc<snapshot::Version>>,
     state: State,
@@ -109,12 +111,14 @@ impl Compiler {
             region: None,
             consumers: Consumers::default(),
             purges: Purges::default(),
+            ip_lists: ip_lists::Names::default(),
             placed_routes: HashMap::new(),
             state: State {
                 number: 0,
                 routes: domain::route::Routes::default(),
                 keys: Keys::empty(),
                 plans: Arc::default(),
+                ip_lists: Arc::default(),
                 suspended: Arc::default(),
                 settings: Arc::default(),
                 tls: Arc::default(),
@@ -150,6 +154,10 @@ impl Compiler {
         self.state.suspended = Arc::default();
         self.state.settings = Arc::default();
         self.state.upstreams = Arc::default();
+        self.state.ip_lists = Arc::default();
+        self.ip_lists.clear();
+        let lists = std::mem::take(&mut snapshot.parts.ip_lists);
+        self.ip_lists.put(lists, &mut self.state.ip_lists);
         self.purges.take(&snapshot.parts.apis, true);
         self.contracts.clear();
         self.contracts.take(&mut snapshot.parts.versions);
@@ -175,9 +183,17 @@ impl Compiler {
         self.contracts.remove(&delta.gone);
         self.contracts.take(&mut delta.put.versions);
         self.change_tls(&delta.gone, &mut delta.put);
+        let lists = std::mem::take(&mut delta.put.ip_lists);
+        let mut renamed = self
+            .ip_lists
+            .remove(&delta.gone, &mut self.state.ip_lists);
+        renamed.extend(self.ip_lists.put(lists, &mut self.state.ip_lists));
         let mut dirty = self.model.remove(&delta.gone);
         let (rest, put) = consumers::Put::of(delta.put);
         dirty.extend(self.model.put(rest));
+        for organization in renamed {
+            self.model.touch_listers(organization, &mut dirty);
+        }
         let keys = &mut self.state.keys;
         let products = &mut self.product_numbers;
         self.consumers.change(&delta.gone, put, products, keys);
@@ -234,6 +250,7 @@ impl Compiler {
             limits: &self.limits,
             key_sets: &self.key_sets,
             upstreams: &|_| None,
+            ip_lists: &|_| None,
             bound: Ok(None),
             examples: Ok(None),
         }

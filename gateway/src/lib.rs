@@ -45,6 +45,7 @@ mod metrics;
 mod node;
 mod nonces;
 mod operation;
+pub mod outgoing;
 mod packed;
 mod passage;
 mod pipeline;

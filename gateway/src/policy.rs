@@ -174,6 +174,8 @@ pub(crate) struct Context<'a> {
     pub(crate) key_sets: &'a Arc<KeySets>,
     /// Upstreams of the organization, by name.
     pub(crate) upstreams: &'a dyn Fn(&str) -> Option<Asked>,
+    /// Numbers of the organization's shared lists of networks, by name.
+    pub(crate) ip_lists: &'a dyn Fn(&str) -> Option<u32>,
     /// The version's document, if it has one; `Err`: what is wrong with it.
     pub(crate) bound: Result<Option<&'a Bound>, &'a str>,
     /// The same of its examples, where a policy answers with them.

@@ -2,7 +2,9 @@
 //! form in which a request needs it.
 
 mod consumer;
+mod ip_list;
 mod keys;
+mod labels;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,7 +20,12 @@ use crate::tls::{ClientEnd, Tls};
 use crate::upstream::{Fallback, Hedging, Member, Split, Sticky, Vitals};
 
 pub(crate) use consumer::{Application, Plan, Subscription};
+pub(crate) use ip_list::IpList;
 pub(crate) use keys::{Key, Keys, Place};
+pub(crate) use labels::{Labels, NO_LABELS};
+
+/// Shared lists of networks by number; `None` for one that is gone.
+pub(crate) type IpLists = Arc<Vec<Option<Arc<IpList>>>>;
 
 /// One configuration state.
 #[derive(Debug, Clone)]
@@ -28,6 +35,7 @@ pub(crate) struct State {
     pub(crate) keys: Keys,
     /// By number; `None` for one that is gone.
     pub(crate) plans: Arc<Vec<Option<Arc<Plan>>>>,
+    pub(crate) ip_lists: IpLists,
     /// Suspended organizations.
     pub(crate) suspended: Arc<HashSet<OrganizationId>>,
     pub(crate) settings: Arc<snapshot::Settings>,
@@ -54,6 +62,11 @@ impl State {
         self.plans.get(subscription.plan as usize)?.as_deref()
     }
 
+    /// A shared list, by its number.
+    pub(crate) fn ip_list(&self, number: u32) -> Option<&IpList> {
+        self.ip_lists.get(number as usize)?.as_deref()
+    }
+
     pub(crate) fn is_suspended(&self, organization: OrganizationId) -> bool {
         !self.suspended.is_empty() && self.suspended.contains(&organization)
     }
@@ -66,6 +79,8 @@ pub(crate) struct Route {
     pub(crate) version: VersionId,
     pub(crate) api: ApiId,
     pub(crate) provider: OrganizationId,
+    /// Of the API.
+    pub(crate) labels: Labels,
     pub(crate) revision: u32,
     /// Index of its counters.
     pub(crate) number: u32,

@@ -14,6 +14,7 @@ mod m0011_scopes;
 mod m0012_client_crl;
 mod m0013_priorities;
 mod m0014_webhooks;
+mod m0015_ip_lists;
 
 use sea_orm_migration::prelude::*;
 
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0012_client_crl::Migration),
             Box::new(m0013_priorities::Migration),
             Box::new(m0014_webhooks::Migration),
+            Box::new(m0015_ip_lists::Migration),
         ]
     }
 

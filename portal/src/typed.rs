@@ -91,13 +91,27 @@ impl Typed {
         mut error: api::Error,
         list: &str,
     ) -> Result<Form, Failure> {
-        let inside = format!("/{list}/");
-        for invalid in &mut error.invalid {
-            if invalid.pointer.starts_with(&inside) {
-                invalid.pointer = format!("/{list}");
-            }
-        }
+        gather(&mut error, list);
         self.refused(ctx, error).await
+    }
+
+    /// [`Self::refused`] for a form over something that is there, of which `present` is the form now.
+    /// Where somebody else changed it meanwhile, the form says so and what, and it is meant for what
+    /// is there when it is sent again.
+    ///
+    /// # Errors
+    /// As [`Self::refused`].
+    pub async fn refused_over(
+        self,
+        ctx: &Ctx,
+        error: api::Error,
+        present: &Form,
+    ) -> Result<Form, Failure> {
+        if error.code != Code::PreconditionFailed {
+            return self.refused(ctx, error).await;
+        }
+        refusals::note(ctx, &error).await;
+        Ok(self.into_form().over(present))
     }
 
     /// The same without a field: a secret is not written back into the page.
@@ -179,6 +193,16 @@ impl<S: Send + Sync> FromRequest<S> for Typed {
         let values =
             serde_urlencoded::from_bytes(&body).map_err(|_| Failure::of(Code::BadRequest))?;
         Self::new(values)
+    }
+}
+
+/// Brings problems of a list's items to the one field that shows the list.
+pub fn gather(error: &mut api::Error, list: &str) {
+    let inside = format!("/{list}/");
+    for invalid in &mut error.invalid {
+        if invalid.pointer.starts_with(&inside) {
+            invalid.pointer = format!("/{list}");
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use api::Rings;
 use super::management::{self, Addresses, Prepared};
 use super::preflight::Preflight;
 use super::start::{self, Ready};
-use super::{admin, data_plane, explain, services, store};
+use super::{admin, data_plane, explain, fetch, services, store};
 use crate::cli::Portal;
 
 pub fn run(portal: &Portal) -> anyhow::Result<()> {
@@ -45,6 +45,7 @@ pub fn run(portal: &Portal) -> anyhow::Result<()> {
         let plane = management::plane(&settings, databases.clone(), rings, &addresses)?;
         let explaining = data_plane::explaining(&settings, Some(ring));
         explain::alone(&plane, databases.clone(), explaining);
+        fetch::hand(&plane);
         let management = Prepared::new(&settings, plane, addresses)
             .await?
             .serve(listener);

@@ -8,7 +8,7 @@ use super::management::{self, Addresses, Prepared};
 use super::preflight::Preflight;
 use super::start::{self, Ready};
 use super::takeover::{Offer, Predecessor, Successors};
-use super::{explain, keys, services, store};
+use super::{explain, fetch, keys, services, store};
 use crate::cli::Up;
 use crate::demo;
 use crate::settings::{Problems, Settings};
@@ -107,6 +107,7 @@ async fn serve(up: &Up, settings: Settings) -> anyhow::Result<()> {
     let gateway_ring = rings.gateway.clone();
     let plane = management::plane(&settings, databases.clone(), rings, &addresses)?;
     forward(&plane, changed);
+    fetch::hand(&plane);
     explain::beside(
         &plane,
         databases.clone(),

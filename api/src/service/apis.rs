@@ -9,9 +9,9 @@ use domain::id::{ApiId, OrganizationId};
 use domain::name::Slug;
 use domain::problem::Code;
 use domain::snapshot::Kind;
-use domain::wire::apis::{Api, CreateApi, EditApi, Label};
+use domain::wire::apis::{Api, CreateApi, EditApi};
 use domain::wire::{Page, TeamPaging};
-use entity::row::{read_json, write_json};
+use entity::row::write_json;
 use entity::{api, version};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ModelTrait,
@@ -28,7 +28,7 @@ use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::paging::Window;
 use crate::service::reach::{self, Reach};
-use crate::service::{documents, names, upstreams, versions};
+use crate::service::{documents, named, names, versions};
 use crate::write::{Audit, Write, expect};
 
 const SLUG_TAKEN: &str = "Another API of the organization has this address.";
@@ -170,12 +170,8 @@ pub(crate) async fn apply(
     let etag = row.etag + 1;
     let written = Written::edited(&row, &input)?;
     let policies = written::policies(input.policies.as_deref())?;
-    let named = input.policies.as_deref().unwrap_or_default();
-    let named = upstreams::check_named(write.tx(), row.organization_id.into(), named).await?;
-    if !named.is_empty() {
-        let named = named.into_iter().map(|one| one.under("/policies"));
-        return Err(Error::invalid(named.collect()));
-    }
+    let all = input.policies.as_deref().unwrap_or_default();
+    named::refuse(write.tx(), row.organization_id.into(), all).await?;
     let mut active: api::ActiveModel = row.into();
     let slug = written
         .slug
@@ -250,7 +246,7 @@ fn summary(row: &api::Model) -> Result<serde_json::Value> {
         "slug": row.slug,
         "category": row.category,
         "tags": row.tags()?,
-        "labels": read_json::<Vec<Label>>("api.labels", &row.labels)?,
+        "labels": row.labels()?,
         "visibility": row.visibility,
         "policies": row.policies()?,
     }))
@@ -274,7 +270,7 @@ async fn show_all<C: ConnectionTrait>(
             organization: row.organization_id.into(),
             team: teams.get(row.team_id),
             tags: row.tags()?,
-            labels: read_json("api.labels", &row.labels)?,
+            labels: row.labels()?,
             visibility: row.visibility()?,
             policies: row.policies()?,
             versions: versions.remove(&row.id).unwrap_or_default(),

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use domain::actor::Action;
 use domain::id::{ApplicationId, CredentialId, OrganizationId};
+use domain::label::{self, Label};
 use domain::lifecycle::ApplicationState;
 use domain::name::DisplayName;
 use domain::problem::Code;
 use domain::snapshot::Kind;
 use domain::wire::applications::{Application, CreateApplication, EditApplication};
 use domain::wire::{Page, TeamPaging};
+use entity::row::write_json;
 use entity::store::traffic::{KeyUse, key_uses};
 use entity::{application, credential, subscription};
 use sea_orm::{
@@ -67,7 +69,10 @@ pub async fn create(
         input.team,
     )
     .await?;
-    let (name, description) = checked(&input.name, &input.description)?;
+    if !input.labels.is_empty() {
+        ctx.may(Action::LabelApplication, organization, Some(input.team))?;
+    }
+    let (name, description) = checked(&input.name, &input.description, &input.labels)?;
     let mut write = Write::begin(ctx).await?;
     let taken: Vec<String> = application::Entity::find()
         .select_only()
@@ -87,6 +92,7 @@ pub async fn create(
         name: name.to_string(),
         description,
         state: ApplicationState::Active.as_str().to_owned(),
+        labels: stored(&input.labels)?,
         created_at: ctx.now,
         created_by: ctx.user_id().map(Into::into),
         etag: 1,
@@ -97,7 +103,7 @@ pub async fn create(
         .await?;
     let audit = Audit::new("application.create", "application", row.id).of(organization);
     write
-        .audit(audit.after(json!({ "name": row.name, "slug": row.slug })))
+        .audit(audit.after(json!({ "name": row.name, "slug": row.slug, "labels": row.labels()? })))
         .await?;
     write.changed(Kind::Application, row.id).await?;
     write.commit().await?;
@@ -110,22 +116,34 @@ pub async fn edit(
     if_match: Option<i64>,
     input: EditApplication,
 ) -> Result<Application> {
-    let write = Write::begin(ctx).await?;
+    let mut write = Write::begin(ctx).await?;
     let row = load(ctx, write.tx(), id, Action::EditApplication).await?;
     expect(if_match, row.etag)?;
+    let known = row.labels()?;
+    let labels = input.labels.filter(|labels| *labels != known);
+    if labels.is_some() {
+        let (organization, team) = (row.organization_id.into(), row.team_id.into());
+        ctx.may(Action::LabelApplication, organization, Some(team))?;
+    }
     let name = input.name.as_deref().unwrap_or(&row.name);
     let (name, description) = checked(
         name,
         input.description.as_deref().unwrap_or(&row.description),
+        labels.as_deref().unwrap_or_default(),
     )?;
-    let before = json!({ "name": row.name, "description": row.description });
+    let before =
+        json!({ "name": row.name, "description": row.description, "labels": row.labels()? });
     let etag = row.etag + 1;
     let mut active: application::ActiveModel = row.into();
     active.name = Set(name.to_string());
     active.description = Set(description);
+    if let Some(labels) = &labels {
+        active.labels = Set(stored(labels)?);
+    }
     active.etag = Set(etag);
     let row = active.update(write.tx()).await?;
-    let after = json!({ "name": row.name, "description": row.description });
+    let after =
+        json!({ "name": row.name, "description": row.description, "labels": row.labels()? });
     write
         .audit(
             Audit::new("application.edit", "application", row.id)
@@ -134,6 +152,10 @@ pub async fn edit(
                 .after(after),
         )
         .await?;
+    // Gateways know nothing of the rest.
+    if labels.is_some() {
+        write.changed(Kind::Application, row.id).await?;
+    }
     write.commit().await?;
     show(ctx, row).await
 }
@@ -215,10 +237,21 @@ pub(crate) async fn load<C: ConnectionTrait>(
     Ok(row)
 }
 
-fn checked(name: &str, description: &str) -> Result<(DisplayName, String)> {
+/// As they are stored: none for none.
+fn stored(labels: &[Label]) -> Result<Option<String>> {
+    if labels.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(write_json("application.labels", &labels)?))
+}
+
+fn checked(name: &str, description: &str, labels: &[Label]) -> Result<(DisplayName, String)> {
     let mut check = Check::new();
     let name = check.parse::<DisplayName>("/name", name);
     let description = check.text("/description", description, MAX_DESCRIPTION);
+    for wrong in label::check(labels) {
+        check.add(wrong.under("/labels"));
+    }
     let (name,) = check.all((name,))?;
     Ok((name, description))
 }
@@ -270,6 +303,7 @@ async fn show_all(ctx: &Ctx, rows: Vec<application::Model>) -> Result<Vec<Applic
             name: row.name.clone(),
             slug: row.slug.clone(),
             description: row.description.clone(),
+            labels: row.labels()?,
             created_at: row.created_at,
             etag: row.etag,
         })

@@ -11,14 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::hook;
 use crate::plane::Plane;
 use crate::post::{self, Transport};
-use crate::service::{audit, authorization_server, notifications};
+use crate::service::{audit, authorization_server, ip_lists, notifications};
 
 pub use expiry::expire;
 pub use forget::forget;
@@ -29,35 +29,58 @@ const EXPIRE_EVERY: Duration = Duration::from_secs(10);
 const WARN_EVERY: Duration = Duration::from_secs(60);
 const HOURLY: Duration = Duration::from_secs(3600);
 
+/// Lists of networks are due at times of their own.
+const FETCH_EVERY: Duration = Duration::from_secs(10);
+
 /// Runs all jobs until `stop` becomes true or its sender is gone. What is under way is finished.
 pub async fn run(plane: Arc<Plane>, transport: Option<Transport>, stop: watch::Receiver<bool>) {
-    // Whoever is slow to hear of an event holds up no mail.
-    let hooks = call_webhooks(plane.clone(), stop.clone());
-    tokio::join!(run_others(plane, transport, stop), hooks);
+    tokio::join!(
+        run_most(&plane, transport, stop.clone()),
+        // Foreign servers may take their time, which is not that of mails.
+        fetch(&plane, stop.clone()),
+        call_webhooks(&plane, stop),
+    );
 }
 
-async fn call_webhooks(plane: Arc<Plane>, mut stop: watch::Receiver<bool>) {
-    let mut ticks = interval(POST_EVERY);
+fn every(period: Duration) -> Interval {
+    let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+async fn call_webhooks(plane: &Arc<Plane>, mut stop: watch::Receiver<bool>) {
+    let mut ticks = every(POST_EVERY);
     loop {
         tokio::select! {
             biased;
             () = told_to_end(&mut stop) => return,
-            _ = ticks.tick() => told("webhooks", hook::deliver(&plane).await),
+            _ = ticks.tick() => told("webhooks", hook::deliver(plane).await),
         }
     }
 }
 
-async fn run_others(
-    plane: Arc<Plane>,
+/// What is under way is dropped at the end: it is fetched again.
+async fn fetch(plane: &Arc<Plane>, mut stop: watch::Receiver<bool>) {
+    tokio::select! {
+        () = told_to_end(&mut stop) => {}
+        () = fetch_often(plane) => {}
+    }
+}
+
+async fn fetch_often(plane: &Arc<Plane>) {
+    let mut ticks = every(FETCH_EVERY);
+    loop {
+        ticks.tick().await;
+        let ctx = Ctx::job(plane, "ip lists");
+        told("ip lists", ip_lists::fetch_due(&ctx).await);
+    }
+}
+
+async fn run_most(
+    plane: &Arc<Plane>,
     transport: Option<Transport>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let every = |period| {
-        let mut ticks = interval(period);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        ticks
-    };
     let (mut mails, mut expiries, mut hours) =
         (every(POST_EVERY), every(EXPIRE_EVERY), every(HOURLY));
     let mut warnings = every(WARN_EVERY);
@@ -65,13 +88,13 @@ async fn run_others(
         tokio::select! {
             biased;
             () = told_to_end(&mut stop) => return,
-            () = plane.mail.notified() => mail(&plane, transport.as_ref()).await,
-            _ = mails.tick() => mail(&plane, transport.as_ref()).await,
-            _ = expiries.tick() => told("expiry", expire(&Ctx::job(&plane, "expiry")).await),
+            () = plane.mail.notified() => mail(plane, transport.as_ref()).await,
+            _ = mails.tick() => mail(plane, transport.as_ref()).await,
+            _ = expiries.tick() => told("expiry", expire(&Ctx::job(plane, "expiry")).await),
             _ = warnings.tick() => {
-                told("quotas", warn_of_quotas(&Ctx::job(&plane, "quotas")).await);
+                told("quotas", warn_of_quotas(&Ctx::job(plane, "quotas")).await);
             }
-            _ = hours.tick() => hourly(&plane).await,
+            _ = hours.tick() => hourly(plane).await,
         }
     }
 }

@@ -27,7 +27,7 @@ use written::Written;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::service::subscriptions::live_gateways;
-use crate::service::{apis, names, products};
+use crate::service::{apis, named, names, products};
 use crate::write::{Audit, Write, expect};
 
 const SLUG_TAKEN: &str = "Another plan of the product has this address.";
@@ -52,10 +52,12 @@ pub async fn check(ctx: &Ctx, input: EditPlan) -> Result<()> {
 
 pub async fn create(ctx: &Ctx, product: ProductId, input: CreatePlan) -> Result<Plan> {
     let slug = input.slug.clone().filter(|slug| !slug.is_empty());
+    let policies = input.policies.clone();
     let written = Written::check(ctx.db(), written::as_edit(input)).await?;
     let slug = slug.as_deref().map(written::slug).transpose()?;
     let mut write = Write::begin(ctx).await?;
     let product = products::load(ctx, write.tx(), product, Action::EditProduct).await?;
+    named::refuse(write.tx(), product.organization_id.into(), &policies).await?;
     let others = rows_of(write.tx(), product.id).await?;
     if others.len() >= MAX_PLANS {
         return Err(Error::new(
@@ -110,10 +112,12 @@ pub async fn create(ctx: &Ctx, product: ProductId, input: CreatePlan) -> Result<
 }
 
 pub async fn edit(ctx: &Ctx, id: PlanId, if_match: Option<i64>, input: EditPlan) -> Result<Plan> {
+    let policies = input.policies.clone();
     let written = Written::check(ctx.db(), input).await?;
     let mut write = Write::begin(ctx).await?;
     let (row, product) = load(ctx, write.tx(), id, Action::EditProduct).await?;
     expect(if_match, row.etag)?;
+    named::refuse(write.tx(), row.organization_id.into(), &policies).await?;
     if row.state()? == PlanState::Closed {
         return Err(Error::new(
             Code::Conflict,

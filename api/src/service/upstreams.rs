@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 pub use client_certificate::set as set_client_certificate;
 pub(crate) use others::check_named;
-pub(crate) use targets::check as check_targets;
+pub(crate) use targets::{check as check_targets, check_url};
 
 use crate::check::Check;
 use crate::ctx::Ctx;

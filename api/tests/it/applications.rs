@@ -1,6 +1,7 @@
 //! Applications and their keys.
 
 use chrono::Duration;
+use domain::actor::{OrganizationRole, TeamRole};
 use domain::key::{KeyDigest, parse};
 use domain::problem::Code;
 use serde_json::json;
@@ -162,6 +163,47 @@ async fn an_application_is_switched_and_deleted_with_care() {
             .await
             .ok(200);
         client.delete(&path).await.ok(204);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn labels_are_the_admins_to_set() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let maintainer = world.app.person("maintainer", false).await;
+        let (here, member) = (world.here, OrganizationRole::Member);
+        world.app.join(here, maintainer.id, member).await;
+        let role = TeamRole::Maintainer;
+        world.app.join_team(here, maintainer.id, role).await;
+        let application = world.application(&world.owner, world.here, "App").await;
+        let path = format!("/applications/{application}");
+        let labels = json!([{ "name": "tier", "value": "gold" }]);
+        let mut admin = world.owner.client.clone();
+        let mut maintainer = maintainer.client.clone();
+        let edit = json!({ "labels": labels });
+        maintainer.patch(&path, edit.clone()).await.refused(Code::Forbidden);
+        assert_eq!(admin.patch(&path, edit.clone()).await.ok(200).json()["labels"], labels);
+        // What is there already may be sent along.
+        let named = json!({ "name": "Other", "labels": labels });
+        maintainer.patch(&path, named).await.ok(200);
+        let organization = format!("/organizations/{}/applications", world.here.id);
+        let new = json!({ "team": world.here.team, "name": "New", "labels": labels });
+        maintainer.post(&organization, new.clone()).await.refused(Code::Forbidden);
+        assert_eq!(admin.post(&organization, new).await.ok(201).json()["labels"], labels);
+        let wrong = json!({ "labels": [{ "name": "a b", "value": "" }, { "name": "", "value": "é" }] });
+        let wrong = admin.patch(&path, wrong).await.refused(Code::ValidationFailed);
+        assert_eq!(
+            wrong.pointers(),
+            ["/labels/0/name", "/labels/1/name", "/labels/1/value"]
+        );
+        let state = entity::snapshot::load(&world.app.plane.databases.main);
+        let applications = state.await.unwrap().parts.applications;
+        assert!(applications.iter().all(|one| one.labels[0].value == "gold"));
+        admin.patch(&path, json!({ "labels": [] })).await.ok(200);
+        let state = entity::snapshot::load(&world.app.plane.databases.main);
+        let applications = state.await.unwrap().parts.applications;
+        assert!(applications.iter().any(|one| one.labels.is_empty()));
     })
     .await;
 }

@@ -18,6 +18,7 @@ mod concurrency;
 mod explain;
 mod first_run;
 mod invitations;
+mod ip_lists;
 mod jobs;
 mod mail;
 mod matrix;

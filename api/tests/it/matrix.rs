@@ -5,6 +5,7 @@
 //! id.
 
 mod certificates;
+mod ip_lists;
 mod looking;
 mod table;
 mod things;

@@ -104,6 +104,19 @@ pub(super) fn act(parts: &[Part], pairs: &mut Pairs, act: Act, at: &str) -> Opti
     }
 }
 
+/// How many rows these fields ask for, of all lists together; of one list no more than it may have.
+pub(super) fn asked(parts: &[Part], pairs: &[(String, String)]) -> usize {
+    let of = |(name, value): &(String, String)| {
+        let count = value.trim().parse::<usize>().ok()?;
+        let is_list = matches!(
+            find(parts, name)?,
+            Control::Rows(_) | Control::Pairs { .. }
+        );
+        is_list.then(|| count.min(MOST_ROWS))
+    };
+    pairs.iter().filter_map(of).sum()
+}
+
 fn count(pairs: &Pairs, list: &str) -> usize {
     let held = pairs.iter().find(|(name, _)| name == list);
     held.and_then(|(_, count)| count.trim().parse().ok())

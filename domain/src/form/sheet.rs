@@ -98,6 +98,11 @@ pub fn act(kind: PolicyKind, pairs: &mut Pairs, act: Act, at: &str) -> Option<St
     rows::act(parts(kind), pairs, act, at)
 }
 
+/// How many rows of lists a form of this kind asks for, all together.
+pub fn rows(kind: PolicyKind, pairs: &[(String, String)]) -> usize {
+    rows::asked(parts(kind), pairs)
+}
+
 impl Sheet {
     /// One with nothing in it.
     #[must_use]

@@ -3,17 +3,19 @@
 
 mod applications;
 mod certificates;
+mod ip_lists;
 mod versions;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::read::token;
 use super::{DocumentLoader, Manifest, Product};
 use crate::id::{Id, OrganizationId, PlanId, ProductId, UpstreamId, VersionId};
+use crate::label::{self, Label};
 use crate::lifecycle::PlanState;
 use crate::name::Slug;
 use crate::plan::{PRIORITIES, PRIORITY, check_scopes};
-use crate::policy::{AttachPoint, Policy, check_all, named_upstreams};
+use crate::policy::{AttachPoint, Policy, check_all, named_lists, named_upstreams};
 use crate::problem::Invalid;
 use crate::snapshot::{self, Parts, SCHEMA, Secret, Settings, Snapshot};
 use crate::upstream::{Fallback, UpstreamSettings};
@@ -32,6 +34,7 @@ pub fn resolve(
         parts: Parts::default(),
         found: Vec::new(),
         upstreams: BTreeMap::new(),
+        ip_lists: BTreeSet::new(),
         versions: BTreeMap::new(),
         plans: BTreeMap::new(),
     };
@@ -41,6 +44,7 @@ pub fn resolve(
     resolver.slug("/organization", name);
     // Policies may name them.
     resolver.upstreams(manifest, load);
+    resolver.ip_lists(manifest, load);
     resolver.policies("/policies", &manifest.policies, AttachPoint::Organization);
     resolver.parts.organizations.push(snapshot::Organization {
         id: resolver.organization,
@@ -92,6 +96,7 @@ struct Resolver<'a> {
     parts: Parts,
     found: Vec<Invalid>,
     upstreams: BTreeMap<&'a str, UpstreamId>,
+    ip_lists: BTreeSet<&'a str>,
     /// By `<api>/<version>`.
     versions: BTreeMap<String, VersionId>,
     plans: BTreeMap<(&'a str, &'a str), (ProductId, PlanId)>,
@@ -108,6 +113,14 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    fn labels(&mut self, pointer: &str, labels: &BTreeMap<String, String>) -> Vec<Label> {
+        let labels = label::of(labels);
+        for wrong in label::check(&labels) {
+            self.refuse(format!("{pointer}/labels"), wrong.message);
+        }
+        labels
+    }
+
     fn policies(&mut self, pointer: &str, policies: &[Policy], point: AttachPoint) {
         let problems = check_all(policies, point).into_iter();
         self.found
@@ -117,6 +130,14 @@ impl<'a> Resolver<'a> {
                 self.refuse(
                     format!("{pointer}{}", named.pointer),
                     format!("There is no upstream {}.", named.name),
+                );
+            }
+        }
+        for named in named_lists(policies) {
+            if !self.ip_lists.contains(named.name) {
+                self.refuse(
+                    format!("{pointer}{}", named.pointer),
+                    format!("There is no list {}.", named.name),
                 );
             }
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Mode, Written, ip_filter, mode_and_name};
+use super::{Mode, Written, ip_filter, mode_and_name, named_lists};
 use crate::duration::Span;
 use crate::problem::Invalid;
 
@@ -38,6 +38,10 @@ pub struct AuthGuard {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(title = "Never guarded against")]
     pub allow: Vec<String>,
+    /// Lists of the organization, by name, whose networks are never guarded against.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(title = "Lists never guarded against")]
+    pub allow_lists: Vec<String>,
 }
 
 const MINUTE: Span = Span::from_secs(60);
@@ -65,6 +69,7 @@ impl Default for AuthGuard {
             block: MINUTE,
             max_block: HOUR,
             allow: Vec::new(),
+            allow_lists: Vec::new(),
         }
     }
 }
@@ -108,6 +113,7 @@ impl Written for AuthGuard {
                 message,
             );
         }
+        found.extend(named_lists::check(&[("allow_lists", &self.allow_lists)]));
         found
     }
 
@@ -125,9 +131,10 @@ mod tests {
         for (json, pointers) in [
             (r"{}", &[][..]),
             (
-                r#"{"limit":5,"window":"10s","block":"5m","max_block":"24h","allow":["10.0.0.0/8","::1"]}"#,
+                r#"{"limit":5,"window":"10s","block":"5m","max_block":"24h","allow":["10.0.0.0/8","::1"],"allow_lists":["office"]}"#,
                 &[],
             ),
+            (r#"{"allow_lists":["office","office"]}"#, &["/allow_lists/1"]),
             (
                 r#"{"limit":0,"window":"2h","block":"2d","max_block":"1s","allow":["10.0.0.1/8"]}"#,
                 &["/limit", "/window", "/block", "/max_block", "/allow/0"],

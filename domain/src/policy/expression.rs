@@ -18,7 +18,7 @@ pub struct Expression {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// `claims.role == "admin" && now.getHours("Europe/Berlin") < 18`; at most 2048 bytes. It may
-    /// use `request`, `caller`, `claims` and `now`.
+    /// use `request`, `caller`, `claims`, `api` and `now`.
     #[schemars(title = "Let pass where", length(min = 1, max = 2048), extend("x-lines" = 4))]
     pub allow: String,
     /// What whoever is refused is told, at most 200 characters.
@@ -28,7 +28,7 @@ pub struct Expression {
 }
 
 /// What expressions of policies may use.
-pub const VARIABLES: [&str; 4] = ["request", "caller", "claims", "now"];
+pub const VARIABLES: [&str; 5] = ["request", "caller", "claims", "api", "now"];
 
 impl Expression {
     /// It as it is evaluated.
@@ -73,6 +73,10 @@ mod tests {
     fn everything_wrong_is_named() {
         for (json, pointers) in [
             (r#"{"allow":"caller.plan == 'gold'"}"#, &[][..]),
+            (
+                r#"{"allow":"'tier' in api.labels && caller.labels['tier'] == 'gold'"}"#,
+                &[],
+            ),
             (r#"{"allow":"true","detail":"Not now."}"#, &[]),
             (r#"{"allow":"user.plan == 'gold'"}"#, &["/allow"]),
             (r#"{"allow":"","detail":" "}"#, &["/allow", "/detail"]),

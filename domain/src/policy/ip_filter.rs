@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
-use super::{Mode, Written, mode_and_name};
+use super::{Mode, Written, mode_and_name, named_lists};
 use crate::problem::Invalid;
 
 /// Allows and denies client addresses by network. Of the networks that hold an address the one
@@ -36,6 +36,15 @@ pub struct IpFilter {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(title = "Denied networks")]
     pub deny: Vec<Listed>,
+    /// Lists of the organization, by name, whose networks may call. With a list here, an address
+    /// that nothing holds is denied, even while the list is empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(title = "Allowed lists")]
+    pub allow_lists: Vec<String>,
+    /// Lists of the organization, by name, whose networks may not call.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(title = "Denied lists")]
+    pub deny_lists: Vec<String>,
 }
 
 /// A network such as `10.0.0.0/8`, or an address alone; with `until` only up to that time.
@@ -103,6 +112,14 @@ fn v4_inside(net: Ipv6Net) -> Option<Ipv4Net> {
     Ipv4Net::new(inside, length).ok()
 }
 
+impl IpFilter {
+    /// Whether an address that nothing holds is denied. An entry that has ended leaves it so: time
+    /// must open nothing.
+    pub const fn is_closed(&self) -> bool {
+        !self.allow.is_empty() || !self.allow_lists.is_empty()
+    }
+}
+
 /// Most entries of one policy.
 pub const MAX_ENTRIES: usize = 1000;
 
@@ -112,9 +129,13 @@ impl Written for IpFilter {
     fn check(&self) -> Vec<Invalid> {
         let mut found = Vec::new();
         let count = self.allow.len() + self.deny.len();
-        if count == 0 {
+        if count == 0 && self.allow_lists.is_empty() && self.deny_lists.is_empty() {
             found.push(Invalid::new("", "List networks to allow or to deny."));
         }
+        found.extend(named_lists::check(&[
+            ("allow_lists", &self.allow_lists),
+            ("deny_lists", &self.deny_lists),
+        ]));
         if count > MAX_ENTRIES {
             found.push(Invalid::new("", "List at most 1,000 networks."));
             return found;
@@ -140,16 +161,18 @@ impl Written for IpFilter {
     }
 
     fn words(&self) -> String {
-        let rest = if self.allow.is_empty() {
-            "others pass"
-        } else {
+        let rest = if self.is_closed() {
             "others denied"
+        } else {
+            "others pass"
         };
-        format!(
-            "{} allowed, {} denied, {rest}",
-            self.allow.len(),
-            self.deny.len()
-        )
+        let of = |nets: &[Listed], lists: &[String]| {
+            let lists = lists.iter().map(|name| format!(" and {name}"));
+            format!("{}{}", nets.len(), lists.collect::<String>())
+        };
+        let allowed = of(&self.allow, &self.allow_lists);
+        let denied = of(&self.deny, &self.deny_lists);
+        format!("{allowed} allowed, {denied} denied, {rest}")
     }
 }
 
@@ -183,6 +206,11 @@ mod tests {
         for (json, pointers) in [
             (r"{}", &[""][..]),
             (r#"{"deny":["1.2.3.4"]}"#, &[]),
+            (r#"{"deny_lists":["blocked"]}"#, &[]),
+            (
+                r#"{"allow_lists":["office","A"],"deny_lists":["office","x y"]}"#,
+                &["/allow_lists/1", "/deny_lists/0", "/deny_lists/1"],
+            ),
             (
                 r#"{"allow":["10.0.0.0/8","x",{"net":"10.0.0.0/8","until":"2026-12-01T00:00:00Z"}],"deny":["::ffff:10.0.0.0/104"]}"#,
                 &["/allow/1", "/allow/2/net", "/deny/0"],
@@ -195,6 +223,13 @@ mod tests {
         }
         let many = IpFilter {
             deny: vec![Listed::Always("1.1.1.1".into()); MAX_ENTRIES + 1],
+            ..IpFilter::default()
+        };
+        assert_eq!(many.check().len(), 1);
+        let many = IpFilter {
+            deny_lists: (0..=crate::ip_list::MAX_NAMED)
+                .map(|number| format!("l{number}"))
+                .collect(),
             ..IpFilter::default()
         };
         assert_eq!(many.check().len(), 1);

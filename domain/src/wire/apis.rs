@@ -8,12 +8,11 @@ use super::NamedTeam;
 use super::versions::VersionSummary;
 use crate::api::Visibility;
 use crate::id::{ApiId, OrganizationId, TeamId};
+use crate::label::Label;
 use crate::policy::Policy;
 
 /// Most tags of one API.
 pub const MAX_TAGS: usize = 20;
-/// Most labels of one API.
-pub const MAX_LABELS: usize = 20;
 /// Longest description in characters.
 pub const MAX_DESCRIPTION: usize = 20_000;
 
@@ -29,7 +28,7 @@ pub struct Api {
     pub description: String,
     pub category: String,
     pub tags: Vec<String>,
-    /// `name=value`, for people and later for policies.
+    /// For people, and for conditions of policies.
     pub labels: Vec<Label>,
     pub visibility: Visibility,
     /// Edited live, each change audited.
@@ -40,13 +39,6 @@ pub struct Api {
     pub updated_at: DateTime<Utc>,
     /// For `If-Match`.
     pub etag: i64,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Label {
-    pub name: String,
-    pub value: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

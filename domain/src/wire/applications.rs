@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::{NamedApi, NamedTeam};
 use crate::id::{ApplicationId, OrganizationId, TeamId};
+use crate::label::Label;
 use crate::lifecycle::ApplicationState;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -16,6 +17,9 @@ pub struct Application {
     pub name: String,
     pub slug: String,
     pub description: String,
+    /// What conditions of policies of its own organization may ask.
+    #[serde(default)]
+    pub labels: Vec<Label>,
     pub state: ApplicationState,
     /// Credentials that still work.
     pub keys: u64,
@@ -37,6 +41,9 @@ pub struct CreateApplication {
     /// Shown to the providers whose products it subscribes to.
     #[serde(default)]
     pub description: String,
+    /// Set by the organization's admins: conditions of policies may look at them.
+    #[serde(default)]
+    pub labels: Vec<Label>,
 }
 
 /// Absent fields stay as they are.
@@ -45,6 +52,8 @@ pub struct CreateApplication {
 pub struct EditApplication {
     pub name: Option<String>,
     pub description: Option<String>,
+    /// Set by the organization's admins.
+    pub labels: Option<Vec<Label>>,
 }
 
 /// A ready call: what to type to see the API answer.

@@ -128,7 +128,7 @@ pub struct EditDraft {
 }
 
 /// Tells `null` (take it away) from a field that is absent (leave it).
-fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+pub(super) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: serde::Deserializer<'de>,
     T: Deserialize<'de>,

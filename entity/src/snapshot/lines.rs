@@ -24,12 +24,17 @@ pub(super) async fn applications<C: ConnectionTrait>(tx: &C) -> Result<Vec<Appli
         column.uuid("id"),
         column.uuid("organization_id"),
         "state".to_owned(),
+        "COALESCE(labels, '[]')".to_owned(),
     ];
     read(tx, "application", "", &line, |mut line| {
         Some(Application {
             id: line.id()?,
             organization: line.id()?,
             state: ApplicationState::parse(line.word()?)?,
+            labels: match line.0 {
+                "[]" => Vec::new(),
+                written => read_json("application.labels", written).ok()?,
+            },
         })
     })
     .await

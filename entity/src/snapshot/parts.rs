@@ -14,8 +14,8 @@ use super::documents::Documents;
 use super::lines;
 use crate::row::RowError;
 use crate::{
-    api, application, certificate, certificate_host, credential, host, organization, plan, product,
-    product_version, revision, setting, subscription, upstream, version,
+    api, application, certificate, certificate_host, credential, host, ip_list, ip_list_content,
+    organization, plan, product, product_version, revision, setting, subscription, upstream, version,
 };
 
 /// Ids per statement: far below the number of parameters that a database takes.
@@ -24,6 +24,7 @@ const CHUNK: usize = 1000;
 pub(super) async fn all<C: ConnectionTrait>(tx: &C) -> Result<Parts, DbErr> {
     Ok(Parts {
         certificates: certificates(tx, certificate::Entity::find()).await?,
+        ip_lists: ip_lists(tx, ip_list::Entity::find()).await?,
         hosts: read(
             tx,
             host::Entity::find(),
@@ -184,6 +185,15 @@ pub(super) async fn some<C: ConnectionTrait>(
                 let rows = read(tx, query, host::Column::Id, host::Model::to_state).await?;
                 keep(&mut put.hosts, rows, &mut found, |item| item.id.uuid());
             }
+            Kind::IpList => {
+                let query = ip_list::Entity::find().filter(ip_list::Column::Id.is_in(ids));
+                keep(
+                    &mut put.ip_lists,
+                    ip_lists(tx, query).await?,
+                    &mut found,
+                    |item| item.id.uuid(),
+                );
+            }
             // There is one, and it is always there.
             Kind::Settings => {
                 put.settings = Some(setting::for_gateways(tx).await?);
@@ -276,6 +286,30 @@ async fn products<C: ConnectionTrait>(
             row.to_state(bundled)
         })
         .collect())
+}
+
+/// Their contents, which may be large, come a few at a time.
+async fn ip_lists<C: ConnectionTrait>(
+    tx: &C,
+    query: Select<ip_list::Entity>,
+) -> Result<Vec<snapshot::IpList>, DbErr> {
+    const AT_ONCE: usize = 20;
+    let rows = query.order_by_asc(ip_list::Column::Id).all(tx).await?;
+    let mut found = Vec::with_capacity(rows.len());
+    for rows in rows.chunks(AT_ONCE) {
+        let ids = rows.iter().map(|row| row.id);
+        let contents = ip_list_content::Entity::find()
+            .filter(ip_list_content::Column::ListId.is_in(ids))
+            .all(tx)
+            .await?;
+        let mut contents: HashMap<Uuid, _> =
+            contents.into_iter().map(|row| (row.list_id, row)).collect();
+        for row in rows {
+            let content = contents.remove(&row.id);
+            found.push(row.clone().to_state(content)?);
+        }
+    }
+    Ok(found)
 }
 
 async fn certificates<C: ConnectionTrait>(

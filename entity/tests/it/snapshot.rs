@@ -6,15 +6,15 @@ use domain::snapshot::{Kind, Parts};
 use entity::database::{Databases, begin_write};
 use entity::snapshot::{Changes, changes_since, load};
 use entity::{
-    certificate, certificate_host, change, credential, host, organization, plan, setting,
+    certificate, certificate_host, change, credential, host, ip_list, organization, plan, setting,
     subscription, upstream, version,
 };
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, Set};
 
 use crate::world::{
-    at, certificate, certificate_host, credential, host, id, insert, plan, plant, revision,
-    upstream, version,
+    at, certificate, certificate_host, credential, host, id, insert, ip_list, ip_list_content, plan,
+    plant, revision, upstream, version,
 };
 
 #[tokio::test]
@@ -31,6 +31,9 @@ async fn a_state_holds_what_gateways_need() {
         assert_eq!(parts.credentials[0].cidrs.len(), 1);
         assert_eq!(parts.credentials[0].lifetime.expires_at, Some(at(1000)));
         assert_eq!(parts.subscriptions[0].approved_at, Some(at(5)));
+        assert_eq!(parts.apis[0].labels[0].value, "gold");
+        let labels = &parts.applications[0].labels;
+        assert_eq!((&*labels[0].value, &*labels[1].name), ("", "a/b"));
         assert_eq!(changes_since(&db, 0, None).await.unwrap(), Changes::None);
     })
     .await;
@@ -51,7 +54,7 @@ impl Dice {
 /// One edit as a service makes it: rows and their change rows, in one transaction.
 async fn edit(tx: &DatabaseTransaction, dice: &mut Dice) {
     let name = format!("{}", dice.roll(4));
-    let (kind, object) = match dice.roll(11) {
+    let (kind, object) = match dice.roll(12) {
         0 => {
             let state = ["active", "suspended"][dice.roll(2) as usize];
             let query = organization::Entity::update_many()
@@ -143,6 +146,7 @@ async fn edit(tx: &DatabaseTransaction, dice: &mut Dice) {
             }
             (Kind::Host, object)
         }
+        10 => edit_list(tx, dice, &name).await,
         _ => {
             setting::Entity::delete_by_id(setting::UPSTREAM_ALLOW)
                 .exec(tx)
@@ -160,6 +164,21 @@ async fn edit(tx: &DatabaseTransaction, dice: &mut Dice) {
         }
     };
     change::append(tx, kind, object, at(0)).await.unwrap();
+}
+
+/// Makes a list, or another content its own, or deletes it with its content.
+async fn edit_list(tx: &DatabaseTransaction, dice: &mut Dice, name: &str) -> (Kind, uuid::Uuid) {
+    let object = id(&format!("list {name}"));
+    let gone = ip_list::Entity::delete_by_id(object).exec(tx).await.unwrap();
+    if gone.rows_affected == 0 || dice.roll(2) == 0 {
+        insert(tx, ip_list(&format!("list {name}"))).await;
+        // One without content is empty.
+        if dice.roll(4) > 0 {
+            let until = 30 + dice.roll(9) as u32;
+            insert(tx, ip_list_content(object, until)).await;
+        }
+    }
+    (Kind::IpList, object)
 }
 
 /// Makes a certificate, or another host its own, or deletes it with its hosts.
@@ -189,6 +208,7 @@ fn sorted(mut parts: Parts) -> Parts {
     parts.credentials.sort_by_key(|item| item.id);
     parts.certificates.sort_by_key(|item| item.id);
     parts.hosts.sort_by_key(|item| item.id);
+    parts.ip_lists.sort_by_key(|item| item.id);
     parts
 }
 

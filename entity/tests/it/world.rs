@@ -5,8 +5,8 @@ use domain::api::Operations;
 use domain::id::Id;
 use domain::snapshot::{self, Route};
 use entity::{
-    api, application, certificate, certificate_host, credential, host, organization, plan, product,
-    product_version, revision, subscription, team, upstream, version,
+    api, application, certificate, certificate_host, credential, host, ip_list, ip_list_content,
+    organization, plan, product, product_version, revision, subscription, team, upstream, version,
 };
 use sea_orm::{ActiveModelTrait, ConnectionTrait, IntoActiveModel};
 use uuid::Uuid;
@@ -92,6 +92,35 @@ pub(crate) fn certificate_host(certificate: Uuid, host: &str) -> certificate_hos
     certificate_host::Model {
         host: host.into(),
         certificate_id: certificate,
+    }
+}
+
+pub(crate) fn ip_list(name: &str) -> ip_list::Model {
+    ip_list::Model {
+        id: id(name),
+        organization_id: id("provider"),
+        name: name.replace(' ', "-"),
+        description: String::new(),
+        entries: 2,
+        source: None,
+        source_tag: None,
+        fetched_at: None,
+        tried_at: None,
+        problem: None,
+        failures: 0,
+        next_at: None,
+        created_at: at(0),
+        updated_at: at(0),
+        etag: 1,
+    }
+}
+
+pub(crate) fn ip_list_content(list: Uuid, until: u32) -> ip_list_content::Model {
+    ip_list_content::Model {
+        list_id: list,
+        entries: format!(
+            r#"[{{"net":"10.0.0.0/8","note":"for people"}},{{"net":"::1","until":"20{until}-01-01T00:00:00Z"}}]"#
+        ),
     }
 }
 
@@ -249,7 +278,7 @@ pub(crate) async fn plant<C: ConnectionTrait>(db: &C) {
         description: String::new(),
         category: String::new(),
         tags: "[]".into(),
-        labels: "{}".into(),
+        labels: r#"[{"name":"tier","value":"gold"}]"#.into(),
         visibility: "private".into(),
         policies: "[]".into(),
         search: api::search_text(["API", "Bücher"]),
@@ -288,6 +317,7 @@ pub(crate) async fn plant<C: ConnectionTrait>(db: &C) {
         name: "Application".into(),
         description: String::new(),
         state: "active".into(),
+        labels: Some(r#"[{"name":"team","value":""},{"name":"a/b","value":"c.d"}]"#.into()),
         created_at: at(0),
         created_by: None,
         etag: 1,

@@ -109,6 +109,8 @@ pub struct Edit {
     pub form: Form,
     /// Address and name of the application; none for a new one.
     pub existing: Option<(String, String)>,
+    /// Whether the person may say what conditions of policies let it do by.
+    pub may_label: bool,
     /// Where to go on afterwards: back to a plan that was about to be subscribed to.
     pub next: Option<String>,
 }
@@ -134,13 +136,21 @@ pub fn edit(page: Edit) -> AnyView {
         {crumbs(way, here)}
         {PageHead::new(title).lede("One per program, so that its keys and traffic can be told apart.")}
         <form class="form form--page" method="post">
-            {refusal(&form, &["name", "description"])}
+            {refusal(&form, &["name", "description", "labels"])}
             {next}
             {Field::text("name", "Name").placeholder("Lantern iOS").of(&form)}
             {Field::area("description", "What it does", 3)
                 .optional()
                 .help("Shown to the owners of the products that it subscribes to.")
                 .of(&form)}
+            {page.may_label.then(|| view! {
+                {Field::area("labels", "Labels", 2)
+                    .optional()
+                    .mono()
+                    .placeholder("tier=gold")
+                    .help("One name=value per line. Conditions of this organization's policies ask for them: caller.labels[\"tier\"].")
+                    .of(&form)}
+            })}
             <div class="actions">
                 <button class="btn btn--primary">{button}</button>
             </div>

@@ -5,6 +5,8 @@ pub mod approvals;
 pub mod attached;
 pub mod certificates;
 pub mod import;
+pub mod ip_lists;
+pub mod operation;
 pub mod organization;
 pub mod plan;
 pub mod policies;

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use domain::effective;
+use domain::id::PlanId;
+use domain::policy::named_lists;
 use http::HeaderValue;
 
 use super::model::Dirty;
 use super::{Compiler, numbered};
-use crate::policy::Chain;
+use crate::policy::{Chain, Context};
 use crate::state::Plan;
 
 impl Compiler {
@@ -22,14 +24,24 @@ impl Compiler {
                 plans.resize(number + 1, None);
             }
             plans[number] = self.plan(id).map(Arc::new);
+            let plan = self.model.plans.get(id);
+            let lists = plan.is_some_and(|plan| named_lists(&plan.policies).next().is_some());
+            self.model.note_plan(*id, lists);
         }
         self.state.plans = Arc::new(plans);
     }
 
-    fn plan(&self, id: &domain::id::PlanId) -> Option<Plan> {
+    fn plan(&self, id: &PlanId) -> Option<Plan> {
         let plan = self.model.plans.get(id)?;
         let chain = effective::chain(&[], &[], &[], &[], &plan.policies);
-        let chain = Chain::compile(&chain, |_| plan.id.uuid(), &self.context());
+        let product = self.model.products.get(&plan.product);
+        let organization = product.map(|product| product.organization);
+        let ip_lists = |name: &str| self.ip_lists.number(organization?, name);
+        let context = Context {
+            ip_lists: &ip_lists,
+            ..self.context()
+        };
+        let chain = Chain::compile(&chain, |_| plan.id.uuid(), &context);
         if let Err(error) = &chain {
             tracing::error!(plan.id = %id, %error, "A plan's policy could not be compiled; its subscribers are answered 500.");
         }

@@ -10,7 +10,7 @@ use domain::snapshot::{self, Kind, Parts};
 use uuid::Uuid;
 
 use super::numbered;
-use crate::state::{Application, Key, Keys, Place, Subscription};
+use crate::state::{Application, Key, Keys, Labels, Place, Subscription};
 
 pub(super) type ProductNumbers = HashMap<ProductId, u32>;
 
@@ -51,6 +51,7 @@ pub(super) struct Consumers {
 struct Draft {
     organization: domain::id::OrganizationId,
     disabled: bool,
+    labels: Labels,
     access: Vec<Subscription>,
 }
 
@@ -100,8 +101,9 @@ impl Consumers {
                 access.push(self.subscription(&own, products));
             }
             let disabled = is_disabled(&source);
-            let application = Application::new(source.id, source.organization, disabled, access);
-            made.push((source.id, Arc::new(application)));
+            let (id, organization, labels) = (source.id, source.organization, source.labels.into());
+            let application = Application::new(id, organization, disabled, labels, access);
+            made.push((id, Arc::new(application)));
         }
         for lone in subscriptions {
             self.lone(&lone, products);
@@ -165,7 +167,8 @@ impl Consumers {
                 | Kind::Plan
                 | Kind::Settings
                 | Kind::Certificate
-                | Kind::Host => {}
+                | Kind::Host
+                | Kind::IpList => {}
             }
         }
         // The last one counts, should one be put twice.
@@ -175,7 +178,7 @@ impl Consumers {
             self.take_key(&mut work, *id, keys);
         }
         for source in put.applications {
-            self.put_application(&mut work, &source);
+            self.put_application(&mut work, source);
         }
         for source in put.subscriptions {
             self.take_subscription(&mut work, source.id);
@@ -199,17 +202,20 @@ impl Consumers {
         self.finish(work, keys);
     }
 
-    fn put_application(&mut self, work: &mut Work, source: &snapshot::Application) {
-        let (organization, disabled) = (source.organization, is_disabled(source));
+    fn put_application(&mut self, work: &mut Work, source: snapshot::Application) {
+        let (organization, disabled) = (source.organization, is_disabled(&source));
+        let labels = source.labels.into();
         if let Some(draft) = self.draft(work, source.id) {
             draft.organization = organization;
             draft.disabled = disabled;
+            draft.labels = labels;
             return;
         }
         let access = self.lone_subscriptions.remove(&source.id);
         let draft = Draft {
             organization,
             disabled,
+            labels,
             access: access.unwrap_or_default(),
         };
         work.drafts.insert(source.id, draft);
@@ -274,6 +280,7 @@ impl Consumers {
                 Some(new.insert(Draft {
                     organization: now.organization,
                     disabled: now.disabled,
+                    labels: now.labels.clone(),
                     access: now.access.iter().map(Subscription::anew).collect(),
                 }))
             }
@@ -291,9 +298,11 @@ impl Consumers {
             let Draft {
                 organization,
                 disabled,
+                labels,
                 access,
             } = draft;
-            let application = Arc::new(Application::new(id, organization, disabled, access));
+            let application = Application::new(id, organization, disabled, labels, access);
+            let application = Arc::new(application);
             for prefix in self.keys_of(id) {
                 for key in keys.starting(prefix).filter(|key| key.application.id == id) {
                     gone.push((prefix, key.id));

@@ -77,6 +77,9 @@ pub(super) struct Model {
     by_name: OnceCell<HashMap<(OrganizationId, String), UpstreamId>>,
     /// Versions with policies that name upstreams.
     askers: HashSet<VersionId>,
+    /// Versions and plans with policies that name lists of networks.
+    listers: HashSet<VersionId>,
+    list_plans: HashSet<PlanId>,
 }
 
 impl Model {
@@ -138,14 +141,16 @@ impl Model {
                 Kind::Product => self.remove_product(Id::from_uuid(*id), &mut dirty),
                 Kind::Plan => {
                     dirty.plans.insert(Id::from_uuid(*id));
+                    self.list_plans.remove(&Id::from_uuid(*id));
                     self.plans.remove(&Id::from_uuid(*id));
                 }
-                // Elsewhere: consumers.rs and tls.rs.
+                // Elsewhere: consumers.rs, tls.rs and ip_lists.rs.
                 Kind::Application
                 | Kind::Credential
                 | Kind::Subscription
                 | Kind::Certificate
-                | Kind::Host => {}
+                | Kind::Host
+                | Kind::IpList => {}
                 Kind::Settings => {
                     self.settings = None;
                     dirty.settings = true;
@@ -180,21 +185,55 @@ impl Model {
 
     /// Those of an organization whose upstreams change.
     fn touch_askers(&self, organization: OrganizationId, dirty: &mut Dirty) {
-        let is_its = |version: &&VersionId| {
-            let api = self.versions.get(*version).map(|version| version.api);
-            let api = api.and_then(|api| self.apis.get(&api));
-            api.is_some_and(|api| api.organization == organization)
-        };
+        let is_its = |version: &&VersionId| self.owner(**version) == Some(organization);
         dirty.versions.extend(self.askers.iter().filter(is_its));
     }
 
-    /// Notes whether policies of a version name upstreams.
-    pub(super) fn note_asker(&mut self, id: VersionId, asks: bool) {
-        if asks {
-            self.askers.insert(id);
-        } else {
-            self.askers.remove(&id);
+    /// Those of an organization in which a name of a list came or went.
+    pub(super) fn touch_listers(&self, organization: OrganizationId, dirty: &mut Dirty) {
+        let is_its = |version: &&VersionId| self.owner(**version) == Some(organization);
+        dirty.versions.extend(self.listers.iter().filter(is_its));
+        let is_its = |plan: &&PlanId| {
+            let product = self.plans.get(*plan).map(|plan| plan.product);
+            let product = product.and_then(|product| self.products.get(&product));
+            product.is_some_and(|product| product.organization == organization)
+        };
+        dirty.plans.extend(self.list_plans.iter().filter(is_its));
+    }
+
+    /// Whose a version is.
+    fn owner(&self, version: VersionId) -> Option<OrganizationId> {
+        let api = self.versions.get(&version)?.api;
+        Some(self.apis.get(&api)?.organization)
+    }
+
+    /// Notes whether policies of a version name upstreams, and lists.
+    pub(super) fn note_namer(&mut self, id: VersionId, asks: bool, lists: bool) {
+        for (all, is) in [(&mut self.askers, asks), (&mut self.listers, lists)] {
+            if is {
+                all.insert(id);
+            } else {
+                all.remove(&id);
+            }
         }
+    }
+
+    /// Notes whether policies of a plan name lists.
+    pub(super) fn note_plan(&mut self, id: PlanId, lists: bool) {
+        if lists {
+            self.list_plans.insert(id);
+        } else {
+            self.list_plans.remove(&id);
+        }
+    }
+
+    /// Plans that look for their lists where their product is.
+    fn touch_plans_of(&self, product: ProductId, dirty: &mut Dirty) {
+        let is_its = |plan: &&PlanId| {
+            let plan = self.plans.get(*plan);
+            plan.is_some_and(|plan| plan.product == product)
+        };
+        dirty.plans.extend(self.list_plans.iter().filter(is_its));
     }
 
     /// The upstream that policies of an organization name so.
@@ -221,6 +260,7 @@ impl Model {
     fn remove_version(&mut self, id: VersionId, dirty: &mut Dirty) {
         dirty.versions.insert(id);
         self.askers.remove(&id);
+        self.listers.remove(&id);
         if let Some(old) = self.versions.remove(&id) {
             self.versions_of.remove(old.api, id);
             for upstream in upstreams(&old) {
@@ -231,6 +271,7 @@ impl Model {
 
     /// Touches those versions only that join or leave: a product may have ten thousand.
     fn put_product(&mut self, item: Product, dirty: &mut Dirty) {
+        self.touch_plans_of(item.id, dirty);
         let old = self.products.remove(&item.id);
         let old: HashSet<VersionId> = old.into_iter().flat_map(|old| old.versions).collect();
         let new: HashSet<VersionId> = item.versions.iter().copied().collect();
@@ -245,6 +286,7 @@ impl Model {
     }
 
     fn remove_product(&mut self, id: ProductId, dirty: &mut Dirty) {
+        self.touch_plans_of(id, dirty);
         if let Some(old) = self.products.remove(&id) {
             for version in &old.versions {
                 self.products_of.remove(*version, id);

@@ -1,6 +1,7 @@
 //! However a state was reached, it is the same: by changes one after the other, from the whole at
 //! the same number, or from the disk.
 
+mod parts;
 mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,6 +58,8 @@ fn policies(dice: u32, text: &str) -> Vec<Policy> {
 }
 
 const LIMIT: &str = r#"[{"rate_limit":{"limit":N,"window":"60s"}}]"#;
+/// Names a list that may be there, or another organization's.
+const FILTER: &str = r#"[{"ip_filter":{"deny_lists":["lN"]}}]"#;
 const QUOTA: &str =
     r#"[{"quota":{"limit":N,"period":"day"}},{"rate_limit":{"limit":N,"window":"1s"}}]"#;
 
@@ -80,13 +83,14 @@ impl Op {
             }),
             Kind::Api => parts.apis.push(snapshot::Api {
                 purges: Vec::new(),
+                labels: parts::labels(any(12)),
                 id: id(kind, own),
                 organization: id(Kind::Organization, any(2)),
                 slug: format!("a{}", any(4) % 2),
                 policies: policies(any(6), LIMIT),
             }),
-            Kind::Version => parts.versions.push(version(own, dice)),
-            Kind::Upstream => parts.upstreams.push(upstream(own, dice)),
+            Kind::Version => parts.versions.push(parts::version(own, dice)),
+            Kind::Upstream => parts.upstreams.push(parts::upstream(own, dice)),
             Kind::Product => parts.products.push(snapshot::Product {
                 id: id(kind, own),
                 organization: id(Kind::Organization, any(2)),
@@ -101,12 +105,13 @@ impl Op {
                 slug: format!("p{}", any(4) % 2),
                 state: [PlanState::Published, PlanState::Closed][any(5) as usize % 2],
                 priority: any(3) as i8 % 3,
-                policies: policies(any(6), if is(10) { LIMIT } else { QUOTA }),
+                policies: policies(any(6), [LIMIT, QUOTA, FILTER][any(10) as usize % 3]),
             }),
             Kind::Application => parts.applications.push(snapshot::Application {
                 id: id(kind, own),
                 organization: id(Kind::Organization, any(2)),
                 state: [ApplicationState::Active, ApplicationState::Disabled][any(4) as usize % 2],
+                labels: parts::labels(any(5)),
             }),
             Kind::Credential => parts.credentials.push(snapshot::Credential {
                 id: id(kind, own),
@@ -136,6 +141,7 @@ impl Op {
             }),
             Kind::Certificate => parts.certificates.push(tls::certificate(own, dice)),
             Kind::Host => parts.hosts.push(tls::host(object, dice)),
+            Kind::IpList => parts.ip_lists.push(parts::ip_list(own, dice)),
             Kind::Settings => {
                 let allow = is(2).then(|| "10.0.0.0/8".parse().unwrap());
                 parts.settings = Some(Settings {
@@ -156,49 +162,6 @@ fn digest(object: usize, other: bool) -> KeyDigest {
 /// Two places for each version, that it shares with no other.
 fn path(object: u32, other: bool) -> String {
     format!("/v{object}{}", if other { "/b" } else { "" })
-}
-
-fn version(own: u32, dice: u32) -> snapshot::Version {
-    let any = |shift: u32| dice >> shift;
-    let is = |shift: u32| dice >> shift & 1 == 1;
-    snapshot::Version {
-        document: None,
-        id: id(Kind::Version, own),
-        api: id(Kind::Api, any(2)),
-        slug: format!("v{}", any(4) % 2),
-        enabled: is(5),
-        revision: Revision {
-            id: id(Kind::Version, own),
-            number: any(6) % 3,
-            route: snapshot::Route {
-                hosts: (is(8).then(|| "x.org".to_owned())).into_iter().collect(),
-                path: path(own, is(9)),
-                strip_path: is(10),
-                encoded_slashes: false,
-                selector: None,
-                when: Vec::new(),
-            },
-            upstream: id(Kind::Upstream, any(11)),
-            test_upstream: is(13).then(|| id(Kind::Upstream, any(14))),
-            policies: policies(any(16), LIMIT),
-            operations_mode: [Operations::Open, Operations::Listed][any(20) as usize % 2],
-            operations: Vec::new(),
-        },
-    }
-}
-
-fn upstream(own: u32, dice: u32) -> snapshot::Upstream {
-    let url = format!("http://u{}.test", dice >> 2 & 1);
-    let settings = format!(r#"{{"targets":[{{"url":"{url}"}}]}}"#);
-    let settings: UpstreamSettings = serde_json::from_str(&settings).unwrap();
-    snapshot::Upstream {
-        id: id(Kind::Upstream, own),
-        organization: id(Kind::Organization, dice >> 3),
-        name: format!("u{own}"),
-        settings,
-        credential: Secret::None,
-        client_certificate: None,
-    }
 }
 
 /// Each object once, as a source gives it: put as the last of `ops` has it, or gone.
@@ -231,6 +194,7 @@ impl Compiler {
         new.product_numbers = other.product_numbers.clone();
         new.route_numbers = other.route_numbers.clone();
         new.target_numbers = other.target_numbers.clone();
+        new.ip_lists.numbers = other.ip_lists.numbers.clone();
         new.consumers.plan_numbers = other.consumers.plan_numbers.clone();
         new
     }
@@ -272,6 +236,7 @@ fn told(compiler: &Compiler, state: &State) -> BTreeSet<String> {
         ));
     }
     tls::told(state, &mut told);
+    parts::told(compiler, state, &mut told);
     told.insert(format!("settings {:?}", state.settings));
     told.insert(format!("number {}", state.number));
     let names: BTreeMap<_, _> = compiler.route_names.all().into_iter().collect();

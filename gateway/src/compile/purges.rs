@@ -60,6 +60,7 @@ mod tests {
             organization: domain::id::OrganizationId::from_name("o", "o"),
             slug: "a".to_owned(),
             policies: Vec::new(),
+            labels: Vec::new(),
             purges: numbers
                 .map(|number| Purged {
                     number,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::api::Operations as OperationsMode;
 use domain::effective;
 use domain::id::{UpstreamId, VersionId};
-use domain::policy::{AttachPoint, Looks, Policy, named_upstreams};
+use domain::policy::{AttachPoint, Looks, Policy, named_lists, named_upstreams};
 use domain::problem::Invalid;
 use domain::route::{Operations, Rule, Spot, check_rule};
 use domain::snapshot::{self, Version};
@@ -43,7 +43,11 @@ impl Compiler {
         }
         for id in &dirty.versions {
             if let Some(version) = self.model.versions.get(id).cloned() {
-                self.model.note_asker(*id, self.names_upstreams(&version));
+                let asks = |policies: &[Policy]| named_upstreams(policies).next().is_some();
+                let asks = self.meets(&version, asks);
+                let lists = |policies: &[Policy]| named_lists(policies).next().is_some();
+                let lists = self.meets(&version, lists);
+                self.model.note_namer(*id, asks, lists);
                 let rule = Arc::new(self.rule_of(&version));
                 if let Some(route) = self.route(*id, &rule) {
                     self.place(version, &rule, &Arc::new(route));
@@ -142,6 +146,7 @@ impl Compiler {
             version: id,
             api: api.id,
             provider: organization.id,
+            labels: api.labels.clone().into(),
             revision: revision.number,
             number,
             strip_path: revision.route.strip_path,
@@ -171,9 +176,8 @@ impl Compiler {
         })
     }
 
-    /// Whether policies that it meets ask upstreams by name.
-    fn names_upstreams(&self, version: &Version) -> bool {
-        let asks = |policies: &[Policy]| named_upstreams(policies).next().is_some();
+    /// Whether any of the policies that it meets are so.
+    fn meets(&self, version: &Version, asks: impl Fn(&[Policy]) -> bool) -> bool {
         let api = self.model.apis.get(&version.api);
         let organization = api.and_then(|api| self.model.organizations.get(&api.organization));
         let revision = &version.revision;
@@ -233,7 +237,9 @@ impl Compiler {
                     .key(),
             })
         };
+        let ip_lists = |name: &str| self.ip_lists.number(organization.id, name);
         let context = Context {
+            ip_lists: &ip_lists,
             bound,
             upstreams: &upstreams,
             examples,

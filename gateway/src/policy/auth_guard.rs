@@ -32,13 +32,15 @@ impl AuthGuard {
         attach: Uuid,
         context: &Context<'_>,
     ) -> Self {
-        let allow = (!policy.allow.is_empty()).then(|| {
-            let allow = policy.allow.iter().cloned().map(Listed::Always);
-            IpFilter::compile(&policy::IpFilter {
-                allow: allow.collect(),
-                ..policy::IpFilter::default()
-            })
-        });
+        let allow = policy.allow.iter().cloned().map(Listed::Always);
+        let allow = policy::IpFilter {
+            allow: allow.collect(),
+            allow_lists: policy.allow_lists.clone(),
+            ..policy::IpFilter::default()
+        };
+        let allow = allow
+            .is_closed()
+            .then(|| IpFilter::compile(&allow, context.ip_lists));
         Self(Arc::new(Guard {
             number: context.limits.number(attach, PolicyKind::AuthGuard, name),
             rule: Rule {
@@ -60,7 +62,7 @@ impl AuthGuard {
 
     fn is_allowed(&self, call: &Call<'_>) -> bool {
         let allow = self.0.allow.as_ref();
-        allow.is_some_and(|allow| allow.admits(call.peer_address(), call.wall_secs()))
+        allow.is_some_and(|allow| allow.admits_client(call))
     }
 
     pub(crate) fn run(&self, call: &Call<'_>) -> Flow {

@@ -12,6 +12,7 @@ use super::Flow;
 use crate::answer::Refusal;
 use crate::call::Call;
 use crate::fields::Name;
+use crate::state::{Labels, NO_LABELS};
 
 /// The running form.
 #[derive(Debug)]
@@ -58,6 +59,7 @@ struct Scope<'c, 'a> {
     request: Request<'c, 'a>,
     caller: Caller<'c, 'a>,
     claims: Claims<'c, 'a>,
+    api: Api<'c, 'a>,
 }
 
 struct Request<'c, 'a> {
@@ -74,6 +76,8 @@ struct Caller<'c, 'a>(&'c Call<'a>);
 
 struct Claims<'c, 'a>(&'c Call<'a>);
 
+struct Api<'c, 'a>(&'c Call<'a>);
+
 impl<'c, 'a> Scope<'c, 'a> {
     const fn of(call: &'c Call<'a>) -> Self {
         Self {
@@ -85,6 +89,7 @@ impl<'c, 'a> Scope<'c, 'a> {
             },
             caller: Caller(call),
             claims: Claims(call),
+            api: Api(call),
         }
     }
 }
@@ -96,6 +101,7 @@ impl Object for Scope<'_, '_> {
             "caller" if self.call.caller.is_none() => Value::Null,
             "caller" => Value::Object(&self.caller),
             "claims" => Value::Object(&self.claims),
+            "api" => Value::Object(&self.api),
             "now" => Value::Time(self.call.utc()),
             _ => return None,
         })
@@ -154,8 +160,29 @@ impl Object for Caller<'_, '_> {
             }),
             "subscription" => owned(caller.subscription?.id),
             "plan" => Value::text(&self.0.plan()?.slug),
+            "labels" => Value::Object(labels_of_caller(self.0)),
             _ => return None,
         })
+    }
+}
+
+/// Those of the caller's application. What somebody of another organization writes on his own is no
+/// ground to let him in here.
+pub(super) fn labels_of_caller<'c>(call: &'c Call<'_>) -> &'c Labels {
+    match &call.caller {
+        Some(caller) if caller.application.organization == call.route.provider => {
+            &caller.application.labels
+        }
+        Some(_) | None => &NO_LABELS,
+    }
+}
+
+impl Object for Api<'_, '_> {
+    fn field(&self, name: &str) -> Option<Value<'_>> {
+        match name {
+            "labels" => Some(Value::Object(&self.0.route.labels)),
+            _ => None,
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use domain::id::{ApplicationId, OrganizationId, PlanId, SubscriptionId};
 use domain::lifecycle::PlanState;
 use domain::subscription::{SubscriptionState, Terms};
 
+use super::Labels;
 use crate::policy::{Chain, Uncompiled};
 use crate::slot::Slots;
 
@@ -14,6 +15,7 @@ pub(crate) struct Application {
     pub(crate) id: ApplicationId,
     pub(crate) organization: OrganizationId,
     pub(crate) disabled: bool,
+    pub(crate) labels: Labels,
     /// Sorted by product, then by time of approval.
     pub(crate) access: Box<[Subscription]>,
 }
@@ -23,6 +25,7 @@ impl Application {
         id: ApplicationId,
         organization: OrganizationId,
         disabled: bool,
+        labels: Labels,
         mut access: Vec<Subscription>,
     ) -> Self {
         access.sort_unstable_by_key(|one| (one.product, one.approved_at, one.id));
@@ -30,6 +33,7 @@ impl Application {
             id,
             organization,
             disabled,
+            labels,
             access: access.into(),
         }
     }

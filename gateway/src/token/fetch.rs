@@ -1,36 +1,24 @@
 //! Loads sets of keys and keeps them fresh, on the runtime of whoever started the gateway.
 
 use std::collections::{HashMap, HashSet};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use bytes::Bytes;
-use domain::address;
 use domain::policy::jwt::check_address;
 use domain::snapshot;
-use domain::upstream::Protocol;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use http::header::{ACCEPT, CONNECTION, HOST, USER_AGENT};
-use http::{HeaderValue, Request};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use rustls_pki_types::ServerName;
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_rustls::TlsConnector;
-use url::{Host, Url};
+use url::Url;
 
 use super::keys::{KeySet, KeySets, Loaded, Source};
+use crate::outgoing::{self, Asked, Reach};
 use crate::settings::{IssuerKeys, Settings};
 use crate::state::State;
-use crate::upstream::{Resolved, Roots, client_config};
+use crate::upstream::Roots;
 
 /// After a failure, doubled with each further one.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -119,7 +107,7 @@ async fn load_all(
                 fetches.push(async move {
                     let fetching = keys(settings, &allowed, roots, &source);
                     let found = timeout(PATIENCE, fetching).await;
-                    (source, set, found.unwrap_or(Err(Failed::TimedOut)))
+                    (source, set, found.unwrap_or(Err(outgoing::Failed::TimedOut.into())))
                 });
             }
         }
@@ -190,24 +178,8 @@ fn settle(
 /// Why there are no keys.
 #[derive(Debug, thiserror::Error)]
 enum Failed {
-    #[error("its address is none")]
-    Address,
-    #[error("it does not resolve")]
-    Unresolved,
-    #[error("it lies where this gateway may not ask")]
-    Refused,
-    #[error("it cannot be reached: {0}")]
-    Unreachable(std::io::Error),
-    #[error("TLS failed: {0}")]
-    Tls(String),
-    #[error("it did not answer in time")]
-    TimedOut,
-    #[error("the exchange failed: {0}")]
-    Exchange(#[from] hyper::Error),
-    #[error("it answered {0}")]
-    Status(u16),
-    #[error("its answer is too large or breaks off")]
-    Body,
+    #[error(transparent)]
+    Outgoing(#[from] outgoing::Failed),
     #[error("its answer is not JSON")]
     Json,
     #[error("its document is of another issuer, or names no keys")]
@@ -243,98 +215,26 @@ async fn keys(
     ask(keys.to_owned()).await
 }
 
-/// One GET: no redirects, a bounded answer, and only where upstreams may lie as well.
 async fn get(
     settings: &Settings,
     allowed: &snapshot::Settings,
     roots: &Roots,
     address: &str,
 ) -> Result<Value, Failed> {
-    let url = Url::parse(address).map_err(|_| Failed::Address)?;
-    let host = url.host().ok_or(Failed::Address)?;
-    let port = url.port_or_known_default().ok_or(Failed::Address)?;
-    let stream = connect(settings, allowed, &host, port).await?;
-    if url.scheme() != "https" {
-        return exchange(stream, &url).await;
-    }
-    let tls = |error: String| Failed::Tls(error);
-    let name = match &host {
-        Host::Domain(name) => ServerName::try_from((*name).to_owned()),
-        Host::Ipv4(ip) => ServerName::try_from(ip.to_string()),
-        Host::Ipv6(ip) => ServerName::try_from(ip.to_string()),
+    let url = Url::parse(address).map_err(|_| outgoing::Failed::Address)?;
+    let reach = Reach {
+        allowed,
+        own: &settings.own_addresses,
+        resolver: &settings.resolver,
+        roots,
+        ca: None,
     };
-    let name = name.map_err(|error| tls(error.to_string()))?;
-    let config = client_config(None, Protocol::Http1, roots, None);
-    let config = config.map_err(|error| tls(error.to_string()))?;
-    let stream = TlsConnector::from(config).connect(name, stream).await;
-    exchange(stream.map_err(|error| tls(error.to_string()))?, &url).await
-}
-
-async fn connect(
-    settings: &Settings,
-    allowed: &snapshot::Settings,
-    host: &Host<&str>,
-    port: u16,
-) -> Result<TcpStream, Failed> {
-    let addresses = match host {
-        Host::Ipv4(ip) => vec![SocketAddr::new((*ip).into(), port)],
-        Host::Ipv6(ip) => vec![SocketAddr::new((*ip).into(), port)],
-        Host::Domain(name) if address::is_metadata_name(name) => return Err(Failed::Refused),
-        Host::Domain(name) => {
-            let resolved = Resolved::new(name, port);
-            resolved.addresses(&settings.resolver).await.to_vec()
-        }
+    let asked = Asked {
+        url: &url,
+        accept: "application/json",
+        tag: None,
+        most: MOST_BYTES,
     };
-    let mut last = Failed::Unresolved;
-    for address in addresses {
-        if address::judge(address, allowed, &settings.own_addresses).is_err() {
-            last = Failed::Refused;
-            continue;
-        }
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = Failed::Unreachable(error),
-        }
-    }
-    Err(last)
-}
-
-async fn exchange<S>(stream: S, url: &Url) -> Result<Value, Failed>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let target = match url.query() {
-        Some(query) => format!("{}?{query}", url.path()),
-        None => url.path().to_owned(),
-    };
-    let host = match (url.host_str(), url.port()) {
-        (Some(host), Some(port)) => format!("{host}:{port}"),
-        (Some(host), None) => host.to_owned(),
-        (None, _) => return Err(Failed::Address),
-    };
-    let request = Request::get(target)
-        .header(HOST, host)
-        .header(ACCEPT, HeaderValue::from_static("application/json"))
-        .header(USER_AGENT, HeaderValue::from_static("portunus"))
-        .header(CONNECTION, HeaderValue::from_static("close"))
-        .body(Empty::<Bytes>::new());
-    let request = request.map_err(|_| Failed::Address)?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let answer = async {
-        let answer = sender.send_request(request).await?;
-        let status = answer.status().as_u16();
-        if status != 200 {
-            return Err(Failed::Status(status));
-        }
-        let body = Limited::new(answer.into_body(), MOST_BYTES).collect().await;
-        Ok(body.map_err(|_| Failed::Body)?.to_bytes())
-    };
-    let mut answer = std::pin::pin!(answer);
-    let body = tokio::select! {
-        biased;
-        body = &mut answer => body?,
-        // It may have brought the answer with its last step.
-        _ = connection => answer.await?,
-    };
-    serde_json::from_slice(&body).map_err(|_| Failed::Json)
+    let answer = outgoing::get(&reach, &asked).await?;
+    serde_json::from_slice(&answer.body).map_err(|_| Failed::Json)
 }

@@ -30,6 +30,7 @@ mod keys;
 mod limits;
 mod mirror;
 mod node_report;
+mod outgoing;
 mod overload;
 mod peers;
 mod policies;

@@ -12,6 +12,7 @@ mod details;
 mod edge;
 mod expression;
 mod limiting;
+mod lists;
 mod mocking;
 mod reshaping;
 mod shaping;

@@ -10,6 +10,7 @@ use api::{
 use domain::{
     actor::Action,
     id::ApplicationId,
+    label,
     lifecycle::ApplicationState,
     problem::Code,
     wire::{
@@ -76,12 +77,14 @@ pub(crate) async fn create(here: Workspace, typed: Typed) -> Result {
         team: here.in_team()?.id,
         name: typed.get("name").to_owned(),
         description: typed.get("description").to_owned(),
+        labels: label::read(typed.get("labels")),
     };
     let next = local(typed.get("next")).map(str::to_owned);
     match service::create(here.ctx(), here.organization_id(), input).await {
         Ok(made) => Ok(see(&next.unwrap_or_else(|| home(&here, made.id)))),
         Err(error) => {
-            let page = edit_props(&here, typed.refused(here.ctx(), error).await?, None, next);
+            let form = typed.refused_under(here.ctx(), error, "labels").await?;
+            let page = edit_props(&here, form, None, next);
             Ok(here
                 .visit
                 .refused("New application", || applications::edit(page)))
@@ -101,6 +104,7 @@ fn edit_props(
         form,
         existing: existing
             .map(|application| (home(here, application.id), application.name.clone())),
+        may_label: here.can(Action::LabelApplication),
         next,
     }
 }
@@ -167,6 +171,7 @@ pub(crate) async fn edit(
     let form = Form::default()
         .with("name", found.name.clone())
         .with("description", found.description.clone())
+        .with("labels", label::write(&found.labels))
         .with("etag", found.etag.to_string());
     let page = edit_props(&here, form, Some(&found), None);
     Ok(here
@@ -183,16 +188,13 @@ pub(crate) async fn save(
     let input = EditApplication {
         name: Some(typed.get("name").to_owned()),
         description: Some(typed.get("description").to_owned()),
+        labels: typed.has("labels").then(|| label::read(typed.get("labels"))),
     };
     match service::edit(here.ctx(), id, typed.etag(), input).await {
         Ok(_) => Ok(see(&home(&here, id))),
         Err(error) => {
-            let page = edit_props(
-                &here,
-                typed.refused(here.ctx(), error).await?,
-                Some(&found),
-                None,
-            );
+            let form = typed.refused_under(here.ctx(), error, "labels").await?;
+            let page = edit_props(&here, form, Some(&found), None);
             Ok(here
                 .visit
                 .refused("Edit the application", || applications::edit(page)))

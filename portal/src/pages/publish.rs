@@ -7,7 +7,9 @@ mod certificates;
 mod documents;
 mod explain;
 mod fields;
+mod ip_lists;
 mod observed;
+mod operation_policies;
 mod organization_policies;
 mod places;
 mod plan_policies;
@@ -32,8 +34,8 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use self::{
-    api_policies::OfApi, organization_policies::OfOrganization, places::Place,
-    plan_policies::OfPlan, policies::OfVersion,
+    api_policies::OfApi, operation_policies::OfOperation, organization_policies::OfOrganization,
+    places::Place, plan_policies::OfPlan, policies::OfVersion,
 };
 use crate::{failure::Result, place::Workspace, routes::Pages, visit::Portal};
 
@@ -43,7 +45,7 @@ const IMPORT: usize = 6 * 1024 * 1024;
 /// Each page stands in a team's workspace and in the organization's own.
 pub(crate) fn routes() -> Pages {
     let import = DefaultBodyLimit::max(IMPORT);
-    let pages: [(&str, MethodRouter<Portal>); 24] = [
+    let pages: [(&str, MethodRouter<Portal>); 25] = [
         ("/apis", get(apis::list)),
         (
             "/apis/import",
@@ -69,6 +71,10 @@ pub(crate) fn routes() -> Pages {
         (
             "/apis/{api}/versions/{version}/policies",
             policies_of::<OfVersion>(),
+        ),
+        (
+            "/apis/{api}/versions/{version}/operations/{operation}/policies",
+            policies_of::<OfOperation>(),
         ),
         (
             "/apis/{api}/versions/{version}/observed",
@@ -133,7 +139,7 @@ pub(crate) fn routes() -> Pages {
     pages
         .into_iter()
         .chain(inbox)
-        .fold(certificates::routes(), |router, (path, page)| {
+        .fold(ip_lists::routes(certificates::routes()), |router, (path, page)| {
             router
                 .route(&format!("/o/{{organization}}{path}"), page.clone())
                 .route(&format!("/o/{{organization}}/t/{{team}}{path}"), page)
@@ -157,6 +163,7 @@ fn policies_of<P: Place + 'static>() -> MethodRouter<Portal> {
 struct Ids {
     api: Uuid,
     version: Uuid,
+    operation: Uuid,
     upstream: Uuid,
     product: Uuid,
     plan: Uuid,

@@ -58,7 +58,7 @@ pub(crate) async fn version(browser: &mut Browser, home: &Home) -> String {
     format!("{}/apis/{}/versions/{version}", home.base, id(&api))
 }
 
-async fn upload(browser: &mut Browser, path: &str, parts: &[(&str, &str)]) -> Answer {
+pub(crate) async fn upload(browser: &mut Browser, path: &str, parts: &[(&str, &str)]) -> Answer {
     let mut body = String::new();
     for (name, text) in parts {
         body.push_str(&format!(

@@ -1,11 +1,12 @@
 //! What people write about an API, checked in one place for creating, editing and importing.
 
 use domain::api::Visibility;
+use domain::label::{self, Label};
 use domain::name::{DisplayName, Slug};
 use domain::policy::{AttachPoint, Policy, check_all};
-use domain::wire::apis::{CreateApi, EditApi, Label, MAX_DESCRIPTION, MAX_LABELS, MAX_TAGS};
+use domain::wire::apis::{CreateApi, EditApi, MAX_DESCRIPTION, MAX_TAGS};
 use entity::api;
-use entity::row::{read_json, write_json};
+use entity::row::write_json;
 
 use crate::check::Check;
 use crate::error::{Error, Result};
@@ -50,7 +51,7 @@ impl Written {
         };
         let labels = match &input.labels {
             Some(labels) => labels.clone(),
-            None => read_json("api.labels", &row.labels)?,
+            None => row.labels()?,
         };
         Self::checked(
             input.name.as_deref().unwrap_or(&row.name),
@@ -95,7 +96,9 @@ impl Written {
         let description = check.text("/description", description, MAX_DESCRIPTION);
         let category = check.text("/category", category, 40).to_lowercase();
         let tags = words(&mut check, tags);
-        check_labels(&mut check, &labels);
+        for wrong in label::check(&labels) {
+            check.add(wrong.under("/labels"));
+        }
         let (name,) = check.all((name,))?;
         Ok(Self {
             name: name.to_string(),
@@ -161,35 +164,6 @@ fn words(check: &mut Check, tags: Vec<String>) -> Vec<String> {
         }
     }
     kept
-}
-
-fn check_labels(check: &mut Check, labels: &[Label]) {
-    check.that(labels.len() <= MAX_LABELS, "/labels", || {
-        format!("Use at most {MAX_LABELS} labels.")
-    });
-    let plain = |text: &str, least: usize| {
-        (least..=63).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_./".contains(&b))
-    };
-    for (index, label) in labels.iter().enumerate() {
-        let message = || "Use up to 63 letters, digits, -, _, dots and slashes.".to_owned();
-        check.that(
-            plain(&label.name, 1),
-            &format!("/labels/{index}/name"),
-            message,
-        );
-        check.that(
-            plain(&label.value, 0),
-            &format!("/labels/{index}/value"),
-            message,
-        );
-        let twice = labels[..index].iter().any(|other| other.name == label.name);
-        check.that(!twice, &format!("/labels/{index}/name"), || {
-            "Name each label once.".to_owned()
-        });
-    }
 }
 
 /// The API's own policies as they are stored.

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::load;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::service::{documents, upstreams};
+use crate::service::{documents, named};
 use crate::write::{Audit, Write, expect};
 
 /// Most bytes of all of them as JSON: the row is read with each page of the organization.
@@ -58,11 +58,7 @@ pub async fn set_policies(
     let mut write = Write::begin(ctx).await?;
     let row = load(&write, id).await?;
     expect(if_match, row.etag)?;
-    let named = upstreams::check_named(write.tx(), id, &input.policies).await?;
-    if !named.is_empty() {
-        let named = named.into_iter().map(|one| one.under("/policies"));
-        return Err(Error::invalid(named.collect()));
-    }
+    named::refuse(write.tx(), id, &input.policies).await?;
     let (before, etag) = (row.policies()?, row.etag);
     let mut changed = row.into_active_model();
     changed.policies = Set(stored);

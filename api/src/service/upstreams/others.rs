@@ -1,25 +1,19 @@
 //! Upstreams that others name, to stand in for them or to get copies of their requests, and those
 //! that policies ask: of the same organization, and kept while they are needed.
 
-use std::collections::HashSet;
-
 use domain::id::{OrganizationId, UpstreamId};
 use domain::policy::{Policy, named_upstreams};
 use domain::problem::Invalid;
 use domain::upstream::{Fallback, UpstreamSettings};
-use entity::row::read_json;
-use entity::{api, draft, organization, revision, upstream, version};
-use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait,
-};
+use entity::upstream;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::service::catalog::contains;
+use crate::service::named;
 
 /// The upstreams that `settings` name, each with its place.
-fn named(settings: &UpstreamSettings) -> impl Iterator<Item = (&'static str, UpstreamId)> {
+fn of(settings: &UpstreamSettings) -> impl Iterator<Item = (&'static str, UpstreamId)> {
     let fallback = match settings.fallback {
         Some(Fallback::Upstream(other)) => Some(("/settings/fallback/upstream", other)),
         Some(Fallback::Answer(_)) | None => None,
@@ -37,7 +31,7 @@ pub(super) async fn check<C: ConnectionTrait>(
     settings: &UpstreamSettings,
 ) -> Result<()> {
     let mut found = Vec::new();
-    for (pointer, other) in named(settings) {
+    for (pointer, other) in of(settings) {
         let message = if own == Some(other) {
             "Name another upstream."
         } else if super::exists(db, organization, other).await? {
@@ -64,7 +58,7 @@ pub(super) async fn users<C: ConnectionTrait>(db: &C, row: &upstream::Model) -> 
     let mut users = 0;
     for other in others {
         let settings = other.settings()?;
-        let is_named = named(&settings).any(|(_, id)| id == row.id.into());
+        let is_named = of(&settings).any(|(_, id)| id == row.id.into());
         users += u64::from(is_named);
     }
     Ok(users)
@@ -92,88 +86,14 @@ pub(crate) async fn check_named<C: ConnectionTrait>(
     Ok(found)
 }
 
-/// What has policies that ask it, in words, as numbers: whoever edits it need not see all of that.
-/// Empty: nothing.
+/// What has policies that ask it, in words, as numbers.
 pub(super) async fn askers<C: ConnectionTrait>(
     db: &C,
     row: &upstream::Model,
 ) -> Result<Vec<String>> {
-    let organization = row.organization_id;
-    // As it stands inside of a JSON text; what is found so is read before it counts.
+    // As it stands inside of a JSON text.
     let written = format!("\"upstream\":{}", serde_json::to_string(&row.name)?);
-    let asks = |text: &str| text.contains(&written) && names(text, &row.name);
-    let holds = || contains(&written);
-    let mut askers = Vec::new();
-    let of_all = organization::Entity::find_by_id(organization)
-        .one(db)
-        .await?;
-    if of_all.is_some_and(|one| asks(&one.policies)) {
-        askers.push("the organization".to_owned());
-    }
-    let apis = api::Entity::find()
-        .filter(api::Column::OrganizationId.eq(organization))
-        .filter(Expr::col((api::Entity, api::Column::Policies)).like(holds()))
-        .all(db)
-        .await?;
-    let apis = apis.iter().filter(|api| asks(&api.policies)).count();
-    let drafts: Vec<(Uuid, String)> = draft::Entity::find()
-        .select_only()
-        .column(draft::Column::VersionId)
-        .column(draft::Column::Settings)
-        .join(JoinType::InnerJoin, draft::Relation::Version.def())
-        .filter(version::Column::OrganizationId.eq(organization))
-        .filter(Expr::col((draft::Entity, draft::Column::Settings)).like(holds()))
-        .into_tuple()
-        .all(db)
-        .await?;
-    let current = Expr::col((revision::Entity, revision::Column::Id))
-        .equals((version::Entity, version::Column::CurrentRevisionId));
-    let served: Vec<(Uuid, String)> = revision::Entity::find()
-        .select_only()
-        .column(revision::Column::VersionId)
-        .column(revision::Column::Snapshot)
-        .join(JoinType::InnerJoin, revision::Relation::Version.def())
-        .filter(version::Column::OrganizationId.eq(organization))
-        .filter(current)
-        .filter(Expr::col((revision::Entity, revision::Column::Snapshot)).like(holds()))
-        .into_tuple()
-        .all(db)
-        .await?;
-    let all = drafts.iter().chain(&served);
-    let versions: HashSet<Uuid> = all
-        .filter(|(_, text)| asks(text))
-        .map(|(version, _)| *version)
-        .collect();
-    for (count, one, more) in [
-        (apis, "API", "APIs"),
-        (versions.len(), "version", "versions"),
-    ] {
-        match count {
-            0 => {}
-            1 => askers.push(format!("1 {one}")),
-            count => askers.push(format!("{count} {more}")),
-        }
-    }
-    Ok(askers)
-}
-
-/// Whether policies somewhere in a JSON text ask an upstream of that name.
-fn names(text: &str, name: &str) -> bool {
-    let Ok(value) = read_json::<serde_json::Value>("policies", text) else {
-        return false;
-    };
-    fn inside(value: &serde_json::Value, name: &str) -> bool {
-        match value {
-            serde_json::Value::Array(all) => {
-                let policies = serde_json::from_value::<Vec<Policy>>(value.clone());
-                let asks = |policies: Vec<Policy>| {
-                    named_upstreams(&policies).any(|named| named.name == name)
-                };
-                policies.is_ok_and(asks) || all.iter().any(|one| inside(one, name))
-            }
-            serde_json::Value::Object(all) => all.values().any(|one| inside(one, name)),
-            _ => false,
-        }
-    }
-    inside(&value, name)
+    let asks =
+        |policies: &[Policy]| named_upstreams(policies).any(|named| named.name == row.name);
+    named::holders(db, row.organization_id, &written, asks).await
 }

@@ -8,6 +8,7 @@ use domain::problem::{Code, Invalid};
 use domain::snapshot;
 use domain::upstream::{Target, UpstreamSettings};
 use futures::future::join_all;
+use url::Url;
 
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
@@ -52,6 +53,23 @@ pub(crate) async fn check(ctx: &Ctx, settings: &UpstreamSettings, pointer: &str)
             ..Error::invalid(found)
         }),
     }
+}
+
+/// Whether something else than a target may be asked for at `url`, which the input has at `pointer`.
+/// Whoever asks judges again when it connects.
+pub(crate) async fn check_url(ctx: &Ctx, url: &Url, pointer: &str) -> Result<()> {
+    let rules = entity::setting::for_gateways(ctx.db()).await?;
+    let judged = outgoing::addresses(url, &rules, &ctx.settings().own_addresses).await;
+    let Err(refused) = judged else { return Ok(()) };
+    let code = match refused.is_address {
+        true => Code::UpstreamNotAllowed,
+        false => Code::ValidationFailed,
+    };
+    Err(Error {
+        detail: refused.message.clone(),
+        code,
+        ..Error::field(pointer, refused.message)
+    })
 }
 
 async fn judge(

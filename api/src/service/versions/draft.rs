@@ -26,7 +26,7 @@ pub(super) use shown::{blockers, contract, show};
 use super::{Loaded, SLUG_TAKEN, claims, get, load};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::service::{documents, upstreams};
+use crate::service::{documents, named, upstreams};
 use crate::write::{Audit, Write, expect};
 
 /// The JSON of `draft.settings`.
@@ -67,18 +67,18 @@ impl DraftSettings {
         version.chain(operations).collect()
     }
 
-    /// Whether the organization has the upstreams that they ask.
+    /// Whether the organization has the upstreams and lists that they name.
     pub(super) async fn check_asked<C: ConnectionTrait>(
         &self,
         db: &C,
         organization: Uuid,
     ) -> Result<Vec<Invalid>> {
         let of = organization.into();
-        let own = upstreams::check_named(db, of, &self.policies).await?;
+        let own = named::check(db, of, &self.policies).await?;
         let mut found: Vec<Invalid> = own.into_iter().map(|one| one.under("/policies")).collect();
         for (id, policies) in &self.operations {
             let at = format!("/operations/{id}/policies");
-            let own = upstreams::check_named(db, of, policies).await?;
+            let own = named::check(db, of, policies).await?;
             found.extend(own.into_iter().map(|one| one.under(&at)));
         }
         Ok(found)

@@ -23,7 +23,7 @@ use super::{DraftSettings, Loaded, claims, get, load};
 use crate::check::Check;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::service::{apis, documents, products};
+use crate::service::{apis, documents, named, products};
 use crate::write::{Audit, Event, Write, expect};
 
 const MAX_NOTE: usize = 2000;
@@ -251,9 +251,9 @@ async fn check_upstreams<C: ConnectionTrait>(
     let organization = loaded.api.organization_id.into();
     let own = made.operations.iter().map(|one| &one.policies);
     for policies in own.chain([&made.policies]) {
-        let named = crate::service::upstreams::check_named(db, organization, policies).await?;
+        let named = named::check(db, organization, policies).await?;
         if !named.is_empty() {
-            let message = "An upstream that a policy of this revision asks is gone. Publish a new revision instead.";
+            let message = "An upstream or a list that a policy of this revision names is gone. Publish a new revision instead.";
             return Err(Error {
                 invalid: named,
                 ..Error::new(Code::Conflict, message)

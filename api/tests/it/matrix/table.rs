@@ -14,6 +14,7 @@ pub fn lines() -> Vec<Line> {
     lines.extend(super::things::lines());
     lines.extend(super::certificates::lines());
     lines.extend(webhooks());
+    lines.extend(super::ip_lists::lines());
     lines
 }
 
@@ -336,6 +337,7 @@ async fn object(world: &World, name: &str) -> String {
             made.json()["webhook"]["id"].as_str().unwrap().to_owned()
         }
         "certificate" | "host" => super::certificates::object(world, name).await,
+        "ip_list" => super::ip_lists::object(world).await,
         other => match super::things::object(world, other).await {
             Some(id) => id,
             None => panic!("matrix/table.rs does not know an object for {{{other}}}"),

@@ -63,8 +63,10 @@ impl<'a> Resolver<'a> {
             let pointer = format!("/applications/{}", token(name));
             self.slug(&pointer, name);
             let application_id = id("application", self.prefix, &[name]);
+            let labels = self.labels(&pointer, &application.labels);
             self.parts.applications.push(snapshot::Application {
                 id: application_id,
+                labels,
                 organization: self.organization,
                 state: if application.enabled {
                     ApplicationState::Active

@@ -226,3 +226,46 @@ fn plans_have_a_priority() {
     assert!(with("1000").is_err() && with("low").is_err());
     assert_eq!(resolved(EXAMPLE).unwrap().parts.plans[0].priority, 0);
 }
+
+#[test]
+fn lists_come_from_the_file_and_from_files_beside_it() {
+    let load = |path: &str| match path {
+        "drop.txt" => Ok(b"\xef\xbb\xbf10.0.0.0/8 ; one\r\n192.0.2.0/24 until 2026-12-31T00:00:00Z\r\n".to_vec()),
+        "page.html" => Ok(b"<html>\n".to_vec()),
+        "latin" => Ok(b"10.0.0.0/8 # \xfc".to_vec()),
+        _ => Err(format!("There is no file {path}.")),
+    };
+    let resolved = |text: &str| resolve(&read(text, &|_| None)?, 1, &load);
+    let apis = "upstreams: {u: {targets: [{url: 'http://127.0.0.1:1'}]}}\napis: {x: {labels: {tier: gold}, versions: {v1: {match: {path: /x}, upstream: u, policies: [{ip_filter: {allow_lists: [office], deny_lists: [bad]}}]}}}}\n";
+    let good = format!(
+        "portunus: 1\n{apis}ip_lists: {{office: {{networks: [10.1.0.0/16, {{net: '::1', until: 2027-01-01T00:00:00Z}}]}}, bad: {{file: drop.txt, networks: [1.1.1.1]}}}}\napplications: {{a: {{labels: {{tier: silver}}}}}}\n"
+    );
+    let parts = resolved(&good).unwrap().parts;
+    let list = parts.ip_lists.iter().find(|list| list.name == "bad");
+    let networks = &list.unwrap().networks;
+    let texts: Vec<_> = networks.iter().map(|one| one.text()).collect();
+    assert_eq!(texts, ["1.1.1.1", "10.0.0.0/8", "192.0.2.0/24"]);
+    assert!(networks[2].until().is_some());
+    assert_eq!(parts.apis[0].labels[0].value, "gold");
+    assert_eq!(parts.applications[0].labels[0].value, "silver");
+    let bad = format!(
+        "portunus: 1\n{apis}ip_lists: {{Office: {{networks: [10.0.0.1/8, {{net: x, until: 2027-01-01T00:00:00Z}}]}}, a: {{file: none}}, b: {{file: page.html}}, c: {{file: latin}}}}\napplications: {{a: {{labels: {{'a b': x}}}}}}\n"
+    );
+    let found = resolved(&bad).unwrap_err();
+    let pointers: Vec<_> = found.iter().map(|one| one.pointer.as_str()).collect();
+    assert_eq!(
+        pointers,
+        [
+            "/ip_lists/Office",
+            "/ip_lists/Office/networks/0",
+            "/ip_lists/Office/networks/1/net",
+            "/ip_lists/a/file",
+            "/ip_lists/b/file",
+            "/ip_lists/c/file",
+            "/apis/x/versions/v1/policies/0/ip_filter/allow_lists/0",
+            "/apis/x/versions/v1/policies/0/ip_filter/deny_lists/0",
+            "/applications/a/labels",
+        ]
+    );
+    assert!(found[4].message.contains("page.html: Line 1"), "{:?}", found[4]);
+}

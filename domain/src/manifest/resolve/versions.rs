@@ -30,8 +30,10 @@ impl<'a> Resolver<'a> {
                 );
             }
             let api_id = id("api", self.prefix, &[name]);
+            let labels = self.labels(&pointer, &api.labels);
             self.parts.apis.push(snapshot::Api {
                 purges: Vec::new(),
+                labels,
                 id: api_id,
                 organization: self.organization,
                 slug: name.clone(),

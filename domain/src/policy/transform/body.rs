@@ -96,9 +96,10 @@ fn is_element(name: &str) -> bool {
 impl Body {
     /// The expression of `becomes`, read.
     pub fn read(&self, way: Way) -> Result<Option<Expression>, expression::Wrong> {
-        const VARIABLES: [&str; 6] = ["body", "request", "caller", "claims", "now", "status"];
+        const VARIABLES: [&str; 7] =
+            ["body", "request", "caller", "claims", "api", "now", "status"];
         let known = match way {
-            Way::Request => &VARIABLES[..5],
+            Way::Request => &VARIABLES[..6],
             Way::Response => &VARIABLES[..],
         };
         let read = |text: &String| Expression::read_up_to(text, known, LONGEST);

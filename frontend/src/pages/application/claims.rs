@@ -305,7 +305,7 @@ pub fn password(page: Password) -> AnyView {
                 {callout(Tone::Plain, view! {
                     <p>
                         <strong>"Send both with each call,"</strong>
-                        " as Authorization: Basic; curl does so with -u. It counts for the APIs that the application is subscribed to, if they take passwords."
+                        " as " <code>"Authorization: Basic"</code> "; curl does so with " <code class="nowrap">"-u"</code> ". It counts for the APIs that the application is subscribed to, if they take passwords."
                     </p>
                 })}
             </aside>

@@ -121,7 +121,14 @@ pub struct Shown {
     pub purged: bool,
 }
 
-const FIELDS: &[&str] = &["name", "description", "category", "tags", "visibility"];
+const FIELDS: &[&str] = &[
+    "name",
+    "description",
+    "category",
+    "tags",
+    "labels",
+    "visibility",
+];
 
 #[must_use]
 pub fn show(page: Shown) -> AnyView {
@@ -216,6 +223,12 @@ fn edit(form: &Form) -> AnyView {
                 .of(form)}
             {Field::text("category", "Category").optional().of(form)}
             {Field::text("tags", "Tags").optional().help("Separated by commas.").of(form)}
+            {Field::area("labels", "Labels", 2)
+                .optional()
+                .mono()
+                .placeholder("tier=gold")
+                .help("One name=value per line. Conditions of policies ask for them: api.labels[\"tier\"].")
+                .of(form)}
             {visibility(form)}
             <div class="actions"><button class="btn btn--primary" name="do" value="save">"Save"</button></div>
         </form>

@@ -27,12 +27,17 @@ pub fn view(page: Policies) -> AnyView {
         let who = format!("{}/observed", page.frame.home_address());
         version::remark(found, policy, who)
     });
-    let chain = effective(&page.chain, &page.frame);
+    let chain = effective(&page.chain, &page.frame, None);
     let content = page.attached.editor("Save to draft", seen, Some(chain));
     page.frame.around("policies", content)
 }
 
-fn effective(chain: &EffectivePolicies, frame: &Frame) -> AnyView {
+/// The chain that results; `operation` is the page of the operation that it is of.
+pub(super) fn effective(
+    chain: &EffectivePolicies,
+    frame: &Frame,
+    operation: Option<&str>,
+) -> AnyView {
     let mut stage = None;
     let rows = chain
         .chain
@@ -43,7 +48,7 @@ fn effective(chain: &EffectivePolicies, frame: &Frame) -> AnyView {
                 stage = Some(kind.stage());
                 view! { <li class="stage">{format!("{:?}", kind.stage())}</li> }
             });
-            view! { {head} {step(&effective.policy, from(effective, frame))} }
+            view! { {head} {step(&effective.policy, from(effective, frame, operation))} }
         })
         .collect_view();
     let access = if chain.open {
@@ -62,14 +67,18 @@ fn effective(chain: &EffectivePolicies, frame: &Frame) -> AnyView {
 }
 
 /// The name of the place that a policy comes from, and the way to it there.
-fn from(effective: &EffectivePolicy, frame: &Frame) -> AnyView {
-    let place = effective.place.clone();
+fn from(effective: &EffectivePolicy, frame: &Frame, operation: Option<&str>) -> AnyView {
+    let place = match effective.from {
+        AttachPoint::Operation => "this operation".to_owned(),
+        _ => effective.place.clone(),
+    };
     let home = match effective.from {
         AttachPoint::Organization => Some(format!("/o/{place}/policies")),
         AttachPoint::Api => Some(format!("{}/policies", frame.api())),
         AttachPoint::Version => Some(format!("{}/policies", frame.home_address())),
-        // No page of their own, and on the way of some calls alone.
-        AttachPoint::Operation | AttachPoint::Plan => None,
+        AttachPoint::Operation => operation.map(str::to_owned),
+        // On the way of some calls alone.
+        AttachPoint::Plan => None,
     };
     match home {
         Some(home) => {

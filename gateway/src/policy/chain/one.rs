@@ -2,7 +2,7 @@
 
 use domain::effective::Effective;
 use domain::policy::transform::{Message, Way};
-use domain::policy::{AttachPoint, Policy, named_upstreams};
+use domain::policy::{AttachPoint, Policy, named_lists, named_upstreams};
 
 use super::super::{
     AnyOf, AuthGuard, BasicAuth, Cache, Checking, Compress, Concurrency, Context, Cors, Expression,
@@ -33,6 +33,14 @@ pub(super) fn compile(
             let label = format!("policy {}", label(effective.policy));
             let name = named.name;
             let reason = format!("There is no upstream {name} in the organization.");
+            return Err(Uncompiled { label, reason });
+        }
+    }
+    for named in named_lists(std::slice::from_ref(effective.policy)) {
+        if (context.ip_lists)(named.name).is_none() {
+            let label = format!("policy {}", label(effective.policy));
+            let name = named.name;
+            let reason = format!("There is no list {name} in the organization.");
             return Err(Uncompiled { label, reason });
         }
     }
@@ -83,7 +91,9 @@ pub(super) fn compile(
             )))
             .into()
         }
-        Policy::IpFilter(policy) => Running::IpFilter(Box::new(IpFilter::compile(policy))).into(),
+        Policy::IpFilter(policy) => {
+            Running::IpFilter(Box::new(IpFilter::compile(policy, context.ip_lists))).into()
+        }
         Policy::Compress(policy) => Finishing::Compress(Compress::compile(policy)).into(),
         Policy::Cors(policy) => Finishing::Cors(Cors::compile(policy)).into(),
         Policy::AuthGuard(policy) => {

@@ -12,12 +12,15 @@ use serde_json::Value as Json;
 use crate::call::Call;
 use crate::fields::Name;
 use crate::passage;
+use crate::policy::expression::labels_of_caller;
+use crate::state::Labels;
 use crate::token::Claims;
 
 pub(crate) struct Facts {
     request: Request,
     caller: Option<Caller>,
     claims: Known,
+    api: Api,
     now: DateTime<Utc>,
     /// Of an answer.
     pub(super) status: Option<u16>,
@@ -43,6 +46,11 @@ struct Caller {
     environment: &'static str,
     subscription: Option<String>,
     plan: Option<String>,
+    labels: Labels,
+}
+
+struct Api {
+    labels: Labels,
 }
 
 struct Known(Arc<Claims>);
@@ -79,7 +87,11 @@ impl Facts {
                 },
                 subscription: caller.subscription.map(|one| one.id.to_string()),
                 plan: call.plan().map(|plan| plan.slug.to_string()),
+                labels: labels_of_caller(call).clone(),
             }),
+            api: Api {
+                labels: call.route.labels.clone(),
+            },
             claims: Known(claims.cloned().unwrap_or_default()),
             now: call.utc(),
             status: None,
@@ -104,6 +116,7 @@ impl Object for Scope<'_> {
                 Some(caller) => Value::Object(caller),
             },
             "claims" => Value::Object(&facts.claims),
+            "api" => Value::Object(&facts.api),
             "now" => Value::Time(facts.now),
             "status" => Value::Int(facts.status?.into()),
             _ => return None,
@@ -155,8 +168,18 @@ impl Object for Caller {
             "environment" => Value::text(self.environment),
             "subscription" => Value::text(self.subscription.as_deref()?),
             "plan" => Value::text(self.plan.as_deref()?),
+            "labels" => Value::Object(&self.labels),
             _ => return None,
         })
+    }
+}
+
+impl Object for Api {
+    fn field(&self, name: &str) -> Option<Value<'_>> {
+        match name {
+            "labels" => Some(Value::Object(&self.labels)),
+            _ => None,
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use uuid::Uuid;
 pub(super) const HEAD: usize = 1 + 16 + 4;
 
 /// By which letter a row's kind is written. Letters are never used twice.
-const LETTERS: [(Kind, u8); 12] = [
+const LETTERS: [(Kind, u8); 13] = [
     (Kind::Organization, b'o'),
     (Kind::Api, b'a'),
     (Kind::Version, b'v'),
@@ -29,6 +29,7 @@ const LETTERS: [(Kind, u8); 12] = [
     (Kind::Settings, b'x'),
     (Kind::Certificate, b't'),
     (Kind::Host, b'h'),
+    (Kind::IpList, b'i'),
 ];
 /// What the state's number stands for in its database.
 const MARK: u8 = b'm';
@@ -100,6 +101,7 @@ impl<'a> Row<'a> {
             Kind::Plan => parts.plans.push(json(self.body)?),
             Kind::Certificate => parts.certificates.push(json(self.body)?),
             Kind::Host => parts.hosts.push(json(self.body)?),
+            Kind::IpList => parts.ip_lists.push(json(self.body)?),
             Kind::Settings => parts.settings = Some(json::<Settings>(self.body)?),
             Kind::Application => {
                 parts.applications.push(In(self.body).application(self.id)?);
@@ -135,6 +137,7 @@ pub(super) fn write(parts: &Parts, out: &mut Vec<u8>) -> Result<(), serde_json::
     let certificates = &parts.certificates;
     out.json_each(letter(Kind::Certificate), certificates, |one| one.id.uuid())?;
     out.json_each(letter(Kind::Host), &parts.hosts, |one| one.id.uuid())?;
+    out.json_each(letter(Kind::IpList), &parts.ip_lists, |one| one.id.uuid())?;
     let settings = parts.settings.as_slice();
     out.json_each(letter(Kind::Settings), settings, |_| Uuid::nil())?;
     out.json_each(MARK, parts.mark.as_slice(), |_| Uuid::nil())?;
@@ -216,6 +219,11 @@ impl Out<'_> {
     fn application(&mut self, one: &Application) {
         self.id(one.organization);
         self.word(one.state.as_str());
+        // To the end: longer than a word may be.
+        if !one.labels.is_empty() {
+            let labels = serde_json::to_vec(&one.labels);
+            self.0.extend_from_slice(&labels.unwrap_or_default());
+        }
     }
 
     fn credential(&mut self, one: &Credential) {
@@ -300,6 +308,10 @@ impl<'a> In<'a> {
             id: Id::from_uuid(id),
             organization: self.id()?,
             state: ApplicationState::parse(self.word()?)?,
+            labels: match self.0 {
+                [] => Vec::new(),
+                written => json(written)?,
+            },
         })
     }
 

@@ -63,6 +63,16 @@ fn subscription(state: SubscriptionState) -> Subscription {
     }
 }
 
+fn ip_list() -> domain::snapshot::IpList {
+    let networks = r#"["10.0.0.0/8",{"net":"::1","until":"2026-12-01T00:00:00Z"}]"#;
+    domain::snapshot::IpList {
+        id: domain::id::IpListId::from_name("ip list", "a"),
+        organization: organization("a", false).id,
+        name: "blocked".to_owned(),
+        networks: serde_json::from_str(networks).unwrap(),
+    }
+}
+
 fn snapshot() -> Snapshot {
     Snapshot {
         schema: SCHEMA,
@@ -73,7 +83,9 @@ fn snapshot() -> Snapshot {
                 id: ApplicationId::from_name("application", "a"),
                 organization: organization("a", false).id,
                 state: ApplicationState::Disabled,
+                labels: domain::label::read("tier=gold, beta"),
             }],
+            ip_lists: vec![ip_list()],
             credentials: (0..12).map(credential).collect(),
             subscriptions: SubscriptionState::ALL.map(subscription).to_vec(),
             settings: Some(Settings::default()),

@@ -1,9 +1,11 @@
 //! `expression`: conditions over requests and their callers.
 
 use domain::explain::Decision;
+use domain::snapshot::{Delta, Parts};
+use gateway::source::Change;
 
 use crate::explain::shop::{asked, explain, explainer};
-use crate::rig::{Rig, key};
+use crate::rig::{Rig, key, snapshot};
 
 const EXPRESSION: &str = r#"
 portunus: 1
@@ -55,4 +57,70 @@ async fn conditions_let_in_whom_they_hold_for() {
     assert_eq!(answer.json()["detail"], "Not your tenant.");
     let told = explain(&explainer, &asked("GET", "/seen", &[]));
     assert_eq!(told.steps[0].decision, Decision::WouldRefuse);
+}
+
+const LABELS: &str = r#"
+portunus: 1
+upstreams: { echo: { targets: [{ url: "http://@UPSTREAM@" }] } }
+apis:
+  gold:
+    labels: { tier: gold, a/b: "" }
+    versions:
+      api: { match: { path: /api }, upstream: echo, policies: [{ expression: { allow: 'api.labels["tier"] == "gold" && "a/b" in api.labels && !has(api.labels.none)' } }] }
+      none: { match: { path: /none }, upstream: echo, policies: [{ expression: { allow: 'api.labels["none"] == ""' } }] }
+      caller: { match: { path: /caller }, upstream: echo, policies: [{ key_auth: { optional: true } }, { expression: { allow: '"team" in caller.labels && caller.labels["team"] == "web"' } }] }
+products:
+  shop: { versions: [gold/caller], plans: { free: {} } }
+applications:
+  a: { labels: { team: web }, keys: [{ name: a, value: "@KEY1@" }], subscriptions: [{ product: shop, plan: free }] }
+  b: { labels: { team: ops }, keys: [{ name: b, value: "@KEY2@" }], subscriptions: [{ product: shop, plan: free }] }
+  c: { keys: [{ name: c, value: "@KEY3@" }], subscriptions: [{ product: shop, plan: free }] }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conditions_look_at_labels() {
+    let rig = Rig::new(LABELS).await;
+    let get = async |path: &str, number: u8| {
+        let field = format!("X-Api-Key: {}", key(number).as_str());
+        rig.get(path, &[&field]).await.status
+    };
+    for (path, number, status) in [
+        ("/api", 1, 200),
+        ("/none", 1, 403),
+        ("/caller", 1, 200),
+        ("/caller", 2, 403),
+        ("/caller", 3, 403),
+    ] {
+        assert_eq!(get(path, number).await, status, "{path} {number}");
+    }
+    assert_eq!(rig.get("/caller", &[]).await.status, 403, "nobody has labels");
+
+    let parts = snapshot(LABELS, &rig.upstream, 1).parts;
+    let mut put = Parts {
+        apis: parts.apis.clone(),
+        applications: parts.applications.clone(),
+        ..Parts::default()
+    };
+    put.apis[0].labels.clear();
+    for application in &mut put.applications {
+        application.labels = domain::label::read("team=web");
+    }
+    // What another organization says of its own application counts for nothing here.
+    let other = domain::id::OrganizationId::from_name("organization", "other");
+    put.applications[0].organization = other;
+    let delta = Delta {
+        from: 1,
+        state: 2,
+        put,
+        gone: Vec::new(),
+    };
+    rig.change(Change::Delta(Box::new(delta)), 2).await;
+    for (path, number, status) in [
+        ("/api", 1, 403),
+        ("/caller", 1, 403),
+        ("/caller", 2, 200),
+        ("/caller", 3, 200),
+    ] {
+        assert_eq!(get(path, number).await, status, "{path} {number}");
+    }
 }

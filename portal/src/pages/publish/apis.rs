@@ -5,6 +5,7 @@ use api::service::apis as service;
 use domain::actor::Action;
 use domain::api::{Purge, Visibility};
 use domain::id::ApiId;
+use domain::label;
 use domain::lifecycle::VersionState;
 use domain::problem::Code;
 use domain::wire::apis::{Api, EditApi};
@@ -16,7 +17,7 @@ use serde::Deserialize;
 use crate::{
     failure::{Failure, Result},
     place::Workspace,
-    typed::{Typed, see},
+    typed::{Typed, gather, see},
 };
 
 pub(super) async fn list(workspace: Workspace, Query(cursor): Query<Cursor>) -> Result {
@@ -73,15 +74,19 @@ pub(super) async fn save(workspace: Workspace, Path(ids): Path<Ids>, typed: Type
         description: Some(typed.get("description").to_owned()),
         category: Some(typed.get("category").to_owned()),
         tags: Some(tags.collect()),
+        labels: typed.has("labels").then(|| label::read(typed.get("labels"))),
         visibility: Visibility::parse(typed.get("visibility")),
         ..EditApi::default()
     };
     let etag = Fields::of(&typed).etag();
     match service::edit(workspace.ctx(), id, etag, input).await {
         Ok(_) => Ok(see(&format!("{}/apis/{id}", workspace.address()))),
-        Err(error) => {
-            let form = typed.refused(workspace.ctx(), error).await?;
+        Err(mut error) => {
+            gather(&mut error, "labels");
+            gather(&mut error, "tags");
             let api = service::get(workspace.ctx(), id).await?;
+            let present = form_of(&api);
+            let form = typed.refused_over(workspace.ctx(), error, &present).await?;
             let title = api.name.clone();
             let props = props(&workspace, api, form);
             Ok(workspace.visit.refused(&title, move || apis::show(props)))
@@ -129,6 +134,7 @@ fn form_of(api: &Api) -> Form {
         .with("description", api.description.clone())
         .with("category", api.category.clone())
         .with("tags", api.tags.join(", "))
+        .with("labels", label::write(&api.labels))
         .with("visibility", api.visibility.as_str())
         .with("etag", api.etag.to_string())
 }

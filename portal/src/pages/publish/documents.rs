@@ -39,7 +39,7 @@ async fn import_props(workspace: &Workspace, form: Form) -> Result<import::Impor
 }
 
 pub(super) async fn import(workspace: Workspace, body: Multipart) -> Result {
-    let typed = parts(body).await?;
+    let typed = parts(body, Code::DocumentTooLarge).await?;
     let (team, document) = (typed.get("team").parse().ok(), document(&typed));
     let (Some(team), Some(document)) = (team, document.clone()) else {
         let mut form = typed.into_form();
@@ -93,7 +93,7 @@ pub(super) async fn show(workspace: Workspace, Path(ids): Path<Ids>) -> Result {
 }
 
 pub(super) async fn replace(workspace: Workspace, Path(ids): Path<Ids>, body: Multipart) -> Result {
-    let typed = parts(body).await?;
+    let typed = parts(body, Code::DocumentTooLarge).await?;
     let id = VersionId::from_uuid(ids.version);
     let Some(document) = document(&typed) else {
         let form = typed.into_form().problem_at("/file", NOTHING);
@@ -130,7 +130,7 @@ fn document(typed: &Typed) -> Option<String> {
 }
 
 /// The parts of a `multipart/form-data` body (RFC 7578) as text.
-async fn parts(mut body: Multipart) -> Result<Typed> {
+pub(super) async fn parts(mut body: Multipart, too_large: Code) -> Result<Typed> {
     let unreadable = || Failure::because(Code::BadRequest, "The form could not be read.");
     let mut typed = Vec::new();
     while let Some(part) = body
@@ -142,7 +142,7 @@ async fn parts(mut body: Multipart) -> Result<Typed> {
         let bytes = part
             .bytes()
             .await
-            .map_err(|_| Failure::of(Code::DocumentTooLarge))?;
+            .map_err(|_| Failure::of(too_large))?;
         if typed.len() == 20 {
             return Err(unreadable());
         }

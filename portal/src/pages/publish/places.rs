@@ -35,6 +35,11 @@ pub(super) trait Place: Sized + Send + Sync {
 
     fn etag(&self) -> i64;
 
+    /// Where the service finds them in what it is sent.
+    fn pointer(&self) -> String {
+        "/policies".to_owned()
+    }
+
     /// Puts these in the place of all that stand there.
     fn save(
         &self,
@@ -87,10 +92,11 @@ pub(super) async fn save<P: Place>(
         Ok(typed) => typed,
         Err(failure) => return too_long(&workspace, place, &address, failure).await,
     };
-    sheets::bounded(&typed)?;
     let present = place.attached(&workspace).policies;
+    let kind = sheets::kind(&typed, &present, &address)?;
+    sheets::bounded(kind, &typed)?;
     let sent = Sent {
-        kind: sheets::kind(&typed, &present, &address)?,
+        kind,
         address,
         typed,
     };
@@ -137,7 +143,8 @@ async fn act<P: Place>(
         return changed::<P>(workspace, ids, sent).await;
     }
     if let Some(made) = made {
-        sheets::at_fields(&mut error, &format!("/policies/{index}"), &made.0, &made.1);
+        let at = format!("{}/{index}", place.pointer());
+        sheets::at_fields(&mut error, &at, &made.0, &made.1);
     }
     let form = sent.typed.clone().refused(workspace.ctx(), error).await?;
     let edit = sheets::again(sent.kind, exists, &sent.typed, form);

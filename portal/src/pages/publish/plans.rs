@@ -137,6 +137,13 @@ pub(super) async fn act(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed
             "{}/products/{product}/plans/{id}",
             workspace.address()
         ))),
+        Err(error) if error.code == Code::PreconditionFailed => {
+            // As it is by now.
+            let (plan, _) = found(&workspace, &ids).await?;
+            let present = form_of(&plan);
+            let form = typed.refused_over(ctx, error, &present).await?;
+            refuse(&workspace, product, Some(plan), form).await
+        }
         Err(error) => {
             let stored = (typed.get("do") != "save").then(|| form_of(&plan));
             let words = error.detail.clone();

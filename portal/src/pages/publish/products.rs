@@ -79,15 +79,19 @@ pub(super) async fn create(workspace: Workspace, typed: Typed) -> Result {
 pub(super) async fn show(workspace: Workspace, Path(ids): Path<Ids>) -> Result {
     let product = found(&workspace, ProductId::from_uuid(ids.product)).await?;
     let title = product.name.clone();
-    let form = product.versions.iter().fold(
+    let form = form_of(&product);
+    let props = props(&workspace, product, form).await?;
+    Ok(workspace.visit.page(&title, move || products::show(props)))
+}
+
+fn form_of(product: &Product) -> Form {
+    product.versions.iter().fold(
         Form::default()
             .with("name", product.name.clone())
             .with("description", product.description.clone())
             .with("etag", product.etag.to_string()),
         |form, version| form.with("versions", version.id.to_string()),
-    );
-    let props = props(&workspace, product, form).await?;
-    Ok(workspace.visit.page(&title, move || products::show(props)))
+    )
 }
 
 /// The product of an address; 404 unless it is of the workspace's organization.
@@ -158,8 +162,9 @@ pub(super) async fn save(workspace: Workspace, Path(ids): Path<Ids>, typed: Type
     match service::edit(workspace.ctx(), id, etag, input).await {
         Ok(_) => Ok(see(&format!("{}/products/{id}", workspace.address()))),
         Err(error) => {
-            let form = typed.refused(workspace.ctx(), error).await?;
             let product = service::get(workspace.ctx(), id).await?;
+            let present = form_of(&product);
+            let form = typed.refused_over(workspace.ctx(), error, &present).await?;
             let props = props(&workspace, product, form).await?;
             Ok(workspace
                 .visit

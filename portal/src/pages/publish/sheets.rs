@@ -1,6 +1,6 @@
 //! What the form of one policy asks for, wherever policies stand.
 
-use domain::form::{Act, MOST_FIELDS, MOST_ROWS, sheet, sheet::Sheet};
+use domain::form::{Act, MOST_FIELDS, sheet, sheet::Sheet};
 use domain::policy::{Policy, PolicyKind};
 use domain::problem::{Code, Invalid};
 use frontend::form::Form;
@@ -184,16 +184,16 @@ pub(super) fn again(kind: PolicyKind, exists: bool, typed: &Typed, form: Form) -
     }
 }
 
-/// Most rows of all lists together, and whatever numbers look like that: a list in each row of
-/// another one takes long to show.
+/// Most rows of all lists together: a list in each row of another one takes long to show.
 const MOST_IN_ALL: usize = 600;
 
 /// `Err` for a form that would take long to show again.
-pub(super) fn bounded(typed: &Typed) -> Result<()> {
-    let counts = typed.pairs().iter();
-    let counts = counts.filter_map(|(_, value)| value.trim().parse::<usize>().ok());
-    let rows: usize = counts.filter(|count| *count <= MOST_ROWS).sum();
-    let too_much = match (typed.pairs().len() > MOST_FIELDS, rows > MOST_IN_ALL) {
+pub(super) fn bounded(kind: PolicyKind, typed: &Typed) -> Result<()> {
+    // As YAML there are no rows to show.
+    let is_shown = typed.get("do") != "yaml";
+    let rows = sheet::rows(kind, typed.pairs());
+    let too_many = is_shown && rows > MOST_IN_ALL;
+    let too_much = match (typed.pairs().len() > MOST_FIELDS, too_many) {
         (true, _) => Some("The form has more than 4,000 fields. Edit so long a policy as YAML."),
         (false, true) => Some("The form has more rows than can be shown. Edit it as YAML."),
         (false, false) => None,

@@ -165,7 +165,8 @@ pub(super) async fn act(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed
         Ok(version) => Ok(see(&address(&workspace, &version))),
         Err(error) => {
             let publishing = typed.get("do") == "publish";
-            let form = typed.refused(workspace.ctx(), error).await?;
+            let present = frame(&workspace, id).await?.version;
+            let form = typed.refused_over(ctx, error, &form_of(&present)).await?;
             let (edited, publish) = if publishing {
                 (None, form)
             } else {

@@ -128,6 +128,11 @@ fn tenants() -> Vec<Line> {
         ("/certificates/hosts", SAVE),
         ("/certificates/{certificate}", SAVE),
         ("/certificates/{certificate}/delete", NAMED),
+        ("/ip-lists", &[]),
+        ("/ip-lists/new", NAMED),
+        ("/ip-lists/{ip_list}", SAVE),
+        ("/ip-lists/{ip_list}/import", &[]),
+        ("/ip-lists/{ip_list}/delete", NAMED),
     ];
     let of_team: &[(&str, Form)] = &[
         ("", &[]),
@@ -164,6 +169,7 @@ fn tenants() -> Vec<Line> {
         let pages = pages.iter();
         let lines = pages.map(|(path, form)| Line {
             leads_back: *path == "/members/{user}",
+            has_file: path.ends_with("/import"),
             ..line(format!("{below}{path}"), Door::Tenant, form)
         });
         lines.collect()
@@ -183,6 +189,10 @@ fn publishing() -> Vec<Line> {
         ("/apis/{api}/policies", SAVE),
         ("/apis/{api}/versions/{version}", SAVE),
         ("/apis/{api}/versions/{version}/policies", SAVE),
+        (
+            "/apis/{api}/versions/{version}/operations/{operation}/policies",
+            SAVE,
+        ),
         ("/apis/{api}/versions/{version}/observed", &[]),
         ("/apis/{api}/versions/{version}/document", &[]),
         ("/apis/{api}/versions/{version}/revisions", PROMOTE),

@@ -63,6 +63,7 @@ impl Tenant {
         let import = json!({ "team": team, "document": BOOKSHOP });
         let made = owner.api("POST", &of("apis/import"), import).await;
         let version = text(&made["version"]["summary"]["id"]);
+        let operation = text(&made["version"]["draft"]["operations"][0]["id"]);
         let draft = json!({ "upstream": upstream["id"] });
         owner
             .api("PATCH", &format!("/versions/{version}/draft"), draft)
@@ -125,6 +126,9 @@ impl Tenant {
             .api("PUT", &of(&format!("hosts/{host}")), settings)
             .await;
 
+        let list = json!({ "name": "blocked", "entries": [{ "net": "10.0.0.0/8" }] });
+        let list = owner.api("POST", &of("ip-lists"), list).await;
+
         app.called(&organization, &application).await;
         let log = owner.api("GET", &of("requests"), Value::Null).await;
 
@@ -147,6 +151,7 @@ impl Tenant {
             ("upstream", text(&upstream["id"])),
             ("api", api),
             ("version", version),
+            ("operation", operation),
             ("product", product),
             ("plan", plan),
             ("application", application),
@@ -158,6 +163,7 @@ impl Tenant {
             ("session", session),
             ("record", record.clone()),
             ("certificate", certificate.clone()),
+            ("ip_list", text(&list["id"])),
         ]);
         let ids = BTreeMap::from([
             ("organization", organization),

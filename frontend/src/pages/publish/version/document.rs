@@ -26,6 +26,7 @@ pub struct Document {
 #[must_use]
 pub fn document(page: Document) -> AnyView {
     let draft = &page.frame.version.draft;
+    let home = page.frame.home_address();
     let info = draft.document.as_ref().map(|info| {
         let words = format!(
             "{} {}, OpenAPI {}, {}",
@@ -40,10 +41,17 @@ pub fn document(page: Document) -> AnyView {
         .operations
         .iter()
         .map(|operation| {
+            let href = format!("{home}/operations/{}/policies", operation.id);
+            let words = match operation.policies.len() {
+                0 => "none of its own".to_owned(),
+                count => format::counted(count as u64, "policy", "policies"),
+            };
+            let label = format!("Policies of {} {}", operation.method, operation.template);
             view! {
                 <tr>
                     <td>{method(&operation.method)} " " <code>{operation.template.clone()}</code></td>
                     <td class="grow">{operation.summary.clone()}</td>
+                    <td class="nowrap"><a href=href aria-label=label>{words}</a></td>
                 </tr>
             }
         })
@@ -56,7 +64,11 @@ pub fn document(page: Document) -> AnyView {
     );
     let operations = Table::new(
         Shape::Tight,
-        vec![table::text("Operation"), table::wide("Summary")],
+        vec![
+            table::text("Operation"),
+            table::wide("Summary"),
+            table::text("Policies"),
+        ],
     )
     .rows(rows)
     .or_empty(empty);

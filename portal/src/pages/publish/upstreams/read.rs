@@ -7,6 +7,7 @@ use domain::upstream::{MAX_TARGETS, MAX_VARIANTS, UpstreamSettings};
 use frontend::pages::publish::upstreams::plain::{self, Kind};
 use serde_json::{Map, Value, json};
 
+use super::super::fields::ungrouped;
 use crate::typed::Typed;
 
 const OTHER: &str = "Choose another upstream.";
@@ -77,7 +78,7 @@ impl Reading<'_> {
             return None;
         }
         let number = |text: &str, most: u64| {
-            let number = text.replace([',', '\u{2009}', ' '], "").parse().ok();
+            let number = ungrouped(text).and_then(|text| text.parse().ok());
             number.filter(|number: &u64| *number <= most)
         };
         match kind {
