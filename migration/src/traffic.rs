@@ -5,6 +5,7 @@ mod m0002_requests;
 mod m0003_variant;
 mod m0004_observed;
 mod m0005_quota_by_policy;
+mod m0006_cached;
 
 use sea_orm_migration::prelude::*;
 
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_variant::Migration),
             Box::new(m0004_observed::Migration),
             Box::new(m0005_quota_by_policy::Migration),
+            Box::new(m0006_cached::Migration),
         ]
     }
 
