@@ -13,7 +13,7 @@ use domain::id::{
 };
 use domain::key::Environment;
 use domain::problem::Code;
-use domain::traffic;
+use domain::traffic::{self, Cached};
 
 pub use names::{NameId, Names};
 pub use ring::{RING_RECORDS, Rings, Sink};
@@ -113,6 +113,7 @@ pub struct Record {
     pub environment: Environment,
     pub code: Option<Code>,
     pub path_cut: bool,
+    pub cached: Cached,
     pub method: Short<16>,
     pub request_id: Short<64>,
     pub path: Short<PATH_BYTES>,
@@ -153,6 +154,7 @@ impl Default for Record {
             environment: Environment::Live,
             code: None,
             path_cut: false,
+            cached: Cached::None,
             method: Short::EMPTY,
             request_id: Short::EMPTY,
             path: Short::EMPTY,
@@ -194,6 +196,7 @@ impl Record {
             environment,
             code,
             path_cut,
+            cached,
             method,
             request_id,
             path,
@@ -210,7 +213,7 @@ impl Record {
         (*total_us, *policies_us, *connect_us, *first_byte_us) = (0, 0, 0, 0);
         (*decided_by, *target, *variant) = (NameId::NONE, NameId::NONE, NameId::NONE);
         (*status, *tries, *path_cut) = (0, 0, false);
-        *environment = Environment::Live;
+        (*environment, *cached) = (Environment::Live, Cached::None);
         method.set("");
         request_id.set("");
         path.set("");
@@ -262,6 +265,7 @@ impl Record {
             connect_us: self.connect_us,
             first_byte_us: self.first_byte_us,
             units: self.units,
+            cached: self.cached,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use domain::traffic::Cached;
+
 use super::directives::number;
 use super::exchange::{Visit, seconds, wall};
 use super::flight::Flight;
@@ -101,6 +103,9 @@ impl<'a> Visit<'a> {
         let draft = self.draft(&source, &answer);
         self.keep(call, &mut answer, draft, flight, found.as_ref());
         let is_kept = matches!(answer.body, Outflow::Keeping(_));
+        if is_kept {
+            self.note(call, Cached::Stored);
+        }
         mark(&mut answer, why, is_kept);
         Ok(answer)
     }

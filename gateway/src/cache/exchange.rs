@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::problem::Code;
+use domain::traffic::Cached;
 use tokio::time::Instant;
 
 use super::flight::{Joined, wait};
@@ -72,6 +73,7 @@ pub(crate) async fn exchange<'a>(
         let why = match (verdict, &found) {
             (Verdict::Give { stale }, Some(stored)) if step.decides(call) => {
                 let metrics = &call.worker.metrics;
+                call.record.cached = if stale { Cached::Stale } else { Cached::Hit };
                 if stale {
                     metrics.cache_stale.add(1);
                     refresh::begin(call, &visit, stored);
@@ -93,6 +95,7 @@ pub(crate) async fn exchange<'a>(
         };
         if visit.wishes.asked.only_if_cached && !step.observe {
             call.record.decided_by = step.label;
+            call.record.cached = Cached::Miss;
             call.give_back();
             return Err(Refusal::new(Code::NotCached).into());
         }
@@ -127,6 +130,7 @@ pub(crate) async fn exchange<'a>(
         }
     };
     call.worker.metrics.cache_misses.add(1);
+    visit.note(call, Cached::Miss);
     // Where it only watches, nothing that is kept is given, in no case.
     let found = found.filter(|_| !step.observe);
     visit.ask(call, inflow, found, why, flight).await
@@ -186,6 +190,7 @@ async fn pass(
 ) -> Result<Answer, Stop> {
     let way = forward::prepare(call).inspect_err(|_| call.give_back())?;
     call.record.policies_us = call.record.elapsed();
+    call.record.cached = Cached::Pass;
     let upstream = way.upstream;
     let mut answer = forward::forward(call, way, inflow).await?;
     if matches!(answer.body, Outflow::Switched(_)) {
@@ -244,10 +249,24 @@ impl Visit<'_> {
         let wishes = &self.wishes;
         let mut answer = give(stored, &wishes.conditions, wishes.is_get, now, how);
         call.record.decided_by = self.step.label;
+        match how {
+            How::Hit { .. } => {}
+            How::Validated(_) => self.note(call, Cached::Validated),
+            How::StandsIn(_) => self.note(call, Cached::Stale),
+        }
         if (200..300).contains(&answer.status) {
             call.shown.write(&mut answer.fields);
         }
         answer
+    }
+
+    /// For the record. Where it only watches, the upstream is asked in any case.
+    pub(super) fn note(&self, call: &mut Call<'_>, cached: Cached) {
+        call.record.cached = if self.step.observe {
+            Cached::Pass
+        } else {
+            cached
+        };
     }
 
     fn is_missing(&self, call: &Call<'_>) -> bool {
