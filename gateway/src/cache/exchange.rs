@@ -57,12 +57,11 @@ pub(crate) async fn exchange<'a>(
     };
     let mut waits_until = None;
     let (found, why, flight) = loop {
-        let fields = &call.head.fields;
         let Found {
             stored: found,
             has_others,
             moment,
-        } = visit.cache.find(visit.place, visit.asker.owner, fields);
+        } = visit.find(call);
         visit.moment = moment;
         let now = seconds(call);
         let verdict = match &found {
@@ -171,7 +170,7 @@ fn arrive<'a>(
     };
     let asker = key::asker(cache, call, upstream, &before);
     Ok(Some(Visit {
-        moment: Moment(0),
+        moment: Moment::default(),
         cache,
         step,
         upstream,
@@ -269,10 +268,14 @@ impl Visit<'_> {
         };
     }
 
+    fn find(&self, call: &Call<'_>) -> Found {
+        let version = call.route.version.uuid();
+        let owner = self.asker.owner;
+        self.cache
+            .find(version, self.place, owner, &call.head.fields)
+    }
+
     fn is_missing(&self, call: &Call<'_>) -> bool {
-        let found = self
-            .cache
-            .find(self.place, self.asker.owner, &call.head.fields);
-        found.stored.is_none()
+        self.find(call).stored.is_none()
     }
 }

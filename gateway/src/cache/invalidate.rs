@@ -51,8 +51,9 @@ pub(super) fn after(
             }
         }
     }
-    for tag in tags::invalidated(&answer.fields, call.route.version.uuid()) {
-        cache.remove_tag(tag);
+    let version = call.route.version.uuid();
+    for tag in tags::invalidated(&answer.fields, version) {
+        cache.remove_tag(version, tag);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Taking kept answers out on purpose.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering::Relaxed;
 
 use domain::api::Purge;
 use domain::id::VersionId;
@@ -47,12 +48,18 @@ impl Cache {
     /// How many were taken out. What was asked for before is not kept after it.
     pub(crate) fn purge(&self, purge: Purge) -> usize {
         let purge = plain_of(purge);
-        self.each_shard(|shard| shard.remove_all(&|stored| takes(&purge, stored)))
+        self.each_shard(|shard| {
+            shard.removed_all();
+            shard.remove_all(&|stored| takes(&purge, stored))
+        })
     }
 
     /// The same, of these versions alone: whoever asks for it owns no others.
     pub(crate) fn purge_of(&self, versions: &HashSet<VersionId>, purge: Purge) -> usize {
         let purge = plain_of(purge);
+        for version in versions {
+            self.removals_of(version.uuid()).fetch_add(1, Relaxed);
+        }
         let is_own = |stored: &Stored| versions.contains(&VersionId::from_uuid(stored.version));
         self.each_shard(|shard| shard.remove_all(&|stored| is_own(stored) && takes(&purge, stored)))
     }
