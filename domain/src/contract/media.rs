@@ -140,13 +140,21 @@ mod tests {
                 Ok("\u{e4}"),
                 Ok("\u{e4}"),
             ),
-            (Some("text/plain; charset=latin1"), Ok("\u{e4}"), Ok("\u{e4}")),
+            (
+                Some("text/plain; charset=latin1"),
+                Ok("\u{e4}"),
+                Ok("\u{e4}"),
+            ),
             (Some("text/plain; charset=utf-16"), Err(other), Err(other)),
         ] {
             let charset = Charset::of(media_type);
             for (is_lenient, is) in [(false, strict), (true, lenient)] {
                 let read = charset.read(b"\xe4", is_lenient);
-                assert_eq!(read.as_deref(), is.as_ref().map(|text| *text), "{media_type:?}");
+                assert_eq!(
+                    read.as_deref(),
+                    is.as_ref().map(|text| *text),
+                    "{media_type:?}"
+                );
             }
             if charset != Charset::Latin1 && charset != Charset::Other {
                 assert_eq!(charset.read("\u{e4}".as_bytes(), true).unwrap(), "\u{e4}");

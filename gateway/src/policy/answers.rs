@@ -251,7 +251,11 @@ pub(crate) async fn checked(
     }
     let too_long = "The body is longer than is looked into.";
     if policy.watches {
-        if answer.body.left().is_some_and(|left| left > policy.max_bytes) {
+        if answer
+            .body
+            .left()
+            .is_some_and(|left| left > policy.max_bytes)
+        {
             return unlooked(step, call, answer, in_body(too_long));
         }
         return Ok(watched(step, call, answer, expected));

@@ -24,8 +24,8 @@ use crate::holdings::Beside;
 use crate::metrics::Late;
 use crate::target;
 use crate::text::Text;
-pub(super) use answer::{remade, settle};
 pub(crate) use answer::{answer, expect_answer};
+pub(super) use answer::{remade, settle};
 pub(crate) use facts::Facts;
 use facts::Scope;
 

@@ -146,7 +146,11 @@ fn texts_are_read_in_their_charset() {
     let text = json!({"text/plain": {"schema": {"type": "string", "maxLength": 4}}});
     let contract = of_responses(json!({"200": {"content": text}}));
     for (media_type, body, fits) in [
-        ("text/plain; charset=iso-8859-1", &b"\xe4\xf6\xfc!"[..], true),
+        (
+            "text/plain; charset=iso-8859-1",
+            &b"\xe4\xf6\xfc!"[..],
+            true,
+        ),
         ("text/plain; charset=iso-8859-1", b"\xe4\xf6\xfc!!", false),
         ("text/plain", b"\xe4\xf6\xfc!", true),
         ("text/plain", "\u{e4}\u{f6}\u{fc}!".as_bytes(), true),

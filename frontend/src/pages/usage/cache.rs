@@ -47,7 +47,13 @@ pub(super) fn section(usage: &Wire) -> Option<AnyView> {
         let hits = line(usage, Kind::Hits, true, |point| {
             ratio(&point.totals).map(|share| share * 100.0)
         });
-        chart(usage, "Share of cache hits", " %", (true, false), vec![hits])
+        chart(
+            usage,
+            "Share of cache hits",
+            " %",
+            (true, false),
+            vec![hits],
+        )
     });
     let section = Section::new("cache", "Cache")
         .note(format!("share of hits, {}", per_step(usage)))

@@ -368,7 +368,11 @@ async fn trailers_come_behind_what_was_looked_at() {
         assert_eq!(got, body, "{path}");
         let trailers = answer.trailers().await.unwrap().expect(path);
         assert_eq!(trailers.get("x-after").unwrap(), "late", "{path}");
-        assert_eq!(trailers.contains_key("content-digest"), has_digest, "{path}");
+        assert_eq!(
+            trailers.contains_key("content-digest"),
+            has_digest,
+            "{path}"
+        );
     }
     assert_eq!(metric(&rig, "portunus_held_bytes").await, 0);
 }
@@ -406,7 +410,10 @@ async fn what_is_refused_is_not_kept_and_takes_nothing_away() {
         assert_eq!(record.cached, cached, "{number}");
     }
     let page = rig.admin("/metrics").await.body;
-    assert!(page.contains("portunus_cache_entries 0\n"), "a good one replaces it");
+    assert!(
+        page.contains("portunus_cache_entries 0\n"),
+        "a good one replaces it"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
