@@ -2,6 +2,7 @@
 //! bounded in bytes. What it does with a request is in `exchange`; what is kept, and for how long,
 //! in `stored` and `freshness`.
 
+mod aside;
 mod ask;
 mod conditions;
 mod directives;
@@ -14,6 +15,7 @@ mod keeping;
 mod key;
 mod purge;
 mod refresh;
+pub(crate) mod second;
 mod shard;
 mod stored;
 mod tags;
@@ -21,13 +23,14 @@ mod vary;
 mod wishes;
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
 use crate::fields::Fields;
 use flight::Flights;
+use second::Second;
 use shard::Shard;
 use stored::{Owner, Stored};
 
@@ -57,6 +60,10 @@ pub(crate) struct Cache {
     /// Where room is made next.
     turn: AtomicUsize,
     pub(crate) counts: Counts,
+    /// What nodes keep in common, where there is such.
+    second: Option<Arc<Second>>,
+    /// Somebody was told that there is none.
+    warned: AtomicBool,
 }
 
 /// What happened in the store.
@@ -98,7 +105,26 @@ impl Cache {
             bound,
             turn: AtomicUsize::new(0),
             counts: Counts::default(),
+            second: None,
+            warned: AtomicBool::new(false),
         }
+    }
+
+    /// With a second level.
+    #[must_use]
+    pub(crate) fn beside(mut self, second: Option<Arc<Second>>) -> Self {
+        self.second = second;
+        self
+    }
+
+    /// The second level, where it is wanted and there is one.
+    fn second(&self, is_wanted: bool) -> Option<&Arc<Second>> {
+        if is_wanted && self.second.is_none() && !self.warned.swap(true, Relaxed) {
+            tracing::warn!(
+                "A cache has a second level, and redis_url is not set: each node keeps its own answers alone."
+            );
+        }
+        self.second.as_ref().filter(|_| is_wanted)
     }
 
     /// A number that stands for these bytes.
@@ -125,13 +151,7 @@ impl Cache {
     }
 
     /// What there is for a request to a version.
-    fn find(
-        &self,
-        version: Uuid,
-        place: u128,
-        owner: Option<Owner>,
-        request: &Fields,
-    ) -> Found {
+    fn find(&self, version: Uuid, place: u128, owner: Option<Owner>, request: &Fields) -> Found {
         let mut shard = self.shard(place);
         let (stored, has_others) = shard.find(place, owner, request);
         Found {
@@ -159,7 +179,7 @@ impl Cache {
     }
 
     /// Keeps it, unless its place or things of its version were taken out since `moment`.
-    fn insert(&self, place: u128, moment: Moment, stored: Stored) -> bool {
+    fn insert(&self, place: u128, moment: Moment, stored: Arc<Stored>) -> bool {
         if stored.weight() > self.bound / 2 {
             self.counts.unkept.fetch_add(1, Relaxed);
             return false;
@@ -168,10 +188,10 @@ impl Cache {
         let is_in = self.change(place as usize % SHARDS, |shard| {
             // Whoever takes out counts first and looks through the shards then: either this sees
             // the count, or it is found.
-            let is_current = shard.removals(place) == moment.place
-                && of_version.load(Relaxed) == moment.version;
+            let is_current =
+                shard.removals(place) == moment.place && of_version.load(Relaxed) == moment.version;
             if is_current {
-                shard.insert(place, Arc::new(stored));
+                shard.insert(place, stored);
             }
             is_current
         });

@@ -7,6 +7,7 @@ use domain::problem::Code;
 use domain::traffic::Cached;
 use tokio::time::Instant;
 
+use super::aside::Aside;
 use super::flight::{Joined, wait};
 use super::give::{Forwarded, How, give, mark};
 use super::invalidate;
@@ -35,6 +36,8 @@ pub(super) struct Visit<'a> {
     pub(super) asker: Asker,
     pub(super) place: u128,
     pub(super) moment: Moment,
+    /// Where answers are kept for all nodes as well.
+    pub(super) aside: Option<Aside<'a>>,
 }
 
 /// What is to be done with what was found.
@@ -79,24 +82,19 @@ pub(crate) async fn exchange<'a>(
                 } else {
                     metrics.cache_hits.add(1);
                 }
-                return Ok(visit.give(
-                    call,
-                    stored,
-                    now,
-                    How::Hit {
-                        waited: waits_until.is_some(),
-                    },
-                ));
+                let waited = waits_until.is_some();
+                let how = How::Hit {
+                    waited,
+                    shared: false,
+                };
+                return Ok(visit.give(call, stored, now, how));
             }
             // It would have been given: the upstream is asked all the same.
             (Verdict::Give { .. }, _) => break (None, Forwarded::Bypass, None),
             (Verdict::Ask(why), _) => why,
         };
-        if visit.wishes.asked.only_if_cached && !step.observe {
-            call.record.decided_by = step.label;
-            call.record.cached = Cached::Miss;
-            call.give_back();
-            return Err(Refusal::new(Code::NotCached).into());
+        if visit.wishes.asked.only_if_cached {
+            break (found, why, None);
         }
         let key = key::flight(visit.place, visit.asker.owner).filter(|key| {
             !visit.cache.shard(visit.place).is_unkept(*key, now) && why != Forwarded::Request
@@ -128,11 +126,46 @@ pub(crate) async fn exchange<'a>(
             }
         }
     };
+    let (shared, share) = visit.look_aside(call, why).await;
+    if let Some(stored) = &shared {
+        visit
+            .cache
+            .insert(visit.place, visit.moment, stored.clone());
+        let now = seconds(call);
+        if let Verdict::Give { stale } = judge(stored, &visit.wishes, now)
+            && step.decides(call)
+        {
+            if let Some(flight) = flight {
+                flight.land();
+            }
+            let metrics = &call.worker.metrics;
+            if stale {
+                call.record.cached = Cached::Stale;
+                metrics.cache_stale.add(1);
+                refresh::begin(call, &visit, stored);
+            } else {
+                call.record.cached = Cached::Shared;
+                metrics.cache_hits.add(1);
+            }
+            let waited = waits_until.is_some();
+            let how = How::Hit {
+                waited,
+                shared: true,
+            };
+            return Ok(visit.give(call, stored, now, how));
+        }
+    }
+    if visit.wishes.asked.only_if_cached && !step.observe {
+        call.record.decided_by = step.label;
+        call.record.cached = Cached::Miss;
+        call.give_back();
+        return Err(Refusal::new(Code::NotCached).into());
+    }
     call.worker.metrics.cache_misses.add(1);
     visit.note(call, Cached::Miss);
     // Where it only watches, nothing that is kept is given, in no case.
-    let found = found.filter(|_| !step.observe);
-    visit.ask(call, inflow, found, why, flight).await
+    let found = shared.or(found).filter(|_| !step.observe);
+    visit.ask(call, inflow, found, why, flight, share).await
 }
 
 /// Makes the request ready; `None` when its answer is none of the cache's business.
@@ -147,12 +180,18 @@ fn arrive<'a>(
     }
     let (upstream, beside) = forward::choose_upstream(call)?;
     let told = call.told.clone();
-    let carried = key::carried(&call.worker.shared.cache, call);
+    let cache = &call.worker.shared.cache;
+    let carried = key::carried(call, |bytes| cache.number(bytes));
+    // What only watches asks nobody.
+    let second = cache.second(policy.second_level && !step.observe);
+    let carried_there = second.and_then(|second| {
+        let digest = |bytes: &[u8]| second.secret.digest("carried", &[bytes]);
+        key::carried(call, digest)
+    });
     forward::ready(call, upstream)?;
     if let Some(split) = &upstream.split {
         call.variant = Some(forward::variant(call, split, crate::upstream::chance));
     }
-    let cache = &call.worker.shared.cache;
     let spot = Spot {
         upstream,
         key_headers: &policy.key_headers,
@@ -169,7 +208,13 @@ fn arrive<'a>(
         has_cookie: wishes.has_cookie,
     };
     let asker = key::asker(cache, call, upstream, &before);
+    let aside = second.map(|second| Aside {
+        second,
+        told,
+        carried: carried_there,
+    });
     Ok(Some(Visit {
+        aside,
         moment: Moment::default(),
         cache,
         step,

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use super::flight::Flight;
+use super::second::Share;
 use super::stored::{Draft, Stored};
 use super::{Cache, Moment};
 use crate::body::{Cut, Inflow, Outflow};
@@ -41,11 +42,15 @@ pub(super) struct Removal {
     pub(super) cache: Arc<Cache>,
     pub(super) place: u128,
     pub(super) old: Arc<Stored>,
+    pub(super) share: Option<Share>,
 }
 
 impl Removal {
     fn finish(self) {
         self.cache.remove(self.place, &self.old);
+        if let Some(share) = &self.share {
+            share.forget(self.old.owner);
+        }
     }
 }
 
@@ -60,6 +65,8 @@ pub(super) struct Filling {
     longest: usize,
     /// Others wait for it.
     flight: Option<Flight>,
+    /// By what it is kept for other nodes.
+    share: Option<Share>,
 }
 
 impl Filling {
@@ -68,7 +75,7 @@ impl Filling {
         draft: Draft,
         (place, moment): (u128, Moment),
         longest: usize,
-        flight: Option<Flight>,
+        (flight, share): (Option<Flight>, Option<Share>),
     ) -> Self {
         Self {
             cache,
@@ -78,6 +85,7 @@ impl Filling {
             body: Vec::new(),
             longest,
             flight,
+            share,
         }
     }
 
@@ -98,8 +106,11 @@ impl Filling {
         let Some(draft) = self.draft.take() else {
             return;
         };
-        let stored = draft.finish(Bytes::from(body.into_boxed_slice()));
-        let is_kept = self.cache.insert(self.place, self.moment, stored);
+        let stored = Arc::new(draft.finish(Bytes::from(body.into_boxed_slice())));
+        let is_kept = self.cache.insert(self.place, self.moment, stored.clone());
+        if let Some(share) = self.share.take().filter(|_| is_kept) {
+            share.keep(&stored);
+        }
         if let Some(flight) = self.flight.take().filter(|_| is_kept) {
             flight.land();
         }

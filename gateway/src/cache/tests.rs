@@ -50,7 +50,7 @@ fn moment(cache: &Cache, place: u128) -> Moment {
 }
 
 fn put(cache: &Cache, place: u128, stored: Stored) {
-    cache.insert(place, moment(cache, place), stored);
+    cache.insert(place, moment(cache, place), Arc::new(stored));
 }
 
 fn has(cache: &Cache, place: u128, owner: Owner) -> bool {
@@ -124,11 +124,11 @@ fn what_was_taken_out_meanwhile_does_not_come_back() {
     let cache = Cache::new(1 << 20);
     let before = moment(&cache, 1);
     cache.invalidate(1);
-    cache.insert(1, before, stored(ME, &[], "h/a", 1));
+    cache.insert(1, before, Arc::new(stored(ME, &[], "h/a", 1)));
     assert!(!has(&cache, 1, ME));
     let before = moment(&cache, 1);
     cache.purge(Purge::Url("h/none".to_owned()));
-    cache.insert(1, before, stored(ME, &[], "h/a", 1));
+    cache.insert(1, before, Arc::new(stored(ME, &[], "h/a", 1)));
     assert!(!has(&cache, 1, ME));
 }
 
@@ -146,7 +146,7 @@ fn what_is_under_way_is_not_for_others_to_unkeep() {
             let cache = Cache::new(1 << 20);
             let before = moment(&cache, 1);
             take_out(&cache, of);
-            cache.insert(1, before, stored(ME, &[], "h/a", 1));
+            cache.insert(1, before, Arc::new(stored(ME, &[], "h/a", 1)));
             assert_eq!(has(&cache, 1, ME), is_kept, "{of}");
         }
     }

@@ -1,6 +1,7 @@
 //! `cache`: what is kept, to whom it is given, and when the upstream is asked again.
 
 mod flights;
+mod second;
 mod stored;
 mod whose;
 
@@ -148,7 +149,8 @@ async fn records_say_how_a_cache_answered() {
         (0, "GET", "/nowhere", five, &[], Cached::None),
     ] {
         rig.advance(seconds);
-        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nX-Answer: {answer}\r\n");
+        let mut request =
+            format!("{method} {path} HTTP/1.1\r\nHost: test\r\nX-Answer: {answer}\r\n");
         for line in fields {
             request.push_str(line);
             request.push_str("\r\n");
