@@ -127,6 +127,12 @@ pub(crate) async fn exchange<'a>(
         }
     };
     let (shared, share) = visit.look_aside(call, why).await;
+    // What is here may be newer.
+    let shared = shared.filter(|stored| {
+        let now = seconds(call);
+        let newer = |found: &Arc<Stored>| stored.usage.behind(now) < found.usage.behind(now);
+        found.as_ref().is_none_or(newer)
+    });
     if let Some(stored) = &shared {
         visit
             .cache
