@@ -18,7 +18,6 @@ use serde::{Deserialize, Serialize};
     utoipa::ToSchema,
 )]
 #[serde(rename_all = "snake_case")]
-#[repr(u8)]
 pub enum Cached {
     /// No cache was asked.
     #[default]
