@@ -16,8 +16,11 @@ const MOST_BYTES: usize = 16 * 1024 * 1024;
 const LONGEST: usize = 1024 * 1024;
 /// Named examples of one media type.
 const MOST_EXAMPLES: usize = 50;
-/// Written examples that are too long, and are gone through all the same.
+/// Written examples that are too long, and are gone through all the same, before half as long ones
+/// are too long as well: so many short ones behind them are still found.
 const MOST_LONG: usize = 50;
+/// However many are too long, those of so many bytes are not.
+const SHORT: usize = 1024;
 /// Steps that making examples takes, of a document.
 const MOST_STEPS: usize = 2_000_000;
 /// Media types of one answer.
@@ -121,7 +124,8 @@ impl Canned {
         let mut left = Left {
             bytes: MOST_BYTES,
             steps: MOST_STEPS,
-            long: MOST_LONG,
+            long: 0,
+            longest: LONGEST,
         };
         let mut operations = Vec::new();
         for operation in &document.operations {
@@ -204,7 +208,10 @@ const TOO_MUCH: &str = "The examples of its answers are larger than 16 MiB toget
 struct Left {
     bytes: usize,
     steps: usize,
+    /// Examples that were too long since `longest` is what it is.
     long: usize,
+    /// Bytes of an example.
+    longest: usize,
 }
 
 impl Left {
@@ -212,17 +219,29 @@ impl Left {
         self.bytes = self.bytes.checked_sub(bytes).ok_or(TOO_MUCH)?;
         Ok(())
     }
+
+    /// One was too long: what going through such ones costs is bounded.
+    fn too_long(&mut self) {
+        self.long += 1;
+        if self.long == MOST_LONG {
+            self.long = 0;
+            self.longest = (self.longest / 2).max(SHORT);
+        }
+    }
 }
 
 /// A body, which ends where it would be too long.
-struct Short(Vec<u8>);
+struct Short {
+    bytes: Vec<u8>,
+    longest: usize,
+}
 
 impl Write for Short {
     fn write(&mut self, part: &[u8]) -> io::Result<usize> {
-        if self.0.len() + part.len() > LONGEST {
+        if self.bytes.len() + part.len() > self.longest {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        self.0.extend_from_slice(part);
+        self.bytes.extend_from_slice(part);
         Ok(part.len())
     }
 
@@ -232,13 +251,16 @@ impl Write for Short {
 }
 
 /// None where it is too long.
-fn written(value: &serde_json::Value, is_json: bool) -> Option<Vec<u8>> {
-    let mut out = Short(Vec::new());
+fn written(value: &serde_json::Value, is_json: bool, longest: usize) -> Option<Vec<u8>> {
+    let mut out = Short {
+        bytes: Vec::new(),
+        longest,
+    };
     match value.as_str() {
         Some(text) if !is_json => out.write_all(text.as_bytes()).ok()?,
         _ => serde_json::to_writer(&mut out, value).ok()?,
     }
-    Some(out.0)
+    Some(out.bytes)
 }
 
 impl Operation {
@@ -286,11 +308,11 @@ fn body(
     let mut examples = Vec::new();
     for one in content.examples.iter().take(MOST_EXAMPLES) {
         // What stands for an object has a syntax of its own: XML.
-        if left.long == 0 || !(is_json || is_text || one.value.is_string()) {
+        if !(is_json || is_text || one.value.is_string()) {
             continue;
         }
-        let Some(bytes) = written(&one.value, is_json) else {
-            left.long -= 1;
+        let Some(bytes) = written(&one.value, is_json, left.longest) else {
+            left.too_long();
             continue;
         };
         left.spend(bytes.len())?;
@@ -298,7 +320,7 @@ fn body(
     }
     if examples.is_empty() && (is_json || is_text) {
         let made = example_within(document, &content.schema, Side::Response, &mut left.steps);
-        if let Some(bytes) = made.and_then(|made| written(&made, is_json)) {
+        if let Some(bytes) = made.and_then(|made| written(&made, is_json, LONGEST)) {
             left.spend(bytes.len())?;
             examples.push(("".into(), bytes.into()));
         }

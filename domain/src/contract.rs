@@ -31,7 +31,7 @@ pub use value::read as read_json;
 use answers::Answers;
 use carried::Carried;
 use fits::Fitting;
-use media::Shape;
+use media::{Charset, Shape};
 use operations::{Body, Parameter};
 use schema::Schemas;
 
@@ -228,7 +228,8 @@ impl Contract {
         let Some(schema) = media.schema else {
             return Vec::new();
         };
-        let value = match self.read_body(media.shape(media_type), schema, body) {
+        let (shape, charset) = (media.shape(media_type), Charset::of(media_type));
+        let value = match self.read_body(shape, schema, body, |text| charset.read(text, false)) {
             Ok(Some(value)) => value,
             Ok(None) => return Vec::new(),
             Err(message) => return of_body(&message),
@@ -239,7 +240,14 @@ impl Contract {
         fitting.found
     }
 
-    fn read_body(&self, shape: Shape, schema: u32, body: &[u8]) -> Result<Option<Value>, String> {
+    /// `text` reads bodies that are texts.
+    fn read_body<'b>(
+        &self,
+        shape: Shape,
+        schema: u32,
+        body: &'b [u8],
+        text: impl FnOnce(&'b [u8]) -> Result<Cow<'b, str>, &'static str>,
+    ) -> Result<Option<Value>, String> {
         match shape {
             Shape::Json => value::read(body).map(Some),
             Shape::Form => {
@@ -251,9 +259,8 @@ impl Contract {
             // What stands for an object or a list has a syntax of its own: XML, CSV.
             Shape::Text if !self.schemas.admits_scalar(schema) => Ok(None),
             Shape::Text => {
-                let text = std::str::from_utf8(body);
-                let text = text.map_err(|_| "The text is not UTF-8.".to_owned())?;
-                Ok(Some(self.schemas.coerce(schema, text)))
+                let text = text(body)?;
+                Ok(Some(self.schemas.coerce(schema, &text)))
             }
             Shape::Opaque => Ok(None),
         }

@@ -1,11 +1,13 @@
 //! What a gateway reports: the record of one request, and the histogram that rollups merge.
 
+pub mod cached;
 pub mod detail;
 pub mod histogram;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use cached::{CacheSums, Cached};
 pub use detail::Detail;
 pub use histogram::Histogram;
 
@@ -69,6 +71,9 @@ pub struct Record {
     pub first_byte_us: u32,
     /// Units used: requests = 1; later tokens and money.
     pub units: u32,
+    /// What a cache did with it.
+    #[serde(default)]
+    pub cached: Cached,
 }
 
 /// `2xx` and its like; the class of an answer in rollups.
@@ -171,6 +176,7 @@ pub struct Sums {
     pub bytes_out: u64,
     /// Total time in microseconds.
     pub latency: Histogram,
+    pub cache: CacheSums,
 }
 
 impl Sums {
@@ -179,6 +185,7 @@ impl Sums {
         self.bytes_in += record.bytes_in;
         self.bytes_out += record.bytes_out;
         self.latency.record(u64::from(record.total_us));
+        self.cache.add(record.cached);
     }
 
     pub fn merge(&mut self, other: &Self) {
@@ -186,5 +193,6 @@ impl Sums {
         self.bytes_in += other.bytes_in;
         self.bytes_out += other.bytes_out;
         self.latency.merge(&other.latency);
+        self.cache.merge(&other.cache);
     }
 }

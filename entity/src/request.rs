@@ -51,6 +51,8 @@ pub struct Model {
     pub connect_us: i64,
     pub first_byte_us: i64,
     pub units: i64,
+    /// `domain::traffic::Cached::number`.
+    pub cached: i16,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -30,6 +30,10 @@ pub struct Model {
     /// `domain::traffic::Histogram::to_bytes`.
     #[sea_orm(column_type = "Blob")]
     pub latency: Vec<u8>,
+    pub cache_hits: i64,
+    pub cache_stale: i64,
+    pub cache_misses: i64,
+    pub cache_passes: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

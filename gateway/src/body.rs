@@ -6,12 +6,13 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use domain::problem::Code;
 
-use crate::begun::Begun;
 use crate::cache::Keeping;
 use crate::detail::Of;
 use crate::fields::Fields;
 use crate::holdings::Made;
 use crate::packed::Packed;
+use crate::passing::Passing;
+use crate::record::Watch;
 use crate::report::Report;
 use crate::upstream::{Link, Stream, Ticket};
 use crate::worker::Worker;
@@ -76,8 +77,8 @@ pub(crate) enum Outflow {
     Shared(Bytes),
     /// Made of another one.
     Made(Box<Made>),
-    /// Another, of which the first part was taken already.
-    Begun(Box<Begun>),
+    /// Another, which is looked into once it has passed.
+    Passing(Box<Passing>),
 }
 
 impl Outflow {
@@ -92,7 +93,7 @@ impl Outflow {
             Self::Stream(stream) => stream.ends_at = ends_at,
             Self::Packed(packed) => packed.inner.end_at(ends_at),
             Self::Keeping(keeping) => keeping.inner.end_at(ends_at),
-            Self::Begun(begun) => begun.rest.end_at(ends_at),
+            Self::Passing(passing) => passing.inner.end_at(ends_at),
             // A WebSocket has no end that could be awaited.
             Self::Switched(_)
             | Self::Whole(..)
@@ -109,7 +110,7 @@ impl Outflow {
             Self::Stream(stream) => stream.ticket = ticket,
             Self::Packed(packed) => packed.inner.hold(ticket),
             Self::Keeping(keeping) => keeping.inner.hold(ticket),
-            Self::Begun(begun) => begun.rest.hold(ticket),
+            Self::Passing(passing) => passing.inner.hold(ticket),
             Self::Whole(..)
             | Self::Shared(_)
             | Self::Made(_)
@@ -125,7 +126,7 @@ impl Outflow {
             Self::Stream(stream) => stream.owe(bytes, is_all),
             Self::Packed(packed) => packed.inner.owe(bytes, is_all),
             Self::Keeping(keeping) => keeping.inner.owe(bytes, is_all),
-            Self::Begun(begun) => begun.rest.owe(bytes, is_all),
+            Self::Passing(passing) => passing.inner.owe(bytes, is_all),
             Self::Whole(..)
             | Self::Shared(_)
             | Self::Made(_)
@@ -153,7 +154,7 @@ impl Outflow {
             Self::Stream(stream) => stream.poll_body(cx, worker, inflow, out),
             Self::Packed(packed) => packed.poll_fill(cx, worker, inflow, out),
             Self::Keeping(keeping) => keeping.poll_fill(cx, worker, inflow, out),
-            Self::Begun(begun) => begun.poll_fill(cx, worker, inflow, out),
+            Self::Passing(passing) => passing.poll_fill(cx, worker, inflow, out),
             Self::Shared(left) => {
                 let part = left.split_to(left.len().min(ROOM));
                 out.extend_from_slice(&part);
@@ -176,7 +177,7 @@ impl Outflow {
             Self::Stream(stream) => stream.target,
             Self::Packed(packed) => return packed.inner.is_cut(worker),
             Self::Keeping(keeping) => return keeping.inner.is_cut(worker),
-            Self::Begun(begun) => return begun.rest.is_cut(worker),
+            Self::Passing(passing) => return passing.inner.is_cut(worker),
             Self::Whole(..)
             | Self::Shared(_)
             | Self::Made(_)
@@ -198,7 +199,7 @@ impl Outflow {
             }
             Self::Packed(packed) => packed.inner.give_back(worker),
             Self::Keeping(keeping) => keeping.inner.give_back(worker),
-            Self::Begun(begun) => begun.rest.give_back(worker),
+            Self::Passing(passing) => passing.inner.give_back(worker),
             Self::Whole(..)
             | Self::Shared(_)
             | Self::Made(_)
@@ -218,7 +219,7 @@ impl Outflow {
             Self::Stream(stream) => stream.left(),
             Self::Packed(packed) if packed.is_over() => Some(0),
             Self::Keeping(keeping) => keeping.inner.left(),
-            Self::Begun(begun) => begun.left(),
+            Self::Passing(passing) => passing.inner.left(),
             Self::Packed(_) | Self::Switched(_) => None,
         }
     }
@@ -227,7 +228,7 @@ impl Outflow {
         match self {
             Self::Stream(stream) => stream.is_over(),
             Self::Keeping(keeping) => keeping.inner.is_over(),
-            Self::Begun(begun) => begun.is_over(),
+            Self::Passing(passing) => passing.is_over(),
             Self::Whole(..)
             | Self::Shared(_)
             | Self::Made(_)
@@ -243,10 +244,36 @@ impl Outflow {
             Self::Stream(stream) => stream.trailers(),
             Self::Packed(packed) => packed.inner.trailers(),
             Self::Keeping(keeping) => keeping.inner.trailers(),
-            Self::Begun(begun) => begun.rest.trailers(),
+            Self::Passing(passing) => passing.inner.trailers(),
+            Self::Made(made) => made.trailers.as_ref(),
+            Self::Whole(..) | Self::Shared(_) | Self::Link(_) | Self::Switched(_) => None,
+        }
+    }
+
+    /// Its copy is not kept before somebody says so ([`Outflow::keep`]).
+    pub(crate) fn wait_to_keep(&mut self) {
+        if let Self::Keeping(keeping) = self {
+            keeping.wait();
+        }
+    }
+
+    /// Its copy is kept, now or when it is whole.
+    pub(crate) fn keep(&mut self) {
+        if let Self::Keeping(keeping) = self {
+            keeping.keep();
+        }
+    }
+
+    /// What was found wrong with it as it passed, once.
+    pub(crate) fn found(&mut self) -> Option<Watch> {
+        match self {
+            Self::Passing(passing) => passing.found(),
+            Self::Packed(packed) => packed.inner.found(),
+            Self::Keeping(keeping) => keeping.inner.found(),
             Self::Whole(..)
             | Self::Shared(_)
             | Self::Made(_)
+            | Self::Stream(_)
             | Self::Link(_)
             | Self::Switched(_) => None,
         }
@@ -286,7 +313,12 @@ impl Delivery {
         let (body, worker) = (&mut self.answer.body, &self.report.worker);
         let polled = body.poll_fill(cx, worker, inflow, out);
         match polled {
-            Poll::Ready(Ok(true)) => body.give_back(worker),
+            Poll::Ready(Ok(true)) => {
+                body.give_back(worker);
+                if let Some(watch) = body.found() {
+                    self.report.watch(watch);
+                }
+            }
             Poll::Ready(Err(Cut)) if body.is_cut(worker) => {
                 self.report.code = Some(Code::UpstreamRemoved);
             }

@@ -2,6 +2,7 @@
 //! bounded in bytes. What it does with a request is in `exchange`; what is kept, and for how long,
 //! in `stored` and `freshness`.
 
+mod aside;
 mod ask;
 mod conditions;
 mod directives;
@@ -14,6 +15,7 @@ mod keeping;
 mod key;
 mod purge;
 mod refresh;
+pub(crate) mod second;
 mod shard;
 mod stored;
 mod tags;
@@ -21,11 +23,14 @@ mod vary;
 mod wishes;
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use uuid::Uuid;
 
 use crate::fields::Fields;
 use flight::Flights;
+use second::Second;
 use shard::Shard;
 use stored::{Owner, Stored};
 
@@ -35,11 +40,15 @@ pub(crate) use keeping::Keeping;
 pub(crate) use stored::Rules;
 
 const SHARDS: usize = 16;
+/// Of the table of versions: each has one, that it may share with others.
+const VERSIONS: usize = 4096;
 
 /// The store.
 #[derive(Debug)]
 pub(crate) struct Cache {
     shards: Box<[Mutex<Shard>]>,
+    /// How often things of a cell's versions were taken out by what they have in common.
+    removals: Box<[AtomicU32]>,
     flights: Arc<Flights>,
     /// Two hashers that nobody outside can foresee: together they name places.
     hashers: (RandomState, RandomState),
@@ -51,6 +60,10 @@ pub(crate) struct Cache {
     /// Where room is made next.
     turn: AtomicUsize,
     pub(crate) counts: Counts,
+    /// What nodes keep in common, where there is such.
+    second: Option<Arc<Second>>,
+    /// Somebody was told that there is none.
+    warned: AtomicBool,
 }
 
 /// What happened in the store.
@@ -72,14 +85,19 @@ struct Found {
     moment: Moment,
 }
 
-/// How often things of a place had been taken out when a request looked for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Moment(u32);
+/// How often things of a place, and of its version, had been taken out when a request looked for it:
+/// what was asked for before that is not kept after it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Moment {
+    place: u32,
+    version: u32,
+}
 
 impl Cache {
     pub(crate) fn new(bound: usize) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            removals: (0..VERSIONS).map(|_| AtomicU32::new(0)).collect(),
             flights: Arc::default(),
             hashers: (RandomState::new(), RandomState::new()),
             held: AtomicUsize::new(0),
@@ -87,7 +105,26 @@ impl Cache {
             bound,
             turn: AtomicUsize::new(0),
             counts: Counts::default(),
+            second: None,
+            warned: AtomicBool::new(false),
         }
+    }
+
+    /// With a second level.
+    #[must_use]
+    pub(crate) fn beside(mut self, second: Option<Arc<Second>>) -> Self {
+        self.second = second;
+        self
+    }
+
+    /// The second level, where it is wanted and there is one.
+    fn second(&self, is_wanted: bool) -> Option<&Arc<Second>> {
+        if is_wanted && self.second.is_none() && !self.warned.swap(true, Relaxed) {
+            tracing::warn!(
+                "A cache has a second level, and redis_url is not set: each node keeps its own answers alone."
+            );
+        }
+        self.second.as_ref().filter(|_| is_wanted)
     }
 
     /// A number that stands for these bytes.
@@ -108,14 +145,22 @@ impl Cache {
         shard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What there is for a request.
-    fn find(&self, place: u128, owner: Option<Owner>, request: &Fields) -> Found {
+    /// How often things of a version were taken out.
+    fn removals_of(&self, version: Uuid) -> &AtomicU32 {
+        &self.removals[self.hashers.0.hash_one(version) as usize % VERSIONS]
+    }
+
+    /// What there is for a request to a version.
+    fn find(&self, version: Uuid, place: u128, owner: Option<Owner>, request: &Fields) -> Found {
         let mut shard = self.shard(place);
         let (stored, has_others) = shard.find(place, owner, request);
         Found {
             stored,
             has_others,
-            moment: Moment(shard.removals(place)),
+            moment: Moment {
+                place: shard.removals(place),
+                version: self.removals_of(version).load(Relaxed),
+            },
         }
     }
 
@@ -133,16 +178,20 @@ impl Cache {
         result
     }
 
-    /// Keeps it, unless its place was cleared since `moment`.
-    fn insert(&self, place: u128, moment: Moment, stored: Stored) -> bool {
+    /// Keeps it, unless its place or things of its version were taken out since `moment`.
+    fn insert(&self, place: u128, moment: Moment, stored: Arc<Stored>) -> bool {
         if stored.weight() > self.bound / 2 {
             self.counts.unkept.fetch_add(1, Relaxed);
             return false;
         }
+        let of_version = self.removals_of(stored.version);
         let is_in = self.change(place as usize % SHARDS, |shard| {
-            let is_current = shard.removals(place) == moment.0;
+            // Whoever takes out counts first and looks through the shards then: either this sees
+            // the count, or it is found.
+            let is_current =
+                shard.removals(place) == moment.place && of_version.load(Relaxed) == moment.version;
             if is_current {
-                shard.insert(place, Arc::new(stored));
+                shard.insert(place, stored);
             }
             is_current
         });
@@ -194,7 +243,9 @@ impl Cache {
         count
     }
 
-    fn remove_tag(&self, tag: u64) -> usize {
+    /// Takes out what of a version has a tag. What is under way to other versions is kept.
+    fn remove_tag(&self, version: Uuid, tag: u64) -> usize {
+        self.removals_of(version).fetch_add(1, Relaxed);
         self.each_shard(|shard| shard.remove_tag(tag))
     }
 

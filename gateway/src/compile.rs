@@ -20,9 +20,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use domain::api::Purge;
-use domain::id::{ProductId, UpstreamId, VersionId};
+use domain::id::{ApiId, ProductId, UpstreamId, VersionId};
 use domain::seal::KeyRing;
-use domain::snapshot::{self, Delta, SCHEMA, Snapshot};
+use domain::snapshot::{self, Delta, Purged, SCHEMA, Snapshot};
 
 use crate::clock::Clock;
 use crate::metrics::RouteNames;
@@ -212,6 +212,18 @@ impl Compiler {
             let versions = self.model.versions.values();
             let own = versions.filter(|version| version.api == api);
             (own.map(|version| version.id).collect(), what)
+        })
+        .collect()
+    }
+
+    /// The same for what nodes keep in common: of each API with its versions all purges that are
+    /// known, where some are new since the last call.
+    pub(crate) fn purged(&mut self) -> Vec<(ApiId, Vec<VersionId>, Vec<Purged>)> {
+        let told = self.purges.told().into_iter();
+        told.map(|(api, all)| {
+            let versions = self.model.versions.values();
+            let own = versions.filter(|version| version.api == api);
+            (api, own.map(|version| version.id).collect(), all)
         })
         .collect()
     }

@@ -125,6 +125,9 @@ pub(crate) async fn run(mut changes: mpsc::Receiver<Change>, mut compiler: Compi
                     let count = told.cache.purge_of(&versions, what);
                     tracing::debug!(count, "Kept answers were taken out.");
                 }
+                for (api, versions, all) in compiler.purged() {
+                    told.cache.purged(api, versions, all).await;
+                }
             }
             Some(Err(error)) => {
                 tracing::error!(%error, "A configuration change was not taken; the last state stays.");

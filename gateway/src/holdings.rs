@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::answer::Refusal;
 use crate::body::ROOM;
+use crate::fields::Fields;
 use crate::forward::Stop;
 use crate::metrics::WorkerMetrics;
 use crate::worker::Worker;
@@ -132,8 +133,12 @@ pub(crate) struct Made {
     pub(crate) bytes: Vec<u8>,
     /// How much of it is gone.
     pub(crate) at: usize,
+    /// What came behind the body that it is made of.
+    pub(crate) trailers: Option<Fields>,
     worker: Rc<Worker>,
     of: OrganizationId,
+    /// What it is counted with.
+    counted: u64,
 }
 
 impl Made {
@@ -144,17 +149,39 @@ impl Made {
         Self {
             bytes,
             at: 0,
+            trailers: None,
             worker,
             of,
+            counted: length,
         }
+    }
+
+    /// Adds more to it; false where there is no room for that.
+    #[must_use]
+    pub(crate) fn extend(&mut self, more: &[u8]) -> bool {
+        let (holdings, metrics) = (&self.worker.holdings, &self.worker.metrics);
+        if !more.is_empty() && !holdings.has_room(self.of) {
+            metrics.not_held.add(1);
+            return false;
+        }
+        let length = more.len() as u64;
+        holdings.add(self.of, length);
+        metrics.held_bytes.add(length);
+        self.counted += length;
+        self.bytes.extend_from_slice(more);
+        true
+    }
+
+    /// Gives its bytes to somebody who looks into them; it is counted with them all the same.
+    pub(crate) fn lend(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
     }
 }
 
 impl Drop for Made {
     fn drop(&mut self) {
-        let length = self.bytes.len() as u64;
-        self.worker.holdings.take(self.of, length);
-        self.worker.metrics.held_bytes.take(length);
+        self.worker.holdings.take(self.of, self.counted);
+        self.worker.metrics.held_bytes.take(self.counted);
     }
 }
 

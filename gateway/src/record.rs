@@ -14,7 +14,7 @@ use domain::id::{
 };
 use domain::key::Environment;
 use domain::problem::Code;
-use domain::traffic;
+use domain::traffic::{self, Cached};
 
 pub use names::{Known, NameId, Names};
 pub use ring::{RING_RECORDS, Rings, Sink};
@@ -114,6 +114,7 @@ pub struct Record {
     pub environment: Environment,
     pub code: Option<Code>,
     pub path_cut: bool,
+    pub cached: Cached,
     pub method: Short<16>,
     pub request_id: Short<64>,
     pub path: Short<PATH_BYTES>,
@@ -154,6 +155,7 @@ impl Default for Record {
             environment: Environment::Live,
             code: None,
             path_cut: false,
+            cached: Cached::None,
             method: Short::EMPTY,
             request_id: Short::EMPTY,
             path: Short::EMPTY,
@@ -195,6 +197,7 @@ impl Record {
             environment,
             code,
             path_cut,
+            cached,
             method,
             request_id,
             path,
@@ -211,7 +214,7 @@ impl Record {
         (*total_us, *policies_us, *connect_us, *first_byte_us) = (0, 0, 0, 0);
         (*decided_by, *target, *variant) = (NameId::NONE, NameId::NONE, NameId::NONE);
         (*status, *tries, *path_cut) = (0, 0, false);
-        *environment = Environment::Live;
+        (*environment, *cached) = (Environment::Live, Cached::None);
         method.set("");
         request_id.set("");
         path.set("");
@@ -270,6 +273,7 @@ impl Record {
             connect_us,
             first_byte_us,
             units,
+            cached,
         } = out;
         *at = DateTime::from_timestamp_micros(self.at).unwrap_or_default();
         (*state, *revision) = (self.state, self.revision);
@@ -278,6 +282,7 @@ impl Record {
         (*application, *credential) = (self.application, self.credential);
         (*subscription, *plan) = (self.subscription, self.plan);
         (*environment, *path_cut) = (self.environment, self.path_cut);
+        *cached = self.cached;
         (*status, *tries, *observed) = (self.status, self.tries, self.observed);
         (*bytes_in, *bytes_out, *units) = (self.bytes_in, self.bytes_out, self.units);
         (*total_us, *policies_us) = (self.total_us, self.policies_us);

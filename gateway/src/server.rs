@@ -12,7 +12,7 @@ use domain::explain::Counted;
 use tokio::sync::{mpsc, watch};
 
 use crate::admin;
-use crate::cache::Cache;
+use crate::cache::{Cache, second};
 use crate::compile::Compiler;
 use crate::connections::Connections;
 use crate::control::{self, Told};
@@ -34,7 +34,7 @@ use crate::upstream::keep_up;
 use crate::waiting::WaitingOnNode;
 use crate::watched::Watched;
 use crate::worker::{Orders, Shared, Worker};
-use threads::{shares, thread};
+use threads::{cores, shares, thread};
 
 /// A running gateway. Dropping it does not stop it; [`Handle::shutdown`] does.
 pub struct Handle {
@@ -110,6 +110,7 @@ pub fn prepare(
     let settings = Arc::new(settings);
 
     let (leases, ledger) = lease::prepare(&settings)?;
+    let (shared_answers, keeper) = second::prepare(&settings)?.unzip();
     let quotas = Arc::new(Quotas::default());
     let names = Arc::new(Names::default());
     let rings = Arc::new(Rings::new(count, names.clone()));
@@ -121,7 +122,7 @@ pub fn prepare(
         places: Arc::default(),
         waiting: WaitingOnNode::default(),
         watched: Watched::new(settings.limits.cells.min(100_000)),
-        cache: Arc::new(Cache::new(settings.limits.cache)),
+        cache: Arc::new(Cache::new(settings.limits.cache).beside(shared_answers.clone())),
         answers: Arc::default(),
         nonces: Arc::default(),
         connections: Connections::new(&settings.limits, !settings.trusted_proxies.is_empty()),
@@ -181,6 +182,8 @@ pub fn prepare(
     let compiler = Compiler::new(names, Arc::clone(&limits), settings.gateway_key.clone())
         .on(settings.clock.clone(), settings.region.clone());
     let key_sets = compiler.key_sets();
+    let mut more = vec![lease::metrics(leases.clone())];
+    more.extend(shared_answers.map(second::metrics));
     let node = Arc::new(Node {
         key_sets: key_sets.clone(),
         workers,
@@ -194,7 +197,7 @@ pub fn prepare(
         duty: on_duty,
         disk,
         upkeep: Arc::default(),
-        more: Mutex::new(vec![lease::metrics(leases.clone())]),
+        more: Mutex::new(more),
     });
     let (number, needs_full) = (told.number.subscribe(), told.needs_full.subscribe());
     let counts = Counts {
@@ -227,6 +230,9 @@ pub fn prepare(
         let settling = lease::run(leases, ledger, settings.clock.clone(), stopping.clone());
         tasks.push(tokio::spawn(settling));
     }
+    if let Some(keeper) = keeper {
+        tasks.push(tokio::spawn(second::run(keeper, stopping.clone())));
+    }
     if let Some(listener) = admin_listener {
         let listener = tokio::net::TcpListener::from_std(listener)
             .map_err(|error| StartError::Listen(settings.listen, error))?;
@@ -248,10 +254,6 @@ pub fn prepare(
         threads,
         tasks,
     })
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 async fn follow_clock(clock: crate::clock::Clock, mut stop: watch::Receiver<bool>) {

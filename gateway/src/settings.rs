@@ -45,7 +45,8 @@ pub struct Settings {
     /// Addresses that no target may have: portal, database, Redis, mail host. The gateway adds
     /// its own.
     pub own_addresses: Vec<SocketAddr>,
-    /// `PORTUNUS_REDIS_URL`: what rate limits of the cluster are shared by; none unless set.
+    /// `PORTUNUS_REDIS_URL`: what rate limits of the cluster, and
+    /// answers that are kept for all nodes, are shared by; none unless set.
     pub redis_url: Option<RedisUrl>,
     pub limits: Limits,
     pub issuer_keys: IssuerKeys,

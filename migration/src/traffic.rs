@@ -6,6 +6,7 @@ mod m0003_variant;
 mod m0004_observed;
 mod m0005_quota_by_policy;
 mod m0006_details;
+mod m0007_cached;
 
 use sea_orm_migration::prelude::*;
 
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_observed::Migration),
             Box::new(m0005_quota_by_policy::Migration),
             Box::new(m0006_details::Migration),
+            Box::new(m0007_cached::Migration),
         ]
     }
 

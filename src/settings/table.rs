@@ -84,7 +84,7 @@ pub const TABLE: &[Setting] = &[
     secret(
         "redis_url",
         "PORTUNUS_REDIS_URL",
-        "redis://… or rediss://…: what gateways share rate limits of the cluster by; without it each node counts by itself.",
+        "redis://… or rediss://…: what gateways share rate limits of the cluster by, and answers that a cache keeps for all nodes; without it each node counts and keeps by itself.",
     ),
     secret(
         "smtp_url",

@@ -143,6 +143,7 @@ async fn called(world: &World) -> (Shop, String) {
         connect_us: 0,
         first_byte_us: 0,
         units: 1,
+        cached: Default::default(),
     };
     let traffic = &world.app.plane.databases.traffic;
     let batch = BatchId::from_name("batch", "1");

@@ -3,7 +3,7 @@
 use domain::id::{ApplicationId, BatchId, CredentialId, OperationId, VersionId};
 use domain::problem::Code;
 use domain::traffic::detail::{Body, Field, LeftOut, Message, Seen};
-use domain::traffic::{Detail, Record};
+use domain::traffic::{Cached, Detail, Record};
 use entity::store::traffic::{
     RequestFilter, Scope, requests, write_batch, write_batch_with_details,
 };
@@ -89,6 +89,12 @@ async fn called(world: &World) -> (Shop, String, String) {
         connect_us: 300,
         first_byte_us: 1500,
         units: 1,
+        cached: match number {
+            1 => Cached::Hit,
+            2 => Cached::Stored,
+            3 => Cached::Pass,
+            _ => Cached::None,
+        },
     };
     let records = [
         record(1, &application, 200, ""),
@@ -129,6 +135,14 @@ async fn dashboards_of_both_sides() {
             );
             let p95 = usage["totals"]["p95_ms"].as_f64().unwrap();
             assert!((p95 - 2.0).abs() < 0.05, "{p95}");
+            assert_eq!(
+                usage["totals"]["cache"],
+                serde_json::json!({
+                    "hits": 1, "stale": 0, "misses": 1, "passes": 1, "hit_ratio": 0.5,
+                })
+            );
+            let without = usage["applications"][1]["totals"].get("cache");
+            assert_eq!(without, None, "its calls met no cache");
             let sum: u64 = usage["series"]
                 .as_array()
                 .unwrap()
@@ -222,6 +236,9 @@ async fn the_log_filters_and_shows_each_side_its_own() {
             ("request_id=req-3", 1),
             ("min_ms=3", 0),
             ("environment=test", 0),
+            ("cached=hit", 1),
+            ("cached=none", 2),
+            ("cached=", 5),
             (&format!("application={application}"), 4),
             (&format!("api={}&version={}", shop.api, shop.version), 5),
             (&format!("version={other}"), 0),
@@ -235,6 +252,7 @@ async fn the_log_filters_and_shows_each_side_its_own() {
             "code=nonsense",
             "limit=1000",
             "after=zz",
+            "cached=perhaps",
         ] {
             provider
                 .get(&format!("{log}?{wrong}"))

@@ -249,6 +249,28 @@ fn examples_have_a_bound() {
         "components": {"examples": {"E": {"value": large}}}});
     assert!(Canned::read(document.to_string().as_bytes()).is_err());
     assert!(Canned::read(b"{").is_err());
+    // However many are too long, a short one behind them is found.
+    let too_long = "x".repeat(1_100_000);
+    for (count, bytes, is_found) in [
+        (49, 900_000, true),
+        (51, 500_000, true),
+        (51, 900_000, false),
+        (101, 250_000, true),
+    ] {
+        let long = json!({"$ref": "#/components/examples/E"});
+        let long = json!({"200": {"content": {"text/plain": {"examples": {"e": long}}}}});
+        let mut paths: serde_json::Map<_, _> = (0..count)
+            .map(|n| (format!("/a{n:04}"), json!({"get": {"responses": long}})))
+            .collect();
+        let last = json!({"200": {"content": {"text/plain": {"example": "y".repeat(bytes)}}}});
+        paths.insert("/z".to_owned(), json!({"get": {"responses": last}}));
+        let document = json!({"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": paths,
+            "components": {"examples": {"E": {"value": too_long}}}});
+        let canned = Canned::read(document.to_string().as_bytes()).unwrap();
+        let given = canned.answer(count, None, Asked::default());
+        let is_all = given.body.len() == bytes;
+        assert_eq!(is_all, is_found, "{count} {bytes}: {}", given.body.len());
+    }
 }
 
 /// One schema of 20,000 members that only requests have, for each of 2000 answers.

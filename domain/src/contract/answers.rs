@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::build::Build;
 use super::fits::Fitting;
-use super::media::{Media, Shape, essence, is_json};
+use super::media::{Charset, Media, Shape, essence, is_json};
 use super::operations::read_content;
 use super::schema::Index;
 use super::strip::Strip;
@@ -94,6 +94,7 @@ pub enum Answered {
 pub struct Expected {
     schema: Index,
     shape: Shape,
+    charset: Charset,
 }
 
 impl Expected {
@@ -146,7 +147,11 @@ impl Contract {
             Some(schema) if shape == Shape::Text && !self.schemas.admits_scalar(schema) => {
                 Answered::Fits
             }
-            Some(schema) if shape != Shape::Opaque => Answered::Body(Expected { schema, shape }),
+            Some(schema) if shape != Shape::Opaque => Answered::Body(Expected {
+                schema,
+                shape,
+                charset: Charset::of(media_type),
+            }),
             Some(_) | None => Answered::Fits,
         }
     }
@@ -165,7 +170,12 @@ impl Contract {
 
     /// What in the body of an answer does not fit. Names of members that are data are not told.
     pub fn answer_body(&self, expected: Expected, body: &[u8], rules: Rules) -> Vec<Violation> {
-        match self.read_body(expected.shape, expected.schema, body) {
+        let Expected {
+            schema,
+            shape,
+            charset,
+        } = expected;
+        match self.read_body(shape, schema, body, |text| charset.read(text, true)) {
             Ok(None) => Vec::new(),
             Ok(Some(value)) => self.fits(expected, &value, body.len(), rules),
             Err(message) => vec![violation(Place::Body, "", message)],

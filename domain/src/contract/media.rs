@@ -1,5 +1,7 @@
 //! Media types of bodies (RFC 9110 §8.3.1): which of a document's fits, and how it is read.
 
+use std::borrow::Cow;
+
 use super::schema::Index;
 
 /// One entry of `content`.
@@ -25,6 +27,52 @@ pub(super) enum Shape {
 pub fn essence(media_type: &str) -> String {
     let name = media_type.split(';').next().unwrap_or_default();
     name.trim().to_ascii_lowercase()
+}
+
+/// How the bytes of a text stand for characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Charset {
+    /// UTF-8; also US-ASCII, which is a part of it.
+    Utf8,
+    /// ISO-8859-1: each byte is a character.
+    Latin1,
+    /// Nothing says.
+    Untold,
+    /// One that is not read.
+    Other,
+}
+
+impl Charset {
+    /// By the parameter `charset` (RFC 9110 §8.3.2).
+    pub(super) fn of(media_type: Option<&str>) -> Self {
+        let parameters = media_type.unwrap_or_default().split(';').skip(1);
+        let mut charsets = parameters.filter_map(|parameter| {
+            let (name, value) = parameter.split_once('=')?;
+            let is_charset = name.trim().eq_ignore_ascii_case("charset");
+            is_charset.then(|| value.trim().trim_matches('"'))
+        });
+        let Some(charset) = charsets.next() else {
+            return Self::Untold;
+        };
+        match charset.to_ascii_lowercase().as_str() {
+            "utf-8" | "utf8" | "us-ascii" | "ascii" => Self::Utf8,
+            "iso-8859-1" | "iso_8859-1" | "iso8859-1" | "latin1" | "latin-1" | "l1" => Self::Latin1,
+            _ => Self::Other,
+        }
+    }
+
+    /// The text, if it is one. `lenient`: where nothing says how it is written, and it is no UTF-8,
+    /// it is read as HTTP once had it (RFC 2616 §3.7.1).
+    pub(super) fn read(self, body: &[u8], lenient: bool) -> Result<Cow<'_, str>, &'static str> {
+        let latin1 = || body.iter().copied().map(char::from).collect();
+        let utf8 = std::str::from_utf8(body).map(Cow::Borrowed);
+        match self {
+            Self::Latin1 => Ok(Cow::Owned(latin1())),
+            Self::Untold if lenient => Ok(utf8.unwrap_or_else(|_| Cow::Owned(latin1()))),
+            Self::Untold | Self::Utf8 => utf8.map_err(|_| "The text is not UTF-8."),
+            Self::Other => Err("The text is in a charset that is not read here."),
+        }
+    }
 }
 
 /// JSON itself, or by its suffix (RFC 6839 §3.1).
@@ -69,6 +117,48 @@ impl Media {
             "application/x-www-form-urlencoded" => Shape::Form,
             text if text.starts_with("text/") && text != "text/event-stream" => Shape::Text,
             _ => Shape::Opaque,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_read_as_they_are_written() {
+        let (not, other) = (
+            "The text is not UTF-8.",
+            "The text is in a charset that is not read here.",
+        );
+        for (media_type, strict, lenient) in [
+            (None, Err(not), Ok("\u{e4}")),
+            (Some("text/plain"), Err(not), Ok("\u{e4}")),
+            (Some("text/plain; charset=utf-8"), Err(not), Err(not)),
+            (
+                Some("text/plain;a=b; Charset=\"ISO-8859-1\""),
+                Ok("\u{e4}"),
+                Ok("\u{e4}"),
+            ),
+            (
+                Some("text/plain; charset=latin1"),
+                Ok("\u{e4}"),
+                Ok("\u{e4}"),
+            ),
+            (Some("text/plain; charset=utf-16"), Err(other), Err(other)),
+        ] {
+            let charset = Charset::of(media_type);
+            for (is_lenient, is) in [(false, strict), (true, lenient)] {
+                let read = charset.read(b"\xe4", is_lenient);
+                assert_eq!(
+                    read.as_deref(),
+                    is.as_ref().map(|text| *text),
+                    "{media_type:?}"
+                );
+            }
+            if charset != Charset::Latin1 && charset != Charset::Other {
+                assert_eq!(charset.read("\u{e4}".as_bytes(), true).unwrap(), "\u{e4}");
+            }
         }
     }
 }

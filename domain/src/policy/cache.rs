@@ -52,6 +52,29 @@ pub struct Cache {
     #[serde(skip_serializing_if = "is_false")]
     #[schemars(title = "Ignore what clients ask for")]
     pub ignore_clients: bool,
+    /// Where answers are kept as well, for all nodes: what one has asked for, the others need not.
+    /// Nowhere unless set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(title = "Second level")]
+    pub second_level: Option<SecondLevel>,
+}
+
+/// Where answers are kept for all nodes.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+    utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum SecondLevel {
+    /// In the Redis of the setting `redis_url`; without one each node keeps its own alone.
+    Redis,
 }
 
 const MIB: u32 = 1024 * 1024;
@@ -80,6 +103,7 @@ impl Default for Cache {
             key_headers: Vec::new(),
             set_cookie: false,
             ignore_clients: false,
+            second_level: None,
         }
     }
 }
@@ -117,10 +141,14 @@ impl Written for Cache {
     }
 
     fn words(&self) -> String {
-        match self.ttl {
-            Some(ttl) => format!("as the upstream says, else for {ttl}"),
-            None => "as the upstream says".to_owned(),
+        let mut words = "as the upstream says".to_owned();
+        if let Some(ttl) = self.ttl {
+            words.push_str(&format!(", else for {ttl}"));
         }
+        if self.second_level.is_some() {
+            words.push_str(", for all nodes");
+        }
+        words
     }
 }
 
@@ -133,7 +161,7 @@ mod tests {
         for (json, pointers) in [
             (r"{}", &[][..]),
             (
-                r#"{"ttl":"30s","heuristic":true,"stale_while_revalidate":"10s","stale_if_error":"24h","max_body":1,"key_headers":["X-Tenant"],"set_cookie":true,"ignore_clients":true}"#,
+                r#"{"ttl":"30s","heuristic":true,"stale_while_revalidate":"10s","stale_if_error":"24h","max_body":1,"key_headers":["X-Tenant"],"set_cookie":true,"ignore_clients":true,"second_level":"redis"}"#,
                 &[],
             ),
             (
@@ -147,6 +175,8 @@ mod tests {
             assert_eq!(found, pointers, "{json}");
             assert_eq!(serde_json::to_string(&policy).unwrap(), json);
         }
-        assert!(serde_json::from_str::<Cache>(r#"{"ttl":"0s"}"#).is_err());
+        for wrong in [r#"{"ttl":"0s"}"#, r#"{"second_level":"disk"}"#] {
+            assert!(serde_json::from_str::<Cache>(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -13,6 +13,7 @@ use crate::id::{
     ApiId, ApplicationId, CredentialId, OperationId, RecordId, SubscriptionId, VersionId,
 };
 use crate::key::Environment;
+use crate::traffic::Cached;
 
 /// How far back a dashboard looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ToSchema)]
@@ -103,6 +104,25 @@ pub struct Totals {
     pub p50_ms: Option<f64>,
     pub p95_ms: Option<f64>,
     pub p99_ms: Option<f64>,
+    /// Absent where no cache was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheTotals>,
+}
+
+/// What caches did with requests; those that met none are in no part.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+pub struct CacheTotals {
+    /// Answered with a fresh kept answer.
+    pub hits: u64,
+    /// Answered with one whose time is over.
+    pub stale: u64,
+    /// The upstream was asked, be it only whether what is kept is still good.
+    pub misses: u64,
+    /// Requests whose answers are never kept.
+    pub passes: u64,
+    /// Hits and stale ones, of these and misses together; absent where there are none of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hit_ratio: Option<f64>,
 }
 
 /// One step of the series.
@@ -291,6 +311,12 @@ pub struct LogFilter {
         skip_serializing_if = "Option::is_none"
     )]
     pub variant: Option<String>,
+    /// What a cache did with it.
+    #[serde(
+        deserialize_with = "super::blank",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub cached: Option<Cached>,
     /// Slower than this many milliseconds.
     #[serde(
         deserialize_with = "super::blank",
@@ -326,6 +352,9 @@ pub struct LogLine {
     pub application: NamedApplication,
     pub environment: Environment,
     pub total_ms: f64,
+    /// What a cache did with it.
+    #[serde(default)]
+    pub cached: Cached,
 }
 
 /// A request with all that is known of it.

@@ -3,6 +3,7 @@
 // Clippy knows only functions marked as tests; all of this is one.
 #![allow(clippy::unwrap_used)]
 
+mod cached;
 mod details;
 mod nodes;
 mod observed;

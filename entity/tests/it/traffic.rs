@@ -60,6 +60,7 @@ pub(crate) fn record(number: i64) -> Record {
         connect_us: 6,
         first_byte_us: 7,
         units: 1,
+        cached: Default::default(),
     }
 }
 

@@ -58,6 +58,7 @@ pub const FIELDS: &[&str] = &[
     "api",
     "application",
     "environment",
+    "cached",
 ];
 
 /// What can be chosen by name: ids and names, in the order in which they were found.
@@ -192,6 +193,17 @@ fn filters(page: &Log) -> AnyView {
         ("30d", "30 d"),
     ]);
     let environments = choose(&[("", "Any"), ("live", "live"), ("test", "test")]);
+    let cached = choose(&[
+        ("", "Any"),
+        ("hit", "hit"),
+        ("shared", "hit, second level"),
+        ("stale", "given stale"),
+        ("validated", "still good"),
+        ("stored", "kept"),
+        ("miss", "not kept"),
+        ("pass", "never kept"),
+        ("none", "no cache"),
+    ]);
     let named = |list: &[(String, String)]| {
         let mut options = choose(&[("", "Any")]);
         options.extend_from_slice(list);
@@ -204,6 +216,7 @@ fn filters(page: &Log) -> AnyView {
             {Field::select("api", "API", named(&page.choices.apis)).unmarked().of(form)}
             {Field::select("application", "Application", named(&page.choices.applications)).unmarked().of(form)}
             {Field::select("environment", "Environment", environments).unmarked().of(form)}
+            {Field::select("cached", "Cache", cached).unmarked().of(form)}
             {Field::select("status", "Status", statuses).unmarked().of(form)}
             {Field::select("method", "Method", methods).unmarked().of(form)}
             {Field::text("path", "Path has").unmarked().mono().of(form)}

@@ -1,6 +1,7 @@
 //! A dashboard: requests, errors, latency, top operations and applications, over 1 h to 30 d.
 //! The same page for who calls and for who offers; only the data differs.
 
+mod cache;
 mod variants;
 
 use chrono::{DateTime, Utc};
@@ -94,6 +95,7 @@ pub fn view(page: Usage) -> AnyView {
                     {latency(usage)}
                 </section>
             </div>
+            {cache::section(usage)}
             <div class="section halves">
                 <section aria-labelledby="operations">
                     <div class="section-head"><h2 id="operations">"Top operations"</h2></div>
@@ -156,13 +158,15 @@ pub fn totals(usage: &Wire) -> AnyView {
             None => stat,
         }
     };
-    stats(vec![
+    let mut figures = vec![
         requests,
         errors,
         latency("p50", |totals| totals.p50_ms),
         latency("p95", |totals| totals.p95_ms),
         latency("p99", |totals| totals.p99_ms),
-    ])
+    ];
+    figures.extend(cache::stat(now, before));
+    stats(figures)
 }
 
 fn share(totals: &Totals) -> Option<f64> {

@@ -28,6 +28,7 @@ pub enum Kind {
     P50,
     P95,
     P99,
+    Hits,
     Before,
 }
 
@@ -41,6 +42,7 @@ impl Kind {
             Self::P50 => "c-p50",
             Self::P95 => "c-p95",
             Self::P99 => "c-p99",
+            Self::Hits => "c-hits",
             Self::Before => "c-before",
         }
     }
@@ -55,6 +57,7 @@ impl Kind {
             Self::P50 => "p50",
             Self::P95 => "p95",
             Self::P99 => "p99",
+            Self::Hits => "Hits",
             Self::Before => "Before",
         }
     }

@@ -2,20 +2,24 @@
 
 use std::sync::Arc;
 
+use domain::traffic::Cached;
+
 use super::directives::number;
 use super::exchange::{Visit, seconds, wall};
 use super::flight::Flight;
 use super::freshness::Exchange;
 use super::give::{Forwarded, How, mark};
-use super::keeping::{Filling, Keeping};
+use super::keeping::{Filling, Keeping, Removal, Then};
 use super::key;
 use super::refresh;
+use super::second::Share;
 use super::stored::{Draft, Source, Stored, is_of_all};
 use crate::body::{Answer, Inflow, Outflow};
 use crate::call::Call;
 use crate::fields::{Fields, Name, any_of};
 use crate::forward::{self, Stop};
 use crate::passage;
+use crate::policy::{Answers, Step};
 use crate::record::NameId;
 
 impl<'a> Visit<'a> {
@@ -27,6 +31,7 @@ impl<'a> Visit<'a> {
         found: Option<Arc<Stored>>,
         why: Forwarded,
         flight: Option<Flight>,
+        share: Option<Share>,
     ) -> Result<Answer, Stop> {
         let validates = found
             .as_ref()
@@ -79,7 +84,7 @@ impl<'a> Visit<'a> {
         if answer.status == 304
             && let Some(stored) = validates
         {
-            let (given, cookies) = self.validated(stored, &source, &answer);
+            let (given, cookies) = self.validated(stored, &source, &answer, share.as_ref());
             answer.body.give_back(call.worker);
             call.worker.metrics.cache_validated.add(1);
             if let Some(flight) = flight {
@@ -99,8 +104,10 @@ impl<'a> Visit<'a> {
             return Ok(answer);
         }
         let draft = self.draft(&source, &answer);
-        self.keep(call, &mut answer, draft, flight, found.as_ref());
-        let is_kept = matches!(answer.body, Outflow::Keeping(_));
+        let is_kept = self.keep(call, &mut answer, draft, flight, found.as_ref(), share);
+        if is_kept {
+            self.note(call, Cached::Stored);
+        }
         mark(&mut answer, why, is_kept);
         Ok(answer)
     }
@@ -143,6 +150,7 @@ impl<'a> Visit<'a> {
         stored: &Arc<Stored>,
         source: &Source<'_>,
         answer: &Answer,
+        share: Option<&Share>,
     ) -> (Arc<Stored>, Vec<Vec<u8>>) {
         let cookies = answer
             .fields
@@ -153,10 +161,14 @@ impl<'a> Visit<'a> {
         match fresh {
             Some(fresh) => {
                 self.cache.replace(self.place, stored, fresh.clone());
+                if let Some(share) = share {
+                    share.keep(&fresh);
+                }
                 (fresh, Vec::new())
             }
             None => {
                 self.take_out(stored);
+                self.forget(stored, share);
                 (stored.clone(), cookies)
             }
         }
@@ -165,9 +177,47 @@ impl<'a> Visit<'a> {
     /// Takes out what this asker's answer says is not to be kept any more, if it is the asker's: what
     /// is everybody's is not for one with other fields to take away.
     fn take_out(&self, stored: &Arc<Stored>) {
-        if Some(stored.owner) == self.asker.owner && !self.asker.has_cookie {
+        if self.may_take_out(stored) {
             self.cache.remove(self.place, stored);
         }
+    }
+
+    /// The same in the second level.
+    fn forget(&self, stored: &Stored, share: Option<&Share>) {
+        if let Some(share) = share.filter(|_| self.may_take_out(stored)) {
+            share.forget(stored.owner);
+        }
+    }
+
+    fn may_take_out(&self, stored: &Stored) -> bool {
+        Some(stored.owner) == self.asker.owner && !self.asker.has_cookie
+    }
+
+    /// Takes out what an answer replaces that is not kept itself, unless that may still be refused:
+    /// then it is done when it has passed.
+    fn displace(
+        &self,
+        call: &Call<'_>,
+        answer: &mut Answer,
+        stored: &Arc<Stored>,
+        share: Option<Share>,
+    ) {
+        let judges = |step: &Step<Arc<Answers>>| !step.running.watches();
+        let is_judged = call.chain.answers().is_some_and(judges);
+        let mut reshaped = call.chain.reshaped_answers().iter();
+        if !is_judged && reshaped.all(|step| step.observe) {
+            self.forget(stored, share.as_ref());
+            return self.cache.remove(self.place, stored);
+        }
+        let removal = Removal {
+            cache: self.cache.clone(),
+            place: self.place,
+            old: stored.clone(),
+            share,
+        };
+        let body = std::mem::replace(&mut answer.body, Outflow::empty());
+        let keeping = Keeping::new(body, Then::TakeOut(removal));
+        answer.body = Outflow::Keeping(Box::new(keeping));
     }
 
     /// An answer to HEAD says whether what is kept is still what GET would get (RFC 9111 §4.3.5).
@@ -203,6 +253,7 @@ impl<'a> Visit<'a> {
         Draft::of(source, answer.status, &answer.fields)
     }
 
+    /// Whether it will be, as far as can be told.
     fn keep(
         &self,
         call: &Call<'_>,
@@ -210,7 +261,8 @@ impl<'a> Visit<'a> {
         draft: Option<Draft>,
         flight: Option<Flight>,
         found: Option<&Arc<Stored>>,
-    ) {
+        share: Option<Share>,
+    ) -> bool {
         let Some(draft) = draft else {
             // Nobody is to wait for such answers.
             if let Some(key) =
@@ -221,16 +273,18 @@ impl<'a> Visit<'a> {
             }
             // A newer answer, be it one that is not kept, takes the place of an older one.
             if let Some(stored) = found.filter(|_| answer.status < 500 && is_of_all(answer.status))
+                && self.may_take_out(stored)
             {
-                self.take_out(stored);
+                self.displace(call, answer, stored, share);
             }
-            return;
+            return false;
         };
         let spot = (self.place, self.moment);
         let longest = self.step.running.max_body;
-        let filling = Filling::new(self.cache.clone(), draft, spot, longest, flight);
+        let filling = Filling::new(self.cache.clone(), draft, spot, longest, (flight, share));
         let body = std::mem::replace(&mut answer.body, Outflow::empty());
-        answer.body = Outflow::Keeping(Box::new(Keeping::new(body, filling)));
+        answer.body = Outflow::Keeping(Box::new(Keeping::new(body, Then::Keep(filling))));
+        true
     }
 }
 
@@ -249,6 +303,6 @@ pub(super) fn has_end(body: &Outflow, status: u16, fields: &Fields) -> bool {
         | Outflow::Keeping(_)
         | Outflow::Shared(_)
         | Outflow::Made(_)
-        | Outflow::Begun(_) => false,
+        | Outflow::Passing(_) => false,
     }
 }

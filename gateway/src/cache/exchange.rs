@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::problem::Code;
+use domain::traffic::Cached;
 use tokio::time::Instant;
 
+use super::aside::Aside;
 use super::flight::{Joined, wait};
 use super::give::{Forwarded, How, give, mark};
 use super::invalidate;
@@ -34,6 +36,8 @@ pub(super) struct Visit<'a> {
     pub(super) asker: Asker,
     pub(super) place: u128,
     pub(super) moment: Moment,
+    /// Where answers are kept for all nodes as well.
+    pub(super) aside: Option<Aside<'a>>,
 }
 
 /// What is to be done with what was found.
@@ -56,12 +60,11 @@ pub(crate) async fn exchange<'a>(
     };
     let mut waits_until = None;
     let (found, why, flight) = loop {
-        let fields = &call.head.fields;
         let Found {
             stored: found,
             has_others,
             moment,
-        } = visit.cache.find(visit.place, visit.asker.owner, fields);
+        } = visit.find(call);
         visit.moment = moment;
         let now = seconds(call);
         let verdict = match &found {
@@ -72,29 +75,26 @@ pub(crate) async fn exchange<'a>(
         let why = match (verdict, &found) {
             (Verdict::Give { stale }, Some(stored)) if step.decides(call) => {
                 let metrics = &call.worker.metrics;
+                call.record.cached = if stale { Cached::Stale } else { Cached::Hit };
                 if stale {
                     metrics.cache_stale.add(1);
                     refresh::begin(call, &visit, stored);
                 } else {
                     metrics.cache_hits.add(1);
                 }
-                return Ok(visit.give(
-                    call,
-                    stored,
-                    now,
-                    How::Hit {
-                        waited: waits_until.is_some(),
-                    },
-                ));
+                let waited = waits_until.is_some();
+                let how = How::Hit {
+                    waited,
+                    shared: false,
+                };
+                return Ok(visit.give(call, stored, now, how));
             }
             // It would have been given: the upstream is asked all the same.
             (Verdict::Give { .. }, _) => break (None, Forwarded::Bypass, None),
             (Verdict::Ask(why), _) => why,
         };
-        if visit.wishes.asked.only_if_cached && !step.observe {
-            call.record.decided_by = step.label;
-            call.give_back();
-            return Err(Refusal::new(Code::NotCached).into());
+        if visit.wishes.asked.only_if_cached {
+            break (found, why, None);
         }
         let key = key::flight(visit.place, visit.asker.owner).filter(|key| {
             !visit.cache.shard(visit.place).is_unkept(*key, now) && why != Forwarded::Request
@@ -126,10 +126,52 @@ pub(crate) async fn exchange<'a>(
             }
         }
     };
+    let (shared, share) = visit.look_aside(call, why).await;
+    // What is here may be newer.
+    let shared = shared.filter(|stored| {
+        let now = seconds(call);
+        let newer = |found: &Arc<Stored>| stored.usage.behind(now) < found.usage.behind(now);
+        found.as_ref().is_none_or(newer)
+    });
+    if let Some(stored) = &shared {
+        visit
+            .cache
+            .insert(visit.place, visit.moment, stored.clone());
+        let now = seconds(call);
+        if let Verdict::Give { stale } = judge(stored, &visit.wishes, now)
+            && step.decides(call)
+        {
+            if let Some(flight) = flight {
+                flight.land();
+            }
+            let metrics = &call.worker.metrics;
+            if stale {
+                call.record.cached = Cached::Stale;
+                metrics.cache_stale.add(1);
+                refresh::begin(call, &visit, stored);
+            } else {
+                call.record.cached = Cached::Shared;
+                metrics.cache_hits.add(1);
+            }
+            let waited = waits_until.is_some();
+            let how = How::Hit {
+                waited,
+                shared: true,
+            };
+            return Ok(visit.give(call, stored, now, how));
+        }
+    }
+    if visit.wishes.asked.only_if_cached && !step.observe {
+        call.record.decided_by = step.label;
+        call.record.cached = Cached::Miss;
+        call.give_back();
+        return Err(Refusal::new(Code::NotCached).into());
+    }
     call.worker.metrics.cache_misses.add(1);
+    visit.note(call, Cached::Miss);
     // Where it only watches, nothing that is kept is given, in no case.
-    let found = found.filter(|_| !step.observe);
-    visit.ask(call, inflow, found, why, flight).await
+    let found = shared.or(found).filter(|_| !step.observe);
+    visit.ask(call, inflow, found, why, flight, share).await
 }
 
 /// Makes the request ready; `None` when its answer is none of the cache's business.
@@ -144,12 +186,18 @@ fn arrive<'a>(
     }
     let (upstream, beside) = forward::choose_upstream(call)?;
     let told = call.told.clone();
-    let carried = key::carried(&call.worker.shared.cache, call);
+    let cache = &call.worker.shared.cache;
+    let carried = key::carried(call, |bytes| cache.number(bytes));
+    // What only watches asks nobody.
+    let second = cache.second(policy.second_level && !step.observe);
+    let carried_there = second.and_then(|second| {
+        let digest = |bytes: &[u8]| second.secret.digest("carried", &[bytes]);
+        key::carried(call, digest)
+    });
     forward::ready(call, upstream)?;
     if let Some(split) = &upstream.split {
         call.variant = Some(forward::variant(call, split, crate::upstream::chance));
     }
-    let cache = &call.worker.shared.cache;
     let spot = Spot {
         upstream,
         key_headers: &policy.key_headers,
@@ -166,8 +214,14 @@ fn arrive<'a>(
         has_cookie: wishes.has_cookie,
     };
     let asker = key::asker(cache, call, upstream, &before);
+    let aside = second.map(|second| Aside {
+        second,
+        told,
+        carried: carried_there,
+    });
     Ok(Some(Visit {
-        moment: Moment(0),
+        aside,
+        moment: Moment::default(),
         cache,
         step,
         upstream,
@@ -186,6 +240,7 @@ async fn pass(
 ) -> Result<Answer, Stop> {
     let way = forward::prepare(call).inspect_err(|_| call.give_back())?;
     call.record.policies_us = call.record.elapsed();
+    call.record.cached = Cached::Pass;
     let upstream = way.upstream;
     let mut answer = forward::forward(call, way, inflow).await?;
     if matches!(answer.body, Outflow::Switched(_)) {
@@ -244,16 +299,34 @@ impl Visit<'_> {
         let wishes = &self.wishes;
         let mut answer = give(stored, &wishes.conditions, wishes.is_get, now, how);
         call.record.decided_by = self.step.label;
+        match how {
+            How::Hit { .. } => {}
+            How::Validated(_) => self.note(call, Cached::Validated),
+            How::StandsIn(_) => self.note(call, Cached::Stale),
+        }
         if (200..300).contains(&answer.status) {
             call.shown.write(&mut answer.fields);
         }
         answer
     }
 
+    /// For the record. Where it only watches, the upstream is asked in any case.
+    pub(super) fn note(&self, call: &mut Call<'_>, cached: Cached) {
+        call.record.cached = if self.step.observe {
+            Cached::Pass
+        } else {
+            cached
+        };
+    }
+
+    fn find(&self, call: &Call<'_>) -> Found {
+        let version = call.route.version.uuid();
+        let owner = self.asker.owner;
+        self.cache
+            .find(version, self.place, owner, &call.head.fields)
+    }
+
     fn is_missing(&self, call: &Call<'_>) -> bool {
-        let found = self
-            .cache
-            .find(self.place, self.asker.owner, &call.head.fields);
-        found.stored.is_none()
+        self.find(call).stored.is_none()
     }
 }

@@ -36,6 +36,8 @@ impl Forwarded {
 pub(super) enum How {
     Hit {
         waited: bool,
+        /// It was kept by another node.
+        shared: bool,
     },
     /// The upstream said that it is still good.
     Validated(Forwarded),
@@ -102,7 +104,7 @@ pub(super) fn give(
     let mut text = Text::<96>::new();
     text.push("Portunus");
     match how {
-        How::Hit { waited } => {
+        How::Hit { waited, shared } => {
             text.push("; hit; ttl=");
             match stored.usage.lifetime.checked_sub(age) {
                 Some(left) => text.number(left),
@@ -110,6 +112,9 @@ pub(super) fn give(
             };
             if waited {
                 text.push("; collapsed");
+            }
+            if shared {
+                text.push("; detail=second-level");
             }
         }
         How::Validated(why) => {

@@ -1,6 +1,9 @@
 //! What a request that changes something takes out of the cache (RFC 9111 §4.4, RFC 9875 §3).
 
+use std::sync::Arc;
+
 use super::key::{self, Resource, Spot};
+use super::second::{self, Second};
 use super::tags;
 use crate::body::Answer;
 use crate::call::Call;
@@ -21,12 +24,13 @@ pub(super) fn after(
         return;
     }
     let cache = &call.worker.shared.cache;
+    let mut changed = Changed::new(call, step);
     let own = Resource {
         canonical: call.head.canonical(),
         rest: call.rest(),
         query: call.head.query(),
     };
-    clear(call, step, upstream, own);
+    clear(call, step, upstream, own, &mut changed);
     for name in ["location", "content-location"] {
         for value in answer.fields.named(name) {
             let value = std::str::from_utf8(value).ok();
@@ -40,19 +44,53 @@ pub(super) fn after(
                 query,
             };
             if !call.route.strip_path {
-                clear(call, step, upstream, of(path, path));
+                clear(call, step, upstream, of(path, path), &mut changed);
                 continue;
             }
             // Of its own paths, or as its clients know them.
             let outside = format!("{prefix}{path}");
-            clear(call, step, upstream, of(&outside, path));
+            clear(call, step, upstream, of(&outside, path), &mut changed);
             if let Some(rest) = path.strip_prefix(prefix) {
-                clear(call, step, upstream, of(path, rest));
+                clear(call, step, upstream, of(path, rest), &mut changed);
             }
         }
     }
-    for tag in tags::invalidated(&answer.fields, call.route.version.uuid()) {
-        cache.remove_tag(tag);
+    let version = call.route.version.uuid();
+    let tags = tags::invalidated(&answer.fields, version);
+    for tag in &tags {
+        cache.remove_tag(version, *tag);
+    }
+    changed.tell(version, &tags);
+}
+
+/// What is to be taken out of the second level as well, where there is one.
+struct Changed<'a> {
+    second: Option<&'a Arc<Second>>,
+    names: Vec<second::Name>,
+}
+
+impl<'a> Changed<'a> {
+    fn new(call: &Call<'a>, step: &Step<policy::Cache>) -> Self {
+        let cache = &call.worker.shared.cache;
+        Self {
+            second: cache.second(step.running.second_level),
+            names: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, call: &Call<'_>, resource: Resource<'_>) {
+        if let Some(second) = self.second {
+            let address = key::address(call, resource.canonical, resource.query);
+            let version = call.route.version.uuid();
+            self.names.push(second.secret.of_address(version, &address));
+        }
+    }
+
+    fn tell(mut self, version: uuid::Uuid, tags: &[u64]) {
+        if let Some(second) = self.second {
+            self.names.extend(second.secret.of_tags(version, tags));
+            second.renew(self.names);
+        }
     }
 }
 
@@ -79,7 +117,14 @@ fn here<'v>(call: &Call<'_>, value: &'v str) -> Option<(&'v str, Option<&'v str>
 }
 
 /// Of all variants of the upstream.
-fn clear(call: &Call<'_>, step: &Step<policy::Cache>, upstream: &Upstream, resource: Resource<'_>) {
+fn clear(
+    call: &Call<'_>,
+    step: &Step<policy::Cache>,
+    upstream: &Upstream,
+    resource: Resource<'_>,
+    changed: &mut Changed<'_>,
+) {
+    changed.add(call, resource);
     let cache = &call.worker.shared.cache;
     let spot = Spot {
         upstream,

@@ -7,14 +7,51 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use super::flight::Flight;
-use super::stored::Draft;
+use super::second::Share;
+use super::stored::{Draft, Stored};
 use super::{Cache, Moment};
 use crate::body::{Cut, Inflow, Outflow};
 use crate::worker::Worker;
 
 pub(crate) struct Keeping {
     pub(crate) inner: Outflow,
-    filling: Option<Filling>,
+    then: Option<Then>,
+    /// Whether it is kept is somebody else's to say.
+    waits: bool,
+    is_whole: bool,
+}
+
+/// What is done when all of it has passed.
+pub(super) enum Then {
+    Keep(Filling),
+    /// It is not kept, and takes the place of what is.
+    TakeOut(Removal),
+}
+
+impl Then {
+    fn finish(self) {
+        match self {
+            Self::Keep(filling) => filling.finish(),
+            Self::TakeOut(removal) => removal.finish(),
+        }
+    }
+}
+
+/// A kept answer that is to go.
+pub(super) struct Removal {
+    pub(super) cache: Arc<Cache>,
+    pub(super) place: u128,
+    pub(super) old: Arc<Stored>,
+    pub(super) share: Option<Share>,
+}
+
+impl Removal {
+    fn finish(self) {
+        self.cache.remove(self.place, &self.old);
+        if let Some(share) = &self.share {
+            share.forget(self.old.owner);
+        }
+    }
 }
 
 /// What there is of it so far.
@@ -28,6 +65,8 @@ pub(super) struct Filling {
     longest: usize,
     /// Others wait for it.
     flight: Option<Flight>,
+    /// By what it is kept for other nodes.
+    share: Option<Share>,
 }
 
 impl Filling {
@@ -36,7 +75,7 @@ impl Filling {
         draft: Draft,
         (place, moment): (u128, Moment),
         longest: usize,
-        flight: Option<Flight>,
+        (flight, share): (Option<Flight>, Option<Share>),
     ) -> Self {
         Self {
             cache,
@@ -46,6 +85,7 @@ impl Filling {
             body: Vec::new(),
             longest,
             flight,
+            share,
         }
     }
 
@@ -66,8 +106,11 @@ impl Filling {
         let Some(draft) = self.draft.take() else {
             return;
         };
-        let stored = draft.finish(Bytes::from(body.into_boxed_slice()));
-        let is_kept = self.cache.insert(self.place, self.moment, stored);
+        let stored = Arc::new(draft.finish(Bytes::from(body.into_boxed_slice())));
+        let is_kept = self.cache.insert(self.place, self.moment, stored.clone());
+        if let Some(share) = self.share.take().filter(|_| is_kept) {
+            share.keep(&stored);
+        }
         if let Some(flight) = self.flight.take().filter(|_| is_kept) {
             flight.land();
         }
@@ -82,10 +125,27 @@ impl Drop for Filling {
 }
 
 impl Keeping {
-    pub(super) const fn new(inner: Outflow, filling: Filling) -> Self {
+    pub(super) const fn new(inner: Outflow, then: Then) -> Self {
         Self {
             inner,
-            filling: Some(filling),
+            then: Some(then),
+            waits: false,
+            is_whole: false,
+        }
+    }
+
+    /// Nothing is done before [`Keeping::keep`] says so.
+    pub(crate) const fn wait(&mut self) {
+        self.waits = true;
+    }
+
+    /// It is good: done now, where all of it has passed, or then.
+    pub(crate) fn keep(&mut self) {
+        self.waits = false;
+        if self.is_whole
+            && let Some(then) = self.then.take()
+        {
+            then.finish();
         }
     }
 
@@ -99,17 +159,26 @@ impl Keeping {
     ) -> Poll<Result<bool, Cut>> {
         let before = out.len();
         let polled = self.inner.poll_fill(cx, worker, inflow, out);
-        let Some(mut filling) = self.filling.take() else {
+        let Some(mut then) = self.then.take() else {
             return polled;
         };
-        if out.len() > before && !filling.add(&out[before..]) {
+        if let Then::Keep(filling) = &mut then
+            && out.len() > before
+            && !filling.add(&out[before..])
+        {
             return polled;
         }
+        let is_over = polled == Poll::Ready(Ok(true));
+        // What came behind the body would be missing.
+        let is_short = matches!(then, Then::Keep(_)) && self.inner.trailers().is_some();
         match polled {
-            // What came behind the body would be missing.
-            Poll::Ready(Ok(true)) if self.inner.trailers().is_none() => filling.finish(),
-            Poll::Ready(Ok(true) | Err(Cut)) => drop(filling),
-            Poll::Ready(Ok(false)) | Poll::Pending => self.filling = Some(filling),
+            Poll::Ready(Err(Cut)) => {}
+            Poll::Ready(Ok(true)) if is_short => {}
+            Poll::Ready(Ok(true)) if !self.waits => then.finish(),
+            Poll::Ready(Ok(_)) | Poll::Pending => {
+                self.is_whole |= is_over;
+                self.then = Some(then);
+            }
         }
         polled
     }

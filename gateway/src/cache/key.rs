@@ -2,6 +2,8 @@
 //! request and that a client can choose is part of it, named by a `Vary`, or keeps the answer out.
 
 use super::Cache;
+use super::aside::Aside;
+use super::second::Names;
 use super::stored::{Asker, Owner};
 use crate::buffer::Buffer;
 use crate::call::Call;
@@ -32,14 +34,25 @@ pub(super) fn place(
     variant: Option<usize>,
     resource: Resource<'_>,
 ) -> u128 {
+    let mut buffer = Buffer::new();
+    let out = buffer.open();
+    put_place(out, call, spot, variant, resource);
+    cache.number(out)
+}
+
+fn put_place(
+    out: &mut Vec<u8>,
+    call: &Call<'_>,
+    spot: Spot<'_>,
+    variant: Option<usize>,
+    resource: Resource<'_>,
+) {
     let Resource {
         canonical,
         rest,
         query,
     } = resource;
     let fields = &call.head.fields;
-    let mut buffer = Buffer::new();
-    let out = buffer.open();
     out.extend_from_slice(call.route.version.uuid().as_bytes());
     out.extend_from_slice(spot.upstream.id.uuid().as_bytes());
     out.extend_from_slice(
@@ -67,7 +80,6 @@ pub(super) fn place(
         fields.named(name).for_each(|value| put(out, value));
         end(out);
     }
-    cache.number(out)
 }
 
 /// With its length in front, so that no two lists of texts make the same bytes.
@@ -108,7 +120,7 @@ fn forwarding(fields: &Fields, out: &mut Vec<u8>) {
 
 /// What a request shows before policies shape it, which may carry it elsewhere. `None`: nothing, or
 /// no policy does.
-pub(super) fn carried(cache: &Cache, call: &Call<'_>) -> Option<u128> {
+pub(super) fn carried<T>(call: &Call<'_>, number: impl FnOnce(&[u8]) -> T) -> Option<T> {
     let shapes = call.chain.beyond.as_ref();
     if shapes.is_none_or(|beyond| beyond.shape.is_empty()) {
         return None;
@@ -122,7 +134,7 @@ pub(super) fn carried(cache: &Cache, call: &Call<'_>) -> Option<u128> {
         end(out);
     }
     let is_something = out.len() > 2 * size_of::<u32>();
-    is_something.then(|| cache.number(out))
+    is_something.then(|| number(out))
 }
 
 /// What is known of a caller before its request is made ready.
@@ -142,15 +154,7 @@ pub(super) fn asker(
 ) -> Asker {
     let told = before.told;
     let fields = &call.head.fields;
-    let own = upstream.credential.as_ref().map(|(name, _)| name.as_str());
-    let shows = [
-        (Name::Authorization, "authorization"),
-        (Name::ApiKey, "x-api-key"),
-    ];
-    let shown = shows.map(|(kind, name)| {
-        // The upstream's own credential stands in the place of the caller's.
-        own.is_none_or(|own| !own.eq_ignore_ascii_case(name)) && fields.get(kind).is_some()
-    });
+    let shown = shown(fields, upstream);
     let is_known = call.caller.is_some()
         || call.token.is_some()
         || call.certificate.is_some()
@@ -171,9 +175,27 @@ pub(super) fn asker(
     }
 }
 
+/// Whether the upstream sees `Authorization` and `X-Api-Key` of the caller's own.
+fn shown(fields: &Fields, upstream: &Upstream) -> [bool; 2] {
+    let own = upstream.credential.as_ref().map(|(name, _)| name.as_str());
+    let shows = [
+        (Name::Authorization, "authorization"),
+        (Name::ApiKey, "x-api-key"),
+    ];
+    shows.map(|(kind, name)| {
+        // The upstream's own credential stands in the place of the caller's.
+        own.is_none_or(|own| !own.eq_ignore_ascii_case(name)) && fields.get(kind).is_some()
+    })
+}
+
 fn caller(cache: &Cache, fields: &Fields, shown: [bool; 2], told: &[(&str, String)]) -> u128 {
     let mut buffer = Buffer::new();
     let out = buffer.open();
+    put_caller(out, fields, shown, told);
+    cache.number(out)
+}
+
+fn put_caller(out: &mut Vec<u8>, fields: &Fields, shown: [bool; 2], told: &[(&str, String)]) {
     for (name, value) in told {
         put(out, name.as_bytes());
         put(out, value.as_bytes());
@@ -191,7 +213,37 @@ fn caller(cache: &Cache, fields: &Fields, shown: [bool; 2], told: &[(&str, Strin
             put(out, value);
         }
     }
-    cache.number(out)
+}
+
+/// What the request's answers are called in the second level: by the same of which their place and
+/// their owner are made here.
+pub(super) fn names(call: &Call<'_>, spot: Spot<'_>, asker: &Asker, aside: &Aside<'_>) -> Names {
+    let secret = &aside.second.secret;
+    let resource = Resource {
+        canonical: call.head.canonical(),
+        rest: call.rest(),
+        query: call.head.query(),
+    };
+    let mut buffer = Buffer::new();
+    let out = buffer.open();
+    put_place(out, call, spot, call.variant, resource);
+    let place = secret.digest("place", &[&out[..]]);
+    out.clear();
+    let fields = &call.head.fields;
+    let own = asker.owner.and_then(|owner| match owner {
+        Owner::Anyone => None,
+        Owner::Nobody => Some((owner, secret.digest("nobody", &[]))),
+        Owner::Caller(_) => {
+            put_caller(out, fields, shown(fields, spot.upstream), &aside.told);
+            let carried = aside
+                .carried
+                .as_ref()
+                .map_or(&[][..], |carried| &carried[..]);
+            Some((owner, secret.digest("caller", &[&out[..], carried])))
+        }
+    });
+    let version = call.route.version.uuid();
+    Names::new(place, own, version, target(call).into())
 }
 
 /// What may be asked for once for several requests: one place for one kind of caller.
@@ -205,14 +257,19 @@ pub(super) fn flight(place: u128, owner: Option<Owner>) -> Option<u128> {
 
 /// Host, path and query as the client wrote them, to be purged by.
 pub(super) fn target(call: &Call<'_>) -> String {
+    address(call, call.head.canonical(), call.head.query())
+}
+
+/// The same of another path on the same host.
+pub(super) fn address(call: &Call<'_>, canonical: &str, query: Option<&str>) -> String {
     let host = call
         .head
         .fields
         .get(Name::ForwardedHost)
         .unwrap_or_default();
     let mut text = String::from_utf8_lossy(host).to_ascii_lowercase();
-    text.push_str(call.head.canonical());
-    if let Some(query) = call.head.query() {
+    text.push_str(canonical);
+    if let Some(query) = query {
         text.push('?');
         text.push_str(query);
     }

@@ -1,9 +1,11 @@
 //! Taking kept answers out on purpose.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering::Relaxed;
 
 use domain::api::Purge;
-use domain::id::VersionId;
+use domain::id::{ApiId, VersionId};
+use domain::snapshot::Purged;
 
 use super::Cache;
 use super::stored::Stored;
@@ -25,7 +27,7 @@ fn takes(purge: &Purge, stored: &Stored) -> bool {
 }
 
 /// With the host in small letters and without a scheme, as addresses are kept.
-fn plain_of(purge: Purge) -> Purge {
+pub(super) fn plain_of(purge: Purge) -> Purge {
     match purge {
         Purge::Url(url) => Purge::Url(plain(&url)),
         Purge::Prefix(prefix) => Purge::Prefix(plain(&prefix)),
@@ -47,12 +49,31 @@ impl Cache {
     /// How many were taken out. What was asked for before is not kept after it.
     pub(crate) fn purge(&self, purge: Purge) -> usize {
         let purge = plain_of(purge);
-        self.each_shard(|shard| shard.remove_all(&|stored| takes(&purge, stored)))
+        // There nothing can be looked for, and this is of no version.
+        if let Some(second) = &self.second
+            && purge != Purge::All(false)
+        {
+            second.renew_everything();
+        }
+        self.each_shard(|shard| {
+            shard.removed_all();
+            shard.remove_all(&|stored| takes(&purge, stored))
+        })
+    }
+
+    /// Tells the second level of the purges of an API.
+    pub(crate) async fn purged(&self, api: ApiId, versions: Vec<VersionId>, all: Vec<Purged>) {
+        if let Some(second) = &self.second {
+            second.purged(api, versions, all).await;
+        }
     }
 
     /// The same, of these versions alone: whoever asks for it owns no others.
     pub(crate) fn purge_of(&self, versions: &HashSet<VersionId>, purge: Purge) -> usize {
         let purge = plain_of(purge);
+        for version in versions {
+            self.removals_of(version.uuid()).fetch_add(1, Relaxed);
+        }
         let is_own = |stored: &Stored| versions.contains(&VersionId::from_uuid(stored.version));
         self.each_shard(|shard| shard.remove_all(&|stored| is_own(stored) && takes(&purge, stored)))
     }

@@ -14,6 +14,7 @@ use super::flight::{Flight, Joined};
 use super::freshness::Exchange;
 use super::keeping::Filling;
 use super::key;
+use super::second::{Names, Second, Share};
 use super::stored::{Asker, Draft, Rules, Source, Stored, is_of_all};
 use super::{Cache, Moment};
 use crate::body::{Inflow, Outflow};
@@ -66,6 +67,8 @@ struct Refresh {
     moment: Moment,
     old: Arc<Stored>,
     flight: Flight,
+    /// Where another node may have it already.
+    second: Option<(Arc<Second>, Names)>,
 }
 
 /// Begins, unless somebody asks already.
@@ -90,6 +93,7 @@ pub(super) fn begin(call: &Call<'_>, visit: &Visit<'_>, old: &Arc<Stored>) {
     let Joined::Leads(flight) = visit.cache.flights.join(key) else {
         return;
     };
+    let second = visit.names(call);
     let mut head = call.head.twin();
     // Another request's, of which nobody else has heard.
     head.method = http::Method::GET;
@@ -111,6 +115,7 @@ pub(super) fn begin(call: &Call<'_>, visit: &Visit<'_>, old: &Arc<Stored>) {
         moment: visit.moment,
         old: old.clone(),
         flight,
+        second,
     };
     metrics.cache_refreshing.add(1);
     tokio::task::spawn_local(refresh.run());
@@ -126,13 +131,27 @@ impl Refresh {
     }
 
     /// What is everybody's is not for one caller's answer to take away.
-    fn take_out(&self) {
+    fn take_out(&self, share: Option<&Share>) {
         if Some(self.old.owner) == self.asker.owner {
             self.cache.remove(self.place, &self.old);
+            if let Some(share) = share {
+                share.forget(self.old.owner);
+            }
         }
     }
 
-    async fn exchange(self) -> Option<()> {
+    async fn exchange(mut self) -> Option<()> {
+        let mut share = None;
+        if let Some((second, names)) = self.second.take() {
+            let (found, by) = second.find(names, &self.head.fields).await;
+            share = by;
+            let now = self.worker.settings.clock.micros() / 1_000_000;
+            if let Some(found) = found.filter(|found| found.usage.is_fresh(now)) {
+                self.cache.replace(self.place, &self.old, found);
+                self.flight.land();
+                return Some(());
+            }
+        }
         let worker = &*self.worker;
         let clock = &worker.settings.clock;
         let asked = clock.wall(clock.micros()) / 1_000_000;
@@ -178,8 +197,14 @@ impl Refresh {
         };
         if head.status == 304 {
             match self.old.freshened(&source, &head.fields) {
-                Some(fresh) => self.cache.replace(self.place, &self.old, Arc::new(fresh)),
-                None => self.take_out(),
+                Some(fresh) => {
+                    let fresh = Arc::new(fresh);
+                    self.cache.replace(self.place, &self.old, fresh.clone());
+                    if let Some(share) = &share {
+                        share.keep(&fresh);
+                    }
+                }
+                None => self.take_out(share.as_ref()),
             }
             outflow.give_back(worker);
             self.flight.land();
@@ -192,12 +217,18 @@ impl Refresh {
         let draft = Draft::of(&source, head.status, &head.fields).filter(|_| ends);
         let Some(draft) = draft else {
             if is_of_all(head.status) {
-                self.take_out();
+                self.take_out(share.as_ref());
             }
             return None;
         };
         let spot = (self.place, self.moment);
-        let mut filling = Filling::new(self.cache, draft, spot, self.longest, Some(self.flight));
+        let mut filling = Filling::new(
+            self.cache,
+            draft,
+            spot,
+            self.longest,
+            (Some(self.flight), share),
+        );
         let mut part = Vec::new();
         loop {
             let inflow: &mut dyn Inflow = &mut nothing;

@@ -183,7 +183,6 @@ impl Shard {
 
     /// All with a tag.
     pub(super) fn remove_tag(&mut self, tag: u64) -> usize {
-        self.removed_all();
         let found = self.tags.get(&tag).cloned().unwrap_or_default();
         for index in &found {
             self.remove(*index);
@@ -193,7 +192,6 @@ impl Shard {
 
     /// All that `is` says, of all places.
     pub(super) fn remove_all(&mut self, is: &dyn Fn(&Stored) -> bool) -> usize {
-        self.removed_all();
         let is = |node: &Option<Node>| node.as_ref().is_some_and(|node| is(&node.stored));
         let all = self.nodes.iter().enumerate();
         let found: Vec<u32> = all
@@ -211,7 +209,8 @@ impl Shard {
         *count = count.wrapping_add(1);
     }
 
-    fn removed_all(&mut self) {
+    /// What is under way to whichever place is not kept.
+    pub(super) fn removed_all(&mut self) {
         for count in &mut self.removals {
             *count = count.wrapping_add(1);
         }

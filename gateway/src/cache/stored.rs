@@ -51,6 +51,20 @@ impl Use {
         !self.no_cache && self.behind(now) == 0
     }
 
+    /// For how many seconds from `now` it may still be of use without being asked for.
+    pub(crate) const fn useful_for(&self, now: u64) -> u64 {
+        let window = if self.while_revalidate > self.if_error {
+            self.while_revalidate
+        } else {
+            self.if_error
+        };
+        let ends = self.lifetime.saturating_add(window);
+        if self.no_cache && window == 0 {
+            return 0;
+        }
+        ends.saturating_sub(self.age_at(now))
+    }
+
     /// May be given in the place of a failure (RFC 5861 §4).
     pub(crate) const fn stands_in(&self, now: u64) -> bool {
         !self.is_strict && self.behind(now) <= self.if_error
@@ -93,14 +107,14 @@ pub(crate) struct Rules {
 /// An answer's head that will be kept once its body is there.
 #[derive(Debug)]
 pub(crate) struct Draft {
-    status: u16,
+    pub(super) status: u16,
     pub(super) fields: Fields,
     pub(super) owner: Owner,
-    vary: Vary,
-    usage: Use,
-    tags: Box<[u64]>,
-    target: Box<str>,
-    version: uuid::Uuid,
+    pub(super) vary: Vary,
+    pub(super) usage: Use,
+    pub(super) tags: Box<[u64]>,
+    pub(super) target: Box<str>,
+    pub(super) version: uuid::Uuid,
 }
 
 /// Where a draft comes from.

@@ -1,7 +1,7 @@
 //! What answers can be purged by: the groups and keys that the upstream puts on them
 //! (`Cache-Groups`, RFC 9875, and `Surrogate-Key`).
 
-use std::hash::{Hash, Hasher};
+use sha2::{Digest, Sha256};
 
 use super::directives::members;
 use crate::fields::Fields;
@@ -10,12 +10,15 @@ use crate::fields::Fields;
 const MOST: usize = 64;
 const LONGEST: usize = 256;
 
-/// The number of a tag: of one version alone, so that nobody names another's.
+/// The number of a tag: of one version alone, so that nobody names another's, and on every node the
+/// same.
 pub(crate) fn number(tag: &str, version: uuid::Uuid) -> u64 {
-    // The upstream chooses its own tags: two that meet are purged together, which does no harm.
-    let mut hasher = std::hash::DefaultHasher::new();
-    (version.as_u128(), tag).hash(&mut hasher);
-    hasher.finish()
+    let digest = Sha256::new().chain_update(version.as_bytes());
+    let digest = digest.chain_update(tag.as_bytes()).finalize();
+    // Two that meet are purged together, which does no harm.
+    digest[..8]
+        .iter()
+        .fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 pub(crate) fn of(answer: &Fields, version: uuid::Uuid) -> Box<[u64]> {

@@ -46,15 +46,15 @@ fn stored(owner: Owner, answer: &[(&str, &str)], target: &str, bytes: usize) -> 
 }
 
 fn moment(cache: &Cache, place: u128) -> Moment {
-    cache.find(place, None, &fields(&[])).moment
+    cache.find(VERSION, place, None, &fields(&[])).moment
 }
 
 fn put(cache: &Cache, place: u128, stored: Stored) {
-    cache.insert(place, moment(cache, place), stored);
+    cache.insert(place, moment(cache, place), Arc::new(stored));
 }
 
 fn has(cache: &Cache, place: u128, owner: Owner) -> bool {
-    let found = cache.find(place, Some(owner), &fields(&[("foo", "1")]));
+    let found = cache.find(VERSION, place, Some(owner), &fields(&[("foo", "1")]));
     found.stored.is_some()
 }
 
@@ -68,7 +68,7 @@ fn each_gets_what_is_its_own() {
     for (owner, is) in [(ME, true), (YOU, false), (Owner::Nobody, false)] {
         assert_eq!(has(&cache, 1, owner), is, "{owner:?}");
     }
-    let found = cache.find(1, None, &fields(&[]));
+    let found = cache.find(VERSION, 1, None, &fields(&[]));
     assert!(found.stored.is_none(), "nobody knows who that is");
     put(
         &cache,
@@ -124,12 +124,32 @@ fn what_was_taken_out_meanwhile_does_not_come_back() {
     let cache = Cache::new(1 << 20);
     let before = moment(&cache, 1);
     cache.invalidate(1);
-    cache.insert(1, before, stored(ME, &[], "h/a", 1));
+    cache.insert(1, before, Arc::new(stored(ME, &[], "h/a", 1)));
     assert!(!has(&cache, 1, ME));
     let before = moment(&cache, 1);
     cache.purge(Purge::Url("h/none".to_owned()));
-    cache.insert(1, before, stored(ME, &[], "h/a", 1));
+    cache.insert(1, before, Arc::new(stored(ME, &[], "h/a", 1)));
     assert!(!has(&cache, 1, ME));
+}
+
+#[test]
+fn what_is_under_way_is_not_for_others_to_unkeep() {
+    let other = uuid::Uuid::from_u128(99);
+    type TakeOut = fn(&Cache, uuid::Uuid) -> usize;
+    let group: TakeOut = |cache, id| cache.remove_tag(id, tags::number("a", id));
+    let all: TakeOut = |cache, id| {
+        let versions = [domain::id::VersionId::from_uuid(id)].into();
+        cache.purge_of(&versions, Purge::All(true))
+    };
+    for take_out in [group, all] {
+        for (of, is_kept) in [(other, true), (VERSION, false)] {
+            let cache = Cache::new(1 << 20);
+            let before = moment(&cache, 1);
+            take_out(&cache, of);
+            cache.insert(1, before, Arc::new(stored(ME, &[], "h/a", 1)));
+            assert_eq!(has(&cache, 1, ME), is_kept, "{of}");
+        }
+    }
 }
 
 #[test]
@@ -189,7 +209,7 @@ proptest! {
             match what {
                 0 => cache.invalidate(place),
                 1 => { has(&cache, place, owner); }
-                2 => { cache.remove_tag(tags::number("a", VERSION)); }
+                2 => { cache.remove_tag(VERSION, tags::number("a", VERSION)); }
                 _ => put(&cache, place, stored(owner, &[("surrogate-key", "a")], "h/a", bytes)),
             }
             prop_assert!(cache.held() <= cache.bound());

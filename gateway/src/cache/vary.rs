@@ -35,6 +35,16 @@ pub(crate) fn of(answer: &Fields, request: &Fields) -> Option<Vary> {
     Some(with_value.collect())
 }
 
+/// What `request` has in fields of these names.
+pub(crate) fn values(names: &[Box<str>], request: &Fields) -> Vary {
+    let with_value = names.iter().map(|name| {
+        let name: Box<str> = name.to_ascii_lowercase().into();
+        let value = value(request, &name);
+        (name, value)
+    });
+    with_value.collect()
+}
+
 pub(crate) fn matches(vary: &Vary, request: &Fields) -> bool {
     vary.iter()
         .all(|(name, kept)| value(request, name) == *kept)

@@ -12,6 +12,8 @@ pub(super) struct Purges {
     /// The newest of each API that was seen.
     known: HashMap<ApiId, u64>,
     due: Vec<(ApiId, Purge)>,
+    /// All that are known of those of which something is new, or was to begin with.
+    told: Vec<(ApiId, Vec<Purged>)>,
     /// Before the first state nothing is kept.
     has_begun: bool,
 }
@@ -24,6 +26,9 @@ impl Purges {
                 continue;
             };
             let known = self.known.insert(api.id, newest);
+            if known != Some(newest) {
+                self.told.push((api.id, api.purges.clone()));
+            }
             if !self.has_begun {
                 continue;
             }
@@ -43,6 +48,10 @@ impl Purges {
                 .retain(|id, _| apis.iter().any(|api| api.id == *id));
             self.has_begun = true;
         }
+    }
+
+    pub(super) fn told(&mut self) -> Vec<(ApiId, Vec<Purged>)> {
+        std::mem::take(&mut self.told)
     }
 
     pub(super) fn due(&mut self) -> Vec<(ApiId, Purge)> {
@@ -102,5 +111,19 @@ mod tests {
         purges.take(&[], true);
         purges.take(&[api(1..=1)], false);
         assert_eq!(purges.due().len(), 1);
+    }
+
+    /// What another node keeps may be of before this one began.
+    #[test]
+    fn those_of_the_beginning_are_told() {
+        let mut purges = Purges::default();
+        let mut told = |apis: &[snapshot::Api], all| {
+            purges.take(apis, all);
+            let told = purges.told().into_iter();
+            told.map(|(_, all)| all.len()).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&[api(1..=2)], true), [2]);
+        assert!(told(&[api(1..=2)], true).is_empty());
+        assert_eq!(told(&[api(1..=3)], false), [3]);
     }
 }

@@ -5,21 +5,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use domain::contract::{Answered, Expected, Place, Rules, Violation, essence};
+use domain::id::{OperationId, VersionId};
 use domain::policy::validate::Responses;
 use domain::policy::{self, Mode};
 use domain::problem::Code;
+use domain::traffic::Cached;
 
-use super::reshape::{is_coded, mark, settle};
+use super::reshape::{is_coded, mark, remade, settle, undigested};
 use super::validate::media_type_of;
 use super::whole::Whole;
 use super::{Bound, Step};
 use crate::answer::Refusal;
-use crate::begun::Begun;
 use crate::body::{Answer, Inflow, Outflow};
 use crate::call::Call;
-use crate::fields::Name;
+use crate::fields::{Fields, Name};
 use crate::forward::Stop;
 use crate::holdings::{Beside, Made};
+use crate::passing::Passing;
 
 /// Seconds between two lines in the log about answers of one policy.
 const TOLD_EVERY: i64 = 10;
@@ -44,6 +46,27 @@ struct Judged {
     changed: Option<Vec<u8>>,
     /// Nobody can tell what of it is declared.
     is_untold: bool,
+}
+
+/// Which answer is looked at.
+#[derive(Debug, Clone, Copy)]
+struct Which {
+    version: VersionId,
+    operation: OperationId,
+    status: u16,
+    /// When, in seconds since 1970.
+    at: i64,
+}
+
+impl Which {
+    fn of(call: &Call<'_>, status: u16) -> Self {
+        Self {
+            version: call.route.version,
+            operation: call.record.operation,
+            status,
+            at: call.wall_secs(),
+        }
+    }
 }
 
 impl Answers {
@@ -103,8 +126,8 @@ impl Answers {
     }
 
     /// Says in the log what is wrong, of the first of many.
-    fn tell(&self, call: &Call<'_>, status: u16, found: &[Violation]) {
-        let now = call.wall_secs();
+    fn tell(&self, which: Which, found: &[Violation]) {
+        let now = which.at;
         let before = self.told_at.load(Ordering::Relaxed);
         let swap = |now| {
             self.told_at
@@ -117,9 +140,9 @@ impl Answers {
             return;
         };
         tracing::warn!(
-            version.id = %call.route.version,
-            operation.id = %call.record.operation,
-            status,
+            version.id = %which.version,
+            operation.id = %which.operation,
+            status = which.status,
             place = first.place.as_str(),
             pointer = first.pointer,
             findings = found.len(),
@@ -190,14 +213,16 @@ pub(crate) async fn checked(
             let strips = policy.responses == Responses::StripUndeclared && !policy.watches;
             if strips && call.head.method == http::Method::HEAD {
                 // Nobody knows what would be of it.
-                mark(&mut answer.fields, None, None);
-                answer.fields.remove(Name::ContentLength);
-                settle(&mut answer.fields);
+                if contract.may_hide(index, media_type) {
+                    undigested(&mut answer.fields);
+                    answer.fields.remove(Name::ContentLength);
+                    settle(&mut answer.fields);
+                }
             }
             return Ok(answer);
         }
         Answered::Undeclared(found) => {
-            policy.tell(call, status, std::slice::from_ref(&found));
+            policy.tell(Which::of(call, status), std::slice::from_ref(&found));
             let is_kept_back = match policy.responses {
                 Responses::Observe => false,
                 Responses::Block => true,
@@ -224,35 +249,54 @@ pub(crate) async fn checked(
         let found = in_body("A part of a body, or an encoded one, cannot be looked into.");
         return unlooked(step, call, answer, found);
     }
+    let too_long = "The body is longer than is looked into.";
+    if policy.watches {
+        if answer
+            .body
+            .left()
+            .is_some_and(|left| left > policy.max_bytes)
+        {
+            return unlooked(step, call, answer, in_body(too_long));
+        }
+        return Ok(watched(step, call, answer, expected));
+    }
+    // Only one that goes on is kept.
+    answer.body.wait_to_keep();
     let (whole, charge) = match Whole::take(policy.max_bytes, call, inflow, &mut answer).await? {
         Whole::All(whole, charge) => (Arc::new(whole), charge),
-        Whole::TooLong(first) | Whole::NoRoom(first) if policy.watches => {
-            let rest = std::mem::replace(&mut answer.body, Outflow::empty());
-            answer.body = Outflow::Begun(Box::new(Begun::new(made(call, first), rest)));
-            call.worker.metrics.answers_unchecked.add(1);
-            return Ok(answer);
-        }
-        Whole::TooLong(_) => {
-            let found = in_body("The body is longer than is looked into.");
-            return unlooked(step, call, answer, found);
-        }
-        Whole::NoRoom(_) => return Err(Refusal::new(Code::Overloaded).retry_after(1).into()),
+        Whole::TooLong => return unlooked(step, call, answer, in_body(too_long)),
+        Whole::NoRoom => return Err(Refusal::new(Code::Overloaded).retry_after(1).into()),
     };
     let (judge, body) = (policy.clone(), whole.clone());
     let beside = Beside::of(&call.worker.holdings, whole.len());
-    let judged = beside.run(move || judge.judge(expected, &body)).await;
-    let judged = match judged {
-        Ok(judged) => Some(judged),
-        // Its turn did not come, and nothing depends on it.
-        Err(Stop::Refused(_)) if policy.watches => {
-            call.worker.metrics.answers_unchecked.add(1);
-            None
-        }
-        Err(stop) => return Err(stop),
-    };
+    let judged = beside.run(move || judge.judge(expected, &body)).await?;
     let whole = Arc::try_unwrap(whole).unwrap_or_else(|shared| shared.to_vec());
     drop(charge);
     judge_answer(step, call, answer, whole, judged)
+}
+
+/// It goes on as it comes, and is looked into when all of it has passed.
+fn watched(
+    step: &Step<Arc<Answers>>,
+    call: &Call<'_>,
+    mut answer: Answer,
+    expected: Expected,
+) -> Answer {
+    let (policy, which) = (step.running.clone(), Which::of(call, answer.status));
+    let most = policy.max_bytes;
+    let judge = move |body: Vec<u8>| {
+        let judged = policy.judge(expected, &body);
+        let is_wrong = !judged.found.is_empty();
+        if is_wrong {
+            policy.tell(which, &judged.found);
+        }
+        is_wrong || judged.changed.is_some()
+    };
+    let inner = std::mem::replace(&mut answer.body, Outflow::empty());
+    let (copy, noted) = (made(call, Vec::new()), (step.kind, step.watch));
+    let passing = Passing::new(inner, copy, Box::new(judge), most, noted);
+    answer.body = Outflow::Passing(Box::new(passing));
+    answer
 }
 
 /// What becomes of an answer whose body was looked into.
@@ -261,40 +305,38 @@ fn judge_answer(
     call: &mut Call<'_>,
     mut answer: Answer,
     whole: Vec<u8>,
-    judged: Option<Judged>,
+    judged: Judged,
 ) -> Result<Answer, Stop> {
     let policy = &step.running;
+    let is_wrong = !judged.found.is_empty();
+    if is_wrong {
+        policy.tell(Which::of(call, answer.status), &judged.found);
+    }
+    if judged.is_untold || is_wrong && policy.responses == Responses::Block {
+        step.decides(call);
+        return kept_back(step, call);
+    }
+    if is_wrong {
+        count(step, call);
+    }
+    answer.body.keep();
+    let mut trailers = answer.body.trailers().map(Fields::twin);
     let mut body = whole;
-    if let Some(judged) = judged {
-        let is_wrong = !judged.found.is_empty();
-        if is_wrong {
-            policy.tell(call, answer.status, &judged.found);
-        }
-        if policy.watches {
-            if is_wrong || judged.changed.is_some() {
-                count(step, call);
-            }
-        } else if judged.is_untold || is_wrong && policy.responses == Responses::Block {
-            step.decides(call);
-            return kept_back(step, call);
-        } else {
-            if let Some(changed) = judged.changed {
-                call.worker.metrics.answers_stripped.add(1);
-                mark(&mut answer.fields, Some(changed.len()), None);
-                settle(&mut answer.fields);
-                body = changed;
-            }
-            if is_wrong {
-                count(step, call);
-            }
-        }
+    if let Some(changed) = judged.changed {
+        call.worker.metrics.answers_stripped.add(1);
+        mark(&mut answer.fields, Some(changed.len()), None);
+        settle(&mut answer.fields);
+        trailers = trailers.as_ref().map(remade);
+        body = changed;
     }
     if answer.fields.get(Name::ContentLength).is_none() {
         let mut text = crate::text::Text::<20>::new();
         let length = text.number(body.len() as u64).as_bytes();
         answer.fields.set("content-length", length);
     }
-    answer.body = Outflow::Made(Box::new(made(call, body)));
+    let mut made = made(call, body);
+    made.trailers = trailers;
+    answer.body = Outflow::Made(Box::new(made));
     Ok(answer)
 }
 
@@ -310,7 +352,7 @@ fn unlooked(
         call.worker.metrics.answers_unchecked.add(1);
         return Ok(answer);
     }
-    step.running.tell(call, answer.status, &[found]);
+    step.running.tell(Which::of(call, answer.status), &[found]);
     step.decides(call);
     kept_back(step, call)
 }
@@ -323,6 +365,9 @@ fn count(step: &Step<Arc<Answers>>, call: &mut Call<'_>) {
 
 fn kept_back(step: &Step<Arc<Answers>>, call: &mut Call<'_>) -> Result<Answer, Stop> {
     call.record.decided_by = step.label;
+    if call.record.cached == Cached::Stored {
+        call.record.cached = Cached::Miss;
+    }
     call.worker.metrics.upstream_failed.add(1);
     Err(Refusal::new(Code::ResponseInvalid).into())
 }

@@ -15,6 +15,8 @@ pub(crate) struct Cache {
     /// In small letters.
     pub(crate) key_headers: Box<[Box<str>]>,
     pub(crate) ignore_clients: bool,
+    /// Answers are kept for all nodes as well.
+    pub(crate) second_level: bool,
 }
 
 impl Cache {
@@ -35,6 +37,7 @@ impl Cache {
             max_body: policy.max_body as usize,
             key_headers: names.map(|name| name.to_ascii_lowercase().into()).collect(),
             ignore_clients: policy.ignore_clients,
+            second_level: policy.second_level.is_some(),
         }
     }
 }

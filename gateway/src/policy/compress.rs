@@ -65,7 +65,7 @@ impl Compress {
             Outflow::Made(made) => (made.bytes.len() as u64) < self.min_bytes.max(1),
             Outflow::Shared(bytes) => (bytes.len() as u64) < self.min_bytes.max(1),
             Outflow::Switched(_) | Outflow::Packed(_) => true,
-            Outflow::Link(_) | Outflow::Stream(_) | Outflow::Keeping(_) | Outflow::Begun(_) => {
+            Outflow::Link(_) | Outflow::Stream(_) | Outflow::Keeping(_) | Outflow::Passing(_) => {
                 let length = answer.fields.get(Name::ContentLength);
                 let length = length.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
                 length.is_some_and(|length: u64| length < self.min_bytes.max(1))

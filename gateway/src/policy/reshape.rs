@@ -24,8 +24,8 @@ use crate::holdings::Beside;
 use crate::metrics::Late;
 use crate::target;
 use crate::text::Text;
-pub(super) use answer::settle;
 pub(crate) use answer::{answer, expect_answer};
+pub(super) use answer::{remade, settle};
 pub(crate) use facts::Facts;
 use facts::Scope;
 
@@ -196,12 +196,17 @@ pub(super) fn is_coded(fields: &Fields) -> bool {
     codings.any(|coding| !coding.eq_ignore_ascii_case(b"identity"))
 }
 
-/// Says what the body is now; `length` where it is known, and `to` where it is written as something
-/// else. What told of the bytes before would be a lie, and so would another charset.
-pub(super) fn mark(fields: &mut Fields, length: Option<usize>, to: Option<Format>) {
+/// Without what tells of the bytes of a body.
+pub(super) fn undigested(fields: &mut Fields) {
     for name in ["content-md5", "content-digest", "repr-digest", "digest"] {
         fields.remove_named(name.as_bytes());
     }
+}
+
+/// Says what the body is now; `length` where it is known, and `to` where it is written as something
+/// else. What told of the bytes before would be a lie, and so would another charset.
+pub(super) fn mark(fields: &mut Fields, length: Option<usize>, to: Option<Format>) {
+    undigested(fields);
     let was = fields.get(Name::ContentType).unwrap_or_default();
     let essence = essence(&String::from_utf8_lossy(was));
     let media_type = match (to, format_of(fields)) {

@@ -13,10 +13,10 @@ use crate::holdings::Charge;
 /// What was taken; it is counted as held for as long as the charge is kept.
 pub(super) enum Whole<'a> {
     All(Vec<u8>, Charge<'a>),
-    /// It is longer than it may be: the first part, the rest is still to come.
-    TooLong(Vec<u8>),
-    /// The worker holds as much as it may: the same.
-    NoRoom(Vec<u8>),
+    /// It is longer than it may be.
+    TooLong,
+    /// The worker holds as much as it may.
+    NoRoom,
 }
 
 impl<'a> Whole<'a> {
@@ -28,14 +28,14 @@ impl<'a> Whole<'a> {
         answer: &mut Answer,
     ) -> Result<Self, Stop> {
         if answer.body.left().is_some_and(|length| length > most) {
-            return Ok(Self::TooLong(Vec::new()));
+            return Ok(Self::TooLong);
         }
         let worker = call.worker;
         let mut taken = Vec::new();
         let mut charge = worker.holdings.charge(call.route.provider, &worker.metrics);
         loop {
             if !charge.has_room() {
-                return Ok(Self::NoRoom(taken));
+                return Ok(Self::NoRoom);
             }
             let before = taken.len();
             let body = &mut answer.body;
@@ -46,7 +46,7 @@ impl<'a> Whole<'a> {
                     if is_all {
                         answer.body.give_back(worker);
                     }
-                    return Ok(Self::TooLong(taken));
+                    return Ok(Self::TooLong);
                 }
                 Ok(true) => break,
                 Ok(false) => {}
@@ -57,6 +57,9 @@ impl<'a> Whole<'a> {
             }
         }
         answer.body.give_back(worker);
+        if let Some(watch) = answer.body.found() {
+            call.record.watch(watch);
+        }
         Ok(Self::All(taken, charge))
     }
 }

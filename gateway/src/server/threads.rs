@@ -25,6 +25,10 @@ pub(super) fn shares(
     shares
 }
 
+pub(super) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// One worker on its own thread and single-threaded runtime.
 pub(super) fn thread(
     index: usize,

@@ -3,17 +3,17 @@
 //! Time as 8 bytes, a mask that names the ids that are not the zero id and the flags, those ids as
 //! 16 bytes each, then numbers as LEB128 and strings as LEB128 length and UTF-8. The form's number
 //! stands in the segment's head, once for all its records: form 2 has the variant behind form 1, form 3
-//! the policies that observed behind that, and all are read, as what a gateway spooled must outlive
-//! its update.
+//! the policies that observed behind that, form 4 what a cache did behind those, and all are read, as
+//! what a gateway spooled must outlive its update.
 
 use chrono::DateTime;
 use domain::id::Id;
 use domain::key::Environment;
-use domain::traffic::Record;
+use domain::traffic::{Cached, Record};
 use uuid::Uuid;
 
 /// The form that [`encode`] writes.
-pub const FORM: Form = Form::Observed;
+pub const FORM: Form = Form::Cached;
 
 /// What [`decode`] reads; a segment of any other form is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,9 @@ pub enum Form {
     First,
     /// Without the names of policies that observed.
     Variant,
+    /// Without what a cache did.
     Observed,
+    Cached,
 }
 
 impl Form {
@@ -31,12 +33,13 @@ impl Form {
             Self::First => 1,
             Self::Variant => 2,
             Self::Observed => 3,
+            Self::Cached => 4,
         }
     }
 
     pub fn of_number(number: u8) -> Option<Self> {
-        let mut forms = [Self::First, Self::Variant, Self::Observed].into_iter();
-        forms.find(|form| form.number() == number)
+        let forms = [Self::First, Self::Variant, Self::Observed, Self::Cached];
+        forms.into_iter().find(|form| form.number() == number)
     }
 }
 
@@ -78,6 +81,7 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) {
     for text in texts_of(record) {
         write_text(out, text);
     }
+    write_number(out, record.cached.number().into());
 }
 
 /// Reads one record that fills `bytes` exactly.
@@ -145,11 +149,15 @@ pub fn decode(bytes: &[u8], form: Form) -> Result<Record, Malformed> {
         target: input.text()?,
         variant: match form {
             Form::First => String::new(),
-            Form::Variant | Form::Observed => input.text()?,
+            Form::Variant | Form::Observed | Form::Cached => input.text()?,
         },
         observed_by: match form {
             Form::First | Form::Variant => String::new(),
-            Form::Observed => input.text()?,
+            Form::Observed | Form::Cached => input.text()?,
+        },
+        cached: match form {
+            Form::First | Form::Variant | Form::Observed => Cached::None,
+            Form::Cached => Cached::of_number(input.number()?),
         },
     };
     if input.0.is_empty() {
@@ -292,6 +300,7 @@ mod tests {
             (revision, observed, total_us, policies_us) in any::<(u32, u32, u32, u32)>(),
             (connect_us, first_byte_us, units) in any::<(u32, u32, u32)>(),
             (status, tries, path_cut, test) in any::<(u16, u8, bool, bool)>(),
+            cached in proptest::sample::select(Cached::ALL.to_vec()),
         ) -> Record {
             Record {
                 at: DateTime::from_timestamp_micros(at).unwrap(),
@@ -299,7 +308,7 @@ mod tests {
                 request_id, node, state, provider, consumer, api, version, revision, operation,
                 application, credential, subscription, plan, client, method, path, path_cut, status,
                 code, decided_by, observed, observed_by, target, variant, tries, bytes_in, bytes_out, total_us, policies_us,
-                connect_us, first_byte_us, units,
+                connect_us, first_byte_us, units, cached,
             }
         }
     }
@@ -314,9 +323,17 @@ mod tests {
 
         #[test]
         fn a_record_of_a_former_form_is_read(record in record()) {
-            let record = Record { observed_by: String::new(), ..record };
+            let record = Record { cached: Cached::None, ..record };
             let mut bytes = Vec::new();
             encode(&record, &mut bytes);
+            // No cache is one byte at the end, which the form before did not have.
+            prop_assert_eq!(bytes.pop(), Some(0));
+            prop_assert_eq!(&decode(&bytes, Form::Observed).unwrap(), &record);
+            prop_assert!(decode(&bytes, Form::Cached).is_err());
+            let record = Record { observed_by: String::new(), ..record };
+            bytes.clear();
+            encode(&record, &mut bytes);
+            prop_assert_eq!(bytes.pop(), Some(0));
             // It ends before what came later, and an empty text is its length alone.
             prop_assert_eq!(bytes.pop(), Some(0));
             prop_assert_eq!(&decode(&bytes, Form::Variant).unwrap(), &record);
@@ -324,14 +341,14 @@ mod tests {
             let record = Record { variant: String::new(), ..record };
             bytes.clear();
             encode(&record, &mut bytes);
-            bytes.truncate(bytes.len() - 2);
+            bytes.truncate(bytes.len() - 3);
             prop_assert_eq!(decode(&bytes, Form::First).unwrap(), record);
             prop_assert!(decode(&bytes, Form::Variant).is_err());
         }
 
         #[test]
         fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            for form in [Form::First, Form::Variant, Form::Observed] {
+            for form in [Form::First, Form::Variant, Form::Observed, Form::Cached] {
                 let _ = decode(&bytes, form);
             }
         }
@@ -358,7 +375,8 @@ mod tests {
             (1, Some(Form::First)),
             (2, Some(Form::Variant)),
             (3, Some(Form::Observed)),
-            (4, None),
+            (4, Some(Form::Cached)),
+            (5, None),
         ] {
             assert_eq!(Form::of_number(number), form, "{number}");
         }

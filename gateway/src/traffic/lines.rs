@@ -176,6 +176,7 @@ fn write_line(line: &mut Vec<u8>, record: &Record) -> io::Result<()> {
         connect_us,
         first_byte_us,
         units,
+        cached,
     } = record;
     line.extend_from_slice(b"{\"at\":");
     serde_json::to_writer(&mut *line, at)?;
@@ -209,6 +210,7 @@ fn write_line(line: &mut Vec<u8>, record: &Record) -> io::Result<()> {
         ("target", target),
         ("variant", variant),
         ("observed_by", observed_by),
+        ("cached", cached.as_str()),
     ];
     for (name, text) in texts {
         member(line, name);

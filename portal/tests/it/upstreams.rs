@@ -2,7 +2,7 @@
 //! blue and green.
 
 use domain::id::BatchId;
-use domain::traffic::Record;
+use domain::traffic::{Cached, Record};
 use serde_json::{Value, json};
 
 use crate::support::{App, Browser, call, each, publish};
@@ -243,6 +243,11 @@ async fn variants_stand_side_by_side_where_there_are_any() {
             variant: variant.to_owned(),
             status,
             total_us,
+            cached: match variant {
+                "stable" => Cached::Stored,
+                "" => Cached::None,
+                _ => Cached::Hit,
+            },
             ..plain.clone()
         };
         let traffic = &app.plane.databases.traffic;
@@ -256,7 +261,13 @@ async fn variants_stand_side_by_side_where_there_are_any() {
         let answers = format!("{base}/analytics?side=answers&range=1h");
         let of_version = format!("{answers}&version={version}");
         for page in [&answers, &of_version] {
-            owner.get(page).await.ok(200).hides("id=\"variants\"");
+            owner
+                .get(page)
+                .await
+                .ok(200)
+                .hides("id=\"variants\"")
+                .hides("Cache hits")
+                .hides("id=\"cache\"");
         }
         let more = [
             record("canary", 500, 90_000),
@@ -270,6 +281,11 @@ async fn variants_stand_side_by_side_where_there_are_any() {
             let table = shown.between("id=\"variants\"", "</table>");
             for words in ["canary", "stable", "50 %", "91 ms", "v1"] {
                 assert!(table.contains(words), "{words} is not in {table}");
+            }
+            let shown = shown.says("Cache hits").says("67 %");
+            let course = shown.between("id=\"cache\"", "</section>");
+            for words in ["Share of cache hits", "2 hits", "1 asked of the upstream"] {
+                assert!(course.contains(words), "{words} is not in {course}");
             }
         }
         owner.get(&of_version).await.ok(200).says("Bookshop v1");

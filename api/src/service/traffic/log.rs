@@ -111,6 +111,7 @@ fn wanted(filter: &LogFilter) -> Result<RequestFilter> {
         path: filter.path.clone(),
         request_id: filter.request_id.clone(),
         variant: filter.variant.clone(),
+        cached: filter.cached,
         min_us: filter.min_ms.map(|millis| millis.saturating_mul(1000)),
     })
 }
@@ -152,6 +153,7 @@ pub(super) async fn lines(ctx: &Ctx, side: Side, rows: &[Logged]) -> Result<Vec<
             application,
             environment,
             total_us,
+            cached,
             ..
         } = &row.record;
         LogLine {
@@ -168,6 +170,7 @@ pub(super) async fn lines(ctx: &Ctx, side: Side, rows: &[Logged]) -> Result<Vec<
             application: named.get(application.uuid()),
             environment: *environment,
             total_ms: millis(*total_us),
+            cached: *cached,
         }
     });
     Ok(shown.collect())

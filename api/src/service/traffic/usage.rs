@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::key::Environment;
-use domain::wire::traffic::{ApplicationUsage, OperationUsage, Point, Range, Totals, Usage};
+use domain::wire::traffic::{
+    ApplicationUsage, CacheTotals, OperationUsage, Point, Range, Totals, Usage,
+};
 use entity::store::traffic::{self as store, Resolution, Scope, Stretch};
 
 use super::{Subject, title};
@@ -88,6 +90,13 @@ pub(super) fn totals(sums: &store::Totals) -> Totals {
         p50_ms: quantile(0.5),
         p95_ms: quantile(0.95),
         p99_ms: quantile(0.99),
+        cache: sums.cache.is_any().then(|| CacheTotals {
+            hits: sums.cache.hits,
+            stale: sums.cache.stale,
+            misses: sums.cache.misses,
+            passes: sums.cache.passes,
+            hit_ratio: sums.cache.hit_ratio(),
+        }),
     }
 }
 

@@ -394,6 +394,7 @@ async fn request(world: &World) -> String {
         connect_us: 1,
         first_byte_us: 1,
         units: 1,
+        cached: Default::default(),
     };
     let traffic = &world.app.plane.databases.traffic;
     entity::store::traffic::write_batch(traffic, BatchId::from_name("batch", "1"), &[record])

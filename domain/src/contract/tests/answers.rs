@@ -141,6 +141,30 @@ fn each_side_spares_what_the_other_sends() {
     }
 }
 
+#[test]
+fn texts_are_read_in_their_charset() {
+    let text = json!({"text/plain": {"schema": {"type": "string", "maxLength": 4}}});
+    let contract = of_responses(json!({"200": {"content": text}}));
+    for (media_type, body, fits) in [
+        (
+            "text/plain; charset=iso-8859-1",
+            &b"\xe4\xf6\xfc!"[..],
+            true,
+        ),
+        ("text/plain; charset=iso-8859-1", b"\xe4\xf6\xfc!!", false),
+        ("text/plain", b"\xe4\xf6\xfc!", true),
+        ("text/plain", "\u{e4}\u{f6}\u{fc}!".as_bytes(), true),
+        ("text/plain; charset=utf-8", b"\xe4\xf6\xfc!", false),
+        ("text/plain; charset=utf-16", b"\xe4\xf6", false),
+    ] {
+        let Answered::Body(expected) = contract.answer(0, 200, Some(media_type), true) else {
+            panic!("{media_type} has a schema");
+        };
+        let found = contract.answer_body(expected, body, Rules::default());
+        assert_eq!(found.is_empty(), fits, "{media_type} {body:?}");
+    }
+}
+
 /// Whoever is told of an answer need not learn what is in it.
 #[test]
 fn names_that_are_data_are_not_told() {

@@ -83,7 +83,7 @@ fn full() -> Vec<Policy> {
         { "mock": { "examples": true, "prefer": true, "status": 404 } },
         { "fault": { "name": "f", "delay": { "percent": 10, "time": "2s" }, "abort": { "percent": 5, "status": 503 } } },
         { "cache": { "name": "e", "ttl": "30s", "heuristic": true, "stale_while_revalidate": "1s", "stale_if_error": "1h",
-            "max_body": 5, "key_headers": ["A"], "set_cookie": true, "ignore_clients": true } },
+            "max_body": 5, "key_headers": ["A"], "set_cookie": true, "ignore_clients": true, "second_level": "redis" } },
         { "rewrite": { "name": "w", "path": { "from": "/a/{id}", "to": "/b/{id}" }, "set_query": { "a b": "" }, "remove_query": ["x"] } },
         { "rewrite": { "prefix": { "from": "/a", "to": "/" } } },
         { "transform": { "name": "t", "request": { "rename": { "A": "B" }, "remove": ["C"], "set": { "D": "{path}" }, "add": { "E": " e" } }, "response": {} } },

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::id::{ApiId, CredentialId, RecordId};
-use domain::traffic::Record;
+use domain::traffic::{Cached, Record};
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter,
@@ -46,6 +46,7 @@ pub struct RequestFilter {
     pub path: Option<String>,
     pub request_id: Option<String>,
     pub variant: Option<String>,
+    pub cached: Option<Cached>,
     /// Took at least this long.
     pub min_us: Option<u32>,
 }
@@ -122,6 +123,7 @@ fn condition(filter: &RequestFilter, backend: DbBackend) -> Condition {
         path,
         request_id,
         variant,
+        cached,
         min_us,
     } = filter;
     let mut all = Condition::all();
@@ -168,6 +170,9 @@ fn condition(filter: &RequestFilter, backend: DbBackend) -> Condition {
     }
     if let Some(variant) = variant {
         all = all.add(Column::Variant.eq(variant.as_str()));
+    }
+    if let Some(cached) = cached {
+        all = all.add(Column::Cached.eq(i16::from(cached.number())));
     }
     if let Some(min_us) = min_us {
         all = all.add(Column::TotalUs.gte(i64::from(*min_us)));
@@ -222,6 +227,7 @@ fn logged(row: Model) -> Logged {
         connect_us,
         first_byte_us,
         units,
+        cached,
     } = row;
     let small = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
     let record = Record {
@@ -259,6 +265,7 @@ fn logged(row: Model) -> Logged {
         connect_us: small(connect_us),
         first_byte_us: small(first_byte_us),
         units: small(units),
+        cached: Cached::of_number(unsigned(i64::from(cached))),
     };
     Logged {
         id: record_id(at, id),

@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement,
 use crate::row::{signed, tuples};
 
 /// In the order of [`values`].
-const COLUMNS: [&str; 33] = [
+const COLUMNS: [&str; 34] = [
     "at",
     "request_id",
     "node",
@@ -41,10 +41,11 @@ const COLUMNS: [&str; 33] = [
     "connect_us",
     "first_byte_us",
     "units",
+    "cached",
 ];
 
 /// Rows of one statement, halved for what is left over: so there are nine statements in all, which
-/// the connection keeps prepared. 33 × 256 parameters are a quarter of what SQLite takes.
+/// the connection keeps prepared. 34 × 256 parameters are a quarter of what SQLite takes.
 const MOST_ROWS: usize = 256;
 
 pub(super) async fn insert(tx: &DatabaseTransaction, records: &[Record]) -> Result<(), DbErr> {
@@ -122,6 +123,7 @@ fn values(record: &Record, out: &mut Vec<Value>) {
         connect_us,
         first_byte_us,
         units,
+        cached,
     } = record;
     let text = |text: &String| Value::from(text.clone());
     let big = |number: u32| Value::from(i64::from(number));
@@ -159,6 +161,7 @@ fn values(record: &Record, out: &mut Vec<Value>) {
         big(*connect_us),
         big(*first_byte_us),
         big(*units),
+        i16::from(cached.number()).into(),
     ]);
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::traffic::{Histogram, Record, RollupKey, StatusClass, Sums};
+use domain::traffic::{CacheSums, Histogram, Record, RollupKey, StatusClass, Sums};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult, Statement, Value};
 use uuid::Uuid;
 
@@ -13,11 +13,23 @@ use super::raw::{environment, environment_code};
 use super::scope::Resolution;
 use crate::row::{signed, tuples, unsigned};
 
-/// Rows of one statement: nine parameters of a key to read, thirteen to write.
+/// Rows of one statement: nine parameters of a key to read, seventeen to write.
 const CHUNK: usize = 200;
 
 const KEY: &str =
     "provider, at, consumer, version, operation, plan, application, environment, class";
+
+const SUMS: [&str; 8] = [
+    "count",
+    "bytes_in",
+    "bytes_out",
+    "latency",
+    "cache_hits",
+    "cache_stale",
+    "cache_misses",
+    "cache_passes",
+];
+const PLACES: usize = 9 + SUMS.len();
 
 /// Start of the minute or hour, and what is counted.
 type Key = (i64, RollupKey);
@@ -37,6 +49,10 @@ struct Row {
     bytes_in: i64,
     bytes_out: i64,
     latency: Vec<u8>,
+    cache_hits: i64,
+    cache_stale: i64,
+    cache_misses: i64,
+    cache_passes: i64,
 }
 
 pub(super) async fn merge(tx: &DatabaseTransaction, records: &[Record]) -> Result<(), DbErr> {
@@ -71,13 +87,14 @@ async fn write(
             }
         }
         let sql = format!(
-            "INSERT INTO {} ({KEY}, count, bytes_in, bytes_out, latency) VALUES {} \
-             ON CONFLICT ({KEY}) DO UPDATE SET count = excluded.count, bytes_in = excluded.bytes_in, \
-             bytes_out = excluded.bytes_out, latency = excluded.latency",
+            "INSERT INTO {} ({KEY}, {}) VALUES {} ON CONFLICT ({KEY}) DO UPDATE SET {}",
             resolution.table(),
-            tuples(tx.get_database_backend(), sums.len(), 13),
+            SUMS.join(", "),
+            tuples(tx.get_database_backend(), sums.len(), PLACES),
+            SUMS.map(|name| format!("{name} = excluded.{name}"))
+                .join(", "),
         );
-        let mut values = Vec::with_capacity(sums.len() * 13);
+        let mut values = Vec::with_capacity(sums.len() * PLACES);
         for (key, sums) in sums.iter() {
             push_key(key, &mut values);
             let Sums {
@@ -85,9 +102,17 @@ async fn write(
                 bytes_in,
                 bytes_out,
                 latency,
+                cache,
             } = sums;
             values.extend([*count, *bytes_in, *bytes_out].map(|sum| Value::from(signed(sum))));
             values.push(latency.to_bytes().into());
+            let CacheSums {
+                hits,
+                stale,
+                misses,
+                passes,
+            } = *cache;
+            values.extend([hits, stale, misses, passes].map(|sum| Value::from(signed(sum))));
         }
         execute(tx, &sql, values).await?;
     }
@@ -101,7 +126,8 @@ async fn read(
     sums: &[(Key, Sums)],
 ) -> Result<BTreeMap<Key, Sums>, DbErr> {
     let sql = format!(
-        "SELECT {KEY}, count, bytes_in, bytes_out, latency FROM {} WHERE ({KEY}) IN (VALUES {})",
+        "SELECT {KEY}, {} FROM {} WHERE ({KEY}) IN (VALUES {})",
+        SUMS.join(", "),
         resolution.table(),
         tuples(tx.get_database_backend(), sums.len(), 9),
     );
@@ -131,6 +157,10 @@ fn parse(row: Row) -> (Key, Sums) {
         bytes_in,
         bytes_out,
         latency,
+        cache_hits,
+        cache_stale,
+        cache_misses,
+        cache_passes,
     } = row;
     let key = RollupKey {
         provider: provider.into(),
@@ -147,6 +177,12 @@ fn parse(row: Row) -> (Key, Sums) {
         bytes_in: unsigned(bytes_in),
         bytes_out: unsigned(bytes_out),
         latency: histogram(&latency),
+        cache: CacheSums {
+            hits: unsigned(cache_hits),
+            stale: unsigned(cache_stale),
+            misses: unsigned(cache_misses),
+            passes: unsigned(cache_passes),
+        },
     };
     ((at, key), sums)
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use domain::id::{ApplicationId, OperationId, OrganizationId, VersionId};
-use domain::traffic::Histogram;
+use domain::traffic::{CacheSums, Histogram};
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 use uuid::Uuid;
@@ -30,11 +30,18 @@ pub struct Totals {
     pub bytes_in: u64,
     pub bytes_out: u64,
     pub latency: Histogram,
+    pub cache: CacheSums,
 }
 
 impl Totals {
     fn add(&mut self, row: &Row, latency: &Histogram) {
         self.count(row.class, [row.count, row.bytes_in, row.bytes_out], latency);
+        self.cache.merge(&CacheSums {
+            hits: unsigned(row.cache_hits),
+            stale: unsigned(row.cache_stale),
+            misses: unsigned(row.cache_misses),
+            passes: unsigned(row.cache_passes),
+        });
     }
 
     /// Adds a row's count, bytes in and bytes out.
@@ -97,6 +104,10 @@ struct Row {
     bytes_in: i64,
     bytes_out: i64,
     latency: Vec<u8>,
+    cache_hits: i64,
+    cache_stale: i64,
+    cache_misses: i64,
+    cache_passes: i64,
 }
 
 /// Everything that a dashboard shows, in one pass over the rollup. `top`: how many operations and
@@ -211,6 +222,10 @@ async fn rows<C: ConnectionTrait>(
         "bytes_in",
         "bytes_out",
         "latency",
+        "cache_hits",
+        "cache_stale",
+        "cache_misses",
+        "cache_passes",
     ];
     let query = Query::select()
         .columns(columns)

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use domain::id::VersionId;
-use domain::traffic::{Record, Sums, VariantKey};
+use domain::traffic::{CacheSums, Record, Sums, VariantKey};
 use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult, Statement, Value};
 use uuid::Uuid;
@@ -98,6 +98,7 @@ async fn write(
             bytes_in: unsigned(bytes_in),
             bytes_out: unsigned(bytes_out),
             latency: histogram(&latency),
+            cache: CacheSums::default(),
         });
     }
     let Sums {
@@ -105,6 +106,8 @@ async fn write(
         bytes_in,
         bytes_out,
         latency,
+        // What a cache gave reached no variant.
+        cache: _,
     } = sums;
     values.extend([count, bytes_in, bytes_out].map(|sum| Value::from(signed(sum))));
     values.push(latency.to_bytes().into());

@@ -1,7 +1,7 @@
 //! The page of one request: where its time went, who called what, and what it was refused for.
 
 use chrono::{DateTime, Utc};
-use domain::{problem::Code, wire::traffic::LogEntry};
+use domain::{problem::Code, traffic::Cached, wire::traffic::LogEntry};
 use leptos::prelude::*;
 
 use super::{detail::detail, millis};
@@ -177,6 +177,9 @@ fn facts(entry: &LogEntry) -> AnyView {
     if !entry.decided_by.is_empty() {
         rows.push(("Decided by".into(), mono(entry.decided_by.clone())));
     }
+    if let Some(words) = cached(line.cached) {
+        rows.push(("Cache".into(), text(words.to_owned())));
+    }
     rows.push((
         "Bytes".into(),
         text(format!(
@@ -209,4 +212,18 @@ fn facts(entry: &LogEntry) -> AnyView {
         }
     }
     pairs(rows)
+}
+
+/// `None` where no cache was asked.
+const fn cached(cached: Cached) -> Option<&'static str> {
+    match cached {
+        Cached::None => None,
+        Cached::Hit => Some("hit"),
+        Cached::Shared => Some("hit, from the second level"),
+        Cached::Stale => Some("given although its time was over"),
+        Cached::Validated => Some("still good, as the upstream said"),
+        Cached::Stored => Some("asked of the upstream, and kept"),
+        Cached::Miss => Some("asked of the upstream, and not kept"),
+        Cached::Pass => Some("a request whose answers are never kept"),
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::policy::transform::Format;
 use domain::problem::Code;
 
-use super::{Facts, Reshape, format_of, is_coded, mark};
+use super::{Facts, Reshape, format_of, is_coded, mark, undigested};
 use crate::answer::Refusal;
 use crate::body::{Answer, Inflow, Outflow};
 use crate::call::Call;
@@ -67,16 +67,20 @@ pub(crate) async fn answer(
             return kept_back(step, call);
         }
         let max_bytes = step.running.max_bytes;
+        // Only one that goes on is kept.
+        answer.body.wait_to_keep();
         // Counted until it is changed, also while it waits for its turn.
         let (whole, _charge) = match Whole::take(max_bytes, call, inflow, &mut answer).await? {
             Whole::All(whole, charge) => (whole, charge),
-            Whole::TooLong(_) => return kept_back(step, call),
-            Whole::NoRoom(_) => {
+            Whole::TooLong => return kept_back(step, call),
+            Whole::NoRoom => {
                 return Err(Refusal::new(Code::Overloaded).retry_after(1).into());
             }
         };
         if whole.is_empty() {
-            answer.body = Outflow::empty();
+            answer.body.keep();
+            let trailers = answer.body.trailers().map(Fields::twin);
+            answer.body = made(call, whole, trailers);
             continue;
         }
         let (reshape, facts) = (step.running.clone(), facts.clone());
@@ -90,8 +94,9 @@ pub(crate) async fn answer(
         if step.running.becomes.is_some() {
             keep_private(&mut answer.fields);
         }
-        let worker = call.record.worker.clone();
-        answer.body = Outflow::Made(Box::new(Made::new(written, worker, call.route.provider)));
+        answer.body.keep();
+        let trailers = answer.body.trailers().map(remade);
+        answer.body = made(call, written, trailers);
     }
     Ok(answer)
 }
@@ -102,6 +107,20 @@ fn kept_back(step: &Step<Arc<Reshape>>, call: &mut Call<'_>) -> Result<Answer, S
     call.record.decided_by = step.label;
     call.worker.metrics.upstream_failed.add(1);
     Err(Refusal::new(Code::TransformFailed).into())
+}
+
+fn made(call: &Call<'_>, bytes: Vec<u8>, trailers: Option<Fields>) -> Outflow {
+    let worker = call.record.worker.clone();
+    let mut made = Made::new(bytes, worker, call.route.provider);
+    made.trailers = trailers;
+    Outflow::Made(Box::new(made))
+}
+
+/// What came behind a body whose bytes are others now.
+pub(in crate::policy) fn remade(trailers: &Fields) -> Fields {
+    let mut trailers = trailers.twin();
+    undigested(&mut trailers);
+    trailers
 }
 
 /// The bytes are others now: a strong validator would be a lie, and so would parts of them.

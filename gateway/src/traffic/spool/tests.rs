@@ -46,6 +46,7 @@ fn record(number: u32) -> Record {
         connect_us: 0,
         first_byte_us: 800,
         units: 1,
+        cached: Default::default(),
     }
 }
 

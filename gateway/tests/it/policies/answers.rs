@@ -1,8 +1,14 @@
 //! `validate` on answers: what does not fit the document is counted, taken out or kept back.
 
+use std::net::SocketAddr;
+
+use bytes::Bytes;
 use domain::explain::Decision;
+use domain::traffic::Cached;
+use http::{HeaderMap, Response};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::reshaping::{Mirror, post};
 use crate::explain::shop::{asked, explain, explainer};
@@ -15,6 +21,7 @@ upstreams:
   mirror: { targets: [{ url: "http://@MIRROR@" }] }
   echo: { targets: [{ url: "http://@UPSTREAM@" }] }
   raw: { targets: [{ url: "http://@RAW@" }] }
+  after: { protocol: http2, targets: [{ url: "http://@AFTER@" }] }
 apis:
   things:
     versions:
@@ -26,6 +33,11 @@ apis:
       last: { match: { path: /last }, openapi: answers.yaml, upstream: mirror, policies: [{ validate: { body: false, responses: strip_undeclared } }, { transform: { response: { body: { becomes: '{"seen": body}' } } } }] }
       mocked: { match: { path: /mocked }, openapi: answers.yaml, upstream: mirror, policies: [{ validate: { body: false, responses: block } }, { mock: { status: 299, body: "[]" } }] }
       open: { match: { path: /open }, openapi: answers.yaml, operations_mode: open, upstream: mirror, policies: [{ validate: { body: false, responses: block } }] }
+      firm: { match: { path: /firm }, openapi: answers.yaml, upstream: raw, policies: [{ validate: { responses: block } }, { cache: {} }] }
+      after-block: { match: { path: /after/block }, openapi: answers.yaml, upstream: after, policies: [{ validate: { body: false, responses: block } }] }
+      after-strip: { match: { path: /after/strip }, openapi: answers.yaml, upstream: after, policies: [{ validate: { body: false, responses: strip_undeclared } }] }
+      after-seen: { match: { path: /after/seen }, openapi: answers.yaml, upstream: after, policies: [{ validate: { body: false, responses: observe } }] }
+      after-new: { match: { path: /after/new }, openapi: answers.yaml, upstream: after, policies: [{ transform: { response: { body: { remove: [/cost] } } } }] }
       raw: { match: { path: /raw }, openapi: answers.yaml, upstream: raw, policies: [{ validate: { responses: observe, max_bytes: 20 } }] }
 "#;
 
@@ -37,9 +49,39 @@ async fn start_with(scripts: Vec<Vec<&'static str>>) -> (Rig, Mirror) {
     let (mirror, raw) = (Mirror::start().await, scripted(scripts).await);
     let file = FILE
         .replace("@MIRROR@", &mirror.address.to_string())
-        .replace("@RAW@", &raw.to_string());
+        .replace("@RAW@", &raw.to_string())
+        .replace("@AFTER@", &trailing().await.to_string());
     (Rig::new(&file).await, mirror)
 }
+
+/// An upstream of HTTP/2 with trailers behind its answers.
+async fn trailing() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut connection = h2::server::handshake(stream).await.unwrap();
+                while let Some(Ok((_, mut respond))) = connection.accept().await {
+                    let head = Response::builder().header("content-type", "application/json");
+                    let mut body = respond
+                        .send_response(head.body(()).unwrap(), false)
+                        .unwrap();
+                    body.send_data(Bytes::from_static(UNDECLARED), false)
+                        .unwrap();
+                    let mut trailers = HeaderMap::new();
+                    trailers.insert("x-after", "late".parse().unwrap());
+                    trailers.insert("content-digest", "sha-256=:AA==:".parse().unwrap());
+                    body.send_trailers(trailers).unwrap();
+                }
+            });
+        }
+    });
+    address
+}
+
+const UNDECLARED: &[u8] = br#"{"id":1,"cost":2}"#;
 
 const JSON: &str = "X-Answer-Content-Type: application/json";
 const TEXT: &str = "X-Answer-Content-Type: text/plain";
@@ -294,11 +336,103 @@ async fn what_was_begun_goes_on() {
         r#"{"method":"long enough and more than that"}"#
     );
     let answer = client.get("/raw/things", &[]).await;
+    // It was not held until its end was known.
     assert_eq!(
         (answer.body.as_str(), answer.field("content-length")),
-        (r#"{"method":1}"#, Some("12"))
+        (r#"{"method":1}"#, None)
     );
     assert_eq!(metric(&rig, "portunus_held_bytes").await, 0);
+    assert_eq!(metric(&rig, "portunus_answers_unchecked_total").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trailers_come_behind_what_was_looked_at() {
+    let (rig, _) = start().await;
+    let stream = TcpStream::connect(rig.handle.gateway).await.unwrap();
+    let (sender, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    for (path, body, has_digest) in [
+        ("block", UNDECLARED, true),
+        ("seen", UNDECLARED, true),
+        ("strip", br#"{"id":1}"#, false),
+        ("new", br#"{"id":1}"#, false),
+    ] {
+        let mut sender = sender.clone().ready().await.unwrap();
+        let request = http::Request::post(format!("http://a.test/after/{path}/things"));
+        let sent = sender.send_request(request.body(()).unwrap(), true);
+        let (_, mut answer) = sent.unwrap().0.await.unwrap().into_parts();
+        let mut got = Vec::new();
+        while let Some(data) = answer.data().await {
+            got.extend_from_slice(&data.unwrap());
+        }
+        assert_eq!(got, body, "{path}");
+        let trailers = answer.trailers().await.unwrap().expect(path);
+        assert_eq!(trailers.get("x-after").unwrap(), "late", "{path}");
+        assert_eq!(
+            trailers.contains_key("content-digest"),
+            has_digest,
+            "{path}"
+        );
+    }
+    assert_eq!(metric(&rig, "portunus_held_bytes").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_is_not_kept_and_takes_nothing_away() {
+    const BAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: max-age=60\r\nContent-Length: 1\r\n\r\n{";
+    const GOOD: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: max-age=5\r\nETag: \"a\"\r\nContent-Length: 12\r\n\r\n{\"method\":1}";
+    const PRIVATE: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nContent-Length: 1\r\n\r\n{";
+    const SAME: &str =
+        "HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\nCache-Control: max-age=5\r\n\r\n";
+    const GONE: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nContent-Length: 12\r\n\r\n{\"method\":2}";
+    let script = vec![BAD, GOOD, BAD, PRIVATE, SAME, GONE];
+    let (rig, _) = start_with(vec![script]).await;
+    let mut client = rig.client().await;
+    for (number, (seconds, status, body, cached)) in [
+        (0, 502, None, Cached::Miss),
+        (0, 200, Some(r#"{"method":1}"#), Cached::Stored),
+        (0, 200, Some(r#"{"method":1}"#), Cached::Hit),
+        (6, 502, None, Cached::Miss),
+        (0, 502, None, Cached::Miss),
+        (0, 200, Some(r#"{"method":1}"#), Cached::Validated),
+        (6, 200, Some(r#"{"method":2}"#), Cached::Miss),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        rig.advance(seconds);
+        let answer = client.get("/firm/things", &[]).await;
+        assert_eq!(answer.status, status, "{number}: {answer:?}");
+        if let Some(body) = body {
+            assert_eq!(answer.body, body, "{number}");
+        }
+        let record = rig.wait_records(1).await.remove(0);
+        assert_eq!(record.cached, cached, "{number}");
+    }
+    let page = rig.admin("/metrics").await.body;
+    assert!(
+        page.contains("portunus_cache_entries 0\n"),
+        "a good one replaces it"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_keeps_what_it_says_of_its_type() {
+    let (rig, _) = start().await;
+    for (media_type, has_length) in [
+        ("text/plain; charset=iso-8859-1", true),
+        ("application/json; charset=utf-8", false),
+    ] {
+        let mut client = rig.client().await;
+        let head = format!(
+            "HEAD /strip/things HTTP/1.1\r\nHost: a\r\nX-Answer-Content-Type: {media_type}\r\nX-Answer-Content-Length: 7\r\n\r\n"
+        );
+        client.write(head.as_bytes()).await;
+        let got = client.read_bare().await.to_lowercase();
+        let line = format!("content-type: {media_type}\r\n");
+        assert!(got.contains(&line), "{got}");
+        assert_eq!(got.contains("content-length: 7\r\n"), has_length, "{got}");
+    }
 }
 
 /// They are kept as the upstream gave them, so what is checked follows the document of the day.
@@ -332,7 +466,8 @@ async fn what_becomes_of_answers_is_explained() {
     let (rig, mirror) = start().await;
     let file = FILE
         .replace("@MIRROR@", &mirror.address.to_string())
-        .replace("@RAW@", "127.0.0.1:1");
+        .replace("@RAW@", "127.0.0.1:1")
+        .replace("@AFTER@", "127.0.0.1:1");
     let explainer = explainer(&rig, &file);
     for (path, why) in [
         (

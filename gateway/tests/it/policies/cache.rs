@@ -1,10 +1,13 @@
 //! `cache`: what is kept, to whom it is given, and when the upstream is asked again.
 
 mod flights;
+mod second;
 mod stored;
 mod whose;
 
 use std::time::Duration;
+
+use domain::traffic::Cached;
 
 use crate::rig::origin::Origin;
 use crate::rig::{Answer, Rig, key};
@@ -88,15 +91,15 @@ async fn metrics_and_records_say_what_the_cache_did() {
         get(&rig, "/plain", "200 | Cache-Control: max-age=60", &[]).await;
     }
     get(&rig, "/plain", "200", &["X-Http-Method-Override: DELETE"]).await;
-    let mut decided: Vec<String> = rig
-        .wait_records(4)
-        .await
-        .into_iter()
-        .map(|record| record.decided_by)
+    let told = rig.wait_records(4).await.into_iter();
+    let mut told: Vec<_> = told
+        .map(|record| (record.cached, record.decided_by))
         .collect();
     // Of two workers.
-    decided.sort_unstable();
-    assert_eq!(decided, ["", "", "cache/cache", "cache/cache"]);
+    told.sort_unstable();
+    let told: Vec<_> = told.iter().map(|(cached, by)| (*cached, &**by)).collect();
+    let hit = (Cached::Hit, "cache/cache");
+    assert_eq!(told, [hit, hit, (Cached::Stored, ""), (Cached::Pass, "")]);
     let page = rig.admin("/metrics").await.body;
     for line in [
         "portunus_cache_hits_total 2\n",
@@ -108,5 +111,67 @@ async fn metrics_and_records_say_what_the_cache_did() {
         "portunus_policy_decided_total{kind=\"cache\"} 2\n",
     ] {
         assert!(page.contains(line), "{line} is not in {page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_say_how_a_cache_answered() {
+    let (rig, _origin) = rig().await;
+    let five = "200 | Cache-Control: max-age=5 | ETag: \"a\"";
+    for (seconds, method, path, answer, fields, cached) in [
+        (0, "GET", "/late", five, &[][..], Cached::Stored),
+        (0, "GET", "/late", five, &[], Cached::Hit),
+        (0, "HEAD", "/late", five, &[], Cached::Hit),
+        (8, "GET", "/late", "503", &[], Cached::Stale),
+        (20, "GET", "/late", "503", &[], Cached::Stale),
+        (0, "GET", "/late", five, &[], Cached::Validated),
+        (0, "GET", "/plain/b", "200", &[], Cached::Miss),
+        (0, "GET", "/late/c", "503", &[], Cached::Miss),
+        (
+            0,
+            "GET",
+            "/late/d",
+            five,
+            &["Cache-Control: only-if-cached"],
+            Cached::Miss,
+        ),
+        (
+            0,
+            "GET",
+            "/late",
+            five,
+            &["Cache-Control: no-store"],
+            Cached::Pass,
+        ),
+        (0, "DELETE", "/late", "200", &[], Cached::Pass),
+        (0, "GET", "/seen", five, &[], Cached::Pass),
+        (0, "GET", "/seen", five, &[], Cached::Pass),
+        (0, "GET", "/nowhere", five, &[], Cached::None),
+    ] {
+        rig.advance(seconds);
+        let mut request =
+            format!("{method} {path} HTTP/1.1\r\nHost: test\r\nX-Answer: {answer}\r\n");
+        for line in fields {
+            request.push_str(line);
+            request.push_str("\r\n");
+        }
+        request.push_str("\r\n");
+        if method == "HEAD" {
+            let mut client = rig.client().await;
+            client.write(request.as_bytes()).await;
+            client.read_bare().await;
+        } else {
+            rig.send(&request).await;
+        }
+        let record = rig.wait_records(1).await.remove(0);
+        assert_eq!(record.cached, cached, "{method} {path} {answer} {fields:?}");
+        if cached == Cached::Stale && seconds == 8 {
+            // What it began in the background fails, and is over before it is asked again.
+            until(async || {
+                let page = rig.admin("/metrics").await.body;
+                page.contains("portunus_cache_refreshing 0\n")
+            })
+            .await;
+        }
     }
 }

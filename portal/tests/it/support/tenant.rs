@@ -317,5 +317,6 @@ pub(crate) fn call(
         connect_us: 1,
         first_byte_us: 1,
         units: 1,
+        cached: Default::default(),
     }
 }

@@ -1,0 +1,52 @@
+//! A request that asks the second level, where this node keeps nothing that it may be given.
+
+use std::sync::Arc;
+
+use super::exchange::Visit;
+use super::give::Forwarded;
+use super::key::{self, Spot};
+use super::second::{Digest, Names, Second, Share};
+use super::stored::Stored;
+use crate::call::Call;
+
+/// What is known of a caller before its request is made ready, for those who may ask there.
+#[derive(Debug)]
+pub(super) struct Aside<'a> {
+    pub(super) second: &'a Arc<Second>,
+    pub(super) told: Vec<(&'a str, String)>,
+    pub(super) carried: Option<Digest>,
+}
+
+impl Visit<'_> {
+    /// What there is, and by what the answer may be kept there.
+    pub(super) async fn look_aside(
+        &self,
+        call: &Call<'_>,
+        why: Forwarded,
+    ) -> (Option<Arc<Stored>>, Option<Share>) {
+        match why {
+            Forwarded::Miss | Forwarded::VaryMiss | Forwarded::Stale => {}
+            // Whoever wants it from the upstream gets it from there.
+            Forwarded::Bypass | Forwarded::Method | Forwarded::Request => return (None, None),
+        }
+        match self.names(call) {
+            Some((second, names)) => second.find(names, &call.head.fields).await,
+            None => (None, None),
+        }
+    }
+
+    /// The second level, and what answers to the request are called there; nothing while it is
+    /// away.
+    pub(super) fn names(&self, call: &Call<'_>) -> Option<(Arc<Second>, Names)> {
+        let aside = self.aside.as_ref()?;
+        if !aside.second.is_up() {
+            return None;
+        }
+        let spot = Spot {
+            upstream: self.upstream,
+            key_headers: &self.step.running.key_headers,
+        };
+        let names = key::names(call, spot, &self.asker, aside);
+        Some((aside.second.clone(), names))
+    }
+}
