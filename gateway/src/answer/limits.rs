@@ -55,7 +55,8 @@ impl<'a> ShownLimits<'a> {
     pub(crate) fn correct(&mut self, name: &'a str, difference: i64, reset: Option<u64>) {
         // Two may have one name: it is the very same text.
         let is_it = |shown: &&mut Shown<'_>| std::ptr::eq(shown.name, name);
-        if let Some(shown) = self.items.iter_mut().flatten().find(is_it) {
+        let mut all = self.first.iter_mut().flatten().chain(&mut self.more);
+        if let Some(shown) = all.find(is_it) {
             shown.left = match difference {
                 0.. => shown.left.saturating_sub(difference.unsigned_abs()),
                 _ => shown.left.saturating_add(difference.unsigned_abs()),
