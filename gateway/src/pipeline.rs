@@ -352,7 +352,10 @@ fn subscribe(call: &mut Call<'_>) -> Result<(), Stop> {
                 call.record.watch(watch);
                 call.caller = None;
             }
-            None => return Err(Refusal::new(code).into()),
+            None => {
+                call.give_back();
+                return Err(Refusal::new(code).into());
+            }
         },
     }
     Ok(())
@@ -365,7 +368,8 @@ fn allow(call: &mut Call<'_>) -> Result<(), Stop> {
         return policy::allowances([&chain.allowance], call);
     };
     let plan = plan.chain.as_ref();
-    let plan = plan.map_err(|_| Refusal::new(Code::PolicyInvalid))?;
+    let plan = plan.map_err(|_| Refusal::new(Code::PolicyInvalid));
+    let plan = plan.inspect_err(|_| call.give_back())?;
     if let Some(beyond) = &plan.beyond {
         policy::stage(&beyond.access, call)?;
     }
