@@ -268,7 +268,8 @@ impl Walk<'_> {
             self.read(|read| read.host = Some(host.to_string()));
             if !state.tls.asks_nothing() {
                 let (worker, client) = (&request.worker, &request.client);
-                let sent = pipeline::by_https(worker, client, state, &host, &head)?;
+                let sent =
+                    pipeline::by_https(worker, client, state, &host, &head, report.at as u64)?;
                 if let Some(answer) = sent {
                     self.elsewhere = Some(answer.status);
                     return Err(Refusal::new(Code::HttpsRequired).into());

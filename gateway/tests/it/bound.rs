@@ -393,7 +393,10 @@ async fn explaining_uses_up_nothing() {
         ("Authorization", format!("DPoP {token}")),
         ("DPoP", proof.clone()),
     ];
-    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, &**value)).collect();
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|(name, value)| (*name, &**value))
+        .collect();
     let asked = asked("GET", "/once", &fields);
     for _ in 0..2 {
         let told = explain(&explainer, &asked);
