@@ -18,7 +18,9 @@ use crate::route;
 pub use client::ClientCertificate;
 pub use facts::Facts;
 pub use reach::{holds, is_for};
-pub use revocation::{Authority, MAX_CRL, Mark, RevocationList, Signature, judge_lists, mark_of};
+pub use revocation::{
+    Authority, MAX_CRL, Mark, Marks, RevocationList, Signature, judge_lists, marks_of,
+};
 pub use secret::PrivatePem;
 
 /// Largest PEM text, in bytes: a chain of a few certificates, or a set of authorities.

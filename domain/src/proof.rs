@@ -175,16 +175,19 @@ impl<'a> Proof<'a> {
 /// Whether an address is the one of a request, without query and fragment, however it is written
 /// (RFC 3986 §6.2.2, §6.2.3).
 fn is_at(address: &str, origin: &str, path: &str) -> bool {
-    let (Ok(address), Ok(origin)) = (Url::parse(address), Url::parse(origin)) else {
+    let (Ok(address), Ok(mut asked)) = (Url::parse(address), Url::parse(origin)) else {
         return false;
     };
+    // Both come through the same library, which writes escapes for some that may stand as they are.
+    asked.set_path(path);
     let is_plain = address.username().is_empty() && address.password().is_none();
-    let is_there = address.scheme() == origin.scheme()
+    let is_there = address.scheme() == asked.scheme()
         && address.host().is_some()
-        && address.host() == origin.host()
-        && address.port_or_known_default() == origin.port_or_known_default();
-    let found = path::keeping_slashes(address.path());
-    is_plain && is_there && found.is_ok_and(|found| found.path == path)
+        && address.host() == asked.host()
+        && address.port_or_known_default() == asked.port_or_known_default();
+    let paths = [&address, &asked].map(|one| path::keeping_slashes(one.path()));
+    let is_same = matches!(paths, [Ok(there), Ok(here)] if there.path == here.path);
+    is_plain && is_there && is_same
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use domain::id::PlanId;
+use domain::id::{CredentialId, PlanId};
 
 use crate::answer::ShownLimits;
 use crate::asking::Learned;
@@ -13,6 +13,7 @@ use crate::fields::Name;
 use crate::head::Head;
 use crate::lease::Leases;
 use crate::limiter::{Cell, Cells, Hit, Rate};
+use crate::nonces::{Kind, Once, Room, Unusable, Used};
 use crate::policy::{Chain, Cors, Finishing, Noted, Owed, Step, Wait, Waits};
 use crate::quota::{Counter, Quotas};
 use crate::record::{NameId, Watch};
@@ -116,6 +117,8 @@ pub(crate) struct Call<'a> {
     pub(crate) certificate: Option<&'a Certificate>,
     pub(crate) shown: ShownLimits<'a>,
     pub(crate) taken: TakenList,
+    /// What it has shown that may be used once.
+    used: Vec<Used>,
     /// Of what was taken, what the answer says the true cost of.
     pub(crate) owed: Vec<Owed<'a>>,
     /// Of the gateway's clock, when the head was read, or when limits were asked for if that was
@@ -171,6 +174,7 @@ impl<'a> Call<'a> {
             certificate: None,
             shown: ShownLimits::default(),
             taken: TakenList::default(),
+            used: Vec::new(),
             owed: Vec::new(),
         }
     }
@@ -270,9 +274,32 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Puts back what this request took: something refused it.
+    /// Notes what it shows that may be used once: all of it or none. Explaining uses up nothing.
+    ///
+    /// # Errors
+    /// Of what kind the first is that cannot be used, and why.
+    pub(crate) fn use_up(
+        &mut self,
+        of: CredentialId,
+        all: &[Option<Once>],
+    ) -> Result<(), (Kind, Unusable)> {
+        if self.worker.explains {
+            return Ok(());
+        }
+        let room = Room {
+            provider: self.route.provider,
+            of,
+        };
+        let nonces = &self.worker.shared.nonces;
+        nonces.use_up(room, all, &mut self.used)
+    }
+
+    /// Puts back what this request took: something refused it, and nothing of it was sent on.
     pub(crate) fn give_back(&mut self) {
         self.taken.give_back();
+        if !self.used.is_empty() {
+            self.worker.shared.nonces.give_back(&mut self.used);
+        }
         self.owed.clear();
         self.waits = None;
         self.record.places.clear();

@@ -50,6 +50,8 @@ pub(crate) struct Client {
     pub(crate) received: Cell<u64>,
     /// What was wrong with a request's body. Never reset: the connection ends with that request.
     pub(crate) fault: Cell<Option<Code>>,
+    /// Its certificate does not count any more: no other request should come this way.
+    pub(crate) barred: Cell<bool>,
     /// Body bytes of the present request.
     pub(crate) body_bytes: Cell<u64>,
     /// How many they may be.
@@ -81,6 +83,7 @@ impl Client {
             write_by: worker.sweeper.deadline(),
             received: Cell::new(0),
             fault: Cell::new(None),
+            barred: Cell::new(false),
             body_bytes: Cell::new(0),
             body_limit: Cell::new(worker.settings.limits.body_bytes),
             capture: RefCell::new(None),

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::compile::{Compiler, NotTaken};
 use crate::source::Change;
 use crate::state::State;
-use crate::tls;
+use crate::tls::{self, ClientEnd, Last, Tls};
 
 /// What the control task tells the rest of the process.
 pub(crate) struct Told {
@@ -66,12 +68,65 @@ impl Retired {
     }
 }
 
+/// How often it is looked which certificates and lists have come to their end.
+const LOOK: Duration = Duration::from_secs(3600);
+
+/// What was looked at when it was told which certificates and lists are not good.
+struct Looked {
+    tls: Arc<Tls>,
+    client_ends: Arc<[ClientEnd]>,
+    at: DateTime<Utc>,
+}
+
+impl Looked {
+    /// At nothing.
+    fn none(now: DateTime<Utc>) -> Self {
+        Self {
+            tls: Arc::default(),
+            client_ends: Arc::default(),
+            at: now,
+        }
+    }
+
+    /// Whether all is what it was.
+    fn is_of(&self, state: &State) -> bool {
+        Arc::ptr_eq(&self.tls, &state.tls) && Arc::ptr_eq(&self.client_ends, &state.client_ends)
+    }
+
+    const fn last<'e, E>(&self, ends: &'e [E]) -> Last<'e, E> {
+        Last { ends, at: self.at }
+    }
+
+    /// Tells what was not to be told at the look before.
+    fn look(&mut self, state: &State, now: DateTime<Utc>) {
+        let tls = &state.tls;
+        tls::warn(&tls.ends, self.last(&self.tls.ends), now);
+        tls::warn_of_lists(&tls.lists, self.last(&self.tls.lists), now);
+        tls::warn_of_clients(&state.client_ends, self.last(&self.client_ends), now);
+        *self = Self {
+            tls: state.tls.clone(),
+            client_ends: state.client_ends.clone(),
+            at: now,
+        };
+    }
+}
+
 /// Takes changes until their sender is gone.
 pub(crate) async fn run(mut changes: mpsc::Receiver<Change>, mut compiler: Compiler, told: Told) {
     let mut retired = Retired::default();
+    let mut looked = Looked::none(told.clock.utc());
+    let mut looks = interval_at(Instant::now() + LOOK, LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let change = tokio::select! {
             biased;
+            _ = looks.tick() => {
+                let state = told.state.borrow().clone();
+                if let Some(state) = state {
+                    looked.look(&state, told.clock.utc());
+                }
+                continue;
+            }
             change = changes.recv() => match change {
                 Some(change) => Some(change),
                 None => return,
@@ -101,24 +156,10 @@ pub(crate) async fn run(mut changes: mpsc::Receiver<Change>, mut compiler: Compi
                 tracing::debug!(state = state.number, "A configuration state is served.");
                 told.number.send_replace(state.number);
                 told.needs_full.send_if_modified(std::mem::take);
-                let tls = state.tls.clone();
-                let client_ends = state.client_ends.clone();
+                if !looked.is_of(&state) {
+                    looked.look(&state, told.clock.utc());
+                }
                 let before = told.state.send_replace(Some(state));
-                let is_new = |before: &Arc<State>| !Arc::ptr_eq(&before.tls, &tls);
-                if before.as_ref().is_none_or(is_new) {
-                    let none = Arc::default();
-                    let known = before.as_ref().map_or(&none, |before| &before.tls);
-                    let now = told.clock.utc();
-                    tls::warn(&tls.ends, &known.ends, now);
-                    tls::warn_of_lists(&tls.lists, &known.lists, now);
-                }
-                let is_new = |before: &Arc<State>| !Arc::ptr_eq(&before.client_ends, &client_ends);
-                if before.as_ref().is_none_or(is_new) {
-                    let known = before
-                        .as_ref()
-                        .map_or(&[][..], |before| &*before.client_ends);
-                    tls::warn_of_clients(&client_ends, known, told.clock.utc());
-                }
                 retired.0.extend(before);
                 told.has_state.send_replace(true);
                 for (versions, what) in compiler.purges() {

@@ -10,14 +10,13 @@ mod chain;
 mod destination;
 mod runners;
 mod said;
+mod verdict;
 mod words;
 
 use std::rc::Rc;
 use std::sync::Arc;
 
-use domain::explain::{
-    Asked, Counted, Explanation, KeyState, Operation, Read, Sight, Verdict, masked,
-};
+use domain::explain::{Asked, Counted, Explanation, KeyState, Operation, Read, Sight, masked};
 use domain::problem::Code;
 use domain::snapshot::{Delta, Snapshot};
 
@@ -47,6 +46,7 @@ use crate::waiting::WaitingOnNode;
 use crate::watched::Watched;
 use crate::worker::{Shared, Worker};
 use asked::{Before, Request};
+use verdict::{answered, forwarded, refused, unreadable};
 
 /// Where limits are looked up.
 #[derive(Debug, Clone)]
@@ -164,12 +164,14 @@ impl Explainer {
 
     /// What would become of a request. It must have passed [`Asked::check`].
     pub fn explain(&self, asked: &Asked, key: KeyState, sight: &Sight) -> Explained {
-        let worker = Rc::new(Worker::new(
+        let mut worker = Worker::new(
             self.settings.clone(),
             self.counts.shared.clone(),
             Arc::<WorkerMetrics>::default(),
             self.rings.sink(0),
-        ));
+        );
+        worker.explains = true;
+        let worker = Rc::new(worker);
         self.settings.clock.adjust();
         let mut explained = Explained {
             explanation: Explanation {
@@ -266,7 +268,8 @@ impl Walk<'_> {
             self.read(|read| read.host = Some(host.to_string()));
             if !state.tls.asks_nothing() {
                 let (worker, client) = (&request.worker, &request.client);
-                let sent = pipeline::by_https(worker, client, state, &host, &head)?;
+                let sent =
+                    pipeline::by_https(worker, client, state, &host, &head, report.at as u64)?;
                 if let Some(answer) = sent {
                     self.elsewhere = Some(answer.status);
                     return Err(Refusal::new(Code::HttpsRequired).into());
@@ -358,46 +361,4 @@ fn because(
         }),
     };
     refusal.detail(format!("It cannot be loaded: {wrong}."))
-}
-
-fn forwarded() -> Verdict {
-    Verdict {
-        forwarded: true,
-        status: None,
-        code: None,
-        why: "It goes to the upstream.".to_owned(),
-        decided_by: None,
-    }
-}
-
-/// Refused by the reader, before it is a request: a bare status.
-fn unreadable() -> Verdict {
-    Verdict {
-        forwarded: false,
-        status: Some(400),
-        code: None,
-        why: "It cannot be read as a request of HTTP/1.1.".to_owned(),
-        decided_by: None,
-    }
-}
-
-/// By a policy, which refuses nothing with it.
-fn answered(status: u16, decided_by: Option<String>) -> Verdict {
-    Verdict {
-        forwarded: false,
-        status: Some(status),
-        code: None,
-        why: "A policy answers it.".to_owned(),
-        decided_by,
-    }
-}
-
-fn refused(refusal: &Refusal, decided_by: Option<String>) -> Verdict {
-    Verdict {
-        forwarded: false,
-        status: Some(refusal.code.status()),
-        code: Some(refusal.code.as_str().to_owned()),
-        why: refusal.sentence().to_owned(),
-        decided_by,
-    }
 }

@@ -79,7 +79,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, socket: Socket, peer: Peer) {
     let mut parting: Option<u64> = None;
     let mut told = false;
     let ended = poll_fn(|cx| {
-        if worker.draining.get() && !told {
+        if !told && (worker.draining.get() || connection.is_barred()) {
             told = true;
             serving.as_mut().graceful_shutdown();
         }

@@ -99,7 +99,7 @@ async fn serve(
     let (route, prefix) = {
         let host = target::host(&head)?;
         if !state.tls.asks_nothing()
-            && let Some(answer) = by_https(worker, client, state, &host, &head)?
+            && let Some(answer) = by_https(worker, client, state, &host, &head, report.at as u64)?
         {
             report.code = Some(Code::HttpsRequired);
             return Ok(answer);
@@ -276,13 +276,15 @@ fn finish(
     Ok(answer)
 }
 
-/// An answer, where the host asks for TLS and the request came without.
+/// An answer, where the host asks for TLS and the request came without. `now_us` is in microseconds
+/// since 1970.
 pub(crate) fn by_https(
     worker: &Worker,
     client: &Client,
     state: &State,
     host: &str,
     head: &Head,
+    now_us: u64,
 ) -> Result<Option<Answer>, Refusal> {
     let field = |name| head.fields.get(name);
     let ask = Ask {
@@ -294,8 +296,11 @@ pub(crate) fn by_https(
         secure: client.peer.secure.as_ref(),
         by_proxy: client.peer.trusted && field(Name::ForwardedProto) == Some(b"https"),
         https_port: worker.settings.listen_tls.map(|address| address.port()),
+        now_us,
     };
-    let location = tls::admit(&state.tls, &ask)?;
+    let location = tls::admit(&state.tls, &ask).inspect_err(|_| {
+        client.barred.set(state.tls.bars(host, ask.secure, now_us));
+    })?;
     Ok(location.as_deref().map(answer::elsewhere))
 }
 
@@ -352,7 +357,10 @@ fn subscribe(call: &mut Call<'_>) -> Result<(), Stop> {
                 call.record.watch(watch);
                 call.caller = None;
             }
-            None => return Err(Refusal::new(code).into()),
+            None => {
+                call.give_back();
+                return Err(Refusal::new(code).into());
+            }
         },
     }
     Ok(())
@@ -365,7 +373,8 @@ fn allow(call: &mut Call<'_>) -> Result<(), Stop> {
         return policy::allowances([&chain.allowance], call);
     };
     let plan = plan.chain.as_ref();
-    let plan = plan.map_err(|_| Refusal::new(Code::PolicyInvalid))?;
+    let plan = plan.map_err(|_| Refusal::new(Code::PolicyInvalid));
+    let plan = plan.inspect_err(|_| call.give_back())?;
     if let Some(beyond) = &plan.beyond {
         policy::stage(&beyond.access, call)?;
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::certificate::{Facts, Mark, mark_of};
+use domain::certificate::{Facts, Marks, marks_of};
 use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -21,7 +21,9 @@ use rustls_pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
 
 pub(crate) use admit::{Ask, admit, has_port};
-pub(crate) use end::{ClientEnd, End, Term, out_of_time, warn, warn_of_clients, warn_of_lists};
+pub(crate) use end::{
+    ClientEnd, End, Last, Term, out_of_time, warn, warn_of_clients, warn_of_lists,
+};
 pub(crate) use handshake::handshake;
 pub(crate) use revoked::Revoked;
 pub(crate) use written::check;
@@ -49,7 +51,7 @@ pub(crate) struct Certificate {
     pub(crate) field: Box<str>,
     /// What lists of revoked certificates call it and those that were shown behind it; `None` when
     /// that cannot be told.
-    pub(crate) marks: Option<Box<[Mark]>>,
+    pub(crate) marks: Option<Box<[Marks]>>,
 }
 
 impl Certificate {
@@ -61,7 +63,7 @@ impl Certificate {
             digest: Sha256::digest(der).into(),
             ends_us: u64::try_from(ends).ok()?,
             field: format!(":{}:", STANDARD.encode(der)).into(),
-            marks: chain.iter().map(|der| mark_of(der)).collect(),
+            marks: chain.iter().map(|der| marks_of(der)).collect(),
         })
     }
 }
@@ -98,9 +100,11 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    fn bars(&self, secure: &Secure) -> bool {
+    /// `now_us` is in microseconds since 1970.
+    fn bars(&self, secure: &Secure, now_us: u64) -> bool {
         let shown = secure.certificate.as_deref();
-        self.revoked.as_ref().is_some_and(|one| one.has(shown))
+        let revoked = self.revoked.as_ref();
+        revoked.is_some_and(|one| one.has(shown, now_us))
     }
 }
 
@@ -223,8 +227,22 @@ impl Tls {
         (config, secure)
     }
 
-    /// Judges a request for `host`. `by_proxy`: a trusted proxy says that it came by https.
-    pub(crate) fn judge(&self, host: &str, secure: Option<&Secure>, by_proxy: bool) -> Verdict {
+    /// Whether the certificate that was shown on a connection does not count for `host` any more.
+    pub(crate) fn bars(&self, host: &str, secure: Option<&Secure>, now_us: u64) -> bool {
+        let clients = self.hosts.find(host).and_then(|host| host.clients.as_ref());
+        let both = clients.zip(secure);
+        both.is_some_and(|(clients, secure)| clients.bars(secure, now_us))
+    }
+
+    /// Judges a request for `host`. `by_proxy`: a trusted proxy says that it came by https. `now_us`
+    /// is in microseconds since 1970.
+    pub(crate) fn judge(
+        &self,
+        host: &str,
+        secure: Option<&Secure>,
+        by_proxy: bool,
+        now_us: u64,
+    ) -> Verdict {
         let settings = self.hosts.find(host);
         let is_named = |secure: &Secure| secure.server_name.as_deref() == Some(host);
         if let Some(clients) = settings.and_then(|host| host.clients.as_ref()) {
@@ -232,7 +250,7 @@ impl Tls {
             return match secure {
                 None => Verdict::HttpsRequired,
                 // On a new connection one that is revoked is told so.
-                Some(secure) if clients.bars(secure) => Verdict::Misdirected,
+                Some(secure) if clients.bars(secure, now_us) => Verdict::Misdirected,
                 Some(secure) if is_named(secure) && secure.clients == Some(clients.digest) => {
                     Verdict::Serve
                 }
@@ -314,7 +332,7 @@ mod tests {
             ("m.test", secure("", None), false, Misdirected),
             ("a.test", secure("m.test", Some(1)), false, Misdirected),
         ] {
-            let found = tls().judge(host, connection.as_ref(), by_proxy);
+            let found = tls().judge(host, connection.as_ref(), by_proxy, 0);
             assert_eq!(found, verdict, "{host} on {connection:?}, {by_proxy}");
         }
     }

@@ -91,6 +91,8 @@ pub(crate) struct Worker {
     /// Bodies that policies look into.
     pub(crate) holdings: Holdings,
     pub(crate) waiting: Waiting,
+    /// Its requests were sent by nobody: what they show is not used up.
+    pub(crate) explains: bool,
 }
 
 impl Worker {
@@ -122,6 +124,7 @@ impl Worker {
             seen: RefCell::default(),
             holdings: Holdings::default(),
             waiting: Waiting::default(),
+            explains: false,
         }
     }
 

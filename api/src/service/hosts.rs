@@ -32,7 +32,7 @@ pub async fn list(ctx: &Ctx, owner: Owner, paging: &Paging) -> Result<Page<Host>
     let window = Window::<Uuid>::new(paging)?;
     let query = window.newest_first(owner.hosts(), host::Column::Id);
     let page = window.page(query.all(ctx.db()).await?, |row| row.id);
-    mapped(page, show)
+    mapped(page, brief)
 }
 
 pub async fn get(ctx: &Ctx, owner: Owner, name: &str) -> Result<Host> {
@@ -190,6 +190,15 @@ fn summary(row: &host::Model) -> Value {
     })
 }
 
+/// Without the lists of revoked certificates, which are long.
+fn brief(row: host::Model) -> Result<Host> {
+    let shown = show(row)?;
+    Ok(Host {
+        client_crl: None,
+        ..shown
+    })
+}
+
 fn show(row: host::Model) -> Result<Host> {
     let HostSettings {
         tls,
@@ -198,6 +207,7 @@ fn show(row: host::Model) -> Result<Host> {
         client_crl_current,
     } = row.settings()?;
     Ok(Host {
+        client_crl_facts: client_crl.as_deref().map(revocations::facts),
         host: row.host,
         organization: row.organization_id.map(Into::into),
         tls,

@@ -351,6 +351,17 @@ async fn hosts_ask_for_what_their_owner_says() {
         let made = client.put(&path, listed).await.ok(200).json();
         assert_eq!(made["client_crl"].as_str().unwrap().trim(), LIST.trim());
         assert_eq!(made["client_crl_current"], true);
+        let facts = &made["client_crl_facts"];
+        assert_eq!(facts["sha256"].as_str().unwrap().len(), 64);
+        assert_eq!(facts["lists"][0]["issuer"], "CN=Portunus test clients");
+        assert!(facts["lists"][0]["next_update"].is_string());
+        // Many hosts are listed without what is long.
+        let page = client.get(&all).await.ok(200).json();
+        let told = &page["items"][0];
+        assert!(told.get("client_crl").is_none(), "{told}");
+        assert_eq!(told["client_crl_facts"], *facts);
+        let whole = client.get(&path).await.ok(200).json();
+        assert_eq!(whole["client_crl"], made["client_crl"]);
         let state = entity::snapshot::load(&world.app.plane.databases.main).await;
         let host = &state.unwrap().parts.hosts[0];
         assert_eq!(host.client_crl.as_deref(), made["client_crl"].as_str());

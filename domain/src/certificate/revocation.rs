@@ -13,8 +13,16 @@ use x509_cert::time::Time;
 /// Largest PEM text of lists, in bytes: some 20,000 revoked certificates.
 pub const MAX_CRL: usize = 1024 * 1024;
 
-/// What a certificate is called in a list: the SHA-256 of its issuer's name and its serial number.
+/// What a certificate is called in a list: the SHA-256 of [`Marks::issuer`] and its serial number.
 pub type Mark = [u8; 32];
+
+/// By what lists know a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Marks {
+    /// SHA-256 of the DER of its issuer's name: whose list it would be in.
+    pub issuer: Mark,
+    pub own: Mark,
+}
 
 /// A list as it was read: nothing in it is to be believed yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +32,8 @@ pub struct RevocationList {
     /// When the next one is there at the latest.
     pub next_update: Option<DateTime<Utc>>,
     pub revoked: Vec<Mark>,
+    /// [`Marks::issuer`] of the certificates that it is about.
+    pub mark: Mark,
     /// DER of the issuer's name.
     name: Vec<u8>,
     /// What is signed.
@@ -77,10 +87,10 @@ impl RevocationList {
             signature,
         } = CertificateList::from_der(der).ok()?;
         let entries = list.revoked_certificates.unwrap_or_default();
-        let marks = entries.iter().map(|entry| {
-            let serial = entry.serial_number.as_bytes();
-            mark(&list.issuer, serial)
-        });
+        let name = list.issuer.to_der().ok()?;
+        let issuer: Mark = Sha256::digest(&name).into();
+        let revoked = entries.iter();
+        let revoked = revoked.map(|entry| mark(&issuer, entry.serial_number.as_bytes()));
         Some(Self {
             issuer: list.issuer.to_string(),
             this_update: time(&list.this_update)?,
@@ -88,12 +98,31 @@ impl RevocationList {
                 Some(at) => Some(time(at)?),
                 None => None,
             },
-            revoked: marks.collect::<Option<_>>()?,
-            name: list.issuer.to_der().ok()?,
+            revoked: revoked.collect(),
+            mark: issuer,
+            name,
             message: first(content(der)?)?.to_vec(),
             algorithm: content(&algorithm.to_der().ok()?)?.to_vec(),
             signature: signature.as_bytes()?.to_vec(),
         })
+    }
+
+    /// Of a list that was judged before: its issuer, and when the next one is there at the latest.
+    /// What it revokes is not looked at.
+    pub fn term(der: &[u8]) -> Option<(String, Option<DateTime<Utc>>)> {
+        let list = content(first(content(der)?)?)?;
+        let mut reader = SliceReader::new(list).ok()?;
+        let mut next = || reader.tlv_bytes().ok();
+        let mut algorithm = next()?;
+        // Only a list of version 2 says its version.
+        if algorithm.first() == Some(&INTEGER) {
+            algorithm = next()?;
+        }
+        content(algorithm)?;
+        let issuer = Name::from_der(next()?).ok()?;
+        Time::from_der(next()?).ok()?;
+        let next_update = next().and_then(|der| Time::from_der(der).ok());
+        Some((issuer.to_string(), next_update.as_ref().and_then(time)))
     }
 
     fn is_of(&self, authority: &Authority, is_signed: &impl Fn(Signature<'_>) -> bool) -> bool {
@@ -108,6 +137,9 @@ impl RevocationList {
     }
 }
 
+/// The tag of DER.
+const INTEGER: u8 = 0x02;
+
 /// Whether each list is one of these authorities', and there is one of each at most.
 ///
 /// # Errors
@@ -118,8 +150,15 @@ pub fn judge_lists(
     is_signed: impl Fn(Signature<'_>) -> bool,
 ) -> Result<(), &'static str> {
     for (index, list) in lists.iter().enumerate() {
-        if !authorities.iter().any(|one| list.is_of(one, &is_signed)) {
-            return Err("A list is not signed by one of the authorities in client_ca.");
+        let signer = authorities.iter().find(|one| list.is_of(one, &is_signed));
+        let signer =
+            signer.ok_or("A list is not signed by one of the authorities in client_ca.")?;
+        // Lists are found by names: those whom the other has issued would be refused, all of them.
+        let is_other = |one: &Authority| one.name == signer.name && one.key != signer.key;
+        if authorities.iter().any(is_other) {
+            return Err(
+                "Two authorities in client_ca have the name of a list's issuer, and keys of their own: a list counts for names, so name only the one that has signed it.",
+            );
         }
         // Of two only one would be looked into.
         if lists[..index].iter().any(|other| other.name == list.name) {
@@ -129,19 +168,20 @@ pub fn judge_lists(
     Ok(())
 }
 
-/// What a certificate is called in a list; `None` when it is none.
-pub fn mark_of(der: &[u8]) -> Option<Mark> {
+/// By what lists know a certificate; `None` when it is none.
+pub fn marks_of(der: &[u8]) -> Option<Marks> {
     let own = Certificate::from_der(der).ok()?.tbs_certificate;
-    mark(&own.issuer, own.serial_number.as_bytes())
+    let issuer: Mark = Sha256::digest(own.issuer.to_der().ok()?).into();
+    Some(Marks {
+        issuer,
+        own: mark(&issuer, own.serial_number.as_bytes()),
+    })
 }
 
-fn mark(issuer: &Name, serial: &[u8]) -> Option<Mark> {
-    let name = issuer.to_der().ok()?;
-    let mut digest = Sha256::new();
-    digest.update((name.len() as u64).to_be_bytes());
-    digest.update(name);
+fn mark(issuer: &Mark, serial: &[u8]) -> Mark {
+    let mut digest = Sha256::new_with_prefix(issuer);
     digest.update(serial);
-    Some(digest.finalize().into())
+    digest.finalize().into()
 }
 
 fn time(at: &Time) -> Option<DateTime<Utc>> {
@@ -186,8 +226,12 @@ mod tests {
     #[test]
     fn a_list_names_what_is_revoked() {
         let list = RevocationList::read(&der(LIST)).unwrap();
-        assert_eq!(list.revoked, [mark_of(&der(BAD)).unwrap()]);
-        assert!(!list.revoked.contains(&mark_of(&der(GOOD)).unwrap()));
+        let [good, bad] = [GOOD, BAD].map(|pem| marks_of(&der(pem)).unwrap());
+        assert_eq!(list.revoked, [bad.own]);
+        assert!(!list.revoked.contains(&good.own));
+        assert_eq!([good.issuer, bad.issuer], [list.mark; 2]);
+        let term = RevocationList::term(&der(LIST)).unwrap();
+        assert_eq!(term, (list.issuer.clone(), list.next_update));
         assert!(list.this_update < list.next_update.unwrap());
         assert!(list.issuer.contains("CN="), "{}", list.issuer);
     }
@@ -207,6 +251,21 @@ mod tests {
         };
         let both = [other.clone(), authority.clone()];
         assert_eq!(judge_lists(&[list.clone()], &both, signs), Ok(()));
+        // The same key twice is one authority; another of the same name is another.
+        let twice = [authority.clone(), authority.clone()];
+        assert_eq!(judge_lists(&[list.clone()], &twice, signs), Ok(()));
+        let renewed = Authority {
+            key: other.key.clone(),
+            ..authority.clone()
+        };
+        for both in [
+            [authority.clone(), renewed.clone()],
+            [renewed, authority.clone()],
+        ] {
+            let refused = judge_lists(&[list.clone()], &both, signs).unwrap_err();
+            assert!(refused.starts_with("Two authorities"), "{refused}");
+            assert_eq!(judge_lists(&[], &both, signs), Ok(()));
+        }
         for (lists, authorities) in [
             (vec![list.clone()], vec![other]),
             (vec![list.clone()], vec![]),
@@ -224,7 +283,13 @@ mod tests {
             assert_eq!(RevocationList::read(&list[..end]), None, "{end} bytes");
         }
         assert_eq!(RevocationList::read(&der(GOOD)), None);
-        assert_eq!(mark_of(&list), None);
+        for pem in [GOOD, AUTHORITY] {
+            assert_eq!(RevocationList::term(&der(pem)), None);
+        }
+        for end in [0, 1, 20] {
+            assert_eq!(RevocationList::term(&list[..end]), None, "{end} bytes");
+        }
+        assert_eq!(marks_of(&list), None);
         assert_eq!(Authority::of(&list), None);
     }
 }

@@ -66,7 +66,7 @@ pub struct Jwt {
     #[schemars(title = "Bound tokens", !skip_serializing_if)]
     pub bound: Bound,
     /// Each token has a `jti` and is good for one call, on each gateway node. Such tokens live for
-    /// 24 h at most.
+    /// an hour at most.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schemars(title = "Good once")]
     pub single_use: bool,

@@ -72,13 +72,33 @@ pub struct Host {
     /// PEM of the authorities, one of which must have issued a client's certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_ca: Option<String>,
-    /// PEM of their lists of revoked certificates.
+    /// PEM of their lists of revoked certificates; only where one host is asked about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_crl: Option<String>,
+    /// What these lists are, also where many hosts are listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_crl_facts: Option<ListFacts>,
     /// A list whose time is over lets nobody in.
     pub client_crl_current: bool,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     /// For `If-Match`.
     pub etag: i64,
+}
+
+/// What can be said of lists of revoked certificates without them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ListFacts {
+    /// SHA-256 of their PEM, in hexadecimal.
+    pub sha256: String,
+    pub lists: Vec<ListTerm>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ListTerm {
+    pub issuer: String,
+    /// When the next one is there at the latest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_update: Option<DateTime<Utc>>,
 }

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::Compiler;
 use super::sealed;
 use crate::http2;
-use crate::tls::certificate::{self, Fault, Pair};
+use crate::tls::certificate::{self, Pair};
 use crate::tls::{self, Certificates, Clients, End, Patterns, Revoked, Tls, revoked};
 
 /// Protocols that are offered, in our order (RFC 7301).
@@ -32,6 +32,8 @@ pub(super) struct Source {
     hosts: BTreeMap<HostId, Host>,
     /// What was made of the certificates: opening and parsing a key is most of the work.
     made: HashMap<CertificateId, Result<Pair, String>>,
+    /// What was made of authorities and lists, by both: these are long, and their signatures dear.
+    verified: HashMap<[u8; 32], Verified>,
     tickets: Option<Arc<dyn ProducesTickets>>,
 }
 
@@ -92,7 +94,8 @@ impl Compiler {
         let (shown, ends) = shown(&certificates, &made);
         let shown = Arc::new(shown);
         let tickets = self.tls.tickets.clone();
-        let (asked, lists) = asked(hosts.values(), &shown, &provider);
+        let verified = verified(hosts.values(), &self.tls.verified, &provider);
+        let (asked, lists) = asked(hosts.values(), &verified, &shown, &provider);
         let compiled = Tls {
             open: config(&provider, shown.clone(), None, tickets),
             hosts: asked,
@@ -104,6 +107,7 @@ impl Compiler {
         self.tls.certificates = certificates;
         self.tls.hosts = hosts;
         self.tls.made = made;
+        self.tls.verified = verified;
     }
 }
 
@@ -161,30 +165,61 @@ fn pair(
     })
 }
 
-/// What is made of authorities with their lists.
-type Made = (Option<Arc<ServerConfig>>, Option<Arc<Revoked>>);
+/// What is made of authorities with their lists; `None`: they let nobody in.
+#[derive(Debug, Clone)]
+struct Verified {
+    /// Of the authorities alone.
+    digest: [u8; 32],
+    verifier: Option<Arc<dyn ClientCertVerifier>>,
+    revoked: Option<Arc<Revoked>>,
+}
+
+/// For all hosts that ask for certificates; what was `known` is made once.
+fn verified<'a>(
+    hosts: impl Iterator<Item = &'a Host>,
+    known: &HashMap<[u8; 32], Verified>,
+    provider: &Arc<CryptoProvider>,
+) -> HashMap<[u8; 32], Verified> {
+    let mut verified = HashMap::new();
+    for host in hosts {
+        let Some(authorities) = host.client_ca.as_deref() else {
+            continue;
+        };
+        let digest: [u8; 32] = Sha256::digest(authorities).into();
+        let place = place(host, digest);
+        verified.entry(place).or_insert_with(|| {
+            let known = known.get(&place).cloned();
+            known.unwrap_or_else(|| verify(host, authorities, digest, provider))
+        });
+    }
+    verified
+}
 
 /// With the terms of the lists of revoked certificates.
 fn asked<'a>(
     hosts: impl Iterator<Item = &'a Host>,
+    verified: &HashMap<[u8; 32], Verified>,
     shown: &Arc<Certificates>,
     provider: &Arc<CryptoProvider>,
 ) -> (Patterns<tls::Host>, Vec<End>) {
-    let mut made: HashMap<[u8; 32], Made> = HashMap::new();
+    let mut made: HashMap<[u8; 32], Option<Arc<ServerConfig>>> = HashMap::new();
     let mut asked = Patterns::default();
     let mut lists = Vec::new();
     for host in hosts {
-        let clients = host.client_ca.as_deref().map(|pem| {
-            let digest: [u8; 32] = Sha256::digest(pem).into();
-            let whole = place(host, digest);
-            let made = made
-                .entry(whole)
-                .or_insert_with(|| clients(host, pem, shown, provider));
-            let (config, revoked) = made.clone();
+        let place = host
+            .client_ca
+            .as_deref()
+            .map(|pem| place(host, Sha256::digest(pem).into()));
+        let verified = place.and_then(|place| Some((place, verified.get(&place)?)));
+        let clients = verified.map(|(place, verified)| {
+            let made = made.entry(place).or_insert_with(|| {
+                let verifier = verified.verifier.clone()?;
+                config(provider, shown.clone(), Some(verifier), None)
+            });
             Clients {
-                digest,
-                config,
-                revoked,
+                digest: verified.digest,
+                config: made.clone(),
+                revoked: verified.revoked.clone(),
             }
         });
         let revoked = clients.as_ref().and_then(|one| one.revoked.as_ref());
@@ -213,29 +248,30 @@ fn place(host: &Host, authorities: [u8; 32]) -> [u8; 32] {
     whole.finalize().into()
 }
 
-/// Whom the host lets in. What is wrong with it lets nobody in, on open connections neither.
-fn clients(
+/// Whom the host lets in. What is wrong with it lets nobody in, on open connections neither; it is
+/// said once, not with every change of another.
+fn verify(
     host: &Host,
-    client_ca: &str,
-    shown: &Arc<Certificates>,
+    authorities: &str,
+    digest: [u8; 32],
     provider: &Arc<CryptoProvider>,
-) -> Made {
+) -> Verified {
     let (lists, current) = (host.client_crl.as_deref(), host.client_crl_current);
-    let made = revoked::verifier(client_ca, lists, current, provider);
-    let made = made.and_then(|(verifier, revoked)| {
-        let config = config(provider, shown.clone(), Some(verifier), None);
-        Ok((config.ok_or(Fault::Authorities)?, revoked))
-    });
-    match made {
-        Ok((config, revoked)) => (Some(config), revoked.map(Arc::new)),
+    let (verifier, revoked) = match revoked::verifier(authorities, lists, current, provider) {
+        Ok((verifier, revoked)) => (Some(verifier), revoked),
         Err(fault) => {
             tracing::error!(
                 host = host.host,
                 reason = %fault,
                 "The authorities of a host's clients cannot be used; nobody reaches it."
             );
-            (None, Some(Arc::new(Revoked::everybody())))
+            (None, Some(Revoked::everybody()))
         }
+    };
+    Verified {
+        digest,
+        verifier,
+        revoked: revoked.map(Arc::new),
     }
 }
 
@@ -266,4 +302,57 @@ fn config(
         None => {}
     }
     Some(Arc::new(config))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AUTHORITY: &str = include_str!("../../tests/it/tls/revoked/ca.pem");
+    const LIST: &str = include_str!("../../tests/it/tls/revoked/list.pem");
+    const NONE: &str = include_str!("../../tests/it/tls/revoked/none.pem");
+
+    fn host(name: &str, lists: Option<&str>, current: bool) -> Host {
+        Host {
+            id: HostId::from_name("host", name),
+            organization: domain::id::OrganizationId::NIL,
+            host: name.to_owned(),
+            tls: None,
+            client_ca: Some(AUTHORITY.to_owned()),
+            client_crl: lists.map(str::to_owned),
+            client_crl_current: current,
+        }
+    }
+
+    #[test]
+    fn lists_are_verified_once() {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let made = |hosts: &[Host], known: &HashMap<[u8; 32], Verified>| {
+            verified(hosts.iter(), known, &provider)
+        };
+        let first = [
+            host("a.test", Some(LIST), false),
+            host("b.test", Some(LIST), false),
+            host("c.test", Some(LIST), true),
+            host("d.test", None, false),
+        ];
+        let before = made(&first, &HashMap::new());
+        assert_eq!(before.len(), 3);
+        let changed = [
+            host("a.test", Some(LIST), false),
+            host("e.test", Some(NONE), false),
+            host("f.test", Some("x"), false),
+        ];
+        let after = made(&changed, &before);
+        assert_eq!(after.len(), 3, "what nobody asks for is let go");
+        let digest: [u8; 32] = Sha256::digest(AUTHORITY).into();
+        let revoked = |made: &HashMap<[u8; 32], Verified>, host: &Host| {
+            made[&place(host, digest)].revoked.clone().unwrap()
+        };
+        let same = [revoked(&before, &first[0]), revoked(&after, &changed[0])];
+        assert!(Arc::ptr_eq(&same[0], &same[1]));
+        assert!(!Arc::ptr_eq(&same[0], &revoked(&before, &first[2])));
+        let broken = &after[&place(&changed[2], digest)];
+        assert!(broken.verifier.is_none() && broken.revoked.is_some());
+    }
 }

@@ -35,6 +35,7 @@ pub(super) struct Connection {
     /// Since when no request is under way.
     idle_since: Cell<u64>,
     has_asked: Cell<bool>,
+    is_barred: Cell<bool>,
     streams: RefCell<Vec<Weak<Stream>>>,
 }
 
@@ -49,6 +50,7 @@ impl Connection {
             heads: Tally::default(),
             idle_since: Cell::new(now),
             has_asked: Cell::new(false),
+            is_barred: Cell::new(false),
             streams: RefCell::default(),
         }
     }
@@ -74,6 +76,16 @@ impl Connection {
     /// A head turned out to be a request.
     pub(super) fn asked(&self) {
         self.heads.give_back();
+    }
+
+    /// The certificate of its client does not count any more.
+    pub(super) fn bar(&self) {
+        self.is_barred.set(true);
+    }
+
+    /// Whether it should end with what is under way.
+    pub(super) fn is_barred(&self) -> bool {
+        self.is_barred.get()
     }
 
     /// What takes too long, if anything.

@@ -43,6 +43,9 @@ pub(super) async fn answer(
     let client = Rc::new(Client::on_stream(&worker, connection.peer.clone()));
     let mut inflow = Streamed::new(incoming, client.clone());
     let handled = pipeline::handle(&worker, &client, Box::new(head), &mut inflow).await;
+    if client.barred.get() {
+        connection.bar();
+    }
     let Some(mut delivery) = handled else {
         // Nobody is there to see it.
         return Ok(bare(StatusCode::BAD_GATEWAY, exchange));

@@ -205,7 +205,7 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         page.one(
             "nonces",
             "gauge",
-            "Nonces of signatures that are remembered.",
+            "Nonces of signatures, proofs and tokens that are remembered, as they are good once.",
             nonces,
         );
         page.one(

@@ -10,12 +10,13 @@ use domain::problem::Code;
 use serde_json::Value;
 
 use super::Flow;
-use super::bound::Once;
+use super::bound;
 use crate::access;
 use crate::answer::Refusal;
 use crate::call::{Call, Caller};
 use crate::fields::Name;
 use crate::head::{self, Scheme, is_token};
+use crate::nonces::Once;
 use crate::token::{Claims, claim};
 
 /// What is shown as a token, and by which scheme; `Some(None)` when it is not one token in the form
@@ -158,12 +159,12 @@ impl Holder {
                 }
             },
         };
-        for one in once.into_iter().flatten() {
-            let room = match &caller {
+        if once.iter().any(Option::is_some) {
+            let of = match &caller {
                 Some(caller) => caller.key.id,
-                None => stranger(call, whose),
+                None => strangers(whose),
             };
-            if let Err(refused) = one.note(call, room) {
+            if let Err(refused) = bound::use_up(call, of, &once) {
                 return refused;
             }
         }
@@ -185,13 +186,12 @@ impl Holder {
 }
 
 /// Whose room those of an issuer's clients take together that are of no application.
-fn stranger(call: &Call<'_>, whose: Whose<'_>) -> CredentialId {
+fn strangers(whose: Whose<'_>) -> CredentialId {
     let issuer = match whose {
         Whose::Own => "",
         Whose::By(issuer) => issuer,
     };
-    let provider = call.route.provider;
-    CredentialId::from_name("strangers of", &format!("{provider} {issuer}"))
+    CredentialId::from_name("strangers of", issuer)
 }
 
 pub(super) fn invalid(why: &str) -> Flow {

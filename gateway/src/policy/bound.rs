@@ -19,84 +19,71 @@ use crate::answer::Refusal;
 use crate::call::Call;
 use crate::fields::Name;
 use crate::head::Scheme;
-use crate::nonces::Noted;
+use crate::nonces::{Kind, Once, Unusable};
 use crate::token::{Claims, has_signed};
 
 /// Tokens that are good once are remembered for as long at most, in seconds.
-const LONGEST: f64 = 86_400.0;
+const LONGEST: f64 = 3600.0;
 
-/// What may be used once.
-#[derive(Debug)]
-pub(super) struct Once {
-    digest: [u8; 32],
-    left: Duration,
-    /// It is a proof; else a token.
-    is_proof: bool,
+/// A token by its `jti`, until it is over. `skew` is in seconds.
+///
+/// # Errors
+/// Why it cannot be told from others.
+pub(super) fn token_once(
+    call: &Call<'_>,
+    claims: &Claims,
+    issuer: &str,
+    skew: u64,
+) -> Result<Once, &'static str> {
+    let id = claims
+        .get("jti")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    if id.is_empty() {
+        return Err("It has no jti, so it cannot be good once.");
+    }
+    let ends = claims.get("exp").and_then(Value::as_f64);
+    let left = ends.unwrap_or_default() - call.wall_secs() as f64;
+    if left > LONGEST {
+        return Err("It is good for more than an hour, so it cannot be good once.");
+    }
+    // Of the API's owner: nobody else's use of the token counts here.
+    let mut digest = Sha256::new_with_prefix("token\0");
+    digest.update(call.route.provider.uuid().as_bytes());
+    digest.update((issuer.len() as u64).to_be_bytes());
+    digest.update(issuer);
+    digest.update(id);
+    Ok(Once {
+        kind: Kind::Token,
+        digest: digest.finalize().into(),
+        // Longer than it is good, whatever clocks do meanwhile.
+        left: Duration::from_secs(left.max(0.0) as u64 + skew + 60),
+    })
 }
 
-impl Once {
-    /// A token by its `jti`, until it is over. `skew` is in seconds.
-    ///
-    /// # Errors
-    /// Why it cannot be told from others.
-    pub(super) fn of_token(
-        call: &Call<'_>,
-        claims: &Claims,
-        issuer: &str,
-        skew: u64,
-    ) -> Result<Self, &'static str> {
-        let id = claims
-            .get("jti")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        if id.is_empty() {
-            return Err("It has no jti, so it cannot be good once.");
-        }
-        let ends = claims.get("exp").and_then(Value::as_f64);
-        let left = ends.unwrap_or_default() - call.wall_secs() as f64;
-        if left > LONGEST {
-            return Err("It is good for more than 24 hours, so it cannot be good once.");
-        }
-        // Of the API's owner: nobody else's use of the token counts here.
-        let mut digest = Sha256::new_with_prefix("token\0");
-        digest.update(call.route.provider.uuid().as_bytes());
-        digest.update((issuer.len() as u64).to_be_bytes());
-        digest.update(issuer);
-        digest.update(id);
-        Ok(Self {
-            digest: digest.finalize().into(),
-            // Longer than it is good, whatever clocks do meanwhile.
-            left: Duration::from_secs(left.max(0.0) as u64 + skew + 60),
-            is_proof: false,
-        })
+fn proof_once(proof: &Proof<'_>, now: i64) -> Once {
+    let mut digest = Sha256::new_with_prefix("proof\0");
+    digest.update(proof.key.thumbprint());
+    digest.update(&proof.id);
+    Once {
+        kind: Kind::Proof,
+        digest: digest.finalize().into(),
+        left: Duration::from_secs(proof.left(now)),
     }
+}
 
-    fn of_proof(proof: &Proof<'_>, now: i64) -> Self {
-        let mut digest = Sha256::new_with_prefix("proof\0");
-        digest.update(proof.key.thumbprint());
-        digest.update(&proof.id);
-        Self {
-            digest: digest.finalize().into(),
-            left: Duration::from_secs(proof.left(now)),
-            is_proof: true,
-        }
-    }
-
-    /// Remembers it; refuses where it was used before, and where it could not be remembered.
-    /// `whose` bounds how much of the room it may take.
-    pub(super) fn note(self, call: &Call<'_>, whose: CredentialId) -> Result<(), Flow> {
-        match call
-            .worker
-            .shared
-            .nonces
-            .note(whose, self.digest, self.left)
-        {
-            Noted::New => Ok(()),
-            Noted::Known if self.is_proof => Err(unproven("The proof was used already (jti).")),
-            Noted::Known => Err(invalid("It was used already, and is good once.")),
-            Noted::Full => Err(Flow::refuse(Refusal::new(Code::Overloaded).retry_after(1))),
-        }
-    }
+/// Remembers all of them or none; refuses where one was used before, and where it could not be
+/// remembered. `of` bounds how much of the room they may take.
+pub(super) fn use_up(
+    call: &mut Call<'_>,
+    of: CredentialId,
+    all: &[Option<Once>],
+) -> Result<(), Flow> {
+    call.use_up(of, all).map_err(|refused| match refused {
+        (Kind::Proof, Unusable::Known) => unproven("The proof was used already (jti)."),
+        (Kind::Token, Unusable::Known) => invalid("It was used already, and is good once."),
+        (_, Unusable::Full) => Flow::refuse(Refusal::new(Code::Overloaded).retry_after(1)),
+    })
 }
 
 /// Whether a token that is believed is its client's own, as far as its issuer has bound it. `Some` is
@@ -199,7 +186,7 @@ fn proof(
         now,
     })?;
     match has_signed(&proof) {
-        true => Ok(Once::of_proof(&proof, now)),
+        true => Ok(proof_once(&proof, now)),
         false => Err("The proof was not signed by its key."),
     }
 }

@@ -12,7 +12,7 @@ use super::Flow;
 use crate::answer::Refusal;
 use crate::call::{Call, Caller};
 use crate::fields::Name;
-use crate::nonces::Noted;
+use crate::nonces::{Kind, Once, Unusable};
 use crate::signature::{self, Around, Signed};
 use crate::state::Key;
 
@@ -100,10 +100,13 @@ impl HttpSignature {
             Err(_) => return invalid("The application's key was revoked, or its time is over."),
         }
         if let Some(nonce) = signed.nonce.as_deref().filter(|_| self.nonce) {
-            match self.note(call, key, &signed, nonce) {
-                Noted::New => {}
-                Noted::Known => return invalid("It was used already: its nonce is not new."),
-                Noted::Full => {
+            let once = self.once(call, key, &signed, nonce);
+            match call.use_up(key.id, &[Some(once)]) {
+                Ok(()) => {}
+                Err((_, Unusable::Known)) => {
+                    return invalid("It was used already: its nonce is not new.");
+                }
+                Err((_, Unusable::Full)) => {
                     return Flow::refuse(Refusal::new(Code::Overloaded).retry_after(1));
                 }
             }
@@ -116,14 +119,16 @@ impl HttpSignature {
         Flow::Next
     }
 
-    /// Remembers a nonce for longer than its signature is good, whatever clocks do meanwhile.
-    fn note(&self, call: &Call<'_>, key: &Key, signed: &Signed, nonce: &str) -> Noted {
+    /// A nonce, for longer than its signature is good, whatever clocks do meanwhile.
+    fn once(&self, call: &Call<'_>, key: &Key, signed: &Signed, nonce: &str) -> Once {
         let left = signed.created + self.max_age + 2 * SKEW - call.wall_secs();
-        let left = Duration::from_secs(u64::try_from(left).unwrap_or(0) + 60);
         let mut digest = Sha256::new_with_prefix(key.digest.0);
         digest.update(nonce);
-        let nonces = &call.worker.shared.nonces;
-        nonces.note(key.id, digest.finalize().into(), left)
+        Once {
+            kind: Kind::Proof,
+            digest: digest.finalize().into(),
+            left: Duration::from_secs(u64::try_from(left).unwrap_or(0) + 60),
+        }
     }
 
     /// What it must cover and say, as far as that can be told without its key.

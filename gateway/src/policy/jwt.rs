@@ -12,7 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::bearer::{Holder, Whose as Issued, invalid, shown};
-use super::bound::{self, Once};
+use super::bound;
 use super::{Context, Flow};
 use crate::answer::Refusal;
 use crate::call::Call;
@@ -163,7 +163,8 @@ impl Jwt {
                 };
                 let own = match self.single_use {
                     true => {
-                        match Once::of_token(call, &claims, issuer, self.skew(issuer, is_own)) {
+                        let skew = self.skew(issuer, is_own);
+                        match bound::token_once(call, &claims, issuer, skew) {
                             Ok(once) => Some(once),
                             Err(why) => return invalid(why),
                         }

@@ -118,7 +118,7 @@ impl Introspection {
 
     pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>) -> Flow {
         self.clear(call);
-let learned = call.learned.take().map(|learned| *learned);
+        let learned = call.learned.take().map(|learned| *learned);
         let token = match shown(call) {
             None if self.optional => return Flow::Next,
             None => return Flow::refuse(Refusal::new(Code::TokenMissing)),

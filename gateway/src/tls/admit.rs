@@ -23,11 +23,13 @@ pub(crate) struct Ask<'a> {
     pub(crate) by_proxy: bool,
     /// Where this gateway itself listens for TLS.
     pub(crate) https_port: Option<u16>,
+    /// Microseconds since 1970.
+    pub(crate) now_us: u64,
 }
 
 /// `Some` is the address to answer 308 with.
 pub(crate) fn admit(tls: &Tls, ask: &Ask<'_>) -> Result<Option<String>, Refusal> {
-    match tls.judge(ask.host, ask.secure, ask.by_proxy) {
+    match tls.judge(ask.host, ask.secure, ask.by_proxy, ask.now_us) {
         Verdict::Serve => Ok(None),
         Verdict::Misdirected => Err(Refusal::new(Code::Misdirected).close()),
         // Who came by https as far as a proxy knows would be sent in a circle.
@@ -92,6 +94,7 @@ mod tests {
             secure: None,
             by_proxy: false,
             https_port: Some(8443),
+            now_us: 0,
         };
         let sent = |ask: Ask<'_>| admit(&tls, &ask).map_err(|refusal| refusal.code);
         assert_eq!(sent(ask), Ok(Some("https://a.test/x?q=1".into())));

@@ -77,10 +77,17 @@ enum Due {
     Soon,
 }
 
-/// Says which certificates are not good or will not be soon, but for those that were `known`: once
-/// for a certificate, not for each handshake or change of another.
-pub(crate) fn warn(ends: &[End], known: &[End], now: DateTime<Utc>) {
-    for (end, due) in due(ends, known, |end| end.term.state(now)) {
+/// What was looked at before, and when.
+#[derive(Debug)]
+pub(crate) struct Last<'e, E> {
+    pub(crate) ends: &'e [E],
+    pub(crate) at: DateTime<Utc>,
+}
+
+/// Says which certificates are not good or will not be soon, but for those of which the same was to
+/// say at the `last` look: once for a certificate, not for each handshake or change of another.
+pub(crate) fn warn(ends: &[End], last: Last<'_, End>, now: DateTime<Utc>) {
+    for (end, due) in due(ends, last, now, |end| end.term, Some) {
         let (certificate, hosts) = (&end.certificate, end.hosts.join(", "));
         let not_before = end.term.from.to_rfc3339();
         let not_after = end.term.to.to_rfc3339();
@@ -114,8 +121,8 @@ pub(crate) fn warn(ends: &[End], known: &[End], now: DateTime<Utc>) {
 }
 
 /// [`warn`] for what upstreams are shown.
-pub(crate) fn warn_of_clients(ends: &[ClientEnd], known: &[ClientEnd], now: DateTime<Utc>) {
-    for (end, due) in due(ends, known, |end| end.term.state(now)) {
+pub(crate) fn warn_of_clients(ends: &[ClientEnd], last: Last<'_, ClientEnd>, now: DateTime<Utc>) {
+    for (end, due) in due(ends, last, now, |end| end.term, Some) {
         let upstream = &end.upstream;
         let not_before = end.term.from.to_rfc3339();
         let not_after = end.term.to.to_rfc3339();
@@ -148,12 +155,12 @@ pub(crate) fn warn_of_clients(ends: &[ClientEnd], known: &[ClientEnd], now: Date
     }
 }
 
-/// Says which lists of revoked certificates are over, or have not begun, but for those that were
-/// `known`.
-pub(crate) fn warn_of_lists(ends: &[End], known: &[End], now: DateTime<Utc>) {
+/// Says which lists of revoked certificates are over, or have not begun, but for those of which the
+/// same was to say at the `last` look.
+pub(crate) fn warn_of_lists(ends: &[End], last: Last<'_, End>, now: DateTime<Utc>) {
     // The next one comes shortly before the end, as a rule.
-    let over = |end: &End| end.term.state(now).filter(|due| *due != Due::Soon);
-    for (end, due) in due(ends, known, over) {
+    let over = |due: Due| Some(due).filter(|due| *due != Due::Soon);
+    for (end, due) in due(ends, last, now, |end| end.term, over) {
         let (issuer, hosts) = (&end.certificate, end.hosts.join(", "));
         let at = match due {
             Due::Early => end.term.from,
@@ -168,14 +175,21 @@ pub(crate) fn warn_of_lists(ends: &[End], known: &[End], now: DateTime<Utc>) {
     }
 }
 
-/// Those of which there is something to say, and were not known.
+/// Those of which there is something to say that counts, and was not to say at the last look.
 fn due<'e, E: PartialEq>(
     ends: &'e [E],
-    known: &'e [E],
-    state: impl Fn(&E) -> Option<Due> + 'e,
+    last: Last<'e, E>,
+    now: DateTime<Utc>,
+    term: impl Fn(&E) -> Term + 'e,
+    counts: impl Fn(Due) -> Option<Due> + 'e,
 ) -> impl Iterator<Item = (&'e E, Due)> {
-    let due = ends.iter().filter_map(move |end| Some((end, state(end)?)));
-    due.filter(|(end, _)| !known.contains(end))
+    ends.iter().filter_map(move |end| {
+        let term = term(end);
+        let due = term.state(now).and_then(&counts)?;
+        let was = term.state(last.at).and_then(&counts);
+        let is_known = was == Some(due) && last.ends.contains(end);
+        (!is_known).then_some((end, due))
+    })
 }
 
 /// Certificates of a written configuration that are not good at `now`, their authorities included,
@@ -278,14 +292,24 @@ mod tests {
         );
         let long = end("long", "2036-11-22T00:00:00Z");
         let renewed = end("old", "2026-11-30T00:00:00Z");
-        let said = |ends: &[End], known: &[End]| {
-            let due = due(ends, known, |end| end.term.state(now));
+        let at_last = |ends: &[End], last: &[End], at: DateTime<Utc>| {
+            let due = due(ends, Last { ends: last, at }, now, |end| end.term, Some);
             due.map(|(end, due)| (end.clone(), due)).collect::<Vec<_>>()
         };
+        let said = |ends: &[End], known: &[End]| at_last(ends, known, now);
         let first = [old.clone(), soon.clone(), long];
         let both = [(old, Due::Ended), (soon.clone(), Due::Soon)];
         assert_eq!(said(&first, &[]), both);
         assert_eq!(said(&first, &first), []);
+        // What has come to be so meanwhile is said, though nothing was changed.
+        for (at, new) in [
+            ("2026-11-21T11:00:00Z", &both[..0]),
+            ("2026-11-08T00:00:00Z", &both[..0]),
+            ("2026-11-07T23:59:59Z", &both[1..]),
+            ("2020-12-01T00:00:00Z", &both[..]),
+        ] {
+            assert_eq!(at_last(&first, &first, self::at(at)), new, "{at}");
+        }
         assert_eq!(
             said(&[renewed.clone(), soon], &first),
             [(renewed, Due::Soon)]

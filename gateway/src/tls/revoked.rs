@@ -1,11 +1,11 @@
 //! Certificates that their authority has revoked (RFC 5280 §5): the lists of a host's clients, judged
 //! at save and again at load.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use domain::certificate::{Authority, Mark, RevocationList, Signature, judge_lists};
+use domain::certificate::{Authority, Mark, Marks, RevocationList, Signature, judge_lists};
 use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
@@ -22,6 +22,10 @@ const UNREADABLE: Fault =
 #[derive(Debug, Default)]
 pub(crate) struct Revoked {
     marks: HashSet<Mark>,
+    /// Until when those may be let in whom an authority has issued, by [`Marks::issuer`], in
+    /// microseconds since 1970; only where lists must be of now. The handshake looks as well, but a
+    /// connection outlives it, and it looks at no list that says that it is about others.
+    until: HashMap<Mark, u64>,
     /// Nobody can tell: the lists are of no use.
     everybody: bool,
     /// Of each list: its issuer, and from when to when it is good.
@@ -37,11 +41,13 @@ impl Revoked {
         }
     }
 
-    /// Whether a certificate must not be taken any more; also one of which nobody can tell.
-    pub(crate) fn has(&self, shown: Option<&Certificate>) -> bool {
+    /// Whether a certificate must not be taken any more; also one of which nobody can tell. `now_us`
+    /// is in microseconds since 1970.
+    pub(crate) fn has(&self, shown: Option<&Certificate>, now_us: u64) -> bool {
         let marks = shown.and_then(|shown| shown.marks.as_deref());
-        let is_one = |marks: &[Mark]| marks.iter().any(|mark| self.marks.contains(mark));
-        self.everybody || marks.is_none_or(is_one)
+        let is_over = |issuer: &Mark| self.until.get(issuer).is_some_and(|until| *until <= now_us);
+        let is_one = |one: &Marks| self.marks.contains(&one.own) || is_over(&one.issuer);
+        self.everybody || marks.is_none_or(|marks| marks.iter().any(is_one))
     }
 }
 
@@ -57,7 +63,7 @@ pub(crate) fn verifier(
     let mut builder = WebPkiClientVerifier::builder_with_provider(roots, provider.clone());
     let mut revoked = None;
     if let Some(pem) = client_crl {
-        let (ders, found) = lists(pem, client_ca, provider)?;
+        let (ders, found) = lists(pem, client_ca, current, provider)?;
         revoked = Some(found);
         // Of an authority without a list nothing is known to be revoked.
         builder = builder.with_crls(ders).allow_unknown_revocation_status();
@@ -76,6 +82,7 @@ pub(crate) fn verifier(
 fn lists(
     pem: &str,
     client_ca: &str,
+    current: bool,
     provider: &CryptoProvider,
 ) -> Result<(Vec<CertificateRevocationListDer<'static>>, Revoked), Fault> {
     let ders = CertificateRevocationListDer::pem_slice_iter(pem.as_bytes());
@@ -95,6 +102,10 @@ fn lists(
                 to,
             };
             revoked.terms.push((list.issuer, term));
+            if current {
+                let until = u64::try_from(to.timestamp_micros()).unwrap_or(0);
+                revoked.until.insert(list.mark, until);
+            }
         }
         revoked.marks.extend(list.revoked);
     }
@@ -188,15 +199,39 @@ mod tests {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let (_, revoked) = verifier(AUTHORITY, Some(LIST), false, &provider).unwrap();
         let revoked = revoked.unwrap();
-        assert!(!revoked.has(Some(&shown(GOOD))));
-        assert!(revoked.has(Some(&shown(BAD))));
-        assert!(revoked.has(None));
-        assert!(Revoked::everybody().has(Some(&shown(GOOD))));
+        assert!(!revoked.has(Some(&shown(GOOD)), 0));
+        assert!(revoked.has(Some(&shown(BAD)), 0));
+        assert!(revoked.has(None, 0));
+        assert!(Revoked::everybody().has(Some(&shown(GOOD)), 0));
         let mut unclear = shown(GOOD);
         unclear.marks = None;
-        assert!(revoked.has(Some(&unclear)));
+        assert!(revoked.has(Some(&unclear), 0));
         // Also behind the first of those that were shown.
         let chained = format!("{GOOD}{BAD}");
-        assert!(revoked.has(Some(&shown(&chained))));
+        assert!(revoked.has(Some(&shown(&chained)), 0));
+    }
+
+    #[test]
+    fn a_list_that_must_be_of_now_ends_with_its_time() {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let both = format!("{AUTHORITY}{CLIENTS}");
+        let revoked = |current| {
+            let (_, revoked) = verifier(&both, Some(NONE), current, &provider).unwrap();
+            revoked.unwrap()
+        };
+        let to = revoked(true).terms[0].1.to;
+        let end = u64::try_from(to.timestamp_micros()).unwrap();
+        for (current, now_us, bars) in [
+            (true, end - 1, false),
+            (true, end, true),
+            (true, u64::MAX, true),
+            (false, u64::MAX, false),
+        ] {
+            let found = revoked(current).has(Some(&shown(GOOD)), now_us);
+            assert_eq!(found, bars, "{current} at {now_us}");
+        }
+        // Nobody waits for a list of another authority.
+        let friend = shown(include_str!("../../tests/it/tls/friend.pem"));
+        assert!(!revoked(true).has(Some(&friend), u64::MAX));
     }
 }

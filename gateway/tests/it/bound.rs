@@ -8,6 +8,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::explain::shop::{asked, explain, explainer};
 use crate::rig::{Answer, Client, Rig};
 
 const FILE: &str = r#"
@@ -21,9 +22,10 @@ apis:
       strict: { match: { path: /strict }, upstream: echo, policies: [{ jwt: { issuers: [@ISSUER@], bound: required } }] }
       loose: { match: { path: /loose }, upstream: echo, policies: [{ jwt: { issuers: [@ISSUER@], bound: none } }] }
       once: { match: { path: /once }, upstream: echo, policies: [{ jwt: { issuers: [@ISSUER@], application: optional, single_use: true } }] }
+      thrice: { match: { path: /thrice }, upstream: echo, policies: [{ jwt: { issuers: [@ISSUER@], single_use: true } }, { rate_limit: { limit: 1, window: 60s } }] }
       either: { match: { path: /either }, upstream: echo, policies: [{ any_of: { of: [{ basic_auth: {} }, { jwt: { issuers: [@ISSUER@] } }] } }] }
   bank: { versions: { v1: { match: { path: /bank }, upstream: echo, policies: [{ jwt: { issuers: [@ISSUER@], application: optional, single_use: true } }] } } }
-products: { shop: { versions: [shop/v1, shop/strict, shop/loose, shop/once, shop/either], plans: { free: {} } } }
+products: { shop: { versions: [shop/v1, shop/strict, shop/loose, shop/once, shop/thrice, shop/either], plans: { free: {} } } }
 applications:
   mobile: { clients: [{ name: c, issuer: "https://idp.test", client_id: mobile }], passwords: [{ name: p, user: mobile, value: "a password of many letters" }], subscriptions: [{ product: shop, plan: free }] }
 "#;
@@ -59,6 +61,7 @@ fn thumbprint(key: &EncodingKey) -> String {
 
 struct World {
     rig: Rig,
+    text: String,
 }
 
 impl World {
@@ -72,7 +75,7 @@ impl World {
             settings.trusted_proxies = vec!["127.0.0.2/32".parse().unwrap()];
         })
         .await;
-        Self { rig }
+        Self { rig, text }
     }
 
     fn now(&self) -> i64 {
@@ -172,6 +175,9 @@ async fn a_bound_token_is_shown_with_its_proof() {
     for (path, htu) in [
         ("/shop/a?b=c", "http://test/shop/a"),
         ("/shop/%61b", "HTTP://TEST:80/shop/ab?x#y"),
+        ("/shop/{a}|b^c", "http://test/shop/{a}|b^c"),
+        ("/shop/{d}|b^c", "http://test/shop/%7Bd%7D|b^c"),
+        ("/shop/%7Be%7D", "http://test/shop/{e}"),
     ] {
         let proof = world.proof(path, &token, json!({ "htu": htu }));
         assert_eq!(world.call(path, &token, &proof).await.status, 200, "{path}");
@@ -357,8 +363,8 @@ async fn some_tokens_are_good_once() {
         (json!({}), 401),
         (json!({ "jti": "" }), 401),
         (json!({ "jti": 4 }), 401),
-        (json!({ "jti": "5", "exp": world.now() + 86_401 }), 401),
-        (json!({ "jti": "5", "exp": world.now() + 86_400 }), 200),
+        (json!({ "jti": "5", "exp": world.now() + 3_601 }), 401),
+        (json!({ "jti": "5", "exp": world.now() + 3_600 }), 200),
         (json!({ "jti": "6", "exp": 1e300 }), 401),
     ] {
         let answer = world.bearer("/once", &with(more.clone())).await;
@@ -373,4 +379,47 @@ async fn some_tokens_are_good_once() {
     let proof = world.proof("/once", &bound, json!({ "jti": "new" }));
     let again = world.call("/once", &bound, &proof).await;
     assert_eq!(refused(&again), is("token_invalid"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn explaining_uses_up_nothing() {
+    let world = World::new().await;
+    let bound = json!({ "jti": "1", "cnf": { "jkt": thumbprint(&clients()) } });
+    let token = world.token(bound);
+    let proof = world.proof("/once", &token, json!({}));
+    let explainer = explainer(&world.rig, &world.text);
+    let fields = [
+        ("Host", "test".to_owned()),
+        ("Authorization", format!("DPoP {token}")),
+        ("DPoP", proof.clone()),
+    ];
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|(name, value)| (*name, &**value))
+        .collect();
+    let asked = asked("GET", "/once", &fields);
+    for _ in 0..2 {
+        let told = explain(&explainer, &asked);
+        assert!(told.verdict.forwarded, "{told:?}");
+    }
+    assert_eq!(world.call("/once", &token, &proof).await.status, 200);
+    assert_eq!(world.call("/once", &token, &proof).await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_later_uses_up_nothing() {
+    let world = World::new().await;
+    let token = |id: &str| world.token(json!({ "jti": id }));
+    assert_eq!(world.bearer("/thrice", &token("1")).await.status, 200);
+    for _ in 0..2 {
+        assert_eq!(world.bearer("/thrice", &token("2")).await.status, 429);
+    }
+    // What was used stays used: nobody learns of a limit with it.
+    assert_eq!(world.bearer("/thrice", &token("1")).await.status, 401);
+    world.rig.advance(60);
+    let token = world.token(json!({ "jti": "2" }));
+    let all = (0..10).map(|_| world.bearer("/thrice", &token));
+    let all = futures::future::join_all(all).await;
+    let good = all.iter().filter(|answer| answer.status == 200);
+    assert_eq!(good.count(), 1);
 }

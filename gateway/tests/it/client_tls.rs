@@ -2,6 +2,7 @@
 //! hosts that are not served without TLS.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -492,11 +493,28 @@ async fn a_revoked_certificate_is_refused_at_once() {
     assert_eq!(good.send(&call).await.status, 200);
     assert_eq!(bad.send(&call).await.status, 200);
 
+    let by_http2 = Caller {
+        protocols: &[b"h2"],
+        ..with(BAD)
+    };
+    let stream = by_http2.connect(&rig).await.unwrap();
+    let (mut sender, connection) = h2::client::handshake(stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let mut ask = async || {
+        let request = http::Request::get("https://m.b.test/x").body(()).unwrap();
+        let (answer, _) = sender.send_request(request, true).unwrap();
+        answer.await.unwrap().status().as_u16()
+    };
+    assert_eq!(ask().await, 200);
+
     // Its next request on the open connection is the last, the others' go on.
     rig.load(&text(json!({ "client_crl": LIST })), 2).await;
     let refused = bad.send(&call).await;
     assert_eq!(refused.code(), "misdirected_request");
     assert!(bad.is_closed().await);
+    assert_eq!(ask().await, 421);
+    let ended = tokio::time::timeout(Duration::from_secs(10), connection).await;
+    assert!(ended.is_ok(), "the connection goes on");
     assert!(with(BAD).is_refused(&rig).await);
     assert_eq!(good.send(&call).await.status, 200);
     let metrics = rig.admin("/metrics").await.body;

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use domain::certificate::{Authority, RevocationList, Signature, has_key, judge_lists};
+use domain::key::KeyDigest;
+use domain::wire::certificates::{ListFacts, ListTerm};
 use rustls::RootCertStore;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::WebPkiClientVerifier;
@@ -44,6 +46,20 @@ pub(crate) fn judge(text: &str, authorities: &str) -> Result<String, &'static st
     let built = builder.with_crls(ders.iter().cloned()).build();
     built.map_err(|_| UNUSABLE)?;
     Ok(ders.iter().map(|der| pair::pem("X509 CRL", der)).collect())
+}
+
+/// What is told of lists that were judged before.
+pub(crate) fn facts(pem: &str) -> ListFacts {
+    let ders = CertificateRevocationListDer::pem_slice_iter(pem.as_bytes());
+    let terms = ders.filter_map(|der| RevocationList::term(&der.ok()?));
+    let lists = terms.map(|(issuer, next_update)| ListTerm {
+        issuer,
+        next_update,
+    });
+    ListFacts {
+        sha256: KeyDigest::of(pem.as_bytes()).to_hex(),
+        lists: lists.collect(),
+    }
 }
 
 fn is_signed(signed: &Signature<'_>, provider: &CryptoProvider) -> bool {

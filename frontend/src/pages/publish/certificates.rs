@@ -180,7 +180,7 @@ fn host_row(host: &Host, base: &str) -> AnyView {
         Some(TlsMode::Required) => "sent on to https",
         Some(TlsMode::Optional) => "served too",
     };
-    let clients = match (&host.client_ca, &host.client_crl) {
+    let clients = match (&host.client_ca, &host.client_crl_facts) {
         (None, _) => "not asked for",
         (Some(_), None) => "required",
         (Some(_), Some(_)) => "required, unless revoked",

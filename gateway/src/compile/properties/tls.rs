@@ -55,7 +55,7 @@ pub(super) fn told(state: &State, told: &mut BTreeSet<String>) {
     for host in hosts {
         let shown = state.tls.certificates.find(Some(host));
         let shown = shown.map(|key| key.cert.clone());
-        let judged = state.tls.judge(host, None, false);
+        let judged = state.tls.judge(host, None, false, 0);
         let asked = state.tls.hosts.find(host);
         let asked = asked.map(|host| (host.required, host.clients.as_ref().map(|one| one.digest)));
         told.insert(format!("tls {host} {shown:?} {judged:?} {asked:?}"));
