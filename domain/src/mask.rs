@@ -7,8 +7,8 @@ mod form;
 mod json;
 mod path;
 
-pub use fields::{cuts_query, is_secret, same_name};
-pub use form::form;
+pub use fields::{address, is_address, is_secret, same_name};
+pub use form::{form, lines};
 pub use json::json;
 pub use path::{Child, LONGEST_PATH, MOST_PATHS, Paths, Walk};
 
@@ -31,8 +31,14 @@ pub fn holds_key(text: &str) -> bool {
     text.contains(KEY)
 }
 
-/// How keys of applications and personal tokens begin.
+/// How keys of applications, personal tokens and access tokens begin.
 const KEY: &str = "ptn_";
+
+/// Whether it may stand inside of a key or token: all that a bearer token may have (RFC 6750 §2.1),
+/// and what else stands in keys.
+pub(crate) fn is_of_key(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "_-.~+/=".contains(c)
+}
 
 /// A text that has no members: only the platform's keys are masked, and characters that do not show
 /// are replaced. It ends at the first byte that is no UTF-8.
@@ -43,21 +49,25 @@ pub fn text(bytes: &[u8], is_whole: bool, most: usize) -> Masked {
         is_cut: !is_whole || valid.len() < bytes.len(),
         ..Masked::default()
     };
-    let mut rest = valid;
-    while let Some(at) = rest.find(KEY) {
-        masked.show(&rest[..at]);
-        masked.text.push_str(KEY);
-        masked.text.push_str(MASK);
-        masked.count += 1;
-        let is_inside = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        rest = rest[at..].trim_start_matches(is_inside);
-    }
-    masked.show(rest);
+    masked.add(valid);
     masked.shorten(most);
     masked
 }
 
 impl Masked {
+    /// Adds a text without the platform's keys.
+    fn add(&mut self, text: &str) {
+        let mut rest = text;
+        while let Some(at) = rest.find(KEY) {
+            self.show(&rest[..at]);
+            self.text.push_str(KEY);
+            self.text.push_str(MASK);
+            self.count += 1;
+            rest = rest[at..].trim_start_matches(is_of_key);
+        }
+        self.show(rest);
+    }
+
     fn show(&mut self, text: &str) {
         let shown = text.chars().map(|c| match c {
             '\t' | '\n' | '\r' => c,
@@ -93,6 +103,13 @@ mod tests {
                 false,
             ),
             (b"x ptn_li", false, "x ptn_***", 1, true),
+            (
+                b"<ptn_at_eyJh-bG.eyJz~+/dWI_.c2ln==> a",
+                true,
+                "<ptn_***> a",
+                1,
+                false,
+            ),
             (b"a\0b\x1b", true, "a\u{fffd}b\u{fffd}", 0, false),
             (b"good\xffbad", true, "good", 0, true),
             (b"\xff\xfe\0{", true, "", 0, true),

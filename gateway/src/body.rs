@@ -325,9 +325,15 @@ impl Delivery {
             Poll::Ready(_) | Poll::Pending => {}
         }
         self.report.bytes_out += (out.len() - before) as u64;
-        // One that is encoded is copied before that.
-        if !matches!(self.answer.body, Outflow::Packed(_)) {
-            self.report.connection.copy(Of::Answer, &out[before..]);
+        let client = &self.report.connection;
+        if client.is_kept() {
+            let body = &self.answer.body;
+            let is_last = matches!(polled, Poll::Ready(Ok(is_over)) if is_over || body.is_over());
+            // One that is encoded is copied before that.
+            let is_packed = matches!(body, Outflow::Packed(_));
+            let from = if is_packed { out.len() } else { before };
+            client.copy(Of::Answer, &out[from..], is_last);
+            self.report.pass_details(inflow.is_done());
         }
         polled
     }

@@ -105,14 +105,16 @@ impl Client {
         Self::new(worker, peer, None)
     }
 
-    /// Copies a part of a body, where that is kept.
-    pub(crate) fn copy(&self, of: Of, bytes: &[u8]) {
+    /// Copies a part of a body, where that is kept; `is_last`: no more comes, as it is whole.
+    pub(crate) fn copy(&self, of: Of, bytes: &[u8], is_last: bool) {
         let mut capture = self.capture.borrow_mut();
         let Some(one) = capture.as_mut() else {
             return;
         };
         if !one.copy(of, bytes) {
             *capture = None;
+        } else if is_last {
+            one.ended(of);
         }
     }
 

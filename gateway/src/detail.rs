@@ -68,6 +68,8 @@ struct Copied {
     bytes: Vec<u8>,
     /// Bytes that passed, kept or not.
     passed: u64,
+    /// No more will.
+    is_ended: bool,
 }
 
 /// One whose request is over.
@@ -93,31 +95,33 @@ pub(crate) fn begin(
     if rules.sample < 100 && chance() % 100 >= u64::from(rules.sample) {
         return;
     }
-    let mut capture = Box::new(Capture {
-        rules: rules.clone(),
-        charge: Charge::new(sink.budget(), provider),
-        request: Side::default(),
-        answer: Side::default(),
-    });
+    let Some(mut capture) = Capture::begin(rules, Charge::new(sink.budget(), provider)) else {
+        return;
+    };
     if capture.note(Of::Request, &head.fields, false) {
         *client.capture.borrow_mut() = Some(capture);
     }
 }
 
-/// Notes the answer as it goes out, if it is of those that are kept.
+/// Notes the answer as it goes out, if it is of those that are kept. One that has no body but all
+/// that two sides say to each other from here on is not waited for.
 #[cold]
-pub(crate) fn answered(client: &Client, answer: &Answer) {
-    let mut capture = client.capture.borrow_mut();
-    let Some(one) = capture.as_mut() else {
+pub(crate) fn answered(client: &Client, answer: &Answer, record: &Record, sink: &Sink) {
+    let Some(mut capture) = client.capture.take() else {
         return;
     };
     let is_packed = matches!(answer.body, Outflow::Packed(_));
-    if !one.rules.keeps(answer.status) || !one.note(Of::Answer, &answer.fields, is_packed) {
-        *capture = None;
+    if !capture.rules.keeps(answer.status) || !capture.note(Of::Answer, &answer.fields, is_packed) {
+        return;
+    }
+    if matches!(answer.body, Outflow::Switched(_)) {
+        end(capture, record, sink);
+    } else {
+        *client.capture.borrow_mut() = Some(capture);
     }
 }
 
-/// The request is over: what was kept goes where its record goes.
+/// The request is over, or nothing more of it is kept: what there is goes where its record goes.
 #[cold]
 pub(crate) fn end(capture: Box<Capture>, record: &Record, sink: &Sink) {
     if !capture.rules.keeps(record.status) {
@@ -135,6 +139,18 @@ pub(crate) fn end(capture: Box<Capture>, record: &Record, sink: &Sink) {
 }
 
 impl Capture {
+    /// `None`: there is no room for one more.
+    fn begin(rules: &Arc<LogDetail>, mut charge: Charge) -> Option<Box<Self>> {
+        charge.begin().then(|| {
+            Box::new(Self {
+                rules: rules.clone(),
+                charge,
+                request: Side::default(),
+                answer: Side::default(),
+            })
+        })
+    }
+
     /// What is kept of a message whose head is there. False: there is no room for it.
     fn note(&mut self, of: Of, fields: &Fields, is_packed: bool) -> bool {
         let Pieces { headers, body } = match of {
@@ -145,7 +161,10 @@ impl Capture {
             fields: headers.then(|| Lines::of(fields)),
             body: body.then(|| Copied::of(fields, &self.rules, is_packed)),
         };
-        let lines = side.fields.as_ref().map_or(0, |lines| lines.bytes.len());
+        let lines = side
+            .fields
+            .as_ref()
+            .map_or(0, |lines| lines.bytes.capacity());
         *self.side(of) = side;
         self.charge.add(lines as u64)
     }
@@ -173,11 +192,35 @@ impl Capture {
         if body.kind.is_err() || part.is_empty() {
             return true;
         }
-        if !self.charge.add(part.len() as u64) {
-            return false;
+        let (needed, held) = (body.bytes.len() + part.len(), body.bytes.capacity());
+        if needed > held {
+            // Twice as much each time, as many small parts should not be moved for each of them; what
+            // is held is what is counted.
+            let capacity = needed.max(held * 2).min(most);
+            if !self.charge.add((capacity - held) as u64) {
+                return false;
+            }
+            body.bytes.reserve_exact(capacity - body.bytes.len());
         }
         body.bytes.extend_from_slice(part);
         true
+    }
+
+    /// All of a body passed: it did not break off.
+    pub(crate) fn ended(&mut self, of: Of) {
+        if let Some(body) = &mut self.side(of).body {
+            body.is_ended = true;
+        }
+    }
+
+    /// Whether nothing more of the bodies is copied; `is_sent`: all of the request's has passed.
+    pub(crate) fn is_full(&self, is_sent: bool) -> bool {
+        let most = self.rules.max_bytes;
+        let is_full = |side: &Side| {
+            let body = side.body.as_ref();
+            body.is_none_or(|body| body.kind.is_err() || body.bytes.len() >= most)
+        };
+        (is_sent || is_full(&self.request)) && is_full(&self.answer)
     }
 }
 
@@ -217,6 +260,7 @@ impl Copied {
             kind,
             bytes: Vec::new(),
             passed: 0,
+            is_ended: false,
         }
     }
 }

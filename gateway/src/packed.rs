@@ -178,7 +178,7 @@ impl Packed {
                 Poll::Ready(Ok(is_over)) => {
                     if !self.plain.is_empty() {
                         if let Some(client) = &self.client {
-                            client.copy(Of::Answer, &self.plain);
+                            client.copy(Of::Answer, &self.plain, false);
                         }
                         self.is_held = true;
                         encoder.write(&self.plain, out)?;

@@ -58,7 +58,7 @@ pub(crate) async fn handle(
         report.status = answer.status;
     }
     if client.is_kept() {
-        detail::answered(client, &answer);
+        detail::answered(client, &answer, &report, &worker.sink);
     }
     Some(Delivery { answer, report })
 }

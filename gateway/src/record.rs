@@ -17,6 +17,7 @@ use domain::problem::Code;
 use domain::traffic::{self, Cached};
 
 pub use names::{Known, NameId, Names};
+pub(crate) use ring::MOST_CAUGHT;
 pub use ring::{RING_RECORDS, Rings, Sink};
 
 /// Longest path kept in a record, in bytes.

@@ -32,6 +32,9 @@ pub(crate) struct Report {
     admitted: bool,
 }
 
+/// How long what is kept of a request waits for its end: then it goes as soon as nothing more of it
+/// is kept. Microseconds.
+const LONG_US: u32 = 10_000_000;
 /// What nginx taught everybody to read as "the client went away".
 const CLIENT_GONE: u16 = 499;
 
@@ -93,6 +96,18 @@ impl Report {
         self.api = route.api;
         self.version = route.version;
         self.revision = route.revision;
+    }
+
+    /// Hands on what is kept of an exchange that lasts, as the room that it takes is others' as well.
+    #[cold]
+    pub(crate) fn pass_details(&self, is_sent: bool) {
+        if self.elapsed() < LONG_US {
+            return;
+        }
+        let mut capture = self.connection.capture.borrow_mut();
+        if let Some(one) = capture.take_if(|one| one.is_full(is_sent)) {
+            detail::end(one, self, &self.worker.sink);
+        }
     }
 
     /// Microseconds since the head was read.

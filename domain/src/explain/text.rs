@@ -3,15 +3,15 @@
 use std::fmt::{self, Display, Write as _};
 
 use super::{Answer, Decision, Explanation, Limit, Place, Step};
+use crate::mask::is_of_key;
 
 /// A key as it may be shown: what tells what it is, and nothing of its secret.
 pub fn masked(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find("ptn_") {
-        let is_inside = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let (before, key) = rest.split_at(at);
-        let end = key.find(|c| !is_inside(c)).unwrap_or(key.len());
+        let end = key.find(|c| !is_of_key(c)).unwrap_or(key.len());
         out.push_str(before);
         out.push_str("ptn_…");
         rest = &key[end..];
@@ -236,6 +236,7 @@ mod tests {
             ("/x", "/x"),
             ("/x?key=ptn_live_abc&b=1", "/x?key=ptn_…&b=1"),
             ("Bearer ptn_test_1 ptn_pat_2", "Bearer ptn_… ptn_…"),
+            ("Bearer ptn_at_a-b.c~d.e+/f== x", "Bearer ptn_… x"),
         ] {
             assert_eq!(masked(text), shown);
         }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 /// Most paths of one policy.
-pub const MOST_PATHS: usize = 30;
+pub const MOST_PATHS: usize = 50;
 /// Longest of them, in bytes.
 pub const LONGEST_PATH: usize = 200;
 /// Most steps of one: each is a bit of a `u16`, and so is its end.
@@ -36,8 +36,8 @@ pub enum Child<'n> {
     Name(&'n str),
     /// An item of a list.
     Index(u64),
-    /// An element of XML, where several of one name are a list: steps that choose items may be
-    /// missing.
+    /// An element of XML or a part of a form's field, where several of one name are a list: steps
+    /// that choose items may be missing. One that is a number may be an item as well.
     Element(&'n str),
 }
 
@@ -179,7 +179,9 @@ fn fold(name: &str) -> Cow<'_, str> {
         return Cow::Borrowed(name);
     }
     let kept = name.chars().filter(|c| c.is_alphanumeric());
-    let folded: String = kept.flat_map(char::to_lowercase).collect();
+    // The long s is a small letter, and one that is not s to most.
+    let plain = |c: char| if c == '\u{17f}' { 's' } else { c };
+    let folded: String = kept.flat_map(char::to_lowercase).map(plain).collect();
     match folded.is_empty() {
         true => Cow::Borrowed(name),
         false => Cow::Owned(folded),
@@ -193,7 +195,8 @@ impl Step {
             (Key::Name(name), Child::Name(_) | Child::Element(_)) => **name == *folded,
             (Key::Index(index), Child::Index(at)) => *index == at,
             (Key::Name(_), Child::Index(_)) => false,
-            (Key::Index(_), Child::Name(_) | Child::Element(_)) => false,
+            (Key::Index(_), Child::Name(_)) => false,
+            (Key::Index(index), Child::Element(at)) => at.parse::<u64>() == Ok(*index),
         }
     }
 }
@@ -334,6 +337,8 @@ mod tests {
             ("$.a", &[Name("A")], true),
             ("$.client_secret", &[Name("clientSecret")], true),
             ("$.password", &[Name("pass\u{0}word")], true),
+            ("$.password", &[Name("pa\u{17f}\u{17f}word")], true),
+            ("$['pa\u{17f}sword']", &[Name("password")], true),
             ("$['@id']", &[Name("id")], true),
             ("$['$']", &[Name("$")], true),
             ("$['$']", &[Name("@")], false),
@@ -353,6 +358,17 @@ mod tests {
                 true,
             ),
             ("$.o.a[0]", &[Element("o"), Element("a")], true),
+            (
+                "$.a[1].b",
+                &[Element("a"), Element("1"), Element("b")],
+                true,
+            ),
+            (
+                "$.a[1].b",
+                &[Element("a"), Element("7"), Element("b")],
+                false,
+            ),
+            ("$['1'].b", &[Element("1"), Element("b")], true),
             ("$.o.a", &[Element("o"), Element("b")], false),
             ("$..a", &[Element("o"), Element("a")], true),
         ] {

@@ -36,11 +36,11 @@ pub struct LogDetail {
     #[schemars(title = "Of each body", range(min = 1, max = 65536), extend("x-unit" = "bytes"), !skip_serializing_if)]
     pub max_bytes: u32,
     /// Values in bodies that are masked: JSON paths (RFC 9535) of names, indices and wildcards, also
-    /// at any depth: `$.user.pin`, `$.cards[*].number`, `$..password`; at most 30. Unless set, those
-    /// that are usual for passwords, tokens and keys. Names are compared without regard to case and
-    /// punctuation.
+    /// at any depth: `$.user.pin`, `$.cards[*].number`, `$..password`; at most 50. Unless set, those
+    /// that are usual for passwords, tokens, codes and keys; a list of one's own takes their place.
+    /// Names are compared without regard to case and punctuation.
     #[serde(skip_serializing_if = "are_secrets")]
-    #[schemars(title = "Mask in bodies", length(max = 30), !skip_serializing_if)]
+    #[schemars(title = "Mask in bodies", length(max = 50), !skip_serializing_if)]
     pub mask: Vec<String>,
     /// Header fields that are masked beside those that carry credentials, at most 50.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -146,21 +146,41 @@ const USUAL_BYTES: u32 = 8192;
 const MOST_BYTES: u32 = 64 * 1024;
 const MOST_HEADERS: usize = 50;
 /// What is masked unless it is set otherwise.
-const SECRETS: [&str; 14] = [
+const SECRETS: [&str; 34] = [
     "$..password",
     "$..passwd",
+    "$..pwd",
+    "$..new_password",
+    "$..old_password",
+    "$..current_password",
+    "$..password_confirmation",
+    "$..passphrase",
+    "$..pin",
+    "$..otp",
     "$..secret",
     "$..client_secret",
+    "$..secret_key",
+    "$..secret_access_key",
     "$..token",
     "$..access_token",
     "$..refresh_token",
     "$..id_token",
+    "$..binary_security_token",
+    "$..session_id",
+    "$..jwt",
+    "$..assertion",
+    "$..client_assertion",
+    "$..code",
+    "$..code_verifier",
+    "$..device_code",
     "$..api_key",
     "$..private_key",
     "$..authorization",
     "$..credentials",
     "$..card_number",
+    "$..pan",
     "$..cvv",
+    "$..cvc",
 ];
 
 fn are_both(pieces: &[Piece]) -> bool {
@@ -229,7 +249,7 @@ impl Written for LogDetail {
             found.push(Invalid::new("/max_bytes", "Use 1 to 65536 bytes."));
         }
         if self.mask.len() > MOST_PATHS {
-            found.push(Invalid::new("/mask", "List at most 30."));
+            found.push(Invalid::new("/mask", "List at most 50."));
         }
         for (index, path) in self.mask.iter().take(MOST_PATHS).enumerate() {
             if !Paths::is_path(path) {
@@ -279,6 +299,7 @@ impl Written for LogDetail {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mask::{Child, Walk};
 
     #[test]
     fn everything_wrong_is_named() {
@@ -313,13 +334,35 @@ mod tests {
             assert_eq!(serde_json::to_string(&policy).unwrap(), json);
         }
         let many = LogDetail {
-            mask: vec!["$.a".to_owned(); 31],
+            mask: vec!["$.a".to_owned(); MOST_PATHS + 1],
             mask_headers: vec!["X-A".to_owned(); 51],
             ..LogDetail::default()
         };
         let found: Vec<_> = many.check().into_iter().map(|one| one.pointer).collect();
         assert_eq!(found, ["/mask", "/mask_headers"]);
         assert!(serde_json::from_str::<LogDetail>(r#"{"only":["1xx"]}"#).is_err());
+    }
+
+    #[test]
+    fn what_is_usual_is_masked() {
+        let paths = Paths::read(&SECRETS).unwrap();
+        assert!(SECRETS.len() <= MOST_PATHS);
+        for (name, is) in [
+            ("newPassword", true),
+            ("PASSWORD_CONFIRMATION", true),
+            ("secretAccessKey", true),
+            ("sessionId", true),
+            ("BinarySecurityToken", true),
+            ("client-assertion", true),
+            ("pan", true),
+            ("name", false),
+            ("company", false),
+            ("status_code", false),
+        ] {
+            let mut walk = Walk::new(&paths);
+            walk.enter(Child::Name("a"));
+            assert_eq!(walk.enter(Child::Name(name)), is, "{name}");
+        }
     }
 
     #[test]

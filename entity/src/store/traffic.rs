@@ -64,6 +64,7 @@ pub async fn write_batch_with_details(
         return Ok(false);
     }
     raw::insert(&tx, records).await?;
+    let added = details::insert(&tx, details).await?;
     // From here two nodes would change the same rows: one after the other, and without deadlock.
     // On SQLite the transaction itself has no other beside it.
     if tx.get_database_backend() == DbBackend::Postgres {
@@ -74,7 +75,7 @@ pub async fn write_batch_with_details(
     variants::merge(&tx, records).await?;
     observed::merge(&tx, records).await?;
     key_use::merge(&tx, records).await?;
-    details::insert(&tx, details).await?;
+    details::settle(&tx, added).await?;
     tx.commit().await?;
     Ok(true)
 }

@@ -7,8 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::id::OrganizationId;
 
+use crate::record::MOST_CAUGHT;
+
 /// Bytes of one worker.
 const MOST: u64 = 16 * 1024 * 1024;
+/// What each request is counted with at least: so the places of those that wait to be written are
+/// shared as the bytes are.
+const LEAST: u64 = MOST / MOST_CAUGHT as u64;
 /// In how much of that one organization's requests have no rivals: beyond it they get only what lies
 /// below half of all.
 const OF_ONE: u64 = MOST / 8;
@@ -73,6 +78,8 @@ pub(crate) struct Charge {
     budget: Arc<Budget>,
     of: OrganizationId,
     bytes: u64,
+    /// How much of it is for what is still to come.
+    spare: u64,
 }
 
 impl Charge {
@@ -81,14 +88,27 @@ impl Charge {
             budget,
             of,
             bytes: 0,
+            spare: 0,
         }
+    }
+
+    /// Whether there is room for one more request.
+    pub(super) fn begin(&mut self) -> bool {
+        let fits = self.add(LEAST);
+        if fits {
+            self.spare = LEAST;
+        }
+        fits
     }
 
     /// Whether there is room for so many more.
     pub(super) fn add(&mut self, bytes: u64) -> bool {
-        let fits = bytes == 0 || self.budget.add(self.of, bytes);
+        let spared = bytes.min(self.spare);
+        let more = bytes - spared;
+        let fits = more == 0 || self.budget.add(self.of, more);
         if fits {
-            self.bytes += bytes;
+            self.spare -= spared;
+            self.bytes += more;
         }
         fits
     }
@@ -137,5 +157,26 @@ mod tests {
             .collect();
         assert!(all.iter_mut().all(|one| one.add(2 * MIB)));
         assert!(!Charge::new(budget.clone(), of(9)).add(1));
+    }
+
+    #[test]
+    fn small_requests_take_places_as_well() {
+        let budget = Arc::<Budget>::default();
+        let many = |of: OrganizationId| {
+            let all = std::iter::repeat_with(|| Charge::new(budget.clone(), of));
+            let all = all.map_while(|mut one| one.begin().then_some(one));
+            all.collect::<Vec<Charge>>()
+        };
+        let mine = many(of(1));
+        assert_eq!(mine.len(), MOST_CAUGHT / 2, "the other half is for others");
+        let theirs: Vec<Vec<Charge>> = (2..9).map(|one| many(of(one))).collect();
+        let counts: Vec<usize> = theirs.iter().map(Vec::len).collect();
+        assert_eq!(counts, [128, 128, 128, 128, 0, 0, 0]);
+        drop((mine, theirs));
+        let mut one = Charge::new(budget.clone(), of(1));
+        assert!(one.begin() && one.add(LEAST - 1));
+        assert_eq!(budget.figures().0, LEAST);
+        assert!(one.add(3));
+        assert_eq!(budget.figures().0, LEAST + 2);
     }
 }

@@ -20,19 +20,31 @@ fn lines(list: &[(&str, &str)]) -> Fields {
     fields
 }
 
+fn begun(rules: &Arc<LogDetail>, sink: &Sink) -> Box<Capture> {
+    Capture::begin(rules, Charge::new(sink.budget(), OrganizationId::NIL)).unwrap()
+}
+
 /// What is kept of a request with these fields, whose body comes in parts.
 fn kept(rules: &Arc<LogDetail>, fields: &[(&str, &str)], parts: &[&[u8]]) -> Detail {
+    kept_to(true, rules, fields, parts)
+}
+
+/// The same of one that may have broken off.
+fn kept_to(
+    is_ended: bool,
+    rules: &Arc<LogDetail>,
+    fields: &[(&str, &str)],
+    parts: &[&[u8]],
+) -> Detail {
     let rings = Rings::new(1, Arc::default());
     let sink = rings.sink(0);
-    let mut capture = Box::new(Capture {
-        rules: rules.clone(),
-        charge: Charge::new(sink.budget(), OrganizationId::NIL),
-        request: Side::default(),
-        answer: Side::default(),
-    });
+    let mut capture = begun(rules, &sink);
     assert!(capture.note(Of::Request, &lines(fields), false));
     for part in parts {
         assert!(capture.copy(Of::Request, part));
+    }
+    if is_ended {
+        capture.ended(Of::Request);
     }
     assert!(rings.details().0 > 0);
     end(capture, &Record::default(), &sink);
@@ -63,6 +75,11 @@ fn credentials_are_never_kept() {
         ("X-Other", key, "***"),
         ("Referer", "https://a/b?token=c", "https://a/b"),
         ("Location", "/cb?code=1", "/cb"),
+        ("Location", "https://u:p@a/cb#token=1", "https://***@a/cb"),
+        ("X-Original-URI", "/cb?code=1", "/cb"),
+        ("X-Functions-Key", "abc", "***"),
+        ("Sec-WebSocket-Protocol", "bearer, abc", "***"),
+        ("Sec-WebSocket-Key", "abc", "abc"),
         ("Accept", "a?b", "a?b"),
         ("X-Empty", "", ""),
     ] {
@@ -174,6 +191,27 @@ fn bodies_are_kept_by_what_they_are() {
             Some("a=1&password=***"),
             None,
         ),
+        (
+            &texts,
+            "text/plain",
+            "name=J\u{f6}\r\npassword=my own\r\n",
+            Some("name=J\u{f6}\npassword=***"),
+            None,
+        ),
+        (
+            &texts,
+            "text/plain",
+            "a=1&password=my own",
+            Some("a=1&password=***"),
+            None,
+        ),
+        (
+            &texts,
+            "text/plain",
+            "Dear \"a\",\nb=c ptn_at_a.b-c",
+            Some("Dear \"a\",\nb=c ptn_***"),
+            None,
+        ),
         (&texts, "text/html", "<p>a", Some("<p>a"), None),
     ] {
         let found = body(rules, media_type, &[sent.as_bytes()]);
@@ -204,6 +242,74 @@ fn bodies_are_kept_by_what_they_are() {
 }
 
 #[test]
+fn of_media_types_little_is_told() {
+    let rules = rules(json!({}));
+    for (media_type, told) in [
+        ("text/html", "text/html"),
+        (
+            "multipart/form-data; boundary=secret; charset=utf-8",
+            "multipart/form-data; charset=utf-8",
+        ),
+        ("application/json;token=x", "application/json"),
+        ("application/json; charset=\"a b\"", "application/json"),
+        ("my secret", ""),
+        ("a/ptn_live_x", "***"),
+        ("a/b; charset=ptn_live_x", "***"),
+    ] {
+        assert_eq!(body(&rules, media_type, &[b"x"]).media_type, told);
+    }
+}
+
+#[test]
+fn a_body_that_broke_off_is_not_whole() {
+    let rules = rules(json!({ "types": ["json", "form", "xml", "text"] }));
+    for (media_type, sent, text) in [
+        ("application/json", "{\"a\":12", "{\"a\":"),
+        ("application/json", "{}", "{}"),
+        ("text/plain", "abc", "abc"),
+        ("application/x-www-form-urlencoded", "a=1&passw", "a=1"),
+    ] {
+        let fields = [("content-type", media_type)];
+        let seen = kept_to(false, &rules, &fields, &[sent.as_bytes()]).seen;
+        let found = seen.request.body.unwrap();
+        assert_eq!((found.text.as_deref(), found.cut), (Some(text), true));
+    }
+    assert!(!body(&rules, "text/plain", &[b"abc"]).cut);
+}
+
+#[test]
+fn what_is_held_is_counted() {
+    let rules = rules(json!({ "max_bytes": 65536 }));
+    let rings = Rings::new(1, Arc::default());
+    let sink = rings.sink(0);
+    let mut capture = begun(&rules, &sink);
+    let least = rings.details().0;
+    assert_eq!(least, 16 * 1024);
+    let json = lines(&[("content-type", "application/json")]);
+    assert!(capture.note(Of::Request, &json, false));
+    for _ in 0..50_000 {
+        assert!(capture.copy(Of::Request, b"x"));
+    }
+    let held = {
+        let Side { fields, body } = &capture.request;
+        fields.as_ref().unwrap().bytes.capacity() + body.as_ref().unwrap().bytes.capacity()
+    };
+    assert_eq!(rings.details().0, held as u64);
+    assert!(capture.note(Of::Answer, &json, false));
+    assert!(capture.copy(Of::Answer, &[b'x'; 70_000]));
+    assert!(!capture.is_full(false) && capture.is_full(true));
+    assert!(capture.copy(Of::Request, &[b'x'; 70_000]));
+    assert!(capture.is_full(false));
+    for _ in 0..3 {
+        end(begun(&rules, &sink), &Record::default(), &sink);
+    }
+    drop(capture);
+    assert_eq!(rings.details().0, 3 * least);
+    assert_eq!((rings.lose_details(), rings.lose_details()), (3, 0));
+    assert_eq!(rings.details(), (0, 0));
+}
+
+#[test]
 fn long_messages_are_cut() {
     let rules = rules(json!({ "max_bytes": 20 }));
     let parts: [&[u8]; 3] = [b"{\"password\":\"sec", b"ret\",\"a\":1,", b"\"b\":2}"];
@@ -223,12 +329,7 @@ fn what_is_not_wanted_is_not_kept() {
     let rings = Rings::new(1, Arc::default());
     let sink = rings.sink(0);
     for (status, is_kept) in [(200, false), (500, true)] {
-        let mut capture = Box::new(Capture {
-            rules: rules.clone(),
-            charge: Charge::new(sink.budget(), OrganizationId::NIL),
-            request: Side::default(),
-            answer: Side::default(),
-        });
+        let mut capture = begun(&rules, &sink);
         assert!(capture.note(Of::Request, &lines(&[("a", "b")]), false));
         let record = Record {
             status,

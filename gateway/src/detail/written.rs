@@ -58,15 +58,15 @@ fn field(name: &str, value: &str, rules: &LogDetail) -> Field {
     let mut own = rules.fields.iter();
     let is_masked =
         mask::is_secret(name) || own.any(|known| mask::same_name(known, name)) || holds_key(value);
-    let shown = match value.split_once('?') {
-        _ if is_masked => MASK,
-        Some((shown, _)) if mask::cuts_query(name) => shown,
-        Some(_) | None => value,
+    let shown = match is_masked {
+        true => MASK.to_owned(),
+        false if mask::is_address(name) => mask::address(value),
+        false => value.to_owned(),
     };
     Field {
         name: name.to_owned(),
-        value: shown.to_owned(),
-        masked: is_masked || shown.len() < value.len(),
+        masked: is_masked || shown != value,
+        value: shown,
     }
 }
 
@@ -87,7 +87,7 @@ fn body(copied: &Copied, rules: &LogDetail) -> Option<Body> {
         return None;
     }
     let body = Body {
-        media_type: text(copied.media_type.as_bytes()),
+        media_type: told(&copied.media_type),
         bytes: copied.passed,
         ..Body::default()
     };
@@ -110,15 +110,43 @@ fn body(copied: &Copied, rules: &LogDetail) -> Option<Body> {
     })
 }
 
+/// What may be told of a media type (RFC 9110 §8.3.1): its essence and its charset, where they are
+/// written as they should be. Any other parameter may be anything.
+fn told(media_type: &str) -> String {
+    let is_plain = |part: &&str| {
+        let mut bytes = part.bytes();
+        bytes.all(|byte| byte.is_ascii_alphanumeric() || b"!#$&'*+-.^_`|~/=\"".contains(&byte))
+    };
+    let mut parts = media_type.split(';').map(str::trim);
+    let essence = parts.next().filter(is_plain).unwrap_or_default();
+    let is_charset = |part: &&str| {
+        let name = part.get(..8);
+        name.is_some_and(|name| name.eq_ignore_ascii_case("charset="))
+    };
+    let told = match parts.find(is_charset).filter(is_plain) {
+        Some(charset) => format!("{essence}; {charset}"),
+        None => essence.to_owned(),
+    };
+    match holds_key(&told) {
+        true => MASK.to_owned(),
+        false => told,
+    }
+}
+
 fn read(kind: Type, copied: &Copied, rules: &LogDetail) -> Result<Masked, LeftOut> {
     let bytes = copied.bytes.as_slice();
-    let is_whole = copied.passed == bytes.len() as u64;
+    let is_whole = copied.is_ended && copied.passed == bytes.len() as u64;
     let (paths, most) = (&rules.paths, rules.max_bytes);
-    let kind = match kind {
-        Type::Text => looks_like(bytes, &copied.media_type),
-        kind => kind,
+    let is_text = kind == Type::Text;
+    let kind = match is_text {
+        true => looks_like(bytes, &copied.media_type),
+        false => kind,
     };
     let masked = match kind {
+        // With blanks or lines, or in letters of any kind, it is none that was encoded.
+        Type::Form if is_text && !bytes.iter().all(u8::is_ascii_graphic) => {
+            mask::lines(paths, bytes, is_whole, most)
+        }
         Type::Json => mask::json(paths, bytes, is_whole, most),
         Type::Form => mask::form(paths, bytes.trim_ascii(), is_whole, most),
         Type::Xml => xml(paths, bytes, is_whole, most),
@@ -139,9 +167,19 @@ fn looks_like(bytes: &[u8], media_type: &str) -> Type {
     match start.first() {
         Some(b'{' | b'[' | b'"') => Type::Json,
         Some(b'<') if !is_page => Type::Xml,
-        Some(_) if start.contains(&b'=') && start.trim_ascii().iter().all(u8::is_ascii_graphic) => {
-            Type::Form
-        }
+        Some(_) if begins_form(start) => Type::Form,
         Some(_) | None => Type::Text,
     }
+}
+
+/// Whether a text's first line begins like a form: with a name, or several, and a `=`.
+fn begins_form(text: &[u8]) -> bool {
+    let end = text.iter().position(|b| matches!(b, b'=' | b'\r' | b'\n'));
+    let Some((name, b"=")) = end.map(|end| (&text[..end], &text[end..=end])) else {
+        return false;
+    };
+    let is_name = |b: &u8| {
+        b.is_ascii_alphanumeric() || !b.is_ascii() || b" &;*-._~%+[]!$'(),:@/?".contains(b)
+    };
+    !name.is_empty() && name.iter().all(is_name)
 }

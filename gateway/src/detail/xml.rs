@@ -120,8 +120,7 @@ impl Copying<'_> {
         let name: &str = name.as_ref();
         if self.quiet.is_none() {
             let attributes = attributes(start)?;
-            let local = start.local_name();
-            if self.walk.enter(Child::Element(local.as_ref())) {
+            if self.walk.enter(Child::Element(local(name))) {
                 self.out.push_str(&format!("<{name}>{MASK}</{name}>"));
                 self.count += 1;
                 self.quiet = Some(self.depth);
@@ -143,8 +142,7 @@ impl Copying<'_> {
     }
 
     fn attribute(&mut self, name: &str, value: &str) {
-        let local = name.rsplit(':').next().unwrap_or(name);
-        let is_masked = self.walk.enter(Child::Element(local));
+        let is_masked = self.walk.enter(Child::Element(local(name)));
         self.walk.leave();
         self.out.push_str(&format!(" {name}=\""));
         if is_masked {
@@ -176,6 +174,11 @@ impl Copying<'_> {
             None => self.walk.leave(),
         }
     }
+}
+
+/// A name without its prefix, or several of them.
+fn local(name: &str) -> &str {
+    name.rsplit(':').next().unwrap_or(name)
 }
 
 fn attributes(start: &BytesStart<'_>) -> Option<Vec<(String, String)>> {
@@ -215,6 +218,7 @@ mod tests {
             ),
             ("<a><pin/><b/></a>", true, "<a><pin>***</pin><b/></a>", 1),
             ("<pin>1</pin>", true, "<pin>***</pin>", 1),
+            ("<x:y:pin>1</x:y:pin>", true, "<x:y:pin>***</x:y:pin>", 1),
             (
                 "<o><c><n>1</n></c><c><n>2</n><m>3</m></c></o>",
                 true,

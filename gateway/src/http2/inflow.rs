@@ -64,12 +64,15 @@ impl Inflow for Streamed {
                 self.client.fault.set(Some(Code::BodyTooLarge));
                 return Poll::Ready(Err(Cut));
             }
-            self.client.copy(Of::Request, &data);
+            self.client.copy(Of::Request, &data, false);
             out.extend_from_slice(&data);
             self.is_done = self.incoming.is_end_stream();
             if !data.is_empty() {
                 break;
             }
+        }
+        if self.is_done {
+            self.client.copy(Of::Request, &[], true);
         }
         Poll::Ready(Ok(()))
     }

@@ -15,8 +15,9 @@ pub const RING_RECORDS: usize = 4096;
 /// Records that are kept to be written again. As the one that waited longest is the next, more would
 /// only take more of the caches; what comes in a rush is let go again.
 const SPARE: usize = 128;
-/// Requests of a worker whose details wait to be written; what they hold has a bound of its own.
-const MOST_CAUGHT: usize = 1024;
+/// Requests of a worker whose details wait to be written. What they hold has a bound of its own, which
+/// so many reach: whoever has a part of that has no more of these places.
+pub(crate) const MOST_CAUGHT: usize = 1024;
 
 /// Records travel as pointers, and come back as `spare` to be written again: nothing is copied, and
 /// no more memory is touched than there are records under way.
@@ -127,6 +128,15 @@ impl Rings {
         let mut turns = (0..count).map(|place| &self.rings[turn.wrapping_add(place) % count]);
         let caught = turns.find_map(|ring| ring.caught.pop())?;
         Some(caught.written(node))
+    }
+
+    /// Lets go of all details that wait, unread. Says of how many requests.
+    pub fn lose_details(&self) -> u64 {
+        let counts = self.rings.iter().map(|ring| {
+            let lost = std::iter::from_fn(|| ring.caught.pop());
+            lost.take(MOST_CAUGHT).count() as u64
+        });
+        counts.sum()
     }
 
     /// Of all workers: bytes that are copied and wait to be written, and requests of which nothing

@@ -158,7 +158,7 @@ impl Spool {
             active.unmarked += 1;
             if active.unmarked >= self.settings.batch_records {
                 segment::push_mark(&mut self.frames);
-                active.unmarked = 0;
+                active.marked();
             }
             if self.frames.len() >= WRITE {
                 break;
@@ -255,7 +255,7 @@ impl Spool {
                 return self.current();
             }
             self.figures.bytes += self.frames.len() as u64;
-            active.unmarked = 0;
+            active.marked();
         }
         let end = self.read.segment == self.active_number && self.read.offset >= active.len;
         (!end && active.len > HEAD).then_some((self.active_number, active.len))

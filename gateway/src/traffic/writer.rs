@@ -5,6 +5,8 @@
 //! slow or away never fills a ring. Thread and task hand batches to and fro; the cursor of the
 //! spool moves only when a batch comes back stored.
 
+mod lost;
+
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -23,6 +25,7 @@ use super::spool::{Batch, Spool, SpoolError, SpoolSettings};
 use crate::record::Rings;
 use crate::store::TrafficStore;
 use crate::store::traffic as upload;
+use lost::Lost;
 
 /// How often the rings are drained. A `kill -9` loses what was answered since, so that twice this
 /// stays well below 100 ms.
@@ -178,7 +181,7 @@ impl Work {
             self.take_details(if stopping { LAST_DETAILS } else { DETAILS });
             let next = now + pause;
             match &mut self.out {
-                Out::Lines(_) if stopping => return,
+                Out::Lines(_) if stopping => return self.lose_details(),
                 // This thread is the writer's own; nothing else runs on it.
                 #[allow(clippy::disallowed_methods)]
                 Out::Lines(_) => std::thread::sleep(pause),
@@ -189,7 +192,7 @@ impl Work {
                     }
                     let idle = spooling.turn(next, &self.figures);
                     if stopping && idle {
-                        return;
+                        return self.lose_details();
                     }
                 }
             }
@@ -207,27 +210,46 @@ impl Work {
             figures,
             stop: _,
         } = self;
-        let names = rings.names().known();
-        let (mut there, mut dropped) = (0, 0);
+        let rings: &Rings = rings;
+        // Not while something is written: who compiles a state would wait for the disk.
+        let mut names = None;
+        let (mut there, mut lost) = (0, Lost::default());
         let taken = rings.drain(|record| {
             if there == drained.len() {
                 drained.push(Record::default());
             }
-            record.resolve_into(&names, node, &mut drained[there]);
+            let known = names.get_or_insert_with(|| rings.names().known());
+            record.resolve_into(known, node, &mut drained[there]);
             there += 1;
             if there == AT_ONCE {
-                dropped += out.append(&drained[..]);
+                names = None;
+                out.append(&drained[..], &mut lost);
                 there = 0;
             }
         });
-        dropped += out.append(&drained[..there]);
+        drop(names);
+        out.append(&drained[..there], &mut lost);
         if let Out::Lines(lines) = out {
-            dropped += written(lines.flush(), taken);
+            lost.note(lines.flush());
         }
+        let dropped = lost.of(taken);
         figures.spool_dropped.fetch_add(dropped, Ordering::Relaxed);
         let lost = rings.dropped();
         figures.ring_dropped.store(lost, Ordering::Relaxed);
         taken
+    }
+
+    /// Counts what waits at the end and was not read in time.
+    fn lose_details(&self) {
+        let lost = self.rings.lose_details();
+        if lost > 0 {
+            tracing::warn!(
+                lost,
+                "Details of requests that waited at the end are dropped."
+            );
+        }
+        let dropped = &self.figures.details_dropped;
+        dropped.fetch_add(lost, Ordering::Relaxed);
     }
 
     /// Takes as many requests' details as can be read and masked within a time, at least one.
@@ -258,22 +280,12 @@ fn append_detail(lines: &mut Lines, detail: &Detail) -> bool {
 }
 
 impl Out {
-    /// How many are lost.
-    fn append(&mut self, records: &[Record]) -> u64 {
+    fn append(&mut self, records: &[Record], lost: &mut Lost) {
         match self {
-            Self::Lines(lines) => written(lines.append(records), records.len()),
-            Self::Spool(spooling) => spooling.own.append(records).dropped,
-        }
-    }
-}
-
-/// How many records are lost, if their lines could not be written.
-fn written(result: io::Result<()>, records: usize) -> u64 {
-    match result {
-        Ok(()) => 0,
-        Err(error) => {
-            tracing::error!(%error, "Traffic lines cannot be written; records are dropped.");
-            records as u64
+            // The rest of a drain is counted as lost already.
+            Self::Lines(_) if lost.lines => {}
+            Self::Lines(lines) => lost.note(lines.append(records)),
+            Self::Spool(spooling) => lost.records += spooling.own.append(records).dropped,
         }
     }
 }
@@ -379,3 +391,6 @@ impl Spooling {
 pub fn now_us() -> i64 {
     Utc::now().timestamp_micros()
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,26 +6,63 @@ use domain::id::OrganizationId;
 use domain::traffic::detail::Seen;
 use domain::traffic::{Detail, Record};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    Statement, Value,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter,
+    QueryOrder, Statement, Value,
 };
 
 use crate::request_detail::{Column, Entity};
-use crate::row::{read_json, signed, write_json};
+use crate::row::{read_json, signed, tuples, write_json};
 
 /// Most requests of one provider, and most bytes of them.
 pub const SHARE: (i64, i64) = (10_000, 256 * 1024 * 1024);
 
-/// Adds them within the batch's transaction.
-pub(super) async fn insert(tx: &DatabaseTransaction, details: &[Detail]) -> Result<(), DbErr> {
-    let mut more: BTreeMap<OrganizationId, (i64, i64)> = BTreeMap::new();
-    for detail in details {
-        let bytes = add(tx, detail).await?;
-        let (count, all) = more.entry(detail.provider).or_default();
-        *count += 1;
-        *all += bytes;
+/// In the order of [`values`].
+const COLUMNS: [&str; 9] = [
+    "provider",
+    "at",
+    "node",
+    "request_id",
+    "consumer",
+    "version",
+    "application",
+    "bytes",
+    "seen",
+];
+/// Rows of one statement, halved for what is left over.
+const MOST_ROWS: usize = 128;
+
+/// Requests of each provider that were added, and bytes of them.
+pub(super) type Added = BTreeMap<OrganizationId, (i64, i64)>;
+
+/// Adds them within the batch's transaction; [`settle`] is to follow.
+pub(super) async fn insert(tx: &DatabaseTransaction, details: &[Detail]) -> Result<Added, DbErr> {
+    let backend = tx.get_database_backend();
+    let mut added = Added::new();
+    let mut rest = details;
+    let mut rows = MOST_ROWS;
+    while rows > 0 {
+        let sql = sql(backend, rows);
+        while rest.len() >= rows {
+            let (now, later) = rest.split_at(rows);
+            let mut all = Vec::with_capacity(rows * COLUMNS.len());
+            for detail in now {
+                let bytes = values(detail, &mut all)?;
+                let (count, sum) = added.entry(detail.provider).or_default();
+                *count += 1;
+                *sum += bytes;
+            }
+            run(tx, &sql, all).await?;
+            rest = later;
+        }
+        rows /= 2;
     }
-    for (provider, more) in more {
+    Ok(added)
+}
+
+/// Counts what was added, and takes out what is too much. Two nodes would change the same rows: it is
+/// for whoever holds the lock of the rollups.
+pub(super) async fn settle(tx: &DatabaseTransaction, added: Added) -> Result<(), DbErr> {
+    for (provider, more) in added {
         let (count, bytes) = grown(tx, provider, more).await?;
         if count > SHARE.0 || bytes > SHARE.1 {
             shrink(tx, provider).await?;
@@ -34,8 +71,16 @@ pub(super) async fn insert(tx: &DatabaseTransaction, details: &[Detail]) -> Resu
     Ok(())
 }
 
+fn sql(backend: DbBackend, rows: usize) -> String {
+    format!(
+        "INSERT INTO request_detail ({}) VALUES {}",
+        COLUMNS.join(", "),
+        tuples(backend, rows, COLUMNS.len())
+    )
+}
+
 /// Says how long it is.
-async fn add(tx: &DatabaseTransaction, detail: &Detail) -> Result<i64, DbErr> {
+fn values(detail: &Detail, out: &mut Vec<Value>) -> Result<i64, DbErr> {
     let Detail {
         at,
         request_id,
@@ -48,7 +93,7 @@ async fn add(tx: &DatabaseTransaction, detail: &Detail) -> Result<i64, DbErr> {
     } = detail;
     let seen = write_json("request_detail.seen", seen)?;
     let bytes = signed(seen.len() as u64);
-    let values: [Value; 9] = [
+    let row: [Value; 9] = [
         provider.uuid().into(),
         at.timestamp_micros().into(),
         node.clone().into(),
@@ -59,10 +104,7 @@ async fn add(tx: &DatabaseTransaction, detail: &Detail) -> Result<i64, DbErr> {
         bytes.into(),
         seen.into(),
     ];
-    let sql = "INSERT INTO request_detail \
-        (provider, at, node, request_id, consumer, version, application, bytes, seen) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    run(tx, sql, values).await?;
+    out.extend(row);
     Ok(bytes)
 }
 

@@ -157,10 +157,11 @@ impl Inflow for Inlet<'_> {
             client.fault.set(Some(Code::BodyTooLarge));
             return Poll::Ready(Err(Cut));
         }
-        if self.phase == DONE {
+        let is_last = self.phase == DONE;
+        if is_last {
             client.read_by.clear();
         }
-        client.copy(Of::Request, &out[before..]);
+        client.copy(Of::Request, &out[before..], is_last);
         Poll::Ready(Ok(()))
     }
 

@@ -38,8 +38,7 @@ impl Spool {
             active.unmarked >= self.settings.batch_records || active.unmarked_bytes >= BATCH_BYTES;
         if is_full {
             segment::push_mark(&mut self.frames);
-            active.unmarked = 0;
-            active.unmarked_bytes = 0;
+            active.marked();
         }
         active.write(&self.frames)?;
         self.figures.bytes += self.frames.len() as u64;

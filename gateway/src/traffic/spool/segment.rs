@@ -88,6 +88,12 @@ impl Active {
         Ok(())
     }
 
+    /// A mark ends what there was.
+    pub(super) const fn marked(&mut self) {
+        self.unmarked = 0;
+        self.unmarked_bytes = 0;
+    }
+
     pub(super) fn into_file(self) -> File {
         self.file
     }

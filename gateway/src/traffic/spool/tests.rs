@@ -313,6 +313,16 @@ fn long_details_end_a_batch_and_leave_room_for_records() {
         .map(|batch| batch.details.len())
         .collect();
     assert_eq!(sizes, [5, 5]);
+    // What was in the batch before counts no more, whoever ended that.
+    let mut spool = open(&directory.path().join("again"));
+    for _ in 0..3 {
+        for number in 0..4 {
+            assert!(spool.append_detail(&detail(number, 1_000_000)));
+        }
+        let batches = drain(&mut spool);
+        assert_eq!(batches.len(), 1);
+        assert_eq!(batches[0].details.len(), 4);
+    }
     assert!(
         !spool.append_detail(&detail(0, 3_000_000)),
         "longer than any may be"

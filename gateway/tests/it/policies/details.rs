@@ -15,6 +15,8 @@ use gateway::traffic::spool::SpoolSettings;
 use gateway::traffic::{Destination, Lines, Writer};
 use migration::testing::{TestDatabase, each_backend};
 use sea_orm::EntityTrait;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::explain::shop::{asked, explain, explainer};
 use crate::rig::upstream::scripted;
@@ -174,8 +176,9 @@ async fn bodies_are_cut_and_left_out() {
         .write(b"GET /script HTTP/1.1\r\nHost: a\r\n\r\n")
         .await;
     let detail = rig.wait_details(1).await.remove(0);
-    let text = detail.seen.answer.body.unwrap().text;
-    assert_eq!(text.as_deref(), Some("{\"a\":1,\"token\":\"***\""));
+    let body = detail.seen.answer.body.unwrap();
+    assert!(body.cut, "it broke off");
+    assert_eq!(body.text.as_deref(), Some("{\"a\":1,\"token\":\"***\""));
 
     let long = format!("{{\"a\":\"{}\"}}", "x".repeat(200_000));
     let answer = rig
@@ -190,6 +193,68 @@ async fn bodies_are_cut_and_left_out() {
     let body = detail.seen.answer.body.unwrap();
     assert!(body.cut && body.bytes > 200_000, "{}", body.bytes);
     assert!(body.text.unwrap().len() <= 8192);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_websocket_is_not_waited_for() {
+    let switched = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Protocol: planted\r\n\r\n";
+    let rig = rig(vec![vec![switched, "still there"]]).await;
+    let mut stream = TcpStream::connect(rig.handle.gateway).await.unwrap();
+    let handshake = "GET /script HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==\r\nSec-WebSocket-Protocol: planted\r\n\r\n";
+    stream.write_all(handshake.as_bytes()).await.unwrap();
+    let detail = rig.wait_details(1).await.remove(0);
+    assert_eq!(rig.handle.rings.details(), (0, 0));
+    assert_eq!(rig.records().len(), 0, "it is still open");
+    for side in [&detail.seen.request, &detail.seen.answer] {
+        assert_eq!(header(side, "sec-websocket-protocol"), Some("***"));
+    }
+    assert!(!serde_json::to_string(&detail).unwrap().contains("planted"));
+    stream.write_all(b"anybody?\r\n\r\n").await.unwrap();
+    let mut got = Vec::new();
+    while !got.ends_with(b"still there") {
+        assert!(stream.read_buf(&mut got).await.unwrap() > 0);
+    }
+    drop(stream);
+    let record = rig.wait_records(1).await.remove(0);
+    assert_eq!(detail, Detail::of(&record, detail.seen.clone()));
+    assert_eq!(rig.handle.rings.next_detail("n"), None, "it comes once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_lasts_is_not_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let rig = Rig::new(&FILE.replace("@SCRIPT@", &address)).await;
+    let mut client = TcpStream::connect(rig.handle.gateway).await.unwrap();
+    client
+        .write_all(b"GET /script HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .unwrap();
+    let (mut upstream, _) = listener.accept().await.unwrap();
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+    upstream.write_all(head.as_bytes()).await.unwrap();
+    let mut got = Vec::new();
+    for number in 1..4 {
+        assert_eq!(rig.handle.rings.next_detail("n"), None);
+        if number == 3 {
+            rig.advance(11);
+        }
+        let event = format!("data: {number}\n\n");
+        upstream.write_all(event.as_bytes()).await.unwrap();
+        let event = event.as_bytes();
+        while !got.windows(event.len()).any(|part| part == event) {
+            assert!(client.read_buf(&mut got).await.unwrap() > 0);
+        }
+    }
+    let detail = rig.wait_details(1).await.remove(0);
+    assert_eq!(rig.handle.rings.details(), (0, 0));
+    assert_eq!(rig.records().len(), 0, "it is still open");
+    let body = detail.seen.answer.body.unwrap();
+    assert_eq!((body.bytes, body.left_out), (27, Some(LeftOut::Type)));
+    upstream.write_all(b"data: 4\n\n").await.unwrap();
+    drop(upstream);
+    assert_eq!(rig.wait_records(1).await[0].bytes_out, 36);
+    assert_eq!(rig.handle.rings.next_detail("n"), None, "it comes once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -216,9 +281,7 @@ async fn a_client_that_leaves_midway_leaves_what_it_sent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn streams_of_http2_are_kept_apart() {
     let rig = rig(Vec::new()).await;
-    let stream = tokio::net::TcpStream::connect(rig.handle.gateway)
-        .await
-        .unwrap();
+    let stream = TcpStream::connect(rig.handle.gateway).await.unwrap();
     let (mut sender, connection) = h2::client::handshake(stream).await.unwrap();
     tokio::spawn(connection);
     let mut answers = Vec::new();
