@@ -223,11 +223,8 @@ async fn what_is_answered_by_itself_waits_as_well() {
         ("/kept", 200),
     ] {
         let began = Instant::now();
-        let (first, second, third) = tokio::join!(
-            rig.get(path, &[]),
-            rig.get(path, &[]),
-            rig.get(path, &[])
-        );
+        let (first, second, third) =
+            tokio::join!(rig.get(path, &[]), rig.get(path, &[]), rig.get(path, &[]));
         assert!(began.elapsed() >= Duration::from_millis(900), "{path}");
         let mut all = [first, second, third];
         all.sort_by_key(|one| (one.status == 429, one.status));
@@ -268,7 +265,9 @@ async fn who_is_refused_after_waiting_is_shown_the_limits() {
 async fn who_cancels_over_http2_pays_nothing() {
     let rig = Rig::new(WAITING).await;
     let mut held = hold(&rig, "/counted", "").await;
-    let stream = tokio::net::TcpStream::connect(rig.handle.gateway).await.unwrap();
+    let stream = tokio::net::TcpStream::connect(rig.handle.gateway)
+        .await
+        .unwrap();
     let (mut sender, connection): (h2::client::SendRequest<bytes::Bytes>, _) =
         h2::client::handshake(stream).await.unwrap();
     tokio::spawn(connection);
