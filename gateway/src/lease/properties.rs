@@ -214,10 +214,12 @@ fn debts_larger_than_the_burst_are_paid() {
     cluster.told(0, 300);
     cluster.told(0, 300);
     // 600 are 360 s, of which the bucket has 60.
+    let mut early = 0;
     for _ in 0..29 {
         wait(&mut cluster, 10_000);
-        assert_eq!(drain(&mut cluster), 0);
+        early += drain(&mut cluster);
     }
+    assert!(early <= 1, "the other node's first, which it asks for: {early}");
     wait(&mut cluster, 15_000);
     let more = drain(&mut cluster);
     assert!((5..=20).contains(&more), "{more}");
@@ -226,19 +228,19 @@ fn debts_larger_than_the_burst_are_paid() {
 #[test]
 fn what_answers_say_while_redis_is_lost_is_told_afterwards() {
     let limit = telling(limit(100, 60, 100), 1000);
-    for lost_first in [true, false] {
+    // Admitted with the whole bucket and told with a part of it, or the other way.
+    for (is_lost_before, is_lost_after) in [(false, true), (true, false)] {
         let mut cluster = Cluster::new(2, &limit);
-        cluster.is_lost = !lost_first;
+        cluster.is_lost = is_lost_before;
         wait(&mut cluster, 100);
         assert!(cluster.request(0));
-        cluster.is_lost = lost_first;
+        cluster.is_lost = is_lost_after;
         wait(&mut cluster, 100);
-        // Admitted with the whole bucket and told with a part of it, or the other way.
         cluster.told(0, 50);
         cluster.is_lost = false;
         wait(&mut cluster, 200);
         let more = drain(&mut cluster);
-        assert!((47..=53).contains(&more), "{lost_first}: {more}");
+        assert!((47..=53).contains(&more), "{is_lost_before}: {more}");
     }
 }
 
