@@ -219,7 +219,10 @@ fn debts_larger_than_the_burst_are_paid() {
         wait(&mut cluster, 10_000);
         early += drain(&mut cluster);
     }
-    assert!(early <= 1, "the other node's first, which it asks for: {early}");
+    assert!(
+        early <= 1,
+        "the other node's first, which it asks for: {early}"
+    );
     wait(&mut cluster, 15_000);
     let more = drain(&mut cluster);
     assert!((5..=20).contains(&more), "{more}");
