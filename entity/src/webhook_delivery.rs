@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use domain::id::WebhookId;
-use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
+use sea_orm::{FromQueryResult, Statement};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "webhook_delivery")]
@@ -45,17 +45,48 @@ impl Related<super::webhook::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
+/// How much is looked at in one turn.
+#[derive(Clone, Copy, Debug)]
+pub struct Share {
+    pub of_webhook: i64,
+    pub of_organization: i64,
+    pub of_all: i64,
+}
+
+/// Of each organization the first come first, so that none waits for all of another.
+const DUE: &str = "SELECT d.* FROM webhook_delivery AS d JOIN (\
+     SELECT id, ROW_NUMBER() OVER (PARTITION BY organization_id ORDER BY of_webhook, next_try_at, id) AS of_organization FROM (\
+     SELECT d.id, d.next_try_at, h.organization_id, \
+     ROW_NUMBER() OVER (PARTITION BY d.webhook_id ORDER BY d.next_try_at, d.id) AS of_webhook \
+     FROM webhook_delivery AS d JOIN webhook AS h ON h.id = d.webhook_id \
+     WHERE d.state = $1 AND d.next_try_at <= $2) AS ranked \
+     WHERE of_webhook <= $3) AS share ON share.id = d.id \
+     WHERE share.of_organization <= $4 \
+     ORDER BY share.of_organization, d.next_try_at, d.id LIMIT $5";
+
 impl Entity {
     pub fn of_webhook(webhook: WebhookId) -> Select<Self> {
         Self::find().filter(Column::WebhookId.eq(webhook.uuid()))
     }
 
-    /// Those in `state` that may be tried at `now`, of all organizations, oldest first.
-    pub fn due(state: &str, now: DateTime<Utc>) -> Select<Self> {
-        Self::find()
-            .filter(Column::State.eq(state))
-            .filter(Column::NextTryAt.lte(now))
-            .order_by_asc(Column::NextTryAt)
-            .order_by_asc(Column::Id)
+    /// Those in `state` that may be tried at `now`, of all organizations: of each webhook and each
+    /// organization no more than its share, oldest first.
+    pub async fn due<C: ConnectionTrait>(
+        db: &C,
+        state: &str,
+        now: DateTime<Utc>,
+        share: Share,
+    ) -> Result<Vec<Model>, DbErr> {
+        let values = [
+            state.into(),
+            now.into(),
+            share.of_webhook.into(),
+            share.of_organization.into(),
+            share.of_all.into(),
+        ];
+        let due = Statement::from_sql_and_values(db.get_database_backend(), DUE, values);
+        let rows = db.query_all_raw(due).await?;
+        let rows = rows.iter().map(|row| Model::from_query_result(row, ""));
+        rows.collect()
     }
 }

@@ -92,8 +92,10 @@ pub(crate) struct Call<'a> {
     pub(crate) rewritten: Option<Box<str>>,
     /// Of the upstream, where it was chosen beforehand.
     pub(crate) variant: Option<usize>,
-    /// How long it is delayed before it goes on, on purpose; then how long it has waited in all.
+    /// How long it is delayed before it goes on, on purpose.
     pub(crate) delay_ms: u64,
+    /// How long it has waited on purpose.
+    pub(crate) waited_ms: u64,
     /// What it waits for before that.
     pub(crate) waits: Option<Box<Waits<'a>>>,
     /// Of the body, where the client says it.
@@ -161,6 +163,7 @@ impl<'a> Call<'a> {
             rewritten: None,
             variant: None,
             delay_ms: 0,
+            waited_ms: 0,
             waits: None,
             length: None,
             preflight: None,

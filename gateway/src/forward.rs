@@ -87,7 +87,7 @@ pub(crate) async fn forward(
         return exchange(call, way, inflow).await;
     };
     // What it waited for on purpose is not the upstream's time.
-    let spent = (u64::from(call.record.elapsed()) / 1000).saturating_sub(call.delay_ms);
+    let spent = (u64::from(call.record.elapsed()) / 1000).saturating_sub(call.waited_ms);
     let left = total.saturating_sub(spent);
     let end = call.worker.sweeper.now() + left;
     let exchange = exchange(call, way, inflow);

@@ -50,6 +50,7 @@ pub(crate) struct Lease {
     /// The rate as the policy last said it, for who settles.
     interval: AtomicU64,
     tolerance: AtomicU64,
+    owed: AtomicU64,
     /// Requests admitted since the cell was made, without those that were given back.
     spent: AtomicU64,
     /// What requests cost more or less than was taken, as far as it is no whole request yet:
@@ -98,6 +99,7 @@ impl Lease {
             bucket,
             interval: AtomicU64::new(rate.interval),
             tolerance: AtomicU64::new(rate.tolerance),
+            owed: AtomicU64::new(rate.owed),
             spent: AtomicU64::new(0),
             rest: AtomicI64::new(0),
             ceiling: AtomicU64::new(first),
@@ -117,6 +119,7 @@ impl Lease {
         Rate {
             interval: self.interval.load(Ordering::Relaxed),
             tolerance: self.tolerance.load(Ordering::Relaxed),
+            owed: self.owed.load(Ordering::Relaxed),
         }
     }
 
@@ -125,6 +128,7 @@ impl Lease {
         if self.rate() != rate {
             self.interval.store(rate.interval, Ordering::Relaxed);
             self.tolerance.store(rate.tolerance, Ordering::Relaxed);
+            self.owed.store(rate.owed, Ordering::Relaxed);
         }
     }
 
@@ -139,7 +143,7 @@ impl Lease {
 }
 
 impl Lease {
-    /// One of those that were admitted, at `rate`, costs so many nanoseconds more, or less. Redis is
+    /// One of those that were admitted costs so many nanoseconds of `rate` more, or less. Redis is
     /// told of whole requests. Whether more is spent now than was granted.
     fn settle(&self, rate: Rate, nanos: i64) -> bool {
         let interval = i64::try_from(self.interval.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
@@ -180,6 +184,7 @@ impl Rate {
             tolerance: self
                 .tolerance
                 .max(self.interval.saturating_mul(u64::from(nodes.max(1)))),
+            ..self
         }
     }
 }
@@ -236,6 +241,15 @@ impl Leases {
         Cell::leased(Lease::new(bucket, rate, self.nodes()))
     }
 
+    /// What requests take of this node's cell at present: by itself, it has its part of the bucket.
+    pub(crate) fn effective(&self, rate: Rate) -> Rate {
+        if self.is_apart() {
+            rate.part(self.nodes())
+        } else {
+            rate
+        }
+    }
+
     /// Takes one request out at `now`, if this node's share has one. What it cost is the other
     /// half of the answer, for whoever gives it back. Exact on this node, and without a lock.
     pub(crate) fn admit(
@@ -248,11 +262,7 @@ impl Leases {
         lease.follow(rate);
         let nodes = self.nodes();
         if self.is_apart() || nodes <= 1 {
-            let rate = if self.is_apart() {
-                rate.part(nodes)
-            } else {
-                rate
-            };
+            let rate = self.effective(rate);
             let verdict = cell.admit(now, rate);
             if verdict.admitted {
                 lease.spent.fetch_add(1, Ordering::Relaxed);
@@ -282,8 +292,8 @@ impl Leases {
         (verdict, rate)
     }
 
-    /// What a request that was admitted at `rate` costs turned out to be more or less, by what its
-    /// cell counted: the other nodes hear of it.
+    /// What a request costs turned out to be more or less, by what its cell counted at `rate`: the
+    /// other nodes hear of it.
     pub(crate) fn settle(&self, cell: &Arc<Cell>, lease: &Lease, rate: Rate, nanos: i64) {
         let is_over = lease.settle(rate, nanos);
         self.note(cell, lease, is_over);

@@ -3,6 +3,7 @@
 //! Cells live beside the configuration state and survive each change of it. Compiled
 //! subscriptions hold theirs; others are looked up in [`Cells`] once and kept by each worker.
 
+mod costs;
 mod turns;
 mod window;
 
@@ -15,6 +16,7 @@ use crate::lease::Lease;
 
 use turns::Turns;
 
+pub(crate) use costs::Mark;
 pub(crate) use turns::{Joined, Wish, join, join_shared, serve};
 pub(crate) use window::{Hit, Window};
 
@@ -25,6 +27,8 @@ pub(crate) struct Rate {
     pub(crate) interval: u64,
     /// From empty to full: as many intervals as the burst has requests.
     pub(crate) tolerance: u64,
+    /// What a subject may owe beyond that, where requests may cost more than was taken.
+    pub(crate) owed: u64,
 }
 
 impl Rate {
@@ -34,6 +38,15 @@ impl Rate {
         Self {
             interval,
             tolerance: interval.saturating_mul(u64::from(burst.max(1))),
+            owed: 0,
+        }
+    }
+
+    /// The same bucket where answers say what requests cost: debts add up.
+    pub(crate) const fn owing(self) -> Self {
+        Self {
+            owed: MOST_OWED,
+            ..self
         }
     }
 
@@ -86,6 +99,9 @@ struct Beside {
     lease: Option<Lease>,
     /// Who waits for a turn.
     turns: Turns,
+    /// By how many nanoseconds in all its arrival was set back, of buckets whose requests' costs
+    /// are settled.
+    lowered: AtomicU64,
 }
 
 /// No subject owes more than what is refilled in 30 days, in nanoseconds.
@@ -95,7 +111,7 @@ impl Cell {
     pub(crate) fn leased(lease: Lease) -> Self {
         let beside = Beside {
             lease: Some(lease),
-            turns: Turns::default(),
+            ..Beside::default()
         };
         Self {
             arrival: AtomicU64::new(0),
@@ -148,32 +164,6 @@ impl Cell {
         }
     }
 
-    /// What an admitted request costs turned out to be more, or less, by so many nanoseconds. More
-    /// is owed, up to `most` beyond what the bucket has. What was counted of it, and in how many
-    /// nanoseconds the bucket is full.
-    pub(crate) fn settle(&self, now: u64, rate: Rate, difference: i64, most: u64) -> (i64, u64) {
-        let most = rate.tolerance.saturating_add(most.min(MOST_OWED));
-        let shift = |arrival: u64| match u64::try_from(difference) {
-            Ok(more) => {
-                let next = arrival.max(now).saturating_add(more);
-                next.min(now.saturating_add(most)).max(arrival)
-            }
-            Err(_) => arrival.saturating_sub(difference.unsigned_abs()),
-        };
-        let before = self
-            .arrival
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |arrival| {
-                Some(shift(arrival))
-            });
-        let before = before.unwrap_or_else(|arrival| arrival);
-        let after = shift(before);
-        let counted = match difference {
-            0.. => i64::try_from(after.saturating_sub(before.max(now))).unwrap_or(i64::MAX),
-            less => less,
-        };
-        (counted, after.saturating_sub(now))
-    }
-
     /// Counts so many nanoseconds more.
     pub(crate) fn weigh(&self, now: u64, more: u64) {
         let next = |arrival: u64| (more > 0).then(|| arrival.max(now).saturating_add(more));
@@ -200,6 +190,7 @@ impl Cell {
             let _ = self
                 .arrival
                 .fetch_update(Ordering::Relaxed, Ordering::Relaxed, shift);
+            self.lower(here.saturating_sub(level));
         }
     }
 
@@ -209,6 +200,7 @@ impl Cell {
         let _ = self
             .arrival
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, back);
+        self.lower(rate.interval);
         if let Some(lease) = self.lease() {
             lease.give_back();
         }

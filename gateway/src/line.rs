@@ -117,7 +117,7 @@ impl<G> Line<G> {
 
     pub(crate) fn is_first(&self, ticket: &Ticket<G>) -> bool {
         let first = self.waiting.first_key_value();
-        first.is_some_and(|(standing, _)| *standing == ticket.standing)
+        first.is_some_and(|(_, waiter)| Arc::ptr_eq(waiter, &ticket.waiter))
     }
 
     /// Lets the first go; whether there was one.
@@ -138,9 +138,12 @@ impl<G> Line<G> {
         }
     }
 
-    /// Whether it was still in the line.
+    /// Whether it was still in the line. In one that was made anew since, somebody else may stand
+    /// where it stood.
     pub(crate) fn leave(&mut self, ticket: &Ticket<G>) -> bool {
-        self.waiting.remove(&ticket.standing).is_some()
+        let here = self.waiting.get(&ticket.standing);
+        let is_it = here.is_some_and(|waiter| Arc::ptr_eq(waiter, &ticket.waiter));
+        is_it && self.waiting.remove(&ticket.standing).is_some()
     }
 }
 
@@ -195,6 +198,14 @@ mod tests {
             (None, Some(Said::Granted(())))
         );
         assert!(line.is_empty() && !line.grant(()));
+    }
+
+    #[test]
+    fn a_ticket_of_a_line_that_is_no_more_removes_nobody() {
+        let (mut old, mut new) = (Line::<()>::default(), Line::default());
+        let (stale, stands) = (old.join(0), new.join(0));
+        assert!(!new.is_first(&stale) && !new.leave(&stale));
+        assert!(new.is_first(&stands) && new.leave(&stands));
     }
 
     proptest! {

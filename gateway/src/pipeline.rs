@@ -142,6 +142,11 @@ async fn serve(
 
 /// The same for a request that waits on purpose, before an upstream has room for it.
 async fn later(call: &mut Call<'_>, inflow: &mut dyn Inflow) -> Result<Answer, Stop> {
+    if call.waits.is_some() {
+        // Nothing answered it yet, as that would be past its limits.
+        wait(call, inflow).await?;
+        answers(call)?;
+    }
     wait(call, inflow).await?;
     let way = way(call)?;
     forward(call, way, inflow).await
@@ -207,13 +212,13 @@ async fn held(call: &mut Call<'_>, inflow: &mut dyn Inflow) -> Result<Answer, St
 
 /// From the policies that answer on.
 async fn beyond(call: &mut Call<'_>, inflow: &mut dyn Inflow) -> Result<Answer, Stop> {
-    if let Some(step) = call.chain.cache() {
-        answers(call)?;
-        wait(call, inflow).await?;
-        return cache::exchange(call, step, inflow).await;
-    }
+    // For what its limits say, and then for what is delayed on purpose.
+    wait(call, inflow).await?;
     answers(call)?;
     wait(call, inflow).await?;
+    if let Some(step) = call.chain.cache() {
+        return cache::exchange(call, step, inflow).await;
+    }
     let way = way(call)?;
     forward(call, way, inflow).await
 }
@@ -221,8 +226,11 @@ async fn beyond(call: &mut Call<'_>, inflow: &mut dyn Inflow) -> Result<Answer, 
 /// What comes before anything is sent. `None`: it waits on purpose.
 fn admitted<'a>(call: &mut Call<'a>, refused: Option<Refusal>) -> Result<Option<Way<'a>>, Stop> {
     gate(call, refused)?;
+    if call.waits.is_some() {
+        return Ok(None);
+    }
     answers(call)?;
-    if wait::has_to(call) {
+    if call.delay_ms > 0 {
         return Ok(None);
     }
     way(call).map(Some)

@@ -2,6 +2,7 @@
 //!
 //! Adding one is a file here, a variant below, and the match arms that the compiler names.
 
+mod allowances;
 mod answers;
 pub(crate) mod any_of;
 pub(crate) mod auth_guard;
@@ -58,6 +59,7 @@ use crate::slot::Limits;
 use crate::token::KeySets;
 use crate::upstream;
 
+pub(crate) use allowances::allowances;
 pub(crate) use answers::{Answers, checked as check_answer, expect_checked};
 pub(crate) use any_of::AnyOf;
 pub(crate) use auth_guard::AuthGuard;
@@ -204,6 +206,11 @@ impl Running {
         }
     }
 
+    /// Whether it counts requests in flight.
+    pub(crate) const fn is_of_places(&self) -> bool {
+        matches!(self, Self::Concurrency(_))
+    }
+
     async fn ask(&self, call: &Call<'_>) -> Option<Learned> {
         match self {
             Self::Introspection(policy) => policy.ask(call).await,
@@ -250,34 +257,6 @@ fn heed(flow: Flow, step: &Step, call: &mut Call<'_>) -> Result<(), Stop> {
                 call.shown.write(&mut answer.fields);
             }
             Err(Stop::Answered(answer))
-        }
-    }
-}
-
-/// Runs all steps of several lists, also those behind a refusal: so that an answer shows where all
-/// limits stand. The first refusal is the one that is given; then what was taken is put back.
-pub(crate) fn allowances<'a, const N: usize>(
-    lists: [&'a [Step]; N],
-    call: &mut Call<'a>,
-) -> Result<(), Stop> {
-    let mut refused = None;
-    for steps in lists {
-        for (place, step) in steps.iter().enumerate() {
-            match run(step, place, call) {
-                Flow::Refuse(refusal) if refused.is_none() => {
-                    call.record.decided_by = step.label;
-                    refused = Some(refusal);
-                }
-                // Nothing that stands here answers by itself.
-                Flow::Next | Flow::Refuse(_) | Flow::Answer(_) => {}
-            }
-        }
-    }
-    match refused {
-        None => Ok(()),
-        Some(refusal) => {
-            call.give_back();
-            Err(refusal.limits(&call.shown).into())
         }
     }
 }

@@ -54,7 +54,10 @@ async fn call_webhooks(plane: &Arc<Plane>, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             biased;
             () = told_to_end(&mut stop) => return,
-            _ = ticks.tick() => told("webhooks", hook::deliver(plane).await),
+            _ = ticks.tick() => {
+                let ends = || *stop.borrow() || stop.has_changed().is_err();
+                told("webhooks", hook::deliver(plane, ends).await);
+            }
         }
     }
 }

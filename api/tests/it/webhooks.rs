@@ -9,11 +9,14 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::Duration;
 use domain::problem::Code;
 use entity::store::quota::{self, Key, Used};
+use entity::webhook_delivery;
 use hmac::{Hmac, KeyInit, Mac};
+use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use uuid::Uuid;
 
 use crate::support::shop::id;
 use crate::support::{World, each};
@@ -111,7 +114,9 @@ async fn made(world: &World, url: &str) -> Value {
 }
 
 async fn deliver(world: &World) -> u64 {
-    api::hook::deliver(&world.app.plane).await.unwrap()
+    api::hook::deliver(&world.app.plane, || false)
+        .await
+        .unwrap()
 }
 
 async fn test(world: &World, hook: &Value) {
@@ -285,6 +290,23 @@ async fn an_address_that_is_gone_is_asked_no_more() {
     let mut owner = world.owner.client.clone();
     let list = owner.get(&webhooks(&world)).await.ok(200).json();
     assert_eq!(list["items"][0]["enabled"], false);
+    let ended = &deliveries(&world, &hook).await[0];
+    assert_eq!(
+        (&ended["state"], &ended["last_error"]),
+        (
+            &json!("given_up"),
+            &json!("It answered 410 and was switched off.")
+        )
+    );
+    let path = format!(
+        "/organizations/{}/audit?action=webhook.switch_off",
+        world.here.id
+    );
+    let audit = owner.get(&path).await.ok(200).json();
+    let [noted] = audit["items"].as_array().unwrap().as_slice() else {
+        panic!("{audit}");
+    };
+    assert_eq!(noted["after"]["enabled"], false);
     let one = format!("{}/{}", webhooks(&world), id(&hook["webhook"]));
     owner
         .post(&format!("{one}/test"), Value::Null)
@@ -307,4 +329,80 @@ async fn an_address_that_is_gone_is_asked_no_more() {
     assert!(receiver.take().is_empty(), "judged again when it is sent");
     owner.delete(&one).await.ok(204);
     assert_eq!(deliver(&world).await, 0);
+}
+
+#[tokio::test]
+async fn what_is_off_may_keep_an_address_that_is_not_good_any_more() {
+    let world = World::new(
+        crate::support::App::new(migration::testing::TestDatabase::sqlite().await).await,
+    )
+    .await;
+    opened(&world).await;
+    let receiver = Receiver::start().await;
+    let hook = made(&world, &receiver.url).await;
+    let mut operator = world.operator.client.clone();
+    operator
+        .put("/operator/settings/upstream_allow", json!({ "value": "" }))
+        .await
+        .ok(200);
+    let one = format!("{}/{}", webhooks(&world), id(&hook["webhook"]));
+    let mut owner = world.owner.client.clone();
+    let url = &receiver.url;
+    let off = json!({ "url": url, "enabled": false });
+    owner.put(&one, off).await.ok(200);
+    for (url, enabled) in [
+        (url.clone(), true),
+        ("http://127.0.0.1:9/".to_owned(), false),
+    ] {
+        let input = json!({ "url": url, "enabled": enabled });
+        let answer = owner.put(&one, input).await;
+        answer.refused(Code::UpstreamNotAllowed);
+    }
+    owner.delete(&one).await.ok(204);
+}
+
+#[tokio::test]
+async fn who_has_many_messages_keeps_nobody_waiting() {
+    each(async |app| {
+        let world = World::new(app).await;
+        opened(&world).await;
+        let (busy, other) = (Receiver::start().await, Receiver::start().await);
+        let now = world.app.plane.clock.now();
+        let mut rows = Vec::new();
+        for _ in 0..5 {
+            let hook = made(&world, &busy.url).await;
+            for _ in 0..60 {
+                rows.push((id(&hook["webhook"]), now - Duration::hours(1)));
+            }
+        }
+        let path = format!("/organizations/{}/webhooks", world.there.id);
+        let mut stranger = world.stranger.client.clone();
+        let hook = stranger.post(&path, json!({ "url": other.url })).await;
+        rows.push((id(&hook.ok(201).json()["webhook"]), now));
+        let rows = rows.into_iter().zip(1_u128..).map(|((hook, due), number)| {
+            let row = webhook_delivery::Model {
+                id: Uuid::from_u128(number),
+                webhook_id: hook.parse().unwrap(),
+                event_id: None,
+                kind: "webhook.test".to_owned(),
+                body: "{}".to_owned(),
+                state: "waiting".to_owned(),
+                tries: 0,
+                next_try_at: due,
+                last_error: String::new(),
+                created_at: due,
+            };
+            webhook_delivery::ActiveModel::from(row)
+        });
+        webhook_delivery::Entity::insert_many(rows)
+            .exec_without_returning(&world.app.plane.databases.main)
+            .await
+            .unwrap();
+        let ended = api::hook::deliver(&world.app.plane, || true).await;
+        assert_eq!(ended.unwrap(), 0, "nothing is begun at the end");
+        assert_eq!(deliver(&world).await, 21);
+        assert_eq!(other.take().len(), 1);
+        assert_eq!(busy.take().len(), 20, "the share of an organization");
+    })
+    .await;
 }

@@ -82,8 +82,7 @@ pub struct CostFrom {
     /// than once, says nothing.
     #[schemars(title = "In the header field", example = &"X-Cost")]
     pub header: String,
-    /// What a request costs at most, and what a subject may owe: at least `cost`, up to
-    /// 1,000,000,000.
+    /// What a request costs at most: at least `cost`, up to 1,000,000,000.
     #[schemars(title = "At most", range(min = 1, max = 1_000_000_000))]
     pub max: u32,
     /// The client sees the field; unless set, it is taken out of the answer.
@@ -343,11 +342,14 @@ impl RateLimit {
     }
 
     /// What so many nodes may have let a subject owe, because its answers cost more than was taken
-    /// beforehand; all of it is paid for before the next request is let through.
+    /// beforehand: the requests of a whole burst on each, of which none is answered yet. All of it is
+    /// paid for before the next request is let through.
     pub fn owed(&self, nodes: u32) -> u64 {
         // Each has heard of its own alone.
         let most = self.cost_from.as_ref().map_or(0, |from| from.max);
-        u64::from(nodes.max(1)) * u64::from(most)
+        let at_once = (self.burst() / self.cost().max(1)).max(1);
+        let here = u64::from(at_once) * u64::from(most);
+        here.saturating_mul(u64::from(nodes.max(1)))
     }
 }
 

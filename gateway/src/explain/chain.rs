@@ -186,15 +186,20 @@ impl Walk<'_> {
         call: &mut Call<'a>,
     ) -> Result<(), Refusal> {
         let mut refused = None;
-        for (steps, stage) in lists {
-            for (place, step) in steps.iter().enumerate() {
-                let decided_by = self.decided_by.clone();
-                if let Some(End::Refused(refusal)) = self.ask(step, place, stage, call) {
-                    if refused.is_none() {
-                        refused = Some(refusal);
-                    } else {
-                        self.decided_by = decided_by;
-                    }
+        let all = lists.into_iter().flat_map(|(steps, stage)| {
+            let steps = steps.iter().enumerate();
+            steps.map(move |(place, step)| (place, step, stage))
+        });
+        // Places come last.
+        let (places, rest): (Vec<_>, Vec<_>) =
+            all.partition(|(_, step, _)| step.running.is_of_places());
+        for (place, step, stage) in rest.into_iter().chain(places) {
+            let decided_by = self.decided_by.clone();
+            if let Some(End::Refused(refusal)) = self.ask(step, place, stage, call) {
+                if refused.is_none() {
+                    refused = Some(refusal);
+                } else {
+                    self.decided_by = decided_by;
                 }
             }
         }

@@ -9,7 +9,8 @@ use super::Leases;
 /// Counters since the start, and gauges of now.
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
-    /// Requests above a limit that this node admitted, as Redis saw it.
+    /// Requests above a limit that this node admitted, as Redis saw it, with what answers said that
+    /// they cost.
     pub(super) over: AtomicU64,
     /// The most of them in one settlement.
     pub(super) most_over: AtomicU64,
@@ -77,7 +78,7 @@ impl Leases {
         one(
             "overshoot_total",
             "counter",
-            "Requests above a limit of the cluster that this node admitted.",
+            "Requests above a limit of the cluster that this node admitted, and what answers cost beyond it.",
             load(&figures.over),
         );
         one(

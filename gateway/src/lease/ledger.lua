@@ -7,7 +7,7 @@
 -- ARGV: node, number, milliseconds until a silent node is forgotten, 1 if this node leaves, then
 -- per bucket: interval and tolerance in microseconds, spent, what was spent at its last answer, how many
 -- it wants to hold, the level in microseconds as the node remembers it, and "done" if the node has
--- done with it, "again" if this server has forgotten things.
+-- done with it, "again" if this server has forgotten things, and what may be owed in microseconds.
 -- Answer: how many nodes there are, 1 if this server has forgotten the node, then per bucket: taken,
 -- level in microseconds, how many requests of it all nodes hold, and by how many requests what was
 -- spent without a grant went beyond it.
@@ -33,7 +33,7 @@ if not last and number > 1 then
 end
 local answer = { redis.call('ZCARD', KEYS[1]), forgot }
 for i = 3, #KEYS do
-  local a = 5 + (i - 3) * 7
+  local a = 5 + (i - 3) * 8
   local interval, tolerance = tonumber(ARGV[a]), tonumber(ARGV[a + 1])
   local spent, wanted = tonumber(ARGV[a + 2]), tonumber(ARGV[a + 4])
   local arrival, taken, held = nil, nil, 0
@@ -59,7 +59,8 @@ for i = 3, #KEYS do
     arrival = math.max(arrival or 0, now + ARGV[a + 5] + all * interval)
   end
   -- Nobody owes more than that, unless the clock of the server went back.
-  arrival = math.min(math.max(arrival, now), now + 2 * tolerance + held * interval)
+  local most = tolerance + math.max(tolerance, tonumber(ARGV[a + 7])) + held * interval
+  arrival = math.min(math.max(arrival, now), now + most)
   local over = 0
   if spent > taken then
     -- Spent without a grant: it is counted, whatever that does to the bucket.

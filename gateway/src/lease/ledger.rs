@@ -112,7 +112,8 @@ impl Ledger {
                     (true, _) => "done",
                     (false, true) => "again",
                     (false, false) => "",
-                });
+                })
+                .arg(micros(ask.rate.owed));
         }
         let said: Vec<i64> = timeout(PATIENCE, call.invoke_async(&mut connection))
             .await

@@ -5,7 +5,7 @@
 mod cluster;
 
 use domain::duration::Span;
-use domain::policy::rate_limit::Overshoot;
+use domain::policy::rate_limit::{CostFrom, Overshoot};
 use domain::policy::{self, Mode, Scope};
 use proptest::prelude::*;
 
@@ -28,6 +28,19 @@ fn limit(requests: u32, window_s: u64, burst: u32) -> policy::RateLimit {
         delay: None,
         waiting: None,
         scope: Scope::Cluster,
+    }
+}
+
+/// Answers say what requests cost.
+fn telling(limit: policy::RateLimit, max: u32) -> policy::RateLimit {
+    let from = CostFrom {
+        header: "X-Cost".to_owned(),
+        max,
+        keep: false,
+    };
+    policy::RateLimit {
+        cost_from: Some(from),
+        ..limit
     }
 }
 
@@ -176,7 +189,7 @@ fn what_a_request_costs_is_of_the_one_bucket() {
 
 #[test]
 fn what_answers_say_of_costs_is_told_to_all() {
-    let limit = limit(100, 60, 100);
+    let limit = telling(limit(100, 60, 100), 1000);
     for cost in [0, 1, 9, 50, 99, 100] {
         let mut cluster = Cluster::new(2, &limit);
         assert!(cluster.request(0));
@@ -188,6 +201,49 @@ fn what_answers_say_of_costs_is_told_to_all() {
             more.abs_diff(wanted) <= 1,
             "{cost}: {more} and not {wanted}"
         );
+    }
+}
+
+#[test]
+fn debts_larger_than_the_burst_are_paid() {
+    let limit = telling(limit(100, 60, 100), 1000);
+    let mut cluster = Cluster::new(2, &limit);
+    for _ in 0..2 {
+        assert!(cluster.request(0));
+    }
+    cluster.told(0, 300);
+    cluster.told(0, 300);
+    // 600 are 360 s, of which the bucket has 60.
+    let mut early = 0;
+    for _ in 0..29 {
+        wait(&mut cluster, 10_000);
+        early += drain(&mut cluster);
+    }
+    assert!(
+        early <= 1,
+        "the other node's first, which it asks for: {early}"
+    );
+    wait(&mut cluster, 15_000);
+    let more = drain(&mut cluster);
+    assert!((5..=20).contains(&more), "{more}");
+}
+
+#[test]
+fn what_answers_say_while_redis_is_lost_is_told_afterwards() {
+    let limit = telling(limit(100, 60, 100), 1000);
+    // Admitted with the whole bucket and told with a part of it, or the other way.
+    for (is_lost_before, is_lost_after) in [(false, true), (true, false)] {
+        let mut cluster = Cluster::new(2, &limit);
+        cluster.is_lost = is_lost_before;
+        wait(&mut cluster, 100);
+        assert!(cluster.request(0));
+        cluster.is_lost = is_lost_after;
+        wait(&mut cluster, 100);
+        cluster.told(0, 50);
+        cluster.is_lost = false;
+        wait(&mut cluster, 200);
+        let more = drain(&mut cluster);
+        assert!((47..=53).contains(&more), "{is_lost_before}: {more}");
     }
 }
 

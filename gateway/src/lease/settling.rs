@@ -167,6 +167,7 @@ impl Lease {
         let Rate {
             interval,
             tolerance,
+            owed: _,
         } = open.ask.rate;
         let held = answer.taken.saturating_sub(open.ask.spent);
         let free = tolerance.saturating_sub(answer.level) / interval;

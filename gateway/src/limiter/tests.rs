@@ -27,21 +27,20 @@ fn five_a_minute() {
 
 #[test]
 fn what_a_request_costs_is_settled_afterwards() {
-    let rate = Rate::new(10, 10_000, 10);
+    let rate = Rate::new(10, 10_000, 10).owing();
     let start = 1_000 * SECOND;
     let second = SECOND as i64;
-    for (difference, most, counted, left) in [
-        (0, 100, 0, 9),
-        (4, 100, 4, 5),
-        (-1, 100, -1, 10),
+    for (difference, counted, left) in [
+        (0, 0, 9),
+        (4, 4, 5),
+        (-1, -1, 10),
         // More than there is: it is owed.
-        (12, 100, 12, -3),
-        // Nobody owes more than that.
-        (1_000, 5, 14, -5),
+        (12, 12, -3),
+        (1_000, 1_000, -991),
     ] {
         let cell = Cell::default();
         assert!(cell.admit(start, rate).admitted);
-        let settled = cell.settle(start, rate, difference * second, most * SECOND);
+        let settled = cell.settle(start, rate, difference * second);
         let full_in = SECOND * (10 - left) as u64;
         assert_eq!(settled, (counted * second, full_in), "{difference}");
         let verdict = cell.peek(start, rate);
@@ -54,13 +53,55 @@ fn what_a_request_costs_is_settled_afterwards() {
     let cell = Cell::default();
     assert!(cell.admit(start, rate).admitted);
     let later = start + 60 * SECOND;
-    assert_eq!(cell.settle(later, rate, -second, 0), (-second, 0));
+    assert_eq!(cell.settle(later, rate, -second), (-second, 0));
     assert_eq!(
         (0..20).filter(|_| cell.admit(later, rate).admitted).count(),
         10
     );
-    let huge = cell.settle(later, rate, i64::MAX, u64::MAX);
+    // Nobody owes more than that; where costs are not told, nothing is owed.
+    let huge = cell.settle(later, rate, i64::MAX);
     assert_eq!(huge.1, 10 * SECOND + MOST_OWED);
+    let none = Cell::default().settle(later, Rate { owed: 0, ..rate }, i64::MAX);
+    assert_eq!(none.1, 10 * SECOND);
+}
+
+#[test]
+fn what_requests_at_the_same_time_cost_adds_up() {
+    let rate = Rate::new(10, 10_000, 10).owing();
+    let (cell, start) = (Cell::default(), 1_000 * SECOND);
+    for _ in 0..10 {
+        assert!(cell.admit(start, rate).admitted);
+    }
+    for answer in 1..=10 {
+        let (counted, full_in) = cell.settle(start, rate, 49 * SECOND as i64);
+        assert_eq!(counted, 49 * SECOND as i64);
+        assert_eq!(full_in, (10 + answer * 49) * SECOND);
+    }
+}
+
+#[test]
+fn what_is_refilled_since_is_not_given_back() {
+    let rate = Rate::new(10, 10_000, 10).owing();
+    let start = 1_000 * SECOND;
+    let admit = |cell: &Cell, now| {
+        let verdict = cell.admit(now, rate);
+        assert!(verdict.admitted);
+        cell.mark(now + verdict.full_in)
+    };
+    // All of it, while the bucket has not been full since.
+    let cell = Cell::default();
+    let marks = [(); 10].map(|()| admit(&cell, start));
+    assert_eq!(cell.unfilled(start + 4 * SECOND, marks[9]), 6 * SECOND);
+    // A late answer: what others have taken meanwhile is theirs.
+    assert_eq!(cell.unfilled(start + 4 * SECOND, marks[2]), 0);
+    admit(&cell, start + 9 * SECOND);
+    assert_eq!(cell.unfilled(start + 60 * SECOND, marks[9]), 0);
+    // What was given back to others makes it full earlier.
+    let cell = Cell::default();
+    let marks = [(); 10].map(|()| admit(&cell, start));
+    let later = start + 5 * SECOND;
+    cell.settle(later, rate, -5 * SECOND as i64);
+    assert_eq!(cell.unfilled(later, marks[9]), 0);
 }
 
 #[test]

@@ -56,6 +56,7 @@ impl Wish {
         Rate {
             interval: self.rate.interval,
             tolerance: self.rate.tolerance.saturating_add(self.delay),
+            ..self.rate
         }
     }
 }

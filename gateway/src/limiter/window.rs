@@ -189,8 +189,8 @@ impl Window {
     }
 
     /// What a request that was admitted costs turned out to be more, or less. More counts from now
-    /// on, up to `most` beyond the limit; less is put back where it was counted.
-    pub(crate) fn settle(&self, cell: &Cell, hit: Hit, wall_ms: u64, difference: i64, most: u32) {
+    /// on, up to what there is room for in a count; less is put back where it was counted.
+    pub(crate) fn settle(&self, cell: &Cell, hit: Hit, wall_ms: u64, difference: i64) {
         let Ok(more) = u32::try_from(difference.min(i64::from(u32::MAX))) else {
             let less = u32::try_from(difference.unsigned_abs()).unwrap_or(u32::MAX);
             let cost = less.min(hit.cost);
@@ -201,11 +201,10 @@ impl Window {
         } else {
             u32::MAX
         };
-        let bound = self.limit.saturating_add(most).min(largest);
         let owe = |packed: u64| {
             let (mut counts, _) = self.settled(packed, wall_ms);
             let count = counts.count;
-            counts.count = count.saturating_add(more).min(bound).max(count);
+            counts.count = count.saturating_add(more).min(largest);
             Some(counts.pack(self.slides))
         };
         let _ = cell

@@ -105,6 +105,25 @@ async fn who_is_displaced_late_or_gone_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn who_was_displaced_removes_nobody_from_a_line_made_anew() {
+    let places = Arc::<Places>::default();
+    let taken = places.enter(key(1), 1).unwrap();
+    let low = waits(places.join(key(1), 1, 0, 1));
+    let high = waits(places.join(key(1), 1, 1, 1));
+    drop((high, taken));
+    assert_eq!(places.len(), 0);
+    // Stands where the one that was displaced stood.
+    let taken = places.enter(key(1), 1).unwrap();
+    let stranger = waits(places.join(key(1), 1, 0, 1));
+    drop(low);
+    assert_eq!(places.taken(&key(1)), (1, 1));
+    drop(taken);
+    let place = stranger.place(in_a_minute()).await.unwrap();
+    drop(place);
+    assert_eq!(places.len(), 0);
+}
+
+#[tokio::test]
 async fn a_limit_that_changes_is_heeded() {
     let places = Arc::<Places>::default();
     let first = places.enter(key(1), 2).unwrap();

@@ -36,7 +36,8 @@ impl<'a> Waits<'a> {
     }
 }
 
-/// Waits. A refusal has its policy in the record, and what the request took is not put back yet.
+/// Waits. A refusal has its policy in the record and shows where all limits stand; what the request
+/// took is put back.
 pub(crate) async fn queue(call: &mut Call<'_>) -> Result<(), Refusal> {
     let Some(waits) = call.waits.take() else {
         return Ok(());
@@ -65,9 +66,11 @@ fn decided(
     kind: PolicyKind,
     outcome: Result<(), Refusal>,
 ) -> Result<(), Refusal> {
-    outcome.inspect_err(|_| {
+    outcome.map_err(|refusal| {
         call.worker.metrics.decided(kind, false);
         call.record.decided_by = label;
+        call.give_back();
+        refusal.limits(&call.shown)
     })
 }
 

@@ -90,6 +90,7 @@ impl RateLimit {
             (Scope::Node, Algorithm::FixedWindow) => format!("{name} fixed {length}"),
         };
         let number = context.limits.number(attach, PolicyKind::RateLimit, &known);
+        let rate = Rate::new(policy.limit, policy.window.as_millis(), policy.burst()).times(cost);
         let window = |slides| Window {
             slides,
             length,
@@ -101,7 +102,10 @@ impl RateLimit {
             name: name.into(),
             limit: policy.limit,
             window_secs: policy.window.as_secs_ceil(),
-            rate: Rate::new(policy.limit, policy.window.as_millis(), policy.burst()).times(cost),
+            rate: match policy.cost_from {
+                None => rate,
+                Some(_) => rate.owing(),
+            },
             cost,
             told: policy
                 .cost_from
@@ -133,11 +137,11 @@ impl RateLimit {
             let (verdict, hit) = window.admit(&cell, call.wall_ms());
             call.shown.push(self.shown(verdict));
             if verdict.admitted {
-                self.owe(call, || Owed::hit(self, cell.clone(), hit));
+                self.owe(call, || Owed::hit(self, &cell, hit));
                 call.taken.push(Taken::Hit(cell, hit));
                 return Flow::Next;
             }
-            return self.refuse(verdict);
+            return self.exceeded(call, verdict, observe);
         }
         if let Some(delay) = &self.delay
             && !observe
@@ -147,8 +151,17 @@ impl RateLimit {
         let (verdict, cost) = self.admit(call, &cell);
         call.shown.push(self.shown(verdict));
         if verdict.admitted {
-            self.take(call, cell, cost);
+            let full_at = call.now_ns().saturating_add(verdict.full_in);
+            self.take(call, cell, cost, full_at);
             return Flow::Next;
+        }
+        self.exceeded(call, verdict, observe)
+    }
+
+    /// It has none. One that only observes lets the request go on, and keeps the cost to itself.
+    fn exceeded<'a>(&'a self, call: &mut Call<'a>, verdict: Verdict, observe: bool) -> Flow {
+        if observe {
+            self.owe(call, || Owed::nothing(self));
         }
         self.refuse(verdict)
     }
@@ -161,9 +174,9 @@ impl RateLimit {
         }
     }
 
-    /// Notes what was taken.
-    fn take<'a>(&'a self, call: &mut Call<'a>, cell: Arc<Cell>, cost: Rate) {
-        self.owe(call, || Owed::cost(self, cell.clone(), cost));
+    /// Notes what was taken of a bucket, which is full again at `full_at`.
+    fn take<'a>(&'a self, call: &mut Call<'a>, cell: Arc<Cell>, cost: Rate, full_at: u64) {
+        self.owe(call, || Owed::cost(self, &cell, full_at));
         call.taken.push(Taken::Cell(cell, cost));
     }
 

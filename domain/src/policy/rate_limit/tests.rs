@@ -114,7 +114,19 @@ fn the_overshoot_follows_nodes_burst_and_rate() {
         }),
         ..limit(1000, 60, Scope::Cluster)
     };
-    assert_eq!((dear.owed(3), told.owed(1), told.owed(3)), (0, 50, 150));
+    let both = RateLimit {
+        cost: Some(5),
+        ..told.clone()
+    };
+    // Of a whole burst, each may cost so much.
+    for (limit, nodes, owed) in [
+        (&dear, 3, 0),
+        (&told, 1, 1000 * 50),
+        (&told, 3, 3 * 1000 * 50),
+        (&both, 2, 2 * 200 * 50),
+    ] {
+        assert_eq!(limit.owed(nodes), owed, "{nodes}");
+    }
     let node = limit(100, 60, Scope::Node).overshoot(3);
     assert_eq!(
         node,

@@ -80,24 +80,20 @@ fn row(hook: &Webhook, home: &str) -> AnyView {
         Badge::new(Tone::Plain, Icon::Ban, "Off").quiet()
     };
     let acts = if hook.enabled {
-        [
-            ("test", "Send a test"),
-            ("renew", "New secret"),
-            ("off", "Switch off"),
-        ]
+        vec![("test", "Send a test"), ("off", "Switch off")]
     } else {
-        [
-            ("on", "Switch on"),
-            ("renew", "New secret"),
-            ("delete", "Delete"),
-        ]
+        vec![("on", "Switch on")]
     };
-    let acts = acts.map(|(act, words)| button(hook, home, act, words));
+    let always = [("renew", "New secret"), ("delete", "Delete")];
+    let acts = acts.into_iter().chain(always);
+    let acts: Vec<_> = acts
+        .map(|(act, words)| button(hook, home, act, words))
+        .collect();
     view! {
         <tr>
             <td class="mono">{hook.url.clone()}</td>
             <td data-label="State">{state}</td>
-            <td class="act">{acts.into_iter().collect_view()}</td>
+            <td class="act">{acts}</td>
         </tr>
     }
     .into_any()

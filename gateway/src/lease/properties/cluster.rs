@@ -32,6 +32,8 @@ impl Bucket {
             let all = held + taken.saturating_sub(ask.spent);
             arrival = arrival.max(now + ask.level as f64 + all as f64 * interval);
         }
+        let most = tolerance + tolerance.max(ask.rate.owed as f64) + held as f64 * interval;
+        arrival = arrival.clamp(now, now + most);
         let mut over = 0.0;
         if ask.spent > taken {
             let before = (arrival - now - tolerance).max(0.0);
@@ -96,11 +98,15 @@ impl Cluster {
                 cell: None,
             }
         };
+        let rate = Rate::new(limit.limit, limit.window.as_millis(), limit.burst());
+        let rate = rate.times(limit.cost());
         Self {
             nodes: (0..count).map(node).collect(),
             bucket: Bucket::default(),
-            rate: Rate::new(limit.limit, limit.window.as_millis(), limit.burst())
-                .times(limit.cost()),
+            rate: match limit.cost_from {
+                Some(_) => rate.owing(),
+                None => rate,
+            },
             cost: limit.cost(),
             time,
             is_lost: false,
@@ -146,11 +152,12 @@ impl Cluster {
 
     /// The answer to a request that was admitted says what it cost, instead of one.
     pub(super) fn told(&mut self, at: usize, cost: u32) {
-        let (now, rate) = (self.now(), self.rate);
+        let now = self.now();
         let node = &self.nodes[at];
+        let rate = node.leases.effective(self.rate);
         let cell = node.cell.as_ref().unwrap();
         let nanos = (i64::from(cost) - 1) * rate.interval as i64;
-        let (counted, _) = cell.settle(now, rate, nanos, u64::MAX);
+        let (counted, _) = cell.settle(now, rate, nanos);
         node.leases
             .settle(cell, cell.lease().unwrap(), rate, counted);
     }

@@ -67,18 +67,18 @@ fn what_is_put_back_can_be_taken_again() {
 
 #[test]
 fn what_a_request_costs_is_settled_afterwards() {
-    // What it costs more, the bound, and what is left of ten then.
-    for (slides, difference, most, left) in [
-        (false, 0, 9, 8),
-        (false, 3, 9, 5),
-        (false, -1, 9, 9),
-        (false, -50, 9, 10),
-        (false, 50, 9, -9),
-        (false, i64::MAX, u32::MAX, -(i64::from(u32::MAX) - 10)),
-        (true, 3, 9, 5),
-        (true, -2, 9, 10),
-        (true, 50, 9, -9),
-        (true, i64::MAX, u32::MAX, -((1 << COUNT) - 1 - 10)),
+    // What it costs more, and what is left of ten then.
+    for (slides, difference, left) in [
+        (false, 0, 8),
+        (false, 3, 5),
+        (false, -1, 9),
+        (false, -50, 10),
+        (false, 50, -42),
+        (false, i64::MAX, -(i64::from(u32::MAX) - 10)),
+        (true, 3, 5),
+        (true, -2, 10),
+        (true, 50, -42),
+        (true, i64::MAX, -((1 << COUNT) - 1 - 10)),
     ] {
         let window = Window {
             cost: 2,
@@ -86,7 +86,7 @@ fn what_a_request_costs_is_settled_afterwards() {
         };
         let cell = Cell::default();
         let (_, hit) = window.admit(&cell, START);
-        window.settle(&cell, hit, START + 1, difference, most);
+        window.settle(&cell, hit, START + 1, difference);
         let (counts, _) = window.settled(cell.arrival(), START + 1);
         let used = 10 - left;
         assert_eq!(i64::from(counts.count), used, "{slides} {difference}");
@@ -95,10 +95,23 @@ fn what_a_request_costs_is_settled_afterwards() {
     // The answer comes in the next window: what is more counts there.
     let (window, cell) = (window(false, 5), Cell::default());
     let (_, hit) = window.admit(&cell, START + 59_999);
-    window.settle(&cell, hit, START + 60_001, 9, 3);
+    window.settle(&cell, hit, START + 60_001, 9);
     let refused = window.peek(&cell, START + 60_001);
     assert_eq!((refused.admitted, refused.left), (false, 0));
     assert!(window.peek(&cell, START + 120_000).admitted);
+}
+
+#[test]
+fn what_requests_at_the_same_time_cost_adds_up() {
+    for slides in [false, true] {
+        let (window, cell) = (window(slides, 10), Cell::default());
+        let hits = [(); 10].map(|()| window.admit(&cell, START).1);
+        for hit in hits {
+            window.settle(&cell, hit, START + 1, 49);
+        }
+        let (counts, _) = window.settled(cell.arrival(), START + 1);
+        assert_eq!(counts.count, 500);
+    }
 }
 
 #[test]

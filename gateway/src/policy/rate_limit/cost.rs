@@ -8,13 +8,13 @@ use domain::policy::rate_limit::CostFrom;
 use super::{RateLimit, seconds};
 use crate::call::Call;
 use crate::fields::Fields;
-use crate::limiter::{Cell, Hit, Rate};
+use crate::limiter::{Cell, Hit, Mark};
 
 /// Where an answer says it.
 #[derive(Debug)]
 pub(super) struct Told {
     header: Box<str>,
-    /// At most so much; and so much is owed at most.
+    /// A request costs at most so much.
     max: u32,
     keep: bool,
 }
@@ -23,14 +23,15 @@ pub(super) struct Told {
 #[derive(Debug)]
 pub(crate) struct Owed<'a> {
     limit: &'a RateLimit,
-    cell: Arc<Cell>,
     taken: Taken,
 }
 
 #[derive(Debug)]
 enum Taken {
-    Cost(Rate),
-    Hit(Hit),
+    Cost(Arc<Cell>, Mark),
+    Hit(Arc<Cell>, Hit),
+    /// The limit only observes, and had none: the field is not for the client all the same.
+    Nothing,
 }
 
 impl Told {
@@ -70,45 +71,56 @@ fn number(line: &[u8], max: u32) -> Option<u32> {
 }
 
 impl<'a> Owed<'a> {
-    pub(super) const fn cost(limit: &'a RateLimit, cell: Arc<Cell>, cost: Rate) -> Self {
+    pub(super) fn cost(limit: &'a RateLimit, cell: &Arc<Cell>, full_at: u64) -> Self {
         Self {
             limit,
-            cell,
-            taken: Taken::Cost(cost),
+            taken: Taken::Cost(cell.clone(), cell.mark(full_at)),
         }
     }
 
-    pub(super) const fn hit(limit: &'a RateLimit, cell: Arc<Cell>, hit: Hit) -> Self {
+    pub(super) fn hit(limit: &'a RateLimit, cell: &Arc<Cell>, hit: Hit) -> Self {
         Self {
             limit,
-            cell,
-            taken: Taken::Hit(hit),
+            taken: Taken::Hit(cell.clone(), hit),
+        }
+    }
+
+    pub(super) const fn nothing(limit: &'a RateLimit) -> Self {
+        Self {
+            limit,
+            taken: Taken::Nothing,
         }
     }
 
     /// It cost `cost` instead of what was taken.
-    fn settle(&self, call: &mut Call<'a>, cost: u32, most: u32) {
+    fn settle(&self, call: &mut Call<'a>, cost: u32) {
         let limit = self.limit;
         let difference = i64::from(cost) - i64::from(limit.cost);
-        let reset = match (&self.taken, &limit.window) {
-            (Taken::Cost(rate), _) => {
-                let unit = rate.interval / u64::from(limit.cost.max(1));
-                let nanos = i64::try_from(unit).unwrap_or(i64::MAX);
-                let nanos = nanos.saturating_mul(difference);
-                let most = unit.saturating_mul(u64::from(most));
-                let (counted, full_in) = self.cell.settle(call.now_ns(), *rate, nanos, most);
-                if let Some(lease) = self.cell.lease() {
-                    call.leases().settle(&self.cell, lease, *rate, counted);
+        let (counted, reset) = match (&self.taken, &limit.window) {
+            (Taken::Cost(cell, mark), _) => {
+                let now = call.now_ns();
+                // As the node counts now: it may have lost the others since, or found them.
+                let rate = match cell.lease() {
+                    None => limit.rate,
+                    Some(_) => call.leases().effective(limit.rate),
+                };
+                let unit = (rate.interval / u64::from(limit.cost.max(1))).max(1);
+                let unit = i64::try_from(unit).unwrap_or(i64::MAX);
+                let unfilled = i64::try_from(cell.unfilled(now, *mark)).unwrap_or(i64::MAX);
+                let nanos = unit.saturating_mul(difference).max(-unfilled);
+                let (counted, full_in) = cell.settle(now, rate, nanos);
+                if let Some(lease) = cell.lease() {
+                    call.leases().settle(cell, lease, rate, counted);
                 }
-                Some(seconds(full_in))
+                (counted / unit, Some(seconds(full_in)))
             }
-            (Taken::Hit(hit), Some(window)) => {
-                window.settle(&self.cell, *hit, call.wall_ms(), difference, most);
-                None
+            (Taken::Hit(cell, hit), Some(window)) => {
+                window.settle(cell, *hit, call.wall_ms(), difference);
+                (difference, None)
             }
-            (Taken::Hit(_), None) => None,
+            (Taken::Hit(..), None) | (Taken::Nothing, _) => return,
         };
-        call.shown.correct(&limit.name, difference, reset);
+        call.shown.correct(&limit.name, counted, reset);
     }
 }
 
@@ -127,7 +139,7 @@ pub(crate) fn settle(call: &mut Call<'_>, fields: &mut Fields) {
             call.worker.metrics.costs_unread.add(1);
         }
         if let Some(cost) = cost.filter(|cost| *cost != one.limit.cost) {
-            one.settle(call, cost, told.max);
+            one.settle(call, cost);
         }
     }
     for told in owed.iter().filter_map(|one| one.limit.told.as_ref()) {

@@ -57,7 +57,8 @@ impl RateLimit {
             let (verdict, cost) = self.admit(call, &cell);
             if verdict.admitted {
                 call.shown.push(self.shown(verdict));
-                self.take(call, cell, cost);
+                let full_at = call.now_ns().saturating_add(verdict.full_in);
+                self.take(call, cell, cost, full_at);
                 return Flow::Next;
             }
             verdict
@@ -91,7 +92,9 @@ impl RateLimit {
             Joined::Waits(turn) => turn.come().await.map_err(|lost| self.lost(call, lost))?,
             Joined::Full(verdict) => return Err(self.refusal(verdict.retry_in)),
         };
-        self.take(call, cell, cost);
+        // Its turn is when the bucket is empty.
+        let full_at = (clock.micros() * 1000).saturating_add(self.rate.tolerance);
+        self.take(call, cell, cost, full_at);
         Ok(())
     }
 

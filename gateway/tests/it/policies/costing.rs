@@ -14,6 +14,8 @@ apis:
       all: { match: { path: /all }, upstream: echo, policies: [{ rate_limit: { limit: 10, window: 10s, headers: [X-Tenant], scope: cluster, cost_from: { header: X-Cost, max: 20 } } }] }
       dear: { match: { path: /dear }, upstream: echo, policies: [{ rate_limit: { limit: 10, window: 10s, headers: [X-Tenant], cost: 5, cost_from: { header: X-Cost, max: 20, keep: true } } }] }
       two: { match: { path: /two }, upstream: echo, policies: [{ rate_limit: { name: one, limit: 10, window: 10s, headers: [X-Tenant], cost_from: { header: X-Cost, max: 20, keep: true } } }, { rate_limit: { name: other, limit: 100, window: 10s, headers: [X-Tenant], cost_from: { header: X-Cost, max: 50 } } }] }
+      seen: { match: { path: /seen }, upstream: echo, policies: [{ rate_limit: { mode: observe, limit: 1, window: 24h, headers: [X-Tenant], cost_from: { header: X-Cost, max: 20 } } }] }
+      watched: { match: { path: /watched }, upstream: echo, policies: [{ rate_limit: { mode: observe, algorithm: fixed_window, limit: 1, window: 24h, headers: [X-Tenant], cost_from: { header: X-Cost, max: 20 } } }] }
       held: { match: { path: /held }, upstream: echo, policies: [{ rate_limit: { name: one, limit: 10, window: 10s, headers: [X-Tenant], cost_from: { header: X-Cost, max: 20 } } }, { rate_limit: { name: other, limit: 1, window: 24h, headers: [X-Tenant] } }] }
 "#;
 
@@ -122,5 +124,17 @@ async fn what_was_taken_beforehand_is_settled() {
         let refused = rig.get("/held/a?cost=3", tenant).await;
         assert_eq!(refused.status, 429);
         assert!(refused.field("ratelimit").unwrap().contains("\"one\";r=7;"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_observes_keeps_the_field_to_itself() {
+    let rig = Rig::new(COSTING).await;
+    for path in ["/seen", "/watched"] {
+        for turn in 0..3 {
+            let answer = rig.get(&format!("{path}/a?cost=3"), &["X-Tenant: a"]).await;
+            assert_eq!(answer.status, 200, "{path} {turn}");
+            assert_eq!(answer.field("x-cost"), None, "{path} {turn}");
+        }
     }
 }

@@ -15,6 +15,12 @@ apis:
       short: { match: { path: /short }, upstream: echo, policies: [{ concurrency: { limit: 1, by: [route], queue: { max: 2, timeout: 50ms } } }] }
       behind: { match: { path: /behind }, upstream: echo, policies: [{ concurrency: { name: a, limit: 1, by: [route], queue: { max: 5, timeout: 20s } } }, { concurrency: { name: b, limit: 1, by: [route] } }] }
       plans: { match: { path: /plans }, upstream: echo, policies: [{ key_auth: {} }, { concurrency: { limit: 1, by: [route], queue: { max: 2, timeout: 20s } } }] }
+      last: { match: { path: /last }, upstream: echo, policies: [{ concurrency: { limit: 1, by: [route] } }, { rate_limit: { limit: 1, window: 1s, delay: 5s } }] }
+      counted: { match: { path: /counted }, upstream: echo, policies: [{ rate_limit: { limit: 9, window: 24h } }, { concurrency: { limit: 1, by: [route], queue: { max: 2, timeout: 20s } } }] }
+      mock: { match: { path: /mock }, upstream: echo, policies: [{ rate_limit: { limit: 1, window: 1s, delay: 1500ms } }, { mock: { body: "fixed" } }] }
+      moved: { match: { path: /moved }, upstream: echo, policies: [{ rate_limit: { limit: 1, window: 1s, delay: 1500ms } }, { redirect: { to: "https://b.test/" } }] }
+      failing: { match: { path: /failing }, upstream: echo, policies: [{ rate_limit: { limit: 1, window: 1s, delay: 1500ms } }, { fault: { abort: { percent: 100, status: 503 } } }] }
+      kept: { match: { path: /kept }, upstream: echo, policies: [{ rate_limit: { limit: 1, window: 1s, delay: 1500ms } }, { cache: {} }, { mock: { body: "fixed" } }] }
       turns: { match: { path: /turns }, upstream: echo, policies: [{ key_auth: {} }, { rate_limit: { limit: 1, window: 1s, by: [route], delay: 5s, waiting: 2 } }] }
 products:
   shop: { versions: [shop/plans, shop/turns], plans: { low: { priority: -5 }, usual: {}, high: { priority: 100 } } }
@@ -205,4 +211,79 @@ async fn turns_go_to_the_plan_with_the_highest_priority() {
     assert_eq!((high.0, usual.0), (200, 200));
     assert!(high.1 < usual.1, "the high one came last");
     until(&rig, "requests_waiting", 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_answered_by_itself_waits_as_well() {
+    let rig = Rig::new(WAITING).await;
+    for (path, status) in [
+        ("/mock", 200),
+        ("/moved", 307),
+        ("/failing", 503),
+        ("/kept", 200),
+    ] {
+        let began = Instant::now();
+        let (first, second, third) =
+            tokio::join!(rig.get(path, &[]), rig.get(path, &[]), rig.get(path, &[]));
+        assert!(began.elapsed() >= Duration::from_millis(900), "{path}");
+        let mut all = [first, second, third];
+        all.sort_by_key(|one| (one.status == 429, one.status));
+        let seen = all.each_ref().map(|one| one.status);
+        assert_eq!(seen, [status, status, 429], "{path}");
+        assert!(all[2].field("ratelimit").is_some(), "{path}");
+    }
+    assert_eq!(rig.upstream.requests(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_holds_a_place_while_it_waits_for_a_turn() {
+    let rig = Rig::new(WAITING).await;
+    assert_eq!(rig.get("/last/a", &[]).await.status, 200);
+    until(&rig, "concurrency_subjects", 0).await;
+    let mut waits = send(&rig, "/last/b", "").await;
+    until(&rig, "requests_waiting", 1).await;
+    assert_eq!(gauge(&rig, "concurrency_subjects").await, 0);
+    assert_eq!(waits.read().await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_refused_after_waiting_is_shown_the_limits() {
+    let rig = Rig::new(WAITING).await;
+    assert_eq!(rig.get("/turns/a", &[shows(2).trim()]).await.status, 200);
+    let mut low = send(&rig, "/turns/a", &shows(1)).await;
+    until(&rig, "requests_waiting", 1).await;
+    let _usual = send(&rig, "/turns/b", &shows(2)).await;
+    until(&rig, "requests_waiting", 2).await;
+    let _high = send(&rig, "/turns/c", &shows(3)).await;
+    let displaced = low.read().await;
+    assert_eq!(displaced.status, 429);
+    assert!(displaced.field("ratelimit").is_some(), "{displaced:?}");
+    assert!(displaced.field("ratelimit-policy").is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cancels_over_http2_pays_nothing() {
+    let rig = Rig::new(WAITING).await;
+    let mut held = hold(&rig, "/counted", "").await;
+    let stream = tokio::net::TcpStream::connect(rig.handle.gateway)
+        .await
+        .unwrap();
+    let (mut sender, connection): (h2::client::SendRequest<bytes::Bytes>, _) =
+        h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    for _ in 0..3 {
+        sender = sender.ready().await.unwrap();
+        let request = http::Request::get("http://a/counted/a").body(()).unwrap();
+        let (answer, mut stream) = sender.send_request(request, true).unwrap();
+        until(&rig, "requests_waiting", 1).await;
+        stream.send_reset(h2::Reason::CANCEL);
+        drop(answer);
+        until(&rig, "requests_waiting", 0).await;
+    }
+    rig.upstream.release.notify_one();
+    assert_eq!(held.read().await.status, 200);
+    until(&rig, "concurrency_subjects", 0).await;
+    let next = rig.get("/counted/a", &[]).await;
+    let shown = next.field("ratelimit").unwrap();
+    assert!(shown.contains(";r=7;"), "two were counted: {shown}");
 }
