@@ -23,7 +23,7 @@ impl<'a> Whole<'a> {
     /// Takes it, up to `most` bytes.
     pub(super) async fn take(
         most: u64,
-        call: &Call<'a>,
+        call: &mut Call<'a>,
         inflow: &mut dyn Inflow,
         answer: &mut Answer,
     ) -> Result<Self, Stop> {
