@@ -209,11 +209,20 @@ impl Beside {
         self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Stop> {
+        self.run_within(TURN_WITHIN, work).await
+    }
+
+    /// The same for work that is left where its turn does not come so soon.
+    pub(crate) async fn run_within<T: Send + 'static>(
+        self,
+        patience: Duration,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Stop> {
         let turns = match self {
             Self::Here => return Ok(work()),
             Self::There(turns) => turns,
         };
-        let turn = tokio::time::timeout(TURN_WITHIN, turns.acquire_owned()).await;
+        let turn = tokio::time::timeout(patience, turns.acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
             return Err(Refusal::new(Code::Overloaded).retry_after(1).into());
         };
@@ -291,5 +300,11 @@ mod tests {
         let there = Beside::of(&holdings, LONG + 1).run(here).await;
         assert!(there.is_ok_and(|other| other != worker));
         assert_eq!(holdings.turns.available_permits(), CHECKED_AT_ONCE);
+        // What nobody should wait for is left.
+        let turns = holdings.turns.clone().acquire_many_owned(2).await.unwrap();
+        let soon = || Beside::of(&holdings, LONG + 1).run_within(Duration::ZERO, here);
+        assert!(soon().await.is_err());
+        drop(turns);
+        assert!(soon().await.is_ok());
     }
 }
