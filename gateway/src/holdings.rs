@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::answer::Refusal;
 use crate::body::ROOM;
+use crate::cache::Keeping;
 use crate::fields::Fields;
 use crate::forward::Stop;
 use crate::metrics::WorkerMetrics;
@@ -135,6 +136,8 @@ pub(crate) struct Made {
     pub(crate) at: usize,
     /// What came behind the body that it is made of.
     pub(crate) trailers: Option<Fields>,
+    /// A copy of the body that it is made of, which waits to be kept.
+    pub(crate) kept: Option<Box<Keeping>>,
     worker: Rc<Worker>,
     of: OrganizationId,
     /// What it is counted with.
@@ -150,6 +153,7 @@ impl Made {
             bytes,
             at: 0,
             trailers: None,
+            kept: None,
             worker,
             of,
             counted: length,

@@ -134,7 +134,7 @@ impl Keeping {
         }
     }
 
-    /// Nothing is done before [`Keeping::keep`] says so.
+    /// Nothing is done before [`Keeping::keep`] says so. Until then it can be dropped.
     pub(crate) const fn wait(&mut self) {
         self.waits = true;
     }
