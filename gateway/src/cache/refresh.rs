@@ -148,9 +148,8 @@ impl Refresh {
             share = by;
             let now = self.worker.settings.clock.micros() / 1_000_000;
             let age = self.old.usage.age_at(now);
-            let is_newer = |found: &Arc<Stored>| {
-                found.usage.is_fresh(now) && found.usage.age_at(now) < age
-            };
+            let is_newer =
+                |found: &Arc<Stored>| found.usage.is_fresh(now) && found.usage.age_at(now) < age;
             if let Some(found) = found.filter(is_newer) {
                 self.cache.replace(self.place, &self.old, found);
                 self.flight.land();

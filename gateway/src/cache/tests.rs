@@ -114,7 +114,11 @@ fn what_is_older_takes_nothing_of_a_newer_ones_place() {
         (&[], YOU, "5", true),
     ] {
         let cache = Cache::new(1 << 20);
-        put(&cache, 1, stored(ME, &[("age", "2"), ("x", "here")], "h/a", 1));
+        put(
+            &cache,
+            1,
+            stored(ME, &[("age", "2"), ("x", "here")], "h/a", 1),
+        );
         let lines: Vec<_> = answer.iter().copied().chain([("age", age)]).collect();
         let other = Arc::new(stored(owner, &lines, "h/a", 1));
         let moment = moment(&cache, 1);
@@ -122,7 +126,9 @@ fn what_is_older_takes_nothing_of_a_newer_ones_place() {
         let count = if owner == YOU { 2 } else { 1 };
         assert_eq!(cache.len(), count, "{lines:?} {owner:?}");
         let found = cache.find(VERSION, 1, Some(owner), &fields(&[("foo", "1")]));
-        let is_other = found.stored.is_some_and(|found| Arc::ptr_eq(&found, &other));
+        let is_other = found
+            .stored
+            .is_some_and(|found| Arc::ptr_eq(&found, &other));
         assert_eq!(is_other, is, "{lines:?} {owner:?}");
     }
 }
@@ -152,7 +158,10 @@ fn what_is_validated_has_no_more_tags_than_others() {
     };
     let words: Vec<String> = (0..60).map(|number| format!("t{number}")).collect();
     let kept = stored(ME, &[("surrogate-key", &words.join(" "))], "h/a", 1);
-    for (groups, is) in [("\"a\", \"b\"", true), ("\"a\", \"b\", \"c\", \"d\", \"e\"", false)] {
+    for (groups, is) in [
+        ("\"a\", \"b\"", true),
+        ("\"a\", \"b\", \"c\", \"d\", \"e\"", false),
+    ] {
         let fresh = kept.freshened(&source, &fields(&[("cache-groups", groups)]));
         assert_eq!(fresh.is_some(), is, "{groups}");
         assert!(fresh.is_none_or(|fresh| fresh.tags.len() == 62));

@@ -58,9 +58,15 @@ pub(super) struct Reading<'a> {
 /// What stood in a frame.
 #[derive(Debug)]
 pub(super) enum Frame {
-    Answer { stamps: Stamps, stored: Box<Stored> },
+    Answer {
+        stamps: Stamps,
+        stored: Box<Stored>,
+    },
     /// Answers are told apart by the values of these fields, and carry this stamp.
-    Apart { names: Vec<Box<str>>, stamp: u64 },
+    Apart {
+        names: Vec<Box<str>>,
+        stamp: u64,
+    },
 }
 
 /// When a frame that begins so says that it was written: seconds since 1970.
@@ -159,8 +165,8 @@ pub(super) fn apart(
     stamp: u64,
     wall: u64,
 ) -> Option<Vec<u8>> {
-    let is_readable = vary.len() <= MOST_NAMES
-        && vary.iter().all(|(name, _)| is_name(name.as_bytes()));
+    let is_readable =
+        vary.len() <= MOST_NAMES && vary.iter().all(|(name, _)| is_name(name.as_bytes()));
     if !is_readable {
         return None;
     }

@@ -66,7 +66,7 @@ impl Failure {
             Self::Strange | Self::Other => return Means::Away,
         };
         // What a script met stands in the text, in older versions.
-        let says = |code, inner| {
+        let says = |code: &str, inner: &str| {
             error.code() == Some(code) || error.detail().is_some_and(|text| text.contains(inner))
         };
         if error.is_timeout() {
@@ -284,8 +284,7 @@ fn prefix_of(server: &str, replication: &str) -> Result<String, Failure> {
         let line = info.lines().find_map(|line| line.strip_prefix(name));
         line.map(|value| value.trim().to_owned())
     };
-    let is_id =
-        |id: &String| id.len() >= 16 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_id = |id: &String| id.len() >= 16 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if said(replication, "role:").as_deref() == Some("slave") {
         return Err(Failure::Other);
     }

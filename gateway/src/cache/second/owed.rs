@@ -119,7 +119,8 @@ mod tests {
     #[test]
     fn things_are_told_once_and_a_flood_costs_its_version() {
         let secret = Secret::new(None);
-        let address = |of: usize, number: usize| secret.of_address(version(of), &number.to_string());
+        let address =
+            |of: usize, number: usize| secret.of_address(version(of), &number.to_string());
         let mut owed = Owed::default();
         owed.add(&secret, version(1), []);
         assert!(told(&owed, &secret).is_empty());

@@ -152,8 +152,14 @@ fn what_would_not_be_read_is_not_written() {
         (push("x-b", b"2", 200), true),
         (push("x-b", b"2", 300), false),
         (push("te", b"trailers", 1), false),
-        (Box::new(|stored, _| stored.target = many.as_str().into()), false),
-        (Box::new(|stored, _| stored.usage.lifetime = u64::MAX), false),
+        (
+            Box::new(|stored, _| stored.target = many.as_str().into()),
+            false,
+        ),
+        (
+            Box::new(|stored, _| stored.usage.lifetime = u64::MAX),
+            false,
+        ),
         (Box::new(|_, stamps| stamps.tags = vec![(1, 1); 65]), false),
         (
             Box::new(|stored, _| stored.body = Bytes::from(vec![b'x'; MOST])),
@@ -166,7 +172,10 @@ fn what_would_not_be_read_is_not_written() {
         let written = answer(&secret, &PLACE, &stamps, &stored, (110, 2000));
         assert_eq!(written.is_some(), *is, "{number}");
         if let Some(bytes) = written {
-            assert!(read(&secret, &PLACE, &bytes, &reading()).is_ok(), "{number}");
+            assert!(
+                read(&secret, &PLACE, &bytes, &reading()).is_ok(),
+                "{number}"
+            );
         }
     }
     for (name, is) in [("accept", true), ("a b", false), (long.as_str(), false)] {

@@ -44,7 +44,11 @@ fn another_redis_has_another_prefix() {
 fn failures_say_what_comes_next() {
     for (code, text, means) in [
         ("OOM", "command not allowed", Means::Full),
-        ("ERR", "Error running script: -OOM command not allowed", Means::Full),
+        (
+            "ERR",
+            "Error running script: -OOM command not allowed",
+            Means::Full,
+        ),
         ("WRONGTYPE", "Operation against a key", Means::Strange),
         ("READONLY", "You can't write", Means::Away),
         ("MASTERDOWN", "Link with MASTER is down", Means::Away),

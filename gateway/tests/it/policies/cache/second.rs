@@ -410,7 +410,13 @@ async fn what_is_long_or_late_is_left_and_nobody_pays_for_a_flood() {
     // What is never kept is asked for once.
     for is in [1, 0] {
         let asked = metric(&pair.here, "asked_total").await;
-        get(&pair.here, "/far/never", "200 | Cache-Control: no-store", &[]).await;
+        get(
+            &pair.here,
+            "/far/never",
+            "200 | Cache-Control: no-store",
+            &[],
+        )
+        .await;
         let now = metric(&pair.here, "asked_total").await;
         assert_eq!(now - asked, is);
     }
