@@ -252,15 +252,50 @@ impl Outflow {
 
     /// Its copy is not kept before somebody says so ([`Outflow::keep`]).
     pub(crate) fn wait_to_keep(&mut self) {
-        if let Self::Keeping(keeping) = self {
+        if let Some(keeping) = self.keeping() {
             keeping.wait();
         }
     }
 
     /// Its copy is kept, now or when it is whole.
     pub(crate) fn keep(&mut self) {
-        if let Self::Keeping(keeping) = self {
+        if let Some(keeping) = self.keeping() {
             keeping.keep();
+        }
+    }
+
+    /// What keeps a copy of it, or of what it is made of.
+    fn keeping(&mut self) -> Option<&mut Keeping> {
+        match self {
+            Self::Keeping(keeping) => Some(&mut **keeping),
+            Self::Passing(passing) => passing.inner.keeping(),
+            Self::Packed(packed) => packed.inner.keeping(),
+            Self::Made(made) => made.kept.as_deref_mut(),
+            Self::Whole(..)
+            | Self::Shared(_)
+            | Self::Stream(_)
+            | Self::Link(_)
+            | Self::Switched(_) => None,
+        }
+    }
+
+    /// Takes that out of one that has passed: it goes along with what is made of the body.
+    pub(crate) fn take_keeping(&mut self) -> Option<Box<Keeping>> {
+        match self {
+            Self::Keeping(_) => {
+                let Self::Keeping(keeping) = std::mem::replace(self, Self::empty()) else {
+                    return None;
+                };
+                Some(keeping)
+            }
+            Self::Passing(passing) => passing.inner.take_keeping(),
+            Self::Packed(packed) => packed.inner.take_keeping(),
+            Self::Made(made) => made.kept.take(),
+            Self::Whole(..)
+            | Self::Shared(_)
+            | Self::Stream(_)
+            | Self::Link(_)
+            | Self::Switched(_) => None,
         }
     }
 

@@ -178,8 +178,29 @@ impl Cache {
         result
     }
 
+    /// Keeps what another node kept, unless something newer stands in its place, at `now` of the
+    /// gateway's own clock: then it is of no use. Whether it is.
+    fn adopt(&self, place: u128, moment: Moment, stored: &Arc<Stored>, now: u64) -> bool {
+        let mut is_newest = true;
+        self.insert_if(place, moment, stored.clone(), |shard| {
+            is_newest = !shard.has_newer(place, stored, now);
+            is_newest
+        });
+        is_newest
+    }
+
     /// Keeps it, unless its place or things of its version were taken out since `moment`.
     fn insert(&self, place: u128, moment: Moment, stored: Arc<Stored>) -> bool {
+        self.insert_if(place, moment, stored, |_| true)
+    }
+
+    fn insert_if(
+        &self,
+        place: u128,
+        moment: Moment,
+        stored: Arc<Stored>,
+        is_wanted: impl FnOnce(&Shard) -> bool,
+    ) -> bool {
         if stored.weight() > self.bound / 2 {
             self.counts.unkept.fetch_add(1, Relaxed);
             return false;
@@ -190,10 +211,11 @@ impl Cache {
             // the count, or it is found.
             let is_current =
                 shard.removals(place) == moment.place && of_version.load(Relaxed) == moment.version;
-            if is_current {
+            let is_in = is_wanted(shard) && is_current;
+            if is_in {
                 shard.insert(place, stored);
             }
-            is_current
+            is_in
         });
         if is_in {
             self.counts.stored.fetch_add(1, Relaxed);

@@ -179,6 +179,7 @@ impl Compiler {
             });
         }
         let number = delta.state.max(self.state.number);
+        self.purges.remove(&delta.gone);
         self.purges.take(&delta.put.apis, false);
         self.contracts.remove(&delta.gone);
         self.contracts.take(&mut delta.put.versions);
@@ -226,6 +227,11 @@ impl Compiler {
             (api, own.map(|version| version.id).collect(), all)
         })
         .collect()
+    }
+
+    /// APIs that are no more since the last call, of those whose purges were told.
+    pub(crate) fn gone(&mut self) -> Vec<ApiId> {
+        self.purges.gone()
     }
 
     /// Always those of the newest state, for metrics.

@@ -162,12 +162,16 @@ pub(crate) async fn run(mut changes: mpsc::Receiver<Change>, mut compiler: Compi
                 let before = told.state.send_replace(Some(state));
                 retired.0.extend(before);
                 told.has_state.send_replace(true);
+                // The second level hears of it first: from there it would come back here.
+                for api in compiler.gone() {
+                    told.cache.gone(api);
+                }
+                for (api, versions, all) in compiler.purged() {
+                    told.cache.purged(api, versions, all);
+                }
                 for (versions, what) in compiler.purges() {
                     let count = told.cache.purge_of(&versions, what);
                     tracing::debug!(count, "Kept answers were taken out.");
-                }
-                for (api, versions, all) in compiler.purged() {
-                    told.cache.purged(api, versions, all).await;
                 }
             }
             Some(Err(error)) => {

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::answer::Refusal;
 use crate::body::ROOM;
+use crate::cache::Keeping;
 use crate::fields::Fields;
 use crate::forward::Stop;
 use crate::metrics::WorkerMetrics;
@@ -135,6 +136,8 @@ pub(crate) struct Made {
     pub(crate) at: usize,
     /// What came behind the body that it is made of.
     pub(crate) trailers: Option<Fields>,
+    /// A copy of the body that it is made of, which waits to be kept.
+    pub(crate) kept: Option<Box<Keeping>>,
     worker: Rc<Worker>,
     of: OrganizationId,
     /// What it is counted with.
@@ -150,6 +153,7 @@ impl Made {
             bytes,
             at: 0,
             trailers: None,
+            kept: None,
             worker,
             of,
             counted: length,
@@ -209,11 +213,20 @@ impl Beside {
         self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Stop> {
+        self.run_within(TURN_WITHIN, work).await
+    }
+
+    /// The same for work that is left where its turn does not come so soon.
+    pub(crate) async fn run_within<T: Send + 'static>(
+        self,
+        patience: Duration,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Stop> {
         let turns = match self {
             Self::Here => return Ok(work()),
             Self::There(turns) => turns,
         };
-        let turn = tokio::time::timeout(TURN_WITHIN, turns.acquire_owned()).await;
+        let turn = tokio::time::timeout(patience, turns.acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
             return Err(Refusal::new(Code::Overloaded).retry_after(1).into());
         };
@@ -291,5 +304,11 @@ mod tests {
         let there = Beside::of(&holdings, LONG + 1).run(here).await;
         assert!(there.is_ok_and(|other| other != worker));
         assert_eq!(holdings.turns.available_permits(), CHECKED_AT_ONCE);
+        // What nobody should wait for is left.
+        let turns = holdings.turns.clone().acquire_many_owned(2).await.unwrap();
+        let soon = || Beside::of(&holdings, LONG + 1).run_within(Duration::ZERO, here);
+        assert!(soon().await.is_err());
+        drop(turns);
+        assert!(soon().await.is_ok());
     }
 }

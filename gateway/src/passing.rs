@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use domain::policy::PolicyKind;
 
@@ -11,6 +12,9 @@ use crate::forward::Stop;
 use crate::holdings::{Beside, Made};
 use crate::record::Watch;
 use crate::worker::Worker;
+
+/// The end of an answer waits no longer than this for somebody to look into it.
+const TURN_WITHIN: Duration = Duration::from_millis(10);
 
 /// Says whether something is wrong with a whole body.
 pub(crate) type Judge = Box<dyn FnOnce(Vec<u8>) -> bool + Send>;
@@ -78,7 +82,7 @@ impl Passing {
         self.judging = Some(Box::pin(async move {
             // Counted until it was looked into, also while that waits for its turn.
             let body = copy.lend();
-            let judged = beside.run(move || judge(body)).await;
+            let judged = beside.run_within(TURN_WITHIN, move || judge(body)).await;
             drop(copy);
             judged
         }));

@@ -5,6 +5,7 @@ mod wait;
 use std::rc::Rc;
 
 use domain::problem::Code;
+use domain::traffic::Cached;
 use http::Method;
 
 use crate::access;
@@ -179,12 +180,19 @@ async fn inspected(
         (Ok(answer), Some(step)) => policy::check_answer(step, call, inflow, answer).await,
         (served, _) => served,
     };
-    match (served, expected) {
+    let mut served = match (served, expected) {
         (Ok(answer), Some(facts)) => {
             policy::reshape_answer(steps, call, facts, inflow, answer).await
         }
         (served, _) => served,
+    };
+    match &mut served {
+        // Nothing keeps it back any more.
+        Ok(answer) => answer.body.keep(),
+        Err(_) if call.record.cached == Cached::Stored => call.record.cached = Cached::Miss,
+        Err(_) => {}
     }
+    served
 }
 
 /// With its body taken whole before it goes on.

@@ -78,8 +78,8 @@ async fn hits_are_summed_by_minute_and_hour() {
                 cached: Some(cached),
                 ..RequestFilter::default()
             };
-            let scope = provider();
-            let found = requests(&db, &scope, &filter, None, 1000).await.unwrap();
+            let owner = provider();
+            let found = requests(&db, &owner, &filter, None, 1000).await.unwrap();
             assert_eq!(found.len(), count, "{cached:?}");
             assert!(found.iter().all(|one| one.record.cached == cached));
         }

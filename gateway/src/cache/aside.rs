@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::exchange::Visit;
+use super::exchange::{Visit, seconds};
 use super::give::Forwarded;
 use super::key::{self, Spot};
 use super::second::{Digest, Names, Second, Share};
@@ -18,21 +18,36 @@ pub(super) struct Aside<'a> {
 }
 
 impl Visit<'_> {
-    /// What there is, and by what the answer may be kept there.
+    /// What there is, and by what the answer may be kept there. Nothing of either where it is known
+    /// that such answers are not kept.
     pub(super) async fn look_aside(
         &self,
         call: &Call<'_>,
         why: Forwarded,
     ) -> (Option<Arc<Stored>>, Option<Share>) {
-        match why {
-            Forwarded::Miss | Forwarded::VaryMiss | Forwarded::Stale => {}
-            // Whoever wants it from the upstream gets it from there.
-            Forwarded::Bypass | Forwarded::Method | Forwarded::Request => return (None, None),
+        let is_of_use = match why {
+            Forwarded::Miss | Forwarded::VaryMiss | Forwarded::Stale => true,
+            // Whoever wants it from the upstream gets it from there, and it is kept for others.
+            Forwarded::Request => false,
+            Forwarded::Bypass | Forwarded::Method => return (None, None),
+        };
+        if self.aside.is_none() || self.is_unkept(call) {
+            return (None, None);
         }
-        match self.names(call) {
-            Some((second, names)) => second.find(names, &call.head.fields).await,
-            None => (None, None),
+        let Some((second, names)) = self.names(call) else {
+            return (None, None);
+        };
+        if !is_of_use {
+            return (None, second.share(names).await);
         }
+        let longest = self.step.running.max_body;
+        second.find(names, &call.head.fields, longest).await
+    }
+
+    fn is_unkept(&self, call: &Call<'_>) -> bool {
+        let flight = key::flight(self.place, self.asker.owner);
+        let shard = self.cache.shard(self.place);
+        flight.is_some_and(|flight| shard.is_unkept(flight, seconds(call)))
     }
 
     /// The second level, and what answers to the request are called there; nothing while it is

@@ -98,7 +98,7 @@ impl<'a> Visit<'a> {
         }
         if !self.wishes.is_get {
             if let Some(stored) = &found {
-                self.headed(stored, &source, &answer);
+                self.headed(stored, &source, &answer, share.as_ref());
             }
             mark(&mut answer, why, false);
             return Ok(answer);
@@ -160,33 +160,37 @@ impl<'a> Visit<'a> {
         let fresh = stored.freshened(source, &answer.fields).map(Arc::new);
         match fresh {
             Some(fresh) => {
-                self.cache.replace(self.place, stored, fresh.clone());
-                if let Some(share) = share {
-                    share.keep(&fresh);
-                }
+                self.replace(stored, fresh.clone(), share);
                 (fresh, Vec::new())
             }
             None => {
-                self.take_out(stored);
-                self.forget(stored, share);
+                self.take_out(stored, share);
                 (stored.clone(), cookies)
             }
         }
     }
 
+    fn replace(&self, stored: &Arc<Stored>, fresh: Arc<Stored>, share: Option<&Share>) {
+        if let Some(share) = share {
+            share.keep(&fresh);
+        }
+        self.cache.replace(self.place, stored, fresh);
+    }
+
     /// Takes out what this asker's answer says is not to be kept any more, if it is the asker's: what
     /// is everybody's is not for one with other fields to take away.
-    fn take_out(&self, stored: &Arc<Stored>) {
+    fn take_out(&self, stored: &Arc<Stored>, share: Option<&Share>) {
         if self.may_take_out(stored) {
-            self.cache.remove(self.place, stored);
+            self.remove(stored, share);
         }
     }
 
-    /// The same in the second level.
-    fn forget(&self, stored: &Stored, share: Option<&Share>) {
-        if let Some(share) = share.filter(|_| self.may_take_out(stored)) {
-            share.forget(stored.owner);
+    /// Out of the second level first: from there it would come back.
+    fn remove(&self, stored: &Arc<Stored>, share: Option<&Share>) {
+        if let Some(share) = share {
+            share.forget(stored);
         }
+        self.cache.remove(self.place, stored);
     }
 
     fn may_take_out(&self, stored: &Stored) -> bool {
@@ -206,8 +210,7 @@ impl<'a> Visit<'a> {
         let is_judged = call.chain.answers().is_some_and(judges);
         let mut reshaped = call.chain.reshaped_answers().iter();
         if !is_judged && reshaped.all(|step| step.observe) {
-            self.forget(stored, share.as_ref());
-            return self.cache.remove(self.place, stored);
+            return self.remove(stored, share.as_ref());
         }
         let removal = Removal {
             cache: self.cache.clone(),
@@ -221,7 +224,13 @@ impl<'a> Visit<'a> {
     }
 
     /// An answer to HEAD says whether what is kept is still what GET would get (RFC 9111 §4.3.5).
-    fn headed(&self, stored: &Arc<Stored>, source: &Source<'_>, answer: &Answer) {
+    fn headed(
+        &self,
+        stored: &Arc<Stored>,
+        source: &Source<'_>,
+        answer: &Answer,
+        share: Option<&Share>,
+    ) {
         let first = |name| answer.fields.named(name).next();
         let is_same = |kept: Option<&[u8]>, told: Option<&[u8]>| told.is_none() || told == kept;
         let length = stored.body.len().to_string();
@@ -230,15 +239,15 @@ impl<'a> Visit<'a> {
             && is_same(Some(length.as_bytes()), first("content-length"));
         match answer.status {
             status if status == stored.status => {}
-            404 | 410 => return self.take_out(stored),
+            404 | 410 => return self.take_out(stored, share),
             _ => return,
         }
         match stored
             .freshened(source, &answer.fields)
             .filter(|_| is_still)
         {
-            Some(fresh) => self.cache.replace(self.place, stored, Arc::new(fresh)),
-            None => self.take_out(stored),
+            Some(fresh) => self.replace(stored, Arc::new(fresh), share),
+            None => self.take_out(stored, share),
         }
     }
 

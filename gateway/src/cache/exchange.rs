@@ -130,13 +130,11 @@ pub(crate) async fn exchange<'a>(
     // What is here may be newer.
     let shared = shared.filter(|stored| {
         let now = seconds(call);
-        let newer = |found: &Arc<Stored>| stored.usage.behind(now) < found.usage.behind(now);
-        found.as_ref().is_none_or(newer)
+        let newer = |found: &Arc<Stored>| stored.usage.age_at(now) < found.usage.age_at(now);
+        let (cache, place) = (visit.cache, visit.place);
+        found.as_ref().is_none_or(newer) && cache.adopt(place, visit.moment, stored, now)
     });
     if let Some(stored) = &shared {
-        visit
-            .cache
-            .insert(visit.place, visit.moment, stored.clone());
         let now = seconds(call);
         if let Verdict::Give { stale } = judge(stored, &visit.wishes, now)
             && step.decides(call)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Cache;
 use super::key::{self, Resource, Spot};
 use super::second::{self, Second};
 use super::tags;
@@ -23,7 +24,6 @@ pub(super) fn after(
     if !matches!(answer.status, 200..=399) || call.record.decided_by != NameId::NONE {
         return;
     }
-    let cache = &call.worker.shared.cache;
     let mut changed = Changed::new(call, step);
     let own = Resource {
         canonical: call.head.canonical(),
@@ -56,25 +56,25 @@ pub(super) fn after(
         }
     }
     let version = call.route.version.uuid();
-    let tags = tags::invalidated(&answer.fields, version);
-    for tag in &tags {
-        cache.remove_tag(version, *tag);
-    }
-    changed.tell(version, &tags);
+    changed.take_out(version, &tags::invalidated(&answer.fields, version));
 }
 
-/// What is to be taken out of the second level as well, where there is one.
+/// What is to be taken out, here and in the second level, where there is one.
 struct Changed<'a> {
+    cache: &'a Cache,
     second: Option<&'a Arc<Second>>,
     names: Vec<second::Name>,
+    places: Vec<u128>,
 }
 
 impl<'a> Changed<'a> {
     fn new(call: &Call<'a>, step: &Step<policy::Cache>) -> Self {
         let cache = &call.worker.shared.cache;
         Self {
+            cache,
             second: cache.second(step.running.second_level),
             names: Vec::new(),
+            places: Vec::new(),
         }
     }
 
@@ -86,10 +86,17 @@ impl<'a> Changed<'a> {
         }
     }
 
-    fn tell(mut self, version: uuid::Uuid, tags: &[u64]) {
+    /// There first: who asks here in between would get back from there what is gone here.
+    fn take_out(mut self, version: uuid::Uuid, tags: &[u64]) {
         if let Some(second) = self.second {
             self.names.extend(second.secret.of_tags(version, tags));
-            second.renew(self.names);
+            second.renew(version, self.names);
+        }
+        for place in self.places {
+            self.cache.invalidate(place);
+        }
+        for tag in tags {
+            self.cache.remove_tag(version, *tag);
         }
     }
 }
@@ -136,9 +143,10 @@ fn clear(
         .map_or(0, |split| split.variants.len());
     for variant in 0..variants {
         let place = key::place(cache, call, spot, Some(variant), resource);
-        cache.invalidate(place);
+        changed.places.push(place);
     }
     if variants == 0 {
-        cache.invalidate(key::place(cache, call, spot, None, resource));
+        let place = key::place(cache, call, spot, None, resource);
+        changed.places.push(place);
     }
 }

@@ -47,10 +47,10 @@ pub(super) struct Removal {
 
 impl Removal {
     fn finish(self) {
-        self.cache.remove(self.place, &self.old);
         if let Some(share) = &self.share {
-            share.forget(self.old.owner);
+            share.forget(&self.old);
         }
+        self.cache.remove(self.place, &self.old);
     }
 }
 
@@ -134,7 +134,7 @@ impl Keeping {
         }
     }
 
-    /// Nothing is done before [`Keeping::keep`] says so.
+    /// Nothing is done before [`Keeping::keep`] says so. Until then it can be dropped.
     pub(crate) const fn wait(&mut self) {
         self.waits = true;
     }

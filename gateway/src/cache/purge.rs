@@ -61,14 +61,21 @@ impl Cache {
         })
     }
 
-    /// Tells the second level of the purges of an API.
-    pub(crate) async fn purged(&self, api: ApiId, versions: Vec<VersionId>, all: Vec<Purged>) {
+    /// Tells the second level of the purges of an API, before they are done here.
+    pub(crate) fn purged(&self, api: ApiId, versions: Vec<VersionId>, all: Vec<Purged>) {
         if let Some(second) = &self.second {
-            second.purged(api, versions, all).await;
+            second.purged(api, versions, all);
         }
     }
 
-    /// The same, of these versions alone: whoever asks for it owns no others.
+    /// Tells it of an API that is no more.
+    pub(crate) fn gone(&self, api: ApiId) {
+        if let Some(second) = &self.second {
+            second.gone(api);
+        }
+    }
+
+    /// The same as a purge of all, of these versions alone: whoever asks for it owns no others.
     pub(crate) fn purge_of(&self, versions: &HashSet<VersionId>, purge: Purge) -> usize {
         let purge = plain_of(purge);
         for version in versions {

@@ -133,20 +133,24 @@ impl Refresh {
     /// What is everybody's is not for one caller's answer to take away.
     fn take_out(&self, share: Option<&Share>) {
         if Some(self.old.owner) == self.asker.owner {
-            self.cache.remove(self.place, &self.old);
             if let Some(share) = share {
-                share.forget(self.old.owner);
+                share.forget(&self.old);
             }
+            self.cache.remove(self.place, &self.old);
         }
     }
 
     async fn exchange(mut self) -> Option<()> {
         let mut share = None;
         if let Some((second, names)) = self.second.take() {
-            let (found, by) = second.find(names, &self.head.fields).await;
+            let fields = &self.head.fields;
+            let (found, by) = second.find(names, fields, self.longest).await;
             share = by;
             let now = self.worker.settings.clock.micros() / 1_000_000;
-            if let Some(found) = found.filter(|found| found.usage.is_fresh(now)) {
+            let age = self.old.usage.age_at(now);
+            let is_newer =
+                |found: &Arc<Stored>| found.usage.is_fresh(now) && found.usage.age_at(now) < age;
+            if let Some(found) = found.filter(is_newer) {
                 self.cache.replace(self.place, &self.old, found);
                 self.flight.land();
                 return Some(());
@@ -199,10 +203,10 @@ impl Refresh {
             match self.old.freshened(&source, &head.fields) {
                 Some(fresh) => {
                     let fresh = Arc::new(fresh);
-                    self.cache.replace(self.place, &self.old, fresh.clone());
                     if let Some(share) = &share {
                         share.keep(&fresh);
                     }
+                    self.cache.replace(self.place, &self.old, fresh);
                 }
                 None => self.take_out(share.as_ref()),
             }

@@ -10,17 +10,20 @@ mod frame;
 mod link;
 mod look;
 mod names;
+mod owed;
 mod run;
+mod share;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::api::Purge;
 use domain::id::{ApiId, VersionId};
 use domain::snapshot::Purged;
-use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
 
 use super::stored::{Owner, Stored};
 use super::vary::{self, Vary};
@@ -28,16 +31,21 @@ use crate::clock::Clock;
 use crate::fields::Fields;
 use crate::node::MoreMetrics;
 use crate::settings::{Settings, StartError};
-use figures::Figures;
+use figures::{Figures, count};
+use owed::News;
+use share::{Keep, Seen};
 
 pub(crate) use names::{Digest, Name, Names, Secret};
 pub(crate) use run::{Keeper, run};
+pub(crate) use share::Share;
 
-/// How long it may take to answer.
+/// How long a request waits for it, in all.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Questions under way, of all workers.
 const MOST_ASKED: usize = 256;
-/// What waits for its turn to be said.
+/// KiB of long answers that come from there at a time, of all workers.
+const MOST_COMING_KIB: usize = 32 * 1024;
+/// What waits for its turn to be asked or kept.
 const MOST_QUEUED: usize = 1024;
 /// Bytes of answers that wait to be kept there.
 const MOST_WAITING: usize = 16 * 1024 * 1024;
@@ -54,6 +62,8 @@ pub(crate) struct Second {
     pub(crate) secret: Secret,
     clock: Clock,
     jobs: mpsc::Sender<Job>,
+    /// What was taken out here. It is told before anything that is asked later.
+    news: Mutex<News>,
     /// Redis answers, and knows of all that was taken out here.
     up: AtomicBool,
     /// Somebody has asked for it: before that nothing is connected.
@@ -61,8 +71,12 @@ pub(crate) struct Second {
     wake: Notify,
     asked: AtomicUsize,
     waiting: AtomicUsize,
-    /// Something that was taken out could not be told: everything is.
-    lost: AtomicBool,
+    /// For long answers that come from there, in KiB.
+    room: Arc<Semaphore>,
+    /// Questions in a row that were not answered in time.
+    late: AtomicUsize,
+    /// One was answered since it was connected to.
+    answered: AtomicBool,
     figures: Figures,
 }
 
@@ -71,11 +85,6 @@ pub(crate) struct Second {
 enum Job {
     Find(Ask, oneshot::Sender<Reply>),
     Keep(Keep),
-    /// What belongs to these is not to be given any more.
-    Renew(Vec<Name>),
-    /// What stands there is not.
-    Forget(Vec<Name>),
-    Purged(ApiId, Purges),
 }
 
 /// The purges of an API that are known of, and its versions.
@@ -90,10 +99,20 @@ struct Purges {
 #[derive(Debug)]
 struct Ask {
     names: Arc<Names>,
-    /// Whose answer is asked for, by the values of which fields; none before it is known that they
-    /// are told apart.
-    apart: Option<(Owner, Vary)>,
+    what: What,
+    /// Bytes of a body that may be given.
+    longest: usize,
     _place: Place,
+}
+
+#[derive(Debug)]
+enum What {
+    /// By what an answer may be kept, and nothing else.
+    Generations,
+    /// That, and an answer.
+    Answers,
+    /// The one of an owner for these values, where such carry this stamp.
+    Variant(Owner, Vary, u64),
 }
 
 #[derive(Debug)]
@@ -109,51 +128,16 @@ impl Drop for Place {
 struct Reply {
     seen: Seen,
     found: Answered,
+    /// What a long answer takes, until somebody has it.
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 #[derive(Debug)]
 enum Answered {
     Nothing,
     Found(Arc<Stored>),
-    Apart(Owner, Vec<Box<str>>),
-}
-
-/// The generations that a request's answers belong to, as they were when it was asked for, and when
-/// that was, in microseconds of the gateway's clock.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Seen {
-    everything: Option<u64>,
-    version: Option<u64>,
-    tagged: Option<u64>,
-    address: Option<u64>,
-    at: u64,
-}
-
-/// An answer that is to be kept, its bytes counted until this is dropped.
-#[derive(Debug)]
-struct Keep {
-    names: Arc<Names>,
-    seen: Seen,
-    stored: Arc<Stored>,
-    seconds: u64,
-    _weight: Weight,
-}
-
-#[derive(Debug)]
-struct Weight(Arc<Second>, usize);
-
-impl Drop for Weight {
-    fn drop(&mut self) {
-        self.0.waiting.fetch_sub(self.1, Relaxed);
-    }
-}
-
-/// What an answer that is on its way may be kept by.
-#[derive(Debug, Clone)]
-pub(crate) struct Share {
-    second: Arc<Second>,
-    names: Arc<Names>,
-    seen: Seen,
+    /// Those of an owner are told apart by these fields, and carry this stamp.
+    Apart(Owner, Vec<Box<str>>, u64),
 }
 
 /// A gateway's second level and who talks to it, where it has a Redis.
@@ -167,12 +151,15 @@ pub(crate) fn prepare(settings: &Settings) -> Result<Option<(Arc<Second>, Keeper
         secret: Secret::new(settings.gateway_key.as_ref()),
         clock: settings.clock.clone(),
         jobs,
+        news: Mutex::default(),
         up: AtomicBool::new(false),
         used: AtomicBool::new(false),
         wake: Notify::new(),
         asked: AtomicUsize::new(0),
         waiting: AtomicUsize::new(0),
-        lost: AtomicBool::new(false),
+        room: Arc::new(Semaphore::new(MOST_COMING_KIB)),
+        late: AtomicUsize::new(0),
+        answered: AtomicBool::new(false),
         figures: Figures::default(),
     });
     let keeper = Keeper::new(second.clone(), client, received);
@@ -186,7 +173,7 @@ pub(crate) fn metrics(second: Arc<Second>) -> MoreMetrics {
 
 impl Second {
     fn is_there(&self) -> bool {
-        self.up.load(Relaxed) && !self.lost.load(Relaxed)
+        self.up.load(Relaxed)
     }
 
     /// Whether it can be asked now. The first who wants to has it connected.
@@ -202,119 +189,105 @@ impl Second {
         self.wake.notify_one();
     }
 
-    /// What there is for a request with these fields, and by what its answer may be kept. Nothing of
-    /// either where Redis does not say in time.
+    fn news(&self) -> MutexGuard<'_, News> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What there is for a request with these fields, with a body of `longest` bytes at most, and by
+    /// what its answer may be kept. Nothing of either where Redis does not say in time.
     pub(crate) async fn find(
         self: &Arc<Self>,
         names: Names,
         request: &Fields,
+        longest: usize,
     ) -> (Option<Arc<Stored>>, Option<Share>) {
-        let names = Arc::new(names);
-        let Some(Reply { seen, found }) = self.ask(&names, None).await else {
+        let (names, until) = (Arc::new(names), Instant::now() + PATIENCE);
+        let asked = self.ask(&names, What::Answers, longest, until).await;
+        let Some(Reply { seen, found, .. }) = asked else {
             return (None, None);
         };
         let found = match found {
-            Answered::Apart(owner, fields) => {
+            Answered::Apart(owner, fields, stamp) => {
                 let vary = vary::values(&fields, request);
-                let reply = self.ask(&names, Some((owner, vary))).await;
+                let what = What::Variant(owner, vary, stamp);
+                let reply = self.ask(&names, what, longest, until).await;
                 reply.map_or(Answered::Nothing, |reply| reply.found)
             }
             found => found,
         };
-        let share = Share {
-            second: self.clone(),
-            names,
-            seen,
-        };
+        let share = Share::new(self.clone(), names, seen);
         match found {
             Answered::Found(stored) => {
-                self.figures.found.fetch_add(1, Relaxed);
+                count(&self.figures.found);
                 (Some(stored), Some(share))
             }
             Answered::Nothing | Answered::Apart(..) => (None, Some(share)),
         }
     }
 
+    /// By what the answer may be kept to a request that is not for what is there.
+    pub(crate) async fn share(self: &Arc<Self>, names: Names) -> Option<Share> {
+        let (names, until) = (Arc::new(names), Instant::now() + PATIENCE);
+        let reply = self.ask(&names, What::Generations, 0, until).await?;
+        Some(Share::new(self.clone(), names, reply.seen))
+    }
+
     async fn ask(
         self: &Arc<Self>,
         names: &Arc<Names>,
-        apart: Option<(Owner, Vary)>,
+        what: What,
+        longest: usize,
+        until: Instant,
     ) -> Option<Reply> {
         let place = Place(self.clone());
         if self.asked.fetch_add(1, Relaxed) >= MOST_ASKED {
-            self.figures.skipped.fetch_add(1, Relaxed);
+            count(&self.figures.skipped);
             return None;
         }
         let ask = Ask {
             names: names.clone(),
-            apart,
+            what,
+            longest,
             _place: place,
         };
         let (reply, replied) = oneshot::channel();
         if self.jobs.try_send(Job::Find(ask, reply)).is_err() {
-            self.figures.skipped.fetch_add(1, Relaxed);
+            count(&self.figures.skipped);
             return None;
         }
-        self.figures.asked.fetch_add(1, Relaxed);
-        timeout(PATIENCE, replied).await.ok()?.ok()
+        count(&self.figures.asked);
+        timeout_at(until, replied).await.ok()?.ok()
     }
 
-    /// What belongs to these is not given any more, by nobody.
-    pub(crate) fn renew(&self, names: Vec<Name>) {
-        if !names.is_empty() && self.jobs.try_send(Job::Renew(names)).is_err() {
-            self.lost.store(true, Relaxed);
-            self.wake.notify_one();
-        }
+    /// These of a version are not given any more, nor what belongs to them, by nobody. To be called
+    /// before they are taken out here: who asks in between must not find them there.
+    pub(crate) fn renew(&self, version: Uuid, names: impl IntoIterator<Item = Name>) {
+        self.news().owed.add(&self.secret, version, names);
+        self.wake.notify_one();
     }
 
     /// Nothing that is kept there is given any more.
     pub(crate) fn renew_everything(&self) {
+        self.news().owed.add_everything();
         self.want();
-        self.renew(vec![self.secret.everything()]);
     }
 
     /// Tells of purges that were asked for in the management plane. All nodes do; what was done
     /// already is not done again.
-    pub(crate) async fn purged(&self, api: ApiId, versions: Vec<VersionId>, all: Vec<Purged>) {
-        let purges = Purges { versions, all };
-        // Its end is the process's.
-        let _ = self.jobs.send(Job::Purged(api, purges)).await;
-    }
-}
-
-impl Share {
-    /// Keeps it in the background, where it is of use to others.
-    pub(crate) fn keep(&self, stored: &Arc<Stored>) {
-        let second = &self.second;
-        let now = second.clock.micros();
-        let seconds = stored.usage.useful_for(now / 1_000_000).min(KEPT_S);
-        let is_late = now.saturating_sub(self.seen.at) > WITHIN_S * 1_000_000;
-        if seconds == 0 || is_late || !second.is_there() {
-            return;
-        }
-        let bytes = stored.weight();
-        let weight = Weight(second.clone(), bytes);
-        let waiting = second.waiting.fetch_add(bytes, Relaxed) + bytes;
-        let keep = Keep {
-            names: self.names.clone(),
-            seen: self.seen,
-            stored: stored.clone(),
-            seconds,
-            _weight: weight,
-        };
-        let fits = bytes <= LONGEST && waiting <= MOST_WAITING;
-        if !fits || second.jobs.try_send(Job::Keep(keep)).is_err() {
-            second.figures.skipped.fetch_add(1, Relaxed);
-        }
+    pub(crate) fn purged(&self, api: ApiId, versions: Vec<VersionId>, all: Vec<Purged>) {
+        self.news().purged.insert(api, Purges { versions, all });
+        self.wake.notify_one();
     }
 
-    /// What is kept there for an owner is not given any more.
-    pub(crate) fn forget(&self, owner: Owner) {
-        let secret = &self.second.secret;
-        if let Some(slot) = self.names.slot(secret, owner) {
-            // Should it not be heard of, it goes when its time is over, which it mostly is.
-            let _ = self.second.jobs.try_send(Job::Forget(vec![slot]));
-        }
+    /// Tells of an API that is no more: nobody need know which of its purges were done.
+    pub(crate) fn gone(&self, api: ApiId) {
+        let note = self.secret.purges(api);
+        let mut news = self.news();
+        news.purged.remove(&api);
+        news.gone.insert(api);
+        news.owed.add(&self.secret, api.uuid(), [note]);
+        drop(news);
+        self.wake.notify_one();
     }
 }
 

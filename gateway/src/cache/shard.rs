@@ -71,6 +71,13 @@ const fn cell(place: u128) -> usize {
     (place >> 64) as usize % CELLS
 }
 
+/// Whether one takes the place of another of the same requests: it is for the same ones, or says
+/// otherwise by what they are told apart.
+fn replaces(stored: &Stored, other: &Stored) -> bool {
+    other.owner == stored.owner
+        && (other.vary == stored.vary || !vary::has_same_names(&other.vary, &stored.vary))
+}
+
 impl Shard {
     pub(super) fn len(&self) -> usize {
         self.nodes.len() - self.free.len()
@@ -110,10 +117,7 @@ impl Shard {
     /// Puts it in, in place of the one for the same requests, and of those that say otherwise by
     /// what requests are told apart.
     pub(super) fn insert(&mut self, place: u128, stored: Arc<Stored>) {
-        self.remove_where(place, |other| {
-            other.owner == stored.owner
-                && (other.vary == stored.vary || !vary::has_same_names(&other.vary, &stored.vary))
-        });
+        self.remove_where(place, |other| replaces(&stored, other));
         let indices = self
             .places
             .get(&place)
@@ -149,6 +153,21 @@ impl Shard {
         for tag in &stored.tags {
             self.tags.entry(*tag).or_default().insert(index);
         }
+    }
+
+    /// Whether something that it would take the place of is younger, at `now`.
+    pub(super) fn has_newer(&self, place: u128, stored: &Stored, now: u64) -> bool {
+        let indices = self
+            .places
+            .get(&place)
+            .map_or(&[][..], |indices| &indices[..]);
+        let mut nodes = indices
+            .iter()
+            .filter_map(|index| self.nodes[*index as usize].as_ref());
+        nodes.any(|node| {
+            let other = &node.stored;
+            replaces(stored, other) && other.usage.age_at(now) < stored.usage.age_at(now)
+        })
     }
 
     /// In place of `old`, if that is still there.

@@ -7,7 +7,7 @@ use super::directives::members;
 use crate::fields::Fields;
 
 /// Of one answer; RFC 9875 §2 asks for 32 at least.
-const MOST: usize = 64;
+pub(super) const MOST: usize = 64;
 const LONGEST: usize = 256;
 
 /// The number of a tag: of one version alone, so that nobody names another's, and on every node the

@@ -102,6 +102,72 @@ fn what_replaces_what() {
     assert_eq!(cache.len(), 256, "one place is not everything");
 }
 
+/// Another node's is of use where nothing newer was seen here, be it for other fields.
+#[test]
+fn what_is_older_takes_nothing_of_a_newer_ones_place() {
+    for (answer, owner, age, is) in [
+        (&[][..], ME, "5", false),
+        (&[], ME, "0", true),
+        (&[("vary", "foo")], ME, "5", false),
+        (&[("vary", "foo")], ME, "0", true),
+        // It is in nobody's place.
+        (&[], YOU, "5", true),
+    ] {
+        let cache = Cache::new(1 << 20);
+        put(
+            &cache,
+            1,
+            stored(ME, &[("age", "2"), ("x", "here")], "h/a", 1),
+        );
+        let lines: Vec<_> = answer.iter().copied().chain([("age", age)]).collect();
+        let other = Arc::new(stored(owner, &lines, "h/a", 1));
+        let moment = moment(&cache, 1);
+        assert_eq!(cache.adopt(1, moment, &other, 0), is, "{lines:?} {owner:?}");
+        let count = if owner == YOU { 2 } else { 1 };
+        assert_eq!(cache.len(), count, "{lines:?} {owner:?}");
+        let found = cache.find(VERSION, 1, Some(owner), &fields(&[("foo", "1")]));
+        let is_other = found
+            .stored
+            .is_some_and(|found| Arc::ptr_eq(&found, &other));
+        assert_eq!(is_other, is, "{lines:?} {owner:?}");
+    }
+}
+
+/// A purge by each of its tags finds it, or it is not kept.
+#[test]
+fn what_is_validated_has_no_more_tags_than_others() {
+    let rules = Rules {
+        usual: Usual::default(),
+        set_cookie: false,
+    };
+    let request = fields(&[("foo", "1")]);
+    let source = Source {
+        request: &request,
+        asker: Asker {
+            owner: Some(ME),
+            has_cookie: false,
+        },
+        rules: &rules,
+        times: Exchange {
+            asked: 1000,
+            answered: 1000,
+        },
+        now: 0,
+        target: "h/a",
+        version: VERSION,
+    };
+    let words: Vec<String> = (0..60).map(|number| format!("t{number}")).collect();
+    let kept = stored(ME, &[("surrogate-key", &words.join(" "))], "h/a", 1);
+    for (groups, is) in [
+        ("\"a\", \"b\"", true),
+        ("\"a\", \"b\", \"c\", \"d\", \"e\"", false),
+    ] {
+        let fresh = kept.freshened(&source, &fields(&[("cache-groups", groups)]));
+        assert_eq!(fresh.is_some(), is, "{groups}");
+        assert!(fresh.is_none_or(|fresh| fresh.tags.len() == 62));
+    }
+}
+
 #[test]
 fn what_is_used_stays() {
     let weight = stored(ME, &[], "h/a", 1000).weight();

@@ -1,11 +1,12 @@
 //! What is to be taken out of the cache because somebody has asked for it in the management plane:
 //! it comes with the API as of a change, on every node.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use domain::api::Purge;
 use domain::id::ApiId;
-use domain::snapshot::{self, Purged};
+use domain::snapshot::{self, Kind, Purged};
+use uuid::Uuid;
 
 #[derive(Default)]
 pub(super) struct Purges {
@@ -14,6 +15,8 @@ pub(super) struct Purges {
     due: Vec<(ApiId, Purge)>,
     /// All that are known of those of which something is new, or was to begin with.
     told: Vec<(ApiId, Vec<Purged>)>,
+    /// APIs that are no more.
+    gone: Vec<ApiId>,
     /// Before the first state nothing is kept.
     has_begun: bool,
 }
@@ -44,10 +47,25 @@ impl Purges {
             self.due.extend(new);
         }
         if all {
-            self.known
-                .retain(|id, _| apis.iter().any(|api| api.id == *id));
+            let present: HashSet<ApiId> = apis.iter().map(|api| api.id).collect();
+            let gone = self.known.extract_if(|id, _| !present.contains(id));
+            self.gone.extend(gone.map(|(id, _)| id));
             self.has_begun = true;
         }
+    }
+
+    /// Notes that some are no more.
+    pub(super) fn remove(&mut self, gone: &[(Kind, Uuid)]) {
+        for (kind, id) in gone {
+            let id = ApiId::from_uuid(*id);
+            if *kind == Kind::Api && self.known.remove(&id).is_some() {
+                self.gone.push(id);
+            }
+        }
+    }
+
+    pub(super) fn gone(&mut self) -> Vec<ApiId> {
+        std::mem::take(&mut self.gone)
     }
 
     pub(super) fn told(&mut self) -> Vec<(ApiId, Vec<Purged>)> {
@@ -125,5 +143,22 @@ mod tests {
         assert_eq!(told(&[api(1..=2)], true), [2]);
         assert!(told(&[api(1..=2)], true).is_empty());
         assert_eq!(told(&[api(1..=3)], false), [3]);
+    }
+
+    #[test]
+    fn apis_that_are_no_more_are_told_once() {
+        let mut purges = Purges::default();
+        let id = api(1..=1).id;
+        for all in [true, false] {
+            purges.take(&[api(1..=2)], true);
+            assert!(purges.gone().is_empty());
+            match all {
+                true => purges.take(&[], true),
+                false => purges.remove(&[(Kind::Version, id.uuid()), (Kind::Api, id.uuid())]),
+            }
+            assert_eq!(purges.gone(), [id], "{all}");
+            purges.remove(&[(Kind::Api, id.uuid())]);
+            assert!(purges.gone().is_empty());
+        }
     }
 }

@@ -9,7 +9,6 @@ use domain::id::{OperationId, VersionId};
 use domain::policy::validate::Responses;
 use domain::policy::{self, Mode};
 use domain::problem::Code;
-use domain::traffic::Cached;
 
 use super::reshape::{is_coded, mark, remade, settle, undigested};
 use super::validate::media_type_of;
@@ -260,7 +259,7 @@ pub(crate) async fn checked(
         }
         return Ok(watched(step, call, answer, expected));
     }
-    // Only one that goes on is kept.
+    // Only one that goes on is kept: what comes behind this may keep it back.
     answer.body.wait_to_keep();
     let (whole, charge) = match Whole::take(policy.max_bytes, call, inflow, &mut answer).await? {
         Whole::All(whole, charge) => (Arc::new(whole), charge),
@@ -319,7 +318,6 @@ fn judge_answer(
     if is_wrong {
         count(step, call);
     }
-    answer.body.keep();
     let mut trailers = answer.body.trailers().map(Fields::twin);
     let mut body = whole;
     if let Some(changed) = judged.changed {
@@ -336,6 +334,7 @@ fn judge_answer(
     }
     let mut made = made(call, body);
     made.trailers = trailers;
+    made.kept = answer.body.take_keeping();
     answer.body = Outflow::Made(Box::new(made));
     Ok(answer)
 }
@@ -365,9 +364,6 @@ fn count(step: &Step<Arc<Answers>>, call: &mut Call<'_>) {
 
 fn kept_back(step: &Step<Arc<Answers>>, call: &mut Call<'_>) -> Result<Answer, Stop> {
     call.record.decided_by = step.label;
-    if call.record.cached == Cached::Stored {
-        call.record.cached = Cached::Miss;
-    }
     call.worker.metrics.upstream_failed.add(1);
     Err(Refusal::new(Code::ResponseInvalid).into())
 }

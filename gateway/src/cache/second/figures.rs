@@ -20,6 +20,10 @@ pub(crate) struct Figures {
     pub(super) renewed: AtomicU64,
 }
 
+pub(super) fn count(figure: &AtomicU64) {
+    figure.fetch_add(1, Relaxed);
+}
+
 impl Second {
     /// In the text form of metrics.
     pub(crate) fn write(&self, out: &mut String) {

@@ -18,10 +18,15 @@ const ANSWER: u8 = 0;
 const APART: u8 = 1;
 const SEAL: usize = 32;
 
+/// What a frame has beside its body, in bytes, at most.
+pub(super) const AROUND: usize = 64 * 1024;
 /// Longest frame: what is longer is not read.
-pub(super) const MOST: usize = super::LONGEST + 64 * 1024;
+pub(super) const MOST: usize = super::LONGEST + AROUND;
+/// Seconds that a clock may be ahead of this node's: what is said to be of later would never age.
+const AHEAD_S: u64 = 5;
 const MOST_FIELDS: usize = 256;
 const MOST_NAMES: usize = 20;
+const LONGEST_NAME: usize = 256;
 const MOST_TAGS: usize = 64;
 const MOST_TARGET: usize = 16 * 1024;
 
@@ -31,6 +36,8 @@ pub(super) struct Stamps {
     pub(super) everything: u64,
     pub(super) version: u64,
     pub(super) address: u64,
+    /// Of the place that says by which fields answers are told apart; 0 for those that are not.
+    pub(super) index: u64,
     /// By the tag's number.
     pub(super) tags: Vec<(u64, u64)>,
 }
@@ -48,24 +55,24 @@ pub(super) struct Reading<'a> {
     pub(super) wall: u64,
 }
 
-/// What stood in a frame, and when it was written: seconds since 1970.
+/// What stood in a frame.
 #[derive(Debug)]
 pub(super) enum Frame {
     Answer {
         stamps: Stamps,
         stored: Box<Stored>,
-        at: u64,
     },
-    /// Answers are told apart by the values of these fields.
-    Apart { names: Vec<Box<str>>, at: u64 },
+    /// Answers are told apart by the values of these fields, and carry this stamp.
+    Apart {
+        names: Vec<Box<str>>,
+        stamp: u64,
+    },
 }
 
-impl Frame {
-    pub(super) const fn at(&self) -> u64 {
-        match self {
-            Self::Answer { at, .. } | Self::Apart { at, .. } => *at,
-        }
-    }
+/// When a frame that begins so says that it was written: seconds since 1970.
+pub(super) fn written_at(start: &[u8]) -> u64 {
+    let at = start.get(MAGIC.len() + 2..).and_then(<[u8]>::first_chunk);
+    at.map_or(0, |at| u64::from_le_bytes(*at))
 }
 
 /// The bytes are no frame of this form, or of another place.
@@ -95,16 +102,38 @@ fn sealed(secret: &Secret, place: &Digest, mut out: Vec<u8>) -> Vec<u8> {
     out
 }
 
-/// An answer as it is at `now`, of the gateway's own clock, which is `wall` since 1970.
+/// An answer as it is at `now`, of the gateway's own clock, which is `wall` since 1970. `None`: it
+/// would not be read.
 pub(super) fn answer(
     secret: &Secret,
     place: &Digest,
     stamps: &Stamps,
     stored: &Stored,
     (now, wall): (u64, u64),
-) -> Vec<u8> {
+) -> Option<Vec<u8>> {
+    let usage = &stored.usage;
+    let times = [
+        usage.age_at(now),
+        usage.lifetime,
+        usage.while_revalidate,
+        usage.if_error,
+    ];
+    let fields = stored.fields.fields();
+    let is_readable = stamps.tags.len() <= MOST_TAGS
+        && times.iter().all(|time| *time <= LONGEST_TIME)
+        && stored.target.len() <= MOST_TARGET
+        && fields.iter().count() <= MOST_FIELDS
+        && fields.iter().all(|(name, value)| is_field(name, value));
+    if !is_readable {
+        return None;
+    }
     let mut out = begin(ANSWER, wall);
-    for stamp in [stamps.everything, stamps.version, stamps.address] {
+    for stamp in [
+        stamps.everything,
+        stamps.version,
+        stamps.address,
+        stamps.index,
+    ] {
         number(&mut out, stamp);
     }
     out.push(stamps.tags.len() as u8);
@@ -112,36 +141,51 @@ pub(super) fn answer(
         number(&mut out, *tag);
         number(&mut out, *stamp);
     }
-    let usage = &stored.usage;
-    for time in [
-        usage.age_at(now),
-        usage.lifetime,
-        usage.while_revalidate,
-        usage.if_error,
-    ] {
+    for time in times {
         number(&mut out, time);
     }
     out.push(u8::from(usage.is_strict) | u8::from(usage.no_cache) << 1);
     out.extend_from_slice(&stored.status.to_le_bytes());
     text(&mut out, stored.target.as_bytes());
-    let fields = stored.fields.fields();
     out.extend_from_slice(&(fields.iter().count() as u32).to_le_bytes());
     for (name, value) in fields.iter() {
         text(&mut out, name);
         text(&mut out, value);
     }
     text(&mut out, &stored.body);
-    sealed(secret, place, out)
+    let out = sealed(secret, place, out);
+    (out.len() <= MOST).then_some(out)
 }
 
-/// Says by which fields the answers of a place are told apart.
-pub(super) fn apart(secret: &Secret, place: &Digest, vary: &Vary, wall: u64) -> Vec<u8> {
+/// Says by which fields the answers of a place are told apart. `None`: it would not be read.
+pub(super) fn apart(
+    secret: &Secret,
+    place: &Digest,
+    vary: &Vary,
+    stamp: u64,
+    wall: u64,
+) -> Option<Vec<u8>> {
+    let is_readable =
+        vary.len() <= MOST_NAMES && vary.iter().all(|(name, _)| is_name(name.as_bytes()));
+    if !is_readable {
+        return None;
+    }
     let mut out = begin(APART, wall);
+    number(&mut out, stamp);
     out.push(vary.len() as u8);
     for (name, _) in vary {
         text(&mut out, name.as_bytes());
     }
-    sealed(secret, place, out)
+    Some(sealed(secret, place, out))
+}
+
+fn is_name(name: &[u8]) -> bool {
+    name.len() <= LONGEST_NAME && http::HeaderName::from_bytes(name).is_ok()
+}
+
+/// Only what could come from an upstream: no field of one hop, no line that would be two.
+fn is_field(name: &[u8], value: &[u8]) -> bool {
+    is_name(name) && http::HeaderValue::from_bytes(value).is_ok() && !Name::of(name).ends_here()
 }
 
 /// Reads what stands at `place`.
@@ -166,15 +210,18 @@ pub(super) fn read(
     }
     let kind = input.byte()?;
     let at = input.number()?;
+    if at > reading.wall.saturating_add(AHEAD_S) {
+        return Err(Strange);
+    }
     let frame = match kind {
         ANSWER => {
             let stamps = stamps(&mut input)?;
             let stored = Box::new(stored(&mut input, &stamps, at, reading)?);
-            Frame::Answer { stamps, stored, at }
+            Frame::Answer { stamps, stored }
         }
         APART => Frame::Apart {
+            stamp: input.number()?,
             names: names(&mut input)?,
-            at,
         },
         _ => return Err(Strange),
     };
@@ -185,7 +232,8 @@ pub(super) fn read(
 }
 
 fn stamps(input: &mut Input<'_>) -> Result<Stamps, Strange> {
-    let [everything, version, address] = [input.number()?, input.number()?, input.number()?];
+    let (everything, version) = (input.number()?, input.number()?);
+    let (address, index) = (input.number()?, input.number()?);
     let count = usize::from(input.byte()?);
     if count > MOST_TAGS {
         return Err(Strange);
@@ -198,6 +246,7 @@ fn stamps(input: &mut Input<'_>) -> Result<Stamps, Strange> {
         everything,
         version,
         address,
+        index,
         tags,
     })
 }
@@ -209,9 +258,12 @@ fn names(input: &mut Input<'_>) -> Result<Vec<Box<str>>, Strange> {
     }
     let mut names: Vec<Box<str>> = Vec::with_capacity(count);
     for _ in 0..count {
-        let name = std::str::from_utf8(input.text(256)?).map_err(|_| Strange)?;
-        http::HeaderName::from_bytes(name.as_bytes()).map_err(|_| Strange)?;
-        names.push(name.into());
+        let name = input.text(LONGEST_NAME)?;
+        let text = std::str::from_utf8(name).map_err(|_| Strange)?;
+        if !is_name(name) {
+            return Err(Strange);
+        }
+        names.push(text.into());
     }
     Ok(names)
 }
@@ -269,7 +321,6 @@ fn stored(
     Ok(draft.finish(Bytes::copy_from_slice(body)))
 }
 
-/// Only what could come from an upstream: no field of one hop, no line that would be two.
 fn fields(input: &mut Input<'_>) -> Result<Fields, Strange> {
     let count = u32::from_le_bytes(input.array()?) as usize;
     if count > MOST_FIELDS {
@@ -277,15 +328,12 @@ fn fields(input: &mut Input<'_>) -> Result<Fields, Strange> {
     }
     let mut fields = Fields::new(b"");
     for _ in 0..count {
-        let name = std::str::from_utf8(input.text(256)?).map_err(|_| Strange)?;
-        let value = input.text(MOST)?;
-        let is_field = http::HeaderName::from_bytes(name.as_bytes()).is_ok()
-            && http::HeaderValue::from_bytes(value).is_ok()
-            && !Name::of(name.as_bytes()).ends_here();
-        if !is_field {
+        let (name, value) = (input.text(LONGEST_NAME)?, input.text(MOST)?);
+        let text = std::str::from_utf8(name).map_err(|_| Strange)?;
+        if !is_field(name, value) {
             return Err(Strange);
         }
-        fields.push(name, value);
+        fields.push(text, value);
     }
     Ok(fields)
 }

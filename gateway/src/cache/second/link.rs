@@ -5,19 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, Script, Value};
+use redis::{AsyncConnectionConfig, Client, RedisError, Script, Value};
 use tokio::time::timeout;
 
 use super::PATIENCE;
-use super::frame::{FORM, MOST};
+use super::frame::FORM;
 use super::names::Name;
 
 /// A connection is made off every request's way.
 const CONNECTED_WITHIN: Duration = Duration::from_millis(500);
-/// How long a new generation stands by itself: longer than what was asked for before it is under way.
-const STANDS_S: u64 = 3600;
+/// How long a generation stands to which nothing belongs: longer than what was asked for under it is
+/// under way.
+const STANDS_S: u64 = super::WITHIN_S + 60;
 /// How long it is known which purges were done, after the last one.
 const KNOWN_S: u64 = 30 * 24 * 3600;
+/// What of each place comes with a question: what is longer is asked for by itself.
+pub(super) const SHORT: usize = 16 * 1024;
 
 /// Why nothing was done.
 #[derive(Debug, thiserror::Error)]
@@ -28,37 +31,81 @@ pub(super) enum Failure {
     Late,
     #[error("an answer of another form")]
     Strange,
+    #[error("it is a replica, or another one than before")]
+    Other,
+    #[error("no room for what an answer belongs to")]
+    Full,
+    #[error("an answer that nobody would read")]
+    Long,
     #[error("there is no chance to be had from the system")]
     Chance,
 }
 
+/// What a failure says of the next question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Means {
+    /// It is answered, as nothing can be kept just now.
+    Full,
+    /// It is answered: one key was nothing that a gateway had written.
+    Strange,
+    /// It is answered: one thing was too long.
+    Long,
+    /// Perhaps it is.
+    Late,
+    /// It is not.
+    Away,
+}
+
 impl Failure {
-    /// Whether Redis has answered, and said no: it is full, or takes no writes.
-    pub(super) fn is_refusal(&self) -> bool {
-        match self {
-            // One without a kind of its own is that it is full.
-            Self::Redis(error) => {
-                matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
-            }
-            Self::Late | Self::Strange | Self::Chance => false,
+    pub(super) fn means(&self) -> Means {
+        let error = match self {
+            Self::Redis(error) => error,
+            Self::Late => return Means::Late,
+            Self::Full | Self::Chance => return Means::Full,
+            Self::Long => return Means::Long,
+            Self::Strange | Self::Other => return Means::Away,
+        };
+        // What a script met stands in the text, in older versions.
+        let says = |code: &str, inner: &str| {
+            error.code() == Some(code) || error.detail().is_some_and(|text| text.contains(inner))
+        };
+        if error.is_timeout() {
+            Means::Late
+        } else if says("OOM", "-OOM ") {
+            Means::Full
+        } else if says("WRONGTYPE", "-WRONGTYPE ") {
+            Means::Strange
+        } else {
+            Means::Away
         }
     }
 }
 
-/// A generation that something belongs to, as it was; and what it becomes where there is none.
-#[derive(Debug, Clone, Copy)]
+/// Something that an answer belongs to, as it was.
+#[derive(Debug)]
 pub(super) struct Claim {
     pub(super) name: Name,
-    pub(super) was: Option<u64>,
-    pub(super) new: Option<u64>,
+    pub(super) was: Vec<u8>,
+    /// It must outlive the answer.
+    pub(super) lasts: bool,
+}
+
+/// What stands at a place.
+#[derive(Debug)]
+pub(super) struct Kept {
+    /// Up to [`SHORT`] bytes.
+    pub(super) start: Vec<u8>,
+    /// Of all of it, in bytes; 0 for nothing.
+    pub(super) length: usize,
 }
 
 /// A connection that many ask over at a time.
 #[derive(Clone)]
 pub(super) struct Link {
     connection: MultiplexedConnection,
-    /// In front of every key. It names the run of Redis: one that was started anew, from whichever
-    /// file, or another one in its place, knows nothing that can be believed of purges.
+    /// In front of every key. It names the run of Redis, and its life as the primary: one that was
+    /// started anew, from whichever file, another one in its place, and one that was a replica
+    /// meanwhile know nothing that can be believed of purges.
     prefix: Arc<str>,
     keeps: Arc<Script>,
 }
@@ -72,48 +119,107 @@ impl Link {
         // The name of the host is looked up outside of the connection's own time-out.
         let connected = timeout(CONNECTED_WITHIN, connecting).await;
         let mut connection = connected.map_err(|_| Failure::Late)??;
-        let mut ask = redis::cmd("INFO");
-        let info = within(ask.arg("server").query_async::<String>(&mut connection)).await?;
-        let run = info.lines().find_map(|line| line.strip_prefix("run_id:"));
-        let run = run.ok_or(Failure::Strange)?.trim();
-        if run.len() < 16 || !run.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return Err(Failure::Strange);
-        }
+        let prefix = prefix(&mut connection).await?.into();
         Ok(Self {
             connection,
-            prefix: format!("portunus:cache:{FORM}:{}:", &run[..16]).into(),
+            prefix,
             keeps: Arc::new(Script::new(include_str!("keep.lua"))),
         })
+    }
+
+    /// Whether it is the one that was connected to, in the same life.
+    pub(super) async fn is_same(&self) -> Result<bool, Failure> {
+        let mut connection = self.connection.clone();
+        Ok(*prefix(&mut connection).await? == *self.prefix)
     }
 
     fn key(&self, name: &Name) -> String {
         name.written(&self.prefix)
     }
 
-    /// Generations, and what is kept at `places`; empty for nothing.
-    pub(super) async fn read(
+    fn keys(&self, names: &[Name]) -> Vec<String> {
+        names.iter().map(|name| self.key(name)).collect()
+    }
+
+    /// Generations, made where there are none, and what is kept at `places`. A generation is none
+    /// where there is no room for it, a place where it is nothing that a gateway had written.
+    pub(super) async fn begin(
         &self,
         generations: &[Name],
         places: &[Name],
-    ) -> Result<(Vec<Option<u64>>, Vec<Vec<u8>>), Failure> {
+    ) -> Result<(Vec<Option<u64>>, Vec<Option<Kept>>), Failure> {
+        let (keys, new) = (self.keys(generations), written(chance()?));
         let mut ask = redis::pipe();
-        let keys: Vec<String> = generations.iter().map(|name| self.key(name)).collect();
-        ask.cmd("MGET").arg(&keys);
-        for place in places {
-            // One byte more than a frame may have, and never all of something that is not ours.
-            ask.cmd("GETRANGE").arg(self.key(place)).arg(0).arg(MOST);
+        ask.ignore_errors();
+        for key in &keys {
+            let set = ask.cmd("SET").arg(key).arg(&new).arg("NX");
+            set.arg("EX").arg(STANDS_S);
+        }
+        if !keys.is_empty() {
+            ask.cmd("MGET").arg(&keys);
+        }
+        for key in self.keys(places) {
+            ask.cmd("STRLEN").arg(&key);
+            // Never all of something that is not ours.
+            ask.cmd("GETRANGE").arg(&key).arg(0).arg(SHORT - 1);
         }
         let mut connection = self.connection.clone();
         let said: Vec<Value> = within(ask.query_async(&mut connection)).await?;
         let mut said = said.into_iter();
-        let Some(Value::Array(found)) = said.next() else {
-            return Err(Failure::Strange);
-        };
-        if found.len() != generations.len() || said.len() != places.len() {
+        let mut next = || said.next().ok_or(Failure::Strange);
+        for _ in generations {
+            match good(next()?) {
+                Err(failure) if failure.means() == Means::Full => {}
+                made => drop(made?),
+            }
+        }
+        let mut found = Vec::new();
+        if !generations.is_empty() {
+            let Value::Array(values) = good(next()?)? else {
+                return Err(Failure::Strange);
+            };
+            found.extend(values.into_iter().map(|value| generation(&bytes(value))));
+        }
+        if found.len() != generations.len() {
             return Err(Failure::Strange);
         }
-        let found = found.into_iter().map(|value| generation(&bytes(value)));
-        Ok((found.collect(), said.map(bytes).collect()))
+        let mut kept = Vec::new();
+        for _ in places {
+            let (length, start) = (good(next()?), good(next()?));
+            let failure = match (length, start) {
+                (Ok(Value::Int(length)), Ok(start)) => {
+                    let length = usize::try_from(length).map_err(|_| Failure::Strange)?;
+                    let start = bytes(start);
+                    kept.push(Some(Kept { start, length }));
+                    continue;
+                }
+                (Ok(_), Ok(_)) => Failure::Strange,
+                (Err(failure), _) | (Ok(_), Err(failure)) => failure,
+            };
+            if failure.means() != Means::Strange {
+                return Err(failure);
+            }
+            kept.push(None);
+        }
+        Ok((found, kept))
+    }
+
+    /// Generations as they are.
+    pub(super) async fn generations(&self, names: &[Name]) -> Result<Vec<Option<u64>>, Failure> {
+        let mut connection = self.connection.clone();
+        let mut ask = redis::cmd("MGET");
+        let said = ask.arg(self.keys(names)).query_async(&mut connection);
+        let said: Vec<Value> = within(said).await?;
+        let found = said.into_iter().map(|value| generation(&bytes(value)));
+        Ok(found.collect())
+    }
+
+    /// All of what is kept at a place, as long as that is no more than `most` bytes and one.
+    pub(super) async fn all(&self, place: &Name, most: usize) -> Result<Vec<u8>, Failure> {
+        let mut connection = self.connection.clone();
+        let mut ask = redis::cmd("GETRANGE");
+        let ask = ask.arg(self.key(place)).arg(0).arg(most);
+        Ok(bytes(within(ask.query_async(&mut connection)).await?))
     }
 
     /// Keeps `values` for so long, if nothing of what they belong to was taken out meanwhile. Whether
@@ -128,8 +234,8 @@ impl Link {
         call.arg(claims.len()).arg(seconds);
         for claim in claims {
             call.key(self.key(&claim.name))
-                .arg(written(claim.was))
-                .arg(written(claim.new));
+                .arg(claim.was.as_slice())
+                .arg(u8::from(claim.lasts));
         }
         for (name, value) in values {
             call.key(self.key(name)).arg(value.as_slice());
@@ -139,49 +245,69 @@ impl Link {
         Ok(kept == 1)
     }
 
-    /// Gives these another generation: what belongs to the one before is not given any more.
-    pub(super) async fn renew(&self, names: &[Name]) -> Result<(), Failure> {
-        let new = written(Some(chance()?));
-        let mut ask = redis::pipe();
-        for name in names {
-            let set = ask.cmd("SET").arg(self.key(name)).arg(&new);
-            set.arg("EX").arg(STANDS_S).ignore();
-        }
-        let mut connection = self.connection.clone();
-        match within(ask.query_async::<()>(&mut connection)).await {
-            // Where it takes nothing more in, it still takes out.
-            Err(failure) if failure.is_refusal() => self.forget(names).await,
-            done => done,
-        }
-    }
-
+    /// Takes these out. What belongs to a generation that is gone is not given any more, and whoever
+    /// asks next makes another: also where nothing more goes in, and nothing is left behind.
     pub(super) async fn forget(&self, names: &[Name]) -> Result<(), Failure> {
-        let keys: Vec<String> = names.iter().map(|name| self.key(name)).collect();
         let mut connection = self.connection.clone();
         let mut ask = redis::cmd("UNLINK");
-        within(ask.arg(&keys).query_async::<()>(&mut connection)).await
+        let ask = ask.arg(self.keys(names));
+        within(ask.query_async::<()>(&mut connection)).await
     }
 
     /// The number of the last purge that was done there; 0 for none that is known of.
     pub(super) async fn done(&self, name: &Name) -> Result<u64, Failure> {
-        let mut connection = self.connection.clone();
-        let mut ask = redis::cmd("GET");
-        let said: Value = within(ask.arg(self.key(name)).query_async(&mut connection)).await?;
-        Ok(generation(&bytes(said)).unwrap_or(0))
+        let said = self.generations(std::slice::from_ref(name)).await?;
+        Ok(said.first().copied().flatten().unwrap_or(0))
     }
 
     pub(super) async fn note_done(&self, name: &Name, number: u64) -> Result<(), Failure> {
         let mut connection = self.connection.clone();
         let mut ask = redis::cmd("SET");
-        ask.arg(self.key(name)).arg(written(Some(number)));
+        ask.arg(self.key(name)).arg(written(number));
         let set = ask.arg("EX").arg(KNOWN_S);
         within(set.query_async::<()>(&mut connection)).await
     }
 }
 
+/// The one of this Redis, as it is now.
+async fn prefix(connection: &mut MultiplexedConnection) -> Result<String, Failure> {
+    let mut ask = redis::pipe();
+    ask.cmd("INFO").arg("server");
+    ask.cmd("INFO").arg("replication");
+    let (server, replication): (String, String) = within(ask.query_async(connection)).await?;
+    prefix_of(&server, &replication)
+}
+
+/// The same, by what it says of itself.
+fn prefix_of(server: &str, replication: &str) -> Result<String, Failure> {
+    let said = |info: &str, name: &str| {
+        let line = info.lines().find_map(|line| line.strip_prefix(name));
+        line.map(|value| value.trim().to_owned())
+    };
+    let is_id = |id: &String| id.len() >= 16 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if said(replication, "role:").as_deref() == Some("slave") {
+        return Err(Failure::Other);
+    }
+    let run = said(server, "run_id:").filter(is_id);
+    let life = said(replication, "master_replid:").filter(is_id);
+    let (Some(run), Some(life)) = (run, life) else {
+        return Err(Failure::Strange);
+    };
+    let (run, life) = (&run[..16], &life[..16]);
+    Ok(format!("portunus:cache:{FORM}:{run}-{life}:"))
+}
+
 async fn within<T>(asked: impl Future<Output = Result<T, RedisError>>) -> Result<T, Failure> {
     let said = timeout(PATIENCE, asked).await;
     Ok(said.map_err(|_| Failure::Late)??)
+}
+
+/// One of several answers.
+fn good(value: Value) -> Result<Value, Failure> {
+    match value {
+        Value::ServerError(error) => Err(Failure::Redis(error.into())),
+        value => Ok(value),
+    }
 }
 
 fn bytes(value: Value) -> Vec<u8> {
@@ -199,9 +325,9 @@ pub(super) fn chance() -> Result<u64, Failure> {
     Ok(u64::from_le_bytes(random))
 }
 
-/// As numbers stand in Redis; empty for none.
-fn written(number: Option<u64>) -> String {
-    number.map_or_else(String::new, |number| format!("{number:016x}"))
+/// As numbers stand in Redis.
+pub(super) fn written(number: u64) -> String {
+    format!("{number:016x}")
 }
 
 fn generation(bytes: &[u8]) -> Option<u64> {
@@ -212,23 +338,4 @@ fn generation(bytes: &[u8]) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_come_back_and_nothing_else_is_one() {
-        for number in [0, 1, u64::MAX] {
-            assert_eq!(generation(written(Some(number)).as_bytes()), Some(number));
-        }
-        for strange in [
-            "",
-            "1",
-            "00000000000000000",
-            "000000000000000g",
-            "+00000000000000",
-        ] {
-            assert_eq!(generation(strange.as_bytes()), None, "{strange}");
-        }
-        assert_eq!(written(None), "");
-    }
-}
+mod tests;

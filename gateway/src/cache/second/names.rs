@@ -2,9 +2,9 @@
 //! under a secret where the gateway has one, and of all by which answers are told apart here.
 //!
 //! What is kept carries the generations that it belongs to: of everything, of its version, of its
-//! address, and of each of its tags. A purge gives things a new generation, and so nothing must be
-//! looked for. A generation that Redis has lost is none that anything carries: whatever it does
-//! with its memory, nothing that was taken out comes back.
+//! address, and of each of its tags. A purge takes generations away, and so nothing must be looked
+//! for: whoever asks next makes others. A generation that Redis has lost is none that anything
+//! carries: whatever it does with its memory, nothing that was taken out comes back.
 
 use domain::api::Purge;
 use domain::id::{ApiId, VersionId};
@@ -31,7 +31,7 @@ impl std::fmt::Debug for Secret {
 }
 
 /// The key of something in Redis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Name {
     /// One letter.
     kind: char,
@@ -85,7 +85,7 @@ impl Secret {
         self.name('g', "everything", &[])
     }
 
-    fn version(&self, version: Uuid) -> Name {
+    pub(super) fn version(&self, version: Uuid) -> Name {
         self.name('v', "version", &[version.as_bytes()])
     }
 
@@ -109,7 +109,7 @@ impl Secret {
         self.name('n', "purges", &[api.uuid().as_bytes()])
     }
 
-    /// What gets a new generation when a version's answers at `target` have changed.
+    /// What loses its generation when a version's answers at `target` have changed.
     pub(crate) fn of_address(&self, version: Uuid, target: &str) -> Name {
         self.address(version, target)
     }

@@ -11,7 +11,8 @@ use redis::Client;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::link::{Failure, Link};
+use super::figures::count;
+use super::link::{Failure, Link, Means};
 use super::look::{look, put};
 use super::names::Name;
 use super::{Job, Purges, Second, undone};
@@ -19,8 +20,10 @@ use super::{Job, Purges, Second, undone};
 /// Before the next try to reach a Redis that is away, doubled up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// What is owed at most, one by one: beyond that everything is.
-const MOST_OWED: usize = 4096;
+/// How often it is asked whether it is the one that it was.
+const CHECKED_EVERY: Duration = Duration::from_secs(1);
+/// Questions in a row that are not answered in time, before it is away.
+const MOST_LATE: usize = 3;
 /// How long the last ones are told at the end.
 const LEAVING: Duration = Duration::from_secs(1);
 
@@ -33,8 +36,8 @@ pub(crate) struct Keeper {
     /// When it is tried next, and how long to wait after that.
     next: Instant,
     wait: Duration,
-    /// What gets a new generation as soon as that can be said.
-    owed: Vec<Name>,
+    /// When it is asked next whether it is the same.
+    check: Instant,
     /// Of each API the purges that are known of.
     known: HashMap<ApiId, Purges>,
 }
@@ -43,6 +46,7 @@ enum Event {
     Stop,
     Wake,
     Connect,
+    Check,
     Job(Option<Job>),
 }
 
@@ -55,12 +59,14 @@ pub(crate) async fn run(mut keeper: Keeper, mut stop: watch::Receiver<bool>) {
             _ = stop.wait_for(|stop| *stop) => Event::Stop,
             () = keeper.second.wake.notified() => Event::Wake,
             () = sleep_until(keeper.next), if connects => Event::Connect,
+            () = sleep_until(keeper.check), if keeper.link.is_some() => Event::Check,
             job = keeper.jobs.recv() => Event::Job(job),
         };
         match event {
             Event::Stop | Event::Job(None) => return keeper.leave().await,
             Event::Wake => keeper.look_after().await,
             Event::Connect => keeper.connect().await,
+            Event::Check => keeper.check().await,
             Event::Job(Some(job)) => keeper.take(job).await,
         }
     }
@@ -75,96 +81,91 @@ impl Keeper {
             link: None,
             next: Instant::now(),
             wait: FIRST_WAIT,
-            owed: Vec::new(),
+            check: Instant::now(),
             known: HashMap::new(),
         }
     }
 
     async fn take(&mut self, job: Job) {
-        match job {
-            Job::Find(ask, reply) => {
-                // Who is not answered goes on.
-                let Some(link) = self.link.clone() else {
-                    return;
-                };
-                let second = self.second.clone();
-                tokio::spawn(async move {
-                    match look(&second, &link, &ask).await {
-                        // It may have waited long enough.
-                        Ok(found) => drop(reply.send(found)),
-                        Err(failure) => second.failed(&failure, true),
-                    }
-                });
-            }
-            Job::Keep(keep) => {
-                let Some(link) = self.link.clone() else {
-                    return;
-                };
-                let second = self.second.clone();
-                tokio::spawn(async move {
-                    let figures = &second.figures;
-                    match put(&second, &link, &keep).await {
-                        Ok(true) => figures.kept.fetch_add(1, Relaxed),
-                        Ok(false) => figures.outdated.fetch_add(1, Relaxed),
-                        // Full, or without writes, it can still be asked.
-                        Err(failure) => {
-                            second.failed(&failure, !failure.is_refusal());
-                            0
-                        }
-                    };
-                });
-            }
-            Job::Renew(names) => {
-                self.owe(names);
-                self.pay().await;
-            }
-            Job::Forget(names) => {
-                if let Some(link) = &self.link
-                    && let Err(failure) = link.forget(&names).await
-                {
-                    self.second.failed(&failure, true);
-                }
-            }
-            Job::Purged(api, purges) => {
-                self.known.insert(api, purges);
-                self.reconcile(&[api]).await;
-            }
-        }
-    }
-
-    fn owe(&mut self, names: Vec<Name>) {
-        self.owed.extend(names);
-        if self.owed.len() > MOST_OWED {
-            self.owed = vec![self.second.secret.everything()];
-        }
-    }
-
-    /// Tells what is owed; where that fails, nothing is asked before it is told.
-    async fn pay(&mut self) {
-        let Some(link) = self.link.as_ref().filter(|_| !self.owed.is_empty()) else {
+        // What was taken out before somebody asked is told before that is asked.
+        self.settle().await;
+        // Who is not answered goes on.
+        let Some(link) = self.link.clone() else {
             return;
         };
-        match link.renew(&self.owed).await {
+        let second = self.second.clone();
+        match job {
+            Job::Find(ask, reply) => tokio::spawn(async move {
+                match look(&second, &link, &ask).await {
+                    Ok(found) => {
+                        second.answered();
+                        // It may have waited long enough.
+                        drop(reply.send(found));
+                    }
+                    Err(failure) => second.failed(&failure),
+                }
+            }),
+            Job::Keep(keep) => tokio::spawn(async move {
+                let figures = &second.figures;
+                match put(&second, &link, &keep).await {
+                    Ok(true) => count(&figures.kept),
+                    Ok(false) => count(&figures.outdated),
+                    Err(failure) => second.failed(&failure),
+                }
+            }),
+        };
+    }
+
+    /// Tells all that is new. Where that fails, nothing is asked before it is told.
+    async fn settle(&mut self) {
+        let (purged, gone) = {
+            let mut news = self.second.news();
+            (
+                std::mem::take(&mut news.purged),
+                std::mem::take(&mut news.gone),
+            )
+        };
+        for api in gone {
+            self.known.remove(&api);
+        }
+        let apis: Vec<ApiId> = purged.keys().copied().collect();
+        self.known.extend(purged);
+        self.pay().await;
+        self.reconcile(&apis).await;
+    }
+
+    /// Tells what was taken out, all at once.
+    async fn pay(&mut self) {
+        let Some(link) = self.link.clone() else {
+            return;
+        };
+        let owed = std::mem::take(&mut self.second.news().owed);
+        let names = owed.names(&self.second.secret);
+        if names.is_empty() {
+            return;
+        }
+        let mut told = link.forget(&names).await;
+        if matches!(&told, Err(failure) if failure.means() == Means::Late) {
+            // To say it twice does no harm.
+            told = link.forget(&names).await;
+        }
+        match told {
             Ok(()) => {
                 let renewed = &self.second.figures.renewed;
-                renewed.fetch_add(self.owed.len() as u64, Relaxed);
-                self.owed.clear();
+                renewed.fetch_add(names.len() as u64, Relaxed);
             }
-            Err(failure) => self.lose(&failure),
+            Err(failure) => {
+                let secret = &self.second.secret;
+                self.second.news().owed.put_back(secret, owed);
+                self.lose(&failure);
+            }
         }
     }
 
-    /// Somebody was not answered, or could not say something.
+    /// Something is new, or somebody was not answered.
     async fn look_after(&mut self) {
-        if self.second.lost.load(Relaxed) {
-            // In this order nobody asks in between.
-            self.second.up.store(false, Relaxed);
-            self.second.lost.store(false, Relaxed);
-            self.owe(vec![self.second.secret.everything()]);
-            self.pay().await;
-            let is_told = self.link.is_some();
-            self.second.up.store(is_told, Relaxed);
-        } else if self.link.is_some() && !self.second.up.load(Relaxed) {
+        self.settle().await;
+        if self.link.is_some() && !self.second.up.load(Relaxed) {
             self.part();
         }
     }
@@ -174,13 +175,28 @@ impl Keeper {
             Ok(link) => self.link = Some(link),
             Err(failure) => return self.lose(&failure),
         }
-        self.pay().await;
+        self.settle().await;
         let apis: Vec<ApiId> = self.known.keys().copied().collect();
         self.reconcile(&apis).await;
         if self.link.is_some() {
-            self.wait = FIRST_WAIT;
+            self.check = Instant::now() + CHECKED_EVERY;
+            self.second.late.store(0, Relaxed);
             self.second.up.store(true, Relaxed);
             tracing::info!("The second level of the cache is there.");
+        }
+    }
+
+    /// One that was a replica meanwhile, or that another has taken the place of, may not have heard
+    /// what was taken out.
+    async fn check(&mut self) {
+        self.check = Instant::now() + CHECKED_EVERY;
+        let Some(link) = &self.link else {
+            return;
+        };
+        match link.is_same().await {
+            Ok(true) => {}
+            Ok(false) => self.lose(&Failure::Other),
+            Err(failure) => self.second.failed(&failure),
         }
     }
 
@@ -212,16 +228,20 @@ impl Keeper {
         let names = due.iter().flat_map(|what| secret.of_purge(versions, what));
         let names: Vec<Name> = names.collect();
         for some in names.chunks(256) {
-            link.renew(some).await?;
+            link.forget(some).await?;
         }
         let renewed = &self.second.figures.renewed;
         renewed.fetch_add(names.len() as u64, Relaxed);
-        link.note_done(&note, newest.number).await
+        match link.note_done(&note, newest.number).await {
+            // Where there is no room for the note it is done again, by whoever comes next.
+            Err(failure) if failure.means() == Means::Full => Ok(()),
+            noted => noted,
+        }
     }
 
     fn lose(&mut self, failure: &Failure) {
-        self.second.figures.failed.fetch_add(1, Relaxed);
-        if self.wait == FIRST_WAIT {
+        count(&self.second.figures.failed);
+        if self.wait == FIRST_WAIT || self.second.answered.load(Relaxed) {
             tracing::warn!(
                 error = %failure,
                 "The second level of the cache is away; this node goes on with what it keeps itself."
@@ -233,26 +253,39 @@ impl Keeper {
     fn part(&mut self) {
         self.second.up.store(false, Relaxed);
         self.link = None;
+        // One that takes connections and answers nothing is not asked all the time.
+        if self.second.answered.swap(false, Relaxed) {
+            self.wait = FIRST_WAIT;
+        }
         self.next = Instant::now() + self.wait;
         self.wait = (self.wait * 2).min(LONGEST_WAIT);
     }
 
     async fn leave(mut self) {
-        while let Ok(job) = self.jobs.try_recv() {
-            if let Job::Renew(names) = job {
-                self.owe(names);
-            }
-        }
         // What is not told in time goes when its own time is over.
         let _ = timeout(LEAVING, self.pay()).await;
     }
 }
 
 impl Second {
-    /// Counts it; `is_away`: it is not asked before it answers again.
-    fn failed(&self, failure: &Failure, is_away: bool) {
-        self.figures.failed.fetch_add(1, Relaxed);
+    fn answered(&self) {
+        self.late.store(0, Relaxed);
+        self.answered.store(true, Relaxed);
+    }
+
+    /// Counts it. Where it says that Redis is away, that is not asked before it answers again.
+    fn failed(&self, failure: &Failure) {
         tracing::debug!(error = %failure, "The second level of the cache did not do it.");
+        let figures = &self.figures;
+        let is_away = match failure.means() {
+            Means::Long => return count(&figures.skipped),
+            Means::Strange => return count(&figures.strange),
+            Means::Full => false,
+            // One that is late says nothing of the others.
+            Means::Late => self.late.fetch_add(1, Relaxed) + 1 >= MOST_LATE,
+            Means::Away => true,
+        };
+        count(&figures.failed);
         if is_away {
             self.up.store(false, Relaxed);
             self.wake.notify_one();

@@ -8,6 +8,7 @@ use domain::problem::Code;
 use super::{Facts, Reshape, format_of, is_coded, mark, undigested};
 use crate::answer::Refusal;
 use crate::body::{Answer, Inflow, Outflow};
+use crate::cache::Keeping;
 use crate::call::Call;
 use crate::fields::{Fields, Name};
 use crate::forward::Stop;
@@ -78,9 +79,8 @@ pub(crate) async fn answer(
             }
         };
         if whole.is_empty() {
-            answer.body.keep();
             let trailers = answer.body.trailers().map(Fields::twin);
-            answer.body = made(call, whole, trailers);
+            answer.body = made(call, whole, trailers, answer.body.take_keeping());
             continue;
         }
         let (reshape, facts) = (step.running.clone(), facts.clone());
@@ -94,9 +94,8 @@ pub(crate) async fn answer(
         if step.running.becomes.is_some() {
             keep_private(&mut answer.fields);
         }
-        answer.body.keep();
         let trailers = answer.body.trailers().map(remade);
-        answer.body = made(call, written, trailers);
+        answer.body = made(call, written, trailers, answer.body.take_keeping());
     }
     Ok(answer)
 }
@@ -109,10 +108,16 @@ fn kept_back(step: &Step<Arc<Reshape>>, call: &mut Call<'_>) -> Result<Answer, S
     Err(Refusal::new(Code::TransformFailed).into())
 }
 
-fn made(call: &Call<'_>, bytes: Vec<u8>, trailers: Option<Fields>) -> Outflow {
+fn made(
+    call: &Call<'_>,
+    bytes: Vec<u8>,
+    trailers: Option<Fields>,
+    kept: Option<Box<Keeping>>,
+) -> Outflow {
     let worker = call.record.worker.clone();
     let mut made = Made::new(bytes, worker, call.route.provider);
     made.trailers = trailers;
+    made.kept = kept;
     Outflow::Made(Box::new(made))
 }
 

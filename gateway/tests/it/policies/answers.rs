@@ -34,6 +34,8 @@ apis:
       mocked: { match: { path: /mocked }, openapi: answers.yaml, upstream: mirror, policies: [{ validate: { body: false, responses: block } }, { mock: { status: 299, body: "[]" } }] }
       open: { match: { path: /open }, openapi: answers.yaml, operations_mode: open, upstream: mirror, policies: [{ validate: { body: false, responses: block } }] }
       firm: { match: { path: /firm }, openapi: answers.yaml, upstream: raw, policies: [{ validate: { responses: block } }, { cache: {} }] }
+      both: { match: { path: /both }, openapi: answers.yaml, upstream: raw, policies: [{ validate: { responses: block } }, { cache: {} }, { transform: { response: { body: { becomes: '{"seen": body.method.name}' } } } }] }
+      beside: { match: { path: /beside }, openapi: answers.yaml, upstream: raw, policies: [{ validate: { responses: observe } }, { cache: {} }, { transform: { response: { body: { becomes: '{"seen": body.method.name}' } } } }] }
       after-block: { match: { path: /after/block }, openapi: answers.yaml, upstream: after, policies: [{ validate: { body: false, responses: block } }] }
       after-strip: { match: { path: /after/strip }, openapi: answers.yaml, upstream: after, policies: [{ validate: { body: false, responses: strip_undeclared } }] }
       after-seen: { match: { path: /after/seen }, openapi: answers.yaml, upstream: after, policies: [{ validate: { body: false, responses: observe } }] }
@@ -414,6 +416,32 @@ async fn what_is_refused_is_not_kept_and_takes_nothing_away() {
         page.contains("portunus_cache_entries 0\n"),
         "a good one replaces it"
     );
+}
+
+/// What one step lets through a later one keeps back, also when its body has passed already.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_later_step_refuses_is_not_kept() {
+    const BAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: max-age=60\r\nContent-Length: 12\r\n\r\n{\"method\":1}";
+    const GOOD: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: max-age=60\r\nContent-Length: 23\r\n\r\n{\"method\":{\"name\":\"a\"}}";
+    for path in ["/both/things", "/beside/things"] {
+        let (rig, _) = start_with(vec![vec![BAD, GOOD]]).await;
+        let mut client = rig.client().await;
+        for (status, body, cached) in [
+            (502, None, Cached::Miss),
+            (200, Some(r#"{"seen":"a"}"#), Cached::Stored),
+            (200, Some(r#"{"seen":"a"}"#), Cached::Hit),
+        ] {
+            let answer = client.get(path, &[]).await;
+            assert_eq!(answer.status, status, "{path}: {answer:?}");
+            if let Some(body) = body {
+                assert_eq!(answer.body, body, "{path}");
+            }
+            let record = rig.wait_records(1).await.remove(0);
+            assert_eq!(record.cached, cached, "{path}");
+        }
+        assert_eq!(metric(&rig, "portunus_cache_entries").await, 1, "{path}");
+        assert_eq!(metric(&rig, "portunus_held_bytes").await, 0, "{path}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -58,6 +58,7 @@ fn stamps() -> Stamps {
         everything: 1,
         version: 2,
         address: 3,
+        index: 9,
         tags: vec![(tags::number("t", VERSION), 4)],
     }
 }
@@ -81,21 +82,23 @@ fn written(secret: &Secret) -> Vec<u8> {
         &stored_at(100, b"body"),
         (110, 2000),
     )
+    .unwrap()
 }
 
 #[test]
 fn an_answer_comes_back_as_it_was_and_older() {
     let secret = Secret::new(None);
-    let frame = read(&secret, &PLACE, &written(&secret), &reading()).unwrap();
+    let bytes = written(&secret);
+    let frame = read(&secret, &PLACE, &bytes, &reading()).unwrap();
     let Frame::Answer {
         stamps: found,
         stored,
-        at,
     } = frame
     else {
         panic!("an answer");
     };
-    assert_eq!((found, at), (stamps(), 2000));
+    assert_eq!((found, written_at(&bytes)), (stamps(), 2000));
+    assert_eq!(written_at(&bytes[..13]), 0);
     let old = stored_at(100, b"body");
     let lines = |stored: &Stored| {
         let fields = stored.fields.fields();
@@ -124,11 +127,71 @@ fn fields_that_tell_answers_apart_come_back() {
         ("x-a".into(), Some(b"1"[..].into())),
     ]
     .into();
-    let bytes = apart(&secret, &PLACE, &vary, 3);
-    let Ok(Frame::Apart { names, at }) = read(&secret, &PLACE, &bytes, &reading()) else {
+    let bytes = apart(&secret, &PLACE, &vary, 4, 3).unwrap();
+    let Ok(Frame::Apart { names, stamp }) = read(&secret, &PLACE, &bytes, &reading()) else {
         panic!("names");
     };
-    assert_eq!((names, at), (vec!["accept".into(), "x-a".into()], 3));
+    assert_eq!((names, stamp), (vec!["accept".into(), "x-a".into()], 4));
+    assert_eq!(written_at(&bytes), 3);
+}
+
+#[test]
+fn what_would_not_be_read_is_not_written() {
+    let secret = Secret::new(None);
+    let (long, many) = ("x".repeat(300), "x".repeat(20_000));
+    type Change<'a> = Box<dyn Fn(&mut Stored, &mut Stamps) + 'a>;
+    let push = |name: &'static str, value: &'static [u8], count: usize| -> Change<'_> {
+        Box::new(move |stored, _| {
+            let mut fields = stored.fields.fields();
+            (0..count).for_each(|_| fields.push(name, value));
+            stored.fields = crate::fields::Copied::of(&fields);
+        })
+    };
+    let changes: [(Change<'_>, bool); 8] = [
+        (Box::new(|_, _| {}), true),
+        (push("x-b", b"2", 200), true),
+        (push("x-b", b"2", 300), false),
+        (push("te", b"trailers", 1), false),
+        (
+            Box::new(|stored, _| stored.target = many.as_str().into()),
+            false,
+        ),
+        (
+            Box::new(|stored, _| stored.usage.lifetime = u64::MAX),
+            false,
+        ),
+        (Box::new(|_, stamps| stamps.tags = vec![(1, 1); 65]), false),
+        (
+            Box::new(|stored, _| stored.body = Bytes::from(vec![b'x'; MOST])),
+            false,
+        ),
+    ];
+    for (number, (change, is)) in changes.iter().enumerate() {
+        let (mut stored, mut stamps) = (stored_at(100, b"body"), stamps());
+        change(&mut stored, &mut stamps);
+        let written = answer(&secret, &PLACE, &stamps, &stored, (110, 2000));
+        assert_eq!(written.is_some(), *is, "{number}");
+        if let Some(bytes) = written {
+            assert!(
+                read(&secret, &PLACE, &bytes, &reading()).is_ok(),
+                "{number}"
+            );
+        }
+    }
+    for (name, is) in [("accept", true), ("a b", false), (long.as_str(), false)] {
+        let vary: Vary = [(name.into(), None)].into();
+        assert_eq!(apart(&secret, &PLACE, &vary, 1, 1).is_some(), is, "{name}");
+    }
+}
+
+#[test]
+fn what_is_of_tomorrow_is_not_read() {
+    let secret = Secret::new(None);
+    for (wall, is) in [(2030, true), (1995, true), (1994, false), (0, false)] {
+        let reading = Reading { wall, ..reading() };
+        let found = read(&secret, &PLACE, &written(&secret), &reading);
+        assert_eq!(found.is_ok(), is, "{wall}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Two nodes with a real Redis between them, which is emptied, filled with something else, stopped,
 //! made read-only, full, killed and started again.
 
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use domain::traffic::Cached;
@@ -28,6 +29,8 @@ applications:
   one: { keys: [{ name: a, value: "@KEY1@" }], subscriptions: [{ product: shop, plan: free }] }
   two: { keys: [{ name: b, value: "@KEY2@" }], subscriptions: [{ product: shop, plan: free }] }
 "#;
+
+static ASKED: AtomicUsize = AtomicUsize::new(0);
 
 const MINUTE: &str = "200 | Cache-Control: max-age=60";
 
@@ -68,7 +71,9 @@ impl Pair {
         for rig in [&self.here, &self.there] {
             until(async || {
                 let before = metric(rig, "asked_total").await;
-                get(rig, "/far/anything", "200", &[]).await;
+                // What turned out not to be kept is not asked for again for a while.
+                let path = format!("/far/anything/{}", ASKED.fetch_add(1, Relaxed));
+                get(rig, &path, "200", &[]).await;
                 metric(rig, "degraded").await == 0 && metric(rig, "asked_total").await > before
             })
             .await;
@@ -333,13 +338,108 @@ async fn nothing_strange_is_believed() {
         pair.redis.ask(&["COPY", new, key, "REPLACE"]).await;
     }
     assert!(!pair.there("/far/a", &[]).await.1);
-    // Something that is no text at all: it is as if Redis were away, for a while.
+    // Something that is no text at all says nothing of the others.
+    let strange = metric(&pair.there, "strange_total").await;
     pair.redis.ask(&["DEL", new]).await;
     pair.redis.ask(&["LPUSH", new, "1"]).await;
-    let got = get(&pair.there, "/far/b", MINUTE, &[]).await;
-    assert_eq!(got.status, 200);
-    pair.redis.ask(&["DEL", new]).await;
+    assert!(!pair.there("/far/b", &[]).await.1);
+    assert_eq!(metric(&pair.there, "strange_total").await, strange + 1);
+    assert_eq!(metric(&pair.there, "degraded").await, 0);
+    // An index that others have put back says nothing of what was kept under another one.
+    let vary = "200 | Cache-Control: max-age=60 | Vary: X-Lang";
+    pair.keep("/far/lang", vary, &["X-Lang: de"]).await;
+    let written = keys(&pair.redis, "portunus:cache:*:s*").await;
+    for key in written.iter().filter(|key| !after.contains(key)) {
+        let Value::Int(length) = pair.redis.ask(&["STRLEN", key]).await else {
+            panic!("a length");
+        };
+        // The index is the short one.
+        if length < 120 {
+            pair.redis.ask(&["DEL", key]).await;
+        }
+    }
+    pair.keep("/far/lang", vary, &["X-Lang: en"]).await;
+    assert!(pair.there("/far/lang", &["X-Lang: en"]).await.1);
+    assert!(!pair.there("/far/lang", &["X-Lang: de"]).await.1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn younger_answers_win() {
+    let Some(pair) = Pair::start().await else {
+        return;
+    };
+    // Who asks for a new one has it kept for the others, and one that is not kept takes the old away.
+    pair.keep("/far/a", MINUTE, &[]).await;
+    let anew = pair
+        .keep("/far/a", MINUTE, &["Cache-Control: no-cache"])
+        .await;
+    assert_eq!(pair.there("/far/a", &[]).await, (anew.body, true));
+    // What was seen here is not replaced by what is older there.
+    let five = "200 | Cache-Control: max-age=5";
+    pair.keep("/far/b", MINUTE, &[]).await;
+    for rig in [&pair.here, &pair.there] {
+        rig.advance(10);
+    }
+    pair.redis.signal("STOP");
+    let own = get(&pair.there, "/far/b", five, &[]).await;
+    assert!(status(&own).contains("fwd=uri-miss"), "{own:?}");
+    pair.redis.signal("CONT");
     pair.is_shared().await;
+    for rig in [&pair.here, &pair.there] {
+        rig.advance(6);
+    }
+    let got = get(&pair.there, "/far/b", MINUTE, &[]).await;
+    assert!(status(&got).contains("fwd=stale"), "{got:?}");
+    // A HEAD that says that it is another by now takes it out there as well.
+    let tagged = "200 | Cache-Control: max-age=60 | ETag: \"a\"";
+    pair.keep("/far/c", tagged, &[]).await;
+    let renewed = metric(&pair.here, "renewed_total").await;
+    let head = "HEAD /far/c HTTP/1.1\r\nHost: test\r\nCache-Control: no-cache\r\nX-Answer: 200 | ETag: \"b\"\r\n\r\n";
+    let mut client = pair.here.client().await;
+    client.write(head.as_bytes()).await;
+    client.read_bare().await;
+    until(async || metric(&pair.here, "renewed_total").await > renewed).await;
+    assert!(!pair.there("/far/c", &[]).await.1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_long_or_late_is_left_and_nobody_pays_for_a_flood() {
+    let Some(pair) = Pair::start().await else {
+        return;
+    };
+    // What is never kept is asked for once.
+    for is in [1, 0] {
+        let asked = metric(&pair.here, "asked_total").await;
+        get(
+            &pair.here,
+            "/far/never",
+            "200 | Cache-Control: no-store",
+            &[],
+        )
+        .await;
+        let now = metric(&pair.here, "asked_total").await;
+        assert_eq!(now - asked, is);
+    }
+    // One that is late says nothing of the others.
+    let failed = metric(&pair.there, "failed_total").await;
+    pair.redis.ask(&["CLIENT", "PAUSE", "300"]).await;
+    get(&pair.there, "/far/late", MINUTE, &[]).await;
+    until(async || metric(&pair.there, "failed_total").await > failed).await;
+    pair.redis.ask(&["PING"]).await;
+    assert_eq!(metric(&pair.there, "degraded").await, 0);
+    // Changes to many addresses leave nothing behind, and what is beside them stays.
+    pair.keep("/far/stays", MINUTE, &[]).await;
+    let before = keys(&pair.redis, "portunus:cache:*").await.len();
+    let renewed = metric(&pair.here, "renewed_total").await;
+    for number in 0..50 {
+        let put = format!(
+            "PUT /far/x/{number} HTTP/1.1\r\nHost: test\r\nX-Answer: 204\r\nContent-Length: 0\r\n\r\n"
+        );
+        assert_eq!(pair.here.send(&put).await.status, 204);
+    }
+    until(async || metric(&pair.here, "renewed_total").await >= renewed + 50).await;
+    assert_eq!(keys(&pair.redis, "portunus:cache:*").await.len(), before);
+    assert!(pair.there("/far/stays", &[]).await.1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
