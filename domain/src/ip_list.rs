@@ -14,7 +14,7 @@ use crate::duration::Span;
 use crate::policy::ip_filter::{self, Listed, Until};
 use crate::problem::Invalid;
 
-pub use text::read;
+pub use text::{read, read_lasting};
 
 /// Most lists of an organization.
 pub const MAX_LISTS: u64 = 50;
@@ -96,6 +96,18 @@ impl Entry {
     }
 }
 
+/// What is said where an entry would count no more.
+const OVER: &str = "This time is over.";
+
+/// What is wrong with entries that have ended before they are put in: `/3/until`.
+pub fn check_until(entries: &[Entry], now: DateTime<Utc>) -> Vec<Invalid> {
+    let all = entries.iter().enumerate();
+    let over = all.filter(|(_, entry)| entry.is_over(now));
+    over.take(MOST_PROBLEMS)
+        .map(|(index, _)| Invalid::new(format!("/{index}/until"), OVER))
+        .collect()
+}
+
 const NET: &str = "Write a network like 10.0.0.0/8 or 2001:db8::/32, without bits behind its prefix, or an address.";
 
 /// Most problems that are told at once.
@@ -150,6 +162,13 @@ impl Entries {
     /// Puts these in, in the place of those of the same networks.
     pub fn put(&mut self, others: Self) {
         self.0.extend(others.0);
+    }
+
+    /// Puts these in; of two of the same network the one that lasts longer stands.
+    pub fn join(&mut self, others: Self) {
+        for (net, entry) in others.0 {
+            self.add(net, entry);
+        }
     }
 
     /// Takes a network out; false where it is not in it.
@@ -228,6 +247,16 @@ const fn hour() -> Span {
 }
 
 impl Source {
+    /// The same without what is behind `?`, where secrets may stand.
+    #[must_use]
+    pub fn without_query(&self) -> Self {
+        let url = self.url.split_once('?').map_or(&*self.url, |(url, _)| url);
+        Self {
+            url: url.to_owned(),
+            every: self.every,
+        }
+    }
+
     /// The address. `Err`: what is wrong, with pointers from its own root.
     pub fn check(&self) -> Result<Url, Vec<Invalid>> {
         let mut found = Vec::new();

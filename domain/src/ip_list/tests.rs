@@ -74,6 +74,13 @@ fn of_the_same_network_the_longer_one_stands() {
     assert_eq!(until(&entries), Some(at("2027-01-01T00:00:00Z")));
     let for_good = read(&[lines[1], "10.0.0.0/8"].join("\n")).unwrap();
     assert_eq!(until(&for_good), None);
+    // The same between two of them, whichever comes first.
+    let mut joined = for_good.clone();
+    joined.join(entries.clone());
+    assert_eq!(until(&joined), None);
+    let mut joined = entries.clone();
+    joined.join(for_good.clone());
+    assert_eq!(until(&joined), None);
     // What is put later takes the place of what was there.
     entries.put(read(lines[0]).unwrap());
     assert_eq!(until(&entries), Some(at("2026-01-01T00:00:00Z")));
@@ -97,6 +104,41 @@ fn entries_are_checked_together() {
     ]);
     let pointers: Vec<_> = found.unwrap_err().into_iter().map(|one| one.pointer).collect();
     assert_eq!(pointers, ["/0/net", "/1/note", "/2/note"]);
+}
+
+#[test]
+fn what_is_over_is_no_entry_that_people_write() {
+    let now = at("2026-06-01T00:00:00Z");
+    let text = "10.0.0.0/8\n192.0.2.1 until 2026-06-01T00:00:00Z\n192.0.2.2 until 2026-06-01T00:00:01Z";
+    assert_eq!(read(text).unwrap().len(), 3);
+    let found = read_lasting(text, now).unwrap_err();
+    assert_eq!(found, [Invalid::new("", "Line 2: This time is over.")]);
+    assert_eq!(read_lasting(text, at("2026-05-31T00:00:00Z")).unwrap().len(), 3);
+    let entry = |until: Option<&str>| Entry {
+        net: "10.0.0.0/8".to_owned(),
+        until: until.map(at),
+        note: None,
+    };
+    let all = [entry(None), entry(Some("2026-01-01T00:00:00Z")), entry(Some("2027-01-01T00:00:00Z"))];
+    let found = check_until(&all, now);
+    assert_eq!(found, [Invalid::new("/1/until", "This time is over.")]);
+    let many = vec![entry(Some("2026-01-01T00:00:00Z")); 1000];
+    assert_eq!(check_until(&many, now).len(), MOST_PROBLEMS);
+}
+
+#[test]
+fn addresses_are_shown_without_their_query() {
+    for (url, is) in [
+        ("https://a.example/x?key=secret&b=?", "https://a.example/x"),
+        ("https://a.example/x", "https://a.example/x"),
+        ("https://a.example?k", "https://a.example"),
+    ] {
+        let source = Source {
+            url: url.to_owned(),
+            every: HOUR,
+        };
+        assert_eq!(source.without_query().url, is);
+    }
 }
 
 #[test]

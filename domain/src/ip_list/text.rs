@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Entries, Entry, MAX_BYTES, MAX_ENTRIES, MAX_NOTE, MOST_PROBLEMS, NET};
+use super::{Entries, Entry, MAX_BYTES, MAX_ENTRIES, MAX_NOTE, MOST_PROBLEMS, NET, OVER};
 use crate::policy::ip_filter;
 use crate::problem::Invalid;
 
@@ -13,6 +13,15 @@ const LONGEST_LINE: usize = 1000;
 /// is the entry's note; empty lines count for nothing. What is wrong is told by its line, all with
 /// the pointer of the whole.
 pub fn read(text: &str) -> Result<Entries, Vec<Invalid>> {
+    lines(text, None)
+}
+
+/// The same, where what has ended is wrong, too: people who write it mean something else.
+pub fn read_lasting(text: &str, now: DateTime<Utc>) -> Result<Entries, Vec<Invalid>> {
+    lines(text, Some(now))
+}
+
+fn lines(text: &str, now: Option<DateTime<Utc>>) -> Result<Entries, Vec<Invalid>> {
     if text.len() > MAX_BYTES {
         let message = "The text of a list has at most 8 MiB.";
         return Err(vec![Invalid::new("", message)]);
@@ -20,7 +29,12 @@ pub fn read(text: &str) -> Result<Entries, Vec<Invalid>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (mut entries, mut found) = (Entries::default(), Vec::new());
     for (index, line) in text.split('\n').enumerate() {
-        match of_line(line) {
+        let is_over = |entry: &Entry| now.is_some_and(|now| entry.is_over(now));
+        let read = match of_line(line) {
+            Ok(Some((_, entry))) if is_over(&entry) => Err(OVER),
+            read => read,
+        };
+        match read {
             Ok(None) => {}
             Ok(Some((net, entry))) => entries.add(net, entry),
             Err(message) => {

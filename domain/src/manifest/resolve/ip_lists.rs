@@ -79,7 +79,7 @@ impl<'a> Resolver<'a> {
             })
         });
         match read {
-            Ok(more) => entries.put(more),
+            Ok(more) => entries.join(more),
             Err(messages) => {
                 for message in messages {
                     self.refuse(format!("{at}/file"), message);

@@ -238,7 +238,7 @@ fn lists_come_from_the_file_and_from_files_beside_it() {
     let resolved = |text: &str| resolve(&read(text, &|_| None)?, 1, &load);
     let apis = "upstreams: {u: {targets: [{url: 'http://127.0.0.1:1'}]}}\napis: {x: {labels: {tier: gold}, versions: {v1: {match: {path: /x}, upstream: u, policies: [{ip_filter: {allow_lists: [office], deny_lists: [bad]}}]}}}}\n";
     let good = format!(
-        "portunus: 1\n{apis}ip_lists: {{office: {{networks: [10.1.0.0/16, {{net: '::1', until: 2027-01-01T00:00:00Z}}]}}, bad: {{file: drop.txt, networks: [1.1.1.1]}}}}\napplications: {{a: {{labels: {{tier: silver}}}}}}\n"
+        "portunus: 1\n{apis}ip_lists: {{office: {{networks: [10.1.0.0/16, {{net: '::1', until: 2027-01-01T00:00:00Z}}]}}, bad: {{file: drop.txt, networks: [1.1.1.1]}}, kept: {{file: drop.txt, networks: [192.0.2.0/24]}}}}\napplications: {{a: {{labels: {{tier: silver}}}}}}\n"
     );
     let parts = resolved(&good).unwrap().parts;
     let list = parts.ip_lists.iter().find(|list| list.name == "bad");
@@ -246,6 +246,10 @@ fn lists_come_from_the_file_and_from_files_beside_it() {
     let texts: Vec<_> = networks.iter().map(|one| one.text()).collect();
     assert_eq!(texts, ["1.1.1.1", "10.0.0.0/8", "192.0.2.0/24"]);
     assert!(networks[2].until().is_some());
+    // In both: what has no end lasts longer, wherever it stands.
+    let list = parts.ip_lists.iter().find(|list| list.name == "kept");
+    let networks = &list.unwrap().networks;
+    assert_eq!((networks.len(), networks[1].until()), (2, None));
     assert_eq!(parts.apis[0].labels[0].value, "gold");
     assert_eq!(parts.applications[0].labels[0].value, "silver");
     let bad = format!(
