@@ -275,7 +275,8 @@ impl Source {
             Some(url) if found.is_empty() => Ok(url),
             Some(_) => Err(found),
             None => {
-                let message = "Give an address that begins with https://, without a user name and without #.";
+                let message =
+                    "Give an address that begins with https://, without a user name and without #.";
                 found.insert(0, Invalid::new("/url", message));
                 Err(found)
             }

@@ -88,10 +88,18 @@ mod tests {
     fn labels_are_typed_and_checked() {
         for (text, written, pointers) in [
             ("", "", &[][..]),
-            ("tier=gold\r\nteam = web/api", "tier=gold\nteam=web/api", &[]),
+            (
+                "tier=gold\r\nteam = web/api",
+                "tier=gold\nteam=web/api",
+                &[],
+            ),
             ("beta, tier=", "beta=\ntier=", &[]),
             ("a=1,a=2", "a=1\na=2", &["/1/name"]),
-            ("a b=c d\n=x", "a b=c d\n=x", &["/0/name", "/0/value", "/1/name"]),
+            (
+                "a b=c d\n=x",
+                "a b=c d\n=x",
+                &["/0/name", "/0/value", "/1/name"],
+            ),
         ] {
             let labels = read(text);
             assert_eq!(write(&labels), written);

@@ -115,7 +115,8 @@ impl Form {
         }
         self.problems.extend(told);
         self.values.retain(|(name, _)| name != TAG);
-        self.with(TAG, present.value(TAG).to_owned()).refused(CHANGED)
+        self.with(TAG, present.value(TAG).to_owned())
+            .refused(CHANGED)
     }
 
     /// Adds the problems of `other`; values stay its own.
@@ -228,9 +229,16 @@ mod tests {
         let form = Form::typed(typed.to_vec()).over(&present);
         assert_eq!(form.value("name"), "Mine");
         assert_eq!(form.problem("name"), Some("It says now: Theirs"));
-        assert_eq!(form.problem("description"), None, "line breaks make no difference");
+        assert_eq!(
+            form.problem("description"),
+            None,
+            "line breaks make no difference"
+        );
         assert_eq!(form.problem("versions"), None, "nor does the order");
-        assert!(form.problem("tags").is_some_and(|told| told.ends_with("x…")));
+        assert!(
+            form.problem("tags")
+                .is_some_and(|told| told.ends_with("x…"))
+        );
         assert_eq!(form.values_of("etag").collect::<Vec<_>>(), ["7"]);
         assert!(form.is_refused() && form.refusal() == Some(CHANGED));
     }

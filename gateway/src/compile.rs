@@ -185,9 +185,7 @@ impl Compiler {
         self.contracts.take(&mut delta.put.versions);
         self.change_tls(&delta.gone, &mut delta.put);
         let lists = std::mem::take(&mut delta.put.ip_lists);
-        let mut renamed = self
-            .ip_lists
-            .remove(&delta.gone, &mut self.state.ip_lists);
+        let mut renamed = self.ip_lists.remove(&delta.gone, &mut self.state.ip_lists);
         renamed.extend(self.ip_lists.put(lists, &mut self.state.ip_lists));
         let mut dirty = self.model.remove(&delta.gone);
         let (rest, put) = consumers::Put::of(delta.put);

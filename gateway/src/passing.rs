@@ -19,12 +19,15 @@ const TURN_WITHIN: Duration = Duration::from_millis(10);
 /// Says whether something is wrong with a whole body.
 pub(crate) type Judge = Box<dyn FnOnce(Vec<u8>) -> bool + Send>;
 
+/// The same while it waits for its turn.
+type Judging = Pin<Box<dyn Future<Output = Result<bool, Stop>>>>;
+
 pub(crate) struct Passing {
     pub(crate) inner: Outflow,
     /// What there is of it so far, and who looks at it in the end; nobody where it is too long.
     copy: Option<(Made, Judge)>,
     most: u64,
-    judging: Option<Pin<Box<dyn Future<Output = Result<bool, Stop>>>>>,
+    judging: Option<Judging>,
     kind: PolicyKind,
     /// How the record notes what is wrong.
     watch: Watch,

@@ -182,17 +182,33 @@ async fn labels_are_the_admins_to_set() {
         let mut admin = world.owner.client.clone();
         let mut maintainer = maintainer.client.clone();
         let edit = json!({ "labels": labels });
-        maintainer.patch(&path, edit.clone()).await.refused(Code::Forbidden);
-        assert_eq!(admin.patch(&path, edit.clone()).await.ok(200).json()["labels"], labels);
+        maintainer
+            .patch(&path, edit.clone())
+            .await
+            .refused(Code::Forbidden);
+        assert_eq!(
+            admin.patch(&path, edit.clone()).await.ok(200).json()["labels"],
+            labels
+        );
         // What is there already may be sent along.
         let named = json!({ "name": "Other", "labels": labels });
         maintainer.patch(&path, named).await.ok(200);
         let organization = format!("/organizations/{}/applications", world.here.id);
         let new = json!({ "team": world.here.team, "name": "New", "labels": labels });
-        maintainer.post(&organization, new.clone()).await.refused(Code::Forbidden);
-        assert_eq!(admin.post(&organization, new).await.ok(201).json()["labels"], labels);
-        let wrong = json!({ "labels": [{ "name": "a b", "value": "" }, { "name": "", "value": "é" }] });
-        let wrong = admin.patch(&path, wrong).await.refused(Code::ValidationFailed);
+        maintainer
+            .post(&organization, new.clone())
+            .await
+            .refused(Code::Forbidden);
+        assert_eq!(
+            admin.post(&organization, new).await.ok(201).json()["labels"],
+            labels
+        );
+        let wrong =
+            json!({ "labels": [{ "name": "a b", "value": "" }, { "name": "", "value": "é" }] });
+        let wrong = admin
+            .patch(&path, wrong)
+            .await
+            .refused(Code::ValidationFailed);
         assert_eq!(
             wrong.pointers(),
             ["/labels/0/name", "/labels/1/name", "/labels/1/value"]

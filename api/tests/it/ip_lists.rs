@@ -77,7 +77,10 @@ async fn networks_come_and_go() {
             .refused(Code::PreconditionFailed);
         assert_eq!(client.post(&path, add).await.ok(200).json()["entries"], 4);
         let wrong = json!({ "entries": [{ "net": "1.1.1.1/8" }, { "net": "x" }] });
-        let wrong = client.post(&path, wrong).await.refused(Code::ValidationFailed);
+        let wrong = client
+            .post(&path, wrong)
+            .await
+            .refused(Code::ValidationFailed);
         assert_eq!(wrong.pointers(), ["/entries/0/net", "/entries/1/net"]);
         let gone = json!({ "networks": ["1.1.1.1/32", "8.8.8.8", "nonsense"] });
         let path = format!("{list}/entries/remove");
@@ -178,37 +181,78 @@ async fn a_list_stays_while_policies_name_it() {
         let draft = format!("/versions/{}/draft", shop.version);
         let plans = format!("/plans/{}", shop.plan);
         for (method, path, named, at, who) in [
-            (Method::PUT, &organization, json!({ "policies": filter }), "/policies/0", "the organization"),
-            (Method::PATCH, &api, json!({ "policies": guard }), "/policies/0", "1 API"),
-            (Method::PATCH, &draft, json!({ "policies": filter }), "/policies/0", "1 version"),
+            (
+                Method::PUT,
+                &organization,
+                json!({ "policies": filter }),
+                "/policies/0",
+                "the organization",
+            ),
+            (
+                Method::PATCH,
+                &api,
+                json!({ "policies": guard }),
+                "/policies/0",
+                "1 API",
+            ),
+            (
+                Method::PATCH,
+                &draft,
+                json!({ "policies": filter }),
+                "/policies/0",
+                "1 version",
+            ),
             (Method::PUT, &plans, plan, "/policies/0", "1 plan"),
         ] {
             let mut wrong = named.clone();
             wrong["policies"] = unknown.clone();
-            let answer = client.send(Call::new(method.clone(), path).json(wrong)).await;
+            let answer = client
+                .send(Call::new(method.clone(), path).json(wrong))
+                .await;
             let answer = answer.refused(Code::ValidationFailed);
             assert_eq!(answer.pointers(), [format!("{at}/ip_filter/deny_lists/0")]);
-            client.send(Call::new(method.clone(), path).json(named.clone())).await.ok(200);
-            assert_eq!(client.get(&list).await.ok(200).json()["named_by"], json!([who]));
+            client
+                .send(Call::new(method.clone(), path).json(named.clone()))
+                .await
+                .ok(200);
+            assert_eq!(
+                client.get(&list).await.ok(200).json()["named_by"],
+                json!([who])
+            );
             let refused = client.delete(&list).await.refused(Code::Conflict);
             assert!(refused.text.contains(who), "{}", refused.text);
             let rename = client.patch(&list, json!({ "name": "other" })).await;
             rename.refused(Code::Conflict);
-            client.patch(&list, json!({ "name": "blocked", "description": "x" })).await.ok(200);
+            client
+                .patch(&list, json!({ "name": "blocked", "description": "x" }))
+                .await
+                .ok(200);
             let mut none = named;
             none["policies"] = json!([]);
-            client.send(Call::new(method, path).json(none)).await.ok(200);
+            client
+                .send(Call::new(method, path).json(none))
+                .await
+                .ok(200);
         }
         // A revision that names a list cannot come back once the list is gone.
-        client.patch(&draft, json!({ "policies": filter })).await.ok(200);
+        client
+            .patch(&draft, json!({ "policies": filter }))
+            .await
+            .ok(200);
         let publish = format!("/versions/{}/publish", shop.version);
         client.post(&publish, json!({})).await.ok(200);
-        client.patch(&draft, json!({ "policies": [] })).await.ok(200);
+        client
+            .patch(&draft, json!({ "policies": [] }))
+            .await
+            .ok(200);
         client.delete(&list).await.refused(Code::Conflict);
         client.post(&publish, json!({})).await.ok(200);
         client.delete(&list).await.ok(204);
         let promote = format!("/versions/{}/revisions/2/promote", shop.version);
-        client.post(&promote, json!({})).await.refused(Code::Conflict);
+        client
+            .post(&promote, json!({}))
+            .await
+            .refused(Code::Conflict);
     })
     .await;
 }

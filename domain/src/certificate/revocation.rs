@@ -250,10 +250,16 @@ mod tests {
             is_in && whole.ends_with(signed.signature) && signed.key == authority.key
         };
         let both = [other.clone(), authority.clone()];
-        assert_eq!(judge_lists(&[list.clone()], &both, signs), Ok(()));
+        assert_eq!(
+            judge_lists(std::slice::from_ref(&list), &both, signs),
+            Ok(())
+        );
         // The same key twice is one authority; another of the same name is another.
         let twice = [authority.clone(), authority.clone()];
-        assert_eq!(judge_lists(&[list.clone()], &twice, signs), Ok(()));
+        assert_eq!(
+            judge_lists(std::slice::from_ref(&list), &twice, signs),
+            Ok(())
+        );
         let renewed = Authority {
             key: other.key.clone(),
             ..authority.clone()
@@ -262,7 +268,7 @@ mod tests {
             [authority.clone(), renewed.clone()],
             [renewed, authority.clone()],
         ] {
-            let refused = judge_lists(&[list.clone()], &both, signs).unwrap_err();
+            let refused = judge_lists(std::slice::from_ref(&list), &both, signs).unwrap_err();
             assert!(refused.starts_with("Two authorities"), "{refused}");
             assert_eq!(judge_lists(&[], &both, signs), Ok(()));
         }

@@ -108,10 +108,7 @@ pub(super) fn act(parts: &[Part], pairs: &mut Pairs, act: Act, at: &str) -> Opti
 pub(super) fn asked(parts: &[Part], pairs: &[(String, String)]) -> usize {
     let of = |(name, value): &(String, String)| {
         let count = value.trim().parse::<usize>().ok()?;
-        let is_list = matches!(
-            find(parts, name)?,
-            Control::Rows(_) | Control::Pairs { .. }
-        );
+        let is_list = matches!(find(parts, name)?, Control::Rows(_) | Control::Pairs { .. });
         is_list.then(|| count.min(MOST_ROWS))
     };
     pairs.iter().filter_map(of).sum()

@@ -14,11 +14,20 @@ fn at(text: &str) -> DateTime<Utc> {
 fn texts_are_read_as_they_come() {
     for (text, is) in [
         ("", &[][..]),
-        ("\u{feff}10.0.0.0/8\r\n\r\n  # nothing\r\n192.0.2.1\r\n", &["10.0.0.0/8", "192.0.2.1"]),
-        ("1.10.16.0/20 ; SBL256894\n;only a comment", &["1.10.16.0/20"]),
+        (
+            "\u{feff}10.0.0.0/8\r\n\r\n  # nothing\r\n192.0.2.1\r\n",
+            &["10.0.0.0/8", "192.0.2.1"],
+        ),
+        (
+            "1.10.16.0/20 ; SBL256894\n;only a comment",
+            &["1.10.16.0/20"],
+        ),
         ("0.0.0.0/0\n::/0", &["0.0.0.0/0", "::/0"]),
         ("::ffff:10.0.0.0/104\n10.0.0.0/8", &["10.0.0.0/8"]),
-        ("2001:DB8::1\n2001:db8::/32", &["2001:db8::/32", "2001:db8::1"]),
+        (
+            "2001:DB8::1\n2001:db8::/32",
+            &["2001:db8::/32", "2001:db8::1"],
+        ),
         ("9.9.9.9\n1.1.1.1/32\n9.9.9.9", &["1.1.1.1", "9.9.9.9"]),
     ] {
         let entries = read(text).unwrap();
@@ -42,7 +51,11 @@ fn what_is_wrong_is_told_by_its_line() {
         ("10.0.0.0/8 office", 1, "Line 1: Behind a network"),
         ("10.0.0.0/8 until", 1, "Line 1: Write behind until"),
         ("10.0.0.0/8 until monday", 1, "Line 1: Write behind until"),
-        ("10.0.0.0/8 until 2026-12-31T00:00:00Z x", 1, "Line 1: Behind its end"),
+        (
+            "10.0.0.0/8 until 2026-12-31T00:00:00Z x",
+            1,
+            "Line 1: Behind its end",
+        ),
         (&long, 1, "Line 2: It is longer than 1000 bytes."),
         (&all, MOST_PROBLEMS, "Line 1: Write a network"),
         ("10.0.0.0/8\r11.0.0.0/8", 1, "Line 1: Behind a network"),
@@ -102,24 +115,38 @@ fn entries_are_checked_together() {
         entry("10.0.0.0/8", "a\nb"),
         entry("::1", "fine"),
     ]);
-    let pointers: Vec<_> = found.unwrap_err().into_iter().map(|one| one.pointer).collect();
+    let pointers: Vec<_> = found
+        .unwrap_err()
+        .into_iter()
+        .map(|one| one.pointer)
+        .collect();
     assert_eq!(pointers, ["/0/net", "/1/note", "/2/note"]);
 }
 
 #[test]
 fn what_is_over_is_no_entry_that_people_write() {
     let now = at("2026-06-01T00:00:00Z");
-    let text = "10.0.0.0/8\n192.0.2.1 until 2026-06-01T00:00:00Z\n192.0.2.2 until 2026-06-01T00:00:01Z";
+    let text =
+        "10.0.0.0/8\n192.0.2.1 until 2026-06-01T00:00:00Z\n192.0.2.2 until 2026-06-01T00:00:01Z";
     assert_eq!(read(text).unwrap().len(), 3);
     let found = read_lasting(text, now).unwrap_err();
     assert_eq!(found, [Invalid::new("", "Line 2: This time is over.")]);
-    assert_eq!(read_lasting(text, at("2026-05-31T00:00:00Z")).unwrap().len(), 3);
+    assert_eq!(
+        read_lasting(text, at("2026-05-31T00:00:00Z"))
+            .unwrap()
+            .len(),
+        3
+    );
     let entry = |until: Option<&str>| Entry {
         net: "10.0.0.0/8".to_owned(),
         until: until.map(at),
         note: None,
     };
-    let all = [entry(None), entry(Some("2026-01-01T00:00:00Z")), entry(Some("2027-01-01T00:00:00Z"))];
+    let all = [
+        entry(None),
+        entry(Some("2026-01-01T00:00:00Z")),
+        entry(Some("2027-01-01T00:00:00Z")),
+    ];
     let found = check_until(&all, now);
     assert_eq!(found, [Invalid::new("/1/until", "This time is over.")]);
     let many = vec![entry(Some("2026-01-01T00:00:00Z")); 1000];
@@ -146,7 +173,10 @@ fn entries_are_found_and_removed() {
     let text = "10.0.0.0/8 # office\n10.1.2.3\n192.0.2.0/24 # Home\n2001:db8::/32";
     let mut entries = read(text).unwrap();
     for (find, is) in [
-        ("", &["10.0.0.0/8", "10.1.2.3", "192.0.2.0/24", "2001:db8::/32"][..]),
+        (
+            "",
+            &["10.0.0.0/8", "10.1.2.3", "192.0.2.0/24", "2001:db8::/32"][..],
+        ),
         ("10.1.2.3", &["10.0.0.0/8", "10.1.2.3"]),
         ("10.1.0.0/16", &["10.0.0.0/8", "10.1.2.3"]),
         ("::ffff:192.0.2.9", &["192.0.2.0/24"]),
@@ -154,10 +184,16 @@ fn entries_are_found_and_removed() {
         ("db8", &["2001:db8::/32"]),
         ("nowhere", &[]),
     ] {
-        let found: Vec<_> = entries.found(None, find).map(|one| one.net.as_str()).collect();
+        let found: Vec<_> = entries
+            .found(None, find)
+            .map(|one| one.net.as_str())
+            .collect();
         assert_eq!(found, is, "{find}");
     }
-    let after: Vec<_> = entries.found(Some("10.1.2.3"), "").map(|one| &*one.net).collect();
+    let after: Vec<_> = entries
+        .found(Some("10.1.2.3"), "")
+        .map(|one| &*one.net)
+        .collect();
     assert_eq!(after, ["192.0.2.0/24", "2001:db8::/32"]);
     assert!(entries.remove(" 10.1.2.3/32 "));
     assert!(!entries.remove("10.1.2.3"));
@@ -192,7 +228,10 @@ fn addresses_of_sources_are_plain() {
     }
     assert_eq!(check("https://lists.example/", "1m"), ["/every"]);
     assert_eq!(check("", "31d"), ["/url", "/every"]);
-    assert_eq!(check(&format!("https://a.example/{}", "x".repeat(2000)), "1h"), ["/url"]);
+    assert_eq!(
+        check(&format!("https://a.example/{}", "x".repeat(2000)), "1h"),
+        ["/url"]
+    );
 }
 
 #[test]

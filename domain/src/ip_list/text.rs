@@ -68,11 +68,13 @@ fn of_line(line: &str) -> Result<Option<(ipnet::IpNet, Entry)>, &'static str> {
     let net = ip_filter::net(net).ok_or(NET)?;
     let until = match words.next() {
         None => None,
-        Some("until") => Some(time(words.next()).ok_or(
-            "Write behind until a time like 2026-12-31T00:00:00Z.",
-        )?),
+        Some("until") => {
+            Some(time(words.next()).ok_or("Write behind until a time like 2026-12-31T00:00:00Z.")?)
+        }
         Some(_) => {
-            return Err("Behind a network stands an end like until 2026-12-31T00:00:00Z, or a comment behind #.");
+            return Err(
+                "Behind a network stands an end like until 2026-12-31T00:00:00Z, or a comment behind #.",
+            );
         }
     };
     if words.next().is_some() {

@@ -134,7 +134,10 @@ mod tests {
                 r#"{"limit":5,"window":"10s","block":"5m","max_block":"24h","allow":["10.0.0.0/8","::1"],"allow_lists":["office"]}"#,
                 &[],
             ),
-            (r#"{"allow_lists":["office","office"]}"#, &["/allow_lists/1"]),
+            (
+                r#"{"allow_lists":["office","office"]}"#,
+                &["/allow_lists/1"],
+            ),
             (
                 r#"{"limit":0,"window":"2h","block":"2d","max_block":"1s","allow":["10.0.0.1/8"]}"#,
                 &["/limit", "/window", "/block", "/max_block", "/allow/0"],

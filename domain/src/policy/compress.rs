@@ -171,10 +171,7 @@ mod tests {
                 r#"{"encodings":["gzip"],"types":["text/*","*/*+json","application/vnd.a+json"],"min_bytes":0}"#,
                 &[],
             ),
-            (
-                r#"{"encodings":["zstd","gzip","br"],"min_bytes":1}"#,
-                &[],
-            ),
+            (r#"{"encodings":["zstd","gzip","br"],"min_bytes":1}"#, &[]),
             (
                 r#"{"encodings":["br","br"],"types":["json","*/*","Text/plain","a/b; c=d"],"min_bytes":1048577}"#,
                 &[

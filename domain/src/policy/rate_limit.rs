@@ -233,10 +233,10 @@ impl Written for RateLimit {
                 let message = "A sliding window counts at most 1,000,000.";
                 found.push(Invalid::new("/limit", message));
             }
-        } else if let Some(delay) = self.delay {
-            if !(10..=30_000).contains(&delay.as_millis()) {
-                found.push(Invalid::new("/delay", "Let requests wait for 10ms to 30s."));
-            }
+        } else if let Some(delay) = self.delay
+            && !(10..=30_000).contains(&delay.as_millis())
+        {
+            found.push(Invalid::new("/delay", "Let requests wait for 10ms to 30s."));
         }
         if let Some(waiting) = self.waiting {
             if self.delay.is_none() {

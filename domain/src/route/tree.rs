@@ -19,6 +19,10 @@ struct Node<T> {
 /// The nodes below one, by segment. Most have none or one, and with as many as there may be each
 /// line of the processor's cache that is asked for counts.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::box_collection,
+    reason = "few nodes have many children, and none is to be as large as a map"
+)]
 enum Children<T> {
     None,
     One(Segment, Arc<Node<T>>),

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use detail::{RequestDetail, SeenBody, SeenField, SeenMessage};
+pub use detail::{Inside, RequestDetail, SeenBody, SeenField, SeenMessage};
 
 use super::{NamedApi, NamedApplication, NamedCredential, NamedOrganization, NamedPlan};
 use crate::id::{
@@ -385,20 +385,4 @@ pub struct LogEntry {
     pub connect_ms: f64,
     pub first_byte_ms: f64,
     pub curl: String,
-}
-
-/// What of a request concerns only who runs the API.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Inside {
-    pub node: String,
-    pub state: u64,
-    pub target: String,
-    /// Variant of the upstream that the target is of; empty for none.
-    #[serde(default)]
-    pub variant: String,
-    pub tries: u8,
-    pub observed: u32,
-    /// What the policy `log_detail` kept of it; absent where it kept nothing, or no more.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub detail: Option<RequestDetail>,
 }

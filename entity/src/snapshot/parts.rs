@@ -15,7 +15,8 @@ use super::lines;
 use crate::row::RowError;
 use crate::{
     api, application, certificate, certificate_host, credential, host, ip_list, ip_list_content,
-    organization, plan, product, product_version, revision, setting, subscription, upstream, version,
+    organization, plan, product, product_version, revision, setting, subscription, upstream,
+    version,
 };
 
 /// Ids per statement: far below the number of parameters that a database takes.

@@ -91,7 +91,7 @@ async fn hits_are_summed_by_minute_and_hour() {
 async fn found_in_minute(db: &sea_orm::DatabaseConnection) -> CacheSums {
     let stretch = Stretch {
         from: at(0),
-        to: at(60),
+        to: at(59),
         step: TimeDelta::minutes(1),
         resolution: Resolution::Minute,
     };

@@ -13,8 +13,8 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, Set};
 
 use crate::world::{
-    at, certificate, certificate_host, credential, host, id, insert, ip_list, ip_list_content, plan,
-    plant, revision, upstream, version,
+    at, certificate, certificate_host, credential, host, id, insert, ip_list, ip_list_content,
+    plan, plant, revision, upstream, version,
 };
 
 #[tokio::test]
@@ -169,7 +169,10 @@ async fn edit(tx: &DatabaseTransaction, dice: &mut Dice) {
 /// Makes a list, or another content its own, or deletes it with its content.
 async fn edit_list(tx: &DatabaseTransaction, dice: &mut Dice, name: &str) -> (Kind, uuid::Uuid) {
     let object = id(&format!("list {name}"));
-    let gone = ip_list::Entity::delete_by_id(object).exec(tx).await.unwrap();
+    let gone = ip_list::Entity::delete_by_id(object)
+        .exec(tx)
+        .await
+        .unwrap();
     if gone.rows_affected == 0 || dice.roll(2) == 0 {
         insert(tx, ip_list(&format!("list {name}"))).await;
         // One without content is empty.

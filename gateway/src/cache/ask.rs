@@ -292,7 +292,7 @@ impl<'a> Visit<'a> {
         let longest = self.step.running.max_body;
         let filling = Filling::new(self.cache.clone(), draft, spot, longest, (flight, share));
         let body = std::mem::replace(&mut answer.body, Outflow::empty());
-        answer.body = Outflow::Keeping(Box::new(Keeping::new(body, Then::Keep(filling))));
+        answer.body = Outflow::Keeping(Box::new(Keeping::new(body, Then::Keep(Box::new(filling)))));
         true
     }
 }

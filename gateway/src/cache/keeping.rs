@@ -23,7 +23,7 @@ pub(crate) struct Keeping {
 
 /// What is done when all of it has passed.
 pub(super) enum Then {
-    Keep(Filling),
+    Keep(Box<Filling>),
     /// It is not kept, and takes the place of what is.
     TakeOut(Removal),
 }

@@ -82,10 +82,7 @@ fn parts(net: &IpNet) -> (u128, u128) {
 
 impl IpFilter {
     /// `number` finds the lists that it names, all of which are there.
-    pub(crate) fn compile(
-        policy: &policy::IpFilter,
-        number: impl Fn(&str) -> Option<u32>,
-    ) -> Self {
+    pub(crate) fn compile(policy: &policy::IpFilter, number: impl Fn(&str) -> Option<u32>) -> Self {
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
         let mut take = |list: &[Listed], allows: bool| {
             for (listed, net) in list.iter().filter_map(|one| Some((one, one.net()?))) {
@@ -223,7 +220,11 @@ mod tests {
             let networks: Vec<Listed> = serde_json::from_str(text).unwrap();
             IpList::compile(&networks)
         });
-        let number = |name: &str| ["office", "bad", "none"].iter().position(|one| *one == name);
+        let number = |name: &str| {
+            ["office", "bad", "none"]
+                .iter()
+                .position(|one| *one == name)
+        };
         let number = |name: &str| number(name).map(|at| at as u32);
         let admits = |policy: &str, address: &str, now| {
             let policy = serde_json::from_str(policy).unwrap();
@@ -235,18 +236,63 @@ mod tests {
             (r#"{"deny_lists":["bad"]}"#, "::ffff:10.1.2.3", 0, false),
             (r#"{"deny_lists":["bad"]}"#, "10.3.2.3", 0, true),
             (r#"{"deny_lists":["bad"]}"#, "2001:db8::9", 0, false),
-            (r#"{"allow_lists":["office"],"deny_lists":["bad"]}"#, "10.1.2.3", 0, false),
-            (r#"{"allow_lists":["office"],"deny_lists":["bad"]}"#, "8.8.8.8", 0, true),
-            (r#"{"allow_lists":["office"],"deny_lists":["bad"]}"#, "::1", 0, false),
+            (
+                r#"{"allow_lists":["office"],"deny_lists":["bad"]}"#,
+                "10.1.2.3",
+                0,
+                false,
+            ),
+            (
+                r#"{"allow_lists":["office"],"deny_lists":["bad"]}"#,
+                "8.8.8.8",
+                0,
+                true,
+            ),
+            (
+                r#"{"allow_lists":["office"],"deny_lists":["bad"]}"#,
+                "::1",
+                0,
+                false,
+            ),
             // What stands in it is nearer, or farther.
-            (r#"{"allow":["10.1.2.0/24"],"deny_lists":["bad"]}"#, "10.1.2.3", 0, true),
-            (r#"{"allow":["10.0.0.0/8"],"deny_lists":["bad"]}"#, "10.1.2.3", 0, false),
+            (
+                r#"{"allow":["10.1.2.0/24"],"deny_lists":["bad"]}"#,
+                "10.1.2.3",
+                0,
+                true,
+            ),
+            (
+                r#"{"allow":["10.0.0.0/8"],"deny_lists":["bad"]}"#,
+                "10.1.2.3",
+                0,
+                false,
+            ),
             // The same network is allowed here and denied there.
-            (r#"{"allow":["10.1.0.0/16"],"deny_lists":["bad"]}"#, "10.1.2.3", 0, false),
-            (r#"{"deny":["10.0.0.0/8"],"allow_lists":["office"]}"#, "10.3.2.3", 0, false),
+            (
+                r#"{"allow":["10.1.0.0/16"],"deny_lists":["bad"]}"#,
+                "10.1.2.3",
+                0,
+                false,
+            ),
+            (
+                r#"{"deny":["10.0.0.0/8"],"allow_lists":["office"]}"#,
+                "10.3.2.3",
+                0,
+                false,
+            ),
             // It ends in the list.
-            (r#"{"deny":["10.0.0.0/8"],"allow_lists":["office"]}"#, "10.9.2.3", 99, true),
-            (r#"{"deny":["10.0.0.0/8"],"allow_lists":["office"]}"#, "10.9.2.3", 100, false),
+            (
+                r#"{"deny":["10.0.0.0/8"],"allow_lists":["office"]}"#,
+                "10.9.2.3",
+                99,
+                true,
+            ),
+            (
+                r#"{"deny":["10.0.0.0/8"],"allow_lists":["office"]}"#,
+                "10.9.2.3",
+                100,
+                false,
+            ),
             // An empty list allows nobody, and denies nobody.
             (r#"{"allow_lists":["none"]}"#, "8.8.8.8", 0, false),
             (r#"{"deny_lists":["none"]}"#, "8.8.8.8", 0, true),
@@ -255,6 +301,9 @@ mod tests {
         }
         let policy = serde_json::from_str(r#"{"deny_lists":["bad"]}"#).unwrap();
         let filter = IpFilter::compile(&policy, number);
-        assert!(!filter.admits([8, 8, 8, 8].into(), 0, |_| None), "a list is lost");
+        assert!(
+            !filter.admits([8, 8, 8, 8].into(), 0, |_| None),
+            "a list is lost"
+        );
     }
 }

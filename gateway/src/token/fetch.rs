@@ -107,7 +107,11 @@ async fn load_all(
                 fetches.push(async move {
                     let fetching = keys(settings, &allowed, roots, &source);
                     let found = timeout(PATIENCE, fetching).await;
-                    (source, set, found.unwrap_or(Err(outgoing::Failed::TimedOut.into())))
+                    (
+                        source,
+                        set,
+                        found.unwrap_or(Err(outgoing::Failed::TimedOut.into())),
+                    )
                 });
             }
         }

@@ -71,9 +71,8 @@ fn answer(asked: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn texts_are_fetched_from_where_upstreams_may_lie() {
     let address = server().await;
-    let resolver = Resolver::new(move |_, port| async move {
-        Ok(vec![SocketAddr::new(address.ip(), port)])
-    });
+    let resolver =
+        Resolver::new(move |_, port| async move { Ok(vec![SocketAddr::new(address.ip(), port)]) });
     let fetcher = Fetcher::new(resolver.clone(), Some(CA.to_owned()));
     let open = Settings {
         upstream_allow: vec!["127.0.0.0/8".parse().unwrap()],
@@ -93,7 +92,10 @@ async fn texts_are_fetched_from_where_upstreams_may_lie() {
         tag: Some("\"one\"".to_owned()),
     };
     assert_eq!(get(list(), None, &open, &[]).await, Ok(new.clone()));
-    assert_eq!(get(list(), Some("\"one\""), &open, &[]).await, Ok(Fetched::Same));
+    assert_eq!(
+        get(list(), Some("\"one\""), &open, &[]).await,
+        Ok(Fetched::Same)
+    );
     assert_eq!(get(list(), Some("\"two\""), &open, &[]).await, Ok(new));
     for (path, why) in [
         ("/large", "too large"),
@@ -105,7 +107,10 @@ async fn texts_are_fetched_from_where_upstreams_may_lie() {
         assert!(told.contains(why), "{path}: {told}");
     }
     let told = get(url("other.test", "/list?a=b"), None, &open, &[]).await;
-    assert!(told.unwrap_err().contains("TLS failed"), "it is for another host");
+    assert!(
+        told.unwrap_err().contains("TLS failed"),
+        "it is for another host"
+    );
     let none = Settings::default();
     for (url, allowed, own) in [
         (list(), &none, &[][..]),
@@ -113,7 +118,11 @@ async fn texts_are_fetched_from_where_upstreams_may_lie() {
         (url("127.0.0.1", "/"), &none, &[]),
         (url("metadata.google.internal", "/"), &open, &[]),
         ("https://169.254.169.254/".parse().unwrap(), &open, &[]),
-        ("https://[::ffff:169.254.169.254]/".parse().unwrap(), &open, &[]),
+        (
+            "https://[::ffff:169.254.169.254]/".parse().unwrap(),
+            &open,
+            &[],
+        ),
     ] {
         let told = get(url.clone(), None, allowed, own).await;
         assert!(told.unwrap_err().contains("may not ask"), "{url}");

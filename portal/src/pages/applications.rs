@@ -188,7 +188,9 @@ pub(crate) async fn save(
     let input = EditApplication {
         name: Some(typed.get("name").to_owned()),
         description: Some(typed.get("description").to_owned()),
-        labels: typed.has("labels").then(|| label::read(typed.get("labels"))),
+        labels: typed
+            .has("labels")
+            .then(|| label::read(typed.get("labels"))),
     };
     match service::edit(here.ctx(), id, typed.etag(), input).await {
         Ok(_) => Ok(see(&home(&here, id))),

@@ -139,11 +139,14 @@ pub(crate) fn routes() -> Pages {
     pages
         .into_iter()
         .chain(inbox)
-        .fold(ip_lists::routes(certificates::routes()), |router, (path, page)| {
-            router
-                .route(&format!("/o/{{organization}}{path}"), page.clone())
-                .route(&format!("/o/{{organization}}/t/{{team}}{path}"), page)
-        })
+        .fold(
+            ip_lists::routes(certificates::routes()),
+            |router, (path, page)| {
+                router
+                    .route(&format!("/o/{{organization}}{path}"), page.clone())
+                    .route(&format!("/o/{{organization}}/t/{{team}}{path}"), page)
+            },
+        )
         .route(
             "/o/{organization}/policies",
             policies_of::<OfOrganization>(),

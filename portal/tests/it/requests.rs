@@ -33,7 +33,10 @@ async fn what_was_kept_of_a_request_is_shown_as_text() {
         let application = owner.api("POST", &place, made).await;
         let application = application["id"].as_str().unwrap().parse().unwrap();
         let organization = home.organization.parse().unwrap();
-        let record = call(app.plane.clock.now(), organization, application);
+        let apis = format!("/organizations/{}/apis", home.organization);
+        let apis = owner.api("GET", &apis, serde_json::Value::Null).await;
+        let mut record = call(app.plane.clock.now(), organization, application);
+        record.api = apis["items"][0]["id"].as_str().unwrap().parse().unwrap();
         let seen = Seen {
             request: Message {
                 fields: Some(vec![

@@ -190,7 +190,9 @@ mod tests {
 
     #[test]
     fn a_scope_is_granted_by_each_api_of_its_token() {
-        let table: [(&[u128], &str, Result<(&[u128], Option<&str>), &str>); 14] = [
+        /// Which APIs are reached, and with which scopes; or why not.
+        type Said = Result<(&'static [u128], Option<&'static str>), &'static str>;
+        let table: [(&[u128], &str, Said); 14] = [
             (&[], "", Ok((&[1, 2, 3, 4], None))),
             (&[1], "", Ok((&[1], Some("read write")))),
             (&[1, 2], "", Ok((&[1, 2], Some("read")))),

@@ -5,9 +5,7 @@ use domain::id::{IpListId, OrganizationId};
 use domain::ip_list::{self, Entries, Entry, MAX_OF_ALL};
 use domain::problem::{Code, Invalid};
 use domain::snapshot::Kind;
-use domain::wire::ip_lists::{
-    AddEntries, EntriesPaging, ImportEntries, IpList, RemoveEntries,
-};
+use domain::wire::ip_lists::{AddEntries, EntriesPaging, ImportEntries, IpList, RemoveEntries};
 use domain::wire::{Page, Paging};
 use entity::row::write_json;
 use entity::{ip_list as rows, ip_list_content as contents};
@@ -59,7 +57,11 @@ pub async fn add(
 ) -> Result<IpList> {
     ctx.may(Action::EditOrganization, organization, None)?;
     let new = Entries::new(input.entries).map_err(|wrong| under(wrong, "/entries"))?;
-    let told: Vec<String> = new.iter().take(MOST_TOLD).map(|one| one.net.clone()).collect();
+    let told: Vec<String> = new
+        .iter()
+        .take(MOST_TOLD)
+        .map(|one| one.net.clone())
+        .collect();
     let write = Write::begin(ctx).await?;
     let row = by_hand(ctx, &write, organization, id, if_match).await?;
     let mut all = content(write.tx(), row.id).await?;

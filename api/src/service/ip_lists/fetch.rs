@@ -151,12 +151,7 @@ async fn ask(
 }
 
 /// Writes down what came of it.
-async fn settle(
-    ctx: &Ctx,
-    asked: rows::Model,
-    source: &Source,
-    outcome: Outcome,
-) -> Result<bool> {
+async fn settle(ctx: &Ctx, asked: rows::Model, source: &Source, outcome: Outcome) -> Result<bool> {
     // The fetch has taken its time.
     let ctx = &Ctx {
         now: ctx.plane.clock.now(),

@@ -77,5 +77,12 @@ pub fn lines() -> Vec<Line> {
 pub async fn object(world: &World) -> String {
     let path = format!("/organizations/{}/ip-lists", world.here.id);
     let body = json!({ "name": "blocked" });
-    id(&world.owner.client.clone().post(&path, body).await.ok(201).json())
+    id(&world
+        .owner
+        .client
+        .clone()
+        .post(&path, body)
+        .await
+        .ok(201)
+        .json())
 }

@@ -70,14 +70,16 @@ impl<'a> Resolver<'a> {
         let Some(path) = written.file.as_deref() else {
             return Some(entries);
         };
-        let read = load(path).map_err(|message| vec![message]).and_then(|bytes| {
-            let text = String::from_utf8(bytes)
-                .map_err(|_| vec![format!("The file {path} is not UTF-8.")])?;
-            ip_list::read(&text).map_err(|wrong| {
-                let told = wrong.into_iter();
-                told.map(|one| format!("{path}: {}", one.message)).collect()
-            })
-        });
+        let read = load(path)
+            .map_err(|message| vec![message])
+            .and_then(|bytes| {
+                let text = String::from_utf8(bytes)
+                    .map_err(|_| vec![format!("The file {path} is not UTF-8.")])?;
+                ip_list::read(&text).map_err(|wrong| {
+                    let told = wrong.into_iter();
+                    told.map(|one| format!("{path}: {}", one.message)).collect()
+                })
+            });
         match read {
             Ok(more) => entries.join(more),
             Err(messages) => {

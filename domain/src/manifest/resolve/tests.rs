@@ -230,7 +230,9 @@ fn plans_have_a_priority() {
 #[test]
 fn lists_come_from_the_file_and_from_files_beside_it() {
     let load = |path: &str| match path {
-        "drop.txt" => Ok(b"\xef\xbb\xbf10.0.0.0/8 ; one\r\n192.0.2.0/24 until 2026-12-31T00:00:00Z\r\n".to_vec()),
+        "drop.txt" => Ok(
+            b"\xef\xbb\xbf10.0.0.0/8 ; one\r\n192.0.2.0/24 until 2026-12-31T00:00:00Z\r\n".to_vec(),
+        ),
         "page.html" => Ok(b"<html>\n".to_vec()),
         "latin" => Ok(b"10.0.0.0/8 # \xfc".to_vec()),
         _ => Err(format!("There is no file {path}.")),
@@ -271,5 +273,9 @@ fn lists_come_from_the_file_and_from_files_beside_it() {
             "/applications/a/labels",
         ]
     );
-    assert!(found[4].message.contains("page.html: Line 1"), "{:?}", found[4]);
+    assert!(
+        found[4].message.contains("page.html: Line 1"),
+        "{:?}",
+        found[4]
+    );
 }

@@ -96,8 +96,9 @@ fn is_element(name: &str) -> bool {
 impl Body {
     /// The expression of `becomes`, read.
     pub fn read(&self, way: Way) -> Result<Option<Expression>, expression::Wrong> {
-        const VARIABLES: [&str; 7] =
-            ["body", "request", "caller", "claims", "api", "now", "status"];
+        const VARIABLES: [&str; 7] = [
+            "body", "request", "caller", "claims", "api", "now", "status",
+        ];
         let known = match way {
             Way::Request => &VARIABLES[..6],
             Way::Response => &VARIABLES[..],

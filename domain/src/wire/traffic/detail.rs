@@ -53,3 +53,19 @@ pub struct SeenBody {
     /// The text ends before the body does.
     pub cut: bool,
 }
+
+/// What of a request concerns only who runs the API.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Inside {
+    pub node: String,
+    pub state: u64,
+    pub target: String,
+    /// Variant of the upstream that the target is of; empty for none.
+    #[serde(default)]
+    pub variant: String,
+    pub tries: u8,
+    pub observed: u32,
+    /// What the policy `log_detail` kept of it; absent where it kept nothing, or no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<RequestDetail>,
+}

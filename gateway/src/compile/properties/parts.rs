@@ -124,7 +124,10 @@ fn a_list_changes_alone() {
     };
     list.networks = vec![Listed::Always("8.8.8.8".to_owned())];
     let after = compiler.delta(put(list.clone(), 2)).unwrap();
-    assert!(Arc::ptr_eq(&at(&before), &at(&after)), "its networks are new, and nothing else");
+    assert!(
+        Arc::ptr_eq(&at(&before), &at(&after)),
+        "its networks are new, and nothing else"
+    );
     let number = compiler.ip_lists.numbers[&list.id];
     let finds = |state: &State| state.ip_list(number)?.find([8, 8, 8, 8].into(), 0);
     assert_eq!((finds(&before), finds(&after)), (None, Some(32)));

@@ -387,8 +387,9 @@ async fn what_is_refused_is_not_kept_and_takes_nothing_away() {
     const SAME: &str =
         "HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\nCache-Control: max-age=5\r\n\r\n";
     const GONE: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nContent-Length: 12\r\n\r\n{\"method\":2}";
-    let script = vec![BAD, GOOD, BAD, PRIVATE, SAME, GONE];
-    let (rig, _) = start_with(vec![script]).await;
+    // Connections that wait for six seconds are not used again.
+    let scripts = vec![vec![BAD, GOOD], vec![BAD, PRIVATE, SAME], vec![GONE]];
+    let (rig, _) = start_with(scripts).await;
     let mut client = rig.client().await;
     for (number, (seconds, status, body, cached)) in [
         (0, 502, None, Cached::Miss),

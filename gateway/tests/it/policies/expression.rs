@@ -93,7 +93,11 @@ async fn conditions_look_at_labels() {
     ] {
         assert_eq!(get(path, number).await, status, "{path} {number}");
     }
-    assert_eq!(rig.get("/caller", &[]).await.status, 403, "nobody has labels");
+    assert_eq!(
+        rig.get("/caller", &[]).await.status,
+        403,
+        "nobody has labels"
+    );
 
     let parts = snapshot(LABELS, &rig.upstream, 1).parts;
     let mut put = Parts {

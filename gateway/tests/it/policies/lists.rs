@@ -80,7 +80,11 @@ async fn lists_count_wherever_they_are_named() {
         assert_eq!(status(&rig, path, client).await, wanted, "{path} {client}");
     }
     rig.advance(60);
-    assert_eq!(status(&rig, "/open", "10.2.3.4").await, 200, "its time is over");
+    assert_eq!(
+        status(&rig, "/open", "10.2.3.4").await,
+        200,
+        "its time is over"
+    );
     assert_eq!(status(&rig, "/open", "10.1.3.4").await, 403);
 }
 
@@ -88,7 +92,13 @@ async fn lists_count_wherever_they_are_named() {
 async fn a_list_changes_at_once_and_one_that_is_not_there_stops_only_its_routes() {
     let rig = rig().await;
     let parts = snapshot(LISTS, &rig.upstream, 1).parts;
-    let find = |name: &str| parts.ip_lists.iter().find(|list| list.name == name).unwrap();
+    let find = |name: &str| {
+        parts
+            .ip_lists
+            .iter()
+            .find(|list| list.name == name)
+            .unwrap()
+    };
     let mut bad = find("bad").clone();
     bad.networks = vec![Listed::Always("8.8.8.0/24".to_owned())];
     change(&rig, 1, vec![bad.clone()], Vec::new()).await;
@@ -97,7 +107,12 @@ async fn a_list_changes_at_once_and_one_that_is_not_there_stops_only_its_routes(
 
     bad.name = "worse".to_owned();
     change(&rig, 2, vec![bad.clone()], Vec::new()).await;
-    for (path, wanted) in [("/open", 500), ("/inner", 500), ("/plain", 200), ("/plan", 200)] {
+    for (path, wanted) in [
+        ("/open", 500),
+        ("/inner", 500),
+        ("/plain", 200),
+        ("/plan", 200),
+    ] {
         assert_eq!(status(&rig, path, "10.3.4.5").await, wanted, "{path}");
     }
     let answer = rig.get("/open", &[]).await;
@@ -108,7 +123,12 @@ async fn a_list_changes_at_once_and_one_that_is_not_there_stops_only_its_routes(
     assert_eq!(status(&rig, "/open", "10.1.2.3").await, 200);
     let office = find("office").id.uuid();
     change(&rig, 4, Vec::new(), vec![(Kind::IpList, office)]).await;
-    for (path, wanted) in [("/open", 200), ("/inner", 500), ("/plain", 200), ("/plan", 500)] {
+    for (path, wanted) in [
+        ("/open", 200),
+        ("/inner", 500),
+        ("/plain", 200),
+        ("/plan", 500),
+    ] {
         assert_eq!(status(&rig, path, "10.3.4.5").await, wanted, "{path}");
     }
 

@@ -74,7 +74,9 @@ pub(super) async fn save(workspace: Workspace, Path(ids): Path<Ids>, typed: Type
         description: Some(typed.get("description").to_owned()),
         category: Some(typed.get("category").to_owned()),
         tags: Some(tags.collect()),
-        labels: typed.has("labels").then(|| label::read(typed.get("labels"))),
+        labels: typed
+            .has("labels")
+            .then(|| label::read(typed.get("labels"))),
         visibility: Visibility::parse(typed.get("visibility")),
         ..EditApi::default()
     };

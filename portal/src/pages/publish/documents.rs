@@ -139,10 +139,7 @@ pub(super) async fn parts(mut body: Multipart, too_large: Code) -> Result<Typed>
         .map_err(|_| Failure::of(Code::BodyTooLarge))?
     {
         let name = part.name().unwrap_or_default().to_owned();
-        let bytes = part
-            .bytes()
-            .await
-            .map_err(|_| Failure::of(too_large))?;
+        let bytes = part.bytes().await.map_err(|_| Failure::of(too_large))?;
         if typed.len() == 20 {
             return Err(unreadable());
         }

@@ -124,7 +124,11 @@ mod tests {
             assert_eq!(span.as_deref(), is, "{value}");
             assert_eq!(fields.wrong.is_empty(), is.is_some(), "{value}");
         }
-        for (value, is) in [("49.90", Some(49.9)), ("1,234.5", Some(1234.5)), ("49,90", None)] {
+        for (value, is) in [
+            ("49.90", Some(49.9)),
+            ("1,234.5", Some(1234.5)),
+            ("49,90", None),
+        ] {
             let typed = typed("price", value);
             let mut fields = Fields::of(&typed);
             assert_eq!(fields.read::<f64>("price", "no"), is, "{value}");

@@ -289,7 +289,11 @@ async fn import(workspace: Workspace, Path(one): Path<One>, body: Multipart) -> 
         Ok(_) => Ok(see(&format!("{}/{id}", home(&workspace)))),
         Err(error) => {
             // A file is nothing that a page could show again.
-            let add = typed.without("file").without("etag").refused(ctx, error).await?;
+            let add = typed
+                .without("file")
+                .without("etag")
+                .refused(ctx, error)
+                .await?;
             let list = found(&workspace, &one).await?;
             let form = form_of(&list);
             refuse(&workspace, list, form, add).await

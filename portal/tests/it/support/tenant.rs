@@ -129,6 +129,9 @@ impl Tenant {
         let list = json!({ "name": "blocked", "entries": [{ "net": "10.0.0.0/8" }] });
         let list = owner.api("POST", &of("ip-lists"), list).await;
 
+        let hook = json!({ "url": "https://93.184.216.34/hook" });
+        let hook = owner.api("POST", &of("webhooks"), hook).await;
+
         app.called(&organization, &application).await;
         let log = owner.api("GET", &of("requests"), Value::Null).await;
 
@@ -172,6 +175,7 @@ impl Tenant {
             ("request", record),
             ("certificate", certificate),
             ("host", host.to_owned()),
+            ("webhook", text(&hook["webhook"]["id"])),
         ]);
         Self {
             owner,

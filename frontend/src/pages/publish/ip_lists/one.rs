@@ -156,9 +156,7 @@ fn entries(page: &Shown, own: &str, by_hand: bool) -> AnyView {
         ),
     };
     let find = Form::default().with("find", page.find.clone());
-    let table = Table::new(Shape::Tight, columns)
-        .rows(rows)
-        .or_empty(empty);
+    let table = Table::new(Shape::Tight, columns).rows(rows).or_empty(empty);
     let body = view! {
         <form class="row" method="get" action=own.to_owned()>
             {Field::text("find", "Find").unmarked().mono().placeholder("192.0.2.7").of(&find)}
@@ -167,21 +165,18 @@ fn entries(page: &Shown, own: &str, by_hand: bool) -> AnyView {
         {table}
         {page.older.clone().map(|older| pager(shown, None, Some(older)))}
     };
-    let section = Section::new("networks", "Networks")
+    let section = Section::new("list", "Networks")
         .count(page.list.entries)
         .body(body);
     view! { {section} }.into_any()
 }
 
-fn row(
-    entry: &Entry,
-    own: &str,
-    by_hand: bool,
-    now: chrono::DateTime<chrono::Utc>,
-) -> AnyView {
+fn row(entry: &Entry, own: &str, by_hand: bool, now: chrono::DateTime<chrono::Utc>) -> AnyView {
     let until = match entry.until {
         None => view! { <span class="faint">"for good"</span> }.into_any(),
-        Some(at) if at <= now => view! { {Badge::new(Tone::Plain, Icon::Clock, "over").quiet()} }.into_any(),
+        Some(at) if at <= now => {
+            view! { {Badge::new(Tone::Plain, Icon::Clock, "over").quiet()} }.into_any()
+        }
         Some(at) => view! { {format::moment(at)} }.into_any(),
     };
     let remove = by_hand.then(|| {
