@@ -163,4 +163,8 @@ so it is no true open loop.
 - Left out: {"; ".join(f"{name} {why}" for name, why in how["skipped"].items()) if how["skipped"] else "none"}. Caddy and the plain hyper forwarder do W0 only.
 - Cases that are unreadable in this run: {", ".join(unreadable) if unreadable else "none"}.
 """
+    policies = path.parent / "POLICIES.md"
+    if policies.exists():
+        # One heading lower: it is a table of its own run (`make bench-policies`).
+        text += "\n#" + policies.read_text()
     path.write_text(text)

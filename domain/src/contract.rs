@@ -26,7 +26,6 @@ use crate::problem::Invalid;
 
 pub use answers::{Answered, Expected, Stripped};
 pub use media::essence;
-pub use value::read as read_json;
 
 use answers::Answers;
 use carried::Carried;
@@ -95,6 +94,13 @@ pub struct Violation {
     pub pointer: String,
     /// A sentence that names what is asked for, and nothing of what was sent.
     pub message: String,
+}
+
+/// Reads a body of JSON as a value of its own, as policies do that make it anew. A member that is
+/// there twice is refused: of two readers one takes the first, the other the last. The error is a
+/// sentence.
+pub fn read_json(body: &[u8]) -> Result<Value, String> {
+    value::read(body).map(Value::from)
 }
 
 /// What is asked of requests beyond the document.
@@ -179,6 +185,7 @@ impl Contract {
                 }
                 Ok(None) => {}
                 Ok(Some(value)) => {
+                    let value = value::Value::from(value);
                     let mut fitting = Fitting::new(&self.schemas, steps, rules.formats);
                     fitting.check(parameter.schema, &value);
                     steps = fitting.left();
@@ -247,20 +254,20 @@ impl Contract {
         schema: u32,
         body: &'b [u8],
         text: impl FnOnce(&'b [u8]) -> Result<Cow<'b, str>, &'static str>,
-    ) -> Result<Option<Value>, String> {
+    ) -> Result<Option<value::Value<'b>>, String> {
         match shape {
             Shape::Json => value::read(body).map(Some),
             Shape::Form => {
                 let text = std::str::from_utf8(body);
                 let text = text.map_err(|_| "The form is not UTF-8.".to_owned())?;
                 let form = carried::form(&self.schemas, schema, text);
-                form.map(Some).map_err(str::to_owned)
+                form.map(|form| Some(form.into())).map_err(str::to_owned)
             }
             // What stands for an object or a list has a syntax of its own: XML, CSV.
             Shape::Text if !self.schemas.admits_scalar(schema) => Ok(None),
             Shape::Text => {
                 let text = text(body)?;
-                Ok(Some(self.schemas.coerce(schema, &text)))
+                Ok(Some(self.schemas.coerce(schema, &text).into()))
             }
             Shape::Opaque => Ok(None),
         }

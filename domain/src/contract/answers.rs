@@ -202,7 +202,7 @@ impl Contract {
     fn fits(
         &self,
         expected: Expected,
-        value: &Value,
+        value: &value::Value<'_>,
         length: usize,
         rules: Rules,
     ) -> Vec<Violation> {

@@ -328,7 +328,7 @@ fn item_schema(schemas: &Schemas, schema: Index) -> Option<Index> {
 }
 
 fn json(text: &str) -> Result<Value, &'static str> {
-    serde_json::from_str(text).map_err(|_| "This is no JSON.")
+    super::read_json(text.as_bytes()).map_err(|_| "This is no JSON.")
 }
 
 fn pairs(query: &str) -> Vec<(Cow<'_, str>, &str)> {

@@ -3,10 +3,8 @@
 mod compound;
 mod scalar;
 
-use serde_json::Value;
-
 use super::schema::{Beside, Discriminator, Index, Kinds, Node, Schemas, short};
-use super::value::{is_integer, size};
+use super::value::{Value, is_integer, size};
 use super::{MOST_VIOLATIONS, Place, Violation};
 use crate::openapi::Side;
 
@@ -82,7 +80,7 @@ impl<'c> Fitting<'c> {
     }
 
     /// Puts what does not fit into `found`. A check that costs too much fits nothing.
-    pub(super) fn check(&mut self, schema: Index, value: &'c Value) {
+    pub(super) fn check(&mut self, schema: Index, value: &'c Value<'c>) {
         let fits = self.fits(schema, value, None);
         if self.steps == 0 {
             self.found.clear();
@@ -97,7 +95,7 @@ impl<'c> Fitting<'c> {
     }
 
     /// Whether it fits; nothing is told.
-    pub(super) fn tries(&mut self, schema: Index, value: &'c Value) -> bool {
+    pub(super) fn tries(&mut self, schema: Index, value: &'c Value<'c>) -> bool {
         self.try_quietly(schema, value, None)
     }
 
@@ -140,7 +138,7 @@ impl<'c> Fitting<'c> {
     fn try_quietly(
         &mut self,
         schema: Index,
-        value: &'c Value,
+        value: &'c Value<'c>,
         seen: Option<&mut Seen<'c>>,
     ) -> bool {
         self.quiet += 1;
@@ -149,7 +147,7 @@ impl<'c> Fitting<'c> {
         fits
     }
 
-    fn fits(&mut self, schema: Index, value: &'c Value, seen: Option<&mut Seen<'c>>) -> bool {
+    fn fits(&mut self, schema: Index, value: &'c Value<'c>, seen: Option<&mut Seen<'c>>) -> bool {
         if !self.spend(1) {
             return false;
         }
@@ -169,7 +167,7 @@ impl<'c> Fitting<'c> {
         fits
     }
 
-    fn node(&mut self, node: &'c Node, value: &'c Value, seen: Option<&mut Seen<'c>>) -> bool {
+    fn node(&mut self, node: &'c Node, value: &'c Value<'c>, seen: Option<&mut Seen<'c>>) -> bool {
         if node.never {
             return self.say(|| "Nothing may be here.".to_owned());
         }
@@ -191,7 +189,7 @@ impl<'c> Fitting<'c> {
                 let format = format.filter(|format| self.formats && !format.fits_number(digits));
                 bounds && format.is_none_or(|format| self.say(|| is_a(format.words())))
             }
-            Value::String(text) => {
+            Value::Text(text) => {
                 let rule = node.text.as_ref();
                 rule.is_none_or(|rule| self.text(rule, text))
             }
@@ -232,7 +230,12 @@ impl<'c> Fitting<'c> {
     }
 
     /// A schema for the same value; what it looked at counts only where it fits.
-    fn beside_it(&mut self, schema: Index, value: &'c Value, seen: Option<&mut Seen<'c>>) -> bool {
+    fn beside_it(
+        &mut self,
+        schema: Index,
+        value: &'c Value<'c>,
+        seen: Option<&mut Seen<'c>>,
+    ) -> bool {
         let Some(seen) = seen else {
             return self.fits(schema, value, None);
         };
@@ -247,7 +250,7 @@ impl<'c> Fitting<'c> {
     fn beside(
         &mut self,
         beside: &'c Beside,
-        value: &'c Value,
+        value: &'c Value<'c>,
         mut seen: Option<&mut Seen<'c>>,
     ) -> bool {
         let mut fits = true;
@@ -290,8 +293,8 @@ impl<'c> Fitting<'c> {
     fn variant(
         &mut self,
         rule: &'c Discriminator,
-        name: &Value,
-        value: &'c Value,
+        name: &Value<'_>,
+        value: &'c Value<'c>,
         seen: Option<&mut Seen<'c>>,
     ) -> bool {
         let name = name.as_str().unwrap_or_default();
@@ -301,7 +304,12 @@ impl<'c> Fitting<'c> {
         }
     }
 
-    fn any(&mut self, any: &[Index], value: &'c Value, mut seen: Option<&mut Seen<'c>>) -> bool {
+    fn any(
+        &mut self,
+        any: &[Index],
+        value: &'c Value<'c>,
+        mut seen: Option<&mut Seen<'c>>,
+    ) -> bool {
         let mut fits = any.is_empty();
         for schema in any {
             let mut fresh = seen.is_some().then(Seen::default);
@@ -317,7 +325,7 @@ impl<'c> Fitting<'c> {
         fits || self.none_of(any, value)
     }
 
-    fn one(&mut self, one: &[Index], value: &'c Value, seen: Option<&mut Seen<'c>>) -> bool {
+    fn one(&mut self, one: &[Index], value: &'c Value<'c>, seen: Option<&mut Seen<'c>>) -> bool {
         let mut found: Option<Option<Seen<'c>>> = None;
         for schema in one {
             let mut fresh = seen.is_some().then(Seen::default);
@@ -340,7 +348,7 @@ impl<'c> Fitting<'c> {
     }
 
     /// Of several variants, the only one of the value's kind tells what is wrong.
-    fn none_of(&mut self, variants: &[Index], value: &'c Value) -> bool {
+    fn none_of(&mut self, variants: &[Index], value: &'c Value<'c>) -> bool {
         if self.quiet > 0 {
             return false;
         }
@@ -360,13 +368,13 @@ impl<'c> Fitting<'c> {
     }
 }
 
-fn is_of(value: &Value, kinds: Kinds) -> bool {
+fn is_of(value: &Value<'_>, kinds: Kinds) -> bool {
     let bits = match value {
         Value::Null => Kinds::NULL,
         Value::Bool(_) => Kinds::BOOLEAN,
         Value::Number(number) if is_integer(number) => Kinds::INTEGER | Kinds::NUMBER,
         Value::Number(_) => Kinds::NUMBER,
-        Value::String(_) => Kinds::STRING,
+        Value::Text(_) => Kinds::STRING,
         Value::Array(_) => Kinds::ARRAY,
         Value::Object(_) => Kinds::OBJECT,
     };

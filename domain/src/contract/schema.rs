@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::format::Format;
 use super::pattern::Pattern;
-use super::value::equal;
+use super::value::{self, equal};
 use crate::openapi::Side;
 
 /// A node's place in the list.
@@ -97,7 +97,7 @@ impl Sides {
 #[derive(Debug)]
 pub(super) struct Values {
     pub(super) texts: HashSet<Box<str>>,
-    pub(super) others: Box<[Value]>,
+    pub(super) others: Box<[value::Value<'static>]>,
     /// The first few, for whoever is told of them.
     pub(super) shown: String,
 }
@@ -110,14 +110,14 @@ impl Values {
         let texts = texts.iter().filter_map(Value::as_str);
         Self {
             texts: texts.map(Box::from).collect(),
-            others: others.into(),
+            others: others.into_iter().map(value::Value::from).collect(),
             shown,
         }
     }
 
-    pub(super) fn have(&self, value: &Value) -> bool {
+    pub(super) fn have(&self, value: &value::Value<'_>) -> bool {
         match value {
-            Value::String(text) => self.texts.contains(&**text),
+            value::Value::Text(text) => self.texts.contains(&**text),
             _ => self.others.iter().any(|known| equal(known, value)),
         }
     }
@@ -325,13 +325,13 @@ impl Schemas {
         if kinds.0 == 0 {
             let values = self.shape(index, |node| node.values.as_ref());
             let others = values.map_or(&[][..], |values| &values.others);
-            let is_plain = |value: &&Value| !value.is_array() && !value.is_object();
-            let mut plain = others.iter().take(100).filter(is_plain);
+            let plain = others.iter().take(100).filter(|value| value.is_plain());
+            let mut plain = plain.map(|value| Value::from(value.clone()));
             let known = plain.find(|value| {
                 let written = value.to_string();
                 written == text
             });
-            return known.cloned().unwrap_or_else(|| Value::from(text));
+            return known.unwrap_or_else(|| Value::from(text));
         }
         if kinds.has(Kinds::INTEGER | Kinds::NUMBER)
             && let Ok(number @ Value::Number(_)) = serde_json::from_str(text)

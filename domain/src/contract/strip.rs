@@ -1,9 +1,8 @@
 //! Members that no schema declares, taken out of a value: a walk over schemas and value together.
 
-use serde_json::Value;
-
 use super::fits::Fitting;
 use super::schema::{Beside, Index, Node, Object, Schemas};
+use super::value::Value;
 use crate::openapi::Side;
 
 /// Schemas of one value that are looked at; beyond them nobody can tell what is declared.
@@ -33,8 +32,8 @@ impl<'c> Strip<'c> {
     }
 
     /// Takes out what none of the schemas that apply declares. `false`: it costs too much to tell.
-    pub(super) fn value(&mut self, of: &[Index], value: &mut Value) -> bool {
-        if of.is_empty() || !matches!(value, Value::Array(_) | Value::Object(_)) {
+    pub(super) fn value(&mut self, of: &[Index], value: &mut Value<'_>) -> bool {
+        if of.is_empty() || value.is_plain() {
             return self.spend(1);
         }
         let Some(nodes) = self.applicable(of, value) else {
@@ -64,7 +63,7 @@ impl<'c> Strip<'c> {
                 let mut inside: Vec<Vec<Index>> = Vec::new();
                 let mut is_done = true;
                 let before = members.len();
-                members.retain(|name, _| {
+                members.retain(|name| {
                     let declared = if is_done {
                         self.declared(&objects, name)
                     } else {
@@ -83,7 +82,7 @@ impl<'c> Strip<'c> {
                         .zip(inside)
                         .all(|(member, of)| self.value(&of, member))
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) => true,
         }
     }
 
@@ -124,7 +123,7 @@ impl<'c> Strip<'c> {
 
     /// All schemas that say something of this value; of variants those that it fits, or all where it
     /// fits none. `None`: they are too many, or it costs too much.
-    fn applicable(&mut self, of: &[Index], value: &Value) -> Option<Vec<&'c Node>> {
+    fn applicable(&mut self, of: &[Index], value: &Value<'_>) -> Option<Vec<&'c Node>> {
         let mut known: Vec<Index> = Vec::new();
         let mut open = of.to_vec();
         while let Some(index) = open.pop() {
@@ -154,7 +153,12 @@ impl<'c> Strip<'c> {
         )
     }
 
-    fn beside(&mut self, beside: &'c Beside, value: &Value, open: &mut Vec<Index>) -> Option<()> {
+    fn beside(
+        &mut self,
+        beside: &'c Beside,
+        value: &Value<'_>,
+        open: &mut Vec<Index>,
+    ) -> Option<()> {
         open.extend(&beside.all);
         let named = beside.discriminator.as_ref();
         let named = named.and_then(|rule| {
@@ -185,7 +189,12 @@ impl<'c> Strip<'c> {
         Some(())
     }
 
-    fn fitting(&mut self, variants: &[Index], value: &Value, open: &mut Vec<Index>) -> Option<()> {
+    fn fitting(
+        &mut self,
+        variants: &[Index],
+        value: &Value<'_>,
+        open: &mut Vec<Index>,
+    ) -> Option<()> {
         let before = open.len();
         if let [only] = variants {
             open.push(*only);
@@ -202,7 +211,7 @@ impl<'c> Strip<'c> {
         Some(())
     }
 
-    fn fits(&mut self, schema: Index, value: &Value) -> Option<bool> {
+    fn fits(&mut self, schema: Index, value: &Value<'_>) -> Option<bool> {
         let mut fitting = Fitting::new(self.schemas, self.steps, false).of_answer();
         let fits = fitting.tries(schema, value);
         self.steps = fitting.left();

@@ -58,8 +58,9 @@ pub(super) fn fits(schema: &Value, value: &Value) -> Result<bool, String> {
         return Err(format!("{found:?}"));
     }
     let schemas = build.finish();
+    let value = super::value::Value::from(value.clone());
     let mut fitting = Fitting::new(&schemas, 1_000_000, false);
-    fitting.check(index, value);
+    fitting.check(index, &value);
     Ok(fitting.found.is_empty())
 }
 

@@ -1,24 +1,193 @@
-//! Values compared as JSON Schema compares them: numbers by what they are worth, objects without
-//! order (JSON Schema 2020-12 §4.2.2); and bodies read so that all readers see the same.
+//! Values as they are looked at, compared as JSON Schema compares them: numbers by what they are
+//! worth, objects without order (JSON Schema 2020-12 §4.2.2).
 
-use std::cell::Cell;
+mod read;
+
+use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::fmt;
+use std::collections::HashMap;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Number;
 
-/// Most values in a body.
-const MOST_VALUES: u32 = 300_000;
+pub(super) use self::read::read;
 
-pub(super) fn equal(a: &Value, b: &Value) -> bool {
+/// A value of JSON. What is not escaped in its text is borrowed from there: most values are looked
+/// at once and let go.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value<'b> {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text(Cow<'b, str>),
+    Array(Vec<Self>),
+    Object(Members<'b>),
+}
+
+impl<'b> Value<'b> {
+    /// A member of an object.
+    pub(super) fn get(&self, name: &str) -> Option<&Self> {
+        match self {
+            Self::Object(members) => members.get(name),
+            _ => None,
+        }
+    }
+
+    /// Neither an array nor an object.
+    pub(super) const fn is_plain(&self) -> bool {
+        !matches!(self, Self::Array(_) | Self::Object(_))
+    }
+
+    pub(super) fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// Where members stand, by their names.
+type Places<'b> = HashMap<Cow<'b, str>, usize>;
+
+/// The members of an object in the order of its text, each once.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Members<'b> {
+    list: Vec<(Cow<'b, str>, Value<'b>)>,
+    /// Where each stands. Without it they are few, and compared one by one.
+    places: Option<Box<Places<'b>>>,
+}
+
+impl PartialEq for Members<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.list == other.list
+    }
+}
+
+impl<'b> Members<'b> {
+    const FEW: usize = 16;
+
+    /// Whether it is new; one that is known stays as it is.
+    pub(super) fn insert(&mut self, name: Cow<'b, str>, value: Value<'b>) -> bool {
+        if self.place(&name).is_some() {
+            return false;
+        }
+        if let Some(places) = &mut self.places {
+            places.insert(name.clone(), self.list.len());
+        }
+        self.list.push((name, value));
+        if self.places.is_none() && self.list.len() > Self::FEW {
+            self.find_places();
+        }
+        true
+    }
+
+    fn find_places(&mut self) {
+        let all = self.list.iter().enumerate();
+        let places: Places<'b> = all.map(|(at, (name, _))| (name.clone(), at)).collect();
+        self.places = Some(Box::new(places));
+    }
+
+    fn place(&self, name: &str) -> Option<usize> {
+        match &self.places {
+            None => self.list.iter().position(|(known, _)| known == name),
+            Some(places) => places.get(name).copied(),
+        }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Value<'b>> {
+        self.place(name).map(|at| &self.list[at].1)
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.place(name).is_some()
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Value<'b>)> {
+        self.list.iter().map(|(name, value)| (&**name, value))
+    }
+
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut Value<'b>> {
+        self.list.iter_mut().map(|(_, value)| value)
+    }
+
+    /// Keeps those of which it is said.
+    pub(super) fn retain(&mut self, mut keeps: impl FnMut(&str) -> bool) {
+        self.list.retain(|(name, _)| keeps(name));
+        self.places = None;
+        if self.list.len() > Self::FEW {
+            self.find_places();
+        }
+    }
+}
+
+impl From<serde_json::Value> for Value<'static> {
+    fn from(value: serde_json::Value) -> Self {
+        use serde_json::Value as Json;
+        match value {
+            Json::Null => Self::Null,
+            Json::Bool(value) => Self::Bool(value),
+            Json::Number(number) => Self::Number(number),
+            Json::String(text) => Self::Text(Cow::Owned(text)),
+            Json::Array(items) => Self::Array(items.into_iter().map(Self::from).collect()),
+            Json::Object(written) => {
+                let mut members = Members::default();
+                for (name, value) in written {
+                    members.insert(Cow::Owned(name), value.into());
+                }
+                Self::Object(members)
+            }
+        }
+    }
+}
+
+impl From<Value<'_>> for serde_json::Value {
+    fn from(value: Value<'_>) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Bool(value),
+            Value::Number(number) => Self::Number(number),
+            Value::Text(text) => Self::String(text.into_owned()),
+            Value::Array(items) => Self::Array(items.into_iter().map(Self::from).collect()),
+            Value::Object(members) => {
+                let members = members.list.into_iter();
+                let members = members.map(|(name, value)| (name.into_owned(), value.into()));
+                Self::Object(members.collect())
+            }
+        }
+    }
+}
+
+impl Serialize for Value<'_> {
+    fn serialize<S: Serializer>(&self, writer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => writer.serialize_unit(),
+            Self::Bool(value) => writer.serialize_bool(*value),
+            Self::Number(number) => number.serialize(writer),
+            Self::Text(text) => writer.serialize_str(text),
+            Self::Array(items) => writer.collect_seq(items),
+            Self::Object(members) => {
+                let mut map = writer.serialize_map(Some(members.len()))?;
+                for (name, value) in members.iter() {
+                    map.serialize_entry(name, value)?;
+                }
+                map.end()
+            }
+        }
+    }
+}
+
+pub(super) fn equal(a: &Value<'_>, b: &Value<'_>) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => compare(a, b) == Some(Ordering::Equal),
         (Value::Array(a), Value::Array(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b))
         }
         (Value::Object(a), Value::Object(b)) => {
-            let same = |(name, a)| b.get(name).is_some_and(|b| equal(a, b));
+            let same = |(name, a): (&str, _)| b.get(name).is_some_and(|b| equal(a, b));
             a.len() == b.len() && a.iter().all(same)
         }
         _ => a == b,
@@ -26,11 +195,11 @@ pub(super) fn equal(a: &Value, b: &Value) -> bool {
 }
 
 /// Values inside it, itself included: what comparing it costs.
-pub(super) fn size(value: &Value) -> u64 {
+pub(super) fn size(value: &Value<'_>) -> u64 {
     match value {
         Value::Array(items) => 1 + items.iter().map(size).sum::<u64>(),
-        Value::Object(members) => 1 + members.values().map(size).sum::<u64>(),
-        Value::String(text) => 1 + text.len() as u64 / 32,
+        Value::Object(members) => 1 + members.iter().map(|(_, value)| size(value)).sum::<u64>(),
+        Value::Text(text) => 1 + text.len() as u64 / 32,
         Value::Null | Value::Bool(_) | Value::Number(_) => 1,
     }
 }
@@ -47,11 +216,11 @@ pub(super) enum Scalar<'v> {
 }
 
 impl<'v> Scalar<'v> {
-    pub(super) fn of(value: &'v Value) -> Option<Self> {
+    pub(super) fn of(value: &'v Value<'_>) -> Option<Self> {
         Some(match value {
             Value::Null => Self::Null,
             Value::Bool(value) => Self::Bool(*value),
-            Value::String(text) => Self::Text(text),
+            Value::Text(text) => Self::Text(text),
             Value::Number(number) => match (whole(number), number.as_f64()) {
                 (Some(value), _) => Self::Whole(value),
                 (None, Some(float)) if float.fract() == 0.0 && float.abs() < 1e18 => {
@@ -93,113 +262,4 @@ pub(super) fn is_multiple(number: &Number, of: &Number) -> bool {
     };
     let quotient = number / of;
     quotient.is_finite() && (quotient - quotient.round()).abs() <= quotient.abs().max(1.0) * 1e-9
-}
-
-/// Reads a body of JSON. A member that is there twice is refused: of two readers one takes the
-/// first, the other the last. The error is a sentence.
-pub fn read(body: &[u8]) -> Result<Value, String> {
-    match std::str::from_utf8(body) {
-        // What is known to be text as a whole need not be looked at string by string.
-        Ok(text) => read_from(serde_json::Deserializer::from_str(text)),
-        Err(_) => read_from(serde_json::Deserializer::from_slice(body)),
-    }
-}
-
-fn read_from<'b>(
-    mut reader: serde_json::Deserializer<impl serde_json::de::Read<'b>>,
-) -> Result<Value, String> {
-    let left = Cell::new(MOST_VALUES);
-    let said = Cell::new(None);
-    let strict = Strict {
-        left: &left,
-        said: &said,
-    };
-    let value = strict.deserialize(&mut reader);
-    value
-        .and_then(|value| reader.end().map(|()| value))
-        .map_err(|error| {
-            let what = said.take().unwrap_or("The body is no JSON");
-            let (line, column) = (error.line(), error.column());
-            format!("{what}: line {line}, column {column}.")
-        })
-}
-
-#[derive(Clone, Copy)]
-struct Strict<'s> {
-    left: &'s Cell<u32>,
-    said: &'s Cell<Option<&'static str>>,
-}
-
-impl Strict<'_> {
-    fn refuse<E: Error>(&self, what: &'static str) -> E {
-        self.said.set(Some(what));
-        E::custom("limit")
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Strict<'_> {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
-        match self.left.get().checked_sub(1) {
-            Some(left) => self.left.set(left),
-            None => return Err(self.refuse("The body has too many values")),
-        }
-        reader.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Strict<'_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(text.into())
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Value, E> {
-        Ok(text.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut found = Vec::new();
-        while let Some(item) = items.next_element_seed(self)? {
-            found.push(item);
-        }
-        Ok(Value::Array(found))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut found = Map::new();
-        while let Some(name) = members.next_key::<String>()? {
-            let value = members.next_value_seed(self)?;
-            if found.insert(name, value).is_some() {
-                return Err(self.refuse("The body has a member twice"));
-            }
-        }
-        Ok(Value::Object(found))
-    }
 }

@@ -2,15 +2,16 @@
 
 use std::collections::HashSet;
 
-use serde_json::{Map, Value};
-
 use super::super::schema::{Array, Index, Object, short};
-use super::super::value::{Scalar, equal, size};
+use super::super::value::{Members, Scalar, Value, equal, size};
 use super::{Fitting, Seen, Step};
 use crate::openapi::Side;
 
+/// So many plain items are compared one by one.
+const FEW: usize = 8;
+
 impl<'c> Fitting<'c> {
-    fn inside(&mut self, step: Step<'c>, schema: Index, value: &'c Value) -> bool {
+    fn inside(&mut self, step: Step<'c>, schema: Index, value: &'c Value<'c>) -> bool {
         self.way.push(step);
         let outside = std::mem::replace(&mut self.own, self.families.len());
         let fits = self.fits(schema, value, None);
@@ -30,7 +31,7 @@ impl<'c> Fitting<'c> {
     pub(super) fn array(
         &mut self,
         rule: &'c Array,
-        items: &'c [Value],
+        items: &'c [Value<'c>],
         mut seen: Option<&mut Seen<'c>>,
     ) -> bool {
         let count = items.len() as u64;
@@ -83,7 +84,13 @@ impl<'c> Fitting<'c> {
         fits
     }
 
-    fn is_unique(&mut self, items: &[Value]) -> bool {
+    fn is_unique(&mut self, items: &[Value<'_>]) -> bool {
+        if items.len() <= FEW && items.iter().all(Value::is_plain) {
+            let cost: u64 = items.iter().map(size).sum();
+            let mut rest = items.iter().enumerate();
+            return self.spend(cost)
+                && rest.all(|(at, one)| !items[..at].iter().any(|other| equal(other, one)));
+        }
         if let Some(scalars) = items.iter().map(Scalar::of).collect::<Option<Vec<_>>>() {
             let texts = items.iter().filter_map(Value::as_str).map(str::len);
             if !self.spend(items.len() as u64 + texts.sum::<usize>() as u64 / 32) {
@@ -106,8 +113,8 @@ impl<'c> Fitting<'c> {
     pub(super) fn object(
         &mut self,
         rule: &'c Object,
-        value: &'c Value,
-        members: &'c Map<String, Value>,
+        value: &'c Value<'c>,
+        members: &'c Members<'c>,
         mut seen: Option<&mut Seen<'c>>,
     ) -> bool {
         let count = members.len() as u64;
@@ -123,16 +130,13 @@ impl<'c> Fitting<'c> {
             return self.say(|| format!("This has at most {most} members."));
         }
         for name in &rule.required {
-            if !members.contains_key(&**name) && !self.is_spared(rule, name) {
+            if !members.has(&**name) && !self.is_spared(rule, name) {
                 fits = self.say(|| format!("The member \"{}\" is required.", short(name)));
             }
         }
         for (name, with) in &rule.required_with {
-            let asked = members.contains_key(&**name);
-            for missing in with
-                .iter()
-                .filter(|name| asked && !members.contains_key(&***name))
-            {
+            let asked = members.has(&**name);
+            for missing in with.iter().filter(|name| asked && !members.has(name)) {
                 fits = self.say(|| {
                     format!(
                         "With \"{}\" the member \"{}\" is required.",
@@ -142,14 +146,14 @@ impl<'c> Fitting<'c> {
                 });
             }
         }
-        for (name, value) in members {
+        for (name, value) in members.iter() {
             if !fits && !self.goes_on() {
                 return false;
             }
             fits &= self.member(rule, name, value, seen.as_deref_mut());
         }
         for (name, schema) in &rule.fits_with {
-            if members.contains_key(&**name) {
+            if members.has(&**name) {
                 fits &= self.beside_it(*schema, value, seen.as_deref_mut());
             }
         }
@@ -177,7 +181,7 @@ impl<'c> Fitting<'c> {
         &mut self,
         rule: &'c Object,
         name: &'c str,
-        value: &'c Value,
+        value: &'c Value<'c>,
         seen: Option<&mut Seen<'c>>,
     ) -> bool {
         let mut fits = true;
@@ -227,7 +231,7 @@ impl<'c> Fitting<'c> {
 
     /// `propertyNames`. The name lives shorter than the schemas, so it is a check of its own.
     fn is_name(&mut self, schema: Index, name: &str) -> bool {
-        let value = Value::from(name);
+        let value = Value::Text(name.into());
         let mut inner = Fitting {
             schemas: self.schemas,
             steps: self.steps,
@@ -246,7 +250,7 @@ impl<'c> Fitting<'c> {
     }
 
     /// What no other schema looked at.
-    pub(super) fn rest(&mut self, schema: Index, value: &'c Value, own: &mut Seen<'c>) -> bool {
+    pub(super) fn rest(&mut self, schema: Index, value: &'c Value<'c>, own: &mut Seen<'c>) -> bool {
         let mut fits = true;
         match value {
             Value::Array(items) if !own.all_items => {
@@ -262,8 +266,8 @@ impl<'c> Fitting<'c> {
             }
             Value::Object(members) if !own.all_names => {
                 let seen: HashSet<&str> = own.names.iter().copied().collect();
-                for (name, value) in members {
-                    if !seen.contains(name.as_str()) {
+                for (name, value) in members.iter() {
+                    if !seen.contains(name) {
                         fits &= self.inside(self.other(name), schema, value);
                     }
                 }
