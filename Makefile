@@ -3,6 +3,7 @@
 # make test   install what the tests need, then format, lints, and all tests (SQLite, PostgreSQL, browser)
 # make bench  the side-by-side benchmark; writes bench/RESULTS.md
 # make bench-curves  how cost grows with routes, keys, bodies, connections; writes bench/CURVES.md
+# make bench-hits  what an answer from the cache costs; writes bench/HITS.md
 # make bench-policies  what each policy adds to a request; writes bench/POLICIES.md
 # make bench-instructions  instructions of a request's way, against bench/INSTRUCTIONS.json
 
@@ -12,7 +13,7 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 PROFILE ?= release
 BIN := $(CARGO_TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/portunus
 
-.PHONY: run demo build front test bench bench-curves bench-policies bench-instructions toolchain
+.PHONY: run demo build front test bench bench-curves bench-hits bench-policies bench-instructions toolchain
 
 toolchain:
 	@.ci/toolchain
@@ -38,6 +39,9 @@ bench:
 
 bench-curves:
 	@bench/curves
+
+bench-hits:
+	@bench/hits
 
 bench-policies:
 	@bench/policies

@@ -1,4 +1,4 @@
-"""What the proxies forward to: nginx with two fixed answers and one that says what came, on the load generator's CPU."""
+"""What the proxies forward to: nginx with fixed answers and one that says what came, on the load generator's CPU."""
 
 import json
 from pathlib import Path
@@ -25,6 +25,7 @@ http {{
   server {{
     listen 127.0.0.1:{port} backlog=1024;
     location = /small {{ return 200 '{small}'; }}
+    location = /public {{ add_header Cache-Control "public, max-age=3600"; return 200 '{small}'; }}
     location = /large {{ return 200 '{large}'; }}
     location = /said {{ return 200 '{said}'; }}
     location /files/ {{ root {folder}; }}

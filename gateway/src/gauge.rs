@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use domain::snapshot::Snapshot;
+use rustls_pki_types::CertificateDer;
 
 use crate::body::{Cut, Inflow, ROOM};
 use crate::client::Client;
@@ -16,6 +17,8 @@ use crate::metrics::WorkerMetrics;
 use crate::pipeline;
 use crate::record::{Names, RING_RECORDS, Rings};
 use crate::settings::Settings;
+use crate::tls::{Certificate, Secure};
+use crate::token::Seen;
 use crate::worker::Worker;
 
 /// A worker with a state, and nobody connected.
@@ -51,6 +54,28 @@ impl Gauge {
             rings,
             answered: 0,
         })
+    }
+
+    /// The same for a client that has shown a certificate (DER) in its handshake. `None` when it
+    /// cannot be read.
+    #[must_use]
+    pub fn with_certificate(mut self, der: &[u8]) -> Option<Self> {
+        let certificate = Certificate::of(&[CertificateDer::from(der)])?;
+        let mut peer = self.worker.peer([127, 0, 0, 1].into());
+        peer.secure = Some(Secure {
+            server_name: None,
+            clients: None,
+            certificate: Some(Rc::new(certificate)),
+        });
+        self.client = Rc::new(Client::of_nobody(&self.worker, peer));
+        Some(self)
+    }
+
+    /// Forgets the tokens that it has seen, and what `log_detail` copied: as if nothing had been
+    /// asked before.
+    pub fn forget(&self) {
+        *self.worker.seen.borrow_mut() = Seen::default();
+        self.rings.lose_details();
     }
 
     /// Reads a head: whether it is taken.
