@@ -155,6 +155,8 @@ pub(crate) struct WorkerMetrics {
     pub(crate) displaced: Count,
     /// Answers that say what their request cost in no way that is understood.
     pub(crate) costs_unread: Count,
+    /// Times that the tokens which were verified had to go, for want of room.
+    pub(crate) tokens_forgotten: Count,
     /// That policies put to other servers.
     pub(crate) questions: Count,
     pub(crate) questions_failed: Count,
@@ -227,6 +229,7 @@ impl Default for WorkerMetrics {
             waited_too_long: Count::default(),
             displaced: Count::default(),
             costs_unread: Count::default(),
+            tokens_forgotten: Count::default(),
             questions: Count::default(),
             questions_failed: Count::default(),
             undecided_passed: Count::default(),

@@ -59,13 +59,26 @@ pub fn parts(kind: PolicyKind) -> &'static [Part] {
         .unwrap_or_default()
 }
 
+/// Those of them that a page shows: all but the mode of a kind that has only one. Written as YAML it
+/// is still read, and told where it is wrong.
+#[must_use]
+pub fn shown(kind: PolicyKind) -> &'static [Part] {
+    match parts(kind) {
+        [mode, others @ ..] if mode.name == "mode" && !kind.has_modes() => others,
+        all => all,
+    }
+}
+
 /// The two fields that every kind has say the same in each, and kinds inside of a policy are told
 /// in the words of their list.
 fn common(part: &mut Part, kind: PolicyKind) {
     match part.name.as_str() {
         "mode" => {
             part.default = Some(json!(kind.usual_mode()));
-            part.help = "Observe decides, counts and logs, and refuses nothing.".to_owned();
+            part.help = match kind.observes() {
+                true => "Observe decides, counts and logs, and refuses nothing.".to_owned(),
+                false => "Observe does nothing.".to_owned(),
+            };
             if let super::Control::Choice(choices) = &mut part.control {
                 choices.iter_mut().for_each(|choice| choice.help.clear());
             }

@@ -161,19 +161,32 @@ impl Written for IpFilter {
     }
 
     fn words(&self) -> String {
-        let rest = if self.is_closed() {
-            "others denied"
-        } else {
-            "others pass"
-        };
-        let of = |nets: &[Listed], lists: &[String]| {
-            let lists = lists.iter().map(|name| format!(" and {name}"));
-            format!("{}{}", nets.len(), lists.collect::<String>())
-        };
-        let allowed = of(&self.allow, &self.allow_lists);
-        let denied = of(&self.deny, &self.deny_lists);
-        format!("{allowed} allowed, {denied} denied, {rest}")
+        let sides = [
+            side("allow", &self.allow, &self.allow_lists),
+            side("deny", &self.deny, &self.deny_lists),
+        ];
+        sides.into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
+}
+
+/// `allow 2 networks and list offices`; nothing where neither is named.
+fn side(verb: &str, nets: &[Listed], lists: &[String]) -> Option<String> {
+    let nets = match nets.len() {
+        0 => None,
+        1 => Some("1 network".to_owned()),
+        count => Some(format!("{count} networks")),
+    };
+    let lists = match lists {
+        [] => None,
+        [one] => Some(format!("list {one}")),
+        [one, two, three, rest @ ..] if !rest.is_empty() => Some(format!(
+            "lists {one}, {two}, {three} and {} more",
+            rest.len()
+        )),
+        several => Some(format!("lists {}", several.join(", "))),
+    };
+    let named: Vec<String> = nets.into_iter().chain(lists).collect();
+    (!named.is_empty()).then(|| format!("{verb} {}", named.join(" and ")))
 }
 
 #[cfg(test)]
@@ -239,6 +252,29 @@ mod tests {
             r#"{"allow":[{"net":"1.1.1.1","until":"2026-12-01T00:00:00Z","x":1}]}"#,
         ] {
             assert!(serde_json::from_str::<IpFilter>(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn words_tell_networks_and_lists() {
+        for (json, words) in [
+            (r#"{"deny":["1.2.3.4"]}"#, "deny 1 network"),
+            (r#"{"allow_lists":["offices"]}"#, "allow list offices"),
+            (
+                r#"{"allow":["10.0.0.0/8","1.2.3.4"],"allow_lists":["offices"],"deny_lists":["bots"]}"#,
+                "allow 2 networks and list offices; deny list bots",
+            ),
+            (
+                r#"{"deny":["::/0"],"deny_lists":["a","b","c"]}"#,
+                "deny 1 network and lists a, b, c",
+            ),
+            (
+                r#"{"deny_lists":["a","b","c","d","e"]}"#,
+                "deny lists a, b, c and 2 more",
+            ),
+        ] {
+            let policy: IpFilter = serde_json::from_str(json).unwrap();
+            assert_eq!(policy.words(), words, "{json}");
         }
     }
 }

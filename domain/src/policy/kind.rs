@@ -212,6 +212,11 @@ impl PolicyKind {
         )
     }
 
+    /// Whether it can be put into observe mode. One that only looks on has nothing to enforce.
+    pub const fn has_modes(self) -> bool {
+        !matches!(self, Self::LogDetail)
+    }
+
     pub const fn fits(self, point: AttachPoint) -> bool {
         self.fits_plan() || !matches!(point, AttachPoint::Plan)
     }

@@ -239,7 +239,9 @@ impl Jwt {
             keys: keys.number,
         });
         let mut seen = call.worker.seen.borrow_mut();
-        seen.put(digest, text.len(), verified.clone());
+        if seen.put(digest, text.len(), verified.clone()) {
+            call.worker.metrics.tokens_forgotten.add(1);
+        }
         Ok(verified)
     }
 

@@ -41,17 +41,25 @@ impl Seen {
         self.tokens.get(digest).cloned()
     }
 
-    pub(crate) fn put(&mut self, digest: TokenDigest, length: usize, verified: Rc<Verified>) {
+    /// Says whether the others had to go for it.
+    pub(crate) fn put(
+        &mut self,
+        digest: TokenDigest,
+        length: usize,
+        verified: Rc<Verified>,
+    ) -> bool {
         // About what its claims take, and their place.
         let count: usize = verified.claims.values().map(values).sum();
         let size = length + 100 * count + 512;
-        if self.bytes + size > MOST {
+        let is_full = self.bytes + size > MOST;
+        if is_full {
             self.tokens.clear();
             self.bytes = 0;
         }
         if self.tokens.insert(digest, verified).is_none() {
             self.bytes += size;
         }
+        is_full
     }
 }
 

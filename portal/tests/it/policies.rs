@@ -40,9 +40,11 @@ async fn every_kind_has_its_form() {
                 .await
                 .ok(200);
             keep(&format!("policy-{}", kind.as_str()), &form);
-            form.says("name=\"mode\"")
-                .says("Save to draft")
-                .hides("as JSON");
+            let form = match kind.has_modes() {
+                true => form.says("name=\"mode\""),
+                false => form.hides("name=\"mode\""),
+            };
+            form.says("Save to draft").hides("as JSON");
         }
     })
     .await;

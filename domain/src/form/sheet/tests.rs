@@ -121,6 +121,12 @@ fn every_kind_has_a_form() {
         let parts = parts(*kind);
         let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
         assert_eq!(names[..2], ["mode", "name"], "{kind:?}");
+        let first = shown(*kind).first().map(|part| part.name.as_str());
+        let wanted = match kind {
+            PolicyKind::LogDetail => "name",
+            _ => "mode",
+        };
+        assert_eq!(first, Some(wanted), "{kind:?}");
         for part in parts {
             assert_ne!(part.control, Control::Free, "{kind:?} {}", part.name);
             assert!(

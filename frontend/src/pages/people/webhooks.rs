@@ -91,9 +91,9 @@ fn row(hook: &Webhook, home: &str) -> AnyView {
         .collect();
     view! {
         <tr>
-            <td class="mono">{hook.url.clone()}</td>
+            <td class="mono break">{hook.url.clone()}</td>
             <td data-label="State">{state}</td>
-            <td class="act">{acts}</td>
+            <td class="act"><div class="actions">{acts}</div></td>
         </tr>
     }
     .into_any()
@@ -137,7 +137,7 @@ fn deliveries(all: &[(String, Delivery)], at: &At) -> AnyView {
             };
             view! {
                 <tr>
-                    <td class="mono">{delivery.kind.clone()}<span class="sub">{url.clone()}</span></td>
+                    <td class="mono break">{delivery.kind.clone()}<span class="sub">{url.clone()}</span></td>
                     <td data-label="State">{state}<span class="sub">{delivery.last_error.clone()}</span></td>
                     <td class="n" data-label="Tries">{delivery.tries}</td>
                     <td data-label="Since">{format::time(delivery.created_at, at.now)}</td>

@@ -49,7 +49,7 @@ pub fn list(page: Lists) -> AnyView {
     let columns = vec![
         table::wide("List"),
         table::number("Networks"),
-        table::text("Kept by"),
+        table::text("Source"),
         table::text("Changed"),
     ];
     let mut empty = Empty::new(
@@ -78,17 +78,17 @@ fn row(list: &IpList, base: &str, now: chrono::DateTime<chrono::Utc>) -> AnyView
                 <span class="sub">{list.description.clone()}</span>
             </td>
             <td class="n" data-label="Networks">{format::count(list.entries)}</td>
-            <td data-label="Kept by">{keeper(list)}</td>
+            <td data-label="Source">{keeper(list)}</td>
             <td data-label="Changed">{format::time(list.updated_at, now)}</td>
         </tr>
     }
     .into_any()
 }
 
-/// Who keeps it, and whether that goes well.
+/// Where its networks come from, and whether that goes well.
 fn keeper(list: &IpList) -> AnyView {
     let Some(fetch) = &list.fetch else {
-        return view! { <span class="faint">"people"</span> }.into_any();
+        return view! { <span class="faint">"by hand"</span> }.into_any();
     };
     let badge = match (&fetch.problem, fetch.fetched_at) {
         (Some(_), _) => Badge::new(Tone::Warn, Icon::Warn, "Its address fails"),

@@ -60,7 +60,7 @@ pub(super) fn edit(edit: &Edit, action: String, save: &'static str) -> AnyView {
     let body = if is_yaml {
         yaml(&edit.form)
     } else {
-        let parts = sheet::parts(kind);
+        let parts = sheet::shown(kind);
         let shown = names(parts, &edit.form);
         let shown: Vec<&str> = shown.iter().map(String::as_str).collect();
         view! {

@@ -50,6 +50,12 @@ pub(super) fn write(
         sum(|w| w.costs_unread.get()),
     );
     page.one(
+        "tokens_forgotten_total",
+        "counter",
+        "Times that a worker forgot the tokens that it had verified, for want of room.",
+        sum(|w| w.tokens_forgotten.get()),
+    );
+    page.one(
         "guard_addresses",
         "gauge",
         "Addresses that auth_guard keeps count of.",

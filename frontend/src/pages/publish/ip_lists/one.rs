@@ -158,8 +158,8 @@ fn entries(page: &Shown, own: &str, by_hand: bool) -> AnyView {
     let find = Form::default().with("find", page.find.clone());
     let table = Table::new(Shape::Tight, columns).rows(rows).or_empty(empty);
     let body = view! {
-        <form class="row" method="get" action=own.to_owned()>
-            {Field::text("find", "Find").unmarked().mono().placeholder("192.0.2.7").of(&find)}
+        <form class="filters find" role="search" method="get" action=own.to_owned()>
+            {Field::text("find", "Network, address or note").unmarked().mono().placeholder("192.0.2.7").of(&find)}
             <button class="btn">{icon(Icon::Search)} "Find"</button>
         </form>
         {table}
