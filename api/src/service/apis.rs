@@ -170,8 +170,10 @@ pub(crate) async fn apply(
     let etag = row.etag + 1;
     let written = Written::edited(&row, &input)?;
     let policies = written::policies(input.policies.as_deref())?;
-    let all = input.policies.as_deref().unwrap_or_default();
-    named::refuse(write.tx(), row.organization_id.into(), all).await?;
+    if let Some(all) = &input.policies {
+        let already = row.policies()?;
+        named::refuse(write.tx(), row.organization_id.into(), all, &already).await?;
+    }
     let mut active: api::ActiveModel = row.into();
     let slug = written
         .slug
