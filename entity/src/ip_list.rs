@@ -79,7 +79,7 @@ impl Entity {
     /// How many networks all lists of all organizations have.
     pub async fn networks<C: ConnectionTrait>(db: &C) -> Result<i64, DbErr> {
         // PostgreSQL gives a sum as a decimal number unless it is told otherwise.
-        let sum = Expr::col(Column::Entries).sum();
+        let sum = Expr::col((Entity, Column::Entries)).sum();
         let sum: Option<Option<i64>> = Self::find()
             .select_only()
             .expr_as(sum.cast_as(Alias::new("bigint")), "networks")
