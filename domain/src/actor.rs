@@ -128,6 +128,8 @@ pub enum Action {
     ManageTeamMembers,
     ReadApi,
     EditApi,
+    /// What conditions of the organization's policies decide by: not for the API's own team to say.
+    LabelApi,
     ReadUpstream,
     EditUpstream,
     /// Certificates of the organization's hosts, and what these ask of a connection. No team's: a
@@ -157,7 +159,7 @@ struct Least {
 }
 
 impl Action {
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::ReadOrganization,
         Self::EditOrganization,
         Self::DeleteOrganization,
@@ -169,6 +171,7 @@ impl Action {
         Self::ManageTeamMembers,
         Self::ReadApi,
         Self::EditApi,
+        Self::LabelApi,
         Self::ReadUpstream,
         Self::EditUpstream,
         Self::ReadCertificate,
@@ -201,6 +204,7 @@ impl Action {
             Self::ManageTeamMembers => (Admin, Some(Maintainer), Resource::Teams, true),
             Self::ReadApi => (Admin, Some(Viewer), Resource::Apis, false),
             Self::EditApi => (Admin, Some(Maintainer), Resource::Apis, true),
+            Self::LabelApi => (Admin, None, Resource::Apis, true),
             Self::ReadUpstream => (Admin, Some(Viewer), Resource::Upstreams, false),
             Self::EditUpstream => (Admin, Some(Maintainer), Resource::Upstreams, true),
             Self::ReadCertificate => (Member, None, Resource::Certificates, false),

@@ -22,6 +22,8 @@ pub const MAX_LISTS: u64 = 50;
 pub const MAX_ENTRIES: usize = 100_000;
 /// Most networks of all lists of an organization.
 pub const MAX_OF_ALL: u64 = 300_000;
+/// Most networks of all organizations: each gateway holds them all, and each state on its disk.
+pub const MAX_OF_PLATFORM: u64 = 3_000_000;
 /// Largest text of a list, in bytes: typed, in a file, or fetched.
 pub const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// Longest note of an entry, in characters.

@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use domain::id::{IpListId, OrganizationId};
 use domain::ip_list::{Entry, Source};
 use domain::snapshot;
+use sea_orm::QuerySelect;
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Alias, ExprTrait};
 
 use crate::ip_list_content;
 use crate::row::{RowError, read_json};
@@ -69,13 +71,22 @@ impl Entity {
         Self::in_org(organization).filter(Column::Id.eq(id.uuid()))
     }
 
-    pub fn named_in_org(organization: OrganizationId, name: &str) -> Select<Self> {
-        Self::in_org(organization).filter(Column::Name.eq(name))
-    }
-
     /// Those whose source is to be asked at `now`.
     pub fn due(now: DateTime<Utc>) -> Select<Self> {
         Self::find().filter(Column::NextAt.lte(now))
+    }
+
+    /// How many networks all lists of all organizations have.
+    pub async fn networks<C: ConnectionTrait>(db: &C) -> Result<i64, DbErr> {
+        // PostgreSQL gives a sum as a decimal number unless it is told otherwise.
+        let sum = Expr::col((Entity, Column::Entries)).sum();
+        let sum: Option<Option<i64>> = Self::find()
+            .select_only()
+            .expr_as(sum.cast_as(Alias::new("bigint")), "networks")
+            .into_tuple()
+            .one(db)
+            .await?;
+        Ok(sum.flatten().unwrap_or(0))
     }
 }
 

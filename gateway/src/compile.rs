@@ -190,8 +190,8 @@ impl Compiler {
         let mut dirty = self.model.remove(&delta.gone);
         let (rest, put) = consumers::Put::of(delta.put);
         dirty.extend(self.model.put(rest));
-        for organization in renamed {
-            self.model.touch_listers(organization, &mut dirty);
+        for called in &renamed {
+            self.model.touch_listers(called, &mut dirty);
         }
         let keys = &mut self.state.keys;
         let products = &mut self.product_numbers;

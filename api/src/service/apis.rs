@@ -59,6 +59,9 @@ pub async fn get(ctx: &Ctx, id: ApiId) -> Result<Api> {
 pub async fn create(ctx: &Ctx, organization: OrganizationId, input: CreateApi) -> Result<Api> {
     reach::in_team(ctx, ctx.db(), Action::EditApi, organization, input.team).await?;
     let team = input.team;
+    if !input.labels.is_empty() {
+        ctx.may(Action::LabelApi, organization, Some(team))?;
+    }
     let written = Written::check(input)?;
     let mut write = Write::begin(ctx).await?;
     let row = insert(&mut write, organization, team.uuid(), &written).await?;
@@ -168,10 +171,19 @@ pub(crate) async fn apply(
     let ctx = write.ctx();
     let before = summary(&row)?;
     let etag = row.etag + 1;
+    // What is there already may be sent along.
+    if let Some(labels) = &input.labels
+        && *labels != row.labels()?
+    {
+        let (organization, team) = (row.organization_id.into(), row.team_id.into());
+        ctx.may(Action::LabelApi, organization, Some(team))?;
+    }
     let written = Written::edited(&row, &input)?;
     let policies = written::policies(input.policies.as_deref())?;
-    let all = input.policies.as_deref().unwrap_or_default();
-    named::refuse(write.tx(), row.organization_id.into(), all).await?;
+    if let Some(all) = &input.policies {
+        let already = row.policies()?;
+        named::refuse(write.tx(), row.organization_id.into(), all, &already).await?;
+    }
     let mut active: api::ActiveModel = row.into();
     let slug = written
         .slug

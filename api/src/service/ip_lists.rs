@@ -3,7 +3,11 @@
 
 mod entries;
 mod fetch;
+mod ready;
 
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
 use domain::actor::Action;
 use domain::id::{IpListId, OrganizationId};
 use domain::ip_list::{self, Entries, MAX_LISTS, Source};
@@ -16,6 +20,7 @@ use entity::ip_list as rows;
 use entity::row::write_json;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ConnectionTrait, EntityTrait, ModelTrait, PaginatorTrait,
+    QuerySelect,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -27,11 +32,17 @@ use crate::check::Check;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::paging::Window;
-use crate::service::{named, upstreams};
+use crate::service::named::{self, Places};
+use crate::service::upstreams;
 use crate::write::{Audit, Write, expect};
+use ready::Ready;
 
 const NAME_TAKEN: &str = "Another list of the organization has this name.";
 const MAX_DESCRIPTION: usize = 1000;
+
+/// What becomes of a list that policies name.
+const KEEPS: &str = "keeps its name";
+const IS_NEEDED: &str = "is needed";
 
 /// Those of the organization, newest first. What names them is told of one alone.
 pub async fn list(
@@ -43,12 +54,12 @@ pub async fn list(
     let window = Window::<Uuid>::new(paging)?;
     let query = window.newest_first(rows::Entity::in_org(organization), rows::Column::Id);
     let page = window.page(query.all(ctx.db()).await?, |row| row.id);
-    crate::paging::mapped(page, |row| shown(row, Vec::new()))
+    crate::paging::mapped(page, |row| shown(ctx, row, Vec::new()))
 }
 
 pub async fn get(ctx: &Ctx, organization: OrganizationId, id: IpListId) -> Result<IpList> {
     let row = load(ctx, ctx.db(), organization, id, Action::ReadOrganization).await?;
-    show(ctx.db(), row).await
+    show(ctx, row).await
 }
 
 pub async fn create(
@@ -65,13 +76,16 @@ pub async fn create(
         "/entries",
         || "A list with an address is what that answers: leave this empty.".to_owned(),
     );
-    let entries = Entries::new(input.entries).unwrap_or_else(|wrong| {
+    let written = ready::written(input.entries, ctx.now).await?;
+    let entries = written.unwrap_or_else(|wrong| {
         for one in wrong {
             check.add(one.under("/entries"));
         }
         Entries::default()
     });
     check.done()?;
+    let now = ctx.now;
+    let ready = ready::apart(move || Ready::of(entries, now, "/entries")).await??;
     let source = match &input.source {
         Some(source) => Some(judged(ctx, source).await?),
         None => None,
@@ -104,17 +118,16 @@ pub async fn create(
         .exec_without_returning(write.tx())
         .await;
     inserted.map_err(|error| Error::from(error).unique("/name", NAME_TAKEN))?;
-    let kept = entries::keep(&write, &row, entries, "/entries").await?;
-    let mut active: rows::ActiveModel = row.into();
-    kept.note(&mut active);
+    let mut active: rows::ActiveModel = row.clone().into();
+    let digest = ready.digest.clone();
+    ready.put(&write, &row, &mut active).await?;
     let row = active.update(write.tx()).await?;
     let audit = Audit::new("ip_list.create", "ip_list", row.id).of(organization);
-    write
-        .audit(audit.after(summary(&row, Some(&kept.digest))))
-        .await?;
+    let after = summary(&row, Some(&digest))?;
+    write.audit(audit.after(after)).await?;
     write.changed(Kind::IpList, row.id).await?;
     write.commit().await?;
-    shown(row, Vec::new())
+    shown(ctx, row, Vec::new())
 }
 
 pub async fn edit(
@@ -124,7 +137,7 @@ pub async fn edit(
     if_match: Option<i64>,
     input: EditIpList,
 ) -> Result<IpList> {
-    load(ctx, ctx.db(), organization, id, Action::EditOrganization).await?;
+    let seen = load(ctx, ctx.db(), organization, id, Action::EditOrganization).await?;
     let mut check = Check::new();
     if let Some(name) = &input.name {
         check_name(&mut check, name);
@@ -132,50 +145,79 @@ pub async fn edit(
     let description = input.description.as_deref();
     let description = description.map(|text| check.text("/description", text, MAX_DESCRIPTION));
     check.done()?;
-    let source = match &input.source {
+    expect(if_match, seen.etag)?;
+    let new = match &input.source {
         Some(Some(source)) => Some(Some(judged(ctx, source).await?)),
         Some(None) => Some(None),
         None => None,
     };
+    let renames = |row: &rows::Model| input.name.as_ref().is_some_and(|name| *name != row.name);
+    if renames(&seen) {
+        refuse_named(ctx.db(), &seen, KEEPS).await?;
+    }
     let mut write = Write::begin(ctx).await?;
     let row = load(ctx, write.tx(), organization, id, Action::EditOrganization).await?;
     expect(if_match, row.etag)?;
-    let name = input.name.filter(|name| *name != row.name);
-    if name.is_some() {
-        refuse_named(write.tx(), &row, "keeps its name").await?;
+    let renamed = renames(&row);
+    if renamed {
+        refuse_named(write.tx(), &row, KEEPS).await?;
     }
-    let (before, etag, renamed) = (summary(&row, None), row.etag + 1, name.is_some());
-    let source = source.filter(|source| *source != row.source);
-    let mut active: rows::ActiveModel = row.into();
-    if let Some(name) = name {
+    let before = summary(&row, None)?;
+    let mut active: rows::ActiveModel = row.clone().into();
+    if let Some(new) = new {
+        let source = input.source.as_ref().and_then(Option::as_ref);
+        put_source(&mut active, &row, source, new, ctx.now)?;
+    }
+    if let Some(name) = input.name.filter(|_| renamed) {
         active.name = Set(name);
     }
     if let Some(description) = description {
         active.description = Set(description);
     }
-    if let Some(source) = source {
-        // It is asked at once, and whatever was said of the one before is nothing to it.
-        active.next_at = Set(source.as_ref().map(|_| ctx.now));
-        active.source = Set(source);
-        active.source_tag = Set(None);
-        active.fetched_at = Set(None);
-        active.problem = Set(None);
-        active.failures = Set(0);
-    }
     active.updated_at = Set(ctx.now);
-    active.etag = Set(etag);
+    active.etag = Set(row.etag + 1);
     let updated = active.update(write.tx()).await;
     let row = updated.map_err(|error| Error::from(error).unique("/name", NAME_TAKEN))?;
     let audit = Audit::new("ip_list.edit", "ip_list", row.id).of(organization);
-    write
-        .audit(audit.before(before).after(summary(&row, None)))
-        .await?;
+    let after = summary(&row, None)?;
+    write.audit(audit.before(before).after(after)).await?;
     // Gateways know nothing of the rest.
     if renamed {
         write.changed(Kind::IpList, row.id).await?;
     }
     write.commit().await?;
-    show(ctx.db(), row).await
+    show(ctx, row).await
+}
+
+/// Puts another source into a row; `text` is how it is stored. The address that there was stays
+/// known where only how often it is asked is new. Another one is asked at once, and whatever was said
+/// of the one before is nothing to it.
+fn put_source(
+    active: &mut rows::ActiveModel,
+    row: &rows::Model,
+    source: Option<&Source>,
+    text: Option<String>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let known = row.source()?;
+    if known.as_ref() == source {
+        return Ok(());
+    }
+    active.source = Set(text);
+    if let (Some(known), Some(source)) = (known, source)
+        && known.url == source.url
+    {
+        let soon = now + fetch::every(source);
+        active.next_at = Set(Some(row.next_at.map_or(soon, |next| next.min(soon))));
+        return Ok(());
+    }
+    active.next_at = Set(source.map(|_| now));
+    active.source_tag = Set(None);
+    active.fetched_at = Set(None);
+    active.tried_at = Set(None);
+    active.problem = Set(None);
+    active.failures = Set(0);
+    Ok(())
 }
 
 /// Refused while a policy names it.
@@ -185,12 +227,16 @@ pub async fn delete(
     id: IpListId,
     if_match: Option<i64>,
 ) -> Result<()> {
+    // Most that cannot be deleted is found out before others wait for it.
+    let seen = load(ctx, ctx.db(), organization, id, Action::EditOrganization).await?;
+    expect(if_match, seen.etag)?;
+    refuse_named(ctx.db(), &seen, IS_NEEDED).await?;
     let mut write = Write::begin(ctx).await?;
     let row = load(ctx, write.tx(), organization, id, Action::EditOrganization).await?;
     expect(if_match, row.etag)?;
-    refuse_named(write.tx(), &row, "is needed").await?;
+    refuse_named(write.tx(), &row, IS_NEEDED).await?;
     let audit = Audit::new("ip_list.delete", "ip_list", row.id).of(organization);
-    write.audit(audit.before(summary(&row, None))).await?;
+    write.audit(audit.before(summary(&row, None)?)).await?;
     write.changed(Kind::IpList, row.id).await?;
     row.delete(write.tx()).await?;
     write.commit().await
@@ -209,22 +255,52 @@ async fn load<C: ConnectionTrait>(
     row.ok_or_else(Error::not_found)
 }
 
-/// What is wrong with the lists that policies name: each must be one of the organization. Pointers
-/// are from the list of policies: `/0/ip_filter/deny_lists/0`.
+/// What is wrong with the lists that policies name: each must be one of the organization, and one
+/// that has something in it if an address gives it. Until that has answered, such a list denies nobody,
+/// or everybody, and nobody meant that. Pointers are those of the places, and on from there:
+/// `/policies/0/ip_filter/deny_lists/0`.
 pub(crate) async fn check_named<C: ConnectionTrait>(
     db: &C,
     organization: OrganizationId,
-    policies: &[Policy],
+    places: &Places<'_>,
 ) -> Result<Vec<Invalid>> {
-    let mut found = Vec::new();
-    for named in named_lists(policies) {
-        let there = rows::Entity::named_in_org(organization, named.name);
-        if there.count(db).await? == 0 {
-            let message = "The organization has no list of this name.";
-            found.push(Invalid::new(named.pointer, message));
-        }
+    let mut named = Vec::new();
+    for (at, policies) in places {
+        let own = named_lists(policies);
+        named.extend(own.map(|one| (format!("{at}{}", one.pointer), one.name)));
     }
-    Ok(found)
+    if named.is_empty() {
+        return Ok(Vec::new());
+    }
+    // There are few, so all are read at once, however many names there are.
+    let there: Vec<(String, i64, Option<String>, Option<DateTime<Utc>>)> =
+        rows::Entity::in_org(organization)
+            .select_only()
+            .column(rows::Column::Name)
+            .column(rows::Column::Entries)
+            .column(rows::Column::Source)
+            .column(rows::Column::FetchedAt)
+            .into_tuple()
+            .all(db)
+            .await?;
+    let there = there
+        .into_iter()
+        .map(|(name, entries, source, fetched_at)| {
+            let is_awaited = entries == 0 && source.is_some() && fetched_at.is_none();
+            (name, is_awaited)
+        });
+    let there: HashMap<String, bool> = there.collect();
+    let wrong = named.into_iter().filter_map(|(pointer, name)| {
+        let message = match there.get(name) {
+            None => "The organization has no list of this name.",
+            Some(true) => {
+                "Nothing was fetched for this list yet. Wait until its address has answered."
+            }
+            Some(false) => return None,
+        };
+        Some(Invalid::new(pointer, message))
+    });
+    Ok(wrong.collect())
 }
 
 async fn namers<C: ConnectionTrait>(db: &C, row: &rows::Model) -> Result<Vec<String>> {
@@ -258,27 +334,32 @@ async fn judged(ctx: &Ctx, source: &Source) -> Result<String> {
 }
 
 /// For the audit: how much there is in it, and which state of that.
-fn summary(row: &rows::Model, digest: Option<&str>) -> Value {
-    let source = row.source.as_deref();
-    json!({
+fn summary(row: &rows::Model, digest: Option<&str>) -> Result<Value> {
+    Ok(json!({
         "name": row.name,
         "description": row.description,
-        "source": source.and_then(|text| serde_json::from_str::<Value>(text).ok()),
+        "source": row.source()?.map(|source| source.without_query()),
         "entries": row.entries,
         "sha256": digest,
-    })
+    }))
 }
 
-async fn show<C: ConnectionTrait>(db: &C, row: rows::Model) -> Result<IpList> {
-    let namers = namers(db, &row).await?;
-    shown(row, namers)
+async fn show(ctx: &Ctx, row: rows::Model) -> Result<IpList> {
+    let namers = namers(ctx.db(), &row).await?;
+    shown(ctx, row, namers)
 }
 
-fn shown(row: rows::Model, named_by: Vec<String>) -> Result<IpList> {
-    let source = row.source()?;
+/// Whoever may not edit it does not see the query of its address: a secret may stand there.
+fn shown(ctx: &Ctx, row: rows::Model, named_by: Vec<String>) -> Result<IpList> {
+    let organization = row.organization_id.into();
+    let is_editor = ctx.can(Action::EditOrganization, organization, None);
+    let source = row.source()?.map(|source| match is_editor {
+        true => source,
+        false => source.without_query(),
+    });
     Ok(IpList {
         id: row.id.into(),
-        organization: row.organization_id.into(),
+        organization,
         name: row.name,
         description: row.description,
         entries: u64::try_from(row.entries).unwrap_or(0),

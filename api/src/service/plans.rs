@@ -57,7 +57,7 @@ pub async fn create(ctx: &Ctx, product: ProductId, input: CreatePlan) -> Result<
     let slug = slug.as_deref().map(written::slug).transpose()?;
     let mut write = Write::begin(ctx).await?;
     let product = products::load(ctx, write.tx(), product, Action::EditProduct).await?;
-    named::refuse(write.tx(), product.organization_id.into(), &policies).await?;
+    named::refuse(write.tx(), product.organization_id.into(), &policies, &[]).await?;
     let others = rows_of(write.tx(), product.id).await?;
     if others.len() >= MAX_PLANS {
         return Err(Error::new(
@@ -117,7 +117,8 @@ pub async fn edit(ctx: &Ctx, id: PlanId, if_match: Option<i64>, input: EditPlan)
     let mut write = Write::begin(ctx).await?;
     let (row, product) = load(ctx, write.tx(), id, Action::EditProduct).await?;
     expect(if_match, row.etag)?;
-    named::refuse(write.tx(), row.organization_id.into(), &policies).await?;
+    let already = row.policies()?;
+    named::refuse(write.tx(), row.organization_id.into(), &policies, &already).await?;
     if row.state()? == PlanState::Closed {
         return Err(Error::new(
             Code::Conflict,

@@ -1,5 +1,6 @@
 //! APIs and the import of documents.
 
+use domain::actor::{OrganizationRole, TeamRole};
 use domain::problem::Code;
 use serde_json::json;
 
@@ -89,6 +90,44 @@ async fn a_document_that_cannot_be_read_says_where() {
         }
         let list = world.owner.client.get(&format!("/organizations/{}/apis", world.here.id)).await.ok(200).json();
         assert_eq!(list["items"], json!([]), "nothing was made");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn labels_are_the_admins_to_set() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let maintainer = world.app.person("maintainer", false).await;
+        let (here, member) = (world.here, OrganizationRole::Member);
+        world.app.join(here, maintainer.id, member).await;
+        let role = TeamRole::Maintainer;
+        world.app.join_team(here, maintainer.id, role).await;
+        let (api, _) = world.imported(&world.owner, world.here).await;
+        let path = format!("/apis/{api}");
+        let labels = json!([{ "name": "tier", "value": "gold" }]);
+        let (mut admin, mut maintainer) = (world.owner.client.clone(), maintainer.client.clone());
+        let edit = json!({ "labels": labels });
+        maintainer
+            .patch(&path, edit.clone())
+            .await
+            .refused(Code::Forbidden);
+        admin.patch(&path, edit).await.ok(200);
+        // What is there already may be sent along.
+        let named = json!({ "name": "Other", "labels": labels });
+        let named = maintainer.patch(&path, named).await.ok(200).json();
+        assert_eq!(named["labels"], labels);
+        let none = json!({ "labels": [] });
+        maintainer.patch(&path, none).await.refused(Code::Forbidden);
+        let all = format!("/organizations/{}/apis", world.here.id);
+        let new = json!({ "team": world.here.team, "name": "New", "labels": labels });
+        maintainer
+            .post(&all, new.clone())
+            .await
+            .refused(Code::Forbidden);
+        admin.post(&all, new).await.ok(201);
+        let plain = json!({ "team": world.here.team, "name": "Plain" });
+        maintainer.post(&all, plain).await.ok(201);
     })
     .await;
 }

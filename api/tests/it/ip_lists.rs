@@ -1,16 +1,11 @@
-//! Lists of networks: written, imported, fetched, and kept while policies name them.
+//! Lists of networks: written, imported, and kept while policies name them.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+mod bounds;
+mod fetched;
 
-use api::fetch::{Fetched, Fetches, Wanted};
-use api::service::ip_lists;
-use async_trait::async_trait;
-use chrono::Duration;
 use domain::problem::Code;
-use domain::snapshot::Kind;
 use http::Method;
-use sea_orm::EntityTrait;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 
 use crate::support::shop::id;
@@ -44,12 +39,11 @@ async fn networks_come_and_go() {
             { "net": "10.0.0.0/8", "note": "Office" },
             { "net": "::ffff:192.0.2.0/120", "until": "2026-12-31T00:00:00Z" },
             { "net": "2001:DB8::/32" },
-            { "net": "9.9.9.9", "until": "2026-11-21T11:59:59Z" },
         ]);
         let body = json!({ "name": "blocked", "description": "bad ones", "entries": entries });
         let (list, mut client) = made(&world, body).await;
         let shown = client.get(&list).await.ok(200);
-        assert_eq!(shown.json()["entries"], 3, "one had ended");
+        assert_eq!(shown.json()["entries"], 3);
         assert_eq!(shown.json()["named_by"], json!([]));
         assert_eq!(
             nets(&mut client, &list, "").await,
@@ -67,6 +61,10 @@ async fn networks_come_and_go() {
         let next = page.json()["next"].as_str().unwrap().to_owned();
         let rest = nets(&mut client, &list, &format!("?limit=2&after={next}")).await;
         assert_eq!(rest, ["2001:db8::/32"]);
+        // A cursor, and of another list: the JSON of "x".
+        let foreign = format!("{list}/entries?after=Ingi");
+        let refused = client.get(&foreign).await.refused(Code::ValidationFailed);
+        assert_eq!(refused.pointers(), ["/after"]);
 
         let add = json!({ "entries": [{ "net": "1.1.1.1" }, { "net": "10.0.0.0/8" }] });
         let path = format!("{list}/entries");
@@ -108,6 +106,120 @@ async fn networks_come_and_go() {
         let left = entity::ip_list_content::Entity::find();
         let left = left.all(&world.app.plane.databases.main).await.unwrap();
         assert!(left.is_empty(), "what stood in it is gone with it");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_over_takes_the_place_of_nothing() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let entries = json!([{ "net": "10.0.0.0/8" }]);
+        let body = json!({ "name": "blocked", "entries": entries });
+        let (list, mut client) = made(&world, body).await;
+        let over = json!([
+            { "net": "1.1.1.1" },
+            { "net": "10.0.0.0/8", "until": "2026-11-21T12:00:00Z" },
+        ]);
+        let body = json!({ "name": "other", "entries": over });
+        let new = lists(&world);
+        let add = format!("{list}/entries");
+        let import = format!("{list}/import");
+        let text = "1.1.1.1\n10.0.0.0/8 until 2026-11-21T11:59:59Z";
+        for (path, body, at) in [
+            (&new, body, "/entries/1/until"),
+            (&add, json!({ "entries": over }), "/entries/1/until"),
+            (&import, json!({ "text": text }), "/text"),
+            (&import, json!({ "text": text, "replace": true }), "/text"),
+        ] {
+            let refused = client.post(path, body).await;
+            let refused = refused.refused(Code::ValidationFailed);
+            assert_eq!(refused.pointers(), [at]);
+            assert!(refused.text.contains("This time is over."));
+        }
+        assert_eq!(nets(&mut client, &list, "").await, ["10.0.0.0/8"]);
+        let lasting = json!([{ "net": "10.0.0.0/8", "until": "2026-11-21T12:00:01Z" }]);
+        client
+            .post(&add, json!({ "entries": lasting }))
+            .await
+            .ok(200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_no_longer_counts_keeps_no_list() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let (list, mut client) = made(&world, json!({ "name": "blocked" })).await;
+        let filter = json!([{ "ip_filter": { "deny_lists": ["blocked"] } }]);
+        let plan = json!({ "approval": "auto", "policies": filter });
+        let shop = world.shop(&world.owner, world.here, plan).await;
+        let plan = format!("/plans/{}", shop.plan);
+        client.delete(&list).await.refused(Code::Conflict);
+        client
+            .post(&format!("{plan}/deprecate"), json!({}))
+            .await
+            .ok(200);
+        client.delete(&list).await.refused(Code::Conflict);
+        client
+            .post(&format!("{plan}/close"), json!({}))
+            .await
+            .ok(200);
+        assert_eq!(
+            client.get(&list).await.ok(200).json()["named_by"],
+            json!([])
+        );
+        client
+            .patch(&list, json!({ "name": "renamed" }))
+            .await
+            .ok(200);
+
+        let filter = json!([{ "ip_filter": { "deny_lists": ["renamed"] } }]);
+        let version = format!("/versions/{}", shop.version);
+        let draft = format!("{version}/draft");
+        client
+            .patch(&draft, json!({ "policies": filter }))
+            .await
+            .ok(200);
+        client
+            .post(&format!("{version}/publish"), json!({}))
+            .await
+            .ok(200);
+        client.delete(&list).await.refused(Code::Conflict);
+        let id: domain::id::VersionId = shop.version.parse().unwrap();
+        entity::version::Entity::update_many()
+            .col_expr(entity::version::Column::State, "retired".into())
+            .filter(entity::version::Column::Id.eq(id.uuid()))
+            .exec(&world.app.plane.databases.main)
+            .await
+            .unwrap();
+        client.delete(&list).await.ok(204);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_query_of_an_address_is_for_editors_alone() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let url = "https://93.184.216.34/drop.txt?key=hush";
+        let body = json!({ "name": "drop", "source": { "url": url } });
+        let (list, mut client) = made(&world, body).await;
+        let other = json!({ "source": { "url": "https://93.184.216.34/b.txt?key=hush2" } });
+        let shown = client.patch(&list, other).await.ok(200);
+        assert!(shown.text.contains("hush2"));
+        for path in [&list, &lists(&world)] {
+            let mut member = world.member.client.clone();
+            let shown = member.get(path).await.ok(200);
+            assert!(!shown.text.contains("hush"), "{}", shown.text);
+            assert!(shown.text.contains("https://93.184.216.34/b.txt"));
+        }
+        client.delete(&list).await.ok(204);
+        let audit = format!("/organizations/{}/audit", world.here.id);
+        let audit = client.get(&audit).await.ok(200);
+        assert!(audit.text.contains("https://93.184.216.34/b.txt"));
+        assert!(!audit.text.contains("hush"), "{}", audit.text);
     })
     .await;
 }
@@ -253,131 +365,6 @@ async fn a_list_stays_while_policies_name_it() {
             .post(&promote, json!({}))
             .await
             .refused(Code::Conflict);
-    })
-    .await;
-}
-
-/// In the place of the gateway's code, which this crate does not know: it gives what it was told
-/// to, in turn. What it makes of addresses is the gateway's to test.
-#[derive(Debug, Clone, Default)]
-struct Server(Arc<Mutex<Script>>);
-
-#[derive(Debug, Default)]
-struct Script {
-    says: VecDeque<Result<Fetched, String>>,
-    asked: Vec<Option<String>>,
-}
-
-impl Server {
-    fn says(&self, what: Result<Fetched, String>) {
-        self.0.lock().unwrap().says.push_back(what);
-    }
-
-    /// The tags of what was asked for since the last time.
-    fn asked(&self) -> Vec<Option<String>> {
-        std::mem::take(&mut self.0.lock().unwrap().asked)
-    }
-}
-
-#[async_trait]
-impl Fetches for Server {
-    async fn fetch(&self, wanted: Wanted<'_>) -> Result<Fetched, String> {
-        let mut state = self.0.lock().unwrap();
-        state.asked.push(wanted.tag.map(str::to_owned));
-        let next = state.says.pop_front();
-        next.unwrap_or_else(|| Err("it has nothing to say".to_owned()))
-    }
-}
-
-fn text(body: &str, tag: Option<&str>) -> Result<Fetched, String> {
-    Ok(Fetched::New {
-        body: body.as_bytes().to_vec(),
-        tag: tag.map(str::to_owned),
-    })
-}
-
-#[tokio::test]
-async fn a_source_is_asked_in_its_time_and_what_was_good_is_kept() {
-    each(async |app| {
-        let world = World::new(app).await;
-        let server = Server::default();
-        world.app.plane.fetcher.set(Arc::new(server.clone())).unwrap();
-        let body = json!({ "name": "drop", "source": { "url": "https://93.184.216.34/drop.txt", "every": "30m" } });
-        let (list, mut client) = made(&world, body).await;
-        let run = async || ip_lists::fetch_due(&world.app.job()).await.unwrap();
-        let changes = async || {
-            let state = entity::snapshot::load(&world.app.plane.databases.main);
-            state.await.unwrap().state
-        };
-        server.says(text("10.0.0.0/8\r\n192.0.2.0/24 ; x\r\n", Some("\"a\"")));
-        assert_eq!(run().await, 1);
-        let shown = client.get(&list).await.ok(200).json();
-        assert_eq!((&shown["entries"], &shown["fetch"]["problem"]), (&json!(2), &Value::Null));
-        let etag = shown["etag"].clone();
-        assert_eq!(run().await, 0, "it is not due");
-        let before = changes().await;
-
-        // The same again, by its tag and by what it says; then what is no list.
-        for (minutes, said, problem) in [
-            (30, Ok(Fetched::Same), None),
-            (30, text("192.0.2.0/24\n10.0.0.0/8 # x", Some("\"b\"")), Some("changed")),
-            (30, text("192.0.2.0/24\n10.0.0.0/8 # x", Some("\"b\"")), None),
-            (30, Err("it answered 404".to_owned()), Some("404")),
-            (1, text("<html>", None), Some("Line 1")),
-            (2, text("", None), Some("no network")),
-            (4, text("\u{fffd}", None), Some("Line 1")),
-            (8, Ok(Fetched::New { body: vec![0xff, 0xfe], tag: None }), Some("UTF-8")),
-            (16, text(&"1".repeat(1 << 20), None), Some("1000 bytes")),
-        ] {
-            world.app.advance(Duration::minutes(minutes) - Duration::seconds(1));
-            server.says(said);
-            assert_eq!(run().await, 0, "{problem:?}: too early");
-            world.app.advance(Duration::seconds(1));
-            assert_eq!(run().await, 1, "{problem:?}");
-            let shown = client.get(&list).await.ok(200).json();
-            assert_eq!(shown["entries"], 2, "{problem:?}");
-            match problem {
-                Some("changed") | None => assert_eq!(shown["fetch"]["problem"], Value::Null),
-                Some(part) => {
-                    let told = shown["fetch"]["problem"].as_str().unwrap();
-                    assert!(told.contains(part), "{told}");
-                }
-            }
-        }
-        assert_eq!(changes().await, before + 1, "gateways hear of what changed alone");
-        let tags: Vec<_> = server.asked().into_iter().map(Option::unwrap_or_default).collect();
-        assert_eq!(tags[..4], ["", "\"a\"", "\"a\"", "\"b\""]);
-        let shown = client.get(&list).await.ok(200).json();
-        assert_eq!(shown["etag"].as_i64(), etag.as_i64().map(|etag| etag + 1));
-
-        // Two processes at once, one fetch.
-        world.app.advance(Duration::minutes(30));
-        server.asked();
-        server.says(text("8.8.8.8", None));
-        let (a, b) = tokio::join!(run(), run());
-        assert_eq!((a + b, server.asked().len()), (1, 1));
-        assert_eq!(nets(&mut client, &list, "").await, ["8.8.8.8"]);
-
-        // People do not write into it, and may have it looked at again.
-        let add = json!({ "entries": [{ "net": "1.1.1.1" }] });
-        let path = format!("{list}/entries");
-        client.post(&path, add.clone()).await.refused(Code::Conflict);
-        let fetch = format!("{list}/fetch");
-        client.post(&fetch, json!({})).await.ok(200);
-        assert_eq!(run().await, 0, "not twice in a minute");
-        world.app.advance(Duration::minutes(1));
-        server.says(text("8.8.4.4", None));
-        assert_eq!(run().await, 1);
-        client.patch(&list, json!({ "source": null })).await.ok(200);
-        client.post(&fetch, json!({})).await.refused(Code::Conflict);
-        client.post(&path, add).await.ok(200);
-        assert_eq!(nets(&mut client, &list, "").await, ["1.1.1.1", "8.8.4.4"]);
-        world.app.advance(Duration::days(1));
-        assert_eq!(run().await, 0);
-        let changed = entity::change::Entity::find();
-        let changed = changed.all(&world.app.plane.databases.main).await.unwrap();
-        let own = changed.iter().filter(|row| row.kind == Kind::IpList.as_str());
-        assert_eq!(own.count(), 6, "made, fetched four times, added to");
     })
     .await;
 }

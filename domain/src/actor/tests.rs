@@ -89,6 +89,18 @@ fn a_suspended_organization_is_read_only() {
 }
 
 #[test]
+fn no_team_labels_its_own() {
+    let actor = Actor::Person(person(OrganizationRole::Member, Some(TeamRole::Maintainer)));
+    for (own, label) in [
+        (Action::EditApi, Action::LabelApi),
+        (Action::EditApplication, Action::LabelApplication),
+    ] {
+        assert_eq!(may(&actor, own, here()), Ok(()));
+        assert_eq!(may(&actor, label, here()), Err(Denied::Role));
+    }
+}
+
+#[test]
 fn a_developer_makes_keys_and_does_not_publish() {
     let actor = Actor::Person(person(OrganizationRole::Member, Some(TeamRole::Developer)));
     assert_eq!(may(&actor, Action::ManageCredentials, here()), Ok(()));

@@ -18,7 +18,8 @@ pub struct IpList {
     pub description: String,
     /// How many networks there are in it.
     pub entries: u64,
-    /// Where it is fetched from; absent: people write it.
+    /// Where it is fetched from; absent: people write it. Without its query for those who may not
+    /// edit it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,7 +98,7 @@ pub struct EntriesPaging {
     pub find: String,
 }
 
-/// Puts networks into a list, in the place of entries of the same networks.
+/// Puts networks into a list, in the place of entries of the same networks. None may have ended.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AddEntries {

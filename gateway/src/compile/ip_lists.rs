@@ -1,6 +1,6 @@
 //! Shared lists of networks. Policies know a list by its number in the state, so that its networks
-//! change without anything else; only where a name is given, taken or lost, those that name lists
-//! are compiled anew.
+//! change without anything else; only where a name is given, taken or lost, those that name it are
+//! compiled anew.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::numbered;
 use crate::state::{IpList, IpLists};
 
 /// What a list is called, and whose it is.
-type Called = (OrganizationId, String);
+pub(super) type Called = (OrganizationId, String);
 
 #[derive(Default)]
 pub(super) struct Names {
@@ -30,12 +30,12 @@ impl Names {
         self.numbers.get(id).copied()
     }
 
-    /// Compiles these into the state. Returns the organizations whose names have changed.
+    /// Compiles these into the state. Returns the names that came, and those that went.
     pub(super) fn put(
         &mut self,
         lists: Vec<snapshot::IpList>,
         state: &mut IpLists,
-    ) -> HashSet<OrganizationId> {
+    ) -> HashSet<Called> {
         let mut renamed = HashSet::new();
         if lists.is_empty() {
             return renamed;
@@ -52,42 +52,38 @@ impl Names {
                 continue;
             }
             renamed.extend(self.forget(list.id));
-            renamed.insert(called.0);
+            renamed.insert(called.clone());
             self.by_name.insert(called.clone(), list.id);
             self.known.insert(list.id, called);
         }
         renamed
     }
 
-    /// Takes those that are gone out of the state. Returns the organizations that had them.
-    pub(super) fn remove(
-        &mut self,
-        gone: &[(Kind, Uuid)],
-        state: &mut IpLists,
-    ) -> HashSet<OrganizationId> {
-        let mut owners = HashSet::new();
+    /// Takes those that are gone out of the state. Returns their names.
+    pub(super) fn remove(&mut self, gone: &[(Kind, Uuid)], state: &mut IpLists) -> HashSet<Called> {
+        let mut lost = HashSet::new();
         for (kind, id) in gone {
             if *kind != Kind::IpList {
                 continue;
             }
             let id = IpListId::from_uuid(*id);
-            owners.extend(self.forget(id));
+            lost.extend(self.forget(id));
             let number = self.numbers.get(&id).map(|number| *number as usize);
             let place = number.and_then(|number| Arc::make_mut(state).get_mut(number));
             if let Some(place) = place {
                 *place = None;
             }
         }
-        owners
+        lost
     }
 
-    fn forget(&mut self, id: IpListId) -> Option<OrganizationId> {
+    fn forget(&mut self, id: IpListId) -> Option<Called> {
         let called = self.known.remove(&id)?;
         // Another one may have its name by now.
         if self.by_name.get(&called) == Some(&id) {
             self.by_name.remove(&called);
         }
-        Some(called.0)
+        Some(called)
     }
 
     pub(super) fn clear(&mut self) {

@@ -6,11 +6,14 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use domain::id::{ApiId, Id, OrganizationId, PlanId, ProductId, UpstreamId, VersionId, of};
+use domain::policy::{Policy, named_lists};
 use domain::snapshot::{
     Api, Kind, Organization, Parts, Plan, Product, Settings, Upstream, Version,
 };
 use domain::upstream::Fallback;
 use uuid::Uuid;
+
+use super::ip_lists::Called;
 
 /// References backwards: from what is referred to, to those who do. In pairs, as most are referred
 /// to once: a set for each would be larger than what it holds.
@@ -189,16 +192,36 @@ impl Model {
         dirty.versions.extend(self.askers.iter().filter(is_its));
     }
 
-    /// Those of an organization in which a name of a list came or went.
-    pub(super) fn touch_listers(&self, organization: OrganizationId, dirty: &mut Dirty) {
-        let is_its = |version: &&VersionId| self.owner(**version) == Some(organization);
+    /// Those that name a list whose name came or went. Whoever named it and does so no more has
+    /// changed, and is touched by that.
+    pub(super) fn touch_listers(&self, called: &Called, dirty: &mut Dirty) {
+        let (organization, name) = called;
+        let names = |policies: &[Policy]| named_lists(policies).any(|one| one.name == name);
+        let is_its = |id: &&VersionId| {
+            let version = self.versions.get(*id);
+            self.owner(**id) == Some(*organization)
+                && version.is_some_and(|version| self.meets(version, names))
+        };
         dirty.versions.extend(self.listers.iter().filter(is_its));
-        let is_its = |plan: &&PlanId| {
-            let product = self.plans.get(*plan).map(|plan| plan.product);
-            let product = product.and_then(|product| self.products.get(&product));
-            product.is_some_and(|product| product.organization == organization)
+        let is_its = |id: &&PlanId| {
+            self.plans.get(*id).is_some_and(|plan| {
+                let product = self.products.get(&plan.product);
+                product.is_some_and(|product| product.organization == *organization)
+                    && names(&plan.policies)
+            })
         };
         dirty.plans.extend(self.list_plans.iter().filter(is_its));
+    }
+
+    /// Whether any of the policies that a version meets are so.
+    pub(super) fn meets(&self, version: &Version, are: impl Fn(&[Policy]) -> bool) -> bool {
+        let api = self.apis.get(&version.api);
+        let organization = api.and_then(|api| self.organizations.get(&api.organization));
+        let revision = &version.revision;
+        are(&revision.policies)
+            || revision.operations.iter().any(|one| are(&one.policies))
+            || api.is_some_and(|api| are(&api.policies))
+            || organization.is_some_and(|one| are(&one.policies))
     }
 
     /// Whose a version is.

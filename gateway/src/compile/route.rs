@@ -44,9 +44,9 @@ impl Compiler {
         for id in &dirty.versions {
             if let Some(version) = self.model.versions.get(id).cloned() {
                 let asks = |policies: &[Policy]| named_upstreams(policies).next().is_some();
-                let asks = self.meets(&version, asks);
+                let asks = self.model.meets(&version, asks);
                 let lists = |policies: &[Policy]| named_lists(policies).next().is_some();
-                let lists = self.meets(&version, lists);
+                let lists = self.model.meets(&version, lists);
                 self.model.note_namer(*id, asks, lists);
                 let rule = Arc::new(self.rule_of(&version));
                 if let Some(route) = self.route(*id, &rule) {
@@ -174,17 +174,6 @@ impl Compiler {
                 .test_upstream
                 .map_or_else(Beside::default, |id| self.beside(id)),
         })
-    }
-
-    /// Whether any of the policies that it meets are so.
-    fn meets(&self, version: &Version, asks: impl Fn(&[Policy]) -> bool) -> bool {
-        let api = self.model.apis.get(&version.api);
-        let organization = api.and_then(|api| self.model.organizations.get(&api.organization));
-        let revision = &version.revision;
-        asks(&revision.policies)
-            || revision.operations.iter().any(|one| asks(&one.policies))
-            || api.is_some_and(|api| asks(&api.policies))
-            || organization.is_some_and(|one| asks(&one.policies))
     }
 
     fn beside(&self, id: UpstreamId) -> Beside {

@@ -45,6 +45,12 @@ async fn a_list_is_kept_by_hand() {
             .ok(422)
             .says("Line 2: Write a network")
             .says("10.0.0.1/8");
+        let over = "10.0.0.0/8 until 2026-11-21T11:59:59Z";
+        owner
+            .post(&page, &[("do", "add"), ("networks", over)])
+            .await
+            .ok(422)
+            .says("Line 1: This time is over.");
         let add = "10.0.0.0/8 # <b>Office</b>\r\n192.0.2.0/24 until 2026-12-31T00:00:00Z";
         owner
             .post(&page, &[("do", "add"), ("networks", add)])
@@ -135,7 +141,7 @@ async fn a_list_with_an_address_says_how_it_goes() {
         let lists = format!("{organization}/ip-lists");
         let form = [
             ("name", "drop"),
-            ("source/url", "https://93.184.216.34/drop.txt"),
+            ("source/url", "https://93.184.216.34/drop.txt?key=hush"),
             ("source/every", "30m"),
         ];
         let made = owner.post(&format!("{lists}/new"), &form).await.ok(303);
@@ -144,8 +150,25 @@ async fn a_list_with_an_address_says_how_it_goes() {
         shown
             .says("https://93.184.216.34/drop.txt")
             .says("every 30m")
+            .says("drop.txt?key=hush")
             .says("Not fetched yet")
+            .says("no policy can name it")
             .hides("Put them in");
+        let mut viewer = join(&app, &mut owner, &home, "viewer").await;
+        let shown = viewer.get(&page).await.ok(200).hides("hush");
+        shown.says("https://93.184.216.34/drop.txt");
+        viewer.get(&lists).await.ok(200).hides("hush");
+        // Of whoever had the page from before it had an address.
+        for parts in [
+            [("do", "add"), ("networks", "10.0.0.0/8")],
+            [("do", "remove"), ("network", "10.0.0.0/8")],
+        ] {
+            owner
+                .post(&page, &parts)
+                .await
+                .ok(422)
+                .says("This list is what its address answers.");
+        }
         let api = format!("/organizations/{}/ip-lists", home.organization);
         let list = owner.api("GET", &api, Value::Null).await["items"][0].clone();
         let id: domain::id::IpListId = list["id"].as_str().unwrap().parse().unwrap();
@@ -182,6 +205,11 @@ async fn a_list_with_an_address_says_how_it_goes() {
             .ok(200)
             .says("Put them in")
             .hides("drop.txt");
+        owner
+            .post(&page, &[("do", "fetch")])
+            .await
+            .ok(422)
+            .says("This list has no address");
         // The form was made from what is there no more.
         let stale = [
             ("do", "save"),

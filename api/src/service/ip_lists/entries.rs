@@ -1,33 +1,24 @@
 //! What stands in a list: a page of it, and changes by people.
 
+use std::sync::Arc;
+
 use domain::actor::Action;
 use domain::id::{IpListId, OrganizationId};
-use domain::ip_list::{self, Entries, Entry, MAX_OF_ALL};
+use domain::ip_list::{self, Entry};
+use domain::policy::ip_filter;
 use domain::problem::{Code, Invalid};
 use domain::snapshot::Kind;
 use domain::wire::ip_lists::{AddEntries, EntriesPaging, ImportEntries, IpList, RemoveEntries};
 use domain::wire::{Page, Paging};
-use entity::row::write_json;
-use entity::{ip_list as rows, ip_list_content as contents};
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
-    QuerySelect,
-};
-use serde_json::json;
-use sha2::{Digest, Sha256};
-use uuid::Uuid;
+use entity::ip_list as rows;
+use sea_orm::{ActiveModelTrait, ConnectionTrait};
 
+use super::ready::{self, Change};
 use super::{load, show, summary};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::paging::Window;
 use crate::write::{Audit, Write, expect};
-
-/// Largest content as it is stored, in bytes.
-const MOST_STORED: usize = 16 * 1024 * 1024;
-/// Of how many networks the audit says that they came or went.
-const MOST_TOLD: usize = 100;
 
 pub async fn list(
     ctx: &Ctx,
@@ -41,9 +32,22 @@ pub async fn list(
         after: paging.after.clone(),
     })?;
     let (after, most) = (window.after.clone(), window.fetch() as usize);
-    let all = content(ctx.db(), row.id).await?;
-    let found = all.found(after.as_deref(), &paging.find);
-    let found: Vec<Entry> = found.take(most).cloned().collect();
+    if after
+        .as_deref()
+        .is_some_and(|net| ip_filter::net(net).is_none())
+    {
+        return Err(Error::field("/after", "This is not a cursor of this list."));
+    }
+    let find = paging.find.clone();
+    let place = ready::place().await?;
+    let stored = ready::stored(ctx.db(), row.id).await?;
+    let look = move || -> Result<Vec<Entry>> {
+        let all = ready::entries(stored.as_deref())?;
+        let found = all.found(after.as_deref(), &find).take(most);
+        Ok(found.cloned().collect())
+    };
+    let found = ready::apart(look).await??;
+    drop(place);
     Ok(window.page(found, |entry| entry.net.clone()))
 }
 
@@ -56,17 +60,9 @@ pub async fn add(
     input: AddEntries,
 ) -> Result<IpList> {
     ctx.may(Action::EditOrganization, organization, None)?;
-    let new = Entries::new(input.entries).map_err(|wrong| under(wrong, "/entries"))?;
-    let told: Vec<String> = new
-        .iter()
-        .take(MOST_TOLD)
-        .map(|one| one.net.clone())
-        .collect();
-    let write = Write::begin(ctx).await?;
-    let row = by_hand(ctx, &write, organization, id, if_match).await?;
-    let mut all = content(write.tx(), row.id).await?;
-    all.put(new);
-    changed(write, row, all, "/entries", json!({ "added": told })).await
+    let new = ready::written(input.entries, ctx.now).await?;
+    let new = new.map_err(|wrong| under(wrong, "/entries"))?;
+    change(ctx, organization, id, if_match, Change::Add(new)).await
 }
 
 pub async fn remove(
@@ -77,13 +73,8 @@ pub async fn remove(
     input: RemoveEntries,
 ) -> Result<IpList> {
     ctx.may(Action::EditOrganization, organization, None)?;
-    let write = Write::begin(ctx).await?;
-    let row = by_hand(ctx, &write, organization, id, if_match).await?;
-    let mut all = content(write.tx(), row.id).await?;
-    let mut gone = input.networks;
-    gone.retain(|net| all.remove(net));
-    gone.truncate(MOST_TOLD);
-    changed(write, row, all, "/networks", json!({ "removed": gone })).await
+    let gone = Change::Remove(input.networks);
+    change(ctx, organization, id, if_match, gone).await
 }
 
 /// Reads a text into it. A text is taken whole, or not at all.
@@ -96,24 +87,11 @@ pub async fn import(
 ) -> Result<IpList> {
     ctx.may(Action::EditOrganization, organization, None)?;
     let ImportEntries { text, replace } = input;
-    let new = read(text).await?.map_err(|wrong| under(wrong, "/text"))?;
-    let write = Write::begin(ctx).await?;
-    let row = by_hand(ctx, &write, organization, id, if_match).await?;
-    let all = match replace {
-        true => new,
-        false => {
-            let mut all = content(write.tx(), row.id).await?;
-            all.put(new);
-            all
-        }
-    };
-    changed(write, row, all, "/text", json!({ "replaced": replace })).await
-}
-
-/// A hundred thousand lines take a while: not on this runtime's threads.
-pub(super) async fn read(text: String) -> Result<Result<Entries, Vec<Invalid>>> {
-    let read = tokio::task::spawn_blocking(move || ip_list::read(&text));
-    read.await.map_err(Error::internal)
+    let now = ctx.now;
+    let read = ready::apart(move || ip_list::read_lasting(&text, now)).await?;
+    let entries = read.map_err(|wrong| under(wrong, "/text"))?;
+    let new = Change::Import { entries, replace };
+    change(ctx, organization, id, if_match, new).await
 }
 
 fn under(wrong: Vec<Invalid>, at: &str) -> Error {
@@ -121,14 +99,14 @@ fn under(wrong: Vec<Invalid>, at: &str) -> Error {
 }
 
 /// The row of a list that people write.
-async fn by_hand(
+async fn by_hand<C: ConnectionTrait>(
     ctx: &Ctx,
-    write: &Write<'_>,
+    db: &C,
     organization: OrganizationId,
     id: IpListId,
     if_match: Option<i64>,
 ) -> Result<rows::Model> {
-    let row = load(ctx, write.tx(), organization, id, Action::EditOrganization).await?;
+    let row = load(ctx, db, organization, id, Action::EditOrganization).await?;
     expect(if_match, row.etag)?;
     if row.source.is_some() {
         let detail = "This list is what its address answers. Remove the address to edit it.";
@@ -137,107 +115,36 @@ async fn by_hand(
     Ok(row)
 }
 
-pub(super) async fn content<C: ConnectionTrait>(db: &C, list: Uuid) -> Result<Entries> {
-    let Some(row) = contents::Entity::find_by_id(list).one(db).await? else {
-        return Ok(Entries::default());
-    };
-    Entries::new(row.entries()?).map_err(|_| Error::internal("a list holds what is no network"))
-}
-
-/// What was put into a list.
-pub(super) struct Kept {
-    count: i64,
-    pub(super) digest: String,
-    at: chrono::DateTime<chrono::Utc>,
-}
-
-impl Kept {
-    /// Notes it in the list's row.
-    pub(super) fn note(&self, row: &mut rows::ActiveModel) {
-        let etag = match &row.etag {
-            sea_orm::ActiveValue::Set(etag) | sea_orm::ActiveValue::Unchanged(etag) => *etag,
-            sea_orm::ActiveValue::NotSet => 0,
-        };
-        row.entries = Set(self.count);
-        row.updated_at = Set(self.at);
-        row.etag = Set(etag + 1);
-    }
-}
-
-/// Puts entries in the place of what stands in the list, without those that have ended. `pointer`
-/// is where the caller named them.
-pub(super) async fn keep(
-    write: &Write<'_>,
-    row: &rows::Model,
-    mut entries: Entries,
-    pointer: &str,
-) -> Result<Kept> {
-    let ctx = write.ctx();
-    entries.drop_ended(ctx.now);
-    if let Some(wrong) = entries.check_count() {
-        return Err(Error::field(pointer, wrong.message));
-    }
-    let others: Vec<i64> = rows::Entity::in_org(row.organization_id.into())
-        .select_only()
-        .column(rows::Column::Entries)
-        .filter(rows::Column::Id.ne(row.id))
-        .into_tuple()
-        .all(write.tx())
-        .await?;
-    let of_all = others.iter().sum::<i64>() + entries.len() as i64;
-    if u64::try_from(of_all).unwrap_or(0) > MAX_OF_ALL {
-        let detail = "All lists of an organization have at most 300,000 networks together.";
-        return Err(Error::new(Code::LimitReached, detail));
-    }
-    let count = entries.len() as i64;
-    let entries: Vec<Entry> = entries.into_iter().collect();
-    let text = write_json("ip_list_content.entries", &entries)?;
-    if text.len() > MOST_STORED {
-        let message = "The list is too large as it is stored. Use shorter notes.";
-        return Err(Error::field(pointer, message));
-    }
-    let digest = Sha256::digest(&text);
-    let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    let active = contents::ActiveModel {
-        list_id: Set(row.id),
-        entries: Set(text),
-    };
-    let again = OnConflict::column(contents::Column::ListId)
-        .update_column(contents::Column::Entries)
-        .to_owned();
-    contents::Entity::insert(active)
-        .on_conflict(again)
-        .exec_without_returning(write.tx())
-        .await?;
-    Ok(Kept {
-        count,
-        digest,
-        at: ctx.now,
-    })
-}
-
-/// Keeps them and says so everywhere; ends the write.
-async fn changed(
-    mut write: Write<'_>,
-    row: rows::Model,
-    entries: Entries,
-    pointer: &str,
-    told: serde_json::Value,
+/// Changes it and says so everywhere.
+async fn change(
+    ctx: &Ctx,
+    organization: OrganizationId,
+    id: IpListId,
+    if_match: Option<i64>,
+    change: Change,
 ) -> Result<IpList> {
-    let kept = keep(&write, &row, entries, pointer).await?;
-    let before = summary(&row, None);
-    let mut active: rows::ActiveModel = row.into();
-    kept.note(&mut active);
+    let change = Arc::new(change);
+    let seen = by_hand(ctx, ctx.db(), organization, id, if_match).await?;
+    let place = ready::place().await?;
+    let (mut made, mut told) = ready::changed(ctx.db(), seen.id, &change, ctx.now).await?;
+    drop(place);
+    let mut write = Write::begin(ctx).await?;
+    let row = by_hand(ctx, write.tx(), organization, id, if_match).await?;
+    if row.etag != seen.etag {
+        // Somebody was quicker, and what is there now counts. It is rare, so the others wait.
+        (made, told) = ready::changed(write.tx(), row.id, &change, ctx.now).await?;
+    }
+    let (before, digest) = (summary(&row, None)?, made.digest.clone());
+    let mut active: rows::ActiveModel = row.clone().into();
+    made.put(&write, &row, &mut active).await?;
     let row = active.update(write.tx()).await?;
-    let mut after = summary(&row, Some(&kept.digest));
+    let mut after = summary(&row, Some(&digest))?;
     if let (Some(after), serde_json::Value::Object(told)) = (after.as_object_mut(), told) {
         after.extend(told);
     }
-    let audit = Audit::new("ip_list.edit_entries", "ip_list", row.id);
-    let audit = audit.of(row.organization_id.into());
+    let audit = Audit::new("ip_list.edit_entries", "ip_list", row.id).of(organization);
     write.audit(audit.before(before).after(after)).await?;
     write.changed(Kind::IpList, row.id).await?;
-    let shown = show(write.tx(), row).await?;
     write.commit().await?;
-    Ok(shown)
+    show(ctx, row).await
 }

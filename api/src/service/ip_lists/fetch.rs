@@ -3,30 +3,31 @@
 
 use std::sync::Arc;
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use domain::actor::Action;
 use domain::id::{IpListId, OrganizationId};
-use domain::ip_list::{Entries, MAX_BYTES, Source};
+use domain::ip_list::{self, MAX_BYTES, Source};
 use domain::problem::Code;
-use domain::snapshot::{self, Kind};
+use domain::snapshot::Kind;
 use domain::wire::ip_lists::IpList;
 use entity::{ip_list as rows, setting};
-use futures::StreamExt;
+use futures::stream::{FuturesUnordered, StreamExt};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
 };
+use uuid::Uuid;
 
-use super::entries::{content, keep, read};
+use super::ready::{self, Ready};
 use super::{load, show, summary};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::fetch::{Fetched, Fetches, Wanted};
 use crate::write::{Audit, Write};
 
-/// Lists that one run takes on, and fetches at a time.
-const BATCH: u64 = 100;
+/// Lists that are fetched at a time, and those of one organization: its slow servers hold up no
+/// other's.
 const AT_ONCE: usize = 8;
+const OF_ONE: usize = 2;
 /// Whoever has claimed a list is done with it by then, or gone.
 const CLAIMED: Duration = Duration::minutes(2);
 /// After a failure, doubled with each further one.
@@ -51,81 +52,136 @@ pub async fn refresh(ctx: &Ctx, organization: OrganizationId, id: IpListId) -> R
     let mut active: rows::ActiveModel = row.into();
     active.next_at = Set(Some(next));
     let row = active.update(write.tx()).await?;
-    let shown = show(write.tx(), row).await?;
     write.commit().await?;
-    Ok(shown)
+    show(ctx, row).await
 }
 
-/// Fetches what is due. Says of how many lists something was learned.
+/// How long a source is left alone.
+pub(super) fn every(source: &Source) -> Duration {
+    Duration::milliseconds(i64::try_from(source.every.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Fetches what is due, and what becomes due meanwhile. Says of how many lists something was
+/// learned.
 pub async fn due(ctx: &Ctx) -> Result<u64> {
     let Some(fetcher) = ctx.plane.fetcher.get() else {
         return Ok(0);
     };
-    let due = rows::Entity::due(ctx.now)
-        .order_by_asc(rows::Column::NextAt)
-        .limit(BATCH)
-        .all(ctx.db())
-        .await?;
-    if due.is_empty() {
-        return Ok(0);
-    }
-    let allowed = setting::for_gateways(ctx.db()).await?;
-    let each = due.into_iter().map(|row| one(ctx, fetcher, &allowed, row));
-    let mut each = futures::stream::iter(each).buffer_unordered(AT_ONCE);
+    let (mut under_way, mut owners) = (FuturesUnordered::new(), Owners::default());
     let (mut learned, mut failed) = (0, None);
-    while let Some(done) = each.next().await {
+    loop {
+        while under_way.len() < AT_ONCE && failed.is_none() {
+            match claim(ctx, &owners).await {
+                Ok(Some(row)) => {
+                    owners.0.push(row.organization_id);
+                    under_way.push(one(ctx, fetcher, row));
+                }
+                Ok(None) => break,
+                Err(error) => failed = Some(error),
+            }
+        }
+        let Some((owner, done)) = under_way.next().await else {
+            return failed.map_or(Ok(learned), Err);
+        };
+        owners.leave(owner);
         match done {
-            Ok(is_ours) => learned += u64::from(is_ours),
-            // One that cannot be written holds up no other.
-            Err(error) => failed = Some(error),
+            Ok(is_learned) => learned += u64::from(is_learned),
+            Err(error) => failed = failed.or(Some(error)),
         }
     }
-    failed.map_or(Ok(learned), Err)
+}
+
+/// The organization of each list that is being fetched.
+#[derive(Default)]
+struct Owners(Vec<Uuid>);
+
+impl Owners {
+    fn leave(&mut self, owner: Uuid) {
+        if let Some(at) = self.0.iter().position(|one| *one == owner) {
+            self.0.swap_remove(at);
+        }
+    }
+
+    /// Those of which no more are fetched for now.
+    fn busy(&self) -> Vec<Uuid> {
+        let count = |owner: &Uuid| self.0.iter().filter(|one| *one == owner).count();
+        let busy = self.0.iter().filter(|owner| count(owner) >= OF_ONE);
+        busy.copied().collect()
+    }
+}
+
+/// Claims the list that has been due for longest, from now on.
+async fn claim(ctx: &Ctx, owners: &Owners) -> Result<Option<rows::Model>> {
+    loop {
+        let now = ctx.plane.clock.now();
+        let due = rows::Entity::due(now)
+            .filter(rows::Column::OrganizationId.is_not_in(owners.busy()))
+            .order_by_asc(rows::Column::NextAt)
+            .order_by_asc(rows::Column::Id)
+            .one(ctx.db())
+            .await?;
+        let Some(due) = due else { return Ok(None) };
+        let claimed = rows::Entity::update_many()
+            .col_expr(rows::Column::NextAt, (now + CLAIMED).into())
+            .col_expr(rows::Column::TriedAt, now.into())
+            .filter(rows::Column::Id.eq(due.id))
+            .filter(rows::Column::NextAt.lte(now))
+            .exec(ctx.db())
+            .await?;
+        if claimed.rows_affected == 0 {
+            // Another process has it.
+            continue;
+        }
+        // As it is now: it may have got another address since it was found.
+        let row = rows::Entity::find_by_id(due.id).one(ctx.db()).await?;
+        if row.is_some() {
+            return Ok(row);
+        }
+    }
+}
+
+/// Fetches a list that was claimed. Says whose it is, and whether something was learned.
+async fn one(ctx: &Ctx, fetcher: &Arc<dyn Fetches>, row: rows::Model) -> (Uuid, Result<bool>) {
+    (row.organization_id, learn(ctx, fetcher, &row).await)
+}
+
+/// False: somebody changed it meanwhile.
+async fn learn(ctx: &Ctx, fetcher: &Arc<dyn Fetches>, row: &rows::Model) -> Result<bool> {
+    let Some(source) = row.source()? else {
+        return Ok(false);
+    };
+    let outcome = ask(ctx, fetcher, row, &source).await?;
+    settle(ctx, row, &source, outcome).await
 }
 
 /// What came of asking a source.
 enum Outcome {
+    /// It says so.
     Same,
-    New(Entries, Option<String>),
+    New {
+        ready: Ready,
+        tag: Option<String>,
+        /// It is what stood in the list when that was asked for.
+        is_same: bool,
+    },
     Failed(String),
-}
-
-/// False: another process has it, or somebody changed it meanwhile.
-async fn one(
-    ctx: &Ctx,
-    fetcher: &Arc<dyn Fetches>,
-    allowed: &snapshot::Settings,
-    row: rows::Model,
-) -> Result<bool> {
-    let claimed = rows::Entity::update_many()
-        .col_expr(rows::Column::NextAt, (ctx.now + CLAIMED).into())
-        .col_expr(rows::Column::TriedAt, ctx.now.into())
-        .filter(rows::Column::Id.eq(row.id))
-        .filter(rows::Column::NextAt.lte(ctx.now))
-        .exec(ctx.db())
-        .await?;
-    let Some(source) = row.source()?.filter(|_| claimed.rows_affected == 1) else {
-        return Ok(false);
-    };
-    let outcome = ask(ctx, fetcher, allowed, &source, row.source_tag.as_deref()).await?;
-    settle(ctx, row, &source, outcome).await
 }
 
 async fn ask(
     ctx: &Ctx,
     fetcher: &Arc<dyn Fetches>,
-    allowed: &snapshot::Settings,
+    row: &rows::Model,
     source: &Source,
-    tag: Option<&str>,
 ) -> Result<Outcome> {
     let Ok(url) = source.check() else {
         return Ok(Outcome::Failed("Its address is none any more.".to_owned()));
     };
+    let allowed = setting::for_gateways(ctx.db()).await?;
     let wanted = Wanted {
         url: &url,
-        tag,
+        tag: row.source_tag.as_deref(),
         most: MAX_BYTES,
-        allowed,
+        allowed: &allowed,
         own: &ctx.settings().own_addresses,
     };
     let (body, tag) = match fetcher.fetch(wanted).await {
@@ -136,22 +192,44 @@ async fn ask(
     let Ok(text) = String::from_utf8(body) else {
         return Ok(Outcome::Failed("Its answer is not UTF-8.".to_owned()));
     };
-    Ok(match read(text).await? {
-        Err(wrong) => {
-            let first = wrong.into_iter().next().map(|one| one.message);
-            let first = first.unwrap_or_default();
-            Outcome::Failed(format!("Its answer is no list. {first}"))
-        }
-        // A file that broke off, or a server that lost it: nobody means to take all of it back.
-        Ok(entries) if entries.is_empty() => {
-            Outcome::Failed("Its answer has no network in it.".to_owned())
-        }
-        Ok(entries) => Outcome::New(entries, tag),
+    let now = ctx.plane.clock.now();
+    let ready = match ready::apart(move || read(&text, now)).await? {
+        Ok(ready) => ready,
+        Err(error) => return told(error).map(Outcome::Failed),
+    };
+    let is_same = ready.is_stored(ctx.db(), row.id).await?;
+    Ok(Outcome::New {
+        ready,
+        tag,
+        is_same,
     })
 }
 
+/// An answer, ready to be stored.
+fn read(text: &str, now: DateTime<Utc>) -> Result<Ready> {
+    let entries = ip_list::read(text).map_err(|wrong| {
+        let first = wrong.into_iter().next().map(|one| one.message);
+        let first = first.unwrap_or_default();
+        Error::field("", format!("Its answer is no list. {first}"))
+    })?;
+    // A file that broke off, or a server that lost it: nobody means to take all of it back.
+    if entries.is_empty() {
+        return Err(Error::field("", "Its answer has no network in it."));
+    }
+    Ready::of(entries, now, "")
+}
+
+/// What is wrong with an answer, in words. `Err`: nothing is, it is our own fault.
+fn told(error: Error) -> Result<String> {
+    if error.code == Code::Internal {
+        return Err(error);
+    }
+    let wrong = error.invalid.into_iter().next();
+    Ok(wrong.map_or(error.detail, |wrong| wrong.message))
+}
+
 /// Writes down what came of it.
-async fn settle(ctx: &Ctx, asked: rows::Model, source: &Source, outcome: Outcome) -> Result<bool> {
+async fn settle(ctx: &Ctx, asked: &rows::Model, of: &Source, outcome: Outcome) -> Result<bool> {
     // The fetch has taken its time.
     let ctx = &Ctx {
         now: ctx.plane.clock.now(),
@@ -159,62 +237,79 @@ async fn settle(ctx: &Ctx, asked: rows::Model, source: &Source, outcome: Outcome
     };
     let mut write = Write::begin(ctx).await?;
     let row = rows::Entity::find_by_id(asked.id).one(write.tx()).await?;
-    let Some(row) = row.filter(|row| row.source == asked.source) else {
+    // Whoever gave it another address, or claimed it since, makes nothing of this answer: it may be
+    // that to an older question.
+    let Some(row) = row.filter(|row| row.tried_at == asked.tried_at) else {
         return Ok(false);
     };
-    let before = summary(&row, None);
-    let failures = row.failures;
+    let Some(source) = row.source()?.filter(|source| source.url == of.url) else {
+        return Ok(false);
+    };
+    let before = summary(&row, None)?;
     let mut active: rows::ActiveModel = row.clone().into();
     let mut digest = None;
     let problem = match outcome {
         Outcome::Failed(why) => Some(why),
         Outcome::Same => None,
-        Outcome::New(entries, tag) => {
-            active.source_tag = Set(tag);
-            let mut lasting = entries;
-            lasting.drop_ended(ctx.now);
-            if lasting == content(write.tx(), row.id).await? {
-                None
-            } else {
-                match keep(&write, &row, lasting, "").await {
-                    Ok(kept) => {
-                        kept.note(&mut active);
-                        digest = Some(kept.digest);
-                        None
-                    }
-                    Err(error) if error.code == Code::Internal => return Err(error),
-                    Err(error) => {
-                        // It is to be read again once there is room for it.
-                        active.source_tag = Set(row.source_tag.clone());
-                        let wrong = error.invalid.into_iter().next();
-                        Some(wrong.map_or(error.detail, |wrong| wrong.message))
-                    }
+        Outcome::New {
+            ready,
+            tag,
+            is_same,
+        } => {
+            let is_same = match row.etag == asked.etag {
+                true => is_same,
+                false => ready.is_stored(write.tx(), row.id).await?,
+            };
+            let new = ready.digest.clone();
+            let put = match is_same {
+                true => Ok(()),
+                false => ready.put(&write, &row, &mut active).await,
+            };
+            match put {
+                Ok(()) => {
+                    active.source_tag = Set(tag);
+                    digest = (!is_same).then_some(new);
+                    None
                 }
+                // Its tag stays what it was: it is to be read again once there is room for it.
+                Err(error) => Some(told(error)?),
             }
         }
     };
-    let every = Duration::milliseconds(i64::try_from(source.every.as_millis()).unwrap_or(i64::MAX));
-    match problem {
-        None => {
-            active.fetched_at = Set(Some(ctx.now));
-            active.problem = Set(None);
-            active.failures = Set(0);
-            active.next_at = Set(Some(ctx.now + every));
-        }
-        Some(problem) => {
-            let doubled = AGAIN * 2_i32.pow(u32::try_from(failures).unwrap_or(0).min(12));
-            active.problem = Set(Some(problem.chars().take(MAX_PROBLEM).collect()));
-            active.failures = Set(failures.saturating_add(1));
-            active.next_at = Set(Some(ctx.now + doubled.min(every)));
-        }
-    }
+    note(&mut active, &row, &source, problem, ctx.now);
     let row = active.update(write.tx()).await?;
     if let Some(digest) = digest {
         let audit = Audit::new("ip_list.fetch", "ip_list", row.id).of(row.organization_id.into());
-        let after = summary(&row, Some(&digest));
+        let after = summary(&row, Some(&digest))?;
         write.audit(audit.before(before).after(after)).await?;
         write.changed(Kind::IpList, row.id).await?;
     }
     write.commit().await?;
     Ok(true)
+}
+
+/// Notes how it went, and when it is tried again.
+fn note(
+    active: &mut rows::ActiveModel,
+    row: &rows::Model,
+    source: &Source,
+    problem: Option<String>,
+    now: DateTime<Utc>,
+) {
+    let every = every(source);
+    match problem {
+        None => {
+            active.fetched_at = Set(Some(now));
+            active.problem = Set(None);
+            active.failures = Set(0);
+            active.next_at = Set(Some(now + every));
+        }
+        Some(problem) => {
+            let failures = u32::try_from(row.failures).unwrap_or(0);
+            let doubled = AGAIN * 2_i32.pow(failures.min(12));
+            active.problem = Set(Some(problem.chars().take(MAX_PROBLEM).collect()));
+            active.failures = Set(row.failures.saturating_add(1));
+            active.next_at = Set(Some(now + doubled.min(every)));
+        }
+    }
 }

@@ -58,8 +58,8 @@ pub async fn set_policies(
     let mut write = Write::begin(ctx).await?;
     let row = load(&write, id).await?;
     expect(if_match, row.etag)?;
-    named::refuse(write.tx(), id, &input.policies).await?;
     let (before, etag) = (row.policies()?, row.etag);
+    named::refuse(write.tx(), id, &input.policies, &before).await?;
     let mut changed = row.into_active_model();
     changed.policies = Set(stored);
     changed.etag = Set(etag + 1);

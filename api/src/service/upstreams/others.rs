@@ -1,16 +1,18 @@
 //! Upstreams that others name, to stand in for them or to get copies of their requests, and those
 //! that policies ask: of the same organization, and kept while they are needed.
 
+use std::collections::{BTreeSet, HashSet};
+
 use domain::id::{OrganizationId, UpstreamId};
 use domain::policy::{Policy, named_upstreams};
 use domain::problem::Invalid;
 use domain::upstream::{Fallback, UpstreamSettings};
 use entity::upstream;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::service::named;
+use crate::service::named::{self, NAMES, Places};
 
 /// The upstreams that `settings` name, each with its place.
 fn of(settings: &UpstreamSettings) -> impl Iterator<Item = (&'static str, UpstreamId)> {
@@ -65,25 +67,36 @@ pub(super) async fn users<C: ConnectionTrait>(db: &C, row: &upstream::Model) -> 
 }
 
 /// What is wrong with the upstreams that policies ask: each must be one of the organization. Pointers
-/// are from the list of policies: `/0/ext_auth/upstream`.
+/// are those of the places, and on from there: `/policies/0/ext_auth/upstream`.
 pub(crate) async fn check_named<C: ConnectionTrait>(
     db: &C,
     organization: OrganizationId,
-    policies: &[Policy],
+    places: &Places<'_>,
 ) -> Result<Vec<Invalid>> {
-    let mut found = Vec::new();
-    for named in named_upstreams(policies) {
-        let there = upstream::Entity::find()
-            .filter(upstream::Column::OrganizationId.eq(organization.uuid()))
-            .filter(upstream::Column::Name.eq(named.name))
-            .one(db)
-            .await?;
-        if there.is_none() {
-            let message = "The organization has no upstream of this name.";
-            found.push(Invalid::new(named.pointer, message));
-        }
+    let mut named = Vec::new();
+    for (at, policies) in places {
+        let own = named_upstreams(policies);
+        named.extend(own.map(|one| (format!("{at}{}", one.pointer), one.name)));
     }
-    Ok(found)
+    let names: BTreeSet<&str> = named.iter().map(|(_, name)| *name).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let mut there = HashSet::new();
+    for names in names.chunks(NAMES) {
+        let known: Vec<String> = upstream::Entity::find()
+            .select_only()
+            .column(upstream::Column::Name)
+            .filter(upstream::Column::OrganizationId.eq(organization.uuid()))
+            .filter(upstream::Column::Name.is_in(names.iter().copied()))
+            .into_tuple()
+            .all(db)
+            .await?;
+        there.extend(known);
+    }
+    let gone = named.into_iter().filter(|(_, name)| !there.contains(*name));
+    let message = "The organization has no upstream of this name.";
+    Ok(gone
+        .map(|(pointer, _)| Invalid::new(pointer, message))
+        .collect())
 }
 
 /// What has policies that ask it, in words, as numbers.

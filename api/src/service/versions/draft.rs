@@ -67,21 +67,24 @@ impl DraftSettings {
         version.chain(operations).collect()
     }
 
-    /// Whether the organization has the upstreams and lists that they name.
+    /// Whether the organization has the upstreams and lists that they name. What is as in `already`
+    /// was looked at then, and is kept since.
     pub(super) async fn check_asked<C: ConnectionTrait>(
         &self,
         db: &C,
         organization: Uuid,
+        already: Option<&Self>,
     ) -> Result<Vec<Invalid>> {
-        let of = organization.into();
-        let own = named::check(db, of, &self.policies).await?;
-        let mut found: Vec<Invalid> = own.into_iter().map(|one| one.under("/policies")).collect();
-        for (id, policies) in &self.operations {
-            let at = format!("/operations/{id}/policies");
-            let own = named::check(db, of, policies).await?;
-            found.extend(own.into_iter().map(|one| one.under(&at)));
+        let mut places = Vec::new();
+        if already.is_none_or(|already| already.policies != self.policies) {
+            places.push(("/policies".to_owned(), &*self.policies));
         }
-        Ok(found)
+        for one in &self.operations {
+            if already.is_none_or(|already| !already.operations.contains(one)) {
+                places.push((format!("/operations/{}/policies", one.0), &*one.1));
+            }
+        }
+        named::check(db, organization.into(), &places).await
     }
 }
 
@@ -315,6 +318,7 @@ async fn edited<C: ConnectionTrait>(
     input: EditDraft,
 ) -> Result<DraftSettings> {
     let organization = loaded.api.organization_id;
+    let already = settings.clone();
     for (pointer, id) in [
         ("/upstream", input.upstream),
         ("/test_upstream", input.test_upstream.flatten()),
@@ -348,7 +352,8 @@ async fn edited<C: ConnectionTrait>(
         }
     }
     let mut found = settings.check_policies();
-    found.extend(settings.check_asked(db, organization).await?);
+    let asked = settings.check_asked(db, organization, Some(&already));
+    found.extend(asked.await?);
     if !found.is_empty() {
         return Err(Error::invalid(found));
     }

@@ -250,15 +250,15 @@ async fn check_upstreams<C: ConnectionTrait>(
     }
     let organization = loaded.api.organization_id.into();
     let own = made.operations.iter().map(|one| &one.policies);
-    for policies in own.chain([&made.policies]) {
-        let named = named::check(db, organization, policies).await?;
-        if !named.is_empty() {
-            let message = "An upstream or a list that a policy of this revision names is gone. Publish a new revision instead.";
-            return Err(Error {
-                invalid: named,
-                ..Error::new(Code::Conflict, message)
-            });
-        }
+    let all = own.chain([&made.policies]);
+    let places: Vec<_> = all.map(|policies| (String::new(), &**policies)).collect();
+    let named = named::check(db, organization, &places).await?;
+    if named.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let message = "An upstream or a list that a policy of this revision names is gone, or was not fetched yet. Publish a new revision instead.";
+    Err(Error {
+        invalid: named,
+        ..Error::new(Code::Conflict, message)
+    })
 }

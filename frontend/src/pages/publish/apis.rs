@@ -116,6 +116,8 @@ pub struct Shown {
     /// Of the public page; none while nothing is published.
     pub catalog: Option<String>,
     pub may_edit: bool,
+    /// Whether the person may say what conditions of policies decide by.
+    pub may_label: bool,
     /// The form of what is taken out of the caches; `Some(true)`: it was just sent.
     pub purge: Form,
     pub purged: bool,
@@ -153,7 +155,7 @@ pub fn show(page: Shown) -> AnyView {
             .count(page.api.versions.len() as u64)
             .body(view! { {Table::new(Shape::Rows, columns).rows(versions)} })}
         {(page.may_edit && served).then(|| view! { {Section::new("kept", "Kept answers").body(purge(&page.purge, page.purged, &home))} })}
-        {page.may_edit.then(|| view! { {Section::new("entry", "Entry in the catalog").body(edit(&page.form))} })}
+        {page.may_edit.then(|| view! { {Section::new("entry", "Entry in the catalog").body(edit(&page.form, page.may_label))} })}
     };
     page.at.page(Menu::Apis, content)
 }
@@ -211,7 +213,7 @@ fn version_row(
     .into_any()
 }
 
-fn edit(form: &Form) -> AnyView {
+fn edit(form: &Form, may_label: bool) -> AnyView {
     view! {
         <form class="form form--page" method="post">
             {super::tag(form)}
@@ -223,12 +225,14 @@ fn edit(form: &Form) -> AnyView {
                 .of(form)}
             {Field::text("category", "Category").optional().of(form)}
             {Field::text("tags", "Tags").optional().help("Separated by commas.").of(form)}
-            {Field::area("labels", "Labels", 2)
-                .optional()
-                .mono()
-                .placeholder("tier=gold")
-                .help("One name=value per line. Conditions of policies ask for them: api.labels[\"tier\"].")
-                .of(form)}
+            {may_label.then(|| view! {
+                {Field::area("labels", "Labels", 2)
+                    .optional()
+                    .mono()
+                    .placeholder("tier=gold")
+                    .help("One name=value per line. Conditions of policies ask for them: api.labels[\"tier\"].")
+                    .of(form)}
+            })}
             {visibility(form)}
             <div class="actions"><button class="btn btn--primary" name="do" value="save">"Save"</button></div>
         </form>

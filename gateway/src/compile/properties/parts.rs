@@ -99,7 +99,7 @@ fn a_list_changes_alone() {
     owner.organization = id(Kind::Organization, 0);
     parts.versions[0].revision.policies =
         serde_json::from_str(r#"[{"ip_filter":{"deny_lists":["l1"]}}]"#).unwrap();
-    let mut list = parts.ip_lists[1].clone();
+    let (mut list, mut other) = (parts.ip_lists[1].clone(), parts.ip_lists[2].clone());
     let before = Snapshot {
         schema: SCHEMA,
         state: 1,
@@ -132,7 +132,13 @@ fn a_list_changes_alone() {
     let finds = |state: &State| state.ip_list(number)?.find([8, 8, 8, 8].into(), 0);
     assert_eq!((finds(&before), finds(&after)), (None, Some(32)));
     assert!(at(&after).chain.is_ok());
+    other.name = "else".to_owned();
+    let elsewhere = compiler.delta(put(other, 3)).unwrap();
+    assert!(
+        Arc::ptr_eq(&at(&after), &at(&elsewhere)),
+        "it names no list of that name"
+    );
     list.name = "other".to_owned();
-    let renamed = compiler.delta(put(list, 3)).unwrap();
+    let renamed = compiler.delta(put(list, 4)).unwrap();
     assert!(at(&renamed).chain.is_err(), "what is named is not there");
 }

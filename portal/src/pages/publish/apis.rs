@@ -143,12 +143,15 @@ fn form_of(api: &Api) -> Form {
 
 fn props(workspace: &Workspace, api: Api, form: Form) -> apis::Shown {
     let team = api.team.id;
+    let may = |action| {
+        let organization = workspace.organization_id();
+        workspace.ctx().can(action, organization, Some(team))
+    };
     apis::Shown {
         at: at(workspace),
         catalog: catalog(workspace, &api),
-        may_edit: workspace
-            .ctx()
-            .can(Action::EditApi, workspace.organization_id(), Some(team)),
+        may_edit: may(Action::EditApi),
+        may_label: may(Action::LabelApi),
         api,
         form,
         purge: Form::default(),

@@ -204,6 +204,7 @@ fn form_of(list: &IpList) -> Form {
 }
 
 async fn act(workspace: Workspace, Path(one): Path<One>, typed: Typed) -> Result {
+    workspace.must(Action::EditOrganization)?;
     let (ctx, organization, id) = (workspace.ctx(), workspace.organization_id(), one.id());
     let list = found(&workspace, &one).await?;
     let done = match typed.get("do") {
@@ -231,7 +232,7 @@ async fn act(workspace: Workspace, Path(one): Path<One>, typed: Typed) -> Result
             }
         }
         "add" => {
-            let entries = match ip_list::read(typed.raw("networks")) {
+            let entries = match ip_list::read_lasting(typed.raw("networks"), ctx.now) {
                 Ok(entries) => entries.into_iter().collect(),
                 Err(wrong) => {
                     let wrong = wrong.into_iter().map(|one| one.under("/networks"));
@@ -253,6 +254,8 @@ async fn act(workspace: Workspace, Path(one): Path<One>, typed: Typed) -> Result
         Ok(_) => Ok(see(&format!("{}/{id}", home(&workspace)))),
         Err(error) => {
             let add = typed.refused(ctx, error).await?;
+            // It may be refused for what the list has become meanwhile.
+            let list = found(&workspace, &one).await?;
             let form = form_of(&list);
             refuse(&workspace, list, form, add).await
         }
@@ -268,6 +271,7 @@ async fn refuse(workspace: &Workspace, list: IpList, form: Form, add: Form) -> R
 }
 
 async fn import(workspace: Workspace, Path(one): Path<One>, body: Multipart) -> Result {
+    workspace.must(Action::EditOrganization)?;
     let (ctx, organization, id) = (workspace.ctx(), workspace.organization_id(), one.id());
     let list = found(&workspace, &one).await?;
     let typed = documents::parts(body, Code::BodyTooLarge).await?;

@@ -25,7 +25,7 @@ pub(in crate::service::versions) async fn blockers<C: ConnectionTrait>(
 ) -> Result<Vec<Invalid>> {
     let mut found = settings.check_policies();
     let organization = loaded.api.organization_id;
-    found.extend(settings.check_asked(db, organization).await?);
+    found.extend(settings.check_asked(db, organization, None).await?);
     match settings.upstream {
         None => found.push(Invalid::new(
             "/upstream",

@@ -58,6 +58,8 @@ pub fn show(page: Shown) -> AnyView {
     // What an address gives, nobody writes.
     let by_hand = page.may_edit && list.source.is_none();
     let write = by_hand.then(|| write(&page.add, &own, list));
+    // Whoever was about to write, or had it fetched, is told also where the list has become another.
+    let told = (!by_hand).then(|| refusal(&page.add, &[])).flatten();
     let edit = page.may_edit.then(|| {
         let form = &page.form;
         let body = view! {
@@ -76,6 +78,7 @@ pub fn show(page: Shown) -> AnyView {
             .beside(keeper(list))
             .lede(list.description.clone())
             .actions(view! { {fetch} {delete} })}
+        {told}
         {facts(list, page.at.now)}
         {entries(&page, &own, by_hand)}
         {write}
@@ -112,13 +115,24 @@ fn facts(list: &IpList, now: chrono::DateTime<chrono::Utc>) -> AnyView {
         let at = view! { {format::moment(at)} };
         rows.push(("Next try".into(), at.into_any()));
     }
-    view! { {fetch.and_then(problem)} {pairs(rows)} }.into_any()
+    view! { {fetch.and_then(|fetch| problem(fetch, list.entries))} {pairs(rows)} }.into_any()
 }
 
-fn problem(fetch: &Fetch) -> Option<AnyView> {
-    let problem = fetch.problem.clone()?;
+/// What stands in the way of trusting it: what went wrong, or that nothing came yet.
+fn problem(fetch: &Fetch, entries: u64) -> Option<AnyView> {
+    let Some(problem) = fetch.problem.clone() else {
+        let words = match entries {
+            0 => "Nothing was fetched from its address yet. Until then no policy can name it.",
+            _ => "Nothing was fetched from its address yet. What stood in the list before counts.",
+        };
+        return fetch
+            .fetched_at
+            .is_none()
+            .then(|| callout(Tone::Info, view! { <p>{words}</p> }));
+    };
     let rest = match fetch.fetched_at {
         Some(_) => "What was fetched last is kept and counts.",
+        None if entries == 0 => "Nothing was fetched yet, so no policy can name it.",
         None => "Nothing was fetched yet, so what stood in the list before counts.",
     };
     Some(callout(
