@@ -5,5 +5,6 @@ pub mod browser;
 pub mod client;
 pub mod postgres;
 pub mod process;
+pub mod redis;
 pub mod upstream;
 pub mod wait;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::HeaderMap;
 use hyper::service::service_fn;
@@ -18,6 +18,8 @@ pub struct Seen {
     pub method: String,
     pub target: String,
     pub headers: HeaderMap,
+    /// Empty where it broke off.
+    pub body: Bytes,
 }
 
 /// Answers every request with 200 and `{"pets":[…],"path":"…"}`.
@@ -72,11 +74,15 @@ async fn answer(
     request: Request<Incoming>,
     memory: Arc<Mutex<Vec<Seen>>>,
 ) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
-    let body = serde_json::json!({ "path": request.uri().path(), "pets": [{ "id": 10, "name": "doggie" }] });
+    let (head, sent) = request.into_parts();
+    let sent = sent.collect().await.map(|sent| sent.to_bytes());
+    let body =
+        serde_json::json!({ "path": head.uri.path(), "pets": [{ "id": 10, "name": "doggie" }] });
     let seen = Seen {
-        method: request.method().to_string(),
-        target: request.uri().to_string(),
-        headers: request.headers().clone(),
+        method: head.method.to_string(),
+        target: head.uri.to_string(),
+        headers: head.headers,
+        body: sent.unwrap_or_default(),
     };
     memory
         .lock()

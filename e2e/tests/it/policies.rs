@@ -11,7 +11,9 @@ use fantoccini::Locator;
 use serde_json::json;
 
 use crate::product::Product;
-use crate::scene::{self, PASSWORD, text, until_status};
+use crate::scene::{self, text, until_status};
+
+const INES: &str = "ines@lantern.example";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_is_edited_in_its_form() -> anyhow::Result<()> {
@@ -48,7 +50,7 @@ async fn a_policy_is_edited_in_its_form() -> anyhow::Result<()> {
 
     // A filter that lets nobody in, by its form; the gateway does as it says.
     let person = Browser::open(Look::default()).await?;
-    sign_in(&person, &product.portal).await?;
+    scene::enter(&person, &product.portal, INES).await?;
     person.goto(&format!("{page}?policy=1")).await?;
     person.press("Remove").await?;
     person.press("request_limits").await?;
@@ -66,15 +68,8 @@ async fn a_policy_is_edited_in_its_form() -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn sign_in(person: &Browser, portal: &str) -> anyhow::Result<()> {
-    person.goto(&format!("{portal}/sign-in")).await?;
-    person.fill("email", "ines@lantern.example").await?;
-    person.fill("password", PASSWORD).await?;
-    person.press("Sign in").await
-}
-
 async fn edit(person: &Browser, page: &str, portal: &str) -> anyhow::Result<()> {
-    sign_in(person, portal).await?;
+    scene::enter(person, portal, INES).await?;
     person.goto(page).await?;
     person
         .shows("Refuse what does not fit the OpenAPI document")

@@ -39,12 +39,23 @@ impl Product {
 
     /// Portal and gateway apart, on the database of `url`.
     pub(crate) async fn apart(data: &Path, url: &str) -> anyhow::Result<Self> {
+        Self::apart_with(data, url, &[]).await
+    }
+
+    /// The same with more settings for both.
+    pub(crate) async fn apart_with(
+        data: &Path,
+        url: &str,
+        more: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let free = "127.0.0.1:0";
         let mut environment = vec![
             ("PORTUNUS_DATABASE_URL".to_owned(), url.to_owned()),
             ("PORTUNUS_GATEWAY_KEY".to_owned(), KEY.to_owned()),
             ("PORTUNUS_PORTAL_KEY".to_owned(), KEY.to_owned()),
         ];
+        let more = more.iter().copied();
+        environment.extend(more.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let (code, _, error) = process::run(
             &["migrate", "--data", path(&data.join("migrate"))],
             &pairs(&environment),
@@ -144,6 +155,14 @@ impl Product {
         let code = before.ended().await?;
         anyhow::ensure!(code == 0, "the process before ended with {code}");
         Ok(())
+    }
+
+    /// One more node, beside the gateway that runs apart.
+    pub(crate) async fn second_gateway(&self) -> anyhow::Result<Portunus> {
+        let free = "127.0.0.1:0";
+        let arguments = ["--gateway", free, "--admin", free];
+        let data = self.data.join("second");
+        Portunus::start("gateway", &data, &arguments, &pairs(&self.environment)).await
     }
 
     /// The same node again: the same address, the same data directory.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use e2e::browser::Browser;
 use e2e::client::{Answer, Client};
 use e2e::upstream::Upstream;
 use e2e::wait;
@@ -305,6 +306,30 @@ pub(crate) async fn open(
         caller,
         url,
     })
+}
+
+impl Open {
+    /// Changes the draft of the version, and publishes it.
+    pub(crate) async fn publish(&self, draft: Value) -> anyhow::Result<()> {
+        let version = format!("/versions/{}", self.version);
+        let provider = &self.provider;
+        provider
+            .done("PATCH", &format!("{version}/draft"), draft)
+            .await?;
+        let note = json!({ "note": "Other policies" });
+        provider
+            .done("POST", &format!("{version}/publish"), note)
+            .await?;
+        Ok(())
+    }
+}
+
+/// Signs in, in a browser.
+pub(crate) async fn enter(person: &Browser, portal: &str, email: &str) -> anyhow::Result<()> {
+    person.goto(&format!("{portal}/sign-in")).await?;
+    person.fill("email", email).await?;
+    person.fill("password", PASSWORD).await?;
+    person.press("Sign in").await
 }
 
 /// Calls until the answer has this status.
