@@ -1,11 +1,6 @@
 //! Lists of networks: written, imported, fetched, and kept while policies name them.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
-
-use api::fetch::{Fetched, Fetches, Wanted};
 use api::service::ip_lists;
-use async_trait::async_trait;
 use chrono::Duration;
 use domain::problem::Code;
 use domain::snapshot::Kind;
@@ -13,8 +8,10 @@ use http::Method;
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
+use crate::support::peer::{Peer, SERVER, answer};
 use crate::support::shop::id;
 use crate::support::{Call, Client, World, each};
+use crate::webhooks::opened;
 
 fn lists(world: &World) -> String {
     format!("/organizations/{}/ip-lists", world.here.id)
@@ -257,52 +254,24 @@ async fn a_list_stays_while_policies_name_it() {
     .await;
 }
 
-/// In the place of the gateway's code, which this crate does not know: it gives what it was told
-/// to, in turn. What it makes of addresses is the gateway's to test.
-#[derive(Debug, Clone, Default)]
-struct Server(Arc<Mutex<Script>>);
-
-#[derive(Debug, Default)]
-struct Script {
-    says: VecDeque<Result<Fetched, String>>,
-    asked: Vec<Option<String>>,
+/// What a server says of a list.
+fn text(body: impl AsRef<[u8]>, tag: Option<&str>) -> Vec<u8> {
+    let tag = tag.map(|tag| format!("etag: {tag}\r\n"));
+    answer(200, &tag.unwrap_or_default(), body.as_ref())
 }
 
-impl Server {
-    fn says(&self, what: Result<Fetched, String>) {
-        self.0.lock().unwrap().says.push_back(what);
-    }
-
-    /// The tags of what was asked for since the last time.
-    fn asked(&self) -> Vec<Option<String>> {
-        std::mem::take(&mut self.0.lock().unwrap().asked)
-    }
-}
-
-#[async_trait]
-impl Fetches for Server {
-    async fn fetch(&self, wanted: Wanted<'_>) -> Result<Fetched, String> {
-        let mut state = self.0.lock().unwrap();
-        state.asked.push(wanted.tag.map(str::to_owned));
-        let next = state.says.pop_front();
-        next.unwrap_or_else(|| Err("it has nothing to say".to_owned()))
-    }
-}
-
-fn text(body: &str, tag: Option<&str>) -> Result<Fetched, String> {
-    Ok(Fetched::New {
-        body: body.as_bytes().to_vec(),
-        tag: tag.map(str::to_owned),
-    })
+fn same() -> Vec<u8> {
+    b"HTTP/1.1 304 x\r\n\r\n".to_vec()
 }
 
 #[tokio::test]
 async fn a_source_is_asked_in_its_time_and_what_was_good_is_kept() {
     each(async |app| {
         let world = World::new(app).await;
-        let server = Server::default();
-        world.app.plane.fetcher.set(Arc::new(server.clone())).unwrap();
-        let body = json!({ "name": "drop", "source": { "url": "https://93.184.216.34/drop.txt", "every": "30m" } });
+        opened(&world).await;
+        let server = Peer::secure(SERVER).await;
+        let url = format!("{}/drop.txt", server.origin);
+        let body = json!({ "name": "drop", "source": { "url": url, "every": "30m" } });
         let (list, mut client) = made(&world, body).await;
         let run = async || ip_lists::fetch_due(&world.app.job()).await.unwrap();
         let changes = async || {
@@ -312,24 +281,37 @@ async fn a_source_is_asked_in_its_time_and_what_was_good_is_kept() {
         server.says(text("10.0.0.0/8\r\n192.0.2.0/24 ; x\r\n", Some("\"a\"")));
         assert_eq!(run().await, 1);
         let shown = client.get(&list).await.ok(200).json();
-        assert_eq!((&shown["entries"], &shown["fetch"]["problem"]), (&json!(2), &Value::Null));
+        assert_eq!(
+            (&shown["entries"], &shown["fetch"]["problem"]),
+            (&json!(2), &Value::Null)
+        );
         let etag = shown["etag"].clone();
         assert_eq!(run().await, 0, "it is not due");
         let before = changes().await;
 
         // The same again, by its tag and by what it says; then what is no list.
         for (minutes, said, problem) in [
-            (30, Ok(Fetched::Same), None),
-            (30, text("192.0.2.0/24\n10.0.0.0/8 # x", Some("\"b\"")), Some("changed")),
-            (30, text("192.0.2.0/24\n10.0.0.0/8 # x", Some("\"b\"")), None),
-            (30, Err("it answered 404".to_owned()), Some("404")),
+            (30, same(), None),
+            (
+                30,
+                text("192.0.2.0/24\n10.0.0.0/8 # x", Some("\"b\"")),
+                Some("changed"),
+            ),
+            (
+                30,
+                text("192.0.2.0/24\n10.0.0.0/8 # x", Some("\"b\"")),
+                None,
+            ),
+            (30, answer(404, "", b""), Some("404")),
             (1, text("<html>", None), Some("Line 1")),
             (2, text("", None), Some("no network")),
             (4, text("\u{fffd}", None), Some("Line 1")),
-            (8, Ok(Fetched::New { body: vec![0xff, 0xfe], tag: None }), Some("UTF-8")),
-            (16, text(&"1".repeat(1 << 20), None), Some("1000 bytes")),
+            (8, text([0xff, 0xfe], None), Some("UTF-8")),
+            (16, text("1".repeat(1 << 20), None), Some("1000 bytes")),
         ] {
-            world.app.advance(Duration::minutes(minutes) - Duration::seconds(1));
+            world
+                .app
+                .advance(Duration::minutes(minutes) - Duration::seconds(1));
             server.says(said);
             assert_eq!(run().await, 0, "{problem:?}: too early");
             world.app.advance(Duration::seconds(1));
@@ -344,24 +326,35 @@ async fn a_source_is_asked_in_its_time_and_what_was_good_is_kept() {
                 }
             }
         }
-        assert_eq!(changes().await, before + 1, "gateways hear of what changed alone");
-        let tags: Vec<_> = server.asked().into_iter().map(Option::unwrap_or_default).collect();
+        assert_eq!(
+            changes().await,
+            before + 1,
+            "gateways hear of what changed alone"
+        );
+        let asked = server.take();
+        let tags = asked
+            .iter()
+            .map(|one| one.find("if-none-match").unwrap_or_default());
+        let tags: Vec<_> = tags.collect();
         assert_eq!(tags[..4], ["", "\"a\"", "\"a\"", "\"b\""]);
         let shown = client.get(&list).await.ok(200).json();
         assert_eq!(shown["etag"].as_i64(), etag.as_i64().map(|etag| etag + 1));
 
         // Two processes at once, one fetch.
         world.app.advance(Duration::minutes(30));
-        server.asked();
+        server.take();
         server.says(text("8.8.8.8", None));
         let (a, b) = tokio::join!(run(), run());
-        assert_eq!((a + b, server.asked().len()), (1, 1));
+        assert_eq!((a + b, server.take().len()), (1, 1));
         assert_eq!(nets(&mut client, &list, "").await, ["8.8.8.8"]);
 
         // People do not write into it, and may have it looked at again.
         let add = json!({ "entries": [{ "net": "1.1.1.1" }] });
         let path = format!("{list}/entries");
-        client.post(&path, add.clone()).await.refused(Code::Conflict);
+        client
+            .post(&path, add.clone())
+            .await
+            .refused(Code::Conflict);
         let fetch = format!("{list}/fetch");
         client.post(&fetch, json!({})).await.ok(200);
         assert_eq!(run().await, 0, "not twice in a minute");
@@ -376,7 +369,9 @@ async fn a_source_is_asked_in_its_time_and_what_was_good_is_kept() {
         assert_eq!(run().await, 0);
         let changed = entity::change::Entity::find();
         let changed = changed.all(&world.app.plane.databases.main).await.unwrap();
-        let own = changed.iter().filter(|row| row.kind == Kind::IpList.as_str());
+        let own = changed
+            .iter()
+            .filter(|row| row.kind == Kind::IpList.as_str());
         assert_eq!(own.count(), 6, "made, fetched four times, added to");
     })
     .await;

@@ -1,8 +1,6 @@
 //! Lists that are fetched: each by one process of the portal, which claims it for that time. What
 //! was fetched last stays while a source does not answer, or answers nonsense.
 
-use std::sync::Arc;
-
 use chrono::Duration;
 use domain::actor::Action;
 use domain::id::{IpListId, OrganizationId};
@@ -21,7 +19,7 @@ use super::entries::{content, keep, read};
 use super::{load, show, summary};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::fetch::{Fetched, Fetches, Wanted};
+use crate::outgoing::{Fetched, Reach};
 use crate::write::{Audit, Write};
 
 /// Lists that one run takes on, and fetches at a time.
@@ -31,6 +29,8 @@ const AT_ONCE: usize = 8;
 const CLAIMED: Duration = Duration::minutes(2);
 /// After a failure, doubled with each further one.
 const AGAIN: Duration = Duration::minutes(1);
+/// How long a fetch takes at most.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 /// Between two tries that people ask for.
 const APART: Duration = Duration::minutes(1);
 /// Longest word about a failure, in characters.
@@ -58,9 +58,6 @@ pub async fn refresh(ctx: &Ctx, organization: OrganizationId, id: IpListId) -> R
 
 /// Fetches what is due. Says of how many lists something was learned.
 pub async fn due(ctx: &Ctx) -> Result<u64> {
-    let Some(fetcher) = ctx.plane.fetcher.get() else {
-        return Ok(0);
-    };
     let due = rows::Entity::due(ctx.now)
         .order_by_asc(rows::Column::NextAt)
         .limit(BATCH)
@@ -70,7 +67,7 @@ pub async fn due(ctx: &Ctx) -> Result<u64> {
         return Ok(0);
     }
     let allowed = setting::for_gateways(ctx.db()).await?;
-    let each = due.into_iter().map(|row| one(ctx, fetcher, &allowed, row));
+    let each = due.into_iter().map(|row| one(ctx, &allowed, row));
     let mut each = futures::stream::iter(each).buffer_unordered(AT_ONCE);
     let (mut learned, mut failed) = (0, None);
     while let Some(done) = each.next().await {
@@ -91,12 +88,7 @@ enum Outcome {
 }
 
 /// False: another process has it, or somebody changed it meanwhile.
-async fn one(
-    ctx: &Ctx,
-    fetcher: &Arc<dyn Fetches>,
-    allowed: &snapshot::Settings,
-    row: rows::Model,
-) -> Result<bool> {
+async fn one(ctx: &Ctx, allowed: &snapshot::Settings, row: rows::Model) -> Result<bool> {
     let claimed = rows::Entity::update_many()
         .col_expr(rows::Column::NextAt, (ctx.now + CLAIMED).into())
         .col_expr(rows::Column::TriedAt, ctx.now.into())
@@ -107,13 +99,12 @@ async fn one(
     let Some(source) = row.source()?.filter(|_| claimed.rows_affected == 1) else {
         return Ok(false);
     };
-    let outcome = ask(ctx, fetcher, allowed, &source, row.source_tag.as_deref()).await?;
+    let outcome = ask(ctx, allowed, &source, row.source_tag.as_deref()).await?;
     settle(ctx, row, &source, outcome).await
 }
 
 async fn ask(
     ctx: &Ctx,
-    fetcher: &Arc<dyn Fetches>,
     allowed: &snapshot::Settings,
     source: &Source,
     tag: Option<&str>,
@@ -121,17 +112,16 @@ async fn ask(
     let Ok(url) = source.check() else {
         return Ok(Outcome::Failed("Its address is none any more.".to_owned()));
     };
-    let wanted = Wanted {
-        url: &url,
-        tag,
-        most: MAX_BYTES,
+    let reach = Reach {
         allowed,
         own: &ctx.settings().own_addresses,
+        patience: PATIENCE,
     };
-    let (body, tag) = match fetcher.fetch(wanted).await {
+    let fetched = ctx.plane.outgoing.fetch(&reach, &url, tag, MAX_BYTES).await;
+    let (body, tag) = match fetched {
         Ok(Fetched::Same) => return Ok(Outcome::Same),
         Ok(Fetched::New { body, tag }) => (body, tag),
-        Err(why) => return Ok(Outcome::Failed(format!("The server gave nothing: {why}."))),
+        Err(why) => return Ok(Outcome::Failed(format!("The server gave nothing. {why}"))),
     };
     let Ok(text) = String::from_utf8(body) else {
         return Ok(Outcome::Failed("Its answer is not UTF-8.".to_owned()));
