@@ -230,6 +230,11 @@ impl<'a> Claimed<'a> {
 /// The address that it was `sent` to wants no more messages. Where it is another one by now, that
 /// one is tried.
 async fn switch_off(ctx: &Ctx, claimed: &Claimed<'_>, sent: &webhook::Model) -> Result<()> {
+    // The worker may have been at it for long.
+    let ctx = &Ctx {
+        now: ctx.plane.clock.now(),
+        ..ctx.clone()
+    };
     let write = Write::begin(ctx).await?;
     let hook = webhook::Entity::find_by_id(sent.id).one(write.tx()).await?;
     // One that was deleted took its messages with it.
