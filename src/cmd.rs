@@ -11,7 +11,6 @@ pub mod config;
 mod data_plane;
 pub mod exit;
 pub mod explain;
-mod fetch;
 pub mod gateway;
 pub mod health;
 mod keys;

@@ -11,7 +11,8 @@ use tokio::sync::{Notify, watch};
 use crate::attempts::Attempts;
 use crate::error::{Error, Result};
 use crate::explain::Explains;
-use crate::fetch::Fetches;
+use crate::hook::Outbox;
+use crate::outgoing::Client;
 use crate::passwords::Passwords;
 use crate::settings::Settings;
 
@@ -71,8 +72,10 @@ pub struct Plane {
     /// Set once by the executable, which knows the gateway's code; where it is not, nothing can be
     /// explained.
     pub explainer: OnceLock<Arc<dyn Explains>>,
-    /// The same for what people name an address for; where it is not set, nothing is fetched.
-    pub fetcher: OnceLock<Arc<dyn Fetches>>,
+    /// Asks servers that people name an address of.
+    pub outgoing: Client,
+    /// What there is to say of the messages to webhooks.
+    pub webhooks: Outbox,
 }
 
 impl Plane {
@@ -83,6 +86,7 @@ impl Plane {
         clock: Clock,
     ) -> Result<Arc<Self>> {
         let passwords = Passwords::new(random()?)?;
+        let outgoing = Client::new(settings.authorities.clone());
         Ok(Arc::new(Self {
             databases,
             settings,
@@ -93,7 +97,8 @@ impl Plane {
             passwords,
             attempts: Attempts::default(),
             explainer: OnceLock::new(),
-            fetcher: OnceLock::new(),
+            outgoing,
+            webhooks: Outbox::default(),
         }))
     }
 }

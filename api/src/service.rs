@@ -30,7 +30,6 @@ pub mod nodes;
 pub mod notifications;
 pub mod organizations;
 pub mod outbox;
-pub(crate) mod outgoing;
 pub mod password_resets;
 pub mod people;
 pub mod plans;

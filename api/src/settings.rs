@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use chrono::Duration;
 use ipnet::IpNet;
+use rustls_pki_types::CertificateDer;
 use url::Url;
 
 use crate::passwords;
@@ -119,6 +120,9 @@ pub struct Settings {
     /// This installation's listeners, database, Redis and mail host: never an upstream's target.
     /// `0.0.0.0:8080` stands for that port on every address that is not public.
     pub own_addresses: Vec<SocketAddr>,
+    /// `PORTUNUS_OUTGOING_CA`: by whom, besides the system's authorities, servers are known that
+    /// webhooks are sent to and lists fetched from. Default: nobody.
+    pub authorities: Vec<CertificateDer<'static>>,
     /// `--data`: where the portal's own files lie. Not needed by the plane's services.
     pub data: Option<PathBuf>,
 }
@@ -147,6 +151,7 @@ impl Settings {
             session_remember: Duration::days(30),
             first_operator: None,
             own_addresses: Vec::new(),
+            authorities: Vec::new(),
             data: None,
         }
     }

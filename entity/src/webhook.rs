@@ -16,6 +16,10 @@ pub struct Model {
     /// Sealed with the portal's key ring for (organization, webhook).
     #[sea_orm(column_type = "Text")]
     pub secret: String,
+    /// The one before, sealed in the same way: it signs as well until `former_until`.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub former_secret: Option<String>,
+    pub former_until: Option<DateTime<Utc>>,
     pub enabled: bool,
     pub created_at: DateTime<Utc>,
     pub etag: i64,

@@ -44,7 +44,7 @@ mod metrics;
 mod node;
 mod nonces;
 mod operation;
-pub mod outgoing;
+mod outgoing;
 mod packed;
 mod passage;
 mod passing;

@@ -15,6 +15,7 @@ mod m0012_client_crl;
 mod m0013_priorities;
 mod m0014_webhooks;
 mod m0015_ip_lists;
+mod m0016_redelivery;
 
 use sea_orm_migration::prelude::*;
 
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_priorities::Migration),
             Box::new(m0014_webhooks::Migration),
             Box::new(m0015_ip_lists::Migration),
+            Box::new(m0016_redelivery::Migration),
         ]
     }
 

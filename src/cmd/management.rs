@@ -6,6 +6,9 @@ use api::post::Transport;
 use api::service::{first_run, jobs, settings as rows};
 use api::{Clock, Ctx, Plane, Rings};
 use entity::database::Databases;
+use rustls::RootCertStore;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use url::Url;
@@ -48,6 +51,7 @@ pub(super) fn plane(
     plain.mail_from = Some(settings.mail_from.clone());
     plain.own_addresses = addresses.own.clone();
     plain.upstream_allow = addresses.upstream_allow.clone();
+    plain.authorities = authorities(settings)?;
     plain.data = Some(settings.data.clone());
     plain.first_operator = preflight::first_operator(settings)?;
     plain.password_min = settings.password_min;
@@ -55,6 +59,27 @@ pub(super) fn plane(
     plain.session_absolute = chrono::Duration::from_std(settings.session_absolute)?;
     plain.session_remember = chrono::Duration::from_std(settings.session_remember)?;
     Ok(Plane::new(databases, plain, rings, Clock::System)?)
+}
+
+/// Whom servers that we ask are known by, besides the system's authorities.
+pub(super) fn authorities(settings: &Settings) -> Result<Vec<CertificateDer<'static>>, Problems> {
+    let Some(path) = &settings.outgoing_ca else {
+        return Ok(Vec::new());
+    };
+    let wrong = |what: String| {
+        let path = path.display();
+        problem(format!("The setting outgoing_ca names {path}, {what}."))
+    };
+    let text =
+        std::fs::read(path).map_err(|error| wrong(format!("which cannot be read: {error}")))?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let found = found.unwrap_or_default();
+    let mut roots = RootCertStore::empty();
+    let (good, _) = roots.add_parsable_certificates(found.iter().cloned());
+    if good == 0 || good < found.len() {
+        return Err(wrong("which is not a file of certificates in PEM".into()));
+    }
+    Ok(found)
 }
 
 /// A management plane that could serve: whatever may be wrong with it was found.

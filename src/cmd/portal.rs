@@ -1,11 +1,13 @@
 //! `portunus portal`: management API and pages alone.
 
+use std::sync::Arc;
+
 use api::Rings;
 
 use super::management::{self, Addresses, Prepared};
 use super::preflight::Preflight;
 use super::start::{self, Ready};
-use super::{admin, data_plane, explain, fetch, services, store};
+use super::{admin, data_plane, explain, services, store};
 use crate::cli::Portal;
 
 pub fn run(portal: &Portal) -> anyhow::Result<()> {
@@ -45,12 +47,11 @@ pub fn run(portal: &Portal) -> anyhow::Result<()> {
         let plane = management::plane(&settings, databases.clone(), rings, &addresses)?;
         let explaining = data_plane::explaining(&settings, Some(ring));
         explain::alone(&plane, databases.clone(), explaining);
-        fetch::hand(&plane);
+        let admin = admin::router(databases.clone(), Arc::clone(&plane));
         let management = Prepared::new(&settings, plane, addresses)
             .await?
             .serve(listener);
-        let health =
-            tokio::spawn(axum::serve(health, admin::router(databases.clone())).into_future());
+        let health = tokio::spawn(axum::serve(health, admin).into_future());
         let said = Ready {
             portal: Some(start::url(bound)),
             admin: Some(start::url(admin_bound)),

@@ -52,6 +52,7 @@ impl Preflight {
         }
         self.0
             .extend(api::post::check_sender(&settings.mail_from).err());
+        self.note(management::authorities(settings));
         if let Some(operator) = self.note(first_operator(settings)).flatten() {
             self.0.extend(operator.problems(settings.password_min));
         }

@@ -1,5 +1,7 @@
 //! `portunus up`: everything in one process.
 
+use std::sync::Arc;
+
 use api::Rings;
 use gateway::Inherited;
 
@@ -8,7 +10,7 @@ use super::management::{self, Addresses, Prepared};
 use super::preflight::Preflight;
 use super::start::{self, Ready};
 use super::takeover::{Offer, Predecessor, Successors};
-use super::{explain, fetch, keys, services, store};
+use super::{explain, keys, services, store};
 use crate::cli::Up;
 use crate::demo;
 use crate::settings::{Problems, Settings};
@@ -107,7 +109,10 @@ async fn serve(up: &Up, settings: Settings) -> anyhow::Result<()> {
     let gateway_ring = rings.gateway.clone();
     let plane = management::plane(&settings, databases.clone(), rings, &addresses)?;
     forward(&plane, changed);
-    fetch::hand(&plane);
+    let shown = Arc::clone(&plane);
+    data_plane
+        .handle
+        .add_metrics(Box::new(move |out| shown.webhooks.write(out)));
     explain::beside(
         &plane,
         databases.clone(),

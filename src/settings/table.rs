@@ -121,6 +121,12 @@ pub const TABLE: &[Setting] = &[
         Some("false"),
         "Serve the portal by plain HTTP on a host that is not loopback.",
     ),
+    plain(
+        "outgoing_ca",
+        "PORTUNUS_OUTGOING_CA",
+        None,
+        "PEM file of authorities, besides the system's, that servers are known by which webhooks are sent to and lists of networks fetched from.",
+    ),
     secret(
         "gateway_key",
         "PORTUNUS_GATEWAY_KEY",

@@ -30,6 +30,7 @@ pub struct Settings {
     pub gateway_url: Option<String>,
     pub trusted_proxies: Vec<ipnet::IpNet>,
     pub insecure_http: bool,
+    pub outgoing_ca: Option<PathBuf>,
     pub gateway_key: Option<KeyRing>,
     pub portal_key: Option<KeyRing>,
     pub operator_email: Option<String>,
@@ -76,6 +77,7 @@ impl Settings {
             insecure_http: reader
                 .parsed("insecure_http", "true or false")
                 .unwrap_or(false),
+            outgoing_ca: reader.text("outgoing_ca").map(PathBuf::from),
             gateway_key: reader.ring("gateway_key"),
             portal_key: reader.ring("portal_key"),
             operator_email: reader.text("operator_email"),

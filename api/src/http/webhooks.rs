@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use domain::id::{OrganizationId, WebhookId};
+use domain::id::{DeliveryId, OrganizationId, WebhookId};
 use domain::problem::Problem;
 use domain::wire::webhooks as wire;
 use domain::wire::{Page, Paging};
@@ -23,6 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(renew_webhook_secret))
         .routes(routes!(test_webhook))
         .routes(routes!(list_webhook_deliveries))
+        .routes(routes!(redeliver_webhook_message))
 }
 
 /// Addresses that the organization is told of its events at.
@@ -72,7 +73,7 @@ async fn delete_webhook(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Give a webhook a new secret, shown this once; the old one signs nothing from then on.
+/// Give a webhook a new secret, shown this once; for 24 hours the old one signs beside it.
 #[utoipa::path(post, path = "/organizations/{organization}/webhooks/{webhook}/secret", tag = "organizations", operation_id = "renew_webhook_secret", params(("organization" = Uuid, Path), ("webhook" = Uuid, Path)), responses((status = 200, body = wire::MadeWebhook), (status = "default", body = Problem, content_type = "application/problem+json")))]
 async fn renew_webhook_secret(
     SignedIn(ctx): SignedIn,
@@ -100,4 +101,14 @@ async fn list_webhook_deliveries(
 ) -> Result<Json<Page<wire::Delivery>>> {
     let page = webhooks::deliveries(&ctx, organization, webhook, &paging).await?;
     Ok(Json(page))
+}
+
+/// Send a message that was delivered or given up once more. Its id stays.
+#[utoipa::path(post, path = "/organizations/{organization}/webhooks/{webhook}/deliveries/{delivery}/redeliver", tag = "organizations", operation_id = "redeliver_webhook_message", params(("organization" = Uuid, Path), ("webhook" = Uuid, Path), ("delivery" = Uuid, Path)), responses((status = 200, body = wire::Delivery), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn redeliver_webhook_message(
+    SignedIn(ctx): SignedIn,
+    Path((organization, webhook, delivery)): Path<(OrganizationId, WebhookId, DeliveryId)>,
+) -> Result<Json<wire::Delivery>> {
+    let body = webhooks::redeliver(&ctx, organization, webhook, delivery).await?;
+    Ok(Json(body))
 }

@@ -96,6 +96,7 @@ async fn run_most(
             _ = expiries.tick() => told("expiry", expire(&Ctx::job(plane, "expiry")).await),
             _ = warnings.tick() => {
                 told("quotas", warn_of_quotas(&Ctx::job(plane, "quotas")).await);
+                told("webhooks", hook::count(plane).await.map(|()| 0));
             }
             _ = hours.tick() => hourly(plane).await,
         }

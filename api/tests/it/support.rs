@@ -3,6 +3,7 @@
 pub mod account;
 pub mod call;
 pub mod explaining;
+pub mod peer;
 pub mod shop;
 pub mod world;
 
@@ -42,6 +43,7 @@ impl App {
         let databases = connect(&options).await.unwrap();
         let portal = "http://localhost:3000".parse().unwrap();
         let mut settings = Settings::new(portal, "http://localhost:8080".parse().unwrap());
+        settings.authorities = peer::authorities();
         change(&mut settings);
         let rings = Rings {
             portal: KeyRing::new(vec![[1; 32]]),

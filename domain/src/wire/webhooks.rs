@@ -11,6 +11,9 @@ pub struct Webhook {
     pub url: String,
     /// Whether it is told of anything. An address that answers 410 is switched off.
     pub enabled: bool,
+    /// Until when the secret before the present one signs as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former_secret_until: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub etag: i64,
 }
@@ -77,6 +80,9 @@ pub struct Delivery {
     pub tries: i32,
     /// Why the last try failed; empty if none did.
     pub last_error: String,
+    /// What the last try was answered with; not there where it was not answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_status: Option<u16>,
     pub created_at: DateTime<Utc>,
     /// When it is sent next, while it waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]

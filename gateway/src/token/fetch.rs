@@ -231,14 +231,12 @@ async fn get(
         own: &settings.own_addresses,
         resolver: &settings.resolver,
         roots,
-        ca: None,
     };
     let asked = Asked {
         url: &url,
         accept: "application/json",
-        tag: None,
         most: MOST_BYTES,
     };
-    let answer = outgoing::get(&reach, &asked).await?;
-    serde_json::from_slice(&answer.body).map_err(|_| Failed::Json)
+    let body = outgoing::get(&reach, &asked).await?;
+    serde_json::from_slice(&body).map_err(|_| Failed::Json)
 }

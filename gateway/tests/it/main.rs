@@ -30,7 +30,6 @@ mod keys;
 mod limits;
 mod mirror;
 mod node_report;
-mod outgoing;
 mod overload;
 mod peers;
 mod policies;

@@ -175,7 +175,7 @@ async fn a_list_with_an_address_says_how_it_goes() {
         let row = entity::ip_list::ActiveModel {
             id: sea_orm::Set(id.uuid()),
             problem: sea_orm::Set(Some(
-                "The server gave nothing: it answered <404>.".to_owned(),
+                "The server gave nothing. It answered <404>.".to_owned(),
             )),
             ..Default::default()
         };

@@ -29,3 +29,4 @@ mod sessions;
 mod support;
 mod upstream_secrets;
 mod upstreams;
+mod webhooks;

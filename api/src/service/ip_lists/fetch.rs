@@ -1,8 +1,6 @@
 //! Lists that are fetched: each by one process of the portal, which claims it for that time. What
 //! was fetched last stays while a source does not answer, or answers nonsense.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Duration, Utc};
 use domain::actor::Action;
 use domain::id::{IpListId, OrganizationId};
@@ -21,7 +19,7 @@ use super::ready::{self, Ready};
 use super::{load, show, summary};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::fetch::{Fetched, Fetches, Wanted};
+use crate::outgoing::{Fetched, Reach};
 use crate::write::{Audit, Write};
 
 /// Lists that are fetched at a time, and those of one organization: its slow servers hold up no
@@ -32,6 +30,8 @@ const OF_ONE: usize = 2;
 const CLAIMED: Duration = Duration::minutes(2);
 /// After a failure, doubled with each further one.
 const AGAIN: Duration = Duration::minutes(1);
+/// How long a fetch takes at most.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 /// Between two tries that people ask for.
 const APART: Duration = Duration::minutes(1);
 /// Longest word about a failure, in characters.
@@ -64,9 +64,6 @@ pub(super) fn every(source: &Source) -> Duration {
 /// Fetches what is due, and what becomes due meanwhile. Says of how many lists something was
 /// learned.
 pub async fn due(ctx: &Ctx) -> Result<u64> {
-    let Some(fetcher) = ctx.plane.fetcher.get() else {
-        return Ok(0);
-    };
     let (mut under_way, mut owners) = (FuturesUnordered::new(), Owners::default());
     let (mut learned, mut failed) = (0, None);
     loop {
@@ -74,7 +71,7 @@ pub async fn due(ctx: &Ctx) -> Result<u64> {
             match claim(ctx, &owners).await {
                 Ok(Some(row)) => {
                     owners.0.push(row.organization_id);
-                    under_way.push(one(ctx, fetcher, row));
+                    under_way.push(one(ctx, row));
                 }
                 Ok(None) => break,
                 Err(error) => failed = Some(error),
@@ -141,16 +138,16 @@ async fn claim(ctx: &Ctx, owners: &Owners) -> Result<Option<rows::Model>> {
 }
 
 /// Fetches a list that was claimed. Says whose it is, and whether something was learned.
-async fn one(ctx: &Ctx, fetcher: &Arc<dyn Fetches>, row: rows::Model) -> (Uuid, Result<bool>) {
-    (row.organization_id, learn(ctx, fetcher, &row).await)
+async fn one(ctx: &Ctx, row: rows::Model) -> (Uuid, Result<bool>) {
+    (row.organization_id, learn(ctx, &row).await)
 }
 
 /// False: somebody changed it meanwhile.
-async fn learn(ctx: &Ctx, fetcher: &Arc<dyn Fetches>, row: &rows::Model) -> Result<bool> {
+async fn learn(ctx: &Ctx, row: &rows::Model) -> Result<bool> {
     let Some(source) = row.source()? else {
         return Ok(false);
     };
-    let outcome = ask(ctx, fetcher, row, &source).await?;
+    let outcome = ask(ctx, row, &source).await?;
     settle(ctx, row, &source, outcome).await
 }
 
@@ -167,27 +164,21 @@ enum Outcome {
     Failed(String),
 }
 
-async fn ask(
-    ctx: &Ctx,
-    fetcher: &Arc<dyn Fetches>,
-    row: &rows::Model,
-    source: &Source,
-) -> Result<Outcome> {
+async fn ask(ctx: &Ctx, row: &rows::Model, source: &Source) -> Result<Outcome> {
     let Ok(url) = source.check() else {
         return Ok(Outcome::Failed("Its address is none any more.".to_owned()));
     };
     let allowed = setting::for_gateways(ctx.db()).await?;
-    let wanted = Wanted {
-        url: &url,
-        tag: row.source_tag.as_deref(),
-        most: MAX_BYTES,
+    let reach = Reach {
         allowed: &allowed,
         own: &ctx.settings().own_addresses,
+        patience: PATIENCE,
     };
-    let (body, tag) = match fetcher.fetch(wanted).await {
+    let (outgoing, tag) = (&ctx.plane.outgoing, row.source_tag.as_deref());
+    let (body, tag) = match outgoing.fetch(&reach, &url, tag, MAX_BYTES).await {
         Ok(Fetched::Same) => return Ok(Outcome::Same),
         Ok(Fetched::New { body, tag }) => (body, tag),
-        Err(why) => return Ok(Outcome::Failed(format!("The server gave nothing: {why}."))),
+        Err(why) => return Ok(Outcome::Failed(format!("The server gave nothing. {why}"))),
     };
     let Ok(text) = String::from_utf8(body) else {
         return Ok(Outcome::Failed("Its answer is not UTF-8.".to_owned()));

@@ -1,10 +1,10 @@
 //! What is kept for a time only, and is forgotten after it.
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use entity::{
     change, event, first_run, idempotency, invitation, mail, mail_token, refusal_count, session,
     store::traffic::{self, Kept},
-    webhook_delivery,
+    webhook, webhook_delivery,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
@@ -30,6 +30,14 @@ pub async fn forget(ctx: &Ctx) -> Result<u64> {
     let traffic = traffic::prune(&ctx.plane.databases.traffic, &kept, now).await?;
     count += traffic.requests + traffic.details;
     count += traffic.minutes + traffic.hours + traffic.batches;
+    // A secret that signs nothing any more is not kept for anything.
+    let former = webhook::Entity::update_many()
+        .col_expr(webhook::Column::FormerSecret, None::<String>.into())
+        .col_expr(webhook::Column::FormerUntil, None::<DateTime<Utc>>.into())
+        .filter(webhook::Column::FormerUntil.lte(now))
+        .exec(db)
+        .await?;
+    count += former.rows_affected;
     let results = [
         mail::Entity::delete_many()
             .filter(mail::Column::CreatedAt.lt(now - outbox::KEPT))

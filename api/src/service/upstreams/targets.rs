@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::service::outgoing::{self, Refused};
+use crate::outgoing::{self, Refused};
 
 /// `pointer` is where the settings stand in the input.
 pub(crate) async fn check(ctx: &Ctx, settings: &UpstreamSettings, pointer: &str) -> Result<()> {

@@ -5,7 +5,7 @@ use url::Url;
 
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::service::outgoing;
+use crate::outgoing;
 use crate::settings::is_loopback;
 
 const MOST_BYTES: usize = 2000;

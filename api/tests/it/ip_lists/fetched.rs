@@ -1,70 +1,37 @@
 //! Lists that are fetched: when, from where, how many at a time, and what becomes of late answers.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-
-use api::fetch::{Fetched, Fetches, Wanted};
 use api::service::ip_lists;
-use async_trait::async_trait;
 use chrono::Duration;
 use domain::problem::Code;
 use domain::snapshot::Kind;
 use http::Method;
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 
 use super::{made, nets};
+use crate::support::peer::{Peer, SERVER, answer};
 use crate::support::shop::id;
 use crate::support::{Call, Client, World, each};
+use crate::webhooks::opened;
 
-/// In the place of the gateway's code, which this crate does not know: it gives what it was told
-/// to, in turn. What it makes of addresses is the gateway's to test.
-#[derive(Debug, Clone, Default)]
-struct Server(Arc<Mutex<Script>>);
-
-#[derive(Debug, Default)]
-struct Script {
-    says: VecDeque<Result<Fetched, String>>,
-    asked: Vec<Option<String>>,
+/// What a server says of a list.
+fn text(body: impl AsRef<[u8]>, tag: Option<&str>) -> Vec<u8> {
+    let tag = tag.map(|tag| format!("etag: {tag}\r\n"));
+    answer(200, &tag.unwrap_or_default(), body.as_ref())
 }
 
-impl Server {
-    fn says(&self, what: Result<Fetched, String>) {
-        self.0.lock().unwrap().says.push_back(what);
-    }
-
-    /// The tags of what was asked for since the last time.
-    fn asked(&self) -> Vec<Option<String>> {
-        std::mem::take(&mut self.0.lock().unwrap().asked)
-    }
-}
-
-#[async_trait]
-impl Fetches for Server {
-    async fn fetch(&self, wanted: Wanted<'_>) -> Result<Fetched, String> {
-        let mut state = self.0.lock().unwrap();
-        state.asked.push(wanted.tag.map(str::to_owned));
-        let next = state.says.pop_front();
-        next.unwrap_or_else(|| Err("it has nothing to say".to_owned()))
-    }
-}
-
-fn text(body: &str, tag: Option<&str>) -> Result<Fetched, String> {
-    Ok(Fetched::New {
-        body: body.as_bytes().to_vec(),
-        tag: tag.map(str::to_owned),
-    })
+fn same() -> Vec<u8> {
+    b"HTTP/1.1 304 x\r\n\r\n".to_vec()
 }
 
 #[tokio::test]
 async fn a_source_is_asked_in_its_time_and_what_was_good_is_kept() {
     each(async |app| {
         let world = World::new(app).await;
-        let server = Server::default();
-        world.app.plane.fetcher.set(Arc::new(server.clone())).unwrap();
-        let body = json!({ "name": "drop", "source": { "url": "https://93.184.216.34/drop.txt", "every": "30m" } });
+        opened(&world).await;
+        let server = Peer::secure(SERVER).await;
+        let url = format!("{}/drop.txt", server.origin);
+        let body = json!({ "name": "drop", "source": { "url": url, "every": "30m" } });
         let (list, mut client) = made(&world, body).await;
         let run = async || ip_lists::fetch_due(&world.app.job()).await.unwrap();
         let changes = async || {
@@ -74,24 +41,37 @@ async fn a_source_is_asked_in_its_time_and_what_was_good_is_kept() {
         server.says(text("10.0.0.0/8\r\n192.0.2.0/24 ; x\r\n", Some("\"a\"")));
         assert_eq!(run().await, 1);
         let shown = client.get(&list).await.ok(200).json();
-        assert_eq!((&shown["entries"], &shown["fetch"]["problem"]), (&json!(2), &Value::Null));
+        assert_eq!(
+            (&shown["entries"], &shown["fetch"]["problem"]),
+            (&json!(2), &Value::Null)
+        );
         let etag = shown["etag"].clone();
         assert_eq!(run().await, 0, "it is not due");
         let before = changes().await;
 
         // The same again, by its tag and by what it says; then what is no list.
         for (minutes, said, problem) in [
-            (30, Ok(Fetched::Same), None),
-            (30, text("192.0.2.0/24\n10.0.0.0/8 # x", Some("\"b\"")), Some("changed")),
-            (30, text("192.0.2.0/24\n10.0.0.0/8 # x", Some("\"b\"")), None),
-            (30, Err("it answered 404".to_owned()), Some("404")),
+            (30, same(), None),
+            (
+                30,
+                text("192.0.2.0/24\n10.0.0.0/8 # x", Some("\"b\"")),
+                Some("changed"),
+            ),
+            (
+                30,
+                text("192.0.2.0/24\n10.0.0.0/8 # x", Some("\"b\"")),
+                None,
+            ),
+            (30, answer(404, "", b""), Some("404")),
             (1, text("<html>", None), Some("Line 1")),
             (2, text("", None), Some("no network")),
             (4, text("\u{fffd}", None), Some("Line 1")),
-            (8, Ok(Fetched::New { body: vec![0xff, 0xfe], tag: None }), Some("UTF-8")),
-            (16, text(&"1".repeat(1 << 20), None), Some("1000 bytes")),
+            (8, text([0xff, 0xfe], None), Some("UTF-8")),
+            (16, text("1".repeat(1 << 20), None), Some("1000 bytes")),
         ] {
-            world.app.advance(Duration::minutes(minutes) - Duration::seconds(1));
+            world
+                .app
+                .advance(Duration::minutes(minutes) - Duration::seconds(1));
             server.says(said);
             assert_eq!(run().await, 0, "{problem:?}: too early");
             world.app.advance(Duration::seconds(1));
@@ -106,24 +86,35 @@ async fn a_source_is_asked_in_its_time_and_what_was_good_is_kept() {
                 }
             }
         }
-        assert_eq!(changes().await, before + 1, "gateways hear of what changed alone");
-        let tags: Vec<_> = server.asked().into_iter().map(Option::unwrap_or_default).collect();
+        assert_eq!(
+            changes().await,
+            before + 1,
+            "gateways hear of what changed alone"
+        );
+        let asked = server.take();
+        let tags = asked
+            .iter()
+            .map(|one| one.find("if-none-match").unwrap_or_default());
+        let tags: Vec<_> = tags.collect();
         assert_eq!(tags[..4], ["", "\"a\"", "\"a\"", "\"b\""]);
         let shown = client.get(&list).await.ok(200).json();
         assert_eq!(shown["etag"].as_i64(), etag.as_i64().map(|etag| etag + 1));
 
         // Two processes at once, one fetch.
         world.app.advance(Duration::minutes(30));
-        server.asked();
+        server.take();
         server.says(text("8.8.8.8", None));
         let (a, b) = tokio::join!(run(), run());
-        assert_eq!((a + b, server.asked().len()), (1, 1));
+        assert_eq!((a + b, server.take().len()), (1, 1));
         assert_eq!(nets(&mut client, &list, "").await, ["8.8.8.8"]);
 
         // People do not write into it, and may have it looked at again.
         let add = json!({ "entries": [{ "net": "1.1.1.1" }] });
         let path = format!("{list}/entries");
-        client.post(&path, add.clone()).await.refused(Code::Conflict);
+        client
+            .post(&path, add.clone())
+            .await
+            .refused(Code::Conflict);
         let fetch = format!("{list}/fetch");
         client.post(&fetch, json!({})).await.ok(200);
         assert_eq!(run().await, 0, "not twice in a minute");
@@ -138,59 +129,25 @@ async fn a_source_is_asked_in_its_time_and_what_was_good_is_kept() {
         assert_eq!(run().await, 0);
         let changed = entity::change::Entity::find();
         let changed = changed.all(&world.app.plane.databases.main).await.unwrap();
-        let own = changed.iter().filter(|row| row.kind == Kind::IpList.as_str());
+        let own = changed
+            .iter()
+            .filter(|row| row.kind == Kind::IpList.as_str());
         assert_eq!(own.count(), 6, "made, fetched four times, added to");
     })
     .await;
 }
 
-/// Answers by path, and to what is slow only once it is let.
-#[derive(Debug)]
-struct Gate {
-    open: Semaphore,
-    asked: Mutex<Vec<String>>,
-    waiting: AtomicUsize,
-    most: AtomicUsize,
-}
-
-impl Gate {
-    fn before(world: &World) -> Arc<Self> {
-        let gate = Arc::new(Self {
-            open: Semaphore::new(0),
-            asked: Mutex::default(),
-            waiting: AtomicUsize::new(0),
-            most: AtomicUsize::new(0),
-        });
-        world.app.plane.fetcher.set(gate.clone()).unwrap();
-        gate
-    }
-
-    fn has_asked(&self, path: &str) -> bool {
-        self.asked.lock().unwrap().iter().any(|one| one == path)
-    }
-}
-
-#[async_trait]
-impl Fetches for Gate {
-    async fn fetch(&self, wanted: Wanted<'_>) -> Result<Fetched, String> {
-        let path = wanted.url.path().to_owned();
-        self.asked.lock().unwrap().push(path.clone());
-        if path.contains("slow") {
-            let waiting = self.waiting.fetch_add(1, Ordering::SeqCst) + 1;
-            self.most.fetch_max(waiting, Ordering::SeqCst);
-            self.open.acquire().await.unwrap().forget();
-            self.waiting.fetch_sub(1, Ordering::SeqCst);
-        }
-        match path.contains("bad") {
-            true => Err("it answered 500".to_owned()),
-            false => text("192.0.2.1", Some("\"a\"")),
-        }
-    }
-}
-
-fn from(name: &str) -> Value {
-    let url = format!("https://93.184.216.34/{name}");
+/// A list that `server` is asked for.
+fn from(server: &Peer, name: &str) -> Value {
+    let url = format!("{}/{name}", server.origin);
     json!({ "name": name, "source": { "url": url, "every": "30m" } })
+}
+
+/// One that answers nothing but 500.
+async fn broken() -> Peer {
+    let server = Peer::secure(SERVER).await;
+    server.answers(500);
+    server
 }
 
 /// Both beside each other; what waits for ever fails.
@@ -208,8 +165,10 @@ async fn state(client: &mut Client, list: &str) -> Value {
 async fn a_list_that_nobody_fetched_yet_cannot_be_named() {
     each(async |app| {
         let world = World::new(app).await;
-        let gate = Gate::before(&world);
-        let (list, mut client) = made(&world, from("drop")).await;
+        opened(&world).await;
+        let (server, other) = (Peer::secure(SERVER).await, broken().await);
+        server.says(text("192.0.2.1", Some("\"a\"")));
+        let (list, mut client) = made(&world, from(&server, "drop")).await;
         let (_, version) = world.imported(&world.owner, world.here).await;
         let organization = format!("/organizations/{}/policies", world.here.id);
         let draft = format!("/versions/{version}/draft");
@@ -224,13 +183,13 @@ async fn a_list_that_nobody_fetched_yet_cannot_be_named() {
         client.put(&organization, named.clone()).await.ok(200);
         client.patch(&draft, named).await.ok(200);
         // With another address what stood in it counts on, until that has answered.
-        let other = json!({ "source": { "url": "https://93.184.216.34/bad" } });
-        client.patch(&list, other).await.ok(200);
+        let moved = json!({ "source": { "url": other.origin } });
+        client.patch(&list, moved).await.ok(200);
         assert_eq!(ip_lists::fetch_due(&world.app.job()).await.unwrap(), 1);
         assert_eq!(state(&mut client, &list).await["entries"], 1);
         let allow = json!({ "policies": [{ "ip_filter": { "allow_lists": ["drop"] } }] });
         client.put(&organization, allow).await.ok(200);
-        assert!(gate.has_asked("/bad"));
+        assert_eq!(other.take().len(), 1);
     })
     .await;
 }
@@ -239,25 +198,29 @@ async fn a_list_that_nobody_fetched_yet_cannot_be_named() {
 async fn slow_servers_of_one_organization_hold_up_no_other() {
     each(async |app| {
         let world = World::new(app).await;
-        let gate = Gate::before(&world);
+        opened(&world).await;
+        let (slow, server) = (Peer::secure(SERVER).await, Peer::secure(SERVER).await);
+        slow.hold(true);
         for number in 0..4 {
-            made(&world, from(&format!("slow-{number}"))).await;
+            slow.says(text("192.0.2.1", None));
+            made(&world, from(&slow, &format!("slow-{number}"))).await;
         }
+        server.says(text("192.0.2.1", None));
         world.app.advance(Duration::seconds(1));
         let mut stranger = world.stranger.client.clone();
         let there = format!("/organizations/{}/ip-lists", world.there.id);
-        let quick = stranger.post(&there, from("quick")).await.ok(201);
+        let quick = stranger.post(&there, from(&server, "quick")).await.ok(201);
         let quick = format!("{there}/{}", id(&quick.json()));
         let job = world.app.job();
         let seen = async {
             while state(&mut stranger, &quick).await["fetch"]["fetched_at"] == Value::Null {
                 tokio::task::yield_now().await;
             }
-            gate.open.add_permits(4);
+            assert_eq!(slow.take().len(), 2, "of four that are due");
+            slow.hold(false);
         };
         let (learned, ()) = both(ip_lists::fetch_due(&job), seen).await;
         assert_eq!(learned.unwrap(), 5);
-        assert_eq!(gate.most.load(Ordering::SeqCst), 2);
     })
     .await;
 }
@@ -266,25 +229,25 @@ async fn slow_servers_of_one_organization_hold_up_no_other() {
 async fn an_answer_of_the_address_before_is_nothing_to_the_list() {
     each(async |app| {
         let world = World::new(app).await;
-        let gate = Gate::before(&world);
-        for before in ["slow-bad", "slow-good"] {
-            let (list, mut client) = made(&world, from(before)).await;
-            let old = format!("/{before}");
+        opened(&world).await;
+        for late in [answer(404, "", b""), text("192.0.2.1", Some("\"a\""))] {
+            let (slow, other) = (Peer::secure(SERVER).await, broken().await);
+            slow.hold(true);
+            slow.says(late);
+            let (list, mut client) = made(&world, from(&slow, "drop")).await;
             let job = world.app.job();
             let seen = async {
-                while !gate.has_asked(&old) {
-                    tokio::task::yield_now().await;
-                }
-                let other = json!({ "source": { "url": "https://93.184.216.34/bad" } });
-                let shown = client.patch(&list, other).await.ok(200).json();
+                slow.saw(1).await;
+                let moved = json!({ "source": { "url": other.origin } });
+                let shown = client.patch(&list, moved).await.ok(200).json();
                 assert_eq!(shown["fetch"]["tried_at"], Value::Null);
-                gate.open.add_permits(1);
+                slow.hold(false);
                 client
             };
             let (learned, mut client) = both(ip_lists::fetch_due(&job), seen).await;
             assert_eq!(learned.unwrap(), 1, "of the address that it has now");
             let shown = state(&mut client, &list).await;
-            assert_eq!(shown["entries"], 0, "{before}");
+            assert_eq!(shown["entries"], 0);
             assert_eq!(shown["fetch"]["fetched_at"], Value::Null);
             let problem = shown["fetch"]["problem"].as_str().unwrap().to_owned();
             assert!(problem.contains("500"), "{problem}");
@@ -298,20 +261,15 @@ async fn an_answer_of_the_address_before_is_nothing_to_the_list() {
 async fn how_often_it_is_asked_changes_alone() {
     each(async |app| {
         let world = World::new(app).await;
-        let server = Server::default();
-        world
-            .app
-            .plane
-            .fetcher
-            .set(Arc::new(server.clone()))
-            .unwrap();
-        let (list, mut client) = made(&world, from("drop")).await;
+        opened(&world).await;
+        let server = Peer::secure(SERVER).await;
+        let (list, mut client) = made(&world, from(&server, "drop")).await;
         let run = async || ip_lists::fetch_due(&world.app.job()).await.unwrap();
         server.says(text("192.0.2.1", Some("\"a\"")));
         assert_eq!(run().await, 1);
         let before = state(&mut client, &list).await["fetch"].clone();
         world.app.advance(Duration::minutes(1));
-        let url = "https://93.184.216.34/drop";
+        let url = format!("{}/drop", server.origin);
         let every = json!({ "source": { "url": url, "every": "10m" } });
         let shown = client.patch(&list, every).await.ok(200).json();
         assert_eq!(shown["source"]["every"], "10m");
@@ -323,15 +281,16 @@ async fn how_often_it_is_asked_changes_alone() {
             .advance(Duration::minutes(10) - Duration::seconds(1));
         assert_eq!(run().await, 0);
         world.app.advance(Duration::seconds(1));
-        server.asked();
-        server.says(Ok(Fetched::Same));
+        server.take();
+        server.says(same());
         assert_eq!(run().await, 1);
-        assert_eq!(server.asked(), [Some("\"a\"".to_owned())]);
+        let asked = server.take();
+        assert_eq!(asked[0].field("if-none-match"), "\"a\"");
         // Less often counts from the next time on.
         let every = json!({ "source": { "url": url, "every": "1h" } });
         client.patch(&list, every).await.ok(200);
         world.app.advance(Duration::minutes(10));
-        server.says(Ok(Fetched::Same));
+        server.says(same());
         assert_eq!(run().await, 1);
     })
     .await;

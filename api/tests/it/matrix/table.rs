@@ -245,6 +245,12 @@ fn webhooks() -> Vec<Line> {
             Above,
             Value::Null,
         ),
+        line(
+            "POST",
+            "/organizations/{organization}/webhooks/{webhook}/deliveries/{delivery}/redeliver",
+            Above,
+            Value::Null,
+        ),
     ]
 }
 
@@ -335,6 +341,16 @@ async fn object(world: &World, name: &str) -> String {
             let body = json!({ "url": "https://93.184.216.34/hook" });
             let made = world.owner.client.clone().post(&path, body).await.ok(201);
             made.json()["webhook"]["id"].as_str().unwrap().to_owned()
+        }
+        // Of the webhook that stands before it in the path.
+        "delivery" => {
+            let path = format!("/organizations/{}/webhooks", world.here.id);
+            let mut owner = world.owner.client.clone();
+            let list = owner.get(&path).await.ok(200).json();
+            let webhook = list["items"][0]["id"].as_str().unwrap().to_owned();
+            let path = format!("{path}/{webhook}/test");
+            let sent = owner.post(&path, Value::Null).await.ok(200).json();
+            sent["id"].as_str().unwrap().to_owned()
         }
         "certificate" | "host" => super::certificates::object(world, name).await,
         "ip_list" => super::ip_lists::object(world).await,

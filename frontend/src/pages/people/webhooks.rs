@@ -25,8 +25,8 @@ use crate::{
 pub struct Webhooks {
     pub at: At,
     pub hooks: Vec<Webhook>,
-    /// The newest messages, each with the address of its webhook.
-    pub deliveries: Vec<(String, Delivery)>,
+    /// The newest messages, each with its webhook.
+    pub deliveries: Vec<(Webhook, Delivery)>,
     /// One whose secret is shown now.
     pub made: Option<MadeWebhook>,
     pub form: Form,
@@ -46,7 +46,8 @@ pub fn view(page: Webhooks) -> AnyView {
             done: home.clone(),
         })
     });
-    let rows: Vec<_> = page.hooks.iter().map(|hook| row(hook, &home)).collect();
+    let rows = page.hooks.iter().map(|hook| row(hook, &page.at, &home));
+    let rows: Vec<_> = rows.collect();
     let empty = Empty::new(
         Icon::Webhook,
         "No webhook",
@@ -58,7 +59,7 @@ pub fn view(page: Webhooks) -> AnyView {
         table::actions(),
     ];
     let hooks = Table::new(Shape::Rows, columns).rows(rows).or_empty(empty);
-    let messages = deliveries(&page.deliveries, &page.at);
+    let messages = deliveries(&page.deliveries, &page.at, &home);
     let content = view! {
         {crumbs(vec![Link::new(format!("{}/settings", page.at.base()), "Organization settings")], "Webhooks")}
         {PageHead::new("Webhooks").lede("Addresses that are told what the organization's people get mails of. Messages are signed as Standard Webhooks says.")}
@@ -73,7 +74,7 @@ pub fn view(page: Webhooks) -> AnyView {
     page.at.page(Menu::Settings, content)
 }
 
-fn row(hook: &Webhook, home: &str) -> AnyView {
+fn row(hook: &Webhook, at: &At, home: &str) -> AnyView {
     let state = if hook.enabled {
         Badge::new(Tone::Ok, Icon::Ok, "On").quiet()
     } else {
@@ -84,6 +85,9 @@ fn row(hook: &Webhook, home: &str) -> AnyView {
     } else {
         vec![("on", "Switch on")]
     };
+    let former = hook.former_secret_until.map(|until| {
+        view! { <span class="sub">"The former secret ends "{format::time(until, at.now)}</span> }
+    });
     let always = [("renew", "New secret"), ("delete", "Delete")];
     let acts = acts.into_iter().chain(always);
     let acts: Vec<_> = acts
@@ -92,7 +96,7 @@ fn row(hook: &Webhook, home: &str) -> AnyView {
     view! {
         <tr>
             <td class="mono break">{hook.url.clone()}</td>
-            <td data-label="State">{state}</td>
+            <td data-label="State">{state}{former}</td>
             <td class="act"><div class="actions">{acts}</div></td>
         </tr>
     }
@@ -126,21 +130,26 @@ fn add(form: &Form) -> AnyView {
     .into_any()
 }
 
-fn deliveries(all: &[(String, Delivery)], at: &At) -> AnyView {
+fn deliveries(all: &[(Webhook, Delivery)], at: &At, home: &str) -> AnyView {
     let rows: Vec<_> = all
         .iter()
-        .map(|(url, delivery)| {
+        .map(|(hook, delivery)| {
             let state = match delivery.state {
                 DeliveryState::Waiting => Badge::new(Tone::Info, Icon::Info, "Waits").quiet(),
                 DeliveryState::Delivered => Badge::new(Tone::Ok, Icon::Ok, "Delivered").quiet(),
                 DeliveryState::GivenUp => Badge::new(Tone::Danger, Icon::No, "Given up"),
             };
+            let next = delivery.next_try_at.map(|next| format::time(next, at.now));
+            let again = may_go_again(hook, delivery).then(|| again(hook, delivery, home));
             view! {
                 <tr>
-                    <td class="mono break">{delivery.kind.clone()}<span class="sub">{url.clone()}</span></td>
+                    <td class="mono break">{delivery.kind.clone()}<span class="sub">{hook.url.clone()}</span></td>
                     <td data-label="State">{state}<span class="sub">{delivery.last_error.clone()}</span></td>
+                    <td class="n" data-label="Status">{delivery.last_status}</td>
                     <td class="n" data-label="Tries">{delivery.tries}</td>
                     <td data-label="Since">{format::time(delivery.created_at, at.now)}</td>
+                    <td data-label="Next try">{next}</td>
+                    <td class="act">{again}</td>
                 </tr>
             }
         })
@@ -148,8 +157,11 @@ fn deliveries(all: &[(String, Delivery)], at: &At) -> AnyView {
     let columns = vec![
         table::wide("Event"),
         table::text("State"),
+        table::number("Status"),
         table::number("Tries"),
         table::text("Since"),
+        table::text("Next try"),
+        table::actions(),
     ];
     let empty = Empty::new(
         Icon::Mail,
@@ -160,4 +172,24 @@ fn deliveries(all: &[(String, Delivery)], at: &At) -> AnyView {
         .rows(rows)
         .or_empty(empty)
         .into_render()
+}
+
+/// Whether the button would not be refused.
+fn may_go_again(hook: &Webhook, delivery: &Delivery) -> bool {
+    hook.enabled
+        && match delivery.state {
+            DeliveryState::Waiting => false,
+            DeliveryState::Delivered | DeliveryState::GivenUp => true,
+        }
+}
+
+fn again(hook: &Webhook, delivery: &Delivery, home: &str) -> AnyView {
+    view! {
+        <form method="post" action=home.to_owned() class="inline">
+            <input type="hidden" name="webhook" value=hook.id.to_string() />
+            <input type="hidden" name="delivery" value=delivery.id.to_string() />
+            <button class="btn btn--s" name="do" value="redeliver">"Send again"</button>
+        </form>
+    }
+    .into_any()
 }

@@ -4,7 +4,7 @@
 use api::{http::extract::Query, service::webhooks as service};
 use domain::{
     actor::Action,
-    id::WebhookId,
+    id::{DeliveryId, WebhookId},
     problem::Code,
     wire::{
         Paging,
@@ -38,7 +38,7 @@ async fn props(here: &Workspace, form: Form, made: Option<MadeWebhook>) -> Resul
     let hooks = service::list(here.ctx(), here.organization_id())
         .await?
         .items;
-    let mut deliveries: Vec<(String, Delivery)> = Vec::new();
+    let mut deliveries: Vec<(Webhook, Delivery)> = Vec::new();
     for hook in &hooks {
         let paging = Paging {
             limit: Some(MESSAGES as u16),
@@ -46,7 +46,7 @@ async fn props(here: &Workspace, form: Form, made: Option<MadeWebhook>) -> Resul
         };
         let of = here.organization_id();
         let page = service::deliveries(here.ctx(), of, hook.id, &paging).await?;
-        deliveries.extend(page.items.into_iter().map(|one| (hook.url.clone(), one)));
+        deliveries.extend(page.items.into_iter().map(|one| (hook.clone(), one)));
     }
     deliveries.sort_by_key(|(_, one)| std::cmp::Reverse(one.id));
     deliveries.truncate(MESSAGES);
@@ -97,6 +97,12 @@ async fn change(
     let (ctx, of, etag) = (here.ctx(), here.organization_id(), typed.etag());
     match act {
         "test" => service::test(ctx, of, hook.id).await.map(drop),
+        "redeliver" => {
+            let delivery: Option<DeliveryId> = typed.get("delivery").parse().ok();
+            let delivery = delivery.ok_or_else(api::Error::not_found)?;
+            let sent = service::redeliver(ctx, of, hook.id, delivery).await;
+            sent.map(drop)
+        }
         "delete" => service::delete(ctx, of, hook.id, etag).await,
         "on" | "off" => {
             let input = EditWebhook {
