@@ -67,8 +67,9 @@ struct Refresh {
     moment: Moment,
     old: Arc<Stored>,
     flight: Flight,
-    /// Where another node may have it already.
-    second: Option<(Arc<Second>, Names)>,
+    /// Where another node may have it already, and what it is called there: nothing while that is
+    /// away.
+    second: Option<(Arc<Second>, Option<Names>)>,
 }
 
 /// Begins, unless somebody asks already.
@@ -93,7 +94,10 @@ pub(super) fn begin(call: &Call<'_>, visit: &Visit<'_>, old: &Arc<Stored>) {
     let Joined::Leads(flight) = visit.cache.flights.join(key) else {
         return;
     };
-    let second = visit.names(call);
+    let second = visit.aside.as_ref().map(|aside| {
+        let names = visit.names(call, aside);
+        (aside.second.clone(), names)
+    });
     let mut head = call.head.twin();
     // Another request's, of which nobody else has heard.
     head.method = http::Method::GET;
@@ -144,8 +148,11 @@ impl Refresh {
         let mut share = None;
         if let Some((second, names)) = self.second.take() {
             let fields = &self.head.fields;
-            let (found, by) = second.find(names, fields, self.longest).await;
-            share = by;
+            let (found, by) = match names {
+                Some(names) => second.find(names, fields, self.longest).await,
+                None => (None, Share::away(second)),
+            };
+            share = Some(by);
             let now = self.worker.settings.clock.micros() / 1_000_000;
             let age = self.old.usage.age_at(now);
             let is_newer =
