@@ -1,5 +1,6 @@
 //! A kept answer that is behind its time is asked for anew in the background, while the client has
-//! it already (RFC 5861 §3).
+//! it already (RFC 5861 §3). That is the gateway's own request: it costs the client nothing, whatever
+//! its answer says.
 
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -56,6 +57,8 @@ struct Refresh {
     upstream: Arc<Upstream>,
     variant: Option<usize>,
     head: Head,
+    /// Fields of the answer that say what a request cost, and are not for clients.
+    hidden: Vec<Box<str>>,
     rest: String,
     target: String,
     cache: Arc<Cache>,
@@ -108,6 +111,11 @@ pub(super) fn begin(call: &Call<'_>, visit: &Visit<'_>, old: &Arc<Stored>) {
         upstream: upstream.clone(),
         variant: call.variant,
         head,
+        hidden: call
+            .owed
+            .iter()
+            .filter_map(|owed| owed.hides().map(Box::from))
+            .collect(),
         rest: call.rest().to_owned(),
         target: key::target(call),
         cache: visit.cache.clone(),
@@ -192,6 +200,9 @@ impl Refresh {
         attempts.answered(head.status);
         outflow.hold(attempts.ticket());
         drop(attempts);
+        for name in &self.hidden {
+            head.fields.remove_named(name.as_bytes());
+        }
         passage::strip_response(&mut head.fields, &worker.settings.session_cookie);
         let micros = clock.micros();
         let source = Source {
