@@ -11,6 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::compile::{Compiler, NotTaken};
+use crate::nonces::Nonces;
 use crate::source::Change;
 use crate::state::State;
 use crate::tls::{self, ClientEnd, Last, Tls};
@@ -24,6 +25,7 @@ pub(crate) struct Told {
     pub(crate) needs_full: watch::Sender<bool>,
     pub(crate) not_taken: Arc<NotTakenCounts>,
     pub(crate) cache: Arc<Cache>,
+    pub(crate) nonces: Arc<Nonces>,
     /// To tell which certificates have ended.
     pub(crate) clock: Clock,
 }
@@ -162,6 +164,7 @@ pub(crate) async fn run(mut changes: mpsc::Receiver<Change>, mut compiler: Compi
                 let before = told.state.send_replace(Some(state));
                 retired.0.extend(before);
                 told.has_state.send_replace(true);
+                told.nonces.note_lone(compiler.has_one_provider());
                 // The second level hears of it first: from there it would come back here.
                 for api in compiler.gone() {
                     told.cache.gone(api);

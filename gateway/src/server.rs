@@ -169,6 +169,7 @@ pub fn prepare(
         not_taken: Arc::default(),
         has_state: watch::Sender::new(false),
         cache: shared.cache.clone(),
+        nonces: shared.nonces.clone(),
         clock: settings.clock.clone(),
         state,
     };
