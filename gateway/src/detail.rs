@@ -3,6 +3,7 @@
 //! whoever drains the rings ([`written`]), and leaves the process in no other form.
 
 mod budget;
+mod packed;
 mod written;
 mod xml;
 

@@ -1,6 +1,7 @@
 //! What stands in a list: a page of it, and changes by people.
 
 use domain::actor::Action;
+use domain::hex::hex;
 use domain::id::{IpListId, OrganizationId};
 use domain::ip_list::{self, Entries, Entry, MAX_OF_ALL};
 use domain::problem::{Code, Invalid};
@@ -196,8 +197,7 @@ pub(super) async fn keep(
         let message = "The list is too large as it is stored. Use shorter notes.";
         return Err(Error::field(pointer, message));
     }
-    let digest = Sha256::digest(&text);
-    let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = hex(&Sha256::digest(&text));
     let active = contents::ActiveModel {
         list_id: Set(row.id),
         entries: Set(text),

@@ -11,6 +11,7 @@
 //! way is told by one generation for all tags of a version, and by a few for all its addresses.
 
 use domain::api::Purge;
+use domain::hex;
 use domain::id::{ApiId, VersionId};
 use domain::seal::KeyRing;
 use hmac::{Hmac, KeyInit, Mac};
@@ -51,14 +52,10 @@ pub(crate) struct Name {
 impl Name {
     /// With `prefix` in front; half of the digest tells things apart well enough.
     pub(super) fn written(&self, prefix: &str) -> String {
-        use std::fmt::Write;
         let mut text = String::with_capacity(prefix.len() + 33);
         text.push_str(prefix);
         text.push(self.kind);
-        for byte in &self.digest[..16] {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-        }
+        hex::push(&mut text, &self.digest[..16]);
         text
     }
 
