@@ -14,6 +14,8 @@ const MOST: u64 = 16 * 1024 * 1024;
 /// What each request is counted with at least: so the places of those that wait to be written are
 /// shared as the bytes are.
 const LEAST: u64 = MOST / MOST_CAUGHT as u64;
+/// The same while it lasts: something is held of each, also where nothing was copied yet.
+const LEAST_LASTING: u64 = 512;
 /// In how much of that one organization's requests have no rivals: beyond it they get only what lies
 /// below half of all.
 const OF_ONE: u64 = MOST / 8;
@@ -104,15 +106,19 @@ impl Charge {
     /// Of one that lasts only what it holds is counted: a stream that trickles would keep the room of
     /// many others.
     pub(super) fn lasts(&mut self) {
-        let spare = std::mem::take(&mut self.spare);
-        if spare > 0 {
-            self.budget.take(self.of, spare);
-            self.bytes -= spare;
+        let used = self.bytes - self.spare;
+        let free = self.spare.saturating_sub(LEAST_LASTING.saturating_sub(used));
+        if free > 0 {
+            self.budget.take(self.of, free);
+            self.spare -= free;
+            self.bytes -= free;
         }
     }
 
     /// Whether there is a place for it among those that wait to be written.
     pub(super) fn ends(&mut self) -> bool {
+        // Nothing is still to come.
+        self.spare = 0;
         self.add(LEAST.saturating_sub(self.bytes))
     }
 
@@ -203,9 +209,11 @@ mod tests {
         assert!(one.begin() && one.add(100));
         for _ in 0..2 {
             one.lasts();
-            assert_eq!(held(), 100);
+            assert_eq!(held(), LEAST_LASTING);
         }
-        assert!(one.add(50) && held() == 150);
+        assert!(one.add(500) && held() == 600);
+        one.lasts();
+        assert_eq!(held(), 600);
         // At its end it takes a place as any other.
         assert!(one.ends() && held() == LEAST);
         let mut long = Charge::new(budget.clone(), of(1));
