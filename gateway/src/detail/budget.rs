@@ -107,7 +107,9 @@ impl Charge {
     /// many others.
     pub(super) fn lasts(&mut self) {
         let used = self.bytes - self.spare;
-        let free = self.spare.saturating_sub(LEAST_LASTING.saturating_sub(used));
+        let free = self
+            .spare
+            .saturating_sub(LEAST_LASTING.saturating_sub(used));
         if free > 0 {
             self.budget.take(self.of, free);
             self.spare -= free;
