@@ -7,6 +7,8 @@ use subtle::ConstantTimeEq;
 
 use serde::{Deserialize, Serialize};
 
+use crate::hex;
+
 /// Which traffic a credential is for; the two are counted apart.
 #[derive(
     Debug,
@@ -212,13 +214,7 @@ impl KeyDigest {
     }
 
     pub fn to_hex(&self) -> String {
-        use fmt::Write;
-        self.0
-            .iter()
-            .fold(String::with_capacity(64), |mut out, byte| {
-                let _ = write!(out, "{byte:02x}");
-                out
-            })
+        hex::hex(&self.0)
     }
 }
 

@@ -199,6 +199,13 @@ impl Compiler {
         Ok(self.compile(dirty, number))
     }
 
+    /// Whether all APIs are of one organization.
+    pub(crate) fn has_one_provider(&self) -> bool {
+        let mut providers = self.model.apis.values().map(|api| api.organization);
+        let first = providers.next();
+        providers.all(|other| Some(other) == first)
+    }
+
     /// The keys of issuers, to be kept fresh.
     pub(crate) fn key_sets(&self) -> Arc<KeySets> {
         self.key_sets.clone()

@@ -8,12 +8,12 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::compile::{Compiler, NotTaken};
 use crate::source::Change;
 use crate::state::State;
 use crate::tls::{self, ClientEnd, Last, Tls};
+use crate::worker::Shared;
 
 /// What the control task tells the rest of the process.
 pub(crate) struct Told {
@@ -23,7 +23,7 @@ pub(crate) struct Told {
     pub(crate) has_state: watch::Sender<bool>,
     pub(crate) needs_full: watch::Sender<bool>,
     pub(crate) not_taken: Arc<NotTakenCounts>,
-    pub(crate) cache: Arc<Cache>,
+    pub(crate) shared: Arc<Shared>,
     /// To tell which certificates have ended.
     pub(crate) clock: Clock,
 }
@@ -162,15 +162,16 @@ pub(crate) async fn run(mut changes: mpsc::Receiver<Change>, mut compiler: Compi
                 let before = told.state.send_replace(Some(state));
                 retired.0.extend(before);
                 told.has_state.send_replace(true);
+                told.shared.nonces.note_lone(compiler.has_one_provider());
                 // The second level hears of it first: from there it would come back here.
                 for api in compiler.gone() {
-                    told.cache.gone(api);
+                    told.shared.cache.gone(api);
                 }
                 for (api, versions, all) in compiler.purged() {
-                    told.cache.purged(api, versions, all);
+                    told.shared.cache.purged(api, versions, all);
                 }
                 for (versions, what) in compiler.purges() {
-                    let count = told.cache.purge_of(&versions, what);
+                    let count = told.shared.cache.purge_of(&versions, what);
                     tracing::debug!(count, "Kept answers were taken out.");
                 }
             }

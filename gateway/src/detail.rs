@@ -3,6 +3,7 @@
 //! whoever drains the rings ([`written`]), and leaves the process in no other form.
 
 mod budget;
+mod packed;
 mod written;
 mod xml;
 
@@ -123,8 +124,8 @@ pub(crate) fn answered(client: &Client, answer: &Answer, record: &Record, sink: 
 
 /// The request is over, or nothing more of it is kept: what there is goes where its record goes.
 #[cold]
-pub(crate) fn end(capture: Box<Capture>, record: &Record, sink: &Sink) {
-    if !capture.rules.keeps(record.status) {
+pub(crate) fn end(mut capture: Box<Capture>, record: &Record, sink: &Sink) {
+    if !capture.rules.keeps(record.status) || !capture.charge.ends() {
         return;
     }
     sink.push_caught(Box::new(Caught {
@@ -211,6 +212,11 @@ impl Capture {
         if let Some(body) = &mut self.side(of).body {
             body.is_ended = true;
         }
+    }
+
+    /// It goes on for long.
+    pub(crate) fn lasts(&mut self) {
+        self.charge.lasts();
     }
 
     /// Whether nothing more of the bodies is copied; `is_sent`: all of the request's has passed.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,8 @@ const SHARDS: usize = 16;
 const PROOFS: u32 = 1_000_000;
 /// Tokens that are good once.
 const TOKENS: u32 = 500_000;
-/// The part that all callers of one organization's APIs may take together: an organization may have
-/// tokens made in whoever's name it likes.
+/// The part that all callers of one organization's APIs may take together, where there are others:
+/// an organization may have tokens made in whoever's name it likes.
 const OF_PROVIDER: u32 = 4;
 /// The part of one credential there.
 const OF_ONE: u32 = 10;
@@ -71,6 +71,13 @@ pub(crate) enum Unusable {
     Full,
 }
 
+/// How many there may be: of all, and of one organization's APIs.
+#[derive(Debug, Clone, Copy)]
+struct Most {
+    all: u32,
+    of_provider: u32,
+}
+
 /// How many are whose.
 #[derive(Debug, Default)]
 struct Counts {
@@ -89,11 +96,10 @@ impl Counts {
         one_less(&mut self.providers, &room.provider);
     }
 
-    /// `most` in all.
-    fn is_full(&self, room: &Room, most: u32) -> bool {
+    fn is_full(&self, room: &Room, most: Most) -> bool {
         let has = |count: Option<&u32>, most: u32| count.is_some_and(|count| *count >= most);
-        has(self.rooms.get(room), most / OF_ONE)
-            || has(self.providers.get(&room.provider), most / OF_PROVIDER)
+        has(self.rooms.get(room), most.all / OF_ONE)
+            || has(self.providers.get(&room.provider), most.of_provider)
     }
 }
 
@@ -121,8 +127,8 @@ impl Shard {
         }
     }
 
-    fn is_full(&self, room: &Room, most: u32) -> bool {
-        self.known.len() >= most as usize || self.counts.is_full(room, most)
+    fn is_full(&self, room: &Room, most: Most) -> bool {
+        self.known.len() >= most.all as usize || self.counts.is_full(room, most)
     }
 
     /// Lets those go whose time is over, once in a while.
@@ -155,8 +161,8 @@ impl Shards {
         Self::lock(&self.0[usize::from(digest[0]) % SHARDS])
     }
 
-    /// `most` in all shards.
-    fn note(&self, room: Room, once: &Once, most: u32) -> Result<Used, Unusable> {
+    /// `most` in this shard.
+    fn note(&self, room: Room, once: &Once, most: Most) -> Result<Used, Unusable> {
         let mut shard = self.of(&once.digest);
         let now = Instant::now();
         if let Some((until, _)) = shard.known.get(&once.digest) {
@@ -166,7 +172,6 @@ impl Shards {
             // It may have been another's.
             shard.take(&once.digest);
         }
-        let most = most / SHARDS as u32;
         if shard.is_full(&room, most) {
             shard.sweep(now);
             if shard.is_full(&room, most) {
@@ -205,6 +210,8 @@ impl Shards {
 pub(crate) struct Nonces {
     proofs: Shards,
     tokens: Shards,
+    /// All APIs are of one organization.
+    is_lone: AtomicBool,
     /// Not taken for want of room.
     full: AtomicU64,
 }
@@ -214,6 +221,26 @@ impl Nonces {
         match kind {
             Kind::Proof => (&self.proofs, PROOFS),
             Kind::Token => (&self.tokens, TOKENS),
+        }
+    }
+
+    /// Whether all APIs are of one organization: then it has all of the room. Where others come, what
+    /// it has taken beyond its part goes with its time.
+    pub(crate) fn note_lone(&self, is_lone: bool) {
+        self.is_lone.store(is_lone, Relaxed);
+    }
+
+    /// Of one shard.
+    fn most(&self, of_all: u32) -> Most {
+        let all = of_all / SHARDS as u32;
+        let part = if self.is_lone.load(Relaxed) {
+            1
+        } else {
+            OF_PROVIDER
+        };
+        Most {
+            all,
+            of_provider: all / part,
         }
     }
 
@@ -234,7 +261,7 @@ impl Nonces {
                 continue;
             }
             let (shards, most) = self.shards(once.kind);
-            match shards.note(room, once, most) {
+            match shards.note(room, once, self.most(most)) {
                 Ok(noted) => used.push(noted),
                 Err(why) => {
                     if why == Unusable::Full {

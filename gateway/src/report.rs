@@ -98,7 +98,8 @@ impl Report {
         self.revision = route.revision;
     }
 
-    /// Hands on what is kept of an exchange that lasts, as the room that it takes is others' as well.
+    /// Hands on what is kept of an exchange that lasts, where nothing more will be, and lets go of
+    /// room that it does not fill, as that is others' as well.
     #[cold]
     pub(crate) fn pass_details(&self, is_sent: bool) {
         if self.elapsed() < LONG_US {
@@ -107,6 +108,9 @@ impl Report {
         let mut capture = self.connection.capture.borrow_mut();
         if let Some(one) = capture.take_if(|one| one.is_full(is_sent)) {
             detail::end(one, self, &self.worker.sink);
+        }
+        if let Some(one) = capture.as_mut() {
+            one.lasts();
         }
     }
 

@@ -168,7 +168,7 @@ pub fn prepare(
         needs_full: watch::Sender::new(false),
         not_taken: Arc::default(),
         has_state: watch::Sender::new(false),
-        cache: shared.cache.clone(),
+        shared: shared.clone(),
         clock: settings.clock.clone(),
         state,
     };

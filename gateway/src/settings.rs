@@ -48,6 +48,9 @@ pub struct Settings {
     /// `PORTUNUS_REDIS_URL`: what rate limits of the cluster, and
     /// answers that are kept for all nodes, are shared by; none unless set.
     pub redis_url: Option<RedisUrl>,
+    /// How long a request waits for answers that are kept in Redis, in all, default 100 ms. Tests
+    /// hand in more, as a busy machine may stand still.
+    pub redis_patience: Duration,
     pub limits: Limits,
     pub issuer_keys: IssuerKeys,
     /// Tests hand in one that stands still.
@@ -75,6 +78,7 @@ impl Default for Settings {
             drain: Duration::from_secs(30),
             own_addresses: Vec::new(),
             redis_url: None,
+            redis_patience: Duration::from_millis(100),
             limits: Limits::default(),
             issuer_keys: IssuerKeys::default(),
             clock: Clock::default(),

@@ -18,7 +18,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use domain::problem::Code;
+use domain::{hex::hex, problem::Code};
 use frontend::document::{self, Script};
 use sha2::{Digest, Sha256};
 
@@ -62,12 +62,7 @@ impl Assets {
             hash.update((file.plain.len() as u64).to_be_bytes());
             hash.update(&file.plain);
         }
-        let digest: String = hash
-            .finalize()
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest = hex(&hash.finalize()[..8]);
         let address = |name: &str| format!("/assets/{digest}/{name}");
         let whole = ["portunus.js", "portunus_bg.wasm"]
             .iter()

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::actor::Action;
+use domain::hex::hex;
 use domain::id::OrganizationId;
 use domain::wire::platform as wire;
 use domain::wire::{Page, Paging};
@@ -249,10 +250,6 @@ fn verdict(rows: i64, broken_at: Option<i64>, head: &[u8]) -> wire::AuditVerdict
         broken_at,
         head: hex(head),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// All chains that there must be, for `portunus audit verify` and the hourly note in the log: the

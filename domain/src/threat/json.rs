@@ -10,6 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use super::{Lookout, escaped, told};
 use crate::contract::{Place, Violation};
+use crate::escape::unescaped;
 
 /// Most bytes of a pointer that are told.
 const MOST_POINTER: usize = 1000;
@@ -75,60 +76,6 @@ pub(super) fn loose(lookout: &Lookout, body: &[u8]) -> Option<&'static str> {
         }
     }
     lookout.looks_like(&unescaped(&body[start..]))
-}
-
-/// Without the escapes of JSON (RFC 8259 §7). What is none stays, a lone surrogate is U+FFFD.
-fn unescaped(text: &[u8]) -> Cow<'_, [u8]> {
-    if !text.contains(&b'\\') {
-        return Cow::Borrowed(text);
-    }
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((first, behind)) = rest.split_first() {
-        rest = behind;
-        if *first != b'\\' {
-            out.push(*first);
-            continue;
-        }
-        let Some((kind, behind)) = rest.split_first() else {
-            out.push(b'\\');
-            break;
-        };
-        rest = behind;
-        match kind {
-            b'b' => out.push(0x08),
-            b'f' => out.push(0x0c),
-            b'n' => out.push(b'\n'),
-            b'r' => out.push(b'\r'),
-            b't' => out.push(b'\t'),
-            b'u' => match unit(rest) {
-                Some(high) => {
-                    rest = &rest[4..];
-                    let is_high = (0xd800..0xdc00).contains(&high);
-                    let low = rest.strip_prefix(b"\\u").and_then(unit);
-                    let low = low.filter(|low| is_high && (0xdc00..0xe000).contains(low));
-                    if low.is_some() {
-                        rest = &rest[6..];
-                    }
-                    let mut units = char::decode_utf16([Some(high), low].into_iter().flatten());
-                    let c = units.next().and_then(Result::ok);
-                    let c = c.unwrap_or(char::REPLACEMENT_CHARACTER);
-                    out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-                }
-                None => out.extend_from_slice(b"\\u"),
-            },
-            other => out.push(*other),
-        }
-    }
-    Cow::Owned(out)
-}
-
-/// Four hexadecimal digits.
-fn unit(text: &[u8]) -> Option<u16> {
-    let digits = text.get(..4)?;
-    let is_hex = digits.iter().all(u8::is_ascii_hexdigit);
-    let digits = std::str::from_utf8(digits).ok().filter(|_| is_hex)?;
-    u16::from_str_radix(digits, 16).ok()
 }
 
 enum Step<'de> {

@@ -69,7 +69,7 @@ impl Callers {
     /// The application, as a file has it.
     pub fn application(&self) -> String {
         let digest = Sha256::digest(&self.certificate);
-        let sha256: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = domain::hex::hex(&digest);
         json!({
             "keys": [{ "name": "key", "value": self.key.as_str() }],
             "clients": [{ "name": "client", "issuer": ISSUER, "client_id": "mobile" }],

@@ -18,8 +18,8 @@ pub(super) struct Aside<'a> {
 }
 
 impl Visit<'_> {
-    /// What there is, and by what the answer may be kept there. Nothing of either where it is known
-    /// that such answers are not kept.
+    /// What there is, and what becomes of the answer there. Nothing of either where it is known that
+    /// such answers are not kept.
     pub(super) async fn look_aside(
         &self,
         call: &Call<'_>,
@@ -31,17 +31,19 @@ impl Visit<'_> {
             Forwarded::Request => false,
             Forwarded::Bypass | Forwarded::Method => return (None, None),
         };
-        if self.aside.is_none() || self.is_unkept(call) {
-            return (None, None);
-        }
-        let Some((second, names)) = self.names(call) else {
+        let Some(aside) = self.aside.as_ref().filter(|_| !self.is_unkept(call)) else {
             return (None, None);
         };
+        let second = aside.second;
+        let Some(names) = self.names(call, aside) else {
+            return (None, Some(Share::away(second.clone())));
+        };
         if !is_of_use {
-            return (None, second.share(names).await);
+            return (None, Some(second.share(names)));
         }
         let longest = self.step.running.max_body;
-        second.find(names, &call.head.fields, longest).await
+        let (found, share) = second.find(names, &call.head.fields, longest).await;
+        (found, Some(share))
     }
 
     fn is_unkept(&self, call: &Call<'_>) -> bool {
@@ -50,10 +52,8 @@ impl Visit<'_> {
         flight.is_some_and(|flight| shard.is_unkept(flight, seconds(call)))
     }
 
-    /// The second level, and what answers to the request are called there; nothing while it is
-    /// away.
-    pub(super) fn names(&self, call: &Call<'_>) -> Option<(Arc<Second>, Names)> {
-        let aside = self.aside.as_ref()?;
+    /// What answers to the request are called in the second level; nothing while that is away.
+    pub(super) fn names(&self, call: &Call<'_>, aside: &Aside<'_>) -> Option<Names> {
         if !aside.second.is_up() {
             return None;
         }
@@ -61,7 +61,6 @@ impl Visit<'_> {
             upstream: self.upstream,
             key_headers: &self.step.running.key_headers,
         };
-        let names = key::names(call, spot, &self.asker, aside);
-        Some((aside.second.clone(), names))
+        Some(key::names(call, spot, &self.asker, aside))
     }
 }

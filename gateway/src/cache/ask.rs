@@ -9,7 +9,7 @@ use super::exchange::{Visit, seconds, wall};
 use super::flight::Flight;
 use super::freshness::Exchange;
 use super::give::{Forwarded, How, mark};
-use super::keeping::{Filling, Keeping, Removal, Then};
+use super::keeping::{Filling, Keeping, Old, Removal, Then};
 use super::key;
 use super::refresh;
 use super::second::Share;
@@ -104,7 +104,11 @@ impl<'a> Visit<'a> {
             return Ok(answer);
         }
         let draft = self.draft(&source, &answer);
-        let is_kept = self.keep(call, &mut answer, draft, flight, found.as_ref(), share);
+        let old = match &draft {
+            Some(_) => None,
+            None => self.displaced(&source, &answer, found.as_ref(), share.as_ref()),
+        };
+        let is_kept = self.keep(call, &mut answer, draft, flight, old, share);
         if is_kept {
             self.note(call, Cached::Stored);
         }
@@ -199,25 +203,19 @@ impl<'a> Visit<'a> {
 
     /// Takes out what an answer replaces that is not kept itself, unless that may still be refused:
     /// then it is done when it has passed.
-    fn displace(
-        &self,
-        call: &Call<'_>,
-        answer: &mut Answer,
-        stored: &Arc<Stored>,
-        share: Option<Share>,
-    ) {
+    fn displace(&self, call: &Call<'_>, answer: &mut Answer, old: Old, share: Option<Share>) {
+        let removal = Removal {
+            cache: self.cache.clone(),
+            place: self.place,
+            old,
+            share,
+        };
         let judges = |step: &Step<Arc<Answers>>| !step.running.watches();
         let is_judged = call.chain.answers().is_some_and(judges);
         let mut reshaped = call.chain.reshaped_answers().iter();
         if !is_judged && reshaped.all(|step| step.observe) {
-            return self.remove(stored, share.as_ref());
+            return removal.finish();
         }
-        let removal = Removal {
-            cache: self.cache.clone(),
-            place: self.place,
-            old: stored.clone(),
-            share,
-        };
         let body = std::mem::replace(&mut answer.body, Outflow::empty());
         let keeping = Keeping::new(body, Then::TakeOut(removal));
         answer.body = Outflow::Keeping(Box::new(keeping));
@@ -251,6 +249,26 @@ impl<'a> Visit<'a> {
         }
     }
 
+    /// What an answer takes the place of, be it one that is not kept: it is newer.
+    fn displaced(
+        &self,
+        source: &Source<'_>,
+        answer: &Answer,
+        found: Option<&Arc<Stored>>,
+        share: Option<&Share>,
+    ) -> Option<Old> {
+        if answer.status >= 500 || !is_of_all(answer.status) {
+            return None;
+        }
+        match found {
+            Some(stored) => self.may_take_out(stored).then(|| Old::Here(stored.clone())),
+            None => {
+                let unseen = share?.unseen(&self.asker, source.version, source.target);
+                unseen.map(|name| Old::Unseen(source.version, name))
+            }
+        }
+    }
+
     /// What may be kept of an answer whose end can be told.
     fn draft(&self, source: &Source<'_>, answer: &Answer) -> Option<Draft> {
         let length = answer.fields.get(Name::ContentLength);
@@ -269,7 +287,7 @@ impl<'a> Visit<'a> {
         answer: &mut Answer,
         draft: Option<Draft>,
         flight: Option<Flight>,
-        found: Option<&Arc<Stored>>,
+        old: Option<Old>,
         share: Option<Share>,
     ) -> bool {
         let Some(draft) = draft else {
@@ -280,11 +298,8 @@ impl<'a> Visit<'a> {
                 let now = seconds(call);
                 self.cache.shard(self.place).note_unkept(key, now);
             }
-            // A newer answer, be it one that is not kept, takes the place of an older one.
-            if let Some(stored) = found.filter(|_| answer.status < 500 && is_of_all(answer.status))
-                && self.may_take_out(stored)
-            {
-                self.displace(call, answer, stored, share);
+            if let Some(old) = old {
+                self.displace(call, answer, old, share);
             }
             return false;
         };

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use uuid::Uuid;
 
 use super::flight::Flight;
-use super::second::Share;
+use super::second::{Name, Share};
 use super::stored::{Draft, Stored};
 use super::{Cache, Moment};
 use crate::body::{Cut, Inflow, Outflow};
@@ -41,16 +42,31 @@ impl Then {
 pub(super) struct Removal {
     pub(super) cache: Arc<Cache>,
     pub(super) place: u128,
-    pub(super) old: Arc<Stored>,
+    pub(super) old: Old,
     pub(super) share: Option<Share>,
 }
 
+/// Where it is.
+pub(super) enum Old {
+    /// Here, and perhaps in the second level.
+    Here(Arc<Stored>),
+    /// Perhaps in the second level, of a version and by this name: nobody has seen it.
+    Unseen(Uuid, Name),
+}
+
 impl Removal {
-    fn finish(self) {
-        if let Some(share) = &self.share {
-            share.forget(&self.old);
+    /// Out of the second level first: from there it would come back.
+    pub(super) fn finish(self) {
+        match (self.old, &self.share) {
+            (Old::Here(stored), share) => {
+                if let Some(share) = share {
+                    share.forget(&stored);
+                }
+                self.cache.remove(self.place, &stored);
+            }
+            (Old::Unseen(version, name), Some(share)) => share.forget_unseen(version, name),
+            (Old::Unseen(..), None) => {}
         }
-        self.cache.remove(self.place, &self.old);
     }
 }
 

@@ -1,5 +1,6 @@
 //! A kept answer that is behind its time is asked for anew in the background, while the client has
-//! it already (RFC 5861 §3).
+//! it already (RFC 5861 §3). That is the gateway's own request: it costs the client nothing, whatever
+//! its answer says.
 
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -56,6 +57,8 @@ struct Refresh {
     upstream: Arc<Upstream>,
     variant: Option<usize>,
     head: Head,
+    /// Fields of the answer that say what a request cost, and are not for clients.
+    hidden: Vec<Box<str>>,
     rest: String,
     target: String,
     cache: Arc<Cache>,
@@ -67,8 +70,9 @@ struct Refresh {
     moment: Moment,
     old: Arc<Stored>,
     flight: Flight,
-    /// Where another node may have it already.
-    second: Option<(Arc<Second>, Names)>,
+    /// Where another node may have it already, and what it is called there: nothing while that is
+    /// away.
+    second: Option<(Arc<Second>, Option<Names>)>,
 }
 
 /// Begins, unless somebody asks already.
@@ -93,7 +97,10 @@ pub(super) fn begin(call: &Call<'_>, visit: &Visit<'_>, old: &Arc<Stored>) {
     let Joined::Leads(flight) = visit.cache.flights.join(key) else {
         return;
     };
-    let second = visit.names(call);
+    let second = visit.aside.as_ref().map(|aside| {
+        let names = visit.names(call, aside);
+        (aside.second.clone(), names)
+    });
     let mut head = call.head.twin();
     // Another request's, of which nobody else has heard.
     head.method = http::Method::GET;
@@ -104,6 +111,11 @@ pub(super) fn begin(call: &Call<'_>, visit: &Visit<'_>, old: &Arc<Stored>) {
         upstream: upstream.clone(),
         variant: call.variant,
         head,
+        hidden: call
+            .owed
+            .iter()
+            .filter_map(|owed| owed.hides().map(Box::from))
+            .collect(),
         rest: call.rest().to_owned(),
         target: key::target(call),
         cache: visit.cache.clone(),
@@ -144,8 +156,11 @@ impl Refresh {
         let mut share = None;
         if let Some((second, names)) = self.second.take() {
             let fields = &self.head.fields;
-            let (found, by) = second.find(names, fields, self.longest).await;
-            share = by;
+            let (found, by) = match names {
+                Some(names) => second.find(names, fields, self.longest).await,
+                None => (None, Share::away(second)),
+            };
+            share = Some(by);
             let now = self.worker.settings.clock.micros() / 1_000_000;
             let age = self.old.usage.age_at(now);
             let is_newer =
@@ -185,6 +200,9 @@ impl Refresh {
         attempts.answered(head.status);
         outflow.hold(attempts.ticket());
         drop(attempts);
+        for name in &self.hidden {
+            head.fields.remove_named(name.as_bytes());
+        }
         passage::strip_response(&mut head.fields, &worker.settings.session_cookie);
         let micros = clock.micros();
         let source = Source {

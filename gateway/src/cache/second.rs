@@ -2,11 +2,13 @@
 //! that may be given. What is kept there goes to those who would get it here (`names`), nothing of it
 //! is believed before it was looked at (`frame`), and what is taken out here is taken out there.
 //!
-//! A request waits for it for [`PATIENCE`] at most; everything else is done on the operations
-//! runtime (`run`). Where Redis is away, slow, full or takes no writes, nodes go on by themselves.
+//! A request waits for it for `redis_patience` of the settings at most, and only where it may be
+//! given what is there; everything else is done on the operations runtime (`run`). Where Redis is
+//! away, slow, full or takes no writes, nodes go on by themselves.
 
 mod figures;
 mod frame;
+mod known;
 mod link;
 mod look;
 mod names;
@@ -32,6 +34,7 @@ use crate::fields::Fields;
 use crate::node::MoreMetrics;
 use crate::settings::{Settings, StartError};
 use figures::{Figures, count};
+use known::Known;
 use owed::News;
 use share::{Keep, Seen};
 
@@ -39,8 +42,6 @@ pub(crate) use names::{Digest, Name, Names, Secret};
 pub(crate) use run::{Keeper, run};
 pub(crate) use share::Share;
 
-/// How long a request waits for it, in all.
-const PATIENCE: Duration = Duration::from_millis(100);
 /// Questions under way, of all workers.
 const MOST_ASKED: usize = 256;
 /// KiB of long answers that come from there at a time, of all workers.
@@ -53,19 +54,26 @@ const MOST_WAITING: usize = 16 * 1024 * 1024;
 const LONGEST: usize = 1024 * 1024;
 /// Seconds that an answer may take from its question on, to be kept there.
 const WITHIN_S: u64 = 600;
-/// Longest that something is kept there, in seconds.
-const KEPT_S: u64 = 30 * 24 * 3600;
+/// Longest that something is kept there, in seconds: also what nobody asks for any more, as Redis was
+/// started anew.
+const KEPT_S: u64 = 24 * 3600;
 
 /// The workers' end.
 #[derive(Debug)]
 pub(crate) struct Second {
     pub(crate) secret: Secret,
     clock: Clock,
+    /// How long a request waits for it, in all.
+    patience: Duration,
     jobs: mpsc::Sender<Job>,
     /// What was taken out here. It is told before anything that is asked later.
     news: Mutex<News>,
+    /// Generations that were seen lately.
+    known: Known,
     /// Redis answers, and knows of all that was taken out here.
     up: AtomicBool,
+    /// The number of the present connection.
+    connection: AtomicUsize,
     /// Somebody has asked for it: before that nothing is connected.
     used: AtomicBool,
     wake: Notify,
@@ -150,9 +158,12 @@ pub(crate) fn prepare(settings: &Settings) -> Result<Option<(Arc<Second>, Keeper
     let second = Arc::new(Second {
         secret: Secret::new(settings.gateway_key.as_ref()),
         clock: settings.clock.clone(),
+        patience: settings.redis_patience,
         jobs,
         news: Mutex::default(),
+        known: Known::default(),
         up: AtomicBool::new(false),
+        connection: AtomicUsize::new(0),
         used: AtomicBool::new(false),
         wake: Notify::new(),
         asked: AtomicUsize::new(0),
@@ -194,17 +205,17 @@ impl Second {
     }
 
     /// What there is for a request with these fields, with a body of `longest` bytes at most, and by
-    /// what its answer may be kept. Nothing of either where Redis does not say in time.
+    /// what its answer may be kept: neither where Redis does not say in time.
     pub(crate) async fn find(
         self: &Arc<Self>,
         names: Names,
         request: &Fields,
         longest: usize,
-    ) -> (Option<Arc<Stored>>, Option<Share>) {
-        let (names, until) = (Arc::new(names), Instant::now() + PATIENCE);
+    ) -> (Option<Arc<Stored>>, Share) {
+        let (names, until) = (Arc::new(names), Instant::now() + self.patience);
         let asked = self.ask(&names, What::Answers, longest, until).await;
         let Some(Reply { seen, found, .. }) = asked else {
-            return (None, None);
+            return (None, Share::new(self.clone(), names, None));
         };
         let found = match found {
             Answered::Apart(owner, fields, stamp) => {
@@ -215,21 +226,27 @@ impl Second {
             }
             found => found,
         };
-        let share = Share::new(self.clone(), names, seen);
+        let share = Share::new(self.clone(), names, Some(seen));
         match found {
             Answered::Found(stored) => {
                 count(&self.figures.found);
-                (Some(stored), Some(share))
+                (Some(stored), share)
             }
-            Answered::Nothing | Answered::Apart(..) => (None, Some(share)),
+            Answered::Nothing | Answered::Apart(..) => (None, share),
         }
     }
 
-    /// By what the answer may be kept to a request that is not for what is there.
-    pub(crate) async fn share(self: &Arc<Self>, names: Names) -> Option<Share> {
-        let (names, until) = (Arc::new(names), Instant::now() + PATIENCE);
-        let reply = self.ask(&names, What::Generations, 0, until).await?;
-        Some(Share::new(self.clone(), names, reply.seen))
+    /// By what the answer may be kept to a request that is not for what is there, and waits for
+    /// nobody: by what was seen earlier. Where nothing was, Redis is asked for those that come next.
+    pub(crate) fn share(self: &Arc<Self>, names: Names) -> Share {
+        let part = names.changed(&self.secret);
+        let seen = self.known.get(&part, self.clock.micros());
+        let names = Arc::new(names);
+        if seen.is_none() {
+            // Not for this one: they may be of after a change that its answer does not know of.
+            drop(self.begin(&names, What::Generations, 0));
+        }
+        Share::new(self.clone(), names, seen)
     }
 
     async fn ask(
@@ -239,6 +256,17 @@ impl Second {
         longest: usize,
         until: Instant,
     ) -> Option<Reply> {
+        let replied = self.begin(names, what, longest)?;
+        timeout_at(until, replied).await.ok()?.ok()
+    }
+
+    /// Asks; nothing where too much is asked already.
+    fn begin(
+        self: &Arc<Self>,
+        names: &Arc<Names>,
+        what: What,
+        longest: usize,
+    ) -> Option<oneshot::Receiver<Reply>> {
         let place = Place(self.clone());
         if self.asked.fetch_add(1, Relaxed) >= MOST_ASKED {
             count(&self.figures.skipped);
@@ -256,13 +284,13 @@ impl Second {
             return None;
         }
         count(&self.figures.asked);
-        timeout_at(until, replied).await.ok()?.ok()
+        Some(replied)
     }
 
     /// These of a version are not given any more, nor what belongs to them, by nobody. To be called
     /// before they are taken out here: who asks in between must not find them there.
     pub(crate) fn renew(&self, version: Uuid, names: impl IntoIterator<Item = Name>) {
-        self.news().owed.add(&self.secret, version, names);
+        self.news().owed.add(version, names);
         self.wake.notify_one();
     }
 
@@ -275,7 +303,20 @@ impl Second {
     /// Tells of purges that were asked for in the management plane. All nodes do; what was done
     /// already is not done again.
     pub(crate) fn purged(&self, api: ApiId, versions: Vec<VersionId>, all: Vec<Purged>) {
-        self.news().purged.insert(api, Purges { versions, all });
+        let newest = all.last().map_or(0, |last| last.number);
+        let note = self.secret.purges(api);
+        let mut news = self.news();
+        let before = news.newest.insert(api, newest);
+        // Of a database that was restored to an earlier moment nobody knows what is missing, and its
+        // numbers are given once more: what the note says is of others.
+        if before.is_some_and(|before| before > newest) {
+            for version in &versions {
+                news.owed.add_all(version.uuid());
+            }
+            news.owed.add(api.uuid(), [note]);
+        }
+        news.purged.insert(api, Purges { versions, all });
+        drop(news);
         self.wake.notify_one();
     }
 
@@ -284,20 +325,24 @@ impl Second {
         let note = self.secret.purges(api);
         let mut news = self.news();
         news.purged.remove(&api);
+        news.newest.remove(&api);
         news.gone.insert(api);
-        news.owed.add(&self.secret, api.uuid(), [note]);
+        news.owed.add(api.uuid(), [note]);
         drop(news);
         self.wake.notify_one();
     }
 }
 
 /// The purges that are newer than `done`; all of the versions, where some are not known any more.
+/// None where others have done more than is known here: they know better.
 fn undone(all: &[Purged], done: u64) -> Vec<Purge> {
     let (Some(first), Some(last)) = (all.first(), all.last()) else {
         return Vec::new();
     };
-    // Of a database that was restored to an earlier moment nobody knows what is missing.
-    if last.number < done || first.number > done + 1 {
+    if last.number <= done {
+        return Vec::new();
+    }
+    if first.number > done + 1 {
         return vec![Purge::All(true)];
     }
     let new = all.iter().filter(|one| one.number > done);
@@ -323,7 +368,8 @@ mod tests {
             (1..=3, 3, &[]),
             (5..=7, 4, &["5", "6", "7"]),
             (5..=7, 3, &["all"]),
-            (1..=3, 4, &["all"]),
+            (1..=3, 4, &[]),
+            (1..=3, u64::MAX, &[]),
             (5..=7, 0, &["all"]),
         ] {
             let told = undone(&all(numbers.clone()), done)

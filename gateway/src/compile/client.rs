@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use domain::hex::hex;
 use domain::id::UpstreamId;
 use domain::seal::KeyRing;
 use domain::snapshot::{ClientCertificate, Upstream};
@@ -36,8 +37,7 @@ impl Client {
         digest.update((written.certificate.len() as u64).to_le_bytes());
         digest.update(&written.certificate);
         digest.update(pem.as_bytes());
-        let digest = digest.finalize();
-        let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex(&digest.finalize());
         Ok(Some(Self { key, digest, term }))
     }
 }

@@ -37,8 +37,9 @@ impl Purges {
             }
             let known = known.unwrap_or(0);
             let first = api.purges.first().map_or(newest, |first| first.number);
-            if first > known + 1 {
-                // Some were missed.
+            if first > known + 1 || newest < known {
+                // Some were missed; of a database that was restored to an earlier moment nobody knows
+                // which.
                 self.due.push((api.id, Purge::All(true)));
                 continue;
             }
@@ -120,6 +121,8 @@ mod tests {
             ["All(true)"],
             "7 and 8 were missed"
         );
+        assert_eq!(due(&[api(1..=3)], true), ["All(true)"], "it was restored");
+        assert_eq!(due(&[api(1..=4)], false), ["4"]);
         assert!(due(&[], false).is_empty());
     }
 

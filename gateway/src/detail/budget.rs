@@ -14,6 +14,8 @@ const MOST: u64 = 16 * 1024 * 1024;
 /// What each request is counted with at least: so the places of those that wait to be written are
 /// shared as the bytes are.
 const LEAST: u64 = MOST / MOST_CAUGHT as u64;
+/// The same while it lasts: something is held of each, also where nothing was copied yet.
+const LEAST_LASTING: u64 = 512;
 /// In how much of that one organization's requests have no rivals: beyond it they get only what lies
 /// below half of all.
 const OF_ONE: u64 = MOST / 8;
@@ -101,6 +103,27 @@ impl Charge {
         fits
     }
 
+    /// Of one that lasts only what it holds is counted: a stream that trickles would keep the room of
+    /// many others.
+    pub(super) fn lasts(&mut self) {
+        let used = self.bytes - self.spare;
+        let free = self
+            .spare
+            .saturating_sub(LEAST_LASTING.saturating_sub(used));
+        if free > 0 {
+            self.budget.take(self.of, free);
+            self.spare -= free;
+            self.bytes -= free;
+        }
+    }
+
+    /// Whether there is a place for it among those that wait to be written.
+    pub(super) fn ends(&mut self) -> bool {
+        // Nothing is still to come.
+        self.spare = 0;
+        self.add(LEAST.saturating_sub(self.bytes))
+    }
+
     /// Whether there is room for so many more.
     pub(super) fn add(&mut self, bytes: u64) -> bool {
         let spared = bytes.min(self.spare);
@@ -178,5 +201,43 @@ mod tests {
         assert_eq!(budget.figures().0, LEAST);
         assert!(one.add(3));
         assert_eq!(budget.figures().0, LEAST + 2);
+    }
+
+    #[test]
+    fn of_those_that_last_only_what_they_hold_is_counted() {
+        let budget = Arc::<Budget>::default();
+        let held = || budget.figures().0;
+        let mut one = Charge::new(budget.clone(), of(1));
+        assert!(one.begin() && one.add(100));
+        for _ in 0..2 {
+            one.lasts();
+            assert_eq!(held(), LEAST_LASTING);
+        }
+        assert!(one.add(500) && held() == 600);
+        one.lasts();
+        assert_eq!(held(), 600);
+        // At its end it takes a place as any other.
+        assert!(one.ends() && held() == LEAST);
+        let mut long = Charge::new(budget.clone(), of(1));
+        assert!(long.begin() && long.add(LEAST + 1));
+        long.lasts();
+        assert!(long.ends());
+        assert_eq!(held(), 2 * LEAST + 1);
+        // Where there is none left it is dropped, and counted.
+        let mut late = Charge::new(budget.clone(), of(2));
+        assert!(late.begin());
+        late.lasts();
+        let others: Vec<Charge> = (3..11)
+            .map(|other| {
+                let mut other = Charge::new(budget.clone(), of(other));
+                while other.add(LEAST) {}
+                other
+            })
+            .collect();
+        let refused = budget.figures().1;
+        assert!(!late.ends());
+        assert_eq!(budget.figures().1, refused + 1);
+        drop((one, long, late, others));
+        assert_eq!(held(), 0);
     }
 }

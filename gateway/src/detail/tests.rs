@@ -212,6 +212,28 @@ fn bodies_are_kept_by_what_they_are() {
             Some("Dear \"a\",\nb=c ptn_***"),
             None,
         ),
+        // What is packed is read, and shown as it is read.
+        (
+            &texts,
+            "text/plain",
+            "eyJhIjoxLCJwYXNzd29yZCI6InNlY3JldCJ9",
+            Some("{\"a\":1,\"password\":\"***\"}"),
+            None,
+        ),
+        (
+            &texts,
+            "text/plain",
+            "YSBwdG5fbGl2ZV94LCBi",
+            Some("a ptn_***, b"),
+            None,
+        ),
+        (
+            &texts,
+            "text/plain",
+            "Hello12+34/5",
+            Some("Hello12+34/5"),
+            None,
+        ),
         (&texts, "text/html", "<p>a", Some("<p>a"), None),
     ] {
         let found = body(rules, media_type, &[sent.as_bytes()]);
@@ -267,6 +289,12 @@ fn a_body_that_broke_off_is_not_whole() {
         ("application/json", "{\"a\":12", "{\"a\":"),
         ("application/json", "{}", "{}"),
         ("text/plain", "abc", "abc"),
+        // Packed, and cut in the middle of a group and of what is masked.
+        (
+            "text/plain",
+            "eyJhIjoxLCJwYXNzd29yZCI6InNlY3J",
+            "{\"a\":1,\"password\":\"***\"",
+        ),
         ("application/x-www-form-urlencoded", "a=1&passw", "a=1"),
     ] {
         let fields = [("content-type", media_type)];

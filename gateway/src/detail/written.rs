@@ -5,6 +5,7 @@ use domain::mask::{self, MASK, Masked, holds_key};
 use domain::policy::log_detail::Type;
 use domain::traffic::detail::{Body, Detail, Field, LeftOut, Message, Seen};
 
+use super::packed::unpacked;
 use super::xml::xml;
 use super::{Capture, Caught, Copied, Lines, Side};
 use crate::policy::LogDetail;
@@ -134,10 +135,16 @@ fn told(media_type: &str) -> String {
 }
 
 fn read(kind: Type, copied: &Copied, rules: &LogDetail) -> Result<Masked, LeftOut> {
-    let bytes = copied.bytes.as_slice();
+    let mut bytes = copied.bytes.as_slice();
     let is_whole = copied.is_ended && copied.passed == bytes.len() as u64;
     let (paths, most) = (&rules.paths, rules.max_bytes);
     let is_text = kind == Type::Text;
+    let held = is_text.then(|| unpacked(bytes)).flatten();
+    if let Some(held) = &held
+        && (looks_like(held, &copied.media_type) != Type::Text || has_key(held))
+    {
+        bytes = held;
+    }
     let kind = match is_text {
         true => looks_like(bytes, &copied.media_type),
         false => kind,
@@ -156,6 +163,10 @@ fn read(kind: Type, copied: &Copied, rules: &LogDetail) -> Result<Masked, LeftOu
         true => Err(LeftOut::Unreadable),
         false => Ok(masked),
     }
+}
+
+fn has_key(bytes: &[u8]) -> bool {
+    holds_key(&String::from_utf8_lossy(bytes))
 }
 
 /// What a text is that may be something whose values are masked: some servers read what was sent

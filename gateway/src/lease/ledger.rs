@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use domain::hex::hex;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisError, Script};
 use tokio::time::timeout;
@@ -161,8 +162,4 @@ fn understand(said: &[i64], asks: usize) -> Option<Settlement> {
 
 fn micros(nanos: u64) -> f64 {
     nanos as f64 / 1000.0
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -102,6 +102,28 @@ fn nobody_takes_all_the_room() {
 }
 
 #[test]
+fn who_is_alone_has_all_of_it() {
+    let nonces = Nonces::default();
+    let most = PROOFS / SHARDS as u32;
+    let mut next = 0..;
+    let mut fill = |provider: u8| {
+        let credentials = (0..2 * OF_ONE).map(|of| room(provider, &of.to_string()));
+        let noted = credentials.map(|room| {
+            let news = next.by_ref().take(most as usize + 10);
+            let noted = news.map(|n| note(&nonces, room, proof(numbered(n), LONG)));
+            noted.take_while(Result::is_ok).count() as u32
+        });
+        noted.sum::<u32>()
+    };
+    nonces.note_lone(true);
+    let all = most / OF_ONE * OF_ONE;
+    assert!((all..=most).contains(&fill(1)));
+    // Others that come have what is left, until the time of the rest is over.
+    nonces.note_lone(false);
+    assert!(fill(2) <= most - all);
+}
+
+#[test]
 fn all_are_noted_or_none() {
     let nonces = Nonces::default();
     let room = room(1, "a");

@@ -1,6 +1,7 @@
 //! The cookie that keeps a client at its target. Its value is a digest of upstream and target, so
 //! it tells no address and fits nowhere else; it is no secret, and nothing is granted by it.
 
+use domain::hex::hex;
 use domain::id::UpstreamId;
 use domain::upstream;
 use sha2::{Digest, Sha256};
@@ -62,15 +63,10 @@ impl Sticky {
 }
 
 fn value(id: UpstreamId, url: &str) -> String {
-    use std::fmt::Write;
     let mut digest = Sha256::new();
     digest.update(id.uuid().as_bytes());
     digest.update(url.as_bytes());
-    let mut text = String::with_capacity(LENGTH);
-    for byte in &digest.finalize()[..LENGTH / 2] {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    hex(&digest.finalize()[..LENGTH / 2])
 }
 
 #[cfg(test)]

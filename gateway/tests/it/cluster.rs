@@ -174,6 +174,14 @@ struct Load {
     slowest: Duration,
 }
 
+impl Load {
+    fn add(&mut self, other: &Self) {
+        self.admitted += other.admitted;
+        self.refused += other.refused;
+        self.slowest = self.slowest.max(other.slowest);
+    }
+}
+
 /// Asks both gateways over several connections, for so long.
 async fn load(places: [Place; 2], path: &'static str, time: Duration) -> Load {
     let mut clients = Vec::new();
@@ -200,10 +208,23 @@ async fn load(places: [Place; 2], path: &'static str, time: Duration) -> Load {
     }
     let mut sum = Load::default();
     for client in clients {
-        let load = client.await.unwrap();
-        sum.admitted += load.admitted;
-        sum.refused += load.refused;
-        sum.slowest = sum.slowest.max(load.slowest);
+        sum.add(&client.await.unwrap());
+    }
+    sum
+}
+
+/// The same for a while at a time, until it is enough: a busy machine needs longer for as much.
+async fn load_until(
+    places: [Place; 2],
+    path: &'static str,
+    is_enough: impl Fn(&Load) -> bool,
+) -> Load {
+    let mut sum = Load::default();
+    for _ in 0..40 {
+        sum.add(&load(places, path, LONG).await);
+        if is_enough(&sum) {
+            break;
+        }
     }
     sum
 }
@@ -265,7 +286,8 @@ async fn two_nodes_have_one_bucket() {
     let nodes = two(&redis).await;
     let places = [nodes[0].place, nodes[1].place];
     for (path, limit) in [("/hourly", u64::from(LIMIT)), ("/tuple", 40)] {
-        let load = load(places, path, LONG).await;
+        let is_used = |load: &Load| load.admitted >= limit && load.refused > 0;
+        let load = load_until(places, path, is_used).await;
         let bound = RateLimit {
             limit: limit as u32,
             ..self::limit()
@@ -307,7 +329,9 @@ async fn costs_are_of_the_one_bucket() {
     };
     // Three at a time on each node: far from all that could be owed.
     for (path, cost, policy, owed) in [("/dear", 5, dear, 0), ("/told?cost=3", 3, told, 20)] {
-        let load = load(places, path, LONG).await;
+        let is_used =
+            |load: &Load| load.admitted * cost + cost > u64::from(LIMIT) && load.refused > 0;
+        let load = load_until(places, path, is_used).await;
         let Overshoot { late, .. } = policy.overshoot(2);
         assert!(owed <= policy.owed(2));
         let stated = late + owed;
@@ -335,7 +359,7 @@ async fn requests_wait_for_what_all_nodes_share() {
         ..limit()
     };
     let begun = Instant::now();
-    let load = load(places, "/patient", Duration::from_secs(3)).await;
+    let load = load_until(places, "/patient", |load| load.admitted >= 25).await;
     let Overshoot { late, .. } = policy.overshoot(2);
     let refilled = (20.0 * begun.elapsed().as_secs_f64()).ceil() as u64;
     let most = 5 + refilled + late;
@@ -373,14 +397,17 @@ async fn chaos(
         })
         .await;
     }
-    let after = load(places, "/hourly", LONG).await;
-    admitted += during.admitted + after.admitted;
+    admitted += during.admitted;
+    let half = u64::from(LIMIT) / 2;
+    let is_used = |load: &Load| admitted + load.admitted + 2 >= half && load.refused > 0;
+    let after = load_until(places, "/hourly", is_used).await;
+    admitted += after.admitted;
     let Overshoot { late: _, lost } = limit().overshoot(2);
     let above = admitted.saturating_sub(u64::from(LIMIT));
     eprintln!("{what}: {during:?}, then {after:?}: {above} above {LIMIT}, stated {lost}");
     assert!(above <= lost, "{what}: {above} above, {lost} stated");
     assert!(
-        admitted + 2 >= u64::from(LIMIT) / 2,
+        admitted + 2 >= half,
         "{what}: the nodes go on with their parts"
     );
     if is_noticed {

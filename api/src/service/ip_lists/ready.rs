@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use domain::hex::hex;
 use domain::ip_list::{self, Entries, Entry, MAX_OF_ALL, MAX_OF_PLATFORM};
 use domain::problem::{Code, Invalid};
 use entity::row::{read_json, write_json};
@@ -167,8 +168,7 @@ impl Ready {
             let message = "The list is too large as it is stored. Use shorter notes.";
             return Err(Error::field(pointer, message));
         }
-        let digest = Sha256::digest(&text);
-        let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex(&Sha256::digest(&text));
         Ok(Self {
             count,
             text,

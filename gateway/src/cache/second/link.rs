@@ -1,6 +1,8 @@
 //! What is said to Redis. Everything has a time by which it is answered, and nothing of what comes
 //! back is believed here.
 
+mod notes;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,17 +10,16 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisError, Script, Value};
 use tokio::time::timeout;
 
-use super::PATIENCE;
 use super::frame::FORM;
 use super::names::Name;
+
+pub(super) use notes::AT_ONCE;
 
 /// A connection is made off every request's way.
 const CONNECTED_WITHIN: Duration = Duration::from_millis(500);
 /// How long a generation stands to which nothing belongs: longer than what was asked for under it is
 /// under way.
 const STANDS_S: u64 = super::WITHIN_S + 60;
-/// How long it is known which purges were done, after the last one.
-const KNOWN_S: u64 = 30 * 24 * 3600;
 /// What of each place comes with a question: what is longer is asked for by itself.
 pub(super) const SHORT: usize = 16 * 1024;
 
@@ -108,29 +109,48 @@ pub(super) struct Link {
     /// meanwhile know nothing that can be believed of purges.
     prefix: Arc<str>,
     keeps: Arc<Script>,
+    purges: Arc<Script>,
+    /// How long an answer is waited for.
+    patience: Duration,
+    /// Of all that this node has made.
+    pub(super) number: usize,
 }
 
 impl Link {
-    pub(super) async fn open(client: &Client) -> Result<Self, Failure> {
+    pub(super) async fn open(
+        client: &Client,
+        patience: Duration,
+        number: usize,
+    ) -> Result<Self, Failure> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECTED_WITHIN))
-            .set_response_timeout(Some(PATIENCE));
+            .set_response_timeout(Some(patience));
         let connecting = client.get_multiplexed_async_connection_with_config(&config);
         // The name of the host is looked up outside of the connection's own time-out.
         let connected = timeout(CONNECTED_WITHIN, connecting).await;
         let mut connection = connected.map_err(|_| Failure::Late)??;
-        let prefix = prefix(&mut connection).await?.into();
+        let prefix = within(patience, prefix(&mut connection)).await?.into();
         Ok(Self {
             connection,
             prefix,
             keeps: Arc::new(Script::new(include_str!("keep.lua"))),
+            purges: Arc::new(Script::new(include_str!("purge.lua"))),
+            patience,
+            number,
         })
+    }
+
+    async fn within<T, E>(&self, asked: impl Future<Output = Result<T, E>>) -> Result<T, Failure>
+    where
+        Failure: From<E>,
+    {
+        within(self.patience, asked).await
     }
 
     /// Whether it is the one that was connected to, in the same life.
     pub(super) async fn is_same(&self) -> Result<bool, Failure> {
         let mut connection = self.connection.clone();
-        Ok(*prefix(&mut connection).await? == *self.prefix)
+        Ok(*self.within(prefix(&mut connection)).await? == *self.prefix)
     }
 
     fn key(&self, name: &Name) -> String {
@@ -141,20 +161,23 @@ impl Link {
         names.iter().map(|name| self.key(name)).collect()
     }
 
-    /// Generations, made where there are none, and what is kept at `places`. A generation is none
-    /// where there is no room for it, a place where it is nothing that a gateway had written.
+    /// Generations, the `made` ones made where there are none and then those that are only `read`,
+    /// and what is kept at `places`. A generation is none where there is no room for it, a place
+    /// where it is nothing that a gateway had written.
     pub(super) async fn begin(
         &self,
-        generations: &[Name],
+        made: &[Name],
+        read: &[Name],
         places: &[Name],
     ) -> Result<(Vec<Option<u64>>, Vec<Option<Kept>>), Failure> {
-        let (keys, new) = (self.keys(generations), written(chance()?));
+        let (mut keys, new) = (self.keys(made), written(chance()?));
         let mut ask = redis::pipe();
         ask.ignore_errors();
         for key in &keys {
             let set = ask.cmd("SET").arg(key).arg(&new).arg("NX");
             set.arg("EX").arg(STANDS_S);
         }
+        keys.extend(self.keys(read));
         if !keys.is_empty() {
             ask.cmd("MGET").arg(&keys);
         }
@@ -164,23 +187,23 @@ impl Link {
             ask.cmd("GETRANGE").arg(&key).arg(0).arg(SHORT - 1);
         }
         let mut connection = self.connection.clone();
-        let said: Vec<Value> = within(ask.query_async(&mut connection)).await?;
+        let said: Vec<Value> = self.within(ask.query_async(&mut connection)).await?;
         let mut said = said.into_iter();
         let mut next = || said.next().ok_or(Failure::Strange);
-        for _ in generations {
+        for _ in made {
             match good(next()?) {
                 Err(failure) if failure.means() == Means::Full => {}
                 made => drop(made?),
             }
         }
         let mut found = Vec::new();
-        if !generations.is_empty() {
+        if !keys.is_empty() {
             let Value::Array(values) = good(next()?)? else {
                 return Err(Failure::Strange);
             };
             found.extend(values.into_iter().map(|value| generation(&bytes(value))));
         }
-        if found.len() != generations.len() {
+        if found.len() != keys.len() {
             return Err(Failure::Strange);
         }
         let mut kept = Vec::new();
@@ -209,7 +232,7 @@ impl Link {
         let mut connection = self.connection.clone();
         let mut ask = redis::cmd("MGET");
         let said = ask.arg(self.keys(names)).query_async(&mut connection);
-        let said: Vec<Value> = within(said).await?;
+        let said: Vec<Value> = self.within(said).await?;
         let found = said.into_iter().map(|value| generation(&bytes(value)));
         Ok(found.collect())
     }
@@ -219,7 +242,7 @@ impl Link {
         let mut connection = self.connection.clone();
         let mut ask = redis::cmd("GETRANGE");
         let ask = ask.arg(self.key(place)).arg(0).arg(most);
-        Ok(bytes(within(ask.query_async(&mut connection)).await?))
+        Ok(bytes(self.within(ask.query_async(&mut connection)).await?))
     }
 
     /// Keeps `values` for so long, if nothing of what they belong to was taken out meanwhile. Whether
@@ -241,7 +264,7 @@ impl Link {
             call.key(self.key(name)).arg(value.as_slice());
         }
         let mut connection = self.connection.clone();
-        let kept: i64 = within(call.invoke_async(&mut connection)).await?;
+        let kept: i64 = self.within(call.invoke_async(&mut connection)).await?;
         Ok(kept == 1)
     }
 
@@ -251,21 +274,7 @@ impl Link {
         let mut connection = self.connection.clone();
         let mut ask = redis::cmd("UNLINK");
         let ask = ask.arg(self.keys(names));
-        within(ask.query_async::<()>(&mut connection)).await
-    }
-
-    /// The number of the last purge that was done there; 0 for none that is known of.
-    pub(super) async fn done(&self, name: &Name) -> Result<u64, Failure> {
-        let said = self.generations(std::slice::from_ref(name)).await?;
-        Ok(said.first().copied().flatten().unwrap_or(0))
-    }
-
-    pub(super) async fn note_done(&self, name: &Name, number: u64) -> Result<(), Failure> {
-        let mut connection = self.connection.clone();
-        let mut ask = redis::cmd("SET");
-        ask.arg(self.key(name)).arg(written(number));
-        let set = ask.arg("EX").arg(KNOWN_S);
-        within(set.query_async::<()>(&mut connection)).await
+        self.within(ask.query_async::<()>(&mut connection)).await
     }
 }
 
@@ -274,7 +283,7 @@ async fn prefix(connection: &mut MultiplexedConnection) -> Result<String, Failur
     let mut ask = redis::pipe();
     ask.cmd("INFO").arg("server");
     ask.cmd("INFO").arg("replication");
-    let (server, replication): (String, String) = within(ask.query_async(connection)).await?;
+    let (server, replication): (String, String) = ask.query_async(connection).await?;
     prefix_of(&server, &replication)
 }
 
@@ -297,8 +306,14 @@ fn prefix_of(server: &str, replication: &str) -> Result<String, Failure> {
     Ok(format!("portunus:cache:{FORM}:{run}-{life}:"))
 }
 
-async fn within<T>(asked: impl Future<Output = Result<T, RedisError>>) -> Result<T, Failure> {
-    let said = timeout(PATIENCE, asked).await;
+async fn within<T, E>(
+    patience: Duration,
+    asked: impl Future<Output = Result<T, E>>,
+) -> Result<T, Failure>
+where
+    Failure: From<E>,
+{
+    let said = timeout(patience, asked).await;
     Ok(said.map_err(|_| Failure::Late)??)
 }
 
@@ -330,7 +345,7 @@ pub(super) fn written(number: u64) -> String {
     format!("{number:016x}")
 }
 
-fn generation(bytes: &[u8]) -> Option<u64> {
+pub(super) fn generation(bytes: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(bytes)
         .ok()
         .filter(|text| text.len() == 16)?;

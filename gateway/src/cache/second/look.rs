@@ -57,17 +57,21 @@ pub(super) async fn look(second: &Second, link: &Link, ask: &Ask) -> Result<Repl
     let micros = second.clock.micros();
     let spots = Spot::of(second, ask);
     let places: Vec<Name> = spots.iter().map(|spot| spot.name).collect();
-    let (now, kept) = link.begin(&names.generations(secret), &places).await?;
-    let [everything, version, tagged, address] = now[..] else {
+    let (made, of_address) = names.generations(secret);
+    let (now, kept) = link.begin(&made, &[of_address], &places).await?;
+    let [everything, version, tagged, changed, address] = now[..] else {
         return Err(Failure::Strange);
     };
     let seen = Seen {
         everything,
         version,
         tagged,
-        address,
+        changed,
         at: micros,
+        is_remembered: false,
     };
+    let [.., part] = made;
+    second.known.note(part, seen);
     let reply = |found, room| Reply {
         seen,
         found,
@@ -103,7 +107,7 @@ pub(super) async fn look(second: &Second, link: &Link, ask: &Ask) -> Result<Repl
             }
             Ok(Frame::Answer { stamps, stored }) => {
                 let is_one = stamps.index == index && stored.body.len() <= ask.longest;
-                if is_one && holds(second, link, &seen, &stamps).await? {
+                if is_one && holds(second, link, (&seen, address), &stamps).await? {
                     return Ok(reply(Answered::Found(Arc::new(*stored)), room));
                 }
             }
@@ -163,12 +167,12 @@ async fn whole(
 async fn holds(
     second: &Second,
     link: &Link,
-    seen: &Seen,
+    (seen, address): (&Seen, Option<u64>),
     stamps: &Stamps,
 ) -> Result<bool, Failure> {
     let are_same = seen.everything == Some(stamps.everything)
         && seen.version == Some(stamps.version)
-        && seen.address == Some(stamps.address);
+        && address == Some(stamps.address);
     if !are_same || stamps.tags.is_empty() {
         return Ok(are_same);
     }
@@ -191,10 +195,25 @@ pub(super) async fn put(second: &Second, link: &Link, keep: &Keep) -> Result<boo
         everything: Some(everything),
         version: Some(version),
         tagged: Some(tagged),
-        address: Some(address),
+        changed: Some(changed),
         at: _,
+        is_remembered: _,
     } = keep.seen
     else {
+        return Err(Failure::Full);
+    };
+    let claim = |name, was, lasts| Claim {
+        name,
+        was: written(was).into_bytes(),
+        lasts,
+    };
+    let ([of_all, of_version, of_tags, of_changes], of_address) = keep.names.generations(secret);
+    let tags = stored.tags.iter().map(|tag| secret.tag(*tag));
+    let made: Vec<Name> = std::iter::once(of_address).chain(tags).collect();
+    let slots = (!stored.vary.is_empty()).then_some(slot);
+    let (now, mut kept) = link.begin(&made, &[], slots.as_slice()).await?;
+    let mut now = made.into_iter().zip(now);
+    let Some((_, Some(address))) = now.next() else {
         return Err(Failure::Full);
     };
     let mut stamps = Stamps {
@@ -204,29 +223,18 @@ pub(super) async fn put(second: &Second, link: &Link, keep: &Keep) -> Result<boo
         index: 0,
         tags: Vec::new(),
     };
-    let claim = |name, was, lasts| Claim {
-        name,
-        was: written(was).into_bytes(),
-        lasts,
-    };
-    let [of_all, of_version, of_tags, of_address] = keep.names.generations(secret);
+    // Whether its address or one of its tags was taken out meanwhile is told by what stands for many:
+    // of its own nobody had made one yet, or knew that it would be its own, when it was asked for.
     let mut claims = vec![
         claim(of_all, everything, true),
         claim(of_version, version, true),
         claim(of_address, address, true),
+        claim(of_changes, changed, false),
     ];
-    let tags: Vec<Name> = stored.tags.iter().map(|tag| secret.tag(*tag)).collect();
-    let slots = (!stored.vary.is_empty()).then_some(slot);
-    let (mut now, mut kept) = (Vec::new(), Vec::new());
-    if slots.is_some() || !tags.is_empty() {
-        (now, kept) = link.begin(&tags, slots.as_slice()).await?;
-    }
-    if !tags.is_empty() {
-        // Whether one of its tags was taken out meanwhile is told by that: which they would be,
-        // nobody knew when it was asked for.
+    if !stored.tags.is_empty() {
         claims.push(claim(of_tags, tagged, false));
     }
-    for ((tag, name), was) in stored.tags.iter().zip(tags).zip(now) {
+    for (tag, (name, was)) in stored.tags.iter().zip(now) {
         let was = was.ok_or(Failure::Full)?;
         stamps.tags.push((*tag, was));
         claims.push(claim(name, was, true));

@@ -3,10 +3,15 @@
 //!
 //! What is kept carries the generations that it belongs to: of everything, of its version, of its
 //! address, and of each of its tags. A purge takes generations away, and so nothing must be looked
-//! for: whoever asks next makes others. A generation that Redis has lost is none that anything
+//! for: whoever keeps the next makes others. A generation that Redis has lost is none that anything
 //! carries: whatever it does with its memory, nothing that was taken out comes back.
+//!
+//! Those of addresses and tags are made for what is kept, and not for what is asked for: who asks for
+//! addresses that nobody has leaves nothing behind. What was taken out while an answer was on its
+//! way is told by one generation for all tags of a version, and by a few for all its addresses.
 
 use domain::api::Purge;
+use domain::hex;
 use domain::id::{ApiId, VersionId};
 use domain::seal::KeyRing;
 use hmac::{Hmac, KeyInit, Mac};
@@ -20,6 +25,10 @@ use crate::cache::vary::Vary;
 
 pub(crate) type Digest = [u8; 32];
 
+/// Parts of a version's addresses: where something was taken out of one, no answer that is on its
+/// way from that part is kept.
+const PARTS: u16 = 1024;
+
 /// Under what names and seals are made: the gateway's key, or nothing where it has none.
 #[derive(Clone)]
 pub(crate) struct Secret([u8; 32]);
@@ -29,6 +38,8 @@ impl std::fmt::Debug for Secret {
         f.write_str("Secret")
     }
 }
+
+const ADDRESS: char = 'u';
 
 /// The key of something in Redis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,19 +52,19 @@ pub(crate) struct Name {
 impl Name {
     /// With `prefix` in front; half of the digest tells things apart well enough.
     pub(super) fn written(&self, prefix: &str) -> String {
-        use std::fmt::Write;
         let mut text = String::with_capacity(prefix.len() + 33);
         text.push_str(prefix);
         text.push(self.kind);
-        for byte in &self.digest[..16] {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-        }
+        hex::push(&mut text, &self.digest[..16]);
         text
     }
 
     pub(super) const fn digest(&self) -> &Digest {
         &self.digest
+    }
+
+    pub(super) const fn is_address(&self) -> bool {
+        self.kind == ADDRESS
     }
 }
 
@@ -96,7 +107,16 @@ impl Secret {
 
     fn address(&self, version: Uuid, target: &str) -> Name {
         let parts: [&[u8]; 2] = [version.as_bytes(), target.as_bytes()];
-        self.name('u', "address", &parts)
+        self.name(ADDRESS, "address", &parts)
+    }
+
+    /// Whether something was taken out of the part of a version's addresses that this one is in:
+    /// what is under way may be of it.
+    pub(super) fn changed(&self, version: Uuid, address: &Name) -> Name {
+        let [.., high, low] = address.digest;
+        let part = u16::from_le_bytes([low, high]) % PARTS;
+        let parts: [&[u8]; 2] = [version.as_bytes(), &part.to_le_bytes()];
+        self.name('c', "changed", &parts)
     }
 
     /// By its number, which is of one version.
@@ -109,7 +129,8 @@ impl Secret {
         self.name('n', "purges", &[api.uuid().as_bytes()])
     }
 
-    /// What loses its generation when a version's answers at `target` have changed.
+    /// What loses its generation when a version's answers at `target` have changed, and with it the
+    /// part of the addresses that it is in ([`Secret::changed`]).
     pub(crate) fn of_address(&self, version: Uuid, target: &str) -> Name {
         self.address(version, target)
     }
@@ -123,8 +144,8 @@ impl Secret {
         std::iter::once(self.tagged(version)).chain(tags).collect()
     }
 
-    /// The same of a purge of versions. What begins in some way is not told apart: all of a version
-    /// goes.
+    /// The same of a purge of versions, in the order in which they go. What begins in some way is
+    /// not told apart: all of a version goes.
     pub(super) fn of_purge(&self, versions: &[VersionId], purge: &Purge) -> Vec<Name> {
         let purge = plain_of(purge.clone());
         let of = |version: &VersionId| {
@@ -132,7 +153,10 @@ impl Secret {
             match &purge {
                 Purge::All(false) => Vec::new(),
                 Purge::All(true) | Purge::Prefix(_) => vec![self.version(version)],
-                Purge::Url(url) => vec![self.address(version, url)],
+                Purge::Url(url) => {
+                    let address = self.address(version, url);
+                    vec![self.changed(version, &address), address]
+                }
                 Purge::Tag(tag) => self.of_tags(version, &[tags::number(tag, version)]),
             }
         };
@@ -167,14 +191,23 @@ impl Names {
         }
     }
 
-    /// Of everything, of the version, of what has tags in it, of the address.
-    pub(super) fn generations(&self, secret: &Secret) -> [Name; 4] {
-        [
+    /// Of everything, of the version, of what has tags in it, of the part of its addresses; and of
+    /// the address, which is made for what is kept alone.
+    pub(super) fn generations(&self, secret: &Secret) -> ([Name; 4], Name) {
+        let address = secret.address(self.version, &self.target);
+        let made = [
             secret.everything(),
             secret.version(self.version),
             secret.tagged(self.version),
-            secret.address(self.version, &self.target),
-        ]
+            secret.changed(self.version, &address),
+        ];
+        (made, address)
+    }
+
+    /// The part of its version's addresses.
+    pub(super) fn changed(&self, secret: &Secret) -> Name {
+        let address = secret.address(self.version, &self.target);
+        secret.changed(self.version, &address)
     }
 
     /// Where an owner's answers stand; none where they are not this request's to see.
@@ -262,7 +295,7 @@ mod tests {
             (Purge::All(true), 2),
             (Purge::All(false), 0),
             (Purge::Prefix("h/".into()), 2),
-            (Purge::Url("https://H/a".into()), 2),
+            (Purge::Url("https://H/a".into()), 4),
             (Purge::Tag("t".into()), 4),
         ] {
             let names = secret.of_purge(&[one, other], &purge);
@@ -270,6 +303,25 @@ mod tests {
             assert!((1..count).all(|at| !names[..at].contains(&names[at])));
         }
         let url = secret.of_purge(&[one], &Purge::Url("https://H/a".into()));
-        assert_eq!(url, [secret.of_address(one.uuid(), "h/a")]);
+        let address = secret.of_address(one.uuid(), "h/a");
+        assert_eq!(url, [secret.changed(one.uuid(), &address), address]);
+    }
+
+    #[test]
+    fn parts_of_addresses_are_of_one_version_and_few() {
+        let secret = Secret::new(None);
+        let [one, other] = [1, 2].map(Uuid::from_u128);
+        let of = |version, number: usize| {
+            let address = secret.of_address(version, &number.to_string());
+            assert!(address.is_address());
+            secret.changed(version, &address)
+        };
+        let all: std::collections::HashSet<Name> = (0..5000).map(|at| of(one, at)).collect();
+        assert!((500..=usize::from(PARTS)).contains(&all.len()));
+        assert!((0..100).all(|at| !all.contains(&of(other, at)) && !of(one, at).is_address()));
+        let names = names(None);
+        let (made, address) = names.generations(&secret);
+        assert_eq!(made[3], names.changed(&secret));
+        assert_eq!(made[3], secret.changed(names.version, &address));
     }
 }

@@ -7,14 +7,16 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use domain::id::ApiId;
+use futures::future::try_join_all;
 use redis::Client;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::figures::count;
-use super::link::{Failure, Link, Means};
+use super::link::{AT_ONCE, Failure, Link, Means, generation};
 use super::look::{look, put};
 use super::names::Name;
+use super::share::Keep;
 use super::{Job, Purges, Second, undone};
 
 /// Before the next try to reach a Redis that is away, doubled up to [`LONGEST_WAIT`].
@@ -22,6 +24,10 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How often it is asked whether it is the one that it was.
 const CHECKED_EVERY: Duration = Duration::from_secs(1);
+/// How often it is said that the notes of purges are still of use.
+const RENEWED_EVERY: Duration = Duration::from_secs(3600);
+/// Tries to do purges that other nodes do at the same time.
+const MOST_TRIES: usize = 8;
 /// Questions in a row that are not answered in time, before it is away.
 const MOST_LATE: usize = 3;
 /// How long the last ones are told at the end.
@@ -38,6 +44,8 @@ pub(crate) struct Keeper {
     wait: Duration,
     /// When it is asked next whether it is the same.
     check: Instant,
+    /// When the notes are renewed next.
+    renewal: Instant,
     /// Of each API the purges that are known of.
     known: HashMap<ApiId, Purges>,
 }
@@ -82,6 +90,7 @@ impl Keeper {
             next: Instant::now(),
             wait: FIRST_WAIT,
             check: Instant::now(),
+            renewal: Instant::now(),
             known: HashMap::new(),
         }
     }
@@ -98,19 +107,22 @@ impl Keeper {
             Job::Find(ask, reply) => tokio::spawn(async move {
                 match look(&second, &link, &ask).await {
                     Ok(found) => {
-                        second.answered();
+                        second.answered(&link);
                         // It may have waited long enough.
                         drop(reply.send(found));
                     }
-                    Err(failure) => second.failed(&failure),
+                    Err(failure) => second.failed(&failure, &link),
                 }
             }),
             Job::Keep(keep) => tokio::spawn(async move {
                 let figures = &second.figures;
                 match put(&second, &link, &keep).await {
                     Ok(true) => count(&figures.kept),
-                    Ok(false) => count(&figures.outdated),
-                    Err(failure) => second.failed(&failure),
+                    Ok(false) => {
+                        count(&figures.outdated);
+                        second.outdated(&keep);
+                    }
+                    Err(failure) => second.failed(&failure, &link),
                 }
             }),
         };
@@ -118,6 +130,13 @@ impl Keeper {
 
     /// Tells all that is new. Where that fails, nothing is asked before it is told.
     async fn settle(&mut self) {
+        let apis = self.hear();
+        self.pay().await;
+        self.reconcile(&apis).await;
+    }
+
+    /// The APIs of which other purges are known than before.
+    fn hear(&mut self) -> Vec<ApiId> {
         let (purged, gone) = {
             let mut news = self.second.news();
             (
@@ -130,8 +149,7 @@ impl Keeper {
         }
         let apis: Vec<ApiId> = purged.keys().copied().collect();
         self.known.extend(purged);
-        self.pay().await;
-        self.reconcile(&apis).await;
+        apis
     }
 
     /// Tells what was taken out, all at once.
@@ -140,10 +158,12 @@ impl Keeper {
             return;
         };
         let owed = std::mem::take(&mut self.second.news().owed);
-        let names = owed.names(&self.second.secret);
+        let mut names = owed.names(&self.second.secret);
         if names.is_empty() {
             return;
         }
+        let count = names.len() as u64;
+        names.extend(owed.changed(&self.second.secret));
         let mut told = link.forget(&names).await;
         if matches!(&told, Err(failure) if failure.means() == Means::Late) {
             // To say it twice does no harm.
@@ -151,12 +171,10 @@ impl Keeper {
         }
         match told {
             Ok(()) => {
-                let renewed = &self.second.figures.renewed;
-                renewed.fetch_add(names.len() as u64, Relaxed);
+                self.second.figures.renewed.fetch_add(count, Relaxed);
             }
             Err(failure) => {
-                let secret = &self.second.secret;
-                self.second.news().owed.put_back(secret, owed);
+                self.second.news().owed.put_back(owed);
                 self.lose(&failure);
             }
         }
@@ -171,19 +189,30 @@ impl Keeper {
     }
 
     async fn connect(&mut self) {
-        match Link::open(&self.client).await {
+        let number = self.second.connection.load(Relaxed) + 1;
+        match Link::open(&self.client, self.second.patience, number).await {
             Ok(link) => self.link = Some(link),
             Err(failure) => return self.lose(&failure),
         }
-        self.settle().await;
+        self.second.connection.store(number, Relaxed);
+        self.hear();
+        self.pay().await;
         let apis: Vec<ApiId> = self.known.keys().copied().collect();
         self.reconcile(&apis).await;
-        if self.link.is_some() {
-            self.check = Instant::now() + CHECKED_EVERY;
-            self.second.late.store(0, Relaxed);
-            self.second.up.store(true, Relaxed);
-            tracing::info!("The second level of the cache is there.");
+        let Some(link) = &self.link else {
+            return;
+        };
+        // One may say who it is, and yet take nothing: it is asked once what requests ask, before
+        // they do.
+        let everything = [self.second.secret.everything()];
+        if let Err(failure) = link.begin(&everything, &[], &[]).await {
+            return self.lose(&failure);
         }
+        let now = Instant::now();
+        (self.check, self.renewal) = (now + CHECKED_EVERY, now + RENEWED_EVERY);
+        self.second.late.store(0, Relaxed);
+        self.second.up.store(true, Relaxed);
+        tracing::info!("The second level of the cache is there.");
     }
 
     /// One that was a replica meanwhile, or that another has taken the place of, may not have heard
@@ -194,49 +223,82 @@ impl Keeper {
             return;
         };
         match link.is_same().await {
+            Ok(true) if Instant::now() >= self.renewal => {
+                self.renewal = Instant::now() + RENEWED_EVERY;
+                if let Err(failure) = self.renew(link).await {
+                    self.second.failed(&failure, link);
+                }
+            }
             Ok(true) => {}
             Ok(false) => self.lose(&Failure::Other),
-            Err(failure) => self.second.failed(&failure),
+            Err(failure) => self.second.failed(&failure, link),
         }
     }
 
-    /// Does those purges of APIs that no node has done.
+    /// Keeps notes as long as somebody knows the purges that they are of.
+    async fn renew(&self, link: &Link) -> Result<(), Failure> {
+        let notes = self.known.keys().map(|api| self.second.secret.purges(*api));
+        let notes: Vec<Name> = notes.collect();
+        for some in notes.chunks(AT_ONCE) {
+            link.stand(some).await?;
+        }
+        Ok(())
+    }
+
+    /// Does those purges of APIs that no node has done, many at a time.
     async fn reconcile(&mut self, apis: &[ApiId]) {
-        for api in apis {
+        for some in apis.chunks(AT_ONCE) {
             let Some(link) = &self.link else {
                 return;
             };
-            if let Err(failure) = self.try_reconcile(link, *api).await {
+            if let Err(failure) = self.catch_up(link, some).await {
                 return self.lose(&failure);
             }
         }
     }
 
-    async fn try_reconcile(&self, link: &Link, api: ApiId) -> Result<(), Failure> {
+    async fn catch_up(&self, link: &Link, apis: &[ApiId]) -> Result<(), Failure> {
+        let notes = apis.iter().map(|api| self.second.secret.purges(*api));
+        let notes: Vec<Name> = notes.collect();
+        let said = link.notes(&notes).await?;
+        let mut purges = Vec::with_capacity(apis.len());
+        for ((api, note), said) in apis.iter().zip(notes).zip(said) {
+            purges.push(self.purge(link, *api, note, said));
+        }
+        try_join_all(purges).await.map(drop)
+    }
+
+    /// Does those of one API, whose note says what it `said`.
+    async fn purge(
+        &self,
+        link: &Link,
+        api: ApiId,
+        note: Name,
+        mut said: Vec<u8>,
+    ) -> Result<(), Failure> {
         let Some(Purges { versions, all }) = self.known.get(&api) else {
             return Ok(());
         };
-        let (Some(newest), secret) = (all.last(), &self.second.secret) else {
+        let (Some(newest), second) = (all.last(), &self.second) else {
             return Ok(());
         };
-        let note = secret.purges(api);
-        let done = link.done(&note).await?;
-        let due = undone(all, done);
-        if due.is_empty() {
-            return Ok(());
+        for _ in 0..MOST_TRIES {
+            let due = undone(all, generation(&said).unwrap_or(0));
+            if due.is_empty() {
+                return Ok(());
+            }
+            let names = due.iter();
+            let names = names.flat_map(|what| second.secret.of_purge(versions, what));
+            let names: Vec<Name> = names.collect();
+            if link.purge(&note, &said, &names, newest.number).await? {
+                let renewed = &second.figures.renewed;
+                renewed.fetch_add(names.len() as u64, Relaxed);
+                return Ok(());
+            }
+            let now = link.notes(std::slice::from_ref(&note)).await?;
+            said = now.into_iter().next().unwrap_or_default();
         }
-        let names = due.iter().flat_map(|what| secret.of_purge(versions, what));
-        let names: Vec<Name> = names.collect();
-        for some in names.chunks(256) {
-            link.forget(some).await?;
-        }
-        let renewed = &self.second.figures.renewed;
-        renewed.fetch_add(names.len() as u64, Relaxed);
-        match link.note_done(&note, newest.number).await {
-            // Where there is no room for the note it is done again, by whoever comes next.
-            Err(failure) if failure.means() == Means::Full => Ok(()),
-            noted => noted,
-        }
+        Err(Failure::Late)
     }
 
     fn lose(&mut self, failure: &Failure) {
@@ -252,6 +314,7 @@ impl Keeper {
 
     fn part(&mut self) {
         self.second.up.store(false, Relaxed);
+        self.second.late.store(0, Relaxed);
         self.link = None;
         // One that takes connections and answers nothing is not asked all the time.
         if self.second.answered.swap(false, Relaxed) {
@@ -268,27 +331,43 @@ impl Keeper {
 }
 
 impl Second {
-    fn answered(&self) {
-        self.late.store(0, Relaxed);
-        self.answered.store(true, Relaxed);
+    /// Whether what was asked over this connection says something of the present one.
+    fn is_present(&self, link: &Link) -> bool {
+        self.connection.load(Relaxed) == link.number
+    }
+
+    fn answered(&self, link: &Link) {
+        if self.is_present(link) {
+            self.late.store(0, Relaxed);
+            self.answered.store(true, Relaxed);
+        }
     }
 
     /// Counts it. Where it says that Redis is away, that is not asked before it answers again.
-    fn failed(&self, failure: &Failure) {
+    fn failed(&self, failure: &Failure, link: &Link) {
         tracing::debug!(error = %failure, "The second level of the cache did not do it.");
-        let figures = &self.figures;
+        let (figures, is_present) = (&self.figures, self.is_present(link));
         let is_away = match failure.means() {
             Means::Long => return count(&figures.skipped),
             Means::Strange => return count(&figures.strange),
             Means::Full => false,
             // One that is late says nothing of the others.
-            Means::Late => self.late.fetch_add(1, Relaxed) + 1 >= MOST_LATE,
-            Means::Away => true,
+            Means::Late => is_present && self.late.fetch_add(1, Relaxed) + 1 >= MOST_LATE,
+            Means::Away => is_present,
         };
         count(&figures.failed);
         if is_away {
             self.up.store(false, Relaxed);
             self.wake.notify_one();
+        }
+    }
+
+    /// By what was remembered for too long nothing is kept; what others have kept since may be older
+    /// than the answer that is not.
+    fn outdated(&self, keep: &Keep) {
+        if keep.seen.is_remembered {
+            self.known.forget(&keep.names.changed(&self.secret));
+            self.forget(&keep.names, &keep.stored);
         }
     }
 }

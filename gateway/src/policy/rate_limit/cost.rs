@@ -92,6 +92,12 @@ impl<'a> Owed<'a> {
         }
     }
 
+    /// The field that is not for the client.
+    pub(crate) fn hides(&self) -> Option<&'a str> {
+        let told = self.limit.told.as_ref().filter(|told| !told.keep)?;
+        Some(&told.header)
+    }
+
     /// It cost `cost` instead of what was taken.
     fn settle(&self, call: &mut Call<'a>, cost: u32) {
         let limit = self.limit;

@@ -76,7 +76,7 @@ async fn tell(steps: &[Step<'_>]) {
 }
 
 async fn until(what: impl AsyncFn() -> bool) {
-    let patience = tokio::time::timeout(Duration::from_secs(20), async {
+    let patience = tokio::time::timeout(Duration::from_secs(60), async {
         while !what().await {
             tokio::task::yield_now().await;
         }

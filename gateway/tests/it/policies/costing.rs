@@ -14,6 +14,7 @@ apis:
       all: { match: { path: /all }, upstream: echo, policies: [{ rate_limit: { limit: 10, window: 10s, headers: [X-Tenant], scope: cluster, cost_from: { header: X-Cost, max: 20 } } }] }
       dear: { match: { path: /dear }, upstream: echo, policies: [{ rate_limit: { limit: 10, window: 10s, headers: [X-Tenant], cost: 5, cost_from: { header: X-Cost, max: 20, keep: true } } }] }
       two: { match: { path: /two }, upstream: echo, policies: [{ rate_limit: { name: one, limit: 10, window: 10s, headers: [X-Tenant], cost_from: { header: X-Cost, max: 20, keep: true } } }, { rate_limit: { name: other, limit: 100, window: 10s, headers: [X-Tenant], cost_from: { header: X-Cost, max: 50 } } }] }
+      stale: { match: { path: /stale }, upstream: echo, policies: [{ rate_limit: { limit: 10, window: 24h, headers: [X-Tenant], cost_from: { header: X-Cost, max: 20 } } }, { cache: { ttl: 10s, stale_while_revalidate: 1h } }] }
       seen: { match: { path: /seen }, upstream: echo, policies: [{ rate_limit: { mode: observe, limit: 1, window: 24h, headers: [X-Tenant], cost_from: { header: X-Cost, max: 20 } } }] }
       watched: { match: { path: /watched }, upstream: echo, policies: [{ rate_limit: { mode: observe, algorithm: fixed_window, limit: 1, window: 24h, headers: [X-Tenant], cost_from: { header: X-Cost, max: 20 } } }] }
       held: { match: { path: /held }, upstream: echo, policies: [{ rate_limit: { name: one, limit: 10, window: 10s, headers: [X-Tenant], cost_from: { header: X-Cost, max: 20 } } }, { rate_limit: { name: other, limit: 1, window: 24h, headers: [X-Tenant] } }] }
@@ -125,6 +126,30 @@ async fn what_was_taken_beforehand_is_settled() {
         assert_eq!(refused.status, 429);
         assert!(refused.field("ratelimit").unwrap().contains("\"one\";r=7;"));
     }
+}
+
+/// The client has the stale answer already, at what any kept answer costs.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_for_in_the_background_costs_nothing() {
+    let rig = Rig::new(COSTING).await;
+    let get = async || rig.get("/stale/a?cost=5", &["X-Tenant: a"]).await;
+    assert_eq!(left(&get().await), 5);
+    rig.advance(11);
+    let stale = get().await;
+    assert_eq!((stale.status, left(&stale)), (200, 4));
+    while !rig
+        .admin("/metrics")
+        .await
+        .body
+        .contains("portunus_cache_refreshing 0")
+    {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(rig.upstream.requests(), 2, "it was asked for anew");
+    let fresh = get().await;
+    assert_eq!((fresh.status, left(&fresh)), (200, 3));
+    assert_eq!(fresh.field("x-cost"), None);
+    assert_eq!(rig.upstream.requests(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,13 +15,13 @@ apis:
       short: { match: { path: /short }, upstream: echo, policies: [{ concurrency: { limit: 1, by: [route], queue: { max: 2, timeout: 50ms } } }] }
       behind: { match: { path: /behind }, upstream: echo, policies: [{ concurrency: { name: a, limit: 1, by: [route], queue: { max: 5, timeout: 20s } } }, { concurrency: { name: b, limit: 1, by: [route] } }] }
       plans: { match: { path: /plans }, upstream: echo, policies: [{ key_auth: {} }, { concurrency: { limit: 1, by: [route], queue: { max: 2, timeout: 20s } } }] }
-      last: { match: { path: /last }, upstream: echo, policies: [{ concurrency: { limit: 1, by: [route] } }, { rate_limit: { limit: 1, window: 1s, delay: 5s } }] }
+      last: { match: { path: /last }, upstream: echo, policies: [{ concurrency: { limit: 1, by: [route] } }, { rate_limit: { limit: 1, window: 5s, delay: 25s } }] }
       counted: { match: { path: /counted }, upstream: echo, policies: [{ rate_limit: { limit: 9, window: 24h } }, { concurrency: { limit: 1, by: [route], queue: { max: 2, timeout: 20s } } }] }
       mock: { match: { path: /mock }, upstream: echo, policies: [{ rate_limit: { limit: 1, window: 1s, delay: 1500ms } }, { mock: { body: "fixed" } }] }
       moved: { match: { path: /moved }, upstream: echo, policies: [{ rate_limit: { limit: 1, window: 1s, delay: 1500ms } }, { redirect: { to: "https://b.test/" } }] }
       failing: { match: { path: /failing }, upstream: echo, policies: [{ rate_limit: { limit: 1, window: 1s, delay: 1500ms } }, { fault: { abort: { percent: 100, status: 503 } } }] }
       kept: { match: { path: /kept }, upstream: echo, policies: [{ rate_limit: { limit: 1, window: 1s, delay: 1500ms } }, { cache: {} }, { mock: { body: "fixed" } }] }
-      turns: { match: { path: /turns }, upstream: echo, policies: [{ key_auth: {} }, { rate_limit: { limit: 1, window: 1s, by: [route], delay: 5s, waiting: 2 } }] }
+      turns: { match: { path: /turns }, upstream: echo, policies: [{ key_auth: {} }, { rate_limit: { limit: 1, window: 5s, by: [route], delay: 25s, waiting: 2 } }] }
 products:
   shop: { versions: [shop/plans, shop/turns], plans: { low: { priority: -5 }, usual: {}, high: { priority: 100 } } }
 applications:
@@ -184,7 +184,7 @@ async fn the_plan_with_the_highest_priority_goes_first() {
     assert_eq!(usual.read().await.status, 200);
 }
 
-/// The clock of the limit stands still: a turn in each second.
+/// The clock of the limit stands still: a turn in each five seconds.
 #[tokio::test(flavor = "multi_thread")]
 async fn turns_go_to_the_plan_with_the_highest_priority() {
     let rig = Rig::new(WAITING).await;
