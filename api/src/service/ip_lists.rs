@@ -273,16 +273,15 @@ pub(crate) async fn check_named<C: ConnectionTrait>(
         return Ok(Vec::new());
     }
     // There are few, so all are read at once, however many names there are.
-    let there: Vec<(String, i64, Option<String>, Option<DateTime<Utc>>)> =
-        rows::Entity::in_org(organization)
-            .select_only()
-            .column(rows::Column::Name)
-            .column(rows::Column::Entries)
-            .column(rows::Column::Source)
-            .column(rows::Column::FetchedAt)
-            .into_tuple()
-            .all(db)
-            .await?;
+    let there = rows::Entity::in_org(organization)
+        .select_only()
+        .column(rows::Column::Name)
+        .column(rows::Column::Entries)
+        .column(rows::Column::Source)
+        .column(rows::Column::FetchedAt)
+        .into_tuple::<(String, i64, Option<String>, Option<DateTime<Utc>>)>()
+        .all(db)
+        .await?;
     let there = there
         .into_iter()
         .map(|(name, entries, source, fetched_at)| {

@@ -176,7 +176,7 @@ impl<'c> Fitting<'c> {
         }
         if let Some(values) = &node.values {
             let all = size(value) * (1 + values.others.len() as u64);
-            let cost = if value.is_string() { size(value) } else { all };
+            let cost = if value.as_str().is_some() { size(value) } else { all };
             if !self.spend(cost) || !values.have(value) {
                 return self.say(|| values.shown.clone());
             }
@@ -261,7 +261,7 @@ impl<'c> Fitting<'c> {
             }
         }
         let named = beside.discriminator.as_ref();
-        let named = named.and_then(|rule| Some((rule, value.get(&*rule.property)?)));
+        let named = named.and_then(|rule| Some((rule, value.get(&rule.property)?)));
         if let Some((rule, name)) = named {
             fits &= self.variant(rule, name, value, seen.as_deref_mut());
             if !beside.one.is_empty() {

@@ -141,7 +141,7 @@ impl<'c> Strip<'c> {
             }
             let with = node.object.iter().flat_map(|object| &object.fits_with);
             open.extend(with.filter_map(|(name, schema)| {
-                value.get(&**name)?;
+                value.get(name)?;
                 Some(*schema)
             }));
         }
@@ -162,7 +162,7 @@ impl<'c> Strip<'c> {
         open.extend(&beside.all);
         let named = beside.discriminator.as_ref();
         let named = named.and_then(|rule| {
-            let name = value.get(&*rule.property)?.as_str()?;
+            let name = value.get(&rule.property)?.as_str()?;
             rule.variants.get(name)
         });
         match named {

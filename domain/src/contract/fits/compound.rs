@@ -130,12 +130,12 @@ impl<'c> Fitting<'c> {
             return self.say(|| format!("This has at most {most} members."));
         }
         for name in &rule.required {
-            if !members.has(&**name) && !self.is_spared(rule, name) {
+            if !members.has(name) && !self.is_spared(rule, name) {
                 fits = self.say(|| format!("The member \"{}\" is required.", short(name)));
             }
         }
         for (name, with) in &rule.required_with {
-            let asked = members.has(&**name);
+            let asked = members.has(name);
             for missing in with.iter().filter(|name| asked && !members.has(name)) {
                 fits = self.say(|| {
                     format!(
@@ -153,7 +153,7 @@ impl<'c> Fitting<'c> {
             fits &= self.member(rule, name, value, seen.as_deref_mut());
         }
         for (name, schema) in &rule.fits_with {
-            if members.has(&**name) {
+            if members.has(name) {
                 fits &= self.beside_it(*schema, value, seen.as_deref_mut());
             }
         }
