@@ -176,7 +176,11 @@ impl<'c> Fitting<'c> {
         }
         if let Some(values) = &node.values {
             let all = size(value) * (1 + values.others.len() as u64);
-            let cost = if value.as_str().is_some() { size(value) } else { all };
+            let cost = if value.as_str().is_some() {
+                size(value)
+            } else {
+                all
+            };
             if !self.spend(cost) || !values.have(value) {
                 return self.say(|| values.shown.clone());
             }
