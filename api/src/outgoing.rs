@@ -233,13 +233,20 @@ fn config(authorities: &[CertificateDer<'static>]) -> Option<Arc<ClientConfig>> 
     Some(Arc::new(config))
 }
 
+/// For one address where there are others: one that is dead does not take the time of all.
+const ONE_ADDRESS: Duration = Duration::from_secs(2);
+
 async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, Failed> {
-    for address in addresses {
-        if let Ok(stream) = TcpStream::connect(address).await {
+    let Some((last, others)) = addresses.split_last() else {
+        return Err(Failed::Unreachable);
+    };
+    for address in others {
+        if let Ok(Ok(stream)) = timeout(ONE_ADDRESS, TcpStream::connect(address)).await {
             return Ok(stream);
         }
     }
-    Err(Failed::Unreachable)
+    let stream = TcpStream::connect(last).await;
+    stream.map_err(|_| Failed::Unreachable)
 }
 
 /// Gives a request its target, and the fields that are about the connection.

@@ -1,7 +1,6 @@
 //! What one webhook is told in its turn: its next messages, one after another, until one of them does
 //! not get through.
 
-use std::iter::once;
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
@@ -33,6 +32,8 @@ const MOST_TRIES: i32 = 16;
 
 /// What an address answers that wants no more messages.
 const GONE: u16 = 410;
+/// What it answers to a message that it does not take, whatever it thinks of others.
+const UNWANTED: [u16; 4] = [400, 413, 415, 422];
 
 /// Tells a webhook its next messages. Says how many were delivered.
 pub(super) async fn tell(
@@ -117,6 +118,12 @@ async fn one(
             switch_off(ctx, &claimed, &hook).await?;
             return Ok(Outcome::Settled);
         }
+        // It is there, and does not want this one: the others go on.
+        Ok(status) if UNWANTED.contains(&status) => {
+            let told = Told::new(Some(status), format!("It answered {status}."));
+            claimed.postpone(ctx, ctx.db(), told).await?;
+            return Ok(Outcome::Settled);
+        }
         Ok(status) => Told::new(Some(status), format!("It answered {status}.")),
         Err(failed) => Told::new(None, failed.to_string()),
     };
@@ -134,11 +141,10 @@ async fn send(
     let former = hook.former_secret.as_ref();
     let former = former.filter(|_| hook.former_until.is_some_and(|until| at < until));
     let ring = ctx.portal_ring();
-    let secrets: std::result::Result<Vec<_>, _> = once(&hook.secret)
-        .chain(former)
-        .map(|sealed| ring.open(sealed, hook.organization_id, hook.id))
-        .collect();
-    let secrets = secrets.map_err(|_| Failed::Secret)?;
+    let open = |sealed: &str| ring.open(sealed, hook.organization_id, hook.id);
+    let mut secrets = vec![open(&hook.secret).map_err(|_| Failed::Secret)?];
+    // A former one that cannot be opened any more signs nothing: the present one is enough.
+    secrets.extend(former.and_then(|sealed| open(sealed).ok()));
     let message = Message {
         url: &hook.url,
         id: row.id,

@@ -70,7 +70,12 @@ pub(crate) async fn holders<C: ConnectionTrait>(
     written: &str,
     is: impl Fn(&[Policy]) -> bool + Sync,
 ) -> Result<Vec<String>> {
-    let holds = |text: &str| text.contains(written) && any(text, &is);
+    // A key of an object is followed by a colon; what policies name never is.
+    let stands = |text: &str| {
+        let mut found = text.match_indices(written);
+        found.any(|(at, _)| !text[at + written.len()..].starts_with(':'))
+    };
+    let holds = |text: &str| stands(text) && any(text, &is);
     let like = || contains(written);
     let mut found = Vec::new();
     let of_all: Option<String> = organization::Entity::find_by_id(organization)

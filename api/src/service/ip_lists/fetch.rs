@@ -26,6 +26,8 @@ use crate::write::{Audit, Write};
 /// other's.
 const AT_ONCE: usize = 8;
 const OF_ONE: usize = 2;
+/// While some are fetched, others that become due are looked for so often.
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
 /// Whoever has claimed a list is done with it by then, or gone.
 const CLAIMED: Duration = Duration::minutes(2);
 /// After a failure, doubled with each further one.
@@ -77,13 +79,16 @@ pub async fn due(ctx: &Ctx) -> Result<u64> {
                 Err(error) => failed = Some(error),
             }
         }
-        let Some((owner, done)) = under_way.next().await else {
-            return failed.map_or(Ok(learned), Err);
-        };
-        owners.leave(owner);
-        match done {
-            Ok(is_learned) => learned += u64::from(is_learned),
-            Err(error) => failed = failed.or(Some(error)),
+        tokio::select! {
+            Some((owner, done)) = under_way.next() => {
+                owners.leave(owner);
+                match done {
+                    Ok(is_learned) => learned += u64::from(is_learned),
+                    Err(error) => failed = failed.or(Some(error)),
+                }
+            }
+            () = tokio::time::sleep(LOOK_EVERY), if !owners.0.is_empty() && failed.is_none() => {}
+            else => return failed.map_or(Ok(learned), Err),
         }
     }
 }

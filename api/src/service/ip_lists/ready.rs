@@ -26,12 +26,21 @@ const MOST_STORED: usize = 16 * 1024 * 1024;
 /// Of how many networks the audit says that they came or went.
 const MOST_TOLD: usize = 100;
 
+/// Who has more than these gets no more once half of the platform's room is taken: a few organizations
+/// do not take it from all others.
+const SMALL: u64 = 10_000;
+
 /// Contents that are held and read at a time, as each takes several times its text meanwhile.
 static PLACES: Semaphore = Semaphore::const_new(4);
 
+/// How long one is waited for.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Waits for one of the places. Whoever holds up other writes needs none: it is alone.
 pub(super) async fn place() -> Result<SemaphorePermit<'static>> {
-    PLACES.acquire().await.map_err(Error::internal)
+    let place = tokio::time::timeout(PATIENCE, PLACES.acquire()).await;
+    let busy = |_| Error::new(Code::Unavailable, "Too many lists are read now. Try again.");
+    place.map_err(busy)?.map_err(Error::internal)
 }
 
 /// Does it on a thread that may take its time.
@@ -219,12 +228,17 @@ impl Ready {
             .all(write.tx())
             .await?;
         let is_beyond = |count: i64, most: u64| u64::try_from(count).unwrap_or(0) > most;
-        if is_beyond(others.iter().sum::<i64>() + self.count, MAX_OF_ALL) {
+        let own = others.iter().sum::<i64>() + self.count;
+        if is_beyond(own, MAX_OF_ALL) {
             let detail = "All lists of an organization have at most 300,000 networks together.";
             return Err(Error::new(Code::LimitReached, detail));
         }
         let of_all = rows::Entity::networks(write.tx()).await?;
-        if is_beyond(of_all - row.entries + self.count, MAX_OF_PLATFORM) {
+        let most = match is_beyond(own, SMALL) {
+            true => MAX_OF_PLATFORM / 2,
+            false => MAX_OF_PLATFORM,
+        };
+        if is_beyond(of_all - row.entries + self.count, most) {
             let detail = "The platform has no room for more networks. Ask whoever runs it.";
             return Err(Error::new(Code::LimitReached, detail));
         }

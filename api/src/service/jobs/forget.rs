@@ -1,6 +1,7 @@
 //! What is kept for a time only, and is forgotten after it.
 
 use chrono::{DateTime, Duration, Utc};
+use domain::wire::webhooks::DeliveryState;
 use entity::{
     change, event, first_run, idempotency, invitation, mail, mail_token, refusal_count, session,
     store::traffic::{self, Kept},
@@ -45,6 +46,12 @@ pub async fn forget(ctx: &Ctx) -> Result<u64> {
             .await?,
         webhook_delivery::Entity::delete_many()
             .filter(webhook_delivery::Column::CreatedAt.lt(now - webhooks::KEPT))
+            // One that was sent again late has its tries first.
+            .filter(
+                webhook_delivery::Column::State
+                    .ne(DeliveryState::Waiting.as_str())
+                    .or(webhook_delivery::Column::CreatedAt.lt(now - webhooks::KEPT * 2)),
+            )
             .exec(db)
             .await?,
         mail_token::Entity::delete_many()
