@@ -198,7 +198,12 @@ pub(super) fn equal(a: &Value<'_>, b: &Value<'_>) -> bool {
 pub(super) fn size(value: &Value<'_>) -> u64 {
     match value {
         Value::Array(items) => 1 + items.iter().map(size).sum::<u64>(),
-        Value::Object(members) => 1 + members.iter().map(|(_, value)| size(value)).sum::<u64>(),
+        Value::Object(members) => {
+            let all = members.iter();
+            1 + all
+                .map(|(name, value)| name.len() as u64 / 32 + size(value))
+                .sum::<u64>()
+        }
         Value::Text(text) => 1 + text.len() as u64 / 32,
         Value::Null | Value::Bool(_) | Value::Number(_) => 1,
     }
