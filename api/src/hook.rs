@@ -16,12 +16,12 @@ use std::time::Duration;
 use domain::snapshot;
 use domain::wire::webhooks::DeliveryState;
 use entity::webhook_delivery::{self, DueWebhook};
-use futures::stream::{FuturesUnordered, StreamExt};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::ctx::Ctx;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plane::Plane;
 
 pub use outbox::Outbox;
@@ -39,7 +39,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub async fn deliver(plane: &Arc<Plane>, ends: impl Fn() -> bool) -> Result<u64> {
     let ctx = Ctx::job(plane, "webhooks");
     let mut turn = Turn::new();
-    let mut under_way = FuturesUnordered::new();
+    // Tasks of their own: what holds a connection or a lock goes on while this waits for one.
+    let mut under_way = JoinSet::new();
     let (mut delivered, mut failed) = (0, None);
     loop {
         if failed.is_none() && !ends() && turn.is_to_look() {
@@ -47,12 +48,15 @@ pub async fn deliver(plane: &Arc<Plane>, ends: impl Fn() -> bool) -> Result<u64>
         }
         let goes_on = failed.is_none() && !ends();
         while goes_on && let Some(hook) = turn.next() {
-            under_way.push(share::tell(&ctx, Arc::clone(&turn.rules), hook));
+            under_way.spawn(share::tell(ctx.clone(), Arc::clone(&turn.rules), hook));
         }
         let looks_again = sleep_until(turn.looked + LOOK_EVERY);
         tokio::select! {
-            Some((hook, told)) = under_way.next() => {
-                turn.is_over(hook);
+            Some(done) = under_way.join_next() => {
+                let told = done.map_err(Error::internal).and_then(|(hook, told)| {
+                    turn.is_over(hook);
+                    told
+                });
                 match told {
                     Ok(count) => delivered += count,
                     Err(error) => failed = failed.or(Some(error)),

@@ -37,11 +37,11 @@ const UNWANTED: [u16; 4] = [400, 413, 415, 422];
 
 /// Tells a webhook its next messages. Says how many were delivered.
 pub(super) async fn tell(
-    ctx: &Ctx,
+    ctx: Ctx,
     rules: Arc<snapshot::Settings>,
     hook: DueWebhook,
 ) -> (DueWebhook, Result<u64>) {
-    (hook, try_tell(ctx, &rules, hook).await)
+    (hook, try_tell(&ctx, &rules, hook).await)
 }
 
 async fn try_tell(ctx: &Ctx, rules: &snapshot::Settings, hook: DueWebhook) -> Result<u64> {

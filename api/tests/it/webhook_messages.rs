@@ -292,9 +292,12 @@ async fn a_full_outbox_is_counted() {
         let plan = json!({ "approval": "auto", "policies": [] });
         let shop = world.shop(&world.stranger, world.there, plan).await;
         let application = world.application(&world.owner, world.here, "Kiosk").await;
-        world
-            .subscribed(&world.owner, &application, &shop.plan)
-            .await;
+        let subscribed = world.subscribed(&world.owner, &application, &shop.plan);
+        let subscription = id(&subscribed.await);
+        let mut provider = world.stranger.client.clone();
+        let path = format!("/subscriptions/{subscription}/suspend");
+        let why = json!({ "note": "Unusual." });
+        provider.post(&path, why).await.ok(200);
         let job = world.app.job();
         while notifications::dispatch(&job).await.unwrap() > 0 {}
         api::hook::count(&world.app.plane).await.unwrap();

@@ -9,10 +9,10 @@ use domain::problem::Code;
 use domain::snapshot::Kind;
 use domain::wire::ip_lists::IpList;
 use entity::{ip_list as rows, setting};
-use futures::stream::{FuturesUnordered, StreamExt};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
 };
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::ready::{self, Ready};
@@ -66,28 +66,33 @@ pub(super) fn every(source: &Source) -> Duration {
 /// Fetches what is due, and what becomes due meanwhile. Says of how many lists something was
 /// learned.
 pub async fn due(ctx: &Ctx) -> Result<u64> {
-    let (mut under_way, mut owners) = (FuturesUnordered::new(), Owners::default());
+    // Tasks of their own: what holds the lock of writers goes on while this waits for it.
+    let (mut under_way, mut owners) = (JoinSet::new(), Owners::default());
     let (mut learned, mut failed) = (0, None);
     loop {
         while under_way.len() < AT_ONCE && failed.is_none() {
             match claim(ctx, &owners).await {
                 Ok(Some(row)) => {
                     owners.0.push(row.organization_id);
-                    under_way.push(one(ctx, row));
+                    under_way.spawn(one(ctx.clone(), row));
                 }
                 Ok(None) => break,
                 Err(error) => failed = Some(error),
             }
         }
+        let goes_on = !under_way.is_empty();
         tokio::select! {
-            Some((owner, done)) = under_way.next() => {
-                owners.leave(owner);
+            Some(done) = under_way.join_next() => {
+                let done = done.map_err(Error::internal).and_then(|(owner, done)| {
+                    owners.leave(owner);
+                    done
+                });
                 match done {
                     Ok(is_learned) => learned += u64::from(is_learned),
                     Err(error) => failed = failed.or(Some(error)),
                 }
             }
-            () = tokio::time::sleep(LOOK_EVERY), if !owners.0.is_empty() && failed.is_none() => {}
+            () = tokio::time::sleep(LOOK_EVERY), if goes_on && failed.is_none() => {}
             else => return failed.map_or(Ok(learned), Err),
         }
     }
@@ -143,8 +148,8 @@ async fn claim(ctx: &Ctx, owners: &Owners) -> Result<Option<rows::Model>> {
 }
 
 /// Fetches a list that was claimed. Says whose it is, and whether something was learned.
-async fn one(ctx: &Ctx, row: rows::Model) -> (Uuid, Result<bool>) {
-    (row.organization_id, learn(ctx, &row).await)
+async fn one(ctx: Ctx, row: rows::Model) -> (Uuid, Result<bool>) {
+    (row.organization_id, learn(&ctx, &row).await)
 }
 
 /// False: somebody changed it meanwhile.
