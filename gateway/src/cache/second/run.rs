@@ -164,12 +164,11 @@ impl Keeper {
         }
         let count = names.len() as u64;
         names.extend(owed.changed(&self.second.secret));
-        let mut told = link.forget(&names).await;
-        if matches!(&told, Err(failure) if failure.means() == Means::Late) {
-            // To say it twice does no harm.
-            told = link.forget(&names).await;
-        }
-        match told {
+        let notes = match owed.is_everything() {
+            true => self.notes(),
+            false => Vec::new(),
+        };
+        match tell(&link, &notes, &names).await {
             Ok(()) => {
                 self.second.figures.renewed.fetch_add(count, Relaxed);
             }
@@ -237,12 +236,15 @@ impl Keeper {
 
     /// Keeps notes as long as somebody knows the purges that they are of.
     async fn renew(&self, link: &Link) -> Result<(), Failure> {
-        let notes = self.known.keys().map(|api| self.second.secret.purges(*api));
-        let notes: Vec<Name> = notes.collect();
-        for some in notes.chunks(AT_ONCE) {
+        for some in self.notes().chunks(AT_ONCE) {
             link.stand(some).await?;
         }
         Ok(())
+    }
+
+    fn notes(&self) -> Vec<Name> {
+        let notes = self.known.keys().map(|api| self.second.secret.purges(*api));
+        notes.collect()
     }
 
     /// Does those purges of APIs that no node has done, many at a time.
@@ -328,6 +330,18 @@ impl Keeper {
         // What is not told in time goes when its own time is over.
         let _ = timeout(LEAVING, self.pay()).await;
     }
+}
+
+/// Takes notes out and then what was owed: a purge in between is done, and notes anew.
+async fn tell(link: &Link, notes: &[Name], names: &[Name]) -> Result<(), Failure> {
+    for some in notes.chunks(AT_ONCE).chain([names]) {
+        match link.forget(some).await {
+            // To say it twice does no harm.
+            Err(failure) if failure.means() == Means::Late => link.forget(some).await?,
+            told => told?,
+        }
+    }
+    Ok(())
 }
 
 impl Second {

@@ -270,14 +270,6 @@ async fn what_is_taken_out_here_is_taken_out_there() {
         );
         pair.here.send(&request).await.status
     };
-    let purge = async |what: &str| {
-        let length = what.len();
-        let request = format!(
-            "POST /cache/purge HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{what}"
-        );
-        let mut client = Client::connect(pair.here.handle.admin.unwrap()).await;
-        client.send(&request).await.status
-    };
     for (number, way) in ["unsafe", "location", "group", "purge"]
         .into_iter()
         .enumerate()
@@ -290,7 +282,7 @@ async fn what_is_taken_out_here_is_taken_out_there() {
             "unsafe" => send(&format!("PUT {path}"), "204").await,
             "location" => send("POST /far/x", &format!("201 | Location: /{number}")).await,
             "group" => send("POST /far/x", "200 | Cache-Group-Invalidation: \"t\"").await,
-            _ => purge(&format!(r#"{{"url":"test{path}"}}"#)).await,
+            _ => purge(&pair.here, &format!(r#"{{"url":"test{path}"}}"#)).await,
         };
         assert!(done < 300, "{way}");
         until(async || metric(&pair.here, "renewed_total").await > renewed).await;
@@ -521,6 +513,16 @@ async fn what_is_taken_out_while_redis_is_late_or_away_is_told_later() {
     assert!(pair.there("/far/stays", &[]).await.1);
 }
 
+/// As the operator's command does.
+async fn purge(rig: &Rig, what: &str) -> u16 {
+    let length = what.len();
+    let request = format!(
+        "POST /cache/purge HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{what}"
+    );
+    let mut client = Client::connect(rig.handle.admin.unwrap()).await;
+    client.send(&request).await.status
+}
+
 /// Hands a state over in which so many purges of APIs are known, and waits until `path` is gone here.
 async fn know(pair: &Pair, rig: &Rig, number: u64, known: &[(&str, u64)], path: &str) {
     let renewed = metric(rig, "renewed_total").await;
@@ -569,6 +571,28 @@ async fn purges_are_done_once_and_late_nodes_undo_nothing() {
     pair.keep("/far/e", MINUTE, &[]).await;
     know(&pair, &pair.here, 5, &[("shop", 2)], "/far/e").await;
     assert!(!pair.there("/far/e", &[]).await.1);
+}
+
+/// Where no node saw the database before it was restored, the operator takes everything out.
+#[tokio::test(flavor = "multi_thread")]
+async fn notes_of_a_database_that_is_gone_go_with_everything() {
+    let Some(pair) = Pair::start().await else {
+        return;
+    };
+    pair.keep("/far/a", MINUTE, &[]).await;
+    know(&pair, &pair.here, 2, &[("shop", 10)], "/far/a").await;
+    // This one has seen nothing of the ten.
+    pair.there("/zoo/a", &[]).await;
+    let restored = [("shop", 3), ("zoo", 1)];
+    know(&pair, &pair.there, 2, &restored, "/zoo/a").await;
+    let renewed = metric(&pair.there, "renewed_total").await;
+    assert!(purge(&pair.there, r#"{"all":true}"#).await < 300);
+    until(async || metric(&pair.there, "renewed_total").await > renewed).await;
+    let kept = pair.keep("/far/b", MINUTE, &[]).await.body;
+    assert_eq!(pair.there("/far/b", &[]).await, (kept, true));
+    let anew = [("shop", 4), ("zoo", 1)];
+    know(&pair, &pair.there, 3, &anew, "/far/b").await;
+    assert!(!pair.there("/far/b", &[]).await.1);
 }
 
 /// Who goes to the upstream in any case does not wait for a Redis that does not answer.
