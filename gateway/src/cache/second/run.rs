@@ -28,6 +28,8 @@ const CHECKED_EVERY: Duration = Duration::from_secs(1);
 const RENEWED_EVERY: Duration = Duration::from_secs(3600);
 /// Tries to do purges that other nodes do at the same time.
 const MOST_TRIES: usize = 8;
+/// Questions that are taken together.
+const MOST_TAKEN: usize = 256;
 /// Questions in a row that are not answered in time, before it is away.
 const MOST_LATE: usize = 3;
 /// How long the last ones are told at the end.
@@ -55,27 +57,31 @@ enum Event {
     Wake,
     Connect,
     Check,
-    Job(Option<Job>),
+    /// So many; none where nobody is left to ask.
+    Jobs(usize),
 }
 
 /// Runs until `stop` turns true; what was taken out by then is told.
 pub(crate) async fn run(mut keeper: Keeper, mut stop: watch::Receiver<bool>) {
+    let mut jobs = Vec::with_capacity(MOST_TAKEN);
     loop {
         let connects = keeper.link.is_none() && keeper.second.used.load(Relaxed);
         let event = tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => Event::Stop,
-            () = keeper.second.wake.notified() => Event::Wake,
+            // These two come seldom, and so keep nobody waiting for long.
             () = sleep_until(keeper.next), if connects => Event::Connect,
             () = sleep_until(keeper.check), if keeper.link.is_some() => Event::Check,
-            job = keeper.jobs.recv() => Event::Job(job),
+            // Before who wakes: with questions all is told that is new, and they wait for it once.
+            taken = keeper.jobs.recv_many(&mut jobs, MOST_TAKEN) => Event::Jobs(taken),
+            () = keeper.second.wake.notified() => Event::Wake,
         };
         match event {
-            Event::Stop | Event::Job(None) => return keeper.leave().await,
+            Event::Stop | Event::Jobs(0) => return keeper.leave().await,
             Event::Wake => keeper.look_after().await,
             Event::Connect => keeper.connect().await,
             Event::Check => keeper.check().await,
-            Event::Job(Some(job)) => keeper.take(job).await,
+            Event::Jobs(_) => keeper.take(&mut jobs).await,
         }
     }
 }
@@ -95,13 +101,18 @@ impl Keeper {
         }
     }
 
-    async fn take(&mut self, job: Job) {
+    async fn take(&mut self, jobs: &mut Vec<Job>) {
         // What was taken out before somebody asked is told before that is asked.
         self.settle().await;
-        // Who is not answered goes on.
-        let Some(link) = self.link.clone() else {
-            return;
-        };
+        for job in jobs.drain(..) {
+            // Who is not answered goes on.
+            if let Some(link) = self.link.clone() {
+                self.begin(job, link);
+            }
+        }
+    }
+
+    fn begin(&self, job: Job, link: Link) {
         let second = self.second.clone();
         match job {
             Job::Find(ask, reply) => tokio::spawn(async move {
