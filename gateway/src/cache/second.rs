@@ -74,7 +74,7 @@ pub(crate) struct Second {
     up: AtomicBool,
     /// The number of the present connection.
     connection: AtomicUsize,
-    /// Somebody has asked for it: before that nothing is connected.
+    /// Somebody has asked for it, or taken something out: before that nothing is connected.
     used: AtomicBool,
     wake: Notify,
     asked: AtomicUsize,
@@ -291,7 +291,8 @@ impl Second {
     /// before they are taken out here: who asks in between must not find them there.
     pub(crate) fn renew(&self, version: Uuid, names: impl IntoIterator<Item = Name>) {
         self.news().owed.add(version, names);
-        self.wake.notify_one();
+        // Also of a node that keeps nothing itself: others do.
+        self.want();
     }
 
     /// Nothing that is kept there is given any more.

@@ -61,16 +61,8 @@ impl Pair {
     async fn patient(patience: Duration) -> Option<Self> {
         let redis = RedisServer::start().await?;
         let origin = Origin::start().await;
-        let text = CACHE.replace("@ORIGIN@", &origin.address.to_string());
-        let rig = async || {
-            Rig::with(&text, |settings| {
-                settings.redis_url = Some(redis.url());
-                settings.redis_patience = patience;
-                settings.workers = Some(1);
-            })
-            .await
-        };
-        let (here, there) = (rig().await, rig().await);
+        let here = node(&redis, &origin, patience).await;
+        let there = node(&redis, &origin, patience).await;
         let pair = Self {
             redis,
             origin,
@@ -110,6 +102,16 @@ impl Pair {
         let is_shared = status(&got).contains("; detail=second-level");
         (got.body, is_shared)
     }
+}
+
+async fn node(redis: &RedisServer, origin: &Origin, patience: Duration) -> Rig {
+    let text = CACHE.replace("@ORIGIN@", &origin.address.to_string());
+    Rig::with(&text, |settings| {
+        settings.redis_url = Some(redis.url());
+        settings.redis_patience = patience;
+        settings.workers = Some(1);
+    })
+    .await
 }
 
 async fn metric(rig: &Rig, name: &str) -> u64 {
@@ -319,6 +321,19 @@ async fn what_is_taken_out_here_is_taken_out_there() {
         pair.redis.ask(&["DEL", &key]).await;
     }
     assert!(!pair.there("/far/gone", &[]).await.1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_keeps_nothing_tells_what_it_changed() {
+    let Some(pair) = Pair::start().await else {
+        return;
+    };
+    let third = node(&pair.redis, &pair.origin, PATIENCE).await;
+    pair.keep("/far/a", MINUTE, &[]).await;
+    let put = "PUT /far/a HTTP/1.1\r\nHost: test\r\nX-Answer: 204\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(third.send(put).await.status, 204);
+    until(async || metric(&third, "renewed_total").await > 0).await;
+    assert!(!pair.there("/far/a", &[]).await.1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
