@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use domain::id::ApiId;
-use futures::future::try_join_all;
+use futures::{StreamExt, TryStreamExt, stream};
 use redis::Client;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -24,6 +24,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How often it is asked whether it is the one that it was.
 const CHECKED_EVERY: Duration = Duration::from_secs(1);
+/// APIs whose purges are done at the same time.
+const PURGED_AT_ONCE: usize = 8;
 /// How often it is said that the notes of purges are still of use.
 const RENEWED_EVERY: Duration = Duration::from_secs(3600);
 /// Tries to do purges that other nodes do at the same time.
@@ -179,7 +181,7 @@ impl Keeper {
             true => self.notes(),
             false => Vec::new(),
         };
-        match tell(&link, &notes, &names).await {
+        match link.tell(&notes, &names).await {
             Ok(()) => {
                 self.second.figures.renewed.fetch_add(count, Relaxed);
             }
@@ -274,11 +276,14 @@ impl Keeper {
         let notes = apis.iter().map(|api| self.second.secret.purges(*api));
         let notes: Vec<Name> = notes.collect();
         let said = link.notes(&notes).await?;
-        let mut purges = Vec::with_capacity(apis.len());
-        for ((api, note), said) in apis.iter().zip(notes).zip(said) {
-            purges.push(self.purge(link, *api, note, said));
-        }
-        try_join_all(purges).await.map(drop)
+        let all = apis.iter().copied().zip(notes).zip(said);
+        let all: Vec<((ApiId, Name), Vec<u8>)> = all.collect();
+        // A few at a time: each is to be answered within the patience, and what is done stays done.
+        let all = stream::iter(all).map(Ok::<_, Failure>);
+        all.try_for_each_concurrent(PURGED_AT_ONCE, move |((api, note), said)| {
+            self.purge(link, api, note, said)
+        })
+        .await
     }
 
     /// Does those of one API, whose note says what it `said`.
@@ -341,18 +346,6 @@ impl Keeper {
         // What is not told in time goes when its own time is over.
         let _ = timeout(LEAVING, self.pay()).await;
     }
-}
-
-/// Takes notes out and then what was owed: a purge in between is done, and notes anew.
-async fn tell(link: &Link, notes: &[Name], names: &[Name]) -> Result<(), Failure> {
-    for some in notes.chunks(AT_ONCE).chain([names]) {
-        match link.forget(some).await {
-            // To say it twice does no harm.
-            Err(failure) if failure.means() == Means::Late => link.forget(some).await?,
-            told => told?,
-        }
-    }
-    Ok(())
 }
 
 impl Second {
