@@ -16,6 +16,7 @@ mod owed;
 mod run;
 mod share;
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -299,6 +300,16 @@ impl Second {
     pub(crate) fn renew_everything(&self) {
         self.news().owed.add_everything();
         self.want();
+    }
+
+    /// Nothing of versions that are not served any more is given.
+    pub(crate) fn left(&self, versions: &HashSet<VersionId>) {
+        let mut news = self.news();
+        for version in versions {
+            news.owed.add_all(version.uuid());
+        }
+        drop(news);
+        self.wake.notify_one();
     }
 
     /// Tells of purges that were asked for in the management plane. All nodes do; what was done

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use domain::api::Purge;
-use domain::snapshot::Purged;
+use domain::snapshot::{Delta, Kind, Parts, Purged};
 use domain::traffic::Cached;
 use gateway::source::Change;
 use redis::Value;
@@ -608,6 +608,45 @@ async fn notes_of_a_database_that_is_gone_go_with_everything() {
     let anew = [("shop", 4), ("zoo", 1)];
     know(&pair, &pair.there, 3, &anew, "/far/b").await;
     assert!(!pair.there("/far/b", &[]).await.1);
+}
+
+/// Nobody knows what was purged of a version while it was not served.
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_that_are_served_again_begin_with_nothing() {
+    let Some(pair) = Pair::start().await else {
+        return;
+    };
+    let text = CACHE.replace("@ORIGIN@", &pair.origin.address.to_string());
+    let only = &["Cache-Control: only-if-cached"][..];
+    for (number, is_whole) in [(2, true), (4, false)] {
+        let (far, zoo) = (format!("/far/{number}"), format!("/zoo/{number}"));
+        for path in [&far, &zoo] {
+            pair.keep(path, MINUTE, &[]).await;
+        }
+        let renewed = metric(&pair.here, "renewed_total").await;
+        let mut less = snapshot(&text, &pair.here.upstream, number);
+        let mut versions = std::mem::take(&mut less.parts.versions);
+        let at = versions.iter().position(|version| version.slug == "far");
+        let gone = versions.remove(at.unwrap());
+        let change = match is_whole {
+            true => {
+                less.parts.versions = versions;
+                Change::Full(Box::new(less))
+            }
+            false => Change::Delta(Box::new(Delta {
+                from: number - 1,
+                state: number,
+                put: Parts::default(),
+                gone: vec![(Kind::Version, gone.id.uuid())],
+            })),
+        };
+        pair.here.change(change, number).await;
+        until(async || metric(&pair.here, "renewed_total").await > renewed).await;
+        pair.here.load(&text, number + 1).await;
+        assert_eq!(get(&pair.here, &far, "200", only).await.status, 504);
+        assert!(!pair.there(&far, &[]).await.1);
+        assert_eq!(get(&pair.here, &zoo, "200", only).await.status, 200);
+    }
 }
 
 /// Who goes to the upstream in any case does not wait for a Redis that does not answer.
