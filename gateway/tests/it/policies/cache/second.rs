@@ -505,7 +505,7 @@ async fn what_is_taken_out_while_redis_is_late_or_away_is_told_later() {
     let Some(pair) = Pair::start().await else {
         return;
     };
-    for path in ["/far/stays", "/far/late", "/far/away"] {
+    for path in ["/far/stays", "/far/late", "/far/away", "/far/unseen"] {
         let hour = "200 | Cache-Control: max-age=3600";
         pair.keep(path, hour, &[]).await;
     }
@@ -515,7 +515,10 @@ async fn what_is_taken_out_while_redis_is_late_or_away_is_told_later() {
     let never = "200 | Cache-Control: no-store";
     get(&pair.there, "/far/late", never, &[]).await;
     until(async || metric(&pair.there, "degraded").await == 1).await;
-    get(&pair.there, "/far/away", never, &[]).await;
+    // One that nobody has seen, while it is known that Redis is away, ends by itself.
+    get(&pair.there, "/far/unseen", never, &[]).await;
+    let put = "PUT /far/away HTTP/1.1\r\nHost: test\r\nX-Answer: 204\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(pair.there.send(put).await.status, 204);
     pair.redis.signal("CONT");
     until(async || metric(&pair.there, "renewed_total").await >= renewed + 2).await;
     // What was not kept is not asked for again for a minute.
@@ -525,7 +528,9 @@ async fn what_is_taken_out_while_redis_is_late_or_away_is_told_later() {
     for path in ["/far/late", "/far/away"] {
         assert!(!pair.there(path, &[]).await.1, "{path}");
     }
-    assert!(pair.there("/far/stays", &[]).await.1);
+    for path in ["/far/stays", "/far/unseen"] {
+        assert!(pair.there(path, &[]).await.1, "{path}");
+    }
 }
 
 /// As the operator's command does.
