@@ -135,7 +135,13 @@ impl Keeper {
                         count(&figures.outdated);
                         second.outdated(&keep);
                     }
-                    Err(failure) => second.failed(&failure, &link),
+                    Err(failure) => {
+                        // What stands in its place is older.
+                        if matches!(failure.means(), Means::Long | Means::Full) {
+                            second.forget(&keep.names, &keep.stored);
+                        }
+                        second.failed(&failure, &link);
+                    }
                 }
             }),
         };

@@ -702,6 +702,15 @@ async fn a_redis_that_is_away_fails_nothing() {
     until(async || metric(&pair.here, "renewed_total").await > renewed).await;
     assert!(!pair.there("/far/a", &[]).await.1);
     pair.redis.ask(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    // The newer one finds no room, and the older one goes all the same.
+    pair.is_shared().await;
+    pair.keep("/far/c", MINUTE, &[]).await;
+    pair.redis.ask(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    let renewed = metric(&pair.here, "renewed_total").await;
+    get(&pair.here, "/far/c", MINUTE, &["Cache-Control: no-cache"]).await;
+    until(async || metric(&pair.here, "renewed_total").await > renewed).await;
+    assert!(!pair.there("/far/c", &[]).await.1);
+    pair.redis.ask(&["CONFIG", "SET", "maxmemory", "0"]).await;
     // Read-only: what could not be told is told before anything is asked again.
     pair.is_shared().await;
     pair.keep("/far/b", MINUTE, &[]).await;
