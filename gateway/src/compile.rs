@@ -201,9 +201,7 @@ impl Compiler {
         let (rest, put) = consumers::Put::of(delta.put);
         dirty.extend(self.model.put(rest));
         self.note_left(before);
-        for called in &renamed {
-            self.model.touch_listers(called, &mut dirty);
-        }
+        self.model.touch_listers(renamed, &mut dirty);
         let keys = &mut self.state.keys;
         let products = &mut self.product_numbers;
         self.consumers.change(&delta.gone, put, products, keys);
