@@ -22,7 +22,7 @@ use std::sync::Arc;
 use domain::api::Purge;
 use domain::id::{ApiId, ProductId, UpstreamId, VersionId};
 use domain::seal::KeyRing;
-use domain::snapshot::{self, Delta, Purged, SCHEMA, Snapshot};
+use domain::snapshot::{self, Delta, Kind, Purged, SCHEMA, Snapshot};
 
 use crate::clock::Clock;
 use crate::metrics::RouteNames;
@@ -78,6 +78,8 @@ pub(crate) struct Compiler {
     region: Option<String>,
     consumers: Consumers,
     purges: Purges,
+    /// Versions that are not served any more.
+    left: HashSet<VersionId>,
     ip_lists: ip_lists::Names,
     /// Where versions stand in the state, to find them again.
     placed_routes: HashMap<VersionId, Arc<snapshot::Version>>,
@@ -111,6 +113,7 @@ impl Compiler {
             region: None,
             consumers: Consumers::default(),
             purges: Purges::default(),
+            left: HashSet::new(),
             ip_lists: ip_lists::Names::default(),
             placed_routes: HashMap::new(),
             state: State {
@@ -142,6 +145,7 @@ impl Compiler {
         if snapshot.schema > SCHEMA {
             return Err(NotTaken::Newer(snapshot.schema));
         }
+        let before: Vec<VersionId> = self.model.versions.keys().copied().collect();
         self.model = Model::default();
         for (_, upstream) in self.upstreams.drain() {
             self.roster.leave(&upstream);
@@ -165,6 +169,7 @@ impl Compiler {
         let (rest, parts) = consumers::Put::of(snapshot.parts);
         self.state.keys = self.consumers.fill(parts, &mut self.product_numbers);
         let dirty = self.model.put(rest);
+        self.note_left(before);
         let present = &self.model.upstreams;
         self.crews.retain(|id, _| present.contains_key(id));
         Ok(self.compile(dirty, snapshot.state))
@@ -187,12 +192,16 @@ impl Compiler {
         let lists = std::mem::take(&mut delta.put.ip_lists);
         let mut renamed = self.ip_lists.remove(&delta.gone, &mut self.state.ip_lists);
         renamed.extend(self.ip_lists.put(lists, &mut self.state.ip_lists));
+        let versions = &self.model.versions;
+        let gone = delta.gone.iter();
+        let gone = gone.filter(|(kind, _)| *kind == Kind::Version);
+        let gone = gone.map(|(_, id)| VersionId::from_uuid(*id));
+        let before: Vec<VersionId> = gone.filter(|id| versions.contains_key(id)).collect();
         let mut dirty = self.model.remove(&delta.gone);
         let (rest, put) = consumers::Put::of(delta.put);
         dirty.extend(self.model.put(rest));
-        for called in &renamed {
-            self.model.touch_listers(called, &mut dirty);
-        }
+        self.note_left(before);
+        self.model.touch_listers(renamed, &mut dirty);
         let keys = &mut self.state.keys;
         let products = &mut self.product_numbers;
         self.consumers.change(&delta.gone, put, products, keys);
@@ -232,6 +241,18 @@ impl Compiler {
             (api, own.map(|version| version.id).collect(), all)
         })
         .collect()
+    }
+
+    /// Notes those that were there before and are not now.
+    fn note_left(&mut self, before: Vec<VersionId>) {
+        let served = &self.model.versions;
+        let left = before.into_iter().filter(|id| !served.contains_key(id));
+        self.left.extend(left);
+    }
+
+    /// Versions that are not served any more since the last call.
+    pub(crate) fn left(&mut self) -> HashSet<VersionId> {
+        std::mem::take(&mut self.left)
     }
 
     /// APIs that are no more since the last call, of those whose purges were told.

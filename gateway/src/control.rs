@@ -167,6 +167,7 @@ pub(crate) async fn run(mut changes: mpsc::Receiver<Change>, mut compiler: Compi
                 for api in compiler.gone() {
                     told.shared.cache.gone(api);
                 }
+                told.shared.cache.left(&compiler.left());
                 for (api, versions, all) in compiler.purged() {
                     told.shared.cache.purged(api, versions, all);
                 }

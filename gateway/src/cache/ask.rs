@@ -263,7 +263,7 @@ impl<'a> Visit<'a> {
         match found {
             Some(stored) => self.may_take_out(stored).then(|| Old::Here(stored.clone())),
             None => {
-                let unseen = share?.unseen(&self.asker, source.version, source.target);
+                let unseen = share?.unseen(&self.asker);
                 unseen.map(|name| Old::Unseen(source.version, name))
             }
         }

@@ -75,6 +75,19 @@ impl Cache {
         }
     }
 
+    /// Takes out what is kept of versions that are not served any more: purges of their API do not
+    /// find them, and they may be served again.
+    pub(crate) fn left(&self, versions: &HashSet<VersionId>) {
+        if versions.is_empty() {
+            return;
+        }
+        if let Some(second) = &self.second {
+            second.left(versions);
+        }
+        let count = self.purge_of(versions, Purge::All(true));
+        tracing::debug!(count, "Kept answers of versions that left were taken out.");
+    }
+
     /// The same as a purge of all, of these versions alone: whoever asks for it owns no others.
     pub(crate) fn purge_of(&self, versions: &HashSet<VersionId>, purge: Purge) -> usize {
         let purge = plain_of(purge);

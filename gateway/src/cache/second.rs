@@ -16,6 +16,7 @@ mod owed;
 mod run;
 mod share;
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -74,7 +75,7 @@ pub(crate) struct Second {
     up: AtomicBool,
     /// The number of the present connection.
     connection: AtomicUsize,
-    /// Somebody has asked for it: before that nothing is connected.
+    /// Somebody has asked for it, or taken something out: before that nothing is connected.
     used: AtomicBool,
     wake: Notify,
     asked: AtomicUsize,
@@ -291,13 +292,24 @@ impl Second {
     /// before they are taken out here: who asks in between must not find them there.
     pub(crate) fn renew(&self, version: Uuid, names: impl IntoIterator<Item = Name>) {
         self.news().owed.add(version, names);
-        self.wake.notify_one();
+        // Also of a node that keeps nothing itself: others do.
+        self.want();
     }
 
     /// Nothing that is kept there is given any more.
     pub(crate) fn renew_everything(&self) {
         self.news().owed.add_everything();
         self.want();
+    }
+
+    /// Nothing of versions that are not served any more is given.
+    pub(crate) fn left(&self, versions: &HashSet<VersionId>) {
+        let mut news = self.news();
+        for version in versions {
+            news.owed.add_all(version.uuid());
+        }
+        drop(news);
+        self.wake.notify_one();
     }
 
     /// Tells of purges that were asked for in the management plane. All nodes do; what was done

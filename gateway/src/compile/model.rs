@@ -194,21 +194,32 @@ impl Model {
 
     /// Those that name a list whose name came or went. Whoever named it and does so no more has
     /// changed, and is touched by that.
-    pub(super) fn touch_listers(&self, called: &Called, dirty: &mut Dirty) {
-        let (organization, name) = called;
-        let names = |policies: &[Policy]| named_lists(policies).any(|one| one.name == name);
+    pub(super) fn touch_listers(&self, renamed: HashSet<Called>, dirty: &mut Dirty) {
+        // There may be many of both: all are gone through once.
+        let mut called: HashMap<OrganizationId, HashSet<String>> = HashMap::new();
+        for (organization, name) in renamed {
+            called.entry(organization).or_default().insert(name);
+        }
+        if called.is_empty() {
+            return;
+        }
+        let names = |called: &HashSet<String>, policies: &[Policy]| {
+            named_lists(policies).any(|one| called.contains(one.name))
+        };
         let is_its = |id: &&VersionId| {
             let version = self.versions.get(*id);
-            self.owner(**id) == Some(*organization)
-                && version.is_some_and(|version| self.meets(version, names))
+            let called = self.owner(**id).and_then(|owner| called.get(&owner));
+            version.zip(called).is_some_and(|(version, called)| {
+                self.meets(version, |policies| names(called, policies))
+            })
         };
         dirty.versions.extend(self.listers.iter().filter(is_its));
         let is_its = |id: &&PlanId| {
-            self.plans.get(*id).is_some_and(|plan| {
-                let product = self.products.get(&plan.product);
-                product.is_some_and(|product| product.organization == *organization)
-                    && names(&plan.policies)
-            })
+            let plan = self.plans.get(*id);
+            let product = plan.and_then(|plan| self.products.get(&plan.product));
+            let called = product.and_then(|product| called.get(&product.organization));
+            let both = plan.zip(called);
+            both.is_some_and(|(plan, called)| names(called, &plan.policies))
         };
         dirty.plans.extend(self.list_plans.iter().filter(is_its));
     }

@@ -59,6 +59,10 @@ impl Owed {
         };
     }
 
+    pub(super) const fn is_everything(&self) -> bool {
+        self.everything
+    }
+
     pub(super) fn add(&mut self, version: Uuid, names: impl IntoIterator<Item = Name>) {
         let mut names = names.into_iter().peekable();
         if self.everything || names.peek().is_none() {

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use domain::id::ApiId;
-use futures::future::try_join_all;
+use futures::{StreamExt, TryStreamExt, stream};
 use redis::Client;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -24,10 +24,14 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How often it is asked whether it is the one that it was.
 const CHECKED_EVERY: Duration = Duration::from_secs(1);
+/// APIs whose purges are done at the same time.
+const PURGED_AT_ONCE: usize = 8;
 /// How often it is said that the notes of purges are still of use.
 const RENEWED_EVERY: Duration = Duration::from_secs(3600);
 /// Tries to do purges that other nodes do at the same time.
 const MOST_TRIES: usize = 8;
+/// Questions that are taken together.
+const MOST_TAKEN: usize = 256;
 /// Questions in a row that are not answered in time, before it is away.
 const MOST_LATE: usize = 3;
 /// How long the last ones are told at the end.
@@ -55,27 +59,31 @@ enum Event {
     Wake,
     Connect,
     Check,
-    Job(Option<Job>),
+    /// So many; none where nobody is left to ask.
+    Jobs(usize),
 }
 
 /// Runs until `stop` turns true; what was taken out by then is told.
 pub(crate) async fn run(mut keeper: Keeper, mut stop: watch::Receiver<bool>) {
+    let mut jobs = Vec::with_capacity(MOST_TAKEN);
     loop {
         let connects = keeper.link.is_none() && keeper.second.used.load(Relaxed);
         let event = tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => Event::Stop,
-            () = keeper.second.wake.notified() => Event::Wake,
+            // These two come seldom, and so keep nobody waiting for long.
             () = sleep_until(keeper.next), if connects => Event::Connect,
             () = sleep_until(keeper.check), if keeper.link.is_some() => Event::Check,
-            job = keeper.jobs.recv() => Event::Job(job),
+            // Before who wakes: with questions all is told that is new, and they wait for it once.
+            taken = keeper.jobs.recv_many(&mut jobs, MOST_TAKEN) => Event::Jobs(taken),
+            () = keeper.second.wake.notified() => Event::Wake,
         };
         match event {
-            Event::Stop | Event::Job(None) => return keeper.leave().await,
+            Event::Stop | Event::Jobs(0) => return keeper.leave().await,
             Event::Wake => keeper.look_after().await,
             Event::Connect => keeper.connect().await,
             Event::Check => keeper.check().await,
-            Event::Job(Some(job)) => keeper.take(job).await,
+            Event::Jobs(_) => keeper.take(&mut jobs).await,
         }
     }
 }
@@ -95,13 +103,18 @@ impl Keeper {
         }
     }
 
-    async fn take(&mut self, job: Job) {
+    async fn take(&mut self, jobs: &mut Vec<Job>) {
         // What was taken out before somebody asked is told before that is asked.
         self.settle().await;
-        // Who is not answered goes on.
-        let Some(link) = self.link.clone() else {
-            return;
-        };
+        for job in jobs.drain(..) {
+            // Who is not answered goes on.
+            if let Some(link) = self.link.clone() {
+                self.begin(job, link);
+            }
+        }
+    }
+
+    fn begin(&self, job: Job, link: Link) {
         let second = self.second.clone();
         match job {
             Job::Find(ask, reply) => tokio::spawn(async move {
@@ -122,7 +135,13 @@ impl Keeper {
                         count(&figures.outdated);
                         second.outdated(&keep);
                     }
-                    Err(failure) => second.failed(&failure, &link),
+                    Err(failure) => {
+                        // What stands in its place is older.
+                        if matches!(failure.means(), Means::Long | Means::Full) {
+                            second.forget(&keep.names, &keep.stored);
+                        }
+                        second.failed(&failure, &link);
+                    }
                 }
             }),
         };
@@ -164,12 +183,11 @@ impl Keeper {
         }
         let count = names.len() as u64;
         names.extend(owed.changed(&self.second.secret));
-        let mut told = link.forget(&names).await;
-        if matches!(&told, Err(failure) if failure.means() == Means::Late) {
-            // To say it twice does no harm.
-            told = link.forget(&names).await;
-        }
-        match told {
+        let notes = match owed.is_everything() {
+            true => self.notes(),
+            false => Vec::new(),
+        };
+        match link.tell(&notes, &names).await {
             Ok(()) => {
                 self.second.figures.renewed.fetch_add(count, Relaxed);
             }
@@ -237,12 +255,15 @@ impl Keeper {
 
     /// Keeps notes as long as somebody knows the purges that they are of.
     async fn renew(&self, link: &Link) -> Result<(), Failure> {
-        let notes = self.known.keys().map(|api| self.second.secret.purges(*api));
-        let notes: Vec<Name> = notes.collect();
-        for some in notes.chunks(AT_ONCE) {
+        for some in self.notes().chunks(AT_ONCE) {
             link.stand(some).await?;
         }
         Ok(())
+    }
+
+    fn notes(&self) -> Vec<Name> {
+        let notes = self.known.keys().map(|api| self.second.secret.purges(*api));
+        notes.collect()
     }
 
     /// Does those purges of APIs that no node has done, many at a time.
@@ -261,11 +282,14 @@ impl Keeper {
         let notes = apis.iter().map(|api| self.second.secret.purges(*api));
         let notes: Vec<Name> = notes.collect();
         let said = link.notes(&notes).await?;
-        let mut purges = Vec::with_capacity(apis.len());
-        for ((api, note), said) in apis.iter().zip(notes).zip(said) {
-            purges.push(self.purge(link, *api, note, said));
-        }
-        try_join_all(purges).await.map(drop)
+        let all = apis.iter().copied().zip(notes).zip(said);
+        let all: Vec<((ApiId, Name), Vec<u8>)> = all.collect();
+        // A few at a time: each is to be answered within the patience, and what is done stays done.
+        let all = stream::iter(all).map(Ok::<_, Failure>);
+        all.try_for_each_concurrent(PURGED_AT_ONCE, move |((api, note), said)| {
+            self.purge(link, api, note, said)
+        })
+        .await
     }
 
     /// Does those of one API, whose note says what it `said`.

@@ -132,15 +132,13 @@ impl Share {
     }
 
     /// Where an older answer to this asker may stand that nobody has seen, as Redis was not asked
-    /// for one or did not say. Whatever it said that there is, is known here.
-    pub(crate) fn unseen(&self, asker: &Asker, version: Uuid, target: &str) -> Option<Name> {
+    /// for one or did not say. Whatever it said that there is, is known here. Where it is away, what
+    /// is older there ends by itself, as beside one that is kept.
+    pub(crate) fn unseen(&self, asker: &Asker) -> Option<Name> {
+        let names = self.names.as_ref()?;
         let has_said = self.seen.is_some_and(|seen| !seen.is_remembered);
         let owner = asker.owner.filter(|_| !asker.has_cookie && !has_said)?;
-        let secret = &self.second.secret;
-        match &self.names {
-            Some(names) => names.slot(secret, owner),
-            None => Some(secret.of_address(version, target)),
-        }
+        names.slot(&self.second.secret, owner)
     }
 
     /// Takes that out.

@@ -28,6 +28,22 @@ impl Link {
         Ok(said.into_iter().map(bytes).collect())
     }
 
+    /// Takes notes out, and then what else goes: who purges in between makes another note.
+    pub(in crate::cache::second) async fn tell(
+        &self,
+        notes: &[Name],
+        names: &[Name],
+    ) -> Result<(), Failure> {
+        for some in notes.chunks(AT_ONCE).chain([names]) {
+            match self.forget(some).await {
+                // To say it twice does no harm.
+                Err(failure) if failure.means() == Means::Late => self.forget(some).await?,
+                told => told?,
+            }
+        }
+        Ok(())
+    }
+
     /// These notes are still of use.
     pub(in crate::cache::second) async fn stand(&self, notes: &[Name]) -> Result<(), Failure> {
         let mut connection = self.connection.clone();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use domain::api::Purge;
-use domain::snapshot::Purged;
+use domain::snapshot::{Delta, Kind, Parts, Purged};
 use domain::traffic::Cached;
 use gateway::source::Change;
 use redis::Value;
@@ -61,16 +61,8 @@ impl Pair {
     async fn patient(patience: Duration) -> Option<Self> {
         let redis = RedisServer::start().await?;
         let origin = Origin::start().await;
-        let text = CACHE.replace("@ORIGIN@", &origin.address.to_string());
-        let rig = async || {
-            Rig::with(&text, |settings| {
-                settings.redis_url = Some(redis.url());
-                settings.redis_patience = patience;
-                settings.workers = Some(1);
-            })
-            .await
-        };
-        let (here, there) = (rig().await, rig().await);
+        let here = node(&redis, &origin, patience).await;
+        let there = node(&redis, &origin, patience).await;
         let pair = Self {
             redis,
             origin,
@@ -110,6 +102,16 @@ impl Pair {
         let is_shared = status(&got).contains("; detail=second-level");
         (got.body, is_shared)
     }
+}
+
+async fn node(redis: &RedisServer, origin: &Origin, patience: Duration) -> Rig {
+    let text = CACHE.replace("@ORIGIN@", &origin.address.to_string());
+    Rig::with(&text, |settings| {
+        settings.redis_url = Some(redis.url());
+        settings.redis_patience = patience;
+        settings.workers = Some(1);
+    })
+    .await
 }
 
 async fn metric(rig: &Rig, name: &str) -> u64 {
@@ -270,14 +272,6 @@ async fn what_is_taken_out_here_is_taken_out_there() {
         );
         pair.here.send(&request).await.status
     };
-    let purge = async |what: &str| {
-        let length = what.len();
-        let request = format!(
-            "POST /cache/purge HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{what}"
-        );
-        let mut client = Client::connect(pair.here.handle.admin.unwrap()).await;
-        client.send(&request).await.status
-    };
     for (number, way) in ["unsafe", "location", "group", "purge"]
         .into_iter()
         .enumerate()
@@ -290,7 +284,7 @@ async fn what_is_taken_out_here_is_taken_out_there() {
             "unsafe" => send(&format!("PUT {path}"), "204").await,
             "location" => send("POST /far/x", &format!("201 | Location: /{number}")).await,
             "group" => send("POST /far/x", "200 | Cache-Group-Invalidation: \"t\"").await,
-            _ => purge(&format!(r#"{{"url":"test{path}"}}"#)).await,
+            _ => purge(&pair.here, &format!(r#"{{"url":"test{path}"}}"#)).await,
         };
         assert!(done < 300, "{way}");
         until(async || metric(&pair.here, "renewed_total").await > renewed).await;
@@ -327,6 +321,19 @@ async fn what_is_taken_out_here_is_taken_out_there() {
         pair.redis.ask(&["DEL", &key]).await;
     }
     assert!(!pair.there("/far/gone", &[]).await.1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_keeps_nothing_tells_what_it_changed() {
+    let Some(pair) = Pair::start().await else {
+        return;
+    };
+    let third = node(&pair.redis, &pair.origin, PATIENCE).await;
+    pair.keep("/far/a", MINUTE, &[]).await;
+    let put = "PUT /far/a HTTP/1.1\r\nHost: test\r\nX-Answer: 204\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(third.send(put).await.status, 204);
+    until(async || metric(&third, "renewed_total").await > 0).await;
+    assert!(!pair.there("/far/a", &[]).await.1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -498,7 +505,7 @@ async fn what_is_taken_out_while_redis_is_late_or_away_is_told_later() {
     let Some(pair) = Pair::start().await else {
         return;
     };
-    for path in ["/far/stays", "/far/late", "/far/away"] {
+    for path in ["/far/stays", "/far/late", "/far/away", "/far/unseen"] {
         let hour = "200 | Cache-Control: max-age=3600";
         pair.keep(path, hour, &[]).await;
     }
@@ -508,7 +515,10 @@ async fn what_is_taken_out_while_redis_is_late_or_away_is_told_later() {
     let never = "200 | Cache-Control: no-store";
     get(&pair.there, "/far/late", never, &[]).await;
     until(async || metric(&pair.there, "degraded").await == 1).await;
-    get(&pair.there, "/far/away", never, &[]).await;
+    // One that nobody has seen, while it is known that Redis is away, ends by itself.
+    get(&pair.there, "/far/unseen", never, &[]).await;
+    let put = "PUT /far/away HTTP/1.1\r\nHost: test\r\nX-Answer: 204\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(pair.there.send(put).await.status, 204);
     pair.redis.signal("CONT");
     until(async || metric(&pair.there, "renewed_total").await >= renewed + 2).await;
     // What was not kept is not asked for again for a minute.
@@ -518,7 +528,19 @@ async fn what_is_taken_out_while_redis_is_late_or_away_is_told_later() {
     for path in ["/far/late", "/far/away"] {
         assert!(!pair.there(path, &[]).await.1, "{path}");
     }
-    assert!(pair.there("/far/stays", &[]).await.1);
+    for path in ["/far/stays", "/far/unseen"] {
+        assert!(pair.there(path, &[]).await.1, "{path}");
+    }
+}
+
+/// As the operator's command does.
+async fn purge(rig: &Rig, what: &str) -> u16 {
+    let length = what.len();
+    let request = format!(
+        "POST /cache/purge HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{what}"
+    );
+    let mut client = Client::connect(rig.handle.admin.unwrap()).await;
+    client.send(&request).await.status
 }
 
 /// Hands a state over in which so many purges of APIs are known, and waits until `path` is gone here.
@@ -571,6 +593,67 @@ async fn purges_are_done_once_and_late_nodes_undo_nothing() {
     assert!(!pair.there("/far/e", &[]).await.1);
 }
 
+/// Where no node saw the database before it was restored, the operator takes everything out.
+#[tokio::test(flavor = "multi_thread")]
+async fn notes_of_a_database_that_is_gone_go_with_everything() {
+    let Some(pair) = Pair::start().await else {
+        return;
+    };
+    pair.keep("/far/a", MINUTE, &[]).await;
+    know(&pair, &pair.here, 2, &[("shop", 10)], "/far/a").await;
+    // This one has seen nothing of the ten.
+    pair.there("/zoo/a", &[]).await;
+    let restored = [("shop", 3), ("zoo", 1)];
+    know(&pair, &pair.there, 2, &restored, "/zoo/a").await;
+    let renewed = metric(&pair.there, "renewed_total").await;
+    assert!(purge(&pair.there, r#"{"all":true}"#).await < 300);
+    until(async || metric(&pair.there, "renewed_total").await > renewed).await;
+    let kept = pair.keep("/far/b", MINUTE, &[]).await.body;
+    assert_eq!(pair.there("/far/b", &[]).await, (kept, true));
+    let anew = [("shop", 4), ("zoo", 1)];
+    know(&pair, &pair.there, 3, &anew, "/far/b").await;
+    assert!(!pair.there("/far/b", &[]).await.1);
+}
+
+/// Nobody knows what was purged of a version while it was not served.
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_that_are_served_again_begin_with_nothing() {
+    let Some(pair) = Pair::start().await else {
+        return;
+    };
+    let text = CACHE.replace("@ORIGIN@", &pair.origin.address.to_string());
+    let only = &["Cache-Control: only-if-cached"][..];
+    for (number, is_whole) in [(2, true), (4, false)] {
+        let (far, zoo) = (format!("/far/{number}"), format!("/zoo/{number}"));
+        for path in [&far, &zoo] {
+            pair.keep(path, MINUTE, &[]).await;
+        }
+        let renewed = metric(&pair.here, "renewed_total").await;
+        let mut less = snapshot(&text, &pair.here.upstream, number);
+        let mut versions = std::mem::take(&mut less.parts.versions);
+        let at = versions.iter().position(|version| version.slug == "far");
+        let gone = versions.remove(at.unwrap());
+        let change = match is_whole {
+            true => {
+                less.parts.versions = versions;
+                Change::Full(Box::new(less))
+            }
+            false => Change::Delta(Box::new(Delta {
+                from: number - 1,
+                state: number,
+                put: Parts::default(),
+                gone: vec![(Kind::Version, gone.id.uuid())],
+            })),
+        };
+        pair.here.change(change, number).await;
+        until(async || metric(&pair.here, "renewed_total").await > renewed).await;
+        pair.here.load(&text, number + 1).await;
+        assert_eq!(get(&pair.here, &far, "200", only).await.status, 504);
+        assert!(!pair.there(&far, &[]).await.1);
+        assert_eq!(get(&pair.here, &zoo, "200", only).await.status, 200);
+    }
+}
+
 /// Who goes to the upstream in any case does not wait for a Redis that does not answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_cache_waits_for_nobody() {
@@ -618,6 +701,15 @@ async fn a_redis_that_is_away_fails_nothing() {
     pair.here.send(put).await;
     until(async || metric(&pair.here, "renewed_total").await > renewed).await;
     assert!(!pair.there("/far/a", &[]).await.1);
+    pair.redis.ask(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    // The newer one finds no room, and the older one goes all the same.
+    pair.is_shared().await;
+    pair.keep("/far/c", MINUTE, &[]).await;
+    pair.redis.ask(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    let renewed = metric(&pair.here, "renewed_total").await;
+    get(&pair.here, "/far/c", MINUTE, &["Cache-Control: no-cache"]).await;
+    until(async || metric(&pair.here, "renewed_total").await > renewed).await;
+    assert!(!pair.there("/far/c", &[]).await.1);
     pair.redis.ask(&["CONFIG", "SET", "maxmemory", "0"]).await;
     // Read-only: what could not be told is told before anything is asked again.
     pair.is_shared().await;
