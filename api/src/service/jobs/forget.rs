@@ -7,7 +7,7 @@ use entity::{
     store::traffic::{self, Kept},
     webhook, webhook_delivery,
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
 
 use crate::ctx::Ctx;
 use crate::error::Result;
@@ -48,9 +48,9 @@ pub async fn forget(ctx: &Ctx) -> Result<u64> {
             .filter(webhook_delivery::Column::CreatedAt.lt(now - webhooks::KEPT))
             // One that was sent again late has its tries first.
             .filter(
-                webhook_delivery::Column::State
-                    .ne(DeliveryState::Waiting.as_str())
-                    .or(webhook_delivery::Column::CreatedAt.lt(now - webhooks::KEPT * 2)),
+                Condition::any()
+                    .add(webhook_delivery::Column::State.ne(DeliveryState::Waiting.as_str()))
+                    .add(webhook_delivery::Column::CreatedAt.lt(now - webhooks::KEPT * 2)),
             )
             .exec(db)
             .await?,
