@@ -25,8 +25,11 @@ impl Visit<'_> {
         call: &Call<'_>,
         why: Forwarded,
     ) -> (Option<Arc<Stored>>, Option<Share>) {
+        let asked = &self.wishes.asked;
         let is_of_use = match why {
-            Forwarded::Miss | Forwarded::VaryMiss | Forwarded::Stale => true,
+            Forwarded::Miss | Forwarded::VaryMiss | Forwarded::Stale => {
+                !asked.no_cache && asked.max_age != Some(0)
+            }
             // Whoever wants it from the upstream gets it from there, and it is kept for others.
             Forwarded::Request => false,
             Forwarded::Bypass | Forwarded::Method => return (None, None),

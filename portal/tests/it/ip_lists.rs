@@ -183,7 +183,7 @@ async fn a_list_with_an_address_says_how_it_goes() {
         sea_orm::ActiveModelTrait::update(row, db).await.unwrap();
         let shown = owner.get(&page).await.ok(200);
         shown
-            .says("it answered &lt;404&gt;")
+            .says("It answered &lt;404&gt;.")
             .says("Its address fails");
         owner.get(&lists).await.ok(200).says("Its address fails");
         owner.post(&page, &[("do", "fetch")]).await.to(&page);
