@@ -36,14 +36,13 @@ async fn what_one_gateway_keeps_another_gives_until_it_is_purged() -> anyhow::Re
     let policies = json!([{ "key_auth": {} }, { "cache": cache }]);
     open.publish(json!({ "policies": policies })).await?;
 
+    // To their clients they are one host.
+    let caller = open.caller.clone().with("host", "api.example.com")?;
     let nodes = Nodes {
         second: open.url.replace(&product.gateway, &second.ready.gateway),
         first: open.url.clone(),
-        kept: open
-            .caller
-            .clone()
-            .with("cache-control", "only-if-cached")?,
-        caller: open.caller.clone(),
+        kept: caller.clone().with("cache-control", "only-if-cached")?,
+        caller,
         upstream,
         asked: AtomicUsize::new(0),
     };
