@@ -138,6 +138,12 @@ fn body() -> Vec<u8> {
 fn main() {
     let is_quick = !std::env::args().any(|argument| argument == "--measure");
     let (rounds, times) = if is_quick { (1, 3) } else { (15, 20_000) };
+    // Bodies have a time to come in, which is measured by a runtime's clock.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let _runtime = runtime.enter();
     let callers = Callers::new();
     let all = CASES.iter().map(|case| Measured::new(case, &callers));
     let mut all: Vec<Measured> = all.collect();
