@@ -39,7 +39,10 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 /// Waits for one of the places. Whoever holds up other writes needs none: it is alone.
 pub(super) async fn place() -> Result<SemaphorePermit<'static>> {
     let place = tokio::time::timeout(PATIENCE, PLACES.acquire()).await;
-    let busy = |_| Error::new(Code::Unavailable, "Too many lists are read now. Try again.");
+    let busy = |_| Error {
+        retry_after: Some(PATIENCE.as_secs()),
+        ..Error::new(Code::Unavailable, "Too many lists are read now. Try again.")
+    };
     place.map_err(busy)?.map_err(Error::internal)
 }
 
