@@ -359,6 +359,10 @@ impl Delivery {
             }
             Poll::Ready(_) | Poll::Pending => {}
         }
+        // A body may be all there while something behind it is awaited, such as its trailers.
+        if self.report.has_places() && (polled == Poll::Ready(Ok(true)) || body.left() == Some(0)) {
+            self.report.leave_places();
+        }
         self.report.bytes_out += (out.len() - before) as u64;
         let client = &self.report.connection;
         if client.is_kept() {

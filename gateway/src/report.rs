@@ -26,7 +26,7 @@ pub(crate) struct Report {
     pub(crate) vary: Option<Box<str>>,
     /// Index of the route's counters.
     route: Option<u32>,
-    /// Places of `concurrency`, given back with the report.
+    /// Places of `concurrency`, given back with the report at the latest.
     pub(crate) places: Vec<Place>,
     /// Whether it has a place among the requests in flight.
     admitted: bool,
@@ -61,6 +61,18 @@ impl Report {
     pub(crate) fn admit(&mut self) -> bool {
         self.admitted = self.worker.shared.in_flight.enter();
         self.admitted
+    }
+
+    /// Whether it has places of `concurrency`.
+    pub(crate) const fn has_places(&self) -> bool {
+        !self.places.is_empty()
+    }
+
+    /// Gives back the places of `concurrency`. This comes before the end of the answer is handed to
+    /// the client's connection: a client that sends its next request as soon as it has that finds
+    /// them free, whichever worker it meets.
+    pub(crate) fn leave_places(&mut self) {
+        self.places.clear();
     }
 
     pub(crate) const fn started(&self) -> u64 {

@@ -108,6 +108,10 @@ impl<'c> Outlet<'c> {
         if is_bare && let Outflow::Whole(bytes, _) = body {
             bytes.clear();
         }
+        if is_bare || left == Some(0) {
+            // The head is all that comes.
+            delivery.report.leave_places();
+        }
         let mut keeps = shape.keeps;
         self.status(*status);
         let out = self.out.open();

@@ -59,8 +59,9 @@ impl Concurrency {
         }
     }
 
-    /// The place is the request's until its report is made: whatever becomes of it, once. A request
-    /// that has to wait for something takes none before that.
+    /// The place is the request's until the end of its answer is there, or until its report is made
+    /// where no answer comes to its end: whatever becomes of it, it is given back once. A request that
+    /// has to wait for something takes none before that.
     pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>, label: NameId, observe: bool) -> Flow {
         let (key, places) = (self.key(call), &call.worker.shared.places);
         if observe || call.waits.is_none() {
