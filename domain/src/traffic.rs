@@ -52,7 +52,7 @@ pub struct Record {
     pub decided_by: String,
     /// One bit per policy in observe mode that would have refused.
     pub observed: u32,
-    /// Those policies, at most four, with blanks between: `version/rate_limit/minute`, each with
+    /// Those policies, at most 32, with blanks between: `version/rate_limit/minute`, each with
     /// where it is attached, its kind and its name.
     #[serde(default)]
     pub observed_by: String,

@@ -1,4 +1,4 @@
-//! The record of one request as workers write it: fixed in size, pushed into a bounded ring that
+//! The record of one request as workers write it: bounded in size, pushed into a bounded ring that
 //! never blocks, and turned into [`domain::traffic::Record`] by whoever drains the rings.
 
 mod names;
@@ -23,8 +23,8 @@ pub use ring::{RING_RECORDS, Rings, Sink};
 /// Longest path kept in a record, in bytes.
 pub const PATH_BYTES: usize = 160;
 
-/// Most policies in observe mode that one record names.
-pub const MOST_WATCHED: usize = 4;
+/// Most policies in observe mode that one record names: as many as [`Watch::bit`] tells apart.
+pub const MOST_WATCHED: usize = u32::BITS as usize;
 
 /// A policy in observe mode, as it is noted of a request that it would have refused.
 #[derive(Debug, Clone, Copy)]
@@ -74,8 +74,8 @@ impl<const N: usize> PartialEq for Short<N> {
 
 impl<const N: usize> Eq for Short<N> {}
 
-/// One request (gateway.md §9), at most 512 bytes. Absent ids are the zero id. Texts that come
-/// from the configuration are [`NameId`]s.
+/// One request (gateway.md §9), at most 512 bytes, and the names of what would have refused it.
+/// Absent ids are the zero id. Texts that come from the configuration are [`NameId`]s.
 #[derive(Debug, Clone)]
 pub struct Record {
     /// When the head was read: microseconds since 1970.
@@ -96,8 +96,9 @@ pub struct Record {
     pub revision: u32,
     /// One bit per policy in observe mode that would have refused.
     pub observed: u32,
-    /// The first of them by name, without gaps.
-    pub watched: [NameId; MOST_WATCHED],
+    /// Those by name, each once: the first [`MOST_WATCHED`]. Most requests have none, and a record
+    /// that is written again keeps the memory.
+    pub watched: Vec<NameId>,
     /// Microseconds, as the other times.
     pub total_us: u32,
     pub policies_us: u32,
@@ -142,7 +143,7 @@ impl Default for Record {
             client: None,
             revision: 0,
             observed: 0,
-            watched: [NameId::NONE; MOST_WATCHED],
+            watched: Vec::new(),
             total_us: 0,
             policies_us: 0,
             connect_us: 0,
@@ -211,7 +212,7 @@ impl Record {
         (*subscription, *plan) = (SubscriptionId::NIL, PlanId::NIL);
         (*client, *code) = (None, None);
         (*revision, *observed, *units) = (0, 0, 1);
-        *watched = [NameId::NONE; MOST_WATCHED];
+        watched.clear();
         (*total_us, *policies_us, *connect_us, *first_byte_us) = (0, 0, 0, 0);
         (*decided_by, *target, *variant) = (NameId::NONE, NameId::NONE, NameId::NONE);
         (*status, *tries, *path_cut) = (0, 0, false);
@@ -224,9 +225,9 @@ impl Record {
     /// Notes a policy in observe mode that would have refused the request.
     pub(crate) fn watch(&mut self, watch: Watch) {
         self.observed |= watch.bit;
-        let is_free = |name: &&mut NameId| **name == NameId::NONE || **name == watch.name;
-        if let Some(free) = self.watched.iter_mut().find(is_free) {
-            *free = watch.name;
+        let is_new = watch.name != NameId::NONE && !self.watched.contains(&watch.name);
+        if is_new && self.watched.len() < MOST_WATCHED {
+            self.watched.push(watch.name);
         }
     }
 
@@ -308,7 +309,7 @@ impl Record {
             let _ = write!(client, "{ip}");
         }
         observed_by.clear();
-        for id in self.watched.iter().filter(|id| **id != NameId::NONE) {
+        for id in &self.watched {
             if !observed_by.is_empty() {
                 observed_by.push(' ');
             }
@@ -342,5 +343,32 @@ mod tests {
             ("10.0.0.1:80", "")
         );
         assert_eq!((stored.path.as_str(), stored.node.as_str()), ("/a", "n1"));
+    }
+
+    #[test]
+    fn all_that_observe_are_named_once_and_up_to_a_bound() {
+        let names = Names::default();
+        let mut record = Record::default();
+        for count in [0, 1, 4, 5, 16, 32, 33, 100] {
+            record.clear();
+            for _ in 0..2 {
+                for number in 0..count {
+                    record.watch(Watch {
+                        bit: 1_u32.checked_shl(number).unwrap_or(0),
+                        name: names.intern(&format!("plan/quota/q{number}")),
+                    });
+                }
+            }
+            record.watch(Watch {
+                bit: 0,
+                name: NameId::NONE,
+            });
+            let stored = record.resolve(&names, "n1");
+            let named: Vec<String> = (0..count.min(32))
+                .map(|number| format!("plan/quota/q{number}"))
+                .collect();
+            assert_eq!(stored.observed_by, named.join(" "));
+            assert_eq!(stored.observed.count_ones(), count.min(32));
+        }
     }
 }

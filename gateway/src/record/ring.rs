@@ -181,11 +181,13 @@ mod tests {
         record.path = crate::record::Short::new("/a/path");
         record.status = 200;
         record.tries = 3;
+        let name = rings.names().intern("plan/quota/day");
+        record.watch(crate::record::Watch { bit: 2, name });
         sink.push(record);
         rings.drain(|record| assert_eq!(record.path.as_str(), "/a/path"));
         let again = sink.blank();
-        let names = Names::default();
-        let fresh = Record::default().resolve(&names, "n");
-        assert_eq!(again.resolve(&names, "n"), fresh);
+        let names = rings.names();
+        let fresh = Record::default().resolve(names, "n");
+        assert_eq!(again.resolve(names, "n"), fresh);
     }
 }

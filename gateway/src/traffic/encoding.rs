@@ -3,8 +3,9 @@
 //! Time as 8 bytes, a mask that names the ids that are not the zero id and the flags, those ids as
 //! 16 bytes each, then numbers as LEB128 and strings as LEB128 length and UTF-8. The form's number
 //! stands in the segment's head, once for all its records: form 2 has the variant behind form 1, form 3
-//! the policies that observed behind that, form 4 what a cache did behind those, and all are read, as
-//! what a gateway spooled must outlive its update.
+//! the policies that observed behind that, form 4 what a cache did behind those, form 5 is form 4 with
+//! more policies than its strings have room for, and all are read, as what a gateway spooled must
+//! outlive its update.
 
 use chrono::DateTime;
 use domain::id::Id;
@@ -13,7 +14,7 @@ use domain::traffic::{Cached, Record};
 use uuid::Uuid;
 
 /// The form that [`encode`] writes.
-pub const FORM: Form = Form::Cached;
+pub const FORM: Form = Form::Named;
 
 /// What [`decode`] reads; a segment of any other form is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +25,9 @@ pub enum Form {
     Variant,
     /// Without what a cache did.
     Observed,
+    /// Only a few of the policies that observed.
     Cached,
+    Named,
 }
 
 impl Form {
@@ -34,17 +37,22 @@ impl Form {
             Self::Variant => 2,
             Self::Observed => 3,
             Self::Cached => 4,
+            Self::Named => 5,
         }
     }
 
     pub fn of_number(number: u8) -> Option<Self> {
-        let forms = [Self::First, Self::Variant, Self::Observed, Self::Cached];
+        use Form::{Cached, First, Named, Observed, Variant};
+        let forms = [First, Variant, Observed, Cached, Named];
         forms.into_iter().find(|form| form.number() == number)
     }
 }
 
 /// A string is cut here (on a character's border), so that no record grows past its frame.
 pub const MAX_STRING: usize = 1024;
+
+/// The same of the policies that observed: room for the longest name of each that a record has.
+pub const MAX_NAMES: usize = 4096;
 
 const IDS: usize = 9;
 const TEST: u16 = 1 << 9;
@@ -81,6 +89,7 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) {
     for text in texts_of(record) {
         write_text(out, text);
     }
+    write_names(out, &record.observed_by);
     write_number(out, record.cached.number().into());
 }
 
@@ -149,15 +158,16 @@ pub fn decode(bytes: &[u8], form: Form) -> Result<Record, Malformed> {
         target: input.text()?,
         variant: match form {
             Form::First => String::new(),
-            Form::Variant | Form::Observed | Form::Cached => input.text()?,
+            Form::Variant | Form::Observed | Form::Cached | Form::Named => input.text()?,
         },
         observed_by: match form {
             Form::First | Form::Variant => String::new(),
             Form::Observed | Form::Cached => input.text()?,
+            Form::Named => input.text_within(MAX_NAMES)?,
         },
         cached: match form {
             Form::First | Form::Variant | Form::Observed => Cached::None,
-            Form::Cached => Cached::of_number(input.number()?),
+            Form::Cached | Form::Named => Cached::of_number(input.number()?),
         },
     };
     if input.0.is_empty() {
@@ -198,7 +208,7 @@ fn numbers_of(record: &Record) -> [u64; 12] {
     ]
 }
 
-fn texts_of(record: &Record) -> [&str; 10] {
+fn texts_of(record: &Record) -> [&str; 9] {
     [
         &record.request_id,
         &record.node,
@@ -209,7 +219,6 @@ fn texts_of(record: &Record) -> [&str; 10] {
         &record.decided_by,
         &record.target,
         &record.variant,
-        &record.observed_by,
     ]
 }
 
@@ -222,7 +231,20 @@ fn write_number(out: &mut Vec<u8>, mut value: u64) {
 }
 
 fn write_text(out: &mut Vec<u8>, text: &str) {
-    let text = &text[..text.floor_char_boundary(MAX_STRING)];
+    write_whole(out, &text[..text.floor_char_boundary(MAX_STRING)]);
+}
+
+/// With blanks between. What there is no room for is left out whole: a part of a name would be
+/// another one.
+fn write_names(out: &mut Vec<u8>, names: &str) {
+    let mut kept = &names[..names.floor_char_boundary(MAX_NAMES)];
+    if kept.len() < names.len() && !names[kept.len()..].starts_with(' ') {
+        kept = kept.rsplit_once(' ').map_or("", |(whole, _)| whole);
+    }
+    write_whole(out, kept);
+}
+
+fn write_whole(out: &mut Vec<u8>, text: &str) {
     write_number(out, text.len() as u64);
     out.extend_from_slice(text.as_bytes());
 }
@@ -262,8 +284,12 @@ impl<'a> Input<'a> {
     }
 
     fn text(&mut self) -> Result<String, Malformed> {
+        self.text_within(MAX_STRING)
+    }
+
+    fn text_within(&mut self, most: usize) -> Result<String, Malformed> {
         let length: usize = self.narrow()?;
-        if length > MAX_STRING {
+        if length > most {
             return Err(Malformed);
         }
         let bytes = self.take(length)?;
@@ -274,121 +300,4 @@ impl<'a> Input<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn id<K>() -> impl Strategy<Value = Id<K>> {
-        prop_oneof![
-            Just(Uuid::nil()),
-            any::<[u8; 16]>().prop_map(Uuid::from_bytes)
-        ]
-        .prop_map(Id::from_uuid)
-    }
-
-    fn text() -> impl Strategy<Value = String> {
-        "\\PC{0,40}"
-    }
-
-    prop_compose! {
-        fn record()(
-            (provider, consumer, api, version, operation) in (id(), id(), id(), id(), id()),
-            (application, credential, subscription, plan) in (id(), id(), id(), id()),
-            (request_id, node, client, method) in (text(), text(), text(), text()),
-            (path, code, decided_by, target, variant, observed_by) in (text(), text(), text(), text(), text(), text()),
-            (at, state, bytes_in, bytes_out) in (-(1_i64 << 50)..1 << 55, any::<u64>(), any::<u64>(), any::<u64>()),
-            (revision, observed, total_us, policies_us) in any::<(u32, u32, u32, u32)>(),
-            (connect_us, first_byte_us, units) in any::<(u32, u32, u32)>(),
-            (status, tries, path_cut, test) in any::<(u16, u8, bool, bool)>(),
-            cached in proptest::sample::select(Cached::ALL.to_vec()),
-        ) -> Record {
-            Record {
-                at: DateTime::from_timestamp_micros(at).unwrap(),
-                environment: if test { Environment::Test } else { Environment::Live },
-                request_id, node, state, provider, consumer, api, version, revision, operation,
-                application, credential, subscription, plan, client, method, path, path_cut, status,
-                code, decided_by, observed, observed_by, target, variant, tries, bytes_in, bytes_out, total_us, policies_us,
-                connect_us, first_byte_us, units, cached,
-            }
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_record_survives_the_spool(record in record()) {
-            let mut bytes = Vec::new();
-            encode(&record, &mut bytes);
-            prop_assert_eq!(decode(&bytes, FORM).unwrap(), record);
-        }
-
-        #[test]
-        fn a_record_of_a_former_form_is_read(record in record()) {
-            let record = Record { cached: Cached::None, ..record };
-            let mut bytes = Vec::new();
-            encode(&record, &mut bytes);
-            // No cache is one byte at the end, which the form before did not have.
-            prop_assert_eq!(bytes.pop(), Some(0));
-            prop_assert_eq!(&decode(&bytes, Form::Observed).unwrap(), &record);
-            prop_assert!(decode(&bytes, Form::Cached).is_err());
-            let record = Record { observed_by: String::new(), ..record };
-            bytes.clear();
-            encode(&record, &mut bytes);
-            prop_assert_eq!(bytes.pop(), Some(0));
-            // It ends before what came later, and an empty text is its length alone.
-            prop_assert_eq!(bytes.pop(), Some(0));
-            prop_assert_eq!(&decode(&bytes, Form::Variant).unwrap(), &record);
-            prop_assert!(decode(&bytes, Form::Observed).is_err());
-            let record = Record { variant: String::new(), ..record };
-            bytes.clear();
-            encode(&record, &mut bytes);
-            bytes.truncate(bytes.len() - 3);
-            prop_assert_eq!(decode(&bytes, Form::First).unwrap(), record);
-            prop_assert!(decode(&bytes, Form::Variant).is_err());
-        }
-
-        #[test]
-        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            for form in [Form::First, Form::Variant, Form::Observed, Form::Cached] {
-                let _ = decode(&bytes, form);
-            }
-        }
-
-        #[test]
-        fn a_damaged_record_is_refused_or_read_whole(record in record(), at in any::<prop::sample::Index>(), to in any::<u8>()) {
-            let mut bytes = Vec::new();
-            encode(&record, &mut bytes);
-            let at = at.index(bytes.len());
-            bytes[at] = to;
-            if let Ok(read) = decode(&bytes, FORM) {
-                let mut again = Vec::new();
-                encode(&read, &mut again);
-                prop_assert_eq!(decode(&again, FORM).unwrap(), read);
-            }
-            prop_assert!(decode(&bytes[..at], FORM).is_err());
-        }
-    }
-
-    #[test]
-    fn forms_are_known_by_their_numbers() {
-        for (number, form) in [
-            (0, None),
-            (1, Some(Form::First)),
-            (2, Some(Form::Variant)),
-            (3, Some(Form::Observed)),
-            (4, Some(Form::Cached)),
-            (5, None),
-        ] {
-            assert_eq!(Form::of_number(number), form, "{number}");
-        }
-    }
-
-    #[test]
-    fn long_strings_are_cut_on_a_character() {
-        let mut bytes = Vec::new();
-        write_text(&mut bytes, &"ü".repeat(MAX_STRING));
-        assert_eq!(Input(&bytes).text().unwrap(), "ü".repeat(MAX_STRING / 2));
-        bytes.clear();
-        write_text(&mut bytes, &format!("x{}", "ü".repeat(MAX_STRING)));
-        assert_eq!(Input(&bytes).text().unwrap().len(), MAX_STRING - 1);
-    }
-}
+mod tests;

@@ -140,6 +140,30 @@ async fn addresses_and_watching() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn all_that_observe_are_named() {
+    const ONE: &str = "{ rate_limit: { mode: observe, limit: 1, window: 10s } }";
+    let of = |number: i32| {
+        format!("{{ rate_limit: {{ name: n{number}, mode: observe, limit: 1, window: 10s }} }}")
+    };
+    for (count, named) in [(5, 5), (20, 20), (40, 32)] {
+        let policies: Vec<String> = (0..count).map(of).collect();
+        let text = LIMITED.replace(ONE, &policies.join(", "));
+        let rig = Rig::with(&text, |settings| settings.workers = Some(1)).await;
+        for path in ["/watched", "/watched", "/address", "/watched"] {
+            assert_eq!(rig.get(path, &[]).await.status, 200);
+        }
+        let records = rig.wait_records(4).await;
+        let found: Vec<usize> = records
+            .iter()
+            .map(|record| record.observed_by.split_whitespace().count())
+            .collect();
+        assert_eq!(found, [0, named, 0, named], "{count}");
+        let first = &records[1].observed_by;
+        assert!(first.contains("version/rate_limit/n4"), "{first}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn counts_survive_a_change_of_state_and_quotas_a_restart() {
     let data = tempfile::tempdir().unwrap();
     let rig = Rig::new(LIMITED).await;
