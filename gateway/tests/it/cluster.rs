@@ -1,6 +1,8 @@
 //! Rate limits that two gateways, each a process of its own, share through a real Redis, which is
 //! killed, stopped, emptied and made read-only under load.
 
+mod debts;
+
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
@@ -27,6 +29,8 @@ apis:
       v3: { match: { path: /dear }, upstream: echo, policies: [{ rate_limit: { limit: 300, window: 24h, scope: cluster, cost: 5 } }] }
       v4: { match: { path: /told }, upstream: echo, policies: [{ rate_limit: { limit: 300, window: 24h, scope: cluster, cost_from: { header: X-Cost, max: 10 } } }] }
       v5: { match: { path: /patient }, upstream: echo, policies: [{ rate_limit: { limit: 20, window: 1s, burst: 5, scope: cluster, delay: 3s } }] }
+      v6: { match: { path: /owing }, upstream: echo, policies: [{ rate_limit: { limit: 8640, window: 24h, burst: 4, scope: cluster, cost_from: { header: X-Cost, max: 50 } } }] }
+      v7: { match: { path: /deep }, upstream: echo, policies: [{ rate_limit: { limit: 300, window: 24h, scope: cluster, cost_from: { header: X-Cost, max: 1000000000 } } }] }
       v2: { match: { path: /tuple }, upstream: echo, policies: [{ rate_limit: { limit: 40, window: 24h, scope: cluster, by: [address, route] } }] }
 "#;
 
