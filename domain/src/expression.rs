@@ -2,13 +2,15 @@
 //! for.
 //!
 //! The language's own subset that conditions need: literals, lists and maps, operators, fields,
-//! `has`, the macros `all`, `exists`, `exists_one`, `filter` and `map`, texts, patterns, times. An
-//! expression is read once; its length, nesting and size have bounds, and so has every evaluation.
+//! `has`, the macros `all`, `exists`, `exists_one`, `filter` and `map`, texts, bytes, patterns, times,
+//! types. An expression is read once; its length, nesting and size have bounds, and so has every
+//! evaluation.
 //! The parsers that are to be had overflow the stack on hostile texts, so this one is our own.
 
 mod calls;
 mod evaluate;
 mod function;
+mod kind;
 mod lexer;
 mod node;
 mod parser;
@@ -18,6 +20,7 @@ mod written;
 
 use std::fmt;
 
+pub use kind::Kind;
 pub use value::{Object, Value};
 
 use evaluate::Evaluation;

@@ -19,6 +19,28 @@ pub(crate) fn judge<'a>(
     route: &Route,
     now: DateTime<Utc>,
 ) -> Result<&'a Subscription, Code> {
+    judge_by(state, application, common(application, route), now)
+}
+
+/// The same later on, of an application that was let in by a subscription to `product`: by that one
+/// or by another to it.
+pub(crate) fn judge_again(
+    state: &State,
+    application: &Application,
+    product: u32,
+    now: DateTime<Utc>,
+) -> Result<(), Code> {
+    let all = application.access.iter();
+    let its = all.filter(|subscription| subscription.product == product);
+    judge_by(state, application, its, now).map(|_| ())
+}
+
+fn judge_by<'a>(
+    state: &State,
+    application: &Application,
+    subscriptions: impl Iterator<Item = &'a Subscription>,
+    now: DateTime<Utc>,
+) -> Result<&'a Subscription, Code> {
     if state.is_suspended(application.organization) {
         return Err(Code::OrganizationSuspended);
     }
@@ -27,7 +49,7 @@ pub(crate) fn judge<'a>(
     }
     let mut best: Option<(i64, &Subscription)> = None;
     let mut refused: Option<(i64, Code)> = None;
-    for subscription in common(application, route) {
+    for subscription in subscriptions {
         // Without its plan it says nothing.
         let Some(plan) = state.plan(subscription) else {
             continue;

@@ -344,6 +344,11 @@ impl Delivery {
         inflow: &mut dyn Inflow,
         out: &mut Vec<u8>,
     ) -> Poll<Result<bool, Cut>> {
+        if let Some(code) = self.report.connection.standing.lost() {
+            self.report.worker.metrics.streams_revoked.add(1);
+            self.report.code = Some(code);
+            return Poll::Ready(Err(Cut));
+        }
         let before = out.len();
         let (body, worker) = (&mut self.answer.body, &self.report.worker);
         let polled = body.poll_fill(cx, worker, inflow, out);
@@ -365,6 +370,9 @@ impl Delivery {
         }
         self.report.bytes_out += (out.len() - before) as u64;
         let client = &self.report.connection;
+        if matches!(polled, Poll::Pending | Poll::Ready(Ok(false))) {
+            self.report.worker.lasting.wait(client, cx);
+        }
         if client.is_kept() {
             let body = &self.answer.body;
             let is_last = matches!(polled, Poll::Ready(Ok(is_over)) if is_over || body.is_over());

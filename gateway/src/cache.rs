@@ -209,8 +209,8 @@ impl Cache {
         let is_in = self.change(place as usize % SHARDS, |shard| {
             // Whoever takes out counts first and looks through the shards then: either this sees
             // the count, or it is found.
-            let is_current =
-                shard.removals(place) == moment.place && of_version.load(Relaxed) == moment.version;
+            let is_current = shard.is_untouched(place, moment.place)
+                && of_version.load(Relaxed) == moment.version;
             let is_in = is_wanted(shard) && is_current;
             if is_in {
                 shard.insert(place, stored);

@@ -18,6 +18,7 @@ use crate::policy::{Chain, Cors, Finishing, Noted, Owed, Step, Wait, Waits};
 use crate::quota::{Counter, Quotas};
 use crate::record::{NameId, Watch};
 use crate::report::Report;
+use crate::standing::Pass;
 use crate::state::{Application, Key, Plan, Route, State, Subscription};
 use crate::tls::Certificate;
 use crate::token::Claims;
@@ -325,6 +326,14 @@ impl<'a> Call<'a> {
     pub(crate) fn subscribe(&mut self, subscription: &'a Subscription) {
         if let Some(caller) = &mut self.caller {
             caller.subscription = Some(subscription);
+            // Where who called was only watched, nothing ends for it.
+            if self.watching.is_none() {
+                self.record.connection.standing.begin(Pass {
+                    key: (caller.key.digest.prefix(), caller.key.id),
+                    product: subscription.product,
+                    from: self.client,
+                });
+            }
         }
         self.record.subscription = subscription.id;
         self.record.plan = self.plan().map_or(PlanId::NIL, |plan| plan.id);

@@ -15,6 +15,7 @@ use crate::door::{self, Door, Entered, Protocol};
 use crate::http1;
 use crate::http2;
 use crate::metrics::Late;
+use crate::standing::Standing;
 use crate::tls::Secure;
 use crate::worker::Worker;
 
@@ -58,6 +59,8 @@ pub(crate) struct Client {
     pub(crate) body_limit: Cell<u64>,
     /// What `log_detail` keeps of the present request.
     pub(crate) capture: RefCell<Option<Box<Capture>>>,
+    /// By what the caller of the present request was let in.
+    pub(crate) standing: Standing,
     /// Only for one stream of HTTP/2; the reader of HTTP/1 watches the rate itself.
     pace: Option<Pace>,
 }
@@ -87,6 +90,7 @@ impl Client {
             body_bytes: Cell::new(0),
             body_limit: Cell::new(worker.settings.limits.body_bytes),
             capture: RefCell::new(None),
+            standing: Standing::default(),
             pace,
         }
     }

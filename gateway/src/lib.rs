@@ -64,6 +64,7 @@ mod signature;
 mod slot;
 mod socket;
 pub mod source;
+mod standing;
 mod state;
 pub mod store;
 mod target;

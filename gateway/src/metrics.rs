@@ -145,6 +145,8 @@ pub(crate) struct WorkerMetrics {
     pub(crate) held_bytes: Count,
     pub(crate) not_held: Count,
     pub(crate) upstream_removed: Count,
+    /// Tunnels and answers under way whose callers may not call any more.
+    pub(crate) streams_revoked: Count,
     pub(crate) upstream_mirrored: Count,
     pub(crate) upstream_mirror_dropped: Count,
     pub(crate) upstream_mirror_failed: Count,
@@ -222,6 +224,7 @@ impl Default for WorkerMetrics {
             held_bytes: Count::default(),
             not_held: Count::default(),
             upstream_removed: Count::default(),
+            streams_revoked: Count::default(),
             upstream_mirrored: Count::default(),
             upstream_mirror_dropped: Count::default(),
             upstream_mirror_failed: Count::default(),

@@ -157,6 +157,7 @@ impl Drop for Report {
     fn drop(&mut self) {
         // Whoever sees the record finds the place free.
         self.places.clear();
+        self.connection.standing.end();
         let (total_us, bytes_in) = (self.elapsed(), self.connection.body_bytes.get());
         if let Some(mut record) = self.record.take() {
             record.total_us = total_us;

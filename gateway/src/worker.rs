@@ -33,6 +33,7 @@ use crate::quota::{Counter, Quotas};
 use crate::record::Sink;
 use crate::request_id::Ids;
 use crate::settings::Settings;
+use crate::standing::Lasting;
 use crate::state::State;
 use crate::token::Seen;
 use crate::upstream::Pool;
@@ -91,6 +92,8 @@ pub(crate) struct Worker {
     /// Bodies that policies look into.
     pub(crate) holdings: Holdings,
     pub(crate) waiting: Waiting,
+    /// Whose callers may lose what they were let in by.
+    pub(crate) lasting: Lasting,
     /// Its requests were sent by nobody: what they show is not used up.
     pub(crate) explains: bool,
 }
@@ -124,6 +127,7 @@ impl Worker {
             seen: RefCell::default(),
             holdings: Holdings::default(),
             waiting: Waiting::default(),
+            lasting: Lasting::default(),
             explains: false,
         }
     }
@@ -194,6 +198,15 @@ impl Worker {
         }
         use std::hash::Hasher;
         u128::from(high.finish()) << 64 | u128::from(low.finish())
+    }
+
+    /// Looks whether callers whose exchanges last may still call.
+    fn look(&self, is_due: bool) {
+        if let Some(state) = self.state.borrow().clone() {
+            let clock = &self.settings.clock;
+            self.lasting
+                .look(&state, clock.wall(clock.micros()), is_due);
+        }
     }
 
     /// Lets go of idle upstream connections, and of cells, so that cells nobody uses can go.
@@ -319,7 +332,9 @@ async fn tick(worker: Rc<Worker>) {
         interval.tick().await;
         worker.sweeper.sweep(worker.settings.clock.micros() / 1000);
         count += 1;
-        if count % per_second == 0 {
+        let is_second = count % per_second == 0;
+        worker.look(is_second);
+        if is_second {
             worker.tidy(count / per_second);
         }
     }

@@ -55,6 +55,12 @@ impl<'e> Evaluation<'e> {
                 Value::Text(text) if text == "false" => Ok(Value::Bool(false)),
                 _ => Err(failure),
             },
+            Function::Bytes => match first {
+                Value::Text(text) => Ok(Value::Bytes(Cow::Owned(text.as_bytes().to_vec()))),
+                Value::Bytes(bytes) => Ok(Value::Bytes(bytes.clone())),
+                _ => Err(failure),
+            },
+            Function::Type => Ok(Value::Type(first.kind())),
             Function::Timestamp => match first {
                 Value::Text(text) => time::time(text).map(Value::Time).ok_or(Failure::Number),
                 Value::Int(seconds) => {
@@ -85,6 +91,7 @@ impl<'e> Evaluation<'e> {
 fn size(value: &Value<'_>) -> Option<i64> {
     let size = match value {
         Value::Text(text) => text.chars().count(),
+        Value::Bytes(bytes) => bytes.len(),
         other => other.items()?.len(),
     };
     i64::try_from(size).ok()
@@ -107,6 +114,7 @@ fn int(value: &Value<'_>) -> Result<i64, Failure> {
 fn string<'e>(value: &Value<'e>) -> Option<Value<'e>> {
     let text = match value {
         Value::Text(text) => return Some(Value::Text(text.clone())),
+        Value::Bytes(bytes) => std::str::from_utf8(bytes).ok()?.to_owned(),
         Value::Bool(value) => value.to_string(),
         Value::Int(value) => value.to_string(),
         Value::Uint(value) => value.to_string(),

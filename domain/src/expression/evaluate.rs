@@ -42,6 +42,8 @@ impl<'e> Evaluation<'e> {
             Node::Uint(value) => Value::Uint(*value),
             Node::Double(value) => Value::Double(*value),
             Node::Text(text) => Value::text(text),
+            Node::Bytes(bytes) => Value::Bytes(Cow::Borrowed(bytes)),
+            Node::Type(kind) => Value::Type(*kind),
             Node::List(items) => {
                 let items = items.iter().map(|item| self.value(item));
                 Value::List(Rc::new(items.collect::<Result<_, _>>()?))
@@ -313,6 +315,9 @@ fn arithmetic<'e>(infix: Infix, a: &Value<'e>, b: &Value<'e>) -> Valued<'e> {
         (Infix::By, Value::Double(a), Value::Double(b)) => Ok(Value::Double(a / b)),
         (Infix::Plus, Value::Text(a), Value::Text(b)) => {
             Ok(Value::Text(Cow::Owned(format!("{a}{b}"))))
+        }
+        (Infix::Plus, Value::Bytes(a), Value::Bytes(b)) => {
+            Ok(Value::Bytes(Cow::Owned([&**a, &**b].concat())))
         }
         (Infix::Plus, Value::List(a), Value::List(b)) => Ok(Value::List(Rc::new(
             a.iter().chain(b.iter()).cloned().collect(),

@@ -13,6 +13,8 @@ pub(super) enum Function {
     Double,
     String,
     Bool,
+    Bytes,
+    Type,
     Timestamp,
     Duration,
     FullYear,
@@ -28,7 +30,7 @@ pub(super) enum Function {
 
 impl Function {
     /// Name, whether it stands behind a dot, least and most arguments with that value.
-    pub(super) const ALL: [(&'static str, bool, usize, usize, Self); 22] = [
+    pub(super) const ALL: [(&'static str, bool, usize, usize, Self); 24] = [
         ("size", false, 1, 1, Self::Size),
         ("size", true, 1, 1, Self::Size),
         ("startsWith", true, 2, 2, Self::StartsWith),
@@ -40,6 +42,8 @@ impl Function {
         ("double", false, 1, 1, Self::Double),
         ("string", false, 1, 1, Self::String),
         ("bool", false, 1, 1, Self::Bool),
+        ("bytes", false, 1, 1, Self::Bytes),
+        ("type", false, 1, 1, Self::Type),
         ("timestamp", false, 1, 1, Self::Timestamp),
         ("duration", false, 1, 1, Self::Duration),
         ("getFullYear", true, 1, 2, Self::FullYear),

@@ -1,5 +1,7 @@
 //! Texts as tokens (CEL specification, "Syntax").
 
+use std::str::CharIndices;
+
 use super::Wrong;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -9,6 +11,7 @@ pub(super) enum Token {
     Uint(u64),
     Double(f64),
     Text(String),
+    Bytes(Vec<u8>),
     /// An operator or a bracket.
     Sign(&'static str),
     End,
@@ -36,15 +39,13 @@ pub(super) fn read(text: &str) -> Result<Vec<(usize, Token)>, Wrong> {
             rest = comment.split_once('\n').map_or("", |(_, behind)| behind);
             continue;
         }
+        if let Some((in_front, quotes)) = quotes(rest) {
+            let (token, length) = quoted(&rest[in_front..], quotes).map_err(wrong)?;
+            tokens.push((at, token));
+            rest = &rest[in_front + length..];
+            continue;
+        }
         let (token, length) = match first {
-            '"' | '\'' => quoted(rest, false).map_err(wrong)?,
-            'r' | 'R' if rest[1..].starts_with(['"', '\'']) => {
-                let (token, length) = quoted(&rest[1..], true).map_err(wrong)?;
-                (token, length + 1)
-            }
-            'b' | 'B' if rest[1..].starts_with(['"', '\'']) => {
-                return Err(wrong("Bytes are not known here; write a text."));
-            }
             '0'..='9' => number(rest).map_err(wrong)?,
             '.' if rest[1..].starts_with(|c: char| c.is_ascii_digit()) => {
                 number(rest).map_err(wrong)?
@@ -121,37 +122,85 @@ fn number(rest: &str) -> Result<(Token, usize), &'static str> {
     Ok((Token::Int(text.parse().map_err(|_| LARGE)?), end))
 }
 
-/// A text in quotes; its end is where the same quote comes again.
-fn quoted(rest: &str, is_raw: bool) -> Result<(Token, usize), &'static str> {
+/// What stands between quotes.
+#[derive(Debug, Clone, Copy)]
+struct Quotes {
+    is_bytes: bool,
+    /// Nothing in it is an escape.
+    is_raw: bool,
+}
+
+/// What quotes come next, and how many bytes stand in front of them to say so.
+fn quotes(rest: &str) -> Option<(usize, Quotes)> {
+    let is_bytes = rest.starts_with(['b', 'B']);
+    let at = usize::from(is_bytes);
+    let is_raw = rest[at..].starts_with(['r', 'R']);
+    let at = at + usize::from(is_raw);
+    let comes = rest[at..].starts_with(['"', '\'']);
+    comes.then_some((at, Quotes { is_bytes, is_raw }))
+}
+
+const ENDLESS: &str = "This text has no end.";
+const MEANINGLESS: &str = "This escape means nothing.";
+
+/// A text or bytes in quotes; its end is where the same quote comes again.
+fn quoted(rest: &str, quotes: Quotes) -> Result<(Token, usize), &'static str> {
     let mut chars = rest.char_indices();
     let quote = chars.next().map(|(_, quote)| quote);
-    let mut text = String::new();
+    let mut found = Vec::new();
     while let Some((at, c)) = chars.next() {
         match c {
-            _ if Some(c) == quote => return Ok((Token::Text(text), at + 1)),
-            '\n' | '\r' => break,
-            '\\' if !is_raw => {
-                let (_, escape) = chars.next().ok_or("This text has no end.")?;
-                let mut code = |count: usize| {
-                    let digits: String = chars.by_ref().take(count).map(|(_, c)| c).collect();
-                    let code = u32::from_str_radix(&digits, 16).ok();
-                    let is_whole = digits.len() == count;
-                    code.filter(|_| is_whole).and_then(char::from_u32)
+            _ if Some(c) == quote => {
+                let token = match quotes.is_bytes {
+                    true => Token::Bytes(found),
+                    false => Token::Text(String::from_utf8(found).map_err(|_| MEANINGLESS)?),
                 };
-                const NONE: &str = "This escape means nothing.";
-                text.push(match escape {
-                    'n' => '\n',
-                    't' => '\t',
-                    'r' => '\r',
-                    '\\' | '"' | '\'' | '`' | '?' => escape,
-                    'x' | 'X' => code(2).ok_or(NONE)?,
-                    'u' => code(4).ok_or(NONE)?,
-                    'U' => code(8).ok_or(NONE)?,
-                    _ => return Err(NONE),
-                });
+                return Ok((token, at + 1));
             }
-            _ => text.push(c),
+            '\n' | '\r' => break,
+            '\\' if !quotes.is_raw => {
+                let code = escape(&mut chars, quotes.is_bytes)?;
+                match quotes.is_bytes {
+                    // Of one byte each: not of a character.
+                    true => found.push(u8::try_from(code).map_err(|_| MEANINGLESS)?),
+                    false => push(&mut found, char::from_u32(code).ok_or(MEANINGLESS)?),
+                }
+            }
+            _ => push(&mut found, c),
         }
     }
-    Err("This text has no end.")
+    Err(ENDLESS)
+}
+
+fn push(bytes: &mut Vec<u8>, c: char) {
+    bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+}
+
+/// What an escape stands for, behind its backslash.
+fn escape(chars: &mut CharIndices<'_>, is_byte: bool) -> Result<u32, &'static str> {
+    let (_, escape) = chars.next().ok_or(ENDLESS)?;
+    let code = match escape {
+        'a' => Some(0x07),
+        'b' => Some(0x08),
+        't' => Some(0x09),
+        'n' => Some(0x0a),
+        'v' => Some(0x0b),
+        'f' => Some(0x0c),
+        'r' => Some(0x0d),
+        '\\' | '"' | '\'' | '`' | '?' => Some(u32::from(escape)),
+        'x' | 'X' => code(chars, 0, 2, 16),
+        'u' if !is_byte => code(chars, 0, 4, 16),
+        'U' if !is_byte => code(chars, 0, 8, 16),
+        '0'..='3' => code(chars, u32::from(escape) - u32::from('0'), 2, 8),
+        _ => None,
+    };
+    code.ok_or(MEANINGLESS)
+}
+
+/// The number that goes on from `first` with so many digits.
+fn code(chars: &mut CharIndices<'_>, first: u32, count: usize, radix: u32) -> Option<u32> {
+    (0..count).try_fold(first, |code, _| {
+        let (_, c) = chars.next()?;
+        code.checked_mul(radix)?.checked_add(c.to_digit(radix)?)
+    })
 }

@@ -3,6 +3,7 @@
 use regex::Regex;
 
 use super::function::Function;
+use super::kind::Kind;
 
 #[derive(Debug)]
 pub(super) enum Node {
@@ -12,6 +13,9 @@ pub(super) enum Node {
     Uint(u64),
     Double(f64),
     Text(Box<str>),
+    Bytes(Box<[u8]>),
+    /// The name of a type.
+    Type(Kind),
     List(Vec<Node>),
     Map(Vec<(Node, Node)>),
     Name(Box<str>),

@@ -4,6 +4,7 @@ use regex::RegexBuilder;
 
 use super::Wrong;
 use super::function::Function;
+use super::kind::Kind;
 use super::lexer::{self, Token};
 use super::node::{Infix, Macro, Node};
 
@@ -227,6 +228,7 @@ impl Parser<'_> {
             Token::Uint(value) => Node::Uint(value),
             Token::Double(value) => Node::Double(value),
             Token::Text(text) => Node::Text(text.into()),
+            Token::Bytes(bytes) => Node::Bytes(bytes.into()),
             Token::Sign("(") => {
                 let node = self.expression()?;
                 self.expect(")")?;
@@ -250,13 +252,35 @@ impl Parser<'_> {
                     self.call(&name, false, arguments)?
                 }
                 _ if self.names.contains(&name) => Node::Name(name.into()),
-                _ => {
-                    let message = format!("There is no variable {name}.");
-                    return Err(Wrong { message, ..before });
-                }
+                _ => match self.kind(&name) {
+                    Some(kind) => Node::Type(kind),
+                    None => {
+                        let message = format!("There is no variable {name}.");
+                        return Err(Wrong { message, ..before });
+                    }
+                },
             },
             Token::Sign(_) | Token::End => return Err(before),
         })
+    }
+
+    /// The type that is called so; of the longer names, the rest is taken.
+    fn kind(&mut self, name: &str) -> Option<Kind> {
+        let rest = &self.tokens[self.next..];
+        let rest: Vec<&Token> = rest.iter().map(|(_, token)| token).take(4).collect();
+        match rest[..] {
+            [
+                Token::Sign("."),
+                Token::Name(package),
+                Token::Sign("."),
+                Token::Name(last),
+            ] if name == "google" => {
+                let kind = Kind::named(&format!("{name}.{package}.{last}"))?;
+                self.next += 4;
+                Some(kind)
+            }
+            _ => Kind::named(name),
+        }
     }
 
     /// Up to the closing sign; one comma more may stand at its end.

@@ -161,6 +161,61 @@ fn expressions_mean_what_the_language_says() {
 }
 
 #[test]
+fn bytes_and_types_are_what_the_language_says() {
+    let no_function = "a function does not take values of this kind";
+    for (text, value) in [
+        ("b'a' + B\"\\xff\\101\"", r#"b"a\xffA""#),
+        ("br'\\n' + b'\\n'", r#"b"\\n\n""#),
+        ("b'ÿ' == b'\\xc3\\xbf' && b'ÿ' != b'\\xff'", "true"),
+        ("'ÿ' == '\\xff' && '\\377' == '\\u00ff'", "true"),
+        ("'\\a\\b\\f\\v'", r#""\u{7}\u{8}\u{c}\u{b}""#),
+        ("bytes('é') == b'é' && bytes(b'a') == b'a'", "true"),
+        ("size(b'é') + b'abc'.size() + size(b'')", "5"),
+        ("string(b'\\xc3\\xa9')", "\"é\""),
+        ("string(b'\\xff')", no_function),
+        ("bytes(1)", no_function),
+        ("b'a'.startsWith(b'a')", no_function),
+        ("b'a' < b'b' && b'a' < b'aa' && b'b' >= b'aa'", "true"),
+        ("b'b' in [b'a', b'b'] && !('b' in [b'b'])", "true"),
+        ("b'a' == 'a'", "false"),
+        ("b'a' < 'a'", "< does not take values of this kind"),
+        (
+            "b'a' + 'a'",
+            "an operator does not take values of this kind",
+        ),
+        (
+            "[type(1), type(1u), type(1.0), type(true), type(null), type('a'), type(b'a')]",
+            "[int, uint, double, bool, null_type, string, bytes]",
+        ),
+        (
+            "[type([]), type({}), type(claims.roles), type(claims.org), type(request)]",
+            "[list, map, list, map, map]",
+        ),
+        (
+            "[type(now), type(now - now)] == [google.protobuf.Timestamp, google.protobuf.Duration]",
+            "true",
+        ),
+        ("type(type(1)) == type && type(int) == type", "true"),
+        (
+            "type(claims.level) == int && type(claims.none) == null_type",
+            "true",
+        ),
+        ("claims.roles.all(role, type(role) == string)", "true"),
+        ("int == uint || type(1) == 'int'", "false"),
+        ("int < uint", "< does not take values of this kind"),
+        ("type(claims.other)", "there is no other"),
+        // A variable goes before a type of its name.
+        ("[1, 2].all(int, int > 0)", "true"),
+        (
+            "[{'protobuf': {'Duration': 1}}].map(google, google.protobuf.Duration)",
+            "[1]",
+        ),
+    ] {
+        assert_eq!(told(text), value, "{text}");
+    }
+}
+
+#[test]
 fn what_is_no_expression_is_told_with_its_place() {
     for (text, wrong) in [
         ("", "Here stands a value. (at character 1)"),
@@ -169,10 +224,16 @@ fn what_is_no_expression_is_told_with_its_place() {
         ("é", "This character means nothing here. (at character 1)"),
         ("'a", "This text has no end. (at character 1)"),
         ("'\\q'", "This escape means nothing. (at character 1)"),
+        ("b'a", "This text has no end. (at character 1)"),
+        ("b'\\u0041'", "This escape means nothing. (at character 1)"),
+        ("'\\x+1'", "This escape means nothing. (at character 1)"),
+        ("'\\400'", "This escape means nothing. (at character 1)"),
+        ("'\\ud800'", "This escape means nothing. (at character 1)"),
         (
-            "b'a'",
-            "Bytes are not known here; write a text. (at character 1)",
+            "google.protobuf.Any",
+            "There is no variable google. (at character 1)",
         ),
+        ("type()", "type takes other arguments. (at character 7)"),
         ("f(1)", "There is no function f here. (at character 5)"),
         ("size()", "size takes other arguments. (at character 7)"),
         (
@@ -229,10 +290,12 @@ fn hostile_expressions_end() {
     let list = format!("[{}]", vec!["1"; 200].join(","));
     let shared = "[0]".to_owned() + &".map(a, [a, a])".repeat(40);
     let doubled = "['xxxxxxxxxxxxxxxx']".to_owned() + &".map(x, x + x)".repeat(40);
+    let doubled_bytes = doubled.replace("['", "[b'");
     for text in [
         format!("{list}.all(a, {list}.all(b, a + b > 0))"),
         format!("{list}.exists(a, [a, a, a].exists(b, {list} == []) || a > 1)"),
         doubled,
+        doubled_bytes,
         format!("{shared} == 0"),
         format!("{{{shared}: 1}}[{shared}]"),
         format!("{shared} in [{shared}]"),
@@ -263,6 +326,7 @@ fn a_value_is_written_as_json_for_what_it_costs() {
         ("[1, 2].map(x, {'n': x})", r#"[{"n":1},{"n":2}]"#),
         ("now", r#""2026-11-27T22:30:00Z""#),
         ("duration('90s')", r#""90s""#),
+        ("b'ab\\xff'", r#""YWL/""#),
     ] {
         let written = json(text, 1000, 10_000).map(|json| json.to_string());
         assert_eq!(written.as_deref(), Ok(wanted), "{text}");
@@ -274,6 +338,8 @@ fn a_value_is_written_as_json_for_what_it_costs() {
         "objects weigh"
     );
     assert_eq!(json("request", 1000, 1000), Err(Failure::Kind("a body")));
+    assert_eq!(json("[int]", 1000, 1000), Err(Failure::Kind("a body")));
+    assert_eq!(json("b'abc'", 1000, 72 + 3), Err(Failure::Costly));
     assert_eq!(json("{1: 2}", 1000, 1000), Err(Failure::Kind("a body")));
     assert_eq!(json("1.0 / 0.0", 1000, 1000), Err(Failure::Number));
     assert_eq!(

@@ -7,6 +7,8 @@ use std::rc::Rc;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value as Json;
 
+use super::kind::Kind;
+
 /// Something with fields that are made when they are asked for.
 pub trait Object {
     fn field(&self, name: &str) -> Option<Value<'_>>;
@@ -20,12 +22,14 @@ pub enum Value<'v> {
     Uint(u64),
     Double(f64),
     Text(Cow<'v, str>),
+    Bytes(Cow<'v, [u8]>),
     List(Rc<Vec<Value<'v>>>),
     Map(Rc<Vec<(Value<'v>, Value<'v>)>>),
     Json(&'v Json),
     Object(&'v dyn Object),
     Time(DateTime<Utc>),
     Span(TimeDelta),
+    Type(Kind),
 }
 
 impl std::fmt::Debug for Value<'_> {
@@ -37,6 +41,7 @@ impl std::fmt::Debug for Value<'_> {
             Self::Uint(value) => write!(f, "{value}u"),
             Self::Double(value) => write!(f, "{value:?}"),
             Self::Text(text) => write!(f, "{text:?}"),
+            Self::Bytes(bytes) => write!(f, "b\"{}\"", bytes.escape_ascii()),
             Self::List(items) => f.debug_list().entries(items.iter()).finish(),
             Self::Map(members) => f
                 .debug_map()
@@ -46,6 +51,7 @@ impl std::fmt::Debug for Value<'_> {
             Self::Object(_) => f.write_str("object"),
             Self::Time(time) => write!(f, "{time:?}"),
             Self::Span(span) => write!(f, "{span}"),
+            Self::Type(kind) => f.write_str(kind.name()),
         }
     }
 }
@@ -70,6 +76,25 @@ impl<'v> Value<'v> {
                 (None, None) => Self::Double(number.as_f64().unwrap_or(f64::NAN)),
             },
             Json::Array(_) | Json::Object(_) => Self::Json(json),
+        }
+    }
+
+    /// What `type` tells of it. Something with fields is a map to whoever asks for them.
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Null => Kind::Null,
+            Self::Bool(_) => Kind::Bool,
+            Self::Int(_) => Kind::Int,
+            Self::Uint(_) => Kind::Uint,
+            Self::Double(_) => Kind::Double,
+            Self::Text(_) => Kind::Text,
+            Self::Bytes(_) => Kind::Bytes,
+            Self::List(_) | Self::Json(Json::Array(_)) => Kind::List,
+            Self::Map(_) | Self::Object(_) | Self::Json(Json::Object(_)) => Kind::Map,
+            Self::Json(_) => self.clone().plain().kind(),
+            Self::Time(_) => Kind::Time,
+            Self::Span(_) => Kind::Span,
+            Self::Type(_) => Kind::Type,
         }
     }
 
@@ -106,6 +131,7 @@ impl<'v> Value<'v> {
     pub(super) fn weight(&self) -> u32 {
         let weight = match self {
             Self::Text(text) => text.len() / 16,
+            Self::Bytes(bytes) => bytes.len() / 16,
             Self::List(items) => items.len(),
             Self::Map(members) => members.len(),
             Self::Json(Json::Array(items)) => items.len(),
@@ -120,6 +146,7 @@ impl<'v> Value<'v> {
         match (self, other) {
             (Value::Null, Value::Null) => true,
             (Value::Bool(a), Value::Bool(b)) => a == b,
+            (Value::Type(a), Value::Type(b)) => a == b,
             (Value::Json(a), Value::Json(b)) => a == b,
             (Value::List(_) | Value::Json(Json::Array(_)), _) => {
                 match (self.items(), other.items()) {
@@ -150,10 +177,11 @@ impl<'v> Value<'v> {
         matches!(self, Self::Map(_) | Self::Json(Json::Object(_)))
     }
 
-    /// The order of numbers, texts, times and spans.
+    /// The order of numbers, texts, bytes, times and spans.
     pub(super) fn compare(&self, other: &Value<'_>) -> Option<Ordering> {
         match (self, other) {
             (Value::Text(a), Value::Text(b)) => Some(a.as_ref().cmp(b.as_ref())),
+            (Value::Bytes(a), Value::Bytes(b)) => Some(a.as_ref().cmp(b.as_ref())),
             (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(b)),
             (Value::Time(a), Value::Time(b)) => Some(a.cmp(b)),
             (Value::Span(a), Value::Span(b)) => Some(a.cmp(b)),

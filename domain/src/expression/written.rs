@@ -1,5 +1,7 @@
 //! Values as JSON. A value may hold another one many times, so writing it costs what it is long.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use chrono::SecondsFormat;
 use serde_json::{Map, Number, Value as Json};
 
@@ -52,8 +54,12 @@ impl Evaluation<'_> {
                 let seconds = span.num_milliseconds() as f64 / 1000.0;
                 Json::from(format!("{seconds}s"))
             }
-            // What it has is made when it is asked for: there is no list of it.
-            Value::Object(_) => return Err(WHAT),
+            Value::Bytes(bytes) => {
+                weigh(bytes.len().div_ceil(3) * 4, left)?;
+                Json::String(STANDARD.encode(bytes))
+            }
+            // What an object has is made when it is asked for: there is no list of it.
+            Value::Object(_) | Value::Type(_) => return Err(WHAT),
         })
     }
 

@@ -42,9 +42,9 @@ pub(super) struct Shard {
     oldest: u32,
     hand: u32,
     pub(super) bytes: usize,
-    /// How often something of the cell's places was taken out on purpose: what was asked for before
-    /// that is not put in after it.
-    removals: Box<[u32]>,
+    /// How often something of the cell's places was taken out on purpose, and of which the last time:
+    /// what was asked for before that is not put in after it.
+    removals: Box<[(u32, u32)]>,
     /// Whose answers turned out not to be kept, and until when.
     unkept: Box<[(u128, u64)]>,
 }
@@ -60,7 +60,7 @@ impl Default for Shard {
             oldest: NONE,
             hand: NONE,
             bytes: 0,
-            removals: vec![0; CELLS].into(),
+            removals: vec![(0, 0); CELLS].into(),
             unkept: vec![(0, 0); UNKEPT].into(),
         }
     }
@@ -69,6 +69,11 @@ impl Default for Shard {
 /// The low bits choose the shard.
 const fn cell(place: u128) -> usize {
     (place >> 64) as usize % CELLS
+}
+
+/// What tells it from others of its cell, nearly always.
+const fn mark(place: u128) -> u32 {
+    (place >> 4) as u32
 }
 
 /// Whether one takes the place of another of the same requests: it is for the same ones, or says
@@ -111,7 +116,18 @@ impl Shard {
     }
 
     pub(super) fn removals(&self, place: u128) -> u32 {
-        self.removals[cell(place)]
+        self.removals[cell(place)].0
+    }
+
+    /// Whether nothing of the place was taken out since there were `before` removals, as far as can
+    /// be told: of several in its cell, any may have been of it.
+    pub(super) fn is_untouched(&self, place: u128, before: u32) -> bool {
+        let (count, last) = self.removals[cell(place)];
+        match count.wrapping_sub(before) {
+            0 => true,
+            1 => last != mark(place),
+            _ => false,
+        }
     }
 
     /// Puts it in, in place of the one for the same requests, and of those that say otherwise by
@@ -224,14 +240,16 @@ impl Shard {
     }
 
     fn removed(&mut self, place: u128) {
-        let count = &mut self.removals[cell(place)];
+        let (count, last) = &mut self.removals[cell(place)];
         *count = count.wrapping_add(1);
+        *last = mark(place);
     }
 
     /// What is under way to whichever place is not kept.
     pub(super) fn removed_all(&mut self) {
-        for count in &mut self.removals {
-            *count = count.wrapping_add(1);
+        for (count, _) in &mut self.removals {
+            // As of two: of whichever places.
+            *count = count.wrapping_add(2);
         }
     }
 

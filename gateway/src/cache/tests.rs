@@ -198,6 +198,27 @@ fn what_was_taken_out_meanwhile_does_not_come_back() {
     assert!(!has(&cache, 1, ME));
 }
 
+/// Places share the cells in which removals are counted.
+#[test]
+fn what_is_taken_out_beside_it_does_not_keep_it_out() {
+    // Of the shard and the cell of 1.
+    const BESIDE: u128 = 1 | 1 << 20;
+    for (taken_out, is_kept) in [
+        (&[][..], true),
+        (&[BESIDE], true),
+        (&[1], false),
+        (&[1, BESIDE], false),
+        (&[BESIDE, 1], false),
+        (&[BESIDE, BESIDE], false),
+    ] {
+        let cache = Cache::new(1 << 20);
+        let before = moment(&cache, 1);
+        taken_out.iter().for_each(|place| cache.invalidate(*place));
+        cache.insert(1, before, Arc::new(stored(ME, &[], "h/a", 1)));
+        assert_eq!(has(&cache, 1, ME), is_kept, "{taken_out:?}");
+    }
+}
+
 #[test]
 fn what_is_under_way_is_not_for_others_to_unkeep() {
     let other = uuid::Uuid::from_u128(99);

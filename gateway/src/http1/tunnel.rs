@@ -1,5 +1,5 @@
 //! A connection that speaks WebSocket from here on (RFC 6455): bytes both ways as they come, until
-//! either side ends it or nothing passes for too long.
+//! either side ends it, nothing passes for too long, or its caller may not call any more.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -97,6 +97,12 @@ pub(super) async fn run(
     let idle = worker.sweeper.deadline();
     idle.set(idle_ms);
     poll_fn(|cx| {
+        if let Some(code) = report.connection.standing.lost() {
+            worker.metrics.streams_revoked.add(1);
+            report.code = Some(code);
+            return Poll::Ready(());
+        }
+        worker.lasting.wait(&report.connection, cx);
         let near = &mut *socket.borrow_mut();
         let (Ok(sent), Ok(got)) = (
             up.pump(cx, worker, near, &mut far),

@@ -126,6 +126,12 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         sum(|w| w.refused_connections.get()),
     );
     page.one(
+        "streams_revoked_total",
+        "counter",
+        "WebSockets and answers under way that were ended because their caller may not call any more.",
+        sum(|w| w.streams_revoked.get()),
+    );
+    page.one(
         "framing_refused_total",
         "counter",
         "Messages refused before a request existed.",

@@ -272,7 +272,9 @@ impl Stream {
                         *left = left.saturating_sub(data.len() as u64);
                     }
                     if !data.is_empty() {
-                        return Poll::Ready(Ok(false));
+                        // Told with the last bytes, so that a copy is kept before those go on.
+                        self.is_over = body.is_end_stream();
+                        return Poll::Ready(Ok(self.is_over));
                     }
                 }
                 Some(Err(_)) => return Poll::Ready(Err(Cut)),

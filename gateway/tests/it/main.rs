@@ -39,6 +39,7 @@ mod quota_store;
 mod reload;
 mod removed;
 mod replay;
+mod revoked;
 mod rig;
 mod routing;
 mod signing;

@@ -2,6 +2,7 @@
 
 use crate::rig::peer::{Peer, passes, python};
 use crate::rig::{Rig, key};
+use crate::upstreams::metric;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_call_goes_through() {
@@ -134,6 +135,33 @@ apis: {{ chat: {{ versions: {{ v1: {{ match: {{ path: /chat }}, upstream: w }} }
             .iter()
             .any(|record| record.bytes_in > 1_000_000 && record.bytes_out > 1_000_000)
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_websocket_ends_with_its_key() {
+    let peer = Peer::start("ws_peer.py");
+    let text = |key: &str| {
+        format!(
+            r#"
+portunus: 1
+upstreams: {{ w: {{ targets: [{{ url: "http://127.0.0.1:{}" }}] }} }}
+apis: {{ chat: {{ versions: {{ v1: {{ match: {{ path: /chat }}, upstream: w, policies: [{{ key_auth: {{}} }}] }} }} }} }}
+products: {{ chat: {{ versions: [chat/v1], plans: {{ free: {{}} }} }} }}
+applications: {{ a: {{ keys: [{{ name: k, value: "{key}" }}], subscriptions: [{{ product: chat, plan: free }}] }} }}
+"#,
+            peer.port
+        )
+    };
+    let rig = Rig::new(&text("@KEY1@")).await;
+    let mut stay = python("ws_peer.py");
+    stay.args(["stay", &rig.handle.gateway.to_string(), key(1).as_str()]);
+    let stays = tokio::spawn(passes(stay));
+    while metric(&rig, "portunus_requests_in_flight ").await == 0 {
+        tokio::task::yield_now().await;
+    }
+    rig.load(&text("@KEY2@"), 2).await;
+    stays.await.unwrap();
+    assert_eq!(metric(&rig, "portunus_streams_revoked_total ").await, 1);
 }
 
 /// As a browser's library asks: frames of gRPC, in binary and in base64.

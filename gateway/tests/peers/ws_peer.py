@@ -1,5 +1,6 @@
 """WebSocket with Python's `websockets` at both ends of the gateway. `serve` prints its port and serves
-until its input ends; `call ADDRESS` talks through the gateway and fails loudly."""
+until its input ends; `call ADDRESS` talks through the gateway and fails loudly; `stay ADDRESS KEY` talks
+until its key does not count any more."""
 
 import asyncio
 import sys
@@ -52,4 +53,19 @@ async def call(address):
     print("passed")
 
 
-asyncio.run(serve() if sys.argv[1] == "serve" else call(sys.argv[2]))
+async def stay(address, key):
+    url = f"ws://{address}/chat/room"
+    async with websockets.connect(url, extra_headers={"X-Api-Key": key}) as socket:
+        try:
+            for turn in range(600):
+                await socket.send(f"{turn}")
+                assert await asyncio.wait_for(socket.recv(), 10) == f"{turn}"
+                await asyncio.sleep(0.05)
+            raise AssertionError("it goes on")
+        except websockets.ConnectionClosed as closed:
+            assert closed.code == 1006, closed
+    print("passed")
+
+
+ROLES = {"serve": serve, "call": call, "stay": stay}
+asyncio.run(ROLES[sys.argv[1]](*sys.argv[2:]))

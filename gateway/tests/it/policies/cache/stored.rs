@@ -1,6 +1,11 @@
 //! Freshness, validation, conditions, ranges and invalidation.
 
+use bytes::Bytes;
+use tokio::net::{TcpListener, TcpStream};
+
 use super::{get, rig, status, tell};
+use crate::rig::Rig;
+use crate::rig::origin::Origin;
 
 const MINUTE: &str = "200 | Cache-Control: max-age=60";
 
@@ -322,4 +327,55 @@ async fn stale_answers_stand_in_for_failures() {
         (9, "/plain", "500", &[], 500, "answer 10", "fwd=stale"),
     ])
     .await;
+}
+
+const BOTH: &str = r#"
+portunus: 1
+upstreams:
+  one: { targets: [{ url: "http://@ONE@" }] }
+  two: { protocol: http2, targets: [{ url: "http://@TWO@" }] }
+apis:
+  shop:
+    versions:
+      one: { match: { path: /one }, upstream: one, policies: [{ cache: {} }] }
+      two: { match: { path: /two }, upstream: two, policies: [{ cache: {} }] }
+"#;
+
+/// Answers over HTTP/2, and says with the last bytes that they are.
+async fn over_http2(stream: TcpStream) {
+    let mut connection = h2::server::handshake(stream).await.unwrap();
+    while let Some(Ok((_, mut respond))) = connection.accept().await {
+        let answer = http::Response::builder()
+            .header("cache-control", "max-age=60")
+            .header("content-length", "4");
+        let answer = answer.body(()).unwrap();
+        let mut body = respond.send_response(answer, false).unwrap();
+        body.send_data(Bytes::from_static(b"kept"), true).unwrap();
+    }
+}
+
+/// A client that asks again as soon as it has the last byte, of whichever worker.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_has_whole_is_kept_already() {
+    let one = Origin::start().await;
+    let two = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let text = BOTH
+        .replace("@ONE@", &one.address.to_string())
+        .replace("@TWO@", &two.local_addr().unwrap().to_string());
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = two.accept().await.unwrap();
+            tokio::spawn(over_http2(stream));
+        }
+    });
+    let rig = Rig::new(&text).await;
+    for number in 0..300 {
+        for version in ["one", "two"] {
+            let path = format!("/{version}/{number}");
+            for said in ["fwd=uri-miss; stored", "hit"] {
+                let got = get(&rig, &path, MINUTE, &[]).await;
+                assert!(status(&got).contains(said), "{path}: {got:?}");
+            }
+        }
+    }
 }
