@@ -22,7 +22,8 @@ pub struct Seen {
     pub body: Bytes,
 }
 
-/// Answers every request with 200 and `{"pets":[…],"path":"…"}`.
+/// Answers every request with 200 and `{"pets":[…],"path":"…"}`; for a path that ends with `/big`
+/// that is a megabyte.
 pub struct Upstream {
     pub address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
@@ -76,8 +77,11 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
     let (head, sent) = request.into_parts();
     let sent = sent.collect().await.map(|sent| sent.to_bytes());
-    let body =
-        serde_json::json!({ "path": head.uri.path(), "pets": [{ "id": 10, "name": "doggie" }] });
+    let path = head.uri.path();
+    let mut body = serde_json::json!({ "path": path, "pets": [{ "id": 10, "name": "doggie" }] });
+    if path.ends_with("/big") {
+        body["more"] = "x".repeat(1_000_000).into();
+    }
     let seen = Seen {
         method: head.method.to_string(),
         target: head.uri.to_string(),

@@ -118,9 +118,15 @@ pub(crate) async fn enter(
     }
 }
 
+/// How long until a connection that began with a part of HTTP/2's preface is looked at again: at
+/// first, and at most.
+const PEEK: Duration = Duration::from_millis(5);
+const PEEK_MOST: Duration = Duration::from_millis(640);
+
 /// Whether a connection begins as one of HTTP/2 (RFC 9113 §3.3). Nothing is taken out of it.
 async fn begins_http2(stream: &TcpStream) -> bool {
     let mut start = [0; http2::PREFACE.len()];
+    let mut pause = PEEK;
     loop {
         // The end and errors are for the reader of HTTP/1 to see as well.
         let count = stream.peek(&mut start).await.unwrap_or(0);
@@ -128,8 +134,10 @@ async fn begins_http2(stream: &TcpStream) -> bool {
         if count == 0 || !is_part || count == start.len() {
             return is_part && count > 0;
         }
-        // Clients send it in one piece; one that does not is looked at again, within its deadline.
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        // Clients send it in one piece; one that does not is looked at again, within its deadline,
+        // and ever more rarely: thousands of them must not keep a worker busy.
+        tokio::time::sleep(pause).await;
+        pause = PEEK_MOST.min(2 * pause);
     }
 }
 

@@ -108,6 +108,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, socket: Socket, peer: Peer) {
                         cx.waker().wake_by_ref();
                     }
                     Late::Write | Late::Body | Late::Upstream | Late::Handshake => {
+                        connection.cut();
                         return Poll::Ready(Ok(()));
                     }
                 }

@@ -16,6 +16,20 @@ pub(crate) enum Socket {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+impl Socket {
+    /// Whoever closes it from now on throws away what the other side has not taken. The system would
+    /// else keep all of it, and ask on, for a peer that does not read: megabytes for each connection
+    /// whose place is free already.
+    pub(crate) fn discard(&self) {
+        let stream = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        };
+        // One that is gone has nothing to throw away.
+        let _ = stream.set_zero_linger();
+    }
+}
+
 impl AsyncRead for Socket {
     fn poll_read(
         self: Pin<&mut Self>,

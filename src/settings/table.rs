@@ -242,7 +242,7 @@ pub const TABLE: &[Setting] = &[
         "body_rate",
         "PORTUNUS_BODY_RATE",
         Some("240"),
-        "Least bytes a second of a request's body, over any 10 s; 0 asks for none.",
+        "Least bytes a second of a request's body, in each 10 s in which more of it is awaited; 0 asks for none.",
     ),
     plain(
         "http2_streams",

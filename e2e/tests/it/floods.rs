@@ -1,5 +1,5 @@
-//! Floods of HTTP/2 with Python's h2 against the real gateway: what its memory does, and what another
-//! client feels.
+//! Floods of HTTP/2 with Python's h2, and slow clients by slowhttptest, against the real gateway: what
+//! its memory does, and what another client feels.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,7 +12,11 @@ use tokio::net::TcpStream;
 /// Debian's, as its packages are where `.ci/test` puts them.
 const PYTHON: &str = "/usr/bin/python3";
 
-async fn gateway(folder: &Path, upstream: &Upstream) -> anyhow::Result<Portunus> {
+async fn gateway(
+    folder: &Path,
+    upstream: &Upstream,
+    environment: &[(&str, &str)],
+) -> anyhow::Result<Portunus> {
     let file = folder.join("gateway.yaml");
     std::fs::write(
         &file,
@@ -25,7 +29,7 @@ async fn gateway(folder: &Path, upstream: &Upstream) -> anyhow::Result<Portunus>
     let free = "127.0.0.1:0";
     let file = file.display().to_string();
     let args = ["--config", &*file, "--gateway", free, "--admin", free];
-    Portunus::start("gateway", &folder.join("data"), &args, &[]).await
+    Portunus::start("gateway", &folder.join("data"), &args, environment).await
 }
 
 fn resident_mib(pid: u32) -> u64 {
@@ -62,7 +66,7 @@ async fn bystander(address: String, mut stop: tokio::sync::watch::Receiver<bool>
 async fn floods_cost_neither_memory_nor_others_their_answers() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let upstream = Upstream::start().await?;
-    let running = gateway(folder.path(), &upstream).await?;
+    let running = gateway(folder.path(), &upstream, &[]).await?;
     let address = running
         .ready
         .gateway
@@ -116,6 +120,85 @@ async fn floods_cost_neither_memory_nor_others_their_answers() -> anyhow::Result
         // On a busy machine; a worker that is held up shows as seconds.
         assert!(p99 < Duration::from_millis(500), "{name}: {p99:?}");
     }
+    assert_eq!(running.terminate().await?, 0);
+    Ok(())
+}
+
+/// What slowhttptest is told, beside the address and what all have in common: heads, bodies, answers
+/// that are read slowly, and heads with many ranges.
+const SLOW: [(&str, &[&str]); 4] = [
+    ("/x", &["-H", "-c", "300"]),
+    ("/x", &["-B", "-c", "300", "-s", "8192", "-x", "10"]),
+    (
+        "/x/big",
+        &[
+            "-X", "-c", "40", "-k", "8", "-n", "1", "-w", "512", "-y", "1024", "-z", "32",
+        ],
+    ),
+    ("/x", &["-R", "-c", "300"]),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_clients_cost_neither_memory_nor_others_their_answers() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let upstream = Upstream::start().await?;
+    let settings = [
+        ("PORTUNUS_CONNECTIONS_PER_ADDRESS", "10000"),
+        ("PORTUNUS_WRITE_TIMEOUT", "2s"),
+    ];
+    let running = gateway(folder.path(), &upstream, &settings).await?;
+    let url = running.ready.gateway.clone();
+    let address = url.trim_start_matches("http://").to_owned();
+    let pid = running.pid().unwrap();
+    let before = resident_mib(pid);
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let other = tokio::spawn(bystander(address, stopped));
+    let mut attacks = tokio::task::JoinSet::new();
+    for (path, args) in SLOW {
+        let mut attack = tokio::process::Command::new("slowhttptest");
+        attack
+            .args([
+                "-u",
+                &format!("{url}{path}"),
+                "-i",
+                "1",
+                "-r",
+                "300",
+                "-l",
+                "6",
+            ])
+            .args(args)
+            .kill_on_drop(true);
+        attacks.spawn(async move { attack.output().await });
+    }
+    let mut most = before;
+    let all = async {
+        loop {
+            tokio::select! {
+                ended = attacks.join_next() => match ended {
+                    None => return anyhow::Ok(()),
+                    Some(output) => {
+                        let output = output??;
+                        let said = String::from_utf8_lossy(&output.stdout).replace('\x1b', "");
+                        anyhow::ensure!(said.contains("Test ended"), "{said}");
+                    }
+                },
+                () = tokio::time::sleep(Duration::from_millis(100)) => {
+                    most = most.max(resident_mib(pid));
+                }
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(90), all).await??;
+    stop.send_replace(true);
+    let took = other.await?;
+    let p99 = took[took.len() * 99 / 100];
+    println!(
+        "slow clients: {before} → {most} MiB, p99 {p99:?} of {}",
+        took.len()
+    );
+    assert!(most < before + 64, "{before} → {most} MiB");
+    assert!(p99 < Duration::from_millis(500), "{p99:?}");
     assert_eq!(running.terminate().await?, 0);
     Ok(())
 }

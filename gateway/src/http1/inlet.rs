@@ -57,6 +57,8 @@ pub(super) struct Inlet<'c> {
     at: usize,
     /// How far a head that is not whole was searched for its end.
     searched: usize,
+    /// The first byte of the next head is there, from which its time counts.
+    has_begun: bool,
     phase: Phase,
     /// Of the present body as a whole.
     length: Option<u64>,
@@ -81,6 +83,7 @@ impl<'c> Inlet<'c> {
             ahead: Buffer::new(),
             at: 0,
             searched: 0,
+            has_begun: false,
             phase: DONE,
             length: Some(0),
             go_on: b"",
@@ -127,13 +130,21 @@ impl<'c> Inlet<'c> {
             } else if let Some(next) = self.next_in(input) {
                 return Poll::Ready(next);
             } else {
-                // A head's time counts from its first byte.
-                self.client.read_by.clear();
+                self.begin();
                 continue;
             }
             if let Some(next) = self.next_ahead() {
                 return Poll::Ready(next);
             }
+        }
+    }
+
+    /// A head's time counts from its first byte. Once: what turns out to be an empty line before it
+    /// would else keep a connection for as long as it is sent again.
+    fn begin(&mut self) {
+        if !self.has_begun && !self.ahead.is_empty() {
+            self.has_begun = true;
+            self.client.read_by.clear();
         }
     }
 
@@ -194,6 +205,7 @@ impl<'c> Inlet<'c> {
         };
         let parsed = head::parse(&bytes[..end], limits)?;
         self.searched = 0;
+        self.has_begun = false;
         self.is_first = false;
         self.client.read_by.clear();
         (self.phase, self.length) = match parsed.framing {

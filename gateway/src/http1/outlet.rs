@@ -223,8 +223,8 @@ impl<'c> Outlet<'c> {
 
     /// One write, and how long it may make no progress.
     fn write(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, Cut> {
-        let mut socket = self.socket.borrow_mut();
-        let polled = Pin::new(&mut *socket).poll_write(cx, &self.out[self.at..]);
+        let bytes = &self.out[self.at..];
+        let polled = Pin::new(&mut *self.socket.borrow_mut()).poll_write(cx, bytes);
         match polled {
             Poll::Ready(Ok(count)) if count > 0 => {
                 self.client.write_by.clear();
@@ -262,6 +262,7 @@ impl<'c> Outlet<'c> {
         }
         if write_by.has_passed(cx) {
             self.worker.metrics.late(Late::Write);
+            self.socket.borrow().discard();
             return Err(Cut);
         }
         Ok(())

@@ -36,6 +36,7 @@ pub(super) struct Connection {
     idle_since: Cell<u64>,
     has_asked: Cell<bool>,
     is_barred: Cell<bool>,
+    is_cut: Cell<bool>,
     streams: RefCell<Vec<Weak<Stream>>>,
 }
 
@@ -51,6 +52,7 @@ impl Connection {
             idle_since: Cell::new(now),
             has_asked: Cell::new(false),
             is_barred: Cell::new(false),
+            is_cut: Cell::new(false),
             streams: RefCell::default(),
         }
     }
@@ -86,6 +88,15 @@ impl Connection {
     /// Whether it should end with what is under way.
     pub(super) fn is_barred(&self) -> bool {
         self.is_barred.get()
+    }
+
+    /// It ends now, with what the client has not taken.
+    pub(super) fn cut(&self) {
+        self.is_cut.set(true);
+    }
+
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut.get()
     }
 
     /// What takes too long, if anything.

@@ -36,6 +36,14 @@ impl Metered {
     }
 }
 
+impl Drop for Metered {
+    fn drop(&mut self) {
+        if self.connection.is_cut() {
+            self.socket.discard();
+        }
+    }
+}
+
 impl AsyncRead for Metered {
     fn poll_read(
         mut self: Pin<&mut Self>,

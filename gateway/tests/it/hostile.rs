@@ -3,6 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
 use crate::rig::{Client, Rig};
 use gateway::Limits;
 
@@ -127,6 +130,52 @@ async fn slow_heads_and_bodies_meet_their_deadline() {
         assert!(client.is_closed().await);
     }
     assert_eq!(rig.get("/", &[]).await.status, 200, "others are served");
+}
+
+/// They are passed over, and the time goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn empty_lines_keep_no_connection() {
+    let rig = real_time(OPEN).await;
+    for (before, pieces, said) in [
+        ("", ["\r\n", "\r\n"], "HTTP/1.1 4"),
+        ("", ["\r", "\n"], "HTTP/1.1 4"),
+        (
+            "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            ["\r\n", "\r\n"],
+            "HTTP/1.1 200",
+        ),
+    ] {
+        let mut stream = TcpStream::connect(rig.handle.gateway).await.unwrap();
+        stream.write_all(before.as_bytes()).await.unwrap();
+        let mut answers = Vec::new();
+        let all = async {
+            // Each comes long before the time is over.
+            for piece in pieces.iter().cycle() {
+                if stream.write_all(piece.as_bytes()).await.is_err() {
+                    return;
+                }
+                let read = stream.read_buf(&mut answers);
+                let read = tokio::time::timeout(Duration::from_millis(50), read).await;
+                if matches!(read, Ok(Ok(0) | Err(_))) {
+                    return;
+                }
+            }
+        };
+        let ended = tokio::time::timeout(Duration::from_secs(20), all).await;
+        assert!(ended.is_ok(), "{pieces:?} go on");
+        let answers = String::from_utf8_lossy(&answers);
+        assert!(answers.starts_with(said), "{pieces:?}: {answers}");
+    }
+}
+
+/// Half of what HTTP/2 begins with is waited on like any head.
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_preface_meets_its_deadline() {
+    let rig = real_time(OPEN).await;
+    let mut client = rig.client().await;
+    client.write(b"PRI * HT").await;
+    assert_eq!(client.read().await.status, 408);
+    assert!(client.is_closed().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
