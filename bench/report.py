@@ -1,9 +1,14 @@
-"""bench/RESULTS.md: ratios with their spread, and under which circumstances they were found."""
+#!/usr/bin/env python3
+"""bench/RESULTS.md: ratios with their spread, and under which circumstances they were found. By itself it
+puts the present bench/POLICIES.md there, and leaves the rest as it is."""
 
 import platform
 import statistics
+import sys
 from datetime import datetime, timezone
 from pathlib import Path
+
+sys.dont_write_bytecode = True
 
 import work
 from load import Figures
@@ -163,8 +168,20 @@ so it is no true open loop.
 - Left out: {"; ".join(f"{name} {why}" for name, why in how["skipped"].items()) if how["skipped"] else "none"}. Caddy and the plain hyper forwarder do W0 only.
 - Cases that are unreadable in this run: {", ".join(unreadable) if unreadable else "none"}.
 """
-    policies = path.parent / "POLICIES.md"
-    if policies.exists():
-        # One heading lower: it is a table of its own run (`make bench-policies`).
-        text += "\n#" + policies.read_text()
-    path.write_text(text)
+    path.write_text(with_policies(text, path.parent))
+
+
+def with_policies(text: str, folder: Path) -> str:
+    """One heading lower, and in place of what was there: it is a table of its own run
+    (`make bench-policies`)."""
+    policies = folder / "POLICIES.md"
+    if not policies.exists():
+        return text
+    written = policies.read_text()
+    heading = written.split("\n")[0]
+    return text.split(f"\n#{heading}\n")[0] + f"\n#{written}"
+
+
+if __name__ == "__main__":
+    results = Path(__file__).resolve().parent / "RESULTS.md"
+    results.write_text(with_policies(results.read_text(), results.parent))

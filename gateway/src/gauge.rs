@@ -1,6 +1,8 @@
-//! What the count of instructions (`benches/instructions.rs`) reaches of a request's way: all of it
-//! but sockets and the exchange with an upstream. No part of what the gateway offers.
+//! What the count of instructions (`benches/instructions.rs`) and the cost of policies
+//! (`benches/policies`) reach of a request's way: all of it but its client's socket. No part of what
+//! the gateway offers.
 
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -9,10 +11,12 @@ use domain::snapshot::Snapshot;
 use rustls_pki_types::CertificateDer;
 
 use crate::body::{Cut, Inflow, ROOM};
+use crate::cache::Cache;
 use crate::client::Client;
 use crate::compile::Compiler;
 use crate::explain::Counts;
 use crate::http1;
+use crate::lease::Leases;
 use crate::metrics::WorkerMetrics;
 use crate::pipeline;
 use crate::record::{Names, RING_RECORDS, Rings};
@@ -40,7 +44,12 @@ impl Gauge {
     pub fn new(snapshot: Snapshot) -> Option<Self> {
         let settings = Arc::new(Settings::default());
         let names = Arc::<Names>::default();
-        let counts = Counts::none(&settings, false);
+        let mut counts = Counts::none(&settings, false);
+        // Answers have room. Limits of the cluster are spent from what a node lets through before it
+        // has settled for the first time, which nobody does here.
+        let shared = Arc::get_mut(&mut counts.shared)?;
+        shared.cache = Arc::new(Cache::new(settings.limits.cache));
+        shared.leases = Arc::new(Leases::new(true));
         let mut compiler = Compiler::new(names.clone(), counts.limits.clone(), None);
         let state = compiler.full(snapshot).ok()?;
         let rings = Rings::new(1, names);
@@ -97,14 +106,47 @@ impl Gauge {
         let mut inflow = There { body, at: 0 };
         let answering = pipeline::handle(&self.worker, &self.client, parsed.head, &mut inflow);
         let answered = std::pin::pin!(answering).poll(&mut context);
-        self.answered += 1;
-        if self.answered.is_multiple_of(RING_RECORDS / 2) {
-            self.rings.drain(|_| ());
-        }
+        count(&mut self.answered, &self.rings);
         match answered {
             Poll::Ready(Some(delivery)) => delivery.answer.status,
             Poll::Ready(None) | Poll::Pending => 0,
         }
+    }
+
+    /// The same to the last byte of the answer, for which it may wait, within a
+    /// [`tokio::task::LocalSet`]: the status, and how many bytes its body had. 0 where the answer did
+    /// not come, or not whole.
+    pub async fn exchange(&mut self, head: &[u8], body: &[u8]) -> (u16, usize) {
+        let Ok(parsed) = http1::parse(head, &self.worker.settings.limits) else {
+            return (0, 0);
+        };
+        let mut inflow = There { body, at: 0 };
+        let answering = pipeline::handle(&self.worker, &self.client, parsed.head, &mut inflow);
+        let answered = answering.await;
+        count(&mut self.answered, &self.rings);
+        let Some(mut delivery) = answered else {
+            return (0, 0);
+        };
+        let mut part = Vec::new();
+        let mut length = 0;
+        loop {
+            let filled = poll_fn(|cx| delivery.poll_fill(cx, &mut inflow, &mut part)).await;
+            length += part.len();
+            part.clear();
+            match filled {
+                Ok(true) => return (delivery.answer.status, length),
+                Ok(false) => {}
+                Err(Cut) => return (0, 0),
+            }
+        }
+    }
+}
+
+/// One more is answered. Records are read before they are too many.
+fn count(answered: &mut usize, rings: &Rings) {
+    *answered += 1;
+    if answered.is_multiple_of(RING_RECORDS / 2) {
+        rings.drain(|_| ());
     }
 }
 

@@ -22,6 +22,15 @@ const ISSUER: &str = "https://login.example.com";
 const USER: &str = "mobile";
 const PASSWORD: &str = "neither short nor guessed";
 
+/// What the authorization server says of each token (RFC 7662 §2.2).
+pub fn introspected() -> String {
+    json!({
+        "active": true, "iss": ISSUER, "aud": "notes", "sub": "ada", "client_id": "mobile",
+        "scope": "read write",
+    })
+    .to_string()
+}
+
 /// What a request shows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Shows {
@@ -29,6 +38,8 @@ pub enum Shows {
     Key,
     /// A signed token.
     Token(Algorithm),
+    /// A token that is bound to its client's key, with a proof of that key (RFC 9449).
+    Proof,
     /// A user name and a password.
     Password,
     /// A signature over the request.
@@ -42,6 +53,10 @@ pub struct Callers {
     key: ApiKey,
     rsa: EncodingKey,
     ec: EncodingKey,
+    /// The client's own, to which its token is bound.
+    client: EncodingKey,
+    /// That token.
+    bound: String,
     certificate: CertificateDer<'static>,
     /// Seconds since 1970.
     now: i64,
@@ -51,14 +66,21 @@ impl Callers {
     /// Those that were made for this, and for tests.
     pub fn new() -> Self {
         let ec = include_bytes!("../../tests/it/tls/a.key");
+        let client = include_bytes!("../../tests/it/tls/b.key");
         let certificate = include_bytes!("../../tests/it/tls/friend.pem");
-        Self {
+        let mut callers = Self {
             key: ApiKey::from_random(Environment::Live, &[7; 64]).unwrap(),
             rsa: EncodingKey::from_rsa_pem(include_bytes!("rsa.key")).unwrap(),
             ec: EncodingKey::from_ec_pem(ec).unwrap(),
+            client: EncodingKey::from_ec_pem(client).unwrap(),
+            bound: String::new(),
             certificate: CertificateDer::from_pem_slice(certificate).unwrap(),
             now: chrono::Utc::now().timestamp(),
-        }
+        };
+        let thumbprint = callers.thumbprint();
+        let confirmation = json!({ "jkt": thumbprint });
+        callers.bound = callers.token(Algorithm::ES256, Some(confirmation));
+        callers
     }
 
     /// The certificate as it is shown.
@@ -98,8 +120,14 @@ impl Callers {
         match shows {
             Shows::Key => format!("X-Api-Key: {}\r\n", self.key.as_str()),
             Shows::Token(algorithm) => {
-                format!("Authorization: Bearer {}\r\n", self.token(algorithm))
+                let token = self.token(algorithm, None);
+                format!("Authorization: Bearer {token}\r\n")
             }
+            Shows::Proof => format!(
+                "Authorization: DPoP {}\r\nDPoP: {}\r\n",
+                self.bound,
+                self.proof()
+            ),
             Shows::Password => {
                 let pair = STANDARD.encode(format!("{USER}:{PASSWORD}"));
                 format!("Authorization: Basic {pair}\r\n")
@@ -122,12 +150,45 @@ impl Callers {
         serde_json::to_value(jwk).unwrap()
     }
 
-    fn token(&self, algorithm: Algorithm) -> String {
-        let claims = json!({
+    /// Bound to what `confirmation` names, if anything.
+    fn token(&self, algorithm: Algorithm, confirmation: Option<Value>) -> String {
+        let mut claims = json!({
             "iss": ISSUER, "aud": "notes", "sub": "ada", "client_id": "mobile",
             "scope": "read write", "iat": self.now, "exp": self.now + 86_400,
         });
+        if let Some(confirmation) = confirmation {
+            claims["cnf"] = confirmation;
+        }
         encode(&Header::new(algorithm), &claims, self.signer(algorithm)).unwrap()
+    }
+
+    fn client_jwk(&self) -> Jwk {
+        Jwk::from_encoding_key(&self.client, Algorithm::ES256).unwrap()
+    }
+
+    /// Of the client's key (RFC 7638 §3).
+    fn thumbprint(&self) -> String {
+        let jwk = serde_json::to_value(self.client_jwk()).unwrap();
+        let member = |name: &str| jwk[name].as_str().unwrap();
+        let (x, y) = (member("x"), member("y"));
+        let text = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
+        URL_SAFE_NO_PAD.encode(Sha256::digest(text))
+    }
+
+    /// For the bound token and a GET, made now: it is good for a minute. Whose request does not go on
+    /// to an upstream may show it again.
+    fn proof(&self) -> String {
+        let header = Header {
+            typ: Some("dpop+jwt".to_owned()),
+            jwk: Some(self.client_jwk()),
+            ..Header::new(Algorithm::ES256)
+        };
+        let claims = json!({
+            "jti": "the only one", "htm": "GET", "htu": format!("http://{HOST}{PATH}"),
+            "iat": chrono::Utc::now().timestamp(),
+            "ath": URL_SAFE_NO_PAD.encode(Sha256::digest(&self.bound)),
+        });
+        encode(&header, &claims, &self.client).unwrap()
     }
 
     /// RFC 9421 §3.1.

@@ -9,20 +9,35 @@ pub struct Case {
     pub name: &'static str,
     /// What it is compared with.
     pub base: Option<&'static str>,
-    /// `@ISSUER@` is an issuer of tokens, `@NETS@` 100 networks.
+    /// `@ISSUER@` is an issuer of tokens, `@NETS@` 100 networks, `@NOTES@` 10 kB of JSON.
     pub policies: &'static str,
     pub shows: Shows,
-    /// Whether the request has a body of 1 kB.
-    pub has_body: bool,
+    pub sends: Sends,
+    /// Fields that it has besides, each with its CRLF.
+    pub fields: &'static str,
     /// What was kept of the request before is forgotten: its token is verified again, and details
     /// have room.
     pub is_anew: bool,
+    /// How often each request asks a server, where it is followed to the last byte of its answer.
+    /// `None`: it ends where it would be sent, or is answered before.
+    pub asks: Option<u64>,
+}
+
+/// The body of a request, of 1 kB.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Sends {
+    Nothing,
+    Json,
+    Xml,
 }
 
 const NONE: &str = "none";
 const NONE_WITH_BODY: &str = "none, 1 kB body";
 const KEY: &str = "key_auth, with the subscription";
 const TOKEN: &str = "jwt, a token of ES256 that was seen before";
+const MOCKED: &str = "mock of 10 kB, sent whole";
+const PROXIED: &str = "none, with an upstream that answers 1 kB";
+const PROXIED_WITH_BODY: &str = "none, 1 kB body, with an upstream that answers 1 kB";
 
 impl Case {
     const fn base(name: &'static str) -> Self {
@@ -31,8 +46,10 @@ impl Case {
             base: None,
             policies: "",
             shows: Shows::Key,
-            has_body: false,
+            sends: Sends::Nothing,
+            fields: "",
             is_anew: false,
+            asks: None,
         }
     }
 
@@ -42,6 +59,18 @@ impl Case {
             policies,
             ..Self::base(name)
         }
+    }
+
+    /// Compared with what an upstream answers: each request asks once.
+    const fn proxied(name: &'static str, policies: &'static str) -> Self {
+        Self::new(name, policies).beside(PROXIED).asking(1)
+    }
+
+    /// An answer of 10 kB to a client that takes one coding.
+    const fn compressed(name: &'static str, fields: &'static str) -> Self {
+        let policies = "{ mock: { body: '@NOTES@' } }, { compress: {} }";
+        let case = Self::new(name, policies).with_fields(fields);
+        case.beside(MOCKED).asking(0)
     }
 
     const fn beside(self, base: &'static str) -> Self {
@@ -55,22 +84,29 @@ impl Case {
         Self { shows, ..self }
     }
 
+    const fn sending(self, sends: Sends) -> Self {
+        Self { sends, ..self }
+    }
+
     /// With a body, and compared with the base that has one.
     const fn with_body(self) -> Self {
-        let base = match self.base {
-            Some(_) => Some(NONE_WITH_BODY),
-            None => None,
-        };
-        Self {
-            base,
-            has_body: true,
-            ..self
-        }
+        self.beside(NONE_WITH_BODY).sending(Sends::Json)
+    }
+
+    const fn with_fields(self, fields: &'static str) -> Self {
+        Self { fields, ..self }
     }
 
     const fn anew(self) -> Self {
         Self {
             is_anew: true,
+            ..self
+        }
+    }
+
+    const fn asking(self, times: u64) -> Self {
+        Self {
+            asks: Some(times),
             ..self
         }
     }
@@ -95,6 +131,12 @@ pub const CASES: &[Case] = &[
     Case::new("jwt, a token of RS256 that is new", JWT)
         .showing(RSA)
         .anew(),
+    Case::new("jwt, a bound token with its proof (DPoP)", JWT).showing(Shows::Proof),
+    Case::new(
+        "oauth2_introspection, an answer that is remembered",
+        "{ oauth2_introspection: { upstream: server, issuer: 'https://login.example.com', cache: 1h } }",
+    )
+    .showing(EC),
     Case::new("basic_auth", "{ basic_auth: {} }").showing(Shows::Password),
     Case::new(
         "http_signature of ES256",
@@ -110,6 +152,10 @@ pub const CASES: &[Case] = &[
     )
     .showing(EC)
     .beside(TOKEN),
+    Case::new(
+        "ext_auth, a decision that is remembered",
+        "{ ext_auth: { upstream: server, headers: [X-Tenant], cache: { for: 1h, by: [address, method] } } }",
+    ),
     // How often.
     Case::new(
         "rate_limit by address",
@@ -130,6 +176,10 @@ pub const CASES: &[Case] = &[
     Case::new(
         "rate_limit by address, fixed_window",
         "{ rate_limit: { limit: 1000000000, window: 1s, by: [address], algorithm: fixed_window } }",
+    ),
+    Case::new(
+        "rate_limit by address, scope cluster, of a lease",
+        "{ rate_limit: { limit: 1000000000, window: 1s, by: [address], scope: cluster } }",
     ),
     Case::new(
         "rate_limit by a header field",
@@ -198,6 +248,7 @@ pub const CASES: &[Case] = &[
         "{ transform: { response: { remove: [X-Internal], set: { X-Served-By: 'portunus {request_id}' } } } }",
     ),
     Case::new("mock", "{ mock: { body: '{}' } }"),
+    Case::new("mock, an example of the document", "{ mock: { examples: true } }"),
     Case::new(
         "redirect",
         "{ redirect: { to: 'https://new.example.com{rest}' } }",
@@ -207,7 +258,7 @@ pub const CASES: &[Case] = &[
         "{ fault: { mode: observe, abort: { percent: 1, status: 503 } } }",
     ),
     // Bodies.
-    Case::base(NONE_WITH_BODY).with_body(),
+    Case::base(NONE_WITH_BODY).sending(Sends::Json),
     Case::new("json_threat, 1 kB body", "{ json_threat: {} }").with_body(),
     Case::new("validate, 1 kB body", "{ validate: {} }").with_body(),
     Case::new(
@@ -230,4 +281,54 @@ pub const CASES: &[Case] = &[
         "{ transform: { request: { body: { becomes: '{\"name\": body.title, \"note\": body}' } } } }",
     )
     .with_body(),
+    Case::new(
+        "transform of JSON to XML, 1 kB body",
+        "{ transform: { request: { body: { to: xml, root: note } } } }",
+    )
+    .with_body(),
+    Case::new(
+        "transform of XML to JSON, 1 kB body",
+        "{ transform: { request: { body: { to: json } } } }",
+    )
+    .with_body()
+    .sending(Sends::Xml),
+    // Answers, to their last byte.
+    Case {
+        policies: "{ mock: { body: '@NOTES@' } }",
+        ..Case::base(MOCKED).asking(0)
+    },
+    Case::compressed("compress, gzip of 10 kB", "Accept-Encoding: gzip\r\n"),
+    Case::compressed("compress, br of 10 kB", "Accept-Encoding: br\r\n"),
+    Case::compressed("compress, zstd of 10 kB", "Accept-Encoding: zstd\r\n"),
+    // What is asked of a server, over sockets.
+    Case::base(PROXIED).asking(1),
+    Case::proxied("ext_auth, asked each time", "{ ext_auth: { upstream: server } }").asking(2),
+    Case::proxied(
+        "rate_limit by address, cost_from",
+        "{ rate_limit: { limit: 1000000000, window: 1s, by: [address], cost_from: { header: X-Cost, max: 10 } } }",
+    ),
+    Case::proxied(
+        "rewrite",
+        "{ rewrite: { prefix: { from: /, to: /inner }, set_query: { via: gateway } } }",
+    ),
+    Case::proxied(
+        "transform, header fields of the request",
+        "{ transform: { request: { remove: [X-Tenant], set: { X-Via: 'portunus {request_id}' } } } }",
+    ),
+    Case::proxied("cache, a miss that is kept", "{ cache: {} }")
+        .with_fields("Cache-Control: no-cache\r\n"),
+    Case::proxied("cache, a hit", "{ cache: {} }").asking(0),
+    Case::proxied(
+        "validate, answers of 1 kB observed",
+        "{ validate: { parameters: false, body: false, responses: observe } }",
+    ),
+    Case::proxied(
+        "validate, answers of 1 kB held until they fit",
+        "{ validate: { parameters: false, body: false, responses: block } }",
+    ),
+    Case::base(PROXIED_WITH_BODY).sending(Sends::Json).asking(1),
+    Case::proxied("log_detail, header fields and bodies of 1 kB", "{ log_detail: {} }")
+        .beside(PROXIED_WITH_BODY)
+        .sending(Sends::Json)
+        .anew(),
 ];
