@@ -16,6 +16,8 @@ use domain::key::Environment;
 use domain::problem::Code;
 use domain::traffic::{self, Cached};
 
+use crate::text;
+
 pub use names::{Known, NameId, Names};
 pub(crate) use ring::MOST_CAUGHT;
 pub use ring::{RING_RECORDS, Rings, Sink};
@@ -304,9 +306,11 @@ impl Record {
             place.push_str(text);
         }
         client.clear();
-        if let Some(ip) = self.client {
+        match self.client {
+            Some(IpAddr::V4(ip)) => text::put_v4(client, ip),
             // Nothing is refused by a text.
-            let _ = write!(client, "{ip}");
+            Some(IpAddr::V6(ip)) => drop(write!(client, "{ip}")),
+            None => {}
         }
         observed_by.clear();
         for id in &self.watched {

@@ -3,6 +3,7 @@
 
 pub mod encoding;
 mod figures;
+mod line;
 mod lines;
 pub mod spool;
 pub mod writer;

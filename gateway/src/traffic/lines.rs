@@ -7,14 +7,14 @@ use std::path::PathBuf;
 
 use domain::traffic::{Detail, Record};
 
-use crate::text::Text;
+use super::line::Line;
 
 /// A file of records, one JSON object per line, and one of details of requests beside it.
 #[derive(Debug)]
 pub struct Lines {
     records: Log,
     details: Log,
-    line: Vec<u8>,
+    line: Line,
 }
 
 /// A file of lines, 0600. When it has grown past its bound it becomes `<name>.1`, in place of the one
@@ -44,7 +44,7 @@ impl Lines {
         Self {
             details: log(path.with_file_name(beside), max_bytes / 4),
             records: log(path, max_bytes),
-            line: Vec::new(),
+            line: Line::default(),
         }
     }
 
@@ -56,9 +56,7 @@ impl Lines {
         } = self;
         log.heal(|log| {
             for record in records {
-                line.clear();
-                write_line(line, record)?;
-                log.push(line)?;
+                log.push(line.of(record)?)?;
             }
             Ok(())
         })
@@ -71,13 +69,10 @@ impl Lines {
 
     /// The same for the details of one request.
     pub fn append_detail(&mut self, detail: &Detail) -> io::Result<()> {
-        let Self {
-            details: log, line, ..
-        } = self;
-        line.clear();
-        serde_json::to_writer(&mut *line, detail)?;
-        log.heal(|log| {
-            log.push(line)?;
+        let mut line = serde_json::to_vec(detail)?;
+        line.push(b'\n');
+        self.details.heal(|log| {
+            log.push(&line)?;
             log.flush()
         })
     }
@@ -93,8 +88,8 @@ impl Log {
         result
     }
 
-    /// Adds the line's end.
-    fn push(&mut self, line: &mut Vec<u8>) -> io::Result<()> {
+    /// A line with its end.
+    fn push(&mut self, line: &[u8]) -> io::Result<()> {
         if self
             .open
             .as_ref()
@@ -102,7 +97,6 @@ impl Log {
         {
             self.turn()?;
         }
-        line.push(b'\n');
         if self.open.is_none() {
             self.open = Some(self.reopen()?);
         }
@@ -138,122 +132,6 @@ impl Log {
     }
 }
 
-/// One object, as serde would write it: the names need no escaping, and most texts none either,
-/// which at tens of thousands of lines a second is most of the work.
-fn write_line(line: &mut Vec<u8>, record: &Record) -> io::Result<()> {
-    let Record {
-        at,
-        request_id,
-        node,
-        state,
-        provider,
-        consumer,
-        api,
-        version,
-        revision,
-        operation,
-        application,
-        credential,
-        environment,
-        subscription,
-        plan,
-        client,
-        method,
-        path,
-        path_cut,
-        status,
-        code,
-        decided_by,
-        observed,
-        observed_by,
-        target,
-        variant,
-        tries,
-        bytes_in,
-        bytes_out,
-        total_us,
-        policies_us,
-        connect_us,
-        first_byte_us,
-        units,
-        cached,
-    } = record;
-    line.extend_from_slice(b"{\"at\":");
-    serde_json::to_writer(&mut *line, at)?;
-    let ids = [
-        ("provider", provider.uuid()),
-        ("consumer", consumer.uuid()),
-        ("api", api.uuid()),
-        ("version", version.uuid()),
-        ("operation", operation.uuid()),
-        ("application", application.uuid()),
-        ("credential", credential.uuid()),
-        ("subscription", subscription.uuid()),
-        ("plan", plan.uuid()),
-    ];
-    for (name, id) in ids {
-        member(line, name);
-        let mut buffer = [0; uuid::fmt::Hyphenated::LENGTH];
-        line.push(b'"');
-        line.extend_from_slice(id.as_hyphenated().encode_lower(&mut buffer).as_bytes());
-        line.push(b'"');
-    }
-    let texts = [
-        ("request_id", request_id.as_str()),
-        ("node", node),
-        ("environment", environment.as_str()),
-        ("client", client),
-        ("method", method),
-        ("path", path),
-        ("code", code),
-        ("decided_by", decided_by),
-        ("target", target),
-        ("variant", variant),
-        ("observed_by", observed_by),
-        ("cached", cached.as_str()),
-    ];
-    for (name, text) in texts {
-        member(line, name);
-        let plain = |byte: &u8| (b' '..0x7f).contains(byte) && !b"\"\\".contains(byte);
-        if text.as_bytes().iter().all(plain) {
-            line.push(b'"');
-            line.extend_from_slice(text.as_bytes());
-            line.push(b'"');
-        } else {
-            serde_json::to_writer(&mut *line, text)?;
-        }
-    }
-    let numbers = [
-        ("state", *state),
-        ("revision", u64::from(*revision)),
-        ("status", u64::from(*status)),
-        ("observed", u64::from(*observed)),
-        ("tries", u64::from(*tries)),
-        ("bytes_in", *bytes_in),
-        ("bytes_out", *bytes_out),
-        ("total_us", u64::from(*total_us)),
-        ("policies_us", u64::from(*policies_us)),
-        ("connect_us", u64::from(*connect_us)),
-        ("first_byte_us", u64::from(*first_byte_us)),
-        ("units", u64::from(*units)),
-    ];
-    for (name, value) in numbers {
-        member(line, name);
-        let mut digits = Text::<20>::new();
-        line.extend_from_slice(digits.number(value).as_bytes());
-    }
-    member(line, "path_cut");
-    line.extend_from_slice(if *path_cut { b"true" } else { b"false" });
-    line.push(b'}');
-    Ok(())
-}
-
-fn member(line: &mut Vec<u8>, name: &str) {
-    line.extend_from_slice(b",\"");
-    line.extend_from_slice(name.as_bytes());
-    line.extend_from_slice(b"\":");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,21 +154,5 @@ mod tests {
             assert_eq!(serde_json::from_str::<Record>(line).unwrap(), record);
         }
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
-    }
-
-    #[test]
-    fn a_line_is_what_serde_would_write() {
-        let names = record::Names::default();
-        for path in ["/plain", "/\"quoted\\", "/é", "/\u{7f}\u{1}\n", ""] {
-            let mut record = record::Record::default().resolve(&names, "node 1");
-            record.path = path.to_owned();
-            record.path_cut = path.is_empty();
-            record.bytes_in = u64::MAX;
-            record.at = "2026-11-21T06:07:08.123456Z".parse().unwrap();
-            let mut line = Vec::new();
-            write_line(&mut line, &record).unwrap();
-            let ours: serde_json::Value = serde_json::from_slice(&line).unwrap();
-            assert_eq!(ours, serde_json::to_value(&record).unwrap());
-        }
     }
 }
