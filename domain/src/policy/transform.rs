@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::header::{MAX_VALUE, is_name, is_reserved, is_value};
-use super::template::{Fact, Template};
+use super::template::{ALL_FIELDS, Fact, Template};
 use super::{Mode, Written, mode_and_name};
 use crate::problem::Invalid;
 
@@ -152,6 +152,12 @@ impl Message {
                 }
             }
         }
+        let written = self.set.iter().chain(&self.add);
+        let written: usize = written.map(|(name, value)| name.len() + value.len()).sum();
+        if written > ALL_FIELDS {
+            let message = "Write at most 65,536 characters in the names and values of set and add.";
+            found.push(Invalid::new("", message));
+        }
         let body = self.body.iter().flat_map(|body| body.check(way));
         found.extend(body.map(|invalid| invalid.under("/body")));
         found
@@ -194,6 +200,23 @@ impl Written for Transform {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_policy_writes_more_than_a_message_takes() {
+        for (count, wrong) in [(16, &[][..]), (17, &["/response"])] {
+            let value = "x".repeat(4000);
+            let fields = (0..count).map(|index| (format!("X-{index}"), value.clone()));
+            let policy = Transform {
+                response: Some(Message {
+                    set: fields.collect(),
+                    ..Message::default()
+                }),
+                ..Transform::default()
+            };
+            let found: Vec<_> = policy.check().into_iter().map(|one| one.pointer).collect();
+            assert_eq!(found, wrong, "{count}");
+        }
+    }
 
     #[test]
     fn everything_wrong_is_named() {
