@@ -183,7 +183,10 @@ async fn inspected(
         Err(_) if call.record.cached == Cached::Stored => call.record.cached = Cached::Miss,
         Err(_) => {}
     }
-    served
+    match (served, chain.status()) {
+        (Ok(answer), Some(step)) => policy::restate(step, call, inflow, answer).await,
+        (served, _) => served,
+    }
 }
 
 /// With its body taken whole before it goes on.

@@ -34,6 +34,7 @@ pub(crate) mod rate_limit;
 pub(crate) mod redirect;
 pub(crate) mod request_limits;
 mod reshape;
+mod restate;
 pub(crate) mod rewrite;
 pub(crate) mod scopes;
 pub(crate) mod security_headers;
@@ -93,6 +94,7 @@ pub(crate) use request_limits::RequestLimits;
 pub(crate) use reshape::{
     Reshape, answer as reshape_answer, expect_answer, request as reshape_request,
 };
+pub(crate) use restate::restate;
 pub(crate) use rewrite::Rewrite;
 pub(crate) use scopes::Scopes;
 pub(crate) use security_headers::SecurityHeaders;

@@ -16,5 +16,6 @@ mod lists;
 mod mocking;
 mod reshaping;
 mod shaping;
+mod statuses;
 mod threats;
 mod waiting;
