@@ -283,7 +283,7 @@ fn run<'a>(step: &'a Step, place: usize, call: &mut Call<'a>) -> Flow {
         Running::RateLimit(policy) => policy.run(call, place, step.label, step.observe),
         Running::Quota(policy) => policy.run(call, place),
         Running::IpFilter(policy) => policy.run(call),
-        Running::RequestLimits(policy) => policy.run(call, step.observe),
+        Running::RequestLimits(policy) => policy.run(call, step.label, step.observe),
         Running::AuthGuard(policy) => policy.run(call),
         Running::Concurrency(policy) => policy.run(call, step.label, step.observe),
         Running::Redirect(policy) => policy.run(call),
@@ -307,22 +307,21 @@ pub(crate) fn shape(call: &mut Call<'_>) -> Result<(), Refusal> {
     };
     let mut room = ALL_FIELDS;
     for step in &beyond.shape {
-        match &step.running {
+        let shaped = match &step.running {
             Shaping::Rewrite(policy) if step.observe => {
                 if policy.concerns(call) {
                     step.decides(call);
                 }
+                Ok(())
             }
-            Shaping::Rewrite(policy) => {
-                let shaped = policy.shape(call);
-                shaped.inspect_err(|_| call.record.decided_by = step.label)?;
-            }
-            Shaping::Transform(_) if step.observe => {}
-            Shaping::Transform(policy) => {
-                let shaped = policy.shape(call, &mut room);
-                shaped.inspect_err(|_| call.record.decided_by = step.label)?;
-            }
-        }
+            Shaping::Rewrite(policy) => policy.shape(call),
+            Shaping::Transform(_) if step.observe => Ok(()),
+            Shaping::Transform(policy) => policy.shape(call, &mut room),
+        };
+        shaped.inspect_err(|_| {
+            step.decides(call);
+            call.record.decided_by = step.label;
+        })?;
     }
     Ok(())
 }

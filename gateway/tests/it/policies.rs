@@ -8,6 +8,7 @@ mod contract;
 mod cors;
 mod costing;
 mod counting;
+mod deciding;
 mod details;
 mod edge;
 mod expression;
