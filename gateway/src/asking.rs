@@ -24,7 +24,7 @@ use crate::head::Head;
 use crate::passage;
 use crate::policy::{Decision, Introspected};
 use crate::state::Upstream;
-use crate::upstream::{self, Attempts, Copied, Failure, Outgoing};
+use crate::upstream::{self, Attempts, Closed, Copied, Failure, Outgoing};
 
 /// Longest answer that is read, in bytes.
 const MOST_ANSWER: usize = 64 * 1024;
@@ -40,6 +40,9 @@ pub(crate) enum Unanswered {
     /// The upstream cannot be used, or takes nothing now.
     #[error("the server takes no requests now")]
     Closed,
+    /// As many questions as may be are under way.
+    #[error("as many as may be are being asked")]
+    Crowded,
     #[error("the server cannot be reached")]
     Unreachable,
     #[error("there was no answer in time")]
@@ -51,12 +54,12 @@ pub(crate) enum Unanswered {
 }
 
 impl Unanswered {
-    /// Whether nobody said anything, rather than something that cannot be understood: a caller can
-    /// bring a server to that.
+    /// Whether nobody said anything, rather than something that cannot be understood, or was not
+    /// even asked: callers can bring that about.
     pub(crate) const fn is_silence(self) -> bool {
         match self {
             Self::Closed | Self::Unreachable | Self::TimedOut | Self::Unclear(500..) => true,
-            Self::Body | Self::Unclear(_) => false,
+            Self::Crowded | Self::Body | Self::Unclear(_) => false,
         }
     }
 }
@@ -120,10 +123,9 @@ impl<'q> Question<'q> {
         self
     }
 
-    /// Sends it, for `call`.
-    pub(crate) async fn ask(mut self, call: &Call<'_>) -> Result<Reply, Unanswered> {
+    /// Sends it, for `call`, unless `most` are under way to the same upstream.
+    pub(crate) async fn ask(mut self, call: &Call<'_>, most: u32) -> Result<Reply, Unanswered> {
         let metrics = &call.worker.metrics;
-        metrics.questions.add(1);
         let fields = &mut self.head.fields;
         fields.set("x-request-id", call.record.request_id.as_str().as_bytes());
         if self.upstream.preserve_host
@@ -135,12 +137,21 @@ impl<'q> Question<'q> {
         if let Some((name, value)) = &self.upstream.credential {
             fields.set(name.as_str(), value.as_bytes());
         }
-        let reply = self.exchange(call).await;
+        let upstream = self.upstream;
+        let reply = match upstream.vitals.begin_question(most) {
+            None => Err(Unanswered::Crowded),
+            Some(_place) => {
+                metrics.questions.add(1);
+                self.exchange(call).await
+            }
+        };
         if let Err(error) = &reply {
-            metrics.questions_failed.add(1);
+            match *error == Unanswered::Crowded {
+                true => metrics.questions_crowded.add(1),
+                false => metrics.questions_failed.add(1),
+            }
             if call.worker.shared.answers.may_warn(call.wall_secs()) {
-                let upstream = self.upstream.id;
-                tracing::warn!(upstream.id = %upstream, %error, "A question that a policy puts was not answered; there may be more of these in 10 s.");
+                tracing::warn!(upstream.id = %upstream.id, %error, "A question that a policy puts was not answered; there may be more of these in 10 s.");
             }
         }
         reply
@@ -153,7 +164,10 @@ impl<'q> Question<'q> {
             return Err(Unanswered::Closed);
         }
         let end = tokio::time::Instant::now() + self.timeout;
-        let way = upstream::admit(worker, upstream, None).map_err(|_| Unanswered::Closed)?;
+        let way = upstream::alone(worker, upstream).map_err(|closed| match closed {
+            Closed::Full => Unanswered::Crowded,
+            Closed::Open(_) | Closed::NoTarget => Unanswered::Closed,
+        })?;
         let mut attempts = Attempts::new(worker, way, upstream::chance());
         let mut body = Copied::of(&self.body, worker.metrics.clone());
         loop {
@@ -207,6 +221,7 @@ impl<'q> Question<'q> {
                     let pause = unsent.then(|| attempts.again(None)).flatten();
                     let pause = pause.ok_or(match failure {
                         Failure::TimedOut => Unanswered::TimedOut,
+                        Failure::Full => Unanswered::Crowded,
                         _ => Unanswered::Unreachable,
                     })?;
                     tokio::time::sleep(pause).await;

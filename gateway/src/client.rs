@@ -15,6 +15,7 @@ use crate::door::{self, Door, Entered, Protocol};
 use crate::http1;
 use crate::http2;
 use crate::metrics::Late;
+use crate::record::NameId;
 use crate::standing::Standing;
 use crate::tls::Secure;
 use crate::worker::Worker;
@@ -57,6 +58,8 @@ pub(crate) struct Client {
     pub(crate) body_bytes: Cell<u64>,
     /// How many they may be.
     pub(crate) body_limit: Cell<u64>,
+    /// The policy that says so, where it is not the gateway's own bound.
+    pub(crate) body_limited_by: Cell<NameId>,
     /// What `log_detail` keeps of the present request.
     pub(crate) capture: RefCell<Option<Box<Capture>>>,
     /// By what the caller of the present request was let in.
@@ -89,6 +92,7 @@ impl Client {
             barred: Cell::new(false),
             body_bytes: Cell::new(0),
             body_limit: Cell::new(worker.settings.limits.body_bytes),
+            body_limited_by: Cell::new(NameId::NONE),
             capture: RefCell::new(None),
             standing: Standing::default(),
             pace,

@@ -36,7 +36,7 @@ use crate::pipeline;
 use crate::place;
 use crate::policy::key_auth::StandIn;
 use crate::quota::{QuotaKey, Quotas};
-use crate::record::{Names, Rings};
+use crate::record::{NameId, Names, Rings};
 use crate::report::Report;
 use crate::settings::Settings;
 use crate::slot::Limits;
@@ -312,7 +312,12 @@ impl Walk<'_> {
         let explainer = self.explainer;
         request.body()?;
         self.admit(call)?;
-        let upstream = destination::prepare(call)?;
+        let prepared = destination::prepare(call);
+        if prepared.is_err() && call.record.decided_by != NameId::NONE {
+            let label = explainer.names.get(call.record.decided_by);
+            self.decided_by = Some(label.to_string());
+        }
+        let upstream = prepared?;
         let explanation = &mut self.out.explanation;
         explanation.headers = Some(asked::changes(before, call, upstream));
         if self.sight.upstream(upstream.id) {

@@ -5,6 +5,7 @@ mod choice;
 use std::pin::Pin;
 use std::time::Duration;
 
+use domain::policy::PolicyKind;
 use domain::problem::Code;
 
 use crate::answer::Refusal;
@@ -320,16 +321,14 @@ fn answer(call: &mut Call<'_>, sent: Sent) -> Answer {
 }
 
 /// The client's body ended before its end, or passed a limit.
-pub(crate) fn cut(call: &Call<'_>) -> Stop {
+pub(crate) fn cut(call: &mut Call<'_>) -> Stop {
     stop(call, &Failure::Client)
 }
 
-fn stop(call: &Call<'_>, failure: &Failure) -> Stop {
+fn stop(call: &mut Call<'_>, failure: &Failure) -> Stop {
     // The client's own fault comes first: its body was cut off on the way.
     match (call.record.connection.fault.get(), failure) {
-        (Some(Code::BodyTooLarge), _) => {
-            return target::too_large(call.record.connection.body_limit.get()).into();
-        }
+        (Some(Code::BodyTooLarge), _) => return too_large(call).into(),
         (Some(code), _) => return Refusal::new(code).close().into(),
         (None, Failure::Client) => return Stop::Gone,
         (None, Failure::Connect(_) | Failure::Reset | Failure::TimedOut) => {}
@@ -352,6 +351,18 @@ fn stop(call: &Call<'_>, failure: &Failure) -> Stop {
         }
     };
     refusal.into()
+}
+
+/// A body that passed its bound on the way; a policy may have set that.
+fn too_large(call: &mut Call<'_>) -> Refusal {
+    let client = &call.record.connection;
+    let (limit, label) = (client.body_limit.get(), client.body_limited_by.get());
+    if label != NameId::NONE {
+        let metrics = &call.worker.metrics;
+        metrics.decided(PolicyKind::RequestLimits, false);
+        call.record.decided_by = label;
+    }
+    target::too_large(limit)
 }
 
 fn timeout(phase: &str) -> Refusal {

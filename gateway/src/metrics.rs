@@ -162,6 +162,8 @@ pub(crate) struct WorkerMetrics {
     /// That policies put to other servers.
     pub(crate) questions: Count,
     pub(crate) questions_failed: Count,
+    /// Those that were not put, as too many were under way.
+    pub(crate) questions_crowded: Count,
     /// Let through because nobody decided.
     pub(crate) undecided_passed: Count,
     pub(crate) upstream_hedged: Count,
@@ -235,6 +237,7 @@ impl Default for WorkerMetrics {
             tokens_forgotten: Count::default(),
             questions: Count::default(),
             questions_failed: Count::default(),
+            questions_crowded: Count::default(),
             undecided_passed: Count::default(),
             upstream_hedged: Count::default(),
             upstream_hedges_won: Count::default(),

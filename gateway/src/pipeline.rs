@@ -1,5 +1,6 @@
 //! The life of a request, step by step, whichever protocol it came by.
 
+mod back;
 mod wait;
 
 use std::rc::Rc;
@@ -21,7 +22,7 @@ use crate::head::Head;
 use crate::held::Held;
 use crate::operation;
 use crate::place;
-use crate::policy::{self, Beyond};
+use crate::policy;
 use crate::report::Report;
 use crate::state::State;
 use crate::target;
@@ -29,6 +30,7 @@ use crate::text::Text;
 use crate::tls::{self, Ask};
 use crate::upstream::Way;
 use crate::worker::Worker;
+use back::{finish, refuse};
 use wait::wait;
 
 /// Answers one request, and sees to it that it is reported. `None`: the client went away.
@@ -62,17 +64,6 @@ pub(crate) async fn handle(
         detail::answered(client, &answer, &report, &worker.sink);
     }
     Some(Delivery { answer, report })
-}
-
-/// A refusal as its client gets it.
-fn refuse(report: &mut Report, refusal: Refusal, form: Form) -> Answer {
-    report.code = Some(refusal.code);
-    if let Some(label) = refusal.label() {
-        report.decided_by = label;
-    }
-    report.status = refusal.status();
-    let portal_url = report.worker.settings.portal_url.as_deref();
-    refusal.answer(report.request_id.as_str(), portal_url, form)
 }
 
 /// Finds the route, runs its policies stage by stage, and forwards.
@@ -192,7 +183,10 @@ async fn inspected(
         Err(_) if call.record.cached == Cached::Stored => call.record.cached = Cached::Miss,
         Err(_) => {}
     }
-    served
+    match (served, chain.status()) {
+        (Ok(answer), Some(step)) => policy::restate(step, call, inflow, answer).await,
+        (served, _) => served,
+    }
 }
 
 /// With its body taken whole before it goes on.
@@ -272,24 +266,6 @@ fn way<'a>(call: &mut Call<'a>) -> Result<Way<'a>, Stop> {
     let way = prepare(call).inspect_err(|_| call.give_back())?;
     call.record.policies_us = call.record.elapsed();
     Ok(way)
-}
-
-/// Lets policies act on what is answered.
-#[cold]
-fn finish(
-    call: &mut Call<'_>,
-    beyond: &Beyond,
-    served: Result<Answer, Stop>,
-    form: Form,
-) -> Result<Answer, Stop> {
-    let mut answer = match served {
-        Ok(answer) => answer,
-        Err(Stop::Answered(answer)) => *answer,
-        Err(Stop::Refused(refusal)) => refuse(call.record, refusal, form),
-        Err(Stop::Gone) => return Err(Stop::Gone),
-    };
-    policy::finish(beyond, call, &mut answer);
-    Ok(answer)
 }
 
 /// An answer, where the host asks for TLS and the request came without. `now_us` is in microseconds

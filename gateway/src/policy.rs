@@ -34,6 +34,7 @@ pub(crate) mod rate_limit;
 pub(crate) mod redirect;
 pub(crate) mod request_limits;
 mod reshape;
+mod restate;
 pub(crate) mod rewrite;
 pub(crate) mod scopes;
 pub(crate) mod security_headers;
@@ -46,7 +47,9 @@ mod whole;
 
 use std::sync::Arc;
 
+use domain::policy::template::ALL_FIELDS;
 use domain::policy::{AttachPoint, PolicyKind};
+use domain::problem::Code;
 
 use crate::answer::Refusal;
 use crate::asking::{Asked, Learned};
@@ -91,9 +94,11 @@ pub(crate) use request_limits::RequestLimits;
 pub(crate) use reshape::{
     Reshape, answer as reshape_answer, expect_answer, request as reshape_request,
 };
+pub(crate) use restate::restate;
 pub(crate) use rewrite::Rewrite;
 pub(crate) use scopes::Scopes;
 pub(crate) use security_headers::SecurityHeaders;
+use template::TooLong;
 pub(crate) use threat_patterns::ThreatPatterns;
 pub(crate) use transform::Transform;
 pub(crate) use validate::Validate;
@@ -278,7 +283,7 @@ fn run<'a>(step: &'a Step, place: usize, call: &mut Call<'a>) -> Flow {
         Running::RateLimit(policy) => policy.run(call, place, step.label, step.observe),
         Running::Quota(policy) => policy.run(call, place),
         Running::IpFilter(policy) => policy.run(call),
-        Running::RequestLimits(policy) => policy.run(call, step.observe),
+        Running::RequestLimits(policy) => policy.run(call, step.label, step.observe),
         Running::AuthGuard(policy) => policy.run(call),
         Running::Concurrency(policy) => policy.run(call, step.label, step.observe),
         Running::Redirect(policy) => policy.run(call),
@@ -300,34 +305,46 @@ pub(crate) fn shape(call: &mut Call<'_>) -> Result<(), Refusal> {
     let Some(beyond) = &call.chain.beyond else {
         return Ok(());
     };
+    let mut room = ALL_FIELDS;
     for step in &beyond.shape {
-        match &step.running {
+        let shaped = match &step.running {
             Shaping::Rewrite(policy) if step.observe => {
                 if policy.concerns(call) {
                     step.decides(call);
                 }
+                Ok(())
             }
-            Shaping::Rewrite(policy) => {
-                let shaped = policy.shape(call);
-                shaped.inspect_err(|_| call.record.decided_by = step.label)?;
-            }
-            Shaping::Transform(_) if step.observe => {}
-            Shaping::Transform(policy) => policy.shape(call),
-        }
+            Shaping::Rewrite(policy) => policy.shape(call),
+            Shaping::Transform(_) if step.observe => Ok(()),
+            Shaping::Transform(policy) => policy.shape(call, &mut room),
+        };
+        shaped.inspect_err(|_| {
+            step.decides(call);
+            call.record.decided_by = step.label;
+        })?;
     }
     Ok(())
 }
 
 /// Acts on what is answered, be it the upstream's or our own.
-pub(crate) fn finish(beyond: &Beyond, call: &mut Call<'_>, answer: &mut Answer) {
+///
+/// # Errors
+/// What goes out in the place of an answer that cannot be made; to be finished as well. A refusal
+/// stays one.
+pub(crate) fn finish(
+    beyond: &Beyond,
+    call: &mut Call<'_>,
+    answer: &mut Answer,
+) -> Result<(), Refusal> {
     let Some(noted) = call.noted.take() else {
-        return;
+        return Ok(());
     };
     let is_preflight = call.preflight.is_some();
-    let status = match call.record.status {
-        0 => answer.status,
-        refused => refused,
+    let (status, is_refused) = match call.record.status {
+        0 => (answer.status, false),
+        refused => (refused, true),
     };
+    let mut room = ALL_FIELDS;
     for step in &beyond.finish {
         let fields = &mut answer.fields;
         match &step.running {
@@ -341,10 +358,20 @@ pub(crate) fn finish(beyond: &Beyond, call: &mut Call<'_>, answer: &mut Answer) 
                 if step.observe => {}
             Finishing::Cors(policy) => policy.finish(&noted, is_preflight, fields),
             Finishing::SecurityHeaders(policy) => policy.finish(&noted, fields),
-            Finishing::Transform(policy) => policy.finish(call, fields),
+            Finishing::Transform(policy) => match policy.finish(call, fields, &mut room) {
+                Ok(()) => {}
+                Err(TooLong) if is_refused => policy.trim(fields),
+                Err(TooLong) => {
+                    call.noted = Some(noted);
+                    step.decides(call);
+                    call.record.decided_by = step.label;
+                    return Err(Refusal::new(Code::TransformFailed));
+                }
+            },
             Finishing::Compress(policy) => policy.finish(call, &noted, answer),
         }
     }
+    Ok(())
 }
 
 /// Adds to `Vary`, unless it says so already.

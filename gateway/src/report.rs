@@ -9,7 +9,7 @@ use crate::detail;
 use crate::fields::Name;
 use crate::head::Head;
 use crate::places::Place;
-use crate::record::{PATH_BYTES, Record};
+use crate::record::{NameId, PATH_BYTES, Record};
 use crate::request_id;
 use crate::state::Route;
 use crate::worker::Worker;
@@ -45,6 +45,7 @@ impl Report {
         worker.sweeper.advance(started / 1000);
         client.body_bytes.set(0);
         client.body_limit.set(worker.settings.limits.body_bytes);
+        client.body_limited_by.set(NameId::NONE);
         Self {
             record: Some(worker.sink.blank()),
             worker,

@@ -54,7 +54,7 @@ pub(crate) use sticky::Sticky;
 pub(crate) use stream::Stream;
 pub(crate) use tls::{Roots, client_config};
 pub(crate) use upkeep::{Upkeep, keep_up};
-pub(crate) use way::{Fallback, Way, admit, stand_in};
+pub(crate) use way::{Closed, Fallback, Way, admit, alone, stand_in};
 
 /// A further try beside one that takes long.
 #[derive(Debug)]

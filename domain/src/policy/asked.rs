@@ -11,6 +11,9 @@ const MOST_PATIENCE: Span = Span::from_secs(30);
 /// How long one may be kept.
 pub(super) const MOST_KEPT: Span = Span::from_secs(3600);
 pub(super) const MOST_FIELDS: usize = 20;
+/// Questions that are under way at a time, unless set.
+const AT_ONCE: u32 = 64;
+const MOST_AT_ONCE: u32 = 10_000;
 
 /// A policy's use of an upstream: where in the policy it is named, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,8 +67,16 @@ pub(super) fn is_patience(span: &Span) -> bool {
     *span == PATIENCE
 }
 
-/// What is wrong with whom it asks, where, and for how long.
-pub(super) fn check(upstream: &str, path: &str, timeout: Span) -> Vec<Invalid> {
+pub(super) const fn at_once() -> u32 {
+    AT_ONCE
+}
+
+pub(super) const fn is_at_once(most: &u32) -> bool {
+    *most == AT_ONCE
+}
+
+/// What is wrong with whom it asks, where, for how long, and how much at a time.
+pub(super) fn check(upstream: &str, path: &str, timeout: Span, at_once: u32) -> Vec<Invalid> {
     let mut found = Vec::new();
     let mut that = |holds: bool, pointer: &str, message: &str| {
         if !holds {
@@ -89,6 +100,11 @@ pub(super) fn check(upstream: &str, path: &str, timeout: Span) -> Vec<Invalid> {
         timeout <= MOST_PATIENCE,
         "/timeout",
         "Wait for at most 30s.",
+    );
+    that(
+        (1..=MOST_AT_ONCE).contains(&at_once),
+        "/most_at_once",
+        "Use 1 to 10,000 questions.",
     );
     found
 }

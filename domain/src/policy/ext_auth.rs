@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::asked::{self, is_patience, patience};
+use super::asked::{self, at_once, is_at_once, is_patience, patience};
 use super::header::is_name;
 use super::jwt::{CLAIM, is_claim};
 use super::{Mode, Written, mode_and_name};
@@ -55,6 +55,11 @@ pub struct ExtAuth {
     #[serde(default = "patience", skip_serializing_if = "is_patience")]
     #[schemars(!skip_serializing_if)]
     pub timeout: Span,
+    /// Questions that are under way to the upstream at a time, on each gateway node: 1 to 10,000; 64
+    /// unless set. What would be one more is answered with 503, whatever `undecided` says.
+    #[serde(default = "at_once", skip_serializing_if = "is_at_once")]
+    #[schemars(title = "Questions at a time", range(min = 1, max = 10_000), extend("x-unit" = "questions"), !skip_serializing_if)]
+    pub most_at_once: u32,
 }
 
 /// How another server is asked.
@@ -195,7 +200,12 @@ impl Written for ExtAuth {
     }
 
     fn check(&self) -> Vec<Invalid> {
-        let mut found = asked::check(&self.upstream, self.target(), self.timeout);
+        let mut found = asked::check(
+            &self.upstream,
+            self.target(),
+            self.timeout,
+            self.most_at_once,
+        );
         let is_few = |count: usize| count <= asked::MOST_FIELDS;
         let names = |pointer: &str, names: &[String], found: &mut Vec<Invalid>| {
             if !is_few(names.len()) {
@@ -248,6 +258,7 @@ mod tests {
             ("", &[][..]),
             (r#","form":"opa","headers":["x-a"]"#, &[]),
             (r#","path":"x""#, &["/path"]),
+            (r#","most_at_once":0"#, &["/most_at_once"]),
             (r#","headers":["a b"]"#, &["/headers/0"]),
             (r#","pass":["X-User","Host"]"#, &["/pass/1"]),
             (

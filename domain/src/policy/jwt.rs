@@ -2,6 +2,7 @@
 
 mod algorithm;
 mod bound;
+mod keys;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use url::Url;
 
 pub use algorithm::Algorithm;
 pub use bound::Bound;
+pub use keys::is_of_good_size;
 
 use super::header::{is_name, is_reserved};
 use super::{Mode, Written, mode_and_name};
@@ -237,7 +239,7 @@ impl Issuer {
             (Some(_), Some(_)) => {
                 found.push(Invalid::new("/jwks", "Give either keys or their address."))
             }
-            (Some(jwks), None) => found.extend(check_keys(jwks)),
+            (Some(jwks), None) => found.extend(keys::check(jwks)),
             (None, Some(address)) => found.extend(check_address("/jwks_uri", address)),
             (None, None) => found.extend(check_address("/issuer", &self.issuer)),
         }
@@ -268,30 +270,6 @@ pub fn check_address(pointer: &str, address: &str) -> Option<Invalid> {
     });
     let message = "Give an http or https address without user and fragment.";
     (!good || address.len() > 2000).then(|| Invalid::new(pointer, message))
-}
-
-fn check_keys(jwks: &serde_json::Value) -> Option<Invalid> {
-    let keys = jwks.get("keys").and_then(|keys| keys.as_array());
-    let Some(keys) = keys.filter(|keys| (1..=MAX_TOKEN_KEYS).contains(&keys.len())) else {
-        let message = "Give a set of 1 to 100 keys: { \"keys\": [ … ] }.";
-        return Some(Invalid::new("/jwks", message));
-    };
-    keys.iter().enumerate().find_map(|(index, key)| {
-        let text = |name: &str| key.get(name).and_then(|value| value.as_str());
-        let is_public = matches!(text("kty"), Some("RSA" | "EC" | "OKP"));
-        // RFC 7518 §6: what only the signer may know.
-        let is_private = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]
-            .iter()
-            .any(|name| key.get(name).is_some());
-        let at = format!("/jwks/keys/{index}");
-        if is_private {
-            Some(Invalid::new(at, "This key has its private part in it."))
-        } else if !is_public {
-            Some(Invalid::new(at, "Give keys with kty RSA, EC or OKP."))
-        } else {
-            None
-        }
-    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::asked::{self, is_patience, patience};
+use super::asked::{self, at_once, is_at_once, is_patience, patience};
 use super::jwt::{Bound, CLAIM, is_claim};
 use super::{Membership, Mode, Written, mode_and_name};
 use crate::duration::Span;
@@ -76,6 +76,11 @@ pub struct Oauth2Introspection {
     #[serde(default = "patience", skip_serializing_if = "is_patience")]
     #[schemars(!skip_serializing_if)]
     pub timeout: Span,
+    /// Questions that are under way to the upstream at a time, on each gateway node: 1 to 10,000; 64
+    /// unless set. What would be one more is answered with 503.
+    #[serde(default = "at_once", skip_serializing_if = "is_at_once")]
+    #[schemars(title = "Questions at a time", range(min = 1, max = 10_000), extend("x-unit" = "questions"), !skip_serializing_if)]
+    pub most_at_once: u32,
 }
 
 fn endpoint() -> String {
@@ -107,7 +112,7 @@ impl Written for Oauth2Introspection {
     }
 
     fn check(&self) -> Vec<Invalid> {
-        let mut found = asked::check(&self.upstream, &self.path, self.timeout);
+        let mut found = asked::check(&self.upstream, &self.path, self.timeout, self.most_at_once);
         let mut that = |holds: bool, pointer: String, message: &str| {
             if !holds {
                 found.push(Invalid::new(pointer, message));
@@ -160,6 +165,9 @@ mod tests {
             (r#","path":"introspect""#, &["/path"]),
             (r#","path":"/a b""#, &["/path"]),
             (r#","timeout":"31s""#, &["/timeout"]),
+            (r#","most_at_once":1"#, &[]),
+            (r#","most_at_once":0"#, &["/most_at_once"]),
+            (r#","most_at_once":10001"#, &["/most_at_once"]),
             (r#","cache":"2h""#, &["/cache"]),
             (r#","audience":[""]"#, &["/audience"]),
             (r#","client_claim":"""#, &["/client_claim"]),

@@ -40,7 +40,8 @@ pub struct RateLimit {
     #[schemars(title = "Counted by", extend("uniqueItems" = true))]
     pub by: Vec<Subject>,
     /// Header fields of the request that are counted by as well, at most 5; the caller's address
-    /// where one is missing. With these or `claims`, and without `by`, nothing else counts.
+    /// where one is missing. With these or `claims`, and without `by`, nothing else counts, but in a
+    /// plan the subscription.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(title = "And by header fields", length(max = 5))]
     pub headers: Vec<String>,

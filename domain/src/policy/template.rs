@@ -1,6 +1,15 @@
 //! Templates: text with facts of the request in braces, such as `/v2{rest}`. `{{` and `}}` are
 //! braces themselves.
 
+/// Longest value of a header field that a template makes, in bytes.
+pub const LONGEST_VALUE: usize = 16 * 1024;
+/// What all fields that policies make of one message take together, names and values, in bytes.
+pub const ALL_FIELDS: usize = 64 * 1024;
+/// Longest path that a template makes, in bytes.
+pub const LONGEST_PATH: usize = 8 * 1024;
+/// Longest address to which a template sends a client, in bytes.
+pub const LONGEST_LOCATION: usize = 8 * 1024;
+
 /// A part of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::header::{MAX_VALUE, is_name, is_reserved, is_value};
-use super::template::{Fact, Template};
+use super::template::{ALL_FIELDS, Fact, Template};
 use super::{Mode, Written, mode_and_name};
 use crate::problem::Invalid;
 
@@ -42,8 +42,8 @@ pub struct Transform {
     pub response: Option<Message>,
 }
 
-/// Changes of a message: of header fields, at most 50 of each kind, whose values are templates, and
-/// of its body.
+/// Changes of a message: of header fields, at most 50 of each kind, whose values are templates, of
+/// an answer's status, and of its body.
 #[derive(
     Debug,
     Clone,
@@ -73,6 +73,11 @@ pub struct Message {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("x-pair" = ["Header field", "Value"], "maxProperties" = 50))]
     pub add: BTreeMap<String, String>,
+    /// Of an answer: its status, 200 to 599, in the place of the upstream's. With 204, 205 and 304
+    /// it has no body. Answers with 206 and 304 stay as they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 200, max = 599))]
+    pub status: Option<u16>,
     /// What becomes of a body of JSON or XML; others stay as they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<Box<Body>>,
@@ -126,7 +131,10 @@ impl Message {
             }
         }
         if self == &Self::default() {
-            found.push(Invalid::new("", "Set rename, remove, set, add or body."));
+            found.push(Invalid::new(
+                "",
+                "Set rename, remove, set, add, status or body.",
+            ));
         }
         for (old, new) in self.rename.iter().take(MAX_ENTRIES) {
             if !free(old) || !free(new) {
@@ -152,6 +160,18 @@ impl Message {
                 }
             }
         }
+        let written = self.set.iter().chain(&self.add);
+        let written: usize = written.map(|(name, value)| name.len() + value.len()).sum();
+        if written > ALL_FIELDS {
+            let message = "Write at most 65,536 characters in the names and values of set and add.";
+            found.push(Invalid::new("", message));
+        }
+        let wrong = match (self.status, way) {
+            (None | Some(200..=599), Way::Response) | (None, Way::Request) => None,
+            (Some(_), Way::Request) => Some("Only an answer has a status."),
+            (Some(_), Way::Response) => Some("Use a status of 200 to 599."),
+        };
+        found.extend(wrong.map(|message| Invalid::new("/status", message)));
         let body = self.body.iter().flat_map(|body| body.check(way));
         found.extend(body.map(|invalid| invalid.under("/body")));
         found
@@ -159,7 +179,7 @@ impl Message {
 
     fn count(&self) -> usize {
         let fields = self.rename.len() + self.remove.len() + self.set.len() + self.add.len();
-        fields + usize::from(self.body.is_some())
+        fields + usize::from(self.status.is_some()) + usize::from(self.body.is_some())
     }
 }
 
@@ -196,6 +216,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn no_policy_writes_more_than_a_message_takes() {
+        for (count, wrong) in [(16, &[][..]), (17, &["/response"])] {
+            let value = "x".repeat(4000);
+            let fields = (0..count).map(|index| (format!("X-{index}"), value.clone()));
+            let policy = Transform {
+                response: Some(Message {
+                    set: fields.collect(),
+                    ..Message::default()
+                }),
+                ..Transform::default()
+            };
+            let found: Vec<_> = policy.check().into_iter().map(|one| one.pointer).collect();
+            assert_eq!(found, wrong, "{count}");
+        }
+    }
+
+    #[test]
     fn everything_wrong_is_named() {
         for (json, pointers) in [
             (
@@ -204,6 +241,12 @@ mod tests {
             ),
             (r"{}", &[""]),
             (r#"{"request":{}}"#, &["/request"]),
+            (r#"{"response":{"status":204}}"#, &[]),
+            (
+                r#"{"request":{"status":204},"response":{"status":199}}"#,
+                &["/request/status", "/response/status"],
+            ),
+            (r#"{"response":{"status":600}}"#, &["/response/status"]),
             (
                 r#"{"request":{"body":{"remove":["/a","/b/*/c~1d"],"becomes":"{'x': body.y}","to":"xml","root":"order","arrays":["item"]}},"response":{"body":{"becomes":"status == 200 ? body : {}","max_bytes":10}}}"#,
                 &[],

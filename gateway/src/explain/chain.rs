@@ -102,6 +102,10 @@ impl Walk<'_> {
         if let Some(step) = chain.answers() {
             self.acts(step, Stage::Contract, checks_answers(&step.running));
         }
+        if let Some(step) = chain.status() {
+            let why = format!("Gives the upstream's answer the status {}.", step.running);
+            self.acts(step, Stage::Shape, why);
+        }
         for step in chain.finishing().into_iter().flat_map(|one| &one.finish) {
             self.acts(step, step.kind.stage(), finishes(&step.running));
         }

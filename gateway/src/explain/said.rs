@@ -148,7 +148,7 @@ impl Walk<'_> {
             // Chance decides; what the others get is what is told.
             Running::Fault(policy) => Said::of(Flow::Next, policy.words()),
             Running::RequestLimits(policy) => Said::of(
-                policy.run(call, step.observe),
+                policy.run(call, step.label, step.observe),
                 "It is within the bounds, as far as can be told.".to_owned(),
             ),
             Running::Quota(policy) => match policy.peek(call, place) {

@@ -43,6 +43,8 @@ pub(crate) struct Beyond {
     pub(crate) answers: Option<Step<Arc<Answers>>>,
     /// What changes the answer's.
     pub(crate) reshape_answer: Box<[Step<Arc<Reshape>>]>,
+    /// The status that answers get in the place of the upstream's.
+    pub(crate) status: Option<Step<u16>>,
     /// What changes the request.
     pub(crate) shape: Box<[Step<Shaping>]>,
     /// What acts on the answer, in this order: those of shape, then those of the edge.
@@ -68,6 +70,7 @@ struct Parts {
     answers: Option<Answers>,
     reshape: Option<Reshape>,
     reshape_answer: Option<Reshape>,
+    status: Option<u16>,
     shaping: Option<Shaping>,
     finishing: Option<Finishing>,
     cache: Option<Cache>,
@@ -115,6 +118,7 @@ impl Chain {
         let mut contract = Vec::new();
         let (mut reshape, mut reshape_answer) = (Vec::new(), Vec::new());
         let (mut cache, mut answers, mut detail) = (None, None, None);
+        let mut status = None;
         for (index, effective) in chain.iter().enumerate() {
             let bit = 1_u32.checked_shl(index as u32).unwrap_or(0);
             let parts = compile(effective, attach(effective.from), context)?;
@@ -153,6 +157,11 @@ impl Chain {
             if let Some(running) = parts.reshape_answer {
                 reshape_answer.push(step(Arc::new(running), effective, bit, context));
             }
+            if let Some(running) = parts.status
+                && effective.policy.mode() == Mode::Enforce
+            {
+                status = Some(step(running, effective, bit, context));
+            }
             if let Some(shaping) = parts.shaping {
                 shape.push(step(shaping, effective, bit, context));
             }
@@ -175,6 +184,7 @@ impl Chain {
             && answers.is_none()
             && reshape.is_empty()
             && reshape_answer.is_empty()
+            && status.is_none()
             && shape.is_empty()
             && of_shape.is_empty()
             && detail.is_none();
@@ -188,6 +198,7 @@ impl Chain {
                 answers,
                 reshape: reshape.into(),
                 reshape_answer: reshape_answer.into(),
+                status,
                 shape: shape.into(),
                 finish: of_shape.into(),
                 detail,
@@ -224,6 +235,11 @@ impl Chain {
         }
     }
 
+    /// The status that answers of the upstream get, where one is said.
+    pub(crate) fn status(&self) -> Option<&Step<u16>> {
+        self.beyond.as_deref()?.status.as_ref()
+    }
+
     /// Whether a request goes on as it comes, and its answer comes as it is.
     pub(crate) fn is_straight(&self) -> bool {
         self.beyond.as_ref().is_none_or(|beyond| {
@@ -233,6 +249,7 @@ impl Chain {
                 && beyond.answers.is_none()
                 && beyond.reshape.is_empty()
                 && beyond.reshape_answer.is_empty()
+                && beyond.status.is_none()
         })
     }
 

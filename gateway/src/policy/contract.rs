@@ -150,6 +150,10 @@ pub(crate) async fn contract(
             }
             Err(Unheld::Late) => {
                 call.worker.metrics.late(Late::Body);
+                if !step.observe {
+                    step.decides(call);
+                    call.record.decided_by = step.label;
+                }
                 return Err(Refusal::new(Code::RequestTimeout).close().into());
             }
             Err(Unheld::Cut) => return Err(forward::cut(call)),
@@ -163,6 +167,8 @@ pub(crate) async fn contract(
                 return Err(target::too_large(step.running.max_bytes()).into());
             }
             Err(Unheld::NoRoom) => {
+                step.decides(call);
+                call.record.decided_by = step.label;
                 let refusal = Refusal::new(Code::Overloaded).retry_after(1);
                 return Err(refusal.close().into());
             }

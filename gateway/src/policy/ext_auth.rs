@@ -29,6 +29,7 @@ pub(crate) struct ExtAuth {
     kept: Option<Kept>,
     undecided: Undecided,
     timeout: Duration,
+    most_at_once: u32,
     /// Of all that is written in it.
     written: Key,
 }
@@ -108,6 +109,7 @@ impl ExtAuth {
             }),
             undecided: policy.undecided,
             timeout: policy.timeout.duration(),
+            most_at_once: policy.most_at_once,
         })
     }
 

@@ -39,6 +39,7 @@ pub(crate) struct Introspection {
     holder: Holder,
     cache: Duration,
     timeout: Duration,
+    most_at_once: u32,
 }
 
 /// What the server says of a token.
@@ -73,6 +74,7 @@ impl Introspection {
             ),
             cache: policy.cache.duration(),
             timeout: policy.timeout.duration(),
+            most_at_once: policy.most_at_once,
         })
     }
 
@@ -112,7 +114,7 @@ impl Introspection {
         );
         let question = question.ok_or(Unanswered::Closed)?;
         let question = question.with("application/x-www-form-urlencoded", body.into_bytes());
-        let reply = question.ask(call).await?;
+        let reply = question.ask(call, self.most_at_once).await?;
         read(&reply, self.cache, call.wall_secs()).map(|one| Known::Token(Arc::new(one)))
     }
 

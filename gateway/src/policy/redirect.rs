@@ -1,9 +1,11 @@
 //! `redirect`: sends the client elsewhere.
 
 use domain::policy;
-use domain::policy::template::Template;
+use domain::policy::template::{LONGEST_LOCATION, Template};
+use domain::problem::Code;
 
 use super::{Flow, template};
+use crate::answer::Refusal;
 use crate::body::{Answer, Outflow};
 use crate::call::Call;
 use crate::fields::Fields;
@@ -25,8 +27,10 @@ impl Redirect {
     }
 
     pub(crate) fn run(&self, call: &Call<'_>) -> Flow {
-        let mut location = Vec::new();
-        template::fill(&self.to, call, &mut location);
+        let Ok(mut location) = template::fill(&self.to, call, LONGEST_LOCATION) else {
+            let detail = "The address that it is sent to would be longer than 8 KiB.";
+            return Flow::refuse(Refusal::new(Code::UriTooLong).detail(detail));
+        };
         if location.is_empty() {
             // A version at its very prefix has nothing behind it.
             location.push(b'/');

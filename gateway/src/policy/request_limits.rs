@@ -7,6 +7,7 @@ use super::Flow;
 use crate::answer::Refusal;
 use crate::call::Call;
 use crate::fields::Fields;
+use crate::record::NameId;
 use crate::target;
 
 /// The running form.
@@ -30,7 +31,7 @@ impl RequestLimits {
 
     /// A body that says its length is judged now; another one while it comes, unless this only
     /// `observe`s.
-    pub(crate) fn run(&self, call: &Call<'_>, observe: bool) -> Flow {
+    pub(crate) fn run(&self, call: &Call<'_>, label: NameId, observe: bool) -> Flow {
         if let Some(refusal) = self.judge(&call.head.fields, call.head.query()) {
             return Flow::refuse(refusal);
         }
@@ -38,9 +39,10 @@ impl RequestLimits {
             if call.length.is_some_and(|length| length > limit) {
                 return Flow::refuse(target::too_large(limit));
             }
-            let bound = &call.record.connection.body_limit;
-            if !observe && limit < bound.get() {
-                bound.set(limit);
+            let client = &call.record.connection;
+            if !observe && limit < client.body_limit.get() {
+                client.body_limit.set(limit);
+                client.body_limited_by.set(label);
             }
         }
         Flow::Next

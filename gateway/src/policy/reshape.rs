@@ -255,8 +255,7 @@ pub(crate) async fn request(
             Err(Unheld::NoRoom) => Some(Refusal::new(Code::Overloaded).retry_after(1).close()),
         };
         if let Some(refusal) = refused {
-            call.record.decided_by = step.label;
-            return Err(refusal.into());
+            return Err(refuse(step, call, refusal));
         }
         let (reshape, facts) = (step.running.clone(), step.running.facts(call));
         let beside = Beside::of(&call.worker.holdings, held.bytes().len());
@@ -273,7 +272,7 @@ pub(crate) async fn request(
                 call.length = Some(written.len() as u64);
                 if !held.replace(written) {
                     let refusal = Refusal::new(Code::Overloaded).retry_after(1);
-                    return Err(refusal.into());
+                    return Err(refuse(step, call, refusal));
                 }
             }
             Err(message) => {
@@ -291,10 +290,14 @@ pub(crate) async fn request(
 }
 
 fn unmade(step: &Step<Arc<Reshape>>, call: &mut Call<'_>, found: Violation) -> Stop {
+    let refusal = Refusal::new(Code::ValidationFailed);
+    refuse(step, call, refusal.violations(vec![found]))
+}
+
+fn refuse(step: &Step<Arc<Reshape>>, call: &mut Call<'_>, refusal: Refusal) -> Stop {
     step.decides(call);
     call.record.decided_by = step.label;
-    let refusal = Refusal::new(Code::ValidationFailed);
-    refusal.violations(vec![found]).into()
+    refusal.into()
 }
 
 #[cfg(test)]

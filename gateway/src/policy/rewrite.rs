@@ -3,10 +3,11 @@
 use domain::path;
 use domain::policy;
 use domain::policy::rewrite::Segment;
-use domain::policy::template::{Fact, Part, Template};
+use domain::policy::template::{Fact, LONGEST_PATH, Part, Template};
 use domain::problem::Code;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::template::TooLong;
 use crate::answer::Refusal;
 use crate::call::Call;
 use crate::query;
@@ -68,11 +69,15 @@ impl Rewrite {
         };
         !self.set_query.is_empty()
             || self.remove_query.iter().any(|name| is_there(name))
-            || self.path(call.rest()).is_some()
+            || self.path(call.rest()) != Ok(None)
     }
 
     pub(crate) fn shape(&self, call: &mut Call<'_>) -> Result<(), Refusal> {
-        if let Some(path) = self.path(call.rest()) {
+        let path = self.path(call.rest()).map_err(|TooLong| {
+            let detail = "The path that the API's rules make of this one is longer than 8 KiB.";
+            Refusal::new(Code::UriTooLong).detail(detail)
+        })?;
+        if let Some(path) = path {
             // Whatever stood in the parameters: what goes on is as plain as what came.
             let found = path::keeping_slashes(&path);
             let is_plain = found.is_ok_and(|found| {
@@ -104,56 +109,67 @@ impl Rewrite {
     }
 
     /// The path in the place of `rest`; `None` where it is not concerned.
-    fn path(&self, rest: &str) -> Option<String> {
+    fn path(&self, rest: &str) -> Result<Option<String>, TooLong> {
         let rest = if rest.is_empty() { "/" } else { rest };
-        match self.path.as_ref()? {
-            Rule::Prefix(from, to) => {
-                let behind = rest.strip_prefix(&**from)?;
-                if !behind.is_empty() && !behind.starts_with('/') {
-                    return None;
-                }
-                let path = format!("{to}{behind}");
-                Some(if path.is_empty() {
-                    "/".to_owned()
-                } else {
-                    path
-                })
-            }
-            Rule::Template(from, to) => {
-                let mut texts = rest.strip_prefix('/')?.split('/');
-                let mut named: Vec<(&str, &str)> = Vec::new();
-                for segment in from {
-                    let text = texts.next()?;
-                    match segment {
-                        Segment::Literal(literal) if literal == text => {}
-                        Segment::Literal(_) => return None,
-                        Segment::Parameter(_) if text.is_empty() => return None,
-                        Segment::Parameter(name) => named.push((name, text)),
-                    }
-                }
-                if texts.next().is_some() {
-                    return None;
-                }
-                Some(fill(to, &named))
-            }
+        match &self.path {
+            None => Ok(None),
+            Some(Rule::Prefix(from, to)) => Ok(by_prefix(from, to, rest)),
+            Some(Rule::Template(from, to)) => match matched(from, rest) {
+                Some(named) => fill(to, &named).map(Some),
+                None => Ok(None),
+            },
         }
     }
 }
 
-fn fill(to: &Template, named: &[(&str, &str)]) -> String {
-    let mut path = String::new();
-    for part in &to.0 {
-        match part {
-            Part::Text(text) => path.push_str(text),
-            Part::Fact(Fact::Parameter(name)) => {
-                let found = named.iter().find(|(known, _)| known == name);
-                path.push_str(found.map_or("", |(_, text)| text));
-            }
-            // Nothing else is read in a path.
-            Part::Fact(_) => {}
+fn by_prefix(from: &str, to: &str, rest: &str) -> Option<String> {
+    let behind = rest.strip_prefix(from)?;
+    if !behind.is_empty() && !behind.starts_with('/') {
+        return None;
+    }
+    let path = format!("{to}{behind}");
+    Some(if path.is_empty() {
+        "/".to_owned()
+    } else {
+        path
+    })
+}
+
+/// The parameters with their texts, where the path is one of these.
+fn matched<'p>(from: &'p [Segment], rest: &'p str) -> Option<Vec<(&'p str, &'p str)>> {
+    let mut texts = rest.strip_prefix('/')?.split('/');
+    let mut named = Vec::new();
+    for segment in from {
+        let text = texts.next()?;
+        match segment {
+            Segment::Literal(literal) if literal == text => {}
+            Segment::Literal(_) => return None,
+            Segment::Parameter(_) if text.is_empty() => return None,
+            Segment::Parameter(name) => named.push((name.as_str(), text)),
         }
     }
-    path
+    texts.next().is_none().then_some(named)
+}
+
+/// Never longer than [`LONGEST_PATH`]: a parameter may stand in it many times.
+fn fill(to: &Template, named: &[(&str, &str)]) -> Result<String, TooLong> {
+    let mut path = String::new();
+    for part in &to.0 {
+        let text = match part {
+            Part::Text(text) => text.as_str(),
+            Part::Fact(Fact::Parameter(name)) => {
+                let found = named.iter().find(|(known, _)| known == name);
+                found.map_or("", |(_, text)| *text)
+            }
+            // Nothing else is read in a path.
+            Part::Fact(_) => "",
+        };
+        if text.len() > LONGEST_PATH - path.len() {
+            return Err(TooLong);
+        }
+        path.push_str(text);
+    }
+    Ok(path)
 }
 
 #[cfg(test)]
@@ -188,7 +204,24 @@ mod tests {
         ] {
             let policy = serde_json::from_str(json).unwrap();
             let found = Rewrite::compile(&policy).unwrap().path(rest);
-            assert_eq!(found.as_deref(), is, "{json} {rest}");
+            assert_eq!(found.unwrap().as_deref(), is, "{json} {rest}");
+        }
+    }
+
+    #[test]
+    fn no_template_makes_a_path_of_any_length() {
+        let to = "/{a}".repeat(400);
+        let json = format!(r#"{{"path":{{"from":"/{{a}}","to":"{to}"}}}}"#);
+        let policy = serde_json::from_str(&json).unwrap();
+        let rewrite = Rewrite::compile(&policy).unwrap();
+        for (length, made) in [
+            (1, Ok(800)),
+            (19, Ok(8000)),
+            (20, Err(TooLong)),
+            (8000, Err(TooLong)),
+        ] {
+            let path = rewrite.path(&format!("/{}", "x".repeat(length)));
+            assert_eq!(path.map(|path| path.unwrap().len()), made, "{length}");
         }
     }
 }

@@ -72,7 +72,8 @@ impl By {
         }
     }
 
-    /// Header fields and claims count as well. Where nothing else is written, they alone do.
+    /// Header fields and claims count as well; alone where nothing else is written, but in a plan
+    /// beside the subscription.
     pub(crate) fn and(self, headers: &[String], claims: &[String]) -> Self {
         if headers.is_empty() && claims.is_empty() {
             return self;

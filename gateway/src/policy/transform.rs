@@ -1,9 +1,11 @@
 //! `transform`: header fields of one message, changed as its policy says.
 
-use domain::policy::template::Template;
+use domain::policy::template::{LONGEST_VALUE, Template};
 use domain::policy::transform::{Message, Way};
+use domain::problem::Code;
 
-use super::template;
+use super::template::{self, TooLong};
+use crate::answer::Refusal;
 use crate::call::Call;
 use crate::fields::Fields;
 
@@ -39,24 +41,43 @@ impl Transform {
 
     /// Of the request, before the gateway's own fields and the upstream's credential are put in:
     /// no template can tell of them.
-    pub(crate) fn shape(&self, call: &mut Call<'_>) {
-        let values = self.values(call);
+    /// `room` is what the message takes yet of fields that are made, in bytes.
+    pub(crate) fn shape(&self, call: &mut Call<'_>, room: &mut usize) -> Result<(), Refusal> {
+        let values = self.values(call, room).map_err(|TooLong| {
+            let detail = "What the API's rules make of its header fields would be too long.";
+            Refusal::new(Code::HeadersTooLarge).detail(detail)
+        })?;
         self.change(&mut call.head.fields, values);
+        Ok(())
     }
 
-    pub(crate) fn finish(&self, call: &Call<'_>, fields: &mut Fields) {
-        self.change(fields, self.values(call));
+    /// Of an answer, which stays as it is where its fields cannot be made.
+    pub(crate) fn finish(
+        &self,
+        call: &Call<'_>,
+        fields: &mut Fields,
+        room: &mut usize,
+    ) -> Result<(), TooLong> {
+        let values = self.values(call, room)?;
+        self.change(fields, values);
+        Ok(())
+    }
+
+    /// What it does without making anything: `rename` and `remove`.
+    pub(crate) fn trim(&self, fields: &mut Fields) {
+        self.change(fields, Vec::new());
     }
 
     /// The values of `set` and `add`, from the request as it is before the change.
-    fn values(&self, call: &Call<'_>) -> Vec<Vec<u8>> {
-        let all = self.set.iter().chain(&self.add);
-        let fill = |(_, value): &(Box<str>, Template)| {
-            let mut out = Vec::new();
-            template::fill(value, call, &mut out);
-            out
-        };
-        all.map(fill).collect()
+    fn values(&self, call: &Call<'_>, room: &mut usize) -> Result<Vec<Vec<u8>>, TooLong> {
+        let mut values = Vec::with_capacity(self.set.len() + self.add.len());
+        for (name, value) in self.set.iter().chain(&self.add) {
+            let left = room.checked_sub(name.len()).ok_or(TooLong)?;
+            let made = template::fill(value, call, left.min(LONGEST_VALUE))?;
+            *room = left - made.len();
+            values.push(made);
+        }
+        Ok(values)
     }
 
     fn change(&self, fields: &mut Fields, values: Vec<Vec<u8>>) {

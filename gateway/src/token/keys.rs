@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
-use domain::policy::jwt::{Algorithm, Issuer, MAX_TOKEN_KEYS};
+use domain::policy::jwt::{Algorithm, Issuer, MAX_TOKEN_KEYS, is_of_good_size};
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use jsonwebtoken::{AlgorithmFamily, DecodingKey};
 use serde::Deserialize;
@@ -57,7 +57,7 @@ impl KeySet {
 
 impl Loaded {
     /// Reads a set (RFC 7517 §5). Keys that cannot be used here are passed over: those for other
-    /// ends, of other kinds, with secrets. `None` when it is no set.
+    /// ends, of other kinds or sizes, with secrets. `None` when it is no set.
     pub(crate) fn read(set: &Value) -> Option<Self> {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let keys = set.get("keys")?.as_array()?;
@@ -106,7 +106,7 @@ fn key(written: &Value) -> Option<Key> {
     if !matches!(common.public_key_use, None | Some(PublicKeyUse::Signature)) {
         return None;
     }
-    if matches!(written.get("kty")?.as_str()?, "oct") {
+    if matches!(written.get("kty")?.as_str()?, "oct") || !is_of_good_size(written) {
         return None;
     }
     let text = |name: &str| written.get(name)?.as_str();
@@ -208,5 +208,29 @@ impl KeySets {
         let all = sets.iter();
         all.map(|(source, set)| (source.clone(), set.clone()))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn keys_of_other_sizes_are_passed_over() {
+        let key = |bytes: usize| {
+            let n = URL_SAFE_NO_PAD.encode(vec![0xff_u8; bytes]);
+            json!({ "kty": "RSA", "n": n, "e": "AQAB", "kid": bytes.to_string() })
+        };
+        let keys = [128, 256, 512, 1024].map(key);
+        let loaded = Loaded::read(&json!({ "keys": keys })).unwrap();
+        for (bytes, found) in [(128, 0), (256, 1), (512, 1), (1024, 0)] {
+            let id = bytes.to_string();
+            let fitting = loaded.fitting(Some(&id), Algorithm::RS256);
+            assert_eq!(fitting.count(), found, "{bytes}");
+        }
     }
 }

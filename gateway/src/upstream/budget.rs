@@ -19,10 +19,28 @@ pub(crate) struct Vitals {
     pub(crate) connecting: AtomicU32,
     /// Shadow requests under way for another upstream.
     pub(crate) mirroring: AtomicU32,
+    /// Questions under way that policies put to it.
+    asking: AtomicU32,
     pub(crate) circuit: Circuit,
 }
 
+/// One of the questions under way, until it is dropped.
+pub(crate) struct Asking<'v>(&'v Vitals);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.asking.fetch_sub(1, Relaxed);
+    }
+}
+
 impl Vitals {
+    /// Takes a place for one more question; `None` where there are `most` already.
+    pub(crate) fn begin_question(&self, most: u32) -> Option<Asking<'_>> {
+        let before = self.asking.fetch_add(1, Relaxed);
+        let place = Asking(self);
+        (before < most).then_some(place)
+    }
+
     /// Takes a place for one more try; it is given back with [`Vitals::end_retry`].
     pub(crate) fn begin_retry(&self, percent: u8, least: u16) -> bool {
         let most = allowed(self.active.load(Relaxed), percent, least);

@@ -60,7 +60,7 @@ impl Drop for Probing {
 }
 
 /// Why an upstream takes nothing.
-enum Closed {
+pub(crate) enum Closed {
     /// For so many milliseconds.
     Open(u64),
     Full,
@@ -68,6 +68,13 @@ enum Closed {
 }
 
 impl Closed {
+    fn count(&self, worker: &Worker) {
+        match self {
+            Self::Open(_) | Self::Full => worker.metrics.upstream_circuit_refused.add(1),
+            Self::NoTarget => {}
+        }
+    }
+
     fn refusal(self) -> Refusal {
         match self {
             Self::Open(ms) => Refusal::new(Code::CircuitOpen).retry_after(ms.div_ceil(1000)),
@@ -96,11 +103,16 @@ pub(crate) fn admit<'a>(
         }
         Err(closed) => closed,
     };
-    match &closed {
-        Closed::Open(_) | Closed::Full => worker.metrics.upstream_circuit_refused.add(1),
-        Closed::NoTarget => {}
-    }
+    closed.count(worker);
     stand_in(worker, upstream, other, closed.refusal())
+}
+
+/// The same where nothing stands in for it.
+pub(crate) fn alone<'a>(worker: &Worker, upstream: &'a Upstream) -> Result<Way<'a>, Closed> {
+    if !upstream.guarded {
+        return Ok(Way::open(upstream));
+    }
+    enter(worker, upstream).inspect_err(|closed| closed.count(worker))
 }
 
 /// What stands in for `upstream`: another one, or an answer in the `refusal`, which is returned as

@@ -20,6 +20,7 @@ upstreams:
   login: { targets: [{ url: "http://@ORACLE@/base" }], credential: { basic: { user: gateway, password: hidden } } }
   authz: { targets: [{ url: "http://@ORACLE@" }] }
   nowhere: { targets: [{ url: "http://127.0.0.1:9" }] }
+  narrow: { targets: [{ url: "http://@ORACLE@" }], breaker: { in_flight: 2 } }
 apis:
   shop:
     versions:
@@ -41,6 +42,9 @@ apis:
       wary: { match: { path: /wary }, upstream: echo, policies: [{ ext_auth: { upstream: authz, path: /decide, undecided: pass, headers: [x-ticket], cache: { for: 60s, by: [path] } } }] }
       platform: { match: { path: /platform }, upstream: echo, policies: [{ any_of: { of: [{ oauth2_introspection: { upstream: login, issuer: "https://login" } }, { jwt: { platform: true } }] } }] }
       seen: { match: { path: /seen }, upstream: echo, policies: [{ ext_auth: { mode: observe, form: opa, upstream: authz } }] }
+      crowded: { match: { path: /crowded }, upstream: echo, policies: [{ oauth2_introspection: { upstream: login, path: /pause, issuer: "https://login", application: optional, timeout: 20s, most_at_once: 2 } }] }
+      hasty: { match: { path: /hasty }, upstream: echo, policies: [{ ext_auth: { upstream: authz, path: /pause, undecided: pass, timeout: 20s, most_at_once: 2 } }] }
+      filled: { match: { path: /filled }, upstream: echo, policies: [{ ext_auth: { upstream: narrow, path: /pause, undecided: pass, timeout: 20s } }] }
 products:
   shop: { versions: [shop/v1, shop/slow, shop/either, shop/watched, shop/basic, shop/forward, shop/zen, shop/opa], plans: { free: {} } }
 applications:
@@ -164,6 +168,10 @@ async fn answer(asked: &Asked) -> (u16, String, String) {
                 _ => json!({ "active": false }),
             };
             (200, none, said.to_string())
+        }
+        "/pause" | "/base/pause" => {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            (200, none, r#"{"active":true}"#.to_owned())
         }
         "/base/slow" => {
             tokio::time::sleep(Duration::from_secs(5)).await;
@@ -312,6 +320,37 @@ async fn a_token_is_asked_about_once() {
         metrics.contains("portunus_questions_failed_total 0"),
         "{metrics}"
     );
+}
+
+/// Who sends many tokens makes no more questions than the server bears, and passes nowhere by that.
+#[tokio::test]
+async fn no_more_is_asked_than_at_a_time() {
+    let world = World::new().await;
+    for path in ["/crowded", "/hasty", "/filled"] {
+        let before = world.oracle.count();
+        let both = futures::future::join(world.bearer(path, "a"), world.bearer(path, "b"));
+        let third = async {
+            while world.oracle.count() < before + 2 {
+                tokio::task::yield_now().await;
+            }
+            world.bearer(path, "c").await
+        };
+        let ((first, second), third) = futures::future::join(both, third).await;
+        assert_eq!((first.status, second.status), (200, 200), "{path}");
+        assert_eq!((third.status, code(&third)), (503, "undecided".to_owned()));
+        assert_eq!(third.field("retry-after"), Some("1"), "{path}");
+        assert_eq!(world.oracle.count(), before + 2, "{path}");
+    }
+    // Their places are free again.
+    assert_eq!(world.bearer("/crowded", "c").await.status, 200);
+    let metrics = world.rig.admin("/metrics").await.body;
+    for line in [
+        "portunus_questions_crowded_total 3\n",
+        "portunus_questions_failed_total 0\n",
+        "portunus_undecided_passed_total 0\n",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
 }
 
 #[tokio::test]

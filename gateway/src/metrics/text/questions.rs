@@ -21,6 +21,12 @@ pub(super) fn write(
         sum(|w| w.questions_failed.get()),
     );
     page.one(
+        "questions_crowded_total",
+        "counter",
+        "Questions that were not put, as many as may be were under way.",
+        sum(|w| w.questions_crowded.get()),
+    );
+    page.one(
         "undecided_passed_total",
         "counter",
         "Requests that went on though nobody decided on them.",

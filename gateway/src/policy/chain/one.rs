@@ -138,6 +138,7 @@ pub(super) fn compile(
             Parts {
                 reshape: body(&policy.request, Way::Request)?,
                 reshape_answer: body(&policy.response, Way::Response)?,
+                status: policy.response.as_ref().and_then(|message| message.status),
                 shaping: of(&policy.request, Way::Request)?.map(Shaping::Transform),
                 finishing: of(&policy.response, Way::Response)?.map(Finishing::Transform),
                 ..Parts::default()

@@ -58,7 +58,7 @@ impl ExtAuth {
             Asking::Authzen => with(question, &self.evaluation(call, fields)),
             Asking::Opa => with(question, &json!({ "input": self.input(call, fields) })),
         };
-        let reply = question.ask(call).await?;
+        let reply = question.ask(call, self.most_at_once).await?;
         self.read(&reply)
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::rig::Rig;
+use crate::rig::{Rig, key};
 
 const LIMITING: &str = r#"
 portunus: 1
@@ -18,7 +18,38 @@ apis:
       waits: { match: { path: /waits }, upstream: echo, policies: [{ rate_limit: { limit: 10, window: 1s, burst: 1, delay: 300ms, by: [route] } }] }
       kept: { match: { path: /kept }, upstream: echo, policies: [{ rate_limit: { limit: 10, window: 1s, burst: 1, delay: 300ms, by: [route] } }, { cache: { ttl: 1s } }] }
       watched: { match: { path: /watched }, upstream: echo, policies: [{ rate_limit: { mode: observe, limit: 1, window: 60s, delay: 30s, by: [route] } }] }
+      keyed: { match: { path: /keyed }, upstream: echo, policies: [{ key_auth: {} }, { rate_limit: { limit: 3, window: 60s, headers: [X-Tenant] } }] }
+      planned: { match: { path: /planned }, upstream: echo, policies: [{ key_auth: {} }] }
+products:
+  shop:
+    versions: [shop/keyed, shop/planned]
+    plans: { free: { policies: [{ rate_limit: { limit: 2, window: 60s, headers: [X-Tenant] } }] }, bare: {} }
+applications:
+  a: { keys: [{ name: a, value: "@KEY1@" }], subscriptions: [{ product: shop, plan: free }] }
+  b: { keys: [{ name: b, value: "@KEY2@" }], subscriptions: [{ product: shop, plan: free }] }
+  c: { keys: [{ name: c, value: "@KEY3@" }], subscriptions: [{ product: shop, plan: bare }] }
+  d: { keys: [{ name: d, value: "@KEY4@" }], subscriptions: [{ product: shop, plan: bare }] }
 "#;
+
+/// Without `by`, header fields count alone; but in a plan beside the subscription.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plans_subscribers_do_not_share_what_their_fields_say() {
+    let rig = Rig::new(LIMITING).await;
+    for (path, number, statuses) in [
+        ("/planned", 1, &[200, 200, 429][..]),
+        ("/planned", 2, &[200, 200, 429]),
+        ("/keyed", 3, &[200, 200]),
+        ("/keyed", 4, &[200, 429]),
+    ] {
+        let key = format!("X-Api-Key: {}", key(number).as_str());
+        for status in statuses {
+            let answer = rig.get(path, &[&key, "X-Tenant: t"]).await;
+            assert_eq!(answer.status, *status, "{path} {number}");
+        }
+        let other = rig.get(path, &[&key, &format!("X-Tenant: {number}")]).await;
+        assert_eq!(other.status, 200, "{path} {number}");
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_are_counted_by_what_their_fields_say() {

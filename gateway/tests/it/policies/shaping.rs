@@ -135,3 +135,99 @@ async fn header_fields_are_transformed_and_no_secret_with_them() {
     assert_eq!(refused.status, 401);
     assert_eq!(refused.field("via"), Some("1.1 portunus"), "refusals too");
 }
+
+const GROWING: &str = r#"
+portunus: 1
+upstreams: { echo: { targets: [{ url: "http://@UPSTREAM@" }] } }
+apis:
+  shop:
+    versions:
+      one: { match: { path: /one }, upstream: echo, policies: [{ transform: { request: { set: { X-Much: "@50@" } } } }] }
+      all:
+        match: { path: /all }
+        upstream: echo
+        policies: [{ transform: { name: a, request: { set: { X-A: "@50@", X-B: "@50@" }, add: { X-C: "@50@", X-D: "@50@", X-E: "@50@" }, remove: [A] } } }]
+      back:
+        match: { path: /back }
+        upstream: echo
+        policies: [{ key_auth: { optional: true } }, { transform: { response: { rename: { Content-Type: X-Type }, set: { X-Much: "@PATH@" } } } }]
+      path: { match: { path: /path }, upstream: echo, policies: [{ rewrite: { path: { from: "/{a}", to: "@TO@" } } }] }
+      away: { match: { path: /away }, upstream: echo, policies: [{ redirect: { to: "/x@REST@" } }] }
+"#;
+
+/// What a client sends once may stand in a template many times.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_templates_make_has_a_bound() {
+    let file = GROWING
+        .replace("@50@", &"{header.a}".repeat(50))
+        .replace("@PATH@", &"{path}".repeat(200))
+        .replace("@TO@", &"/{a}".repeat(400))
+        .replace("@REST@", &"{rest}".repeat(100));
+    let rig = Rig::new(&file).await;
+    for (path, field, status, code, decided_by) in [
+        ("/one", 300, 200, "", ""),
+        ("/one", 400, 431, "headers_too_large", "transform/transform"),
+        // Each of them is short enough, and all of them together are not.
+        ("/all", 250, 200, "", ""),
+        ("/all", 300, 431, "headers_too_large", "transform/a"),
+    ] {
+        let field = format!("A: {}", "x".repeat(field));
+        let answer = rig.get(path, &[&field]).await;
+        assert_eq!(answer.status, status, "{path} {}", field.len());
+        let record = rig.wait_records(1).await.remove(0);
+        assert_eq!(
+            (record.code.as_str(), record.decided_by.as_str()),
+            (code, decided_by)
+        );
+        if status == 200 {
+            let sent = if path == "/one" { "x-much" } else { "x-e" };
+            let whole = answer.seen(sent).unwrap();
+            assert_eq!(whole.len(), (field.len() - 3) * 50, "whole or not at all");
+        }
+    }
+    let requests = rig.upstream.requests();
+    for (path, length, status, code, decided_by) in [
+        ("/path/", 10, 200, "", ""),
+        ("/path/", 40, 414, "uri_too_long", "rewrite/rewrite"),
+        ("/away/", 50, 307, "", "redirect/redirect"),
+        ("/away/", 100, 414, "uri_too_long", "redirect/redirect"),
+        ("/back/", 50, 200, "", ""),
+        (
+            "/back/",
+            100,
+            502,
+            "transform_failed",
+            "transform/transform",
+        ),
+    ] {
+        let path = format!("{path}{}", "x".repeat(length));
+        let answer = rig.get(&path, &[]).await;
+        assert_eq!(answer.status, status, "{path}");
+        let record = rig.wait_records(1).await.remove(0);
+        assert_eq!(
+            (record.code.as_str(), record.decided_by.as_str()),
+            (code, decided_by)
+        );
+        if path.starts_with("/back") {
+            assert_eq!(answer.field("x-much").is_some(), status == 200);
+            assert!(answer.field("x-type").is_some(), "{answer:?}");
+            assert!(
+                status == 200 || !answer.body.contains("headers"),
+                "kept back"
+            );
+        }
+    }
+    assert_eq!(
+        rig.upstream.requests(),
+        requests + 3,
+        "one for each that was not refused before"
+    );
+    // A refusal stays what it is.
+    let refused = rig
+        .get(&format!("/back/{}", "x".repeat(100)), &["X-Api-Key: wrong"])
+        .await;
+    assert_eq!(refused.status, 401);
+    assert_eq!(refused.field("x-much"), None);
+    assert_eq!(refused.field("x-type"), Some("application/problem+json"));
+    assert!(refused.field("www-authenticate").is_some());
+}

@@ -1,0 +1,88 @@
+//! The keys of an issuer, as a set says them (RFC 7517 §5).
+
+use std::ops::RangeInclusive;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+use super::MAX_TOKEN_KEYS;
+use crate::problem::Invalid;
+
+/// Bytes of an RSA modulus: 2048 to 4096 bits. Less is forged, and more is dear to check, for
+/// whoever shows a token.
+const MODULUS: RangeInclusive<usize> = 256..=512;
+/// Bytes of its exponent, for the same reason.
+const EXPONENT: RangeInclusive<usize> = 1..=4;
+
+/// Whether a key is none of RSA, or of a size that signatures are checked with.
+pub fn is_of_good_size(key: &Value) -> bool {
+    let text = |name: &str| key.get(name).and_then(Value::as_str);
+    if text("kty") != Some("RSA") {
+        return true;
+    }
+    let length = |name: &str| {
+        let number = URL_SAFE_NO_PAD.decode(text(name)?).ok()?;
+        Some(number.iter().skip_while(|byte| **byte == 0).count())
+    };
+    length("n").is_some_and(|length| MODULUS.contains(&length))
+        && length("e").is_some_and(|length| EXPONENT.contains(&length))
+}
+
+/// What is wrong with keys that are written in a policy.
+pub(super) fn check(jwks: &Value) -> Option<Invalid> {
+    let keys = jwks.get("keys").and_then(|keys| keys.as_array());
+    let Some(keys) = keys.filter(|keys| (1..=MAX_TOKEN_KEYS).contains(&keys.len())) else {
+        let message = "Give a set of 1 to 100 keys: { \"keys\": [ … ] }.";
+        return Some(Invalid::new("/jwks", message));
+    };
+    keys.iter().enumerate().find_map(|(index, key)| {
+        let text = |name: &str| key.get(name).and_then(|value| value.as_str());
+        let is_public = matches!(text("kty"), Some("RSA" | "EC" | "OKP"));
+        // RFC 7518 §6: what only the signer may know.
+        let is_private = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]
+            .iter()
+            .any(|name| key.get(name).is_some());
+        let at = format!("/jwks/keys/{index}");
+        if is_private {
+            Some(Invalid::new(at, "This key has its private part in it."))
+        } else if !is_public {
+            Some(Invalid::new(at, "Give keys with kty RSA, EC or OKP."))
+        } else if !is_of_good_size(key) {
+            let message = "Give an RSA key with n of 2048 to 4096 bits and e of at most 32.";
+            Some(Invalid::new(at, message))
+        } else {
+            None
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn keys_of_rsa_have_a_size() {
+        let number = |bytes: usize| URL_SAFE_NO_PAD.encode(vec![0xff_u8; bytes]);
+        let rsa = |n: String, e: String| json!({ "kty": "RSA", "n": n, "e": e });
+        let padded = URL_SAFE_NO_PAD.encode([vec![0_u8; 256], vec![1; 128]].concat());
+        for (key, good) in [
+            (rsa(number(255), "AQAB".into()), false),
+            (rsa(number(256), "AQAB".into()), true),
+            (rsa(number(512), "AQAB".into()), true),
+            (rsa(number(513), "AQAB".into()), false),
+            (rsa(padded, "AQAB".into()), false),
+            (rsa(number(256), number(5)), false),
+            (rsa(number(256), "AA".into()), false),
+            (rsa("%".into(), "AQAB".into()), false),
+            (json!({ "kty": "RSA" }), false),
+            (json!({ "kty": "EC" }), true),
+        ] {
+            assert_eq!(is_of_good_size(&key), good, "{key}");
+            let wrong = check(&json!({ "keys": [key] })).map(|one| one.pointer);
+            assert_eq!(wrong.is_none(), good, "{wrong:?}");
+        }
+    }
+}

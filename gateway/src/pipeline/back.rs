@@ -1,0 +1,40 @@
+//! The way back: what a client gets instead of an answer, and what policies do to either.
+
+use crate::answer::{Form, Refusal};
+use crate::body::Answer;
+use crate::call::Call;
+use crate::forward::Stop;
+use crate::policy::{self, Beyond};
+use crate::report::Report;
+
+/// A refusal as its client gets it.
+pub(super) fn refuse(report: &mut Report, refusal: Refusal, form: Form) -> Answer {
+    report.code = Some(refusal.code);
+    if let Some(label) = refusal.label() {
+        report.decided_by = label;
+    }
+    report.status = refusal.status();
+    let portal_url = report.worker.settings.portal_url.as_deref();
+    refusal.answer(report.request_id.as_str(), portal_url, form)
+}
+
+/// Lets policies act on what is answered.
+#[cold]
+pub(super) fn finish(
+    call: &mut Call<'_>,
+    beyond: &Beyond,
+    served: Result<Answer, Stop>,
+    form: Form,
+) -> Result<Answer, Stop> {
+    let mut answer = match served {
+        Ok(answer) => answer,
+        Err(Stop::Answered(answer)) => *answer,
+        Err(Stop::Refused(refusal)) => refuse(call.record, refusal, form),
+        Err(Stop::Gone) => return Err(Stop::Gone),
+    };
+    // A refusal is refused by none of them, so this ends.
+    while let Err(refusal) = policy::finish(beyond, call, &mut answer) {
+        answer = refuse(call.record, refusal, form);
+    }
+    Ok(answer)
+}

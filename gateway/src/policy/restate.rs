@@ -1,0 +1,45 @@
+//! `transform`: another status for what the upstream answers.
+
+use std::time::Duration;
+
+use super::Step;
+use super::whole::Whole;
+use crate::body::{Answer, Inflow, Outflow};
+use crate::call::Call;
+use crate::fields::Name;
+use crate::forward::Stop;
+
+/// A body that nobody gets is read up to so many bytes, and for so long: then its connection can be
+/// used again, and a cache can keep it.
+const MOST_READ: u64 = 64 * 1024;
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Gives an answer its status. Those that speak of what the client has, or of a part of it, stay as
+/// they are: with another one they would be a lie.
+pub(crate) async fn restate(
+    step: &Step<u16>,
+    call: &mut Call<'_>,
+    inflow: &mut dyn Inflow,
+    mut answer: Answer,
+) -> Result<Answer, Stop> {
+    let had = answer.status;
+    if matches!(had, 100..=199 | 206 | 304) {
+        return Ok(answer);
+    }
+    answer.status = step.running;
+    if matches!(step.running, 204 | 205 | 304) {
+        let taken = Whole::take(MOST_READ, call, inflow, &mut answer);
+        if let Ok(taken) = tokio::time::timeout(PATIENCE, taken).await {
+            taken?;
+        }
+        answer.body = Outflow::empty();
+        answer.fields.remove(Name::ContentLength);
+        for name in ["content-type", "content-encoding", "content-language"] {
+            answer.fields.remove_named(name.as_bytes());
+        }
+    } else if matches!(had, 204 | 205) {
+        // It said nothing of a body, or what is not true any more.
+        answer.fields.remove(Name::ContentLength);
+    }
+    Ok(answer)
+}

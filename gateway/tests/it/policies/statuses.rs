@@ -1,0 +1,74 @@
+//! `transform` gives answers another status, framed as that status is.
+
+use super::reshaping::Mirror;
+use crate::explain::shop::{asked, explain, explainer};
+use crate::rig::Rig;
+
+const FILE: &str = r#"
+portunus: 1
+upstreams: { mirror: { targets: [{ url: "http://@MIRROR@" }] }, gone: { targets: [{ url: "http://127.0.0.1:9" }] } }
+apis:
+  shop:
+    versions:
+      none: { match: { path: /none }, upstream: mirror, policies: [{ transform: { response: { status: 204, set: { X-Seen: "1" } } } }] }
+      reset: { match: { path: /reset }, upstream: mirror, policies: [{ transform: { response: { status: 205 } } }] }
+      same: { match: { path: /same }, upstream: mirror, policies: [{ transform: { response: { status: 304 } } }] }
+      made: { match: { path: /made }, upstream: mirror, policies: [{ transform: { response: { status: 201 } } }] }
+      seen: { match: { path: /seen }, upstream: mirror, policies: [{ transform: { mode: observe, response: { status: 204 } } }] }
+      mock: { match: { path: /mock }, upstream: mirror, policies: [{ transform: { response: { status: 204 } } }, { mock: { body: a } }] }
+      gone: { match: { path: /gone }, upstream: gone, policies: [{ transform: { response: { status: 204 } } }] }
+      kept: { match: { path: /kept }, upstream: mirror, policies: [{ cache: { ttl: 60s } }, { transform: { response: { status: 202 } } }] }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_framed_by_their_new_status() {
+    let mirror = Mirror::start().await;
+    let file = FILE.replace("@MIRROR@", &mirror.address.to_string());
+    let rig = Rig::new(&file).await;
+    // One connection: what is framed wrongly spoils the next.
+    let mut client = rig.client().await;
+    let text = "X-Answer-Content-Type: text/plain\r\n";
+    for (method, path, had, body, status, got, length) in [
+        ("POST", "/none/x", 200, "body", 204, "", None),
+        ("POST", "/none/x", 500, "body", 204, "", None),
+        ("POST", "/none/x", 204, "", 204, "", None),
+        ("POST", "/reset/x", 200, "body", 205, "", Some("0")),
+        ("POST", "/same/x", 200, "body", 304, "", None),
+        ("POST", "/made/x", 200, "body", 201, "body", Some("4")),
+        ("POST", "/made/x", 204, "", 201, "", Some("0")),
+        ("POST", "/made/x", 206, "body", 206, "body", Some("4")),
+        ("POST", "/made/x", 304, "", 304, "", None),
+        ("POST", "/seen/x", 200, "body", 200, "body", Some("4")),
+        ("GET", "/mock/x", 200, "", 200, "a", Some("1")),
+        ("HEAD", "/none/x", 200, "", 204, "", None),
+        ("HEAD", "/made/x", 204, "", 201, "", None),
+        ("GET", "/kept/x", 200, "", 202, "", Some("0")),
+        ("GET", "/kept/x", 200, "", 202, "", Some("0")),
+    ] {
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: a\r\nX-Answer-Status: {had}\r\n{text}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let answer = client.send(&request).await;
+        let what = format!("{method} {path} {had}");
+        assert_eq!(answer.status, status, "{what}");
+        assert_eq!(answer.body, got, "{what}");
+        assert_eq!(answer.field("content-length"), length, "{what}");
+        assert_eq!(answer.field("transfer-encoding"), None, "{what}");
+        if status == 204 {
+            assert_eq!(answer.field("content-type"), None, "{what}");
+            assert_eq!(answer.field("x-seen"), Some("1"), "{what}");
+        }
+        let record = rig.wait_records(1).await.remove(0);
+        assert_eq!(record.status, status, "{what}");
+    }
+    let refused = rig.get("/gone/x", &[]).await;
+    assert_eq!(
+        refused.code(),
+        "upstream_unreachable",
+        "a refusal stays one"
+    );
+    let told = explain(&explainer(&rig, &file), &asked("GET", "/none/x", &[]));
+    let says = |step: &domain::explain::Step| step.why.ends_with("the status 204.");
+    assert!(told.steps.iter().any(says), "{:?}", told.steps);
+}
