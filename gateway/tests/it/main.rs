@@ -20,6 +20,7 @@ mod corpus;
 mod database_source;
 mod drain;
 mod explain;
+mod forgeries;
 mod health;
 mod hedge;
 mod hostile;
