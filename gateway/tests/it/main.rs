@@ -26,6 +26,7 @@ mod hedge;
 mod hostile;
 mod http1;
 mod http2;
+mod issuer_keys;
 mod joined;
 mod keys;
 mod limits;
