@@ -14,6 +14,7 @@ mod expression;
 mod limiting;
 mod lists;
 mod mocking;
+mod observing;
 mod reshaping;
 mod shaping;
 mod threats;
