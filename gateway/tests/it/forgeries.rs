@@ -258,9 +258,12 @@ async fn a_signature_has_one_form() {
         ("a byte less", URL_SAFE_NO_PAD.encode(&bytes[..63])),
         (
             "a byte more",
-            URL_SAFE_NO_PAD.encode([&*bytes, &[0]].concat()),
+            URL_SAFE_NO_PAD.encode([&bytes[..], &[0]].concat()),
         ),
-        ("twice", URL_SAFE_NO_PAD.encode([&*bytes, &*bytes].concat())),
+        (
+            "twice",
+            URL_SAFE_NO_PAD.encode([&bytes[..], &bytes[..]].concat()),
+        ),
         ("padded", format!("{signature}==")),
         ("bits that stand for nothing", blurred(signature)),
     ] {

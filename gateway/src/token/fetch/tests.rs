@@ -102,7 +102,7 @@ async fn an_answer_has_a_status_a_form_and_a_bound() {
     let chunked = |length: usize| {
         let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
         let head = format!("{head}{length:x}\r\n");
-        [head.as_bytes(), &padded(length), b"\r\n0\r\n\r\n"].concat()
+        [head.as_bytes(), &padded(length)[..], b"\r\n0\r\n\r\n"].concat()
     };
     let moved = |status: u16| {
         let head = "location: /elsewhere\r\ncontent-length: 0";
