@@ -10,6 +10,7 @@ use e2e::process::Portunus;
 use e2e::upstream::Upstream;
 use e2e::wait::until;
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
 /// Where `.ci/test` installs it.
@@ -188,6 +189,9 @@ async fn tokens_of_a_real_issuer() -> anyhow::Result<()> {
     let address = issuer.address.clone();
     let port = address.rsplit(':').next().context("a port")?.to_owned();
     issuer.stop().await?;
+    // Its port stays with us, so that nobody else takes it before it is back.
+    let kept = TcpListener::bind(("127.0.0.1", port.parse::<u16>()?)).await?;
+    let away = tokio::spawn(async move { while kept.accept().await.is_ok() {} });
     assert_eq!(status("/x", &token).await?, 200, "while the issuer is away");
     let stranger = named("stranger");
     let failed = async || {
@@ -198,6 +202,8 @@ async fn tokens_of_a_real_issuer() -> anyhow::Result<()> {
     assert_eq!(status("/x", &token).await?, 200, "what is known stays");
 
     // It is back and signs with a new key, beside the old one.
+    away.abort();
+    let _ = away.await;
     let issuer = Issuer::start(&port, &keys, "21").await?;
     let new = issuer.token("shop", "read").await?;
     let began = Instant::now();
