@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use domain::id::{CredentialId, PlanId};
+use domain::policy::PolicyKind;
 
 use crate::answer::ShownLimits;
 use crate::asking::Learned;
@@ -115,7 +116,7 @@ pub(crate) struct Call<'a> {
     /// What the upstream is told of it: names and values of fields.
     pub(crate) told: Vec<(&'a str, String)>,
     /// The identity policy that only observes and has found the caller.
-    pub(crate) watching: Option<Watch>,
+    pub(crate) watching: Option<(PolicyKind, Watch)>,
     /// The caller's certificate, where the upstream gets it.
     pub(crate) certificate: Option<&'a Certificate>,
     pub(crate) shown: ShownLimits<'a>,

@@ -345,7 +345,8 @@ fn subscribe(call: &mut Call<'_>) -> Result<(), Stop> {
         Ok(subscription) => call.subscribe(subscription),
         // Where who called was only watched, it calls as nobody.
         Err(code) => match call.watching {
-            Some(watch) => {
+            Some((kind, watch)) => {
+                call.worker.metrics.decided(kind, true);
                 call.record.watch(watch);
                 call.caller = None;
             }

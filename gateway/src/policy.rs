@@ -291,7 +291,7 @@ fn run<'a>(step: &'a Step, place: usize, call: &mut Call<'a>) -> Flow {
         Running::Fault(policy) => policy.run(call, step.observe, upstream::chance),
     };
     if may_watch && call.caller.is_some() {
-        call.watching = Some(step.watch);
+        call.watching = Some((step.kind, step.watch));
     }
     match flow {
         Flow::Next => Flow::Next,

@@ -8,9 +8,10 @@ mod seen;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::contract::read_json;
 use domain::policy::jwt::Algorithm;
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 pub(crate) use fetch::keep_loaded;
@@ -51,8 +52,13 @@ struct Header {
     kid: Option<String>,
     #[serde(default)]
     typ: Option<String>,
-    #[serde(default)]
-    crit: Option<IgnoredAny>,
+    #[serde(default, deserialize_with = "is_there")]
+    crit: bool,
+}
+
+/// Whatever it holds, `null` included.
+fn is_there<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(value).map(|_| true)
 }
 
 impl<'a> Token<'a> {
@@ -69,7 +75,7 @@ impl<'a> Token<'a> {
         }
         let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| FORM)?;
         let header: Header = serde_json::from_slice(&header).map_err(|_| FORM)?;
-        if header.crit.is_some() {
+        if header.crit {
             return Err(Fault::Invalid(
                 "It asks for an extension that is not known.",
             ));
@@ -92,11 +98,15 @@ impl<'a> Token<'a> {
         })
     }
 
-    /// What it says, whoever wrote it.
+    /// What it says, whoever wrote it. Each name is there once (RFC 7519 §4): of two, whoever the
+    /// token is sent on to might take the other.
     pub(crate) fn claims(&self) -> Result<Claims, Fault> {
         let invalid = Fault::Invalid("Its claims cannot be read.");
         let claims = URL_SAFE_NO_PAD.decode(self.claims).map_err(|_| invalid)?;
-        serde_json::from_slice(&claims).map_err(|_| invalid)
+        match read_json(&claims) {
+            Ok(Value::Object(claims)) => Ok(claims),
+            Ok(_) | Err(_) => Err(invalid),
+        }
     }
 
     /// By which of these it says to be signed.
@@ -271,7 +281,9 @@ mod tests {
             with("[]"),
             with(r#"{"alg":1}"#),
             with(r#"{"alg":"RS256","crit":["b64"]}"#),
-            with(r#"{"alg":"RS256","crit":null,"typ":"logout+jwt"}"#),
+            with(r#"{"alg":"RS256","crit":null}"#),
+            with(r#"{"alg":"RS256","typ":"logout+jwt"}"#),
+            with(r#"{"alg":"none","alg":"RS256"}"#),
             format!("{}.c2ln", with(r#"{"alg":"RS256"}"#)),
             format!("{}.{}.", part(r#"{"alg":"none"}"#), part("{}")),
             format!("{}{}", with(r#"{"alg":"RS256"}"#), "a".repeat(LONGEST)),
@@ -290,8 +302,10 @@ mod tests {
             assert_eq!(algorithm.is_ok(), !header.contains("none"));
             assert!(token.claims().unwrap().is_empty());
         }
-        let text = format!("{}.{}.c2ln", part(r#"{"alg":"RS256"}"#), part("[1]"));
-        assert!(Token::parse(text.as_bytes()).unwrap().claims().is_err());
+        for claims in ["[1]", r#"{"sub":"a","sub":"b"}"#, r#"{"a":{"b":1,"b":1}}"#] {
+            let text = format!("{}.{}.c2ln", part(r#"{"alg":"RS256"}"#), part(claims));
+            assert!(Token::parse(text.as_bytes()).unwrap().claims().is_err());
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use e2e::process::Portunus;
 use e2e::upstream::Upstream;
 use e2e::wait::until;
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
 /// Where `.ci/test` installs it.
@@ -146,14 +147,13 @@ async fn tokens_of_a_real_issuer() -> anyhow::Result<()> {
         let client = Client::default().bearer(token)?;
         Ok(client.get(&url(path)).await?.status)
     };
-    let fetched = async || -> anyhow::Result<u64> {
+    let counted = async |what: &str| -> anyhow::Result<u64> {
         let text = Client::default()
             .get(&format!("{}/metrics", running.ready.admin))
             .await?
             .text;
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix("portunus_issuer_keys_fetched_total "));
+        let name = format!("portunus_issuer_keys_{what}_total ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&*name));
         Ok(line.context("no such metric")?.parse()?)
     };
 
@@ -170,24 +170,40 @@ async fn tokens_of_a_real_issuer() -> anyhow::Result<()> {
     assert!(!headers.contains_key("authorization"), "{headers:?}");
 
     // A flood of tokens whose keys nobody knows: same form, other names of keys.
-    let before = fetched().await?;
+    let before = counted("fetched").await?;
     let (_, rest) = token.split_once('.').context("a token")?;
+    let named = |kid: &str| {
+        let header = format!(r#"{{"alg":"RS256","kid":"{kid}"}}"#);
+        format!("{}.{rest}", base64(&header))
+    };
     for round in 0..500 {
-        let header = format!(r#"{{"alg":"RS256","kid":"flood-{round}"}}"#);
-        let forged = format!("{}.{rest}", base64(&header));
+        let forged = named(&format!("flood-{round}"));
         assert_eq!(status("/x", &forged).await?, 401);
     }
-    let asked = fetched().await? - before;
+    let asked = counted("fetched").await? - before;
     println!("a flood of 500 unknown names of keys: {asked} questions");
     assert!(asked <= 2, "{asked} questions");
 
-    // It is away: what is known goes on.
+    // It is away: what is known goes on, also when it was asked in vain.
+    let before = counted("failed").await?;
     let address = issuer.address.clone();
     let port = address.rsplit(':').next().context("a port")?.to_owned();
     issuer.stop().await?;
+    // Its port stays with us, so that nobody else takes it before it is back.
+    let kept = TcpListener::bind(("127.0.0.1", port.parse::<u16>()?)).await?;
+    let away = tokio::spawn(async move { while kept.accept().await.is_ok() {} });
     assert_eq!(status("/x", &token).await?, 200, "while the issuer is away");
+    let stranger = named("stranger");
+    let failed = async || {
+        status("/x", &stranger).await.ok()?;
+        (counted("failed").await.ok()? > before).then_some(())
+    };
+    until("a question in vain", Duration::from_secs(60), failed).await?;
+    assert_eq!(status("/x", &token).await?, 200, "what is known stays");
 
     // It is back and signs with a new key, beside the old one.
+    away.abort();
+    let _ = away.await;
     let issuer = Issuer::start(&port, &keys, "21").await?;
     let new = issuer.token("shop", "read").await?;
     let began = Instant::now();
@@ -202,6 +218,20 @@ async fn tokens_of_a_real_issuer() -> anyhow::Result<()> {
         200,
         "the old one is still published"
     );
+
+    // It withdraws the old key: what that has signed counts no more, whoever saw it before.
+    issuer.stop().await?;
+    let issuer = Issuer::start(&port, &keys, "2").await?;
+    let began = Instant::now();
+    let withdrawn = async || {
+        status("/x", &stranger).await.ok()?;
+        (status("/x", &token).await.ok()? == 401).then_some(())
+    };
+    until("the withdrawal", Duration::from_secs(60), withdrawn).await?;
+    println!("an old key was let go of after {:?}", began.elapsed());
+    let refused = Client::default().bearer(&token)?.get(&url("/x")).await?;
+    assert!(refused.text.contains("token_invalid"), "{}", refused.text);
+    assert_eq!(status("/x", &new).await?, 200, "the new one stays");
     issuer.stop().await?;
     assert_eq!(running.terminate().await?, 0);
     Ok(())

@@ -221,7 +221,7 @@ impl Walk<'_> {
         let may_watch = step.observe && call.caller.is_none();
         let said = self.peek(step, place, call);
         if may_watch && call.caller.is_some() {
-            call.watching = Some(step.watch);
+            call.watching = Some((step.kind, step.watch));
         }
         let mut told = self.told(step, stage);
         told.limit = said.shown.map(|(shown, counted)| limit(&shown, counted));

@@ -105,25 +105,21 @@ async fn load_all(
                 let allowed = allowed.unwrap_or_default();
                 let roots = &roots;
                 fetches.push(async move {
-                    let fetching = keys(settings, &allowed, roots, &source);
-                    let found = timeout(PATIENCE, fetching).await;
-                    (
-                        source,
-                        set,
-                        found.unwrap_or(Err(outgoing::Failed::TimedOut.into())),
-                    )
+                    let found = fetch(settings, &allowed, roots, &source, PATIENCE).await;
+                    (source, set, found)
                 });
             }
         }
         tokio::select! {
             Some((source, set, found)) = fetches.next(), if !fetches.is_empty() => {
                 busy.remove(&source);
+                let before = past.get(&source).copied();
+                let after = settle(times, &source, &set, found, before, Instant::now());
+                // Whoever reads the counts finds done what they say.
                 sets.fetched.fetch_add(1, Relaxed);
-                if found.is_err() {
+                if after.failures > 0 {
                     sets.failed.fetch_add(1, Relaxed);
                 }
-                let before = past.get(&source).copied();
-                let after = settle(times, &source, &set, found, before);
                 past.insert(source, after);
             }
             () = sleep_until(next) => {}
@@ -139,8 +135,8 @@ fn settle(
     set: &KeySet,
     found: Result<Value, Failed>,
     before: Option<Past>,
+    now: Instant,
 ) -> Past {
-    let now = Instant::now();
     let loaded = found.and_then(|keys| Loaded::read(&keys).ok_or(Failed::NoKeys));
     match loaded {
         Ok(loaded) => {
@@ -192,6 +188,18 @@ enum Failed {
     NoKeys,
 }
 
+/// In time, however many questions it takes, or not at all.
+async fn fetch(
+    settings: &Settings,
+    allowed: &snapshot::Settings,
+    roots: &Roots,
+    source: &Source,
+    patience: Duration,
+) -> Result<Value, Failed> {
+    let found = timeout(patience, keys(settings, allowed, roots, source)).await;
+    found.unwrap_or(Err(outgoing::Failed::TimedOut.into()))
+}
+
 async fn keys(
     settings: &Settings,
     allowed: &snapshot::Settings,
@@ -203,6 +211,11 @@ async fn keys(
         return ask(address.clone()).await;
     }
     let document = ask(address.clone()).await?;
+    ask(named(address, &document)?).await
+}
+
+/// Where the keys are, as the document of an issuer says.
+fn named(address: &str, document: &Value) -> Result<String, Failed> {
     let text = |name: &str| document.get(name).and_then(Value::as_str);
     // OpenID Connect Discovery 1.0 §4.3: it must be the issuer that was asked for.
     let base = |issuer: &str| issuer.trim_end_matches('/').to_owned();
@@ -213,10 +226,15 @@ async fn keys(
     let keys = text("jwks_uri").ok_or(Failed::Document)?;
     let is_good = check_address("", keys).is_none();
     // Whoever is on the way of a plain request could put other keys in.
-    if !is_good || (address.starts_with("https:") && !keys.starts_with("https:")) {
+    if !is_good || (is_tls(address) && !is_tls(keys)) {
         return Err(Failed::Document);
     }
-    ask(keys.to_owned()).await
+    Ok(keys.to_owned())
+}
+
+/// By its scheme, which counts however it is written (RFC 3986 §3.1).
+fn is_tls(address: &str) -> bool {
+    Url::parse(address).is_ok_and(|url| url.scheme() == "https")
 }
 
 async fn get(
@@ -240,3 +258,6 @@ async fn get(
     let body = outgoing::get(&reach, &asked).await?;
     serde_json::from_slice(&body).map_err(|_| Failed::Json)
 }
+
+#[cfg(test)]
+mod tests;

@@ -178,6 +178,41 @@ async fn half_a_preface_meets_its_deadline() {
     assert!(client.is_closed().await);
 }
 
+const LOOKED_INTO: &str = r#"
+portunus: 1
+upstreams: { echo: { targets: [{ url: "http://@UPSTREAM@" }] } }
+apis: { x: { versions: { v1: { match: { path: / }, upstream: echo, policies: [{ json_threat: {} }] } } } }
+"#;
+
+/// Whether it goes through as it comes, or is held until a policy has looked into it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_comes_too_slowly_is_told_so() {
+    for text in [OPEN, LOOKED_INTO] {
+        let rig = Rig::with(text, |settings| {
+            settings.limits.body_window = Duration::from_millis(300);
+            settings.clock = gateway::clock::Clock::default();
+        })
+        .await;
+        for framing in [
+            "Content-Length: 100000\r\n\r\n[1",
+            "Transfer-Encoding: chunked\r\n\r\n2\r\n[1",
+        ] {
+            let mut client = rig.client().await;
+            let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
+            client.write(format!("{head}{framing}").as_bytes()).await;
+            let answer = client.read().await;
+            let told = (answer.status, &*answer.code());
+            assert_eq!(told, (408, "request_timeout"), "{framing}");
+            assert!(client.is_closed().await, "what comes late is no request");
+            let record = rig.wait_records(1).await.remove(0);
+            assert_eq!((record.status, &*record.code), (408, "request_timeout"));
+        }
+        let metrics = rig.admin("/metrics").await.body;
+        let counted = "portunus_timed_out_total{phase=\"body\"} 2";
+        assert!(metrics.contains(counted), "{metrics}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_goes_away_ends_its_request() {
     let rig = Rig::new(OPEN).await;

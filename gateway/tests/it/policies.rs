@@ -16,6 +16,7 @@ mod in_turn;
 mod limiting;
 mod lists;
 mod mocking;
+mod observing;
 mod reshaping;
 mod shaping;
 mod statuses;

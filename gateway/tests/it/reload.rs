@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::snapshot::{Delta, Kind, Parts};
+use domain::subscription::SubscriptionState;
 use gateway::source::Change;
 
 use crate::rig::{Rig, key, snapshot};
@@ -77,6 +78,41 @@ async fn a_delta_changes_what_it_names() {
         .push((Kind::Version, whole.versions[0].id.uuid()));
     rig.change(Change::Delta(Box::new(change)), 6).await;
     assert_eq!(rig.get("/moved", &[&field]).await.code(), "no_route");
+}
+
+/// What its owner, the API's owner and time may have made of it; each is told by its code.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_lets_through_as_its_state_says() {
+    use SubscriptionState as S;
+    let rig = Rig::new(SHOP).await;
+    let field = format!("X-Api-Key: {}", key(1).as_str());
+    let whole = snapshot(SHOP, &rig.upstream, 1).parts;
+    let states = [
+        (S::Suspended, "subscription_suspended"),
+        (S::Approved, ""),
+        (S::Revoked, "subscription_revoked"),
+        (S::Expired, "subscription_expired"),
+        (S::Pending, "subscription_pending"),
+        (S::Rejected, "not_subscribed"),
+        (S::Withdrawn, "not_subscribed"),
+        (S::Cancelled, "not_subscribed"),
+        (S::Approved, ""),
+    ];
+    for (number, (state, code)) in (2..).zip(states) {
+        let mut changed = whole.subscriptions[0].clone();
+        changed.state = state;
+        let mut change = delta(number - 1, number);
+        change.put.subscriptions.push(changed);
+        rig.change(Change::Delta(Box::new(change)), number).await;
+        let answer = rig.get("/shop", &[&field]).await;
+        let record = rig.wait_records(1).await.remove(0);
+        match code {
+            "" => assert_eq!(answer.status, 200, "{state:?}"),
+            code => assert_eq!((answer.status, &*answer.code()), (403, code)),
+        }
+        assert_eq!(record.code, code, "{state:?}");
+        assert!(!record.application.is_nil(), "{state:?}: whose it was");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use domain::explain::Decision;
 use domain::policy::Stage;
 
 use crate::explain::shop::{asked, explain, explainer};
-use crate::rig::Rig;
+use crate::rig::{Rig, real};
 
 const NOTES: &str = r#"
 portunus: 1
@@ -237,4 +237,71 @@ async fn what_was_held_is_let_go() {
     let metrics = rig.admin("/metrics").await.body;
     assert!(metrics.contains("portunus_held_bytes 0"), "{metrics}");
     assert!(metrics.contains("portunus_not_held_total 0"));
+}
+
+const PETS: &str = r#"
+portunus: 1
+upstreams: { echo: { targets: [{ url: "http://@UPSTREAM@" }] } }
+apis:
+  pets:
+    versions:
+      v3: { match: { path: /api/v3 }, openapi: petstore-3.0.yaml, upstream: echo, policies: [{ validate: { declared_query: true, formats: true } }] }
+      firm: { match: { path: /firm }, openapi: petstore-3.0.yaml, upstream: echo, policies: [{ validate: { responses: block } }] }
+"#;
+
+/// The document of swagger.io's pet store, which is not ours and lies beside the checkout.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_document_is_kept_to() {
+    if !real("petstore-3.0.yaml").is_file() {
+        eprintln!("real documents: ../shared/openapi is not there, so none was served");
+        return;
+    }
+    let rig = Rig::new(PETS).await;
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+    let pet = r#"{"name":"doggie","photoUrls":["a"],"status":"sold"}"#;
+    let order = r#"{"quantity":2147483648,"status":"lost","shipDate":"now"}"#;
+    let form = "application/x-www-form-urlencoded";
+    for (request, wrong) in [
+        (post("/api/v3/pet", JSON, pet), &[] as &[&str]),
+        (post("/api/v3/pet", form, "name=a&photoUrls=b"), &[]),
+        (get("/api/v3/pet/7"), &[]),
+        (get("/api/v3/pet/findByStatus?status=sold"), &[]),
+        (post("/api/v3/pet", JSON, "{}"), &["body ", "body "]),
+        (
+            post("/api/v3/pet", JSON, r#"{"name":"a","photoUrls":["b",2]}"#),
+            &["body /photoUrls/1"],
+        ),
+        (
+            post("/api/v3/pet", form, "name=a&photoUrls=b&id=x"),
+            &["body /id"],
+        ),
+        (
+            post("/api/v3/pet", "text/plain", pet),
+            &["header /content-type"],
+        ),
+        (
+            post("/api/v3/store/order", JSON, order),
+            &["body /quantity", "body /status", "body /shipDate"],
+        ),
+        (get("/api/v3/pet/seven"), &["path /petId"]),
+        (get("/api/v3/pet/findByStatus?status=x"), &["query /status"]),
+        (get("/api/v3/pet/7?fields=all"), &["query /fields"]),
+    ] {
+        let answer = rig.send(&request).await;
+        if wrong.is_empty() {
+            assert_eq!(answer.status, 200, "{request}: {answer:?}");
+            continue;
+        }
+        assert_eq!(answer.status, 422, "{request}: {answer:?}");
+        let errors = answer.json()["errors"].as_array().unwrap().clone();
+        let text = |one: &serde_json::Value, name: &str| one[name].as_str().unwrap().to_owned();
+        let tell = |one| format!("{} {}", text(one, "in"), text(one, "pointer"));
+        let told: Vec<String> = errors.iter().map(tell).collect();
+        assert_eq!(told, wrong, "{request}");
+    }
+    // The upstream's answer is JSON, but no pet.
+    let answer = rig.send(&get("/firm/pet/7")).await;
+    assert_eq!((answer.status, &*answer.code()), (502, "response_invalid"));
+    let answer = rig.send(&get("/firm/user/logout")).await;
+    assert_eq!(answer.status, 200, "nothing is said of its answer");
 }

@@ -1,0 +1,142 @@
+//! Observe mode: the request goes on as if the policy were not there, and it is counted and recorded
+//! what the policy would have done.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::rig::{Rig, key};
+
+const WATCHED: &str = r#"
+portunus: 1
+upstreams: { echo: { targets: [{ url: "http://@UPSTREAM@" }] } }
+apis:
+  shop:
+    versions:
+      key: { match: { path: /key }, upstream: echo, policies: [{ key_auth: { mode: observe } }] }
+      password: { match: { path: /password }, upstream: echo, policies: [{ basic_auth: { mode: observe } }] }
+      certificate: { match: { path: /certificate }, upstream: echo, policies: [{ mtls: { mode: observe } }] }
+      either: { match: { path: /either }, upstream: echo, policies: [{ any_of: { mode: observe, of: [{ key_auth: {} }, { basic_auth: {} }] } }] }
+      scoped: { match: { path: /scoped }, upstream: echo, policies: [{ scopes: { mode: observe, all: [read] } }] }
+      counted: { match: { path: /counted }, upstream: echo, policies: [{ key_auth: {} }, { quota: { mode: observe, limit: 1, period: day } }] }
+      moved: { match: { path: /moved }, upstream: echo, policies: [{ redirect: { mode: observe, to: "https://new.example.com{path}" } }] }
+      json: { match: { path: /json }, upstream: echo, policies: [{ json_threat: { mode: observe, depth: 1 } }] }
+products:
+  shop: { versions: [shop/key, shop/password, shop/either, shop/counted], plans: { free: {} } }
+applications:
+  mobile: { keys: [{ name: k, value: "@KEY1@" }], passwords: [{ name: p, user: mobile, value: "a password of many letters" }], subscriptions: [{ product: shop, plan: free }] }
+  stranger: { keys: [{ name: k, value: "@KEY2@" }] }
+"#;
+
+fn get(path: &str, field: &str) -> String {
+    let field = match field {
+        "" => String::new(),
+        field => format!("{field}\r\n"),
+    };
+    format!("GET {path} HTTP/1.1\r\nHost: a\r\n{field}\r\n")
+}
+
+fn post(path: &str, media_type: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: {media_type}\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+}
+
+/// By kind: requests, and whether the policy would have refused or answered them.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_only_watched_passes_and_is_told() {
+    let rig = Rig::new(WATCHED).await;
+    let by_key = |number: u8| format!("X-Api-Key: {}", key(number).as_str());
+    let basic = |pair: &str| format!("Authorization: Basic {}", STANDARD.encode(pair));
+    let (known, unknown) = (by_key(1), by_key(9));
+    let password = basic("mobile:a password of many letters");
+    let wrong = basic("mobile:another");
+    let json = "application/json";
+    let mut sent = 0;
+    for (kind, requests) in [
+        (
+            "key_auth",
+            vec![
+                (get("/key", &known), false),
+                (get("/key", ""), true),
+                (get("/key", &unknown), true),
+                (get("/key", "X-Api-Key: nonsense"), true),
+                // A good key, of somebody without a subscription.
+                (get("/key", &by_key(2)), true),
+            ],
+        ),
+        (
+            "basic_auth",
+            vec![
+                (get("/password", &password), false),
+                (get("/password", ""), true),
+                (get("/password", &wrong), true),
+                (get("/password", "Authorization: Basic !"), true),
+            ],
+        ),
+        ("mtls", vec![(get("/certificate", ""), true)]),
+        (
+            "any_of",
+            vec![
+                (get("/either", &known), false),
+                (get("/either", &password), false),
+                (get("/either", ""), true),
+                (get("/either", &unknown), true),
+                (get("/either", &wrong), true),
+                (get("/either", &by_key(2)), true),
+            ],
+        ),
+        (
+            "scopes",
+            vec![(get("/scoped", ""), true), (get("/scoped/x", ""), true)],
+        ),
+        (
+            "quota",
+            vec![
+                (get("/counted", &known), false),
+                (get("/counted", &known), true),
+                (get("/counted", &known), true),
+            ],
+        ),
+        ("redirect", vec![(get("/moved/x?a=1", ""), true)]),
+        (
+            "json_threat",
+            vec![
+                (post("/json", json, r#"{"a":1}"#), false),
+                (post("/json", "text/plain", "[[1]]"), false),
+                (post("/json", json, "[[1]]"), true),
+                (post("/json", json, r#"{"a":1,"a":2}"#), true),
+                (post("/json", json, "{"), true),
+            ],
+        ),
+    ] {
+        let told = format!("version/{kind}/{kind}");
+        for (request, is_watched) in &requests {
+            let answer = rig.send(request).await;
+            assert_eq!(answer.status, 200, "{request}: {answer:?}");
+            sent += 1;
+            assert_eq!(rig.upstream.requests(), sent, "{request}");
+            let record = rig.wait_records(1).await.remove(0);
+            let (bits, by) = match is_watched {
+                true => (1, &*told),
+                false => (0, ""),
+            };
+            assert_eq!(record.observed.count_ones(), bits, "{request}");
+            assert_eq!(record.observed_by, by, "{request}");
+            assert_eq!((&*record.decided_by, &*record.code), ("", ""), "{request}");
+            // Whoever would have been refused is nobody to the upstream, unless only a count is over.
+            let is_known = answer.seen("x-portunus-application").is_some();
+            assert!(!is_known || !is_watched || kind == "quota", "{request}");
+        }
+        let count = requests.iter().filter(|(_, is_watched)| *is_watched);
+        let line = format!(
+            "portunus_policy_observed_total{{kind=\"{kind}\"}} {}\n",
+            count.count()
+        );
+        let metrics = rig.admin("/metrics").await.body;
+        assert!(metrics.contains(&line), "{line} is not in\n{metrics}");
+    }
+    let metrics = rig.admin("/metrics").await.body;
+    let decided = "portunus_policy_decided_total{";
+    assert!(!metrics.contains(decided), "{metrics}");
+}
