@@ -11,6 +11,7 @@ mod counting;
 mod details;
 mod edge;
 mod expression;
+mod guarding;
 mod limiting;
 mod lists;
 mod mocking;

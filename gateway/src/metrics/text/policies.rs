@@ -68,6 +68,18 @@ pub(super) fn write(
         gauges.guard_overflowed,
     );
     page.one(
+        "guard_users",
+        "gauge",
+        "User names that auth_guard keeps count of.",
+        gauges.guarded_users as u64,
+    );
+    page.one(
+        "guard_users_overflowed_total",
+        "counter",
+        "Wrong passwords that auth_guard had no room to count by user name.",
+        gauges.guard_users_overflowed,
+    );
+    page.one(
         "compressing",
         "gauge",
         "Answers that are encoded at present.",
