@@ -16,6 +16,7 @@ mod limiting;
 mod lists;
 mod mocking;
 mod reshaping;
+mod reshaping_observed;
 mod shaping;
 mod threats;
 mod waiting;
