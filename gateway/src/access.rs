@@ -54,11 +54,10 @@ pub(crate) fn judge<'a>(
 
 /// Whose a client or certificate is, by all that it may be claimed by, which counts in this order.
 /// Several organizations may say that it is theirs, as only whoever shows it has proved anything.
-/// Of these counts the first that works and may use the
-/// route, else one that might if its time were not over, and where callers must be of an
-/// application one that has anything to do with the route, to be told why it may not. Nobody else
-/// is touched, or told of the call: to name somebody else's without a subscription gains nothing,
-/// and takes nothing from anybody.
+/// Of these counts the first that works and may use the route, else one that might if its time were
+/// not over, and where callers must be of an application one that has anything to do with the
+/// route, to be told why it may not. Nobody else is touched, or told of the call: to name somebody
+/// else's without a subscription gains nothing, and takes nothing from anybody.
 pub(crate) fn claimant<'a>(
     call: &Call<'a>,
     shown: &[KeyDigest],
