@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::certificate::Facts;
+use crate::certificate::{CertificateName, Facts};
 use crate::key::KeyDigest;
 use crate::problem::Code;
 use crate::signing::SigningKey;
@@ -72,6 +72,8 @@ pub enum Claimed {
     /// An OAuth client of the platform's own token endpoint, by its id.
     Platform(String),
     Certificate(Facts),
+    /// All certificates that have a name.
+    CertificateName(CertificateName),
     /// A public key, by the `keyid` of its signatures.
     Signature {
         keyid: String,
@@ -83,7 +85,7 @@ impl Claimed {
     pub const fn kind(&self) -> CredentialKind {
         match self {
             Self::Client(_) | Self::Platform(_) => CredentialKind::Client,
-            Self::Certificate(_) => CredentialKind::Certificate,
+            Self::Certificate(_) | Self::CertificateName(_) => CredentialKind::Certificate,
             Self::Signature { .. } => CredentialKind::Signature,
         }
     }
@@ -94,6 +96,7 @@ impl Claimed {
             Self::Client(client) => Some(KeyDigest::of_client(&client.issuer, &client.client_id)),
             Self::Platform(client) => Some(KeyDigest::of_platform_client(client)),
             Self::Signature { keyid, .. } => Some(KeyDigest::of_signing_key(keyid)),
+            Self::CertificateName(name) => Some(name.digest()),
             Self::Certificate(facts) => {
                 let print = KeyDigest::from_hex(&facts.fingerprint.replace(':', ""))?;
                 Some(KeyDigest::of_certificate(&print.0))

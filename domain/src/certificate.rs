@@ -6,6 +6,7 @@
 
 mod client;
 mod facts;
+mod name;
 mod reach;
 mod revocation;
 mod secret;
@@ -17,6 +18,7 @@ use crate::route;
 
 pub use client::ClientCertificate;
 pub use facts::Facts;
+pub use name::CertificateName;
 pub use reach::{holds, is_for};
 pub use revocation::{
     Authority, MAX_CRL, Mark, Marks, RevocationList, Signature, judge_lists, marks_of,

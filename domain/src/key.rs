@@ -186,6 +186,15 @@ impl KeyDigest {
         Self(digest.finalize().into())
     }
 
+    /// Of a name that certificates have, in its canonical form: it is found as a key is, and no key has
+    /// the same.
+    pub fn of_certificate_name(canonical: &[u8]) -> Self {
+        let mut digest = Sha256::new();
+        digest.update(b"certificate name\0");
+        digest.update(canonical);
+        Self(digest.finalize().into())
+    }
+
     /// The first eight bytes: the index of the lookup.
     pub fn prefix(&self) -> u64 {
         let mut first = [0; 8];

@@ -151,7 +151,7 @@ codes! {
     RateLimited "rate_limited" 429 "Rate limited" "Too many calls in a short time. Wait as Retry-After says; the RateLimit fields show what is left."
     QuotaExhausted "quota_exhausted" 429 "Quota exhausted" "The quota of this period is used up. It starts anew as Retry-After says; a larger plan has more."
     TooManyConcurrent "too_many_concurrent" 429 "Too many at once" "Too many calls of this caller are in flight. Wait for answers before sending more."
-    Guarded "guarded" 429 "Guarded" "Too many refused calls came from this address. It is heard again after Retry-After."
+    Guarded "guarded" 429 "Guarded" "Too many refused calls came from this address, or with this user name. It is heard again after Retry-After."
     PolicyInvalid "policy_invalid" 500 "Policy invalid" "A policy of this route could not be loaded, so the route answers nothing. Its owner sees why in the portal."
     Internal "internal" 500 "Internal error" "Something went wrong on our side. Give the request id to the operator."
     NotImplemented "not_implemented" 501 "Not implemented" "This transfer coding or upgrade is not spoken here."

@@ -142,9 +142,13 @@ impl Model {
         let lifetime = self.lifetime();
         let signs = match self.claimed()? {
             Some(Claimed::Signature { key, .. }) => Some(key),
-            Some(Claimed::Client(_) | Claimed::Platform(_) | Claimed::Certificate(_)) | None => {
-                None
-            }
+            Some(
+                Claimed::Client(_)
+                | Claimed::Platform(_)
+                | Claimed::Certificate(_)
+                | Claimed::CertificateName(_),
+            )
+            | None => None,
         };
         let Self {
             id,

@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "quota_notice")]
 pub struct Model {
-    /// The plan.
+    /// Id of the organization, API, version, operation or plan.
     #[sea_orm(primary_key, auto_increment = false)]
     pub attach: Uuid,
     /// Of the policy.
@@ -15,7 +15,7 @@ pub struct Model {
     /// Its start, in seconds since 1970.
     #[sea_orm(primary_key, auto_increment = false)]
     pub period: i64,
-    /// The subscription.
+    /// The subscription, or the application outside of plans.
     #[sea_orm(primary_key, auto_increment = false)]
     pub subject: Uuid,
     /// 80 or 100.

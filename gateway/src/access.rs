@@ -74,20 +74,20 @@ fn judge_by<'a>(
     }
 }
 
-/// Whose a client or certificate is. Several organizations may say that it is theirs, as only
-/// whoever shows it has proved anything. Of these counts the first that works and may use the
-/// route, else one that might if its time were not over, and where callers must be of an
-/// application one that has anything to do with the route, to be told why it may not. Nobody else
-/// is touched, or told of the call: to name somebody else's without a subscription gains nothing,
-/// and takes nothing from anybody.
+/// Whose a client or certificate is, by all that it may be claimed by, which counts in this order.
+/// Several organizations may say that it is theirs, as only whoever shows it has proved anything.
+/// Of these counts the first that works and may use the route, else one that might if its time were
+/// not over, and where callers must be of an application one that has anything to do with the
+/// route, to be told why it may not. Nobody else is touched, or told of the call: to name somebody
+/// else's without a subscription gains nothing, and takes nothing from anybody.
 pub(crate) fn claimant<'a>(
     call: &Call<'a>,
-    digest: KeyDigest,
+    shown: &[KeyDigest],
     wanted: Membership,
 ) -> Option<&'a Key> {
     let state = call.state;
     let (mut over, mut barred) = (None, None);
-    for key in state.keys.all(digest) {
+    for key in shown.iter().flat_map(move |digest| state.keys.all(*digest)) {
         let works = state.keys.judge(key, call.wall_us, call.peer_address());
         match judge(state, &key.application, call.route, call.utc()) {
             Ok(_) if works.is_ok() => return Some(key),

@@ -299,7 +299,7 @@ impl Outflow {
         }
     }
 
-    /// What was found wrong with it as it passed, once.
+    /// What was found wrong with it as it passed, each once.
     pub(crate) fn found(&mut self) -> Option<Watch> {
         match self {
             Self::Passing(passing) => passing.found(),
@@ -355,7 +355,7 @@ impl Delivery {
         match polled {
             Poll::Ready(Ok(true)) => {
                 body.give_back(worker);
-                if let Some(watch) = body.found() {
+                while let Some(watch) = body.found() {
                     self.report.watch(watch);
                 }
             }

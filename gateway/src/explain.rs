@@ -43,7 +43,7 @@ use crate::slot::Limits;
 use crate::state::{Route, State};
 use crate::target;
 use crate::waiting::WaitingOnNode;
-use crate::watched::Watched;
+use crate::watched::{Users, Watched};
 use crate::worker::{Shared, Worker};
 use asked::{Before, Request};
 use verdict::{answered, forwarded, refused, unreadable};
@@ -72,6 +72,7 @@ impl Counts {
                 places: Arc::default(),
                 waiting: WaitingOnNode::default(),
                 watched: Watched::new(settings.limits.cells.min(100_000)),
+                users: Users::new(settings.limits.cells.min(100_000)),
                 cache: Arc::new(Cache::new(0)),
                 answers: Arc::default(),
                 nonces: Arc::default(),

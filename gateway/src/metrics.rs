@@ -168,8 +168,10 @@ pub(crate) struct WorkerMetrics {
     pub(crate) undecided_passed: Count,
     pub(crate) upstream_hedged: Count,
     pub(crate) upstream_hedges_won: Count,
-    /// Answers that `validate` was to look at and could not, and those that it took members out of.
+    /// Answers that `validate` or `transform` was to look at and could not, requests that the latter
+    /// was, and answers that the former took members out of.
     pub(crate) answers_unchecked: Count,
+    pub(crate) requests_unchecked: Count,
     pub(crate) answers_stripped: Count,
     /// Answers that are encoded at present.
     pub(crate) compressing: Count,
@@ -242,6 +244,7 @@ impl Default for WorkerMetrics {
             upstream_hedged: Count::default(),
             upstream_hedges_won: Count::default(),
             answers_unchecked: Count::default(),
+            requests_unchecked: Count::default(),
             answers_stripped: Count::default(),
             compressing: Count::default(),
             compress_skipped: Count::default(),

@@ -59,6 +59,8 @@ impl Node {
             concurrency_subjects: self.shared.places.len(),
             guarded: self.shared.watched.len(),
             guard_overflowed: self.shared.watched.overflowed(),
+            guarded_users: self.shared.users.watched.len(),
+            guard_users_overflowed: self.shared.users.watched.overflowed(),
             details: self.rings.details(),
             state_file_age: self
                 .disk

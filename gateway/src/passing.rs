@@ -117,8 +117,11 @@ impl Passing {
         self.copy.is_none() && self.judging.is_none() && self.inner.is_over()
     }
 
-    /// What was found, once.
+    /// What was found, each once: by several who look, one after the other.
     pub(crate) fn found(&mut self) -> Option<Watch> {
-        std::mem::take(&mut self.is_wrong).then_some(self.watch)
+        match std::mem::take(&mut self.is_wrong) {
+            true => Some(self.watch),
+            false => self.inner.found(),
+        }
     }
 }

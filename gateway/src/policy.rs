@@ -211,6 +211,15 @@ impl Running {
         }
     }
 
+    /// Whether it finds callers by user name and password.
+    fn takes_passwords(&self) -> bool {
+        match self {
+            Self::BasicAuth(_) => true,
+            Self::AnyOf(policy) => policy.takes_passwords(),
+            _ => false,
+        }
+    }
+
     /// Whether it counts requests in flight.
     pub(crate) const fn is_of_places(&self) -> bool {
         matches!(self, Self::Concurrency(_))
@@ -353,7 +362,7 @@ pub(crate) fn finish(
                     step.decides(call);
                 }
             }
-            Finishing::AuthGuard(policy) => policy.finish(call, status),
+            Finishing::AuthGuard(policy) => policy.finish(call, &noted, status),
             Finishing::SecurityHeaders(_) | Finishing::Transform(_) | Finishing::Compress(_)
                 if step.observe => {}
             Finishing::Cors(policy) => policy.finish(&noted, is_preflight, fields),

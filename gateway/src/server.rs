@@ -31,7 +31,7 @@ use crate::source::{Change, disk::Disk};
 use crate::token::keep_loaded;
 use crate::upstream::keep_up;
 use crate::waiting::WaitingOnNode;
-use crate::watched::Watched;
+use crate::watched::{Users, Watched};
 use crate::worker::{Orders, Shared, Worker};
 use threads::{cores, shares, thread};
 
@@ -121,6 +121,7 @@ pub fn prepare(
         places: Arc::default(),
         waiting: WaitingOnNode::default(),
         watched: Watched::new(settings.limits.cells.min(100_000)),
+        users: Users::new(settings.limits.cells.min(100_000)),
         cache: Arc::new(Cache::new(settings.limits.cache).beside(shared_answers.clone())),
         answers: Arc::default(),
         nonces: Arc::default(),

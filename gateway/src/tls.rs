@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::certificate::{Facts, Marks, marks_of};
+use domain::certificate::{CertificateName, Facts, Marks, marks_of};
+use domain::key::KeyDigest;
 use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -45,6 +46,9 @@ pub(crate) struct Secure {
 pub(crate) struct Certificate {
     /// SHA-256 of the whole.
     pub(crate) digest: [u8; 32],
+    /// What applications may claim of it: itself, before its subject and its alternative names. The
+    /// handshake has verified it, so its authority answers for what it is called.
+    pub(crate) claims: Box<[KeyDigest]>,
     /// Microseconds since 1970.
     pub(crate) ends_us: u64,
     /// As a structured field of bytes (RFC 8941 §3.3.5), for `Client-Cert` (RFC 9440 §2.1).
@@ -59,8 +63,12 @@ impl Certificate {
     pub(crate) fn of(chain: &[CertificateDer<'_>]) -> Option<Self> {
         let der = chain.first()?;
         let ends = Facts::of(der)?.not_after.timestamp_micros();
+        let digest: [u8; 32] = Sha256::digest(der).into();
+        let own = KeyDigest::of_certificate(&digest);
+        let names = CertificateName::digests_of(der);
         Some(Self {
-            digest: Sha256::digest(der).into(),
+            digest,
+            claims: std::iter::once(own).chain(names).collect(),
             ends_us: u64::try_from(ends).ok()?,
             field: format!(":{}:", STANDARD.encode(der)).into(),
             marks: chain.iter().map(|der| marks_of(der)).collect(),

@@ -1,5 +1,7 @@
-//! Addresses whose requests were refused, and those that are not heard for a while: bounded, and
-//! forgotten when they are quiet.
+//! Addresses and user names whose requests were refused, and those that are not heard for a while:
+//! bounded, and forgotten when they are quiet.
+
+mod users;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -8,9 +10,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::limiter::CellKey;
 
+pub(crate) use users::Users;
+
 const SHARDS: usize = 64;
 
-/// When an address is not heard any more; times in milliseconds.
+/// When an address or a name is not heard any more; times in milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rule {
     pub(crate) limit: u32,
@@ -31,7 +35,7 @@ struct One {
     forget_at: u64,
 }
 
-/// All that are watched on a node.
+/// All of one sort that are watched on a node.
 #[derive(Debug)]
 pub(crate) struct Watched {
     shards: Box<[Mutex<Shard>]>,
@@ -97,7 +101,7 @@ impl Watched {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Refusals of addresses that there was no room for.
+    /// Refusals that there was no room to count.
     pub(crate) fn overflowed(&self) -> u64 {
         self.overflowed.load(Ordering::Relaxed)
     }

@@ -38,7 +38,7 @@ use crate::state::State;
 use crate::token::Seen;
 use crate::upstream::Pool;
 use crate::waiting::{Waiting, WaitingOnNode};
-use crate::watched::Watched;
+use crate::watched::{Users, Watched};
 
 /// What all workers of a node have in common; nothing in it is locked on a request's usual way.
 #[derive(Debug)]
@@ -51,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) places: Arc<Places>,
     pub(crate) waiting: WaitingOnNode,
     pub(crate) watched: Watched,
+    pub(crate) users: Users,
     pub(crate) cache: Arc<Cache>,
     pub(crate) answers: Arc<Answers>,
     pub(crate) nonces: Arc<Nonces>,

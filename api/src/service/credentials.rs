@@ -185,6 +185,7 @@ async fn show_all(ctx: &Ctx, rows: Vec<credential::Model>) -> Result<Vec<Credent
     let shown = rows.into_iter().map(|row| {
         let used = uses.get(&row.id.into()).copied().unwrap_or_default();
         let cidrs: Vec<IpNet> = read_json("credential.cidrs", &row.cidrs)?;
+        let mut certificate_name = None;
         let (client, certificate) = match row.claimed()? {
             None => (None, None),
             Some(Claimed::Client(client)) => (Some(client), None),
@@ -193,6 +194,10 @@ async fn show_all(ctx: &Ctx, rows: Vec<credential::Model>) -> Result<Vec<Credent
                 (Some(TokenClient { issuer, client_id }), None)
             }
             Some(Claimed::Certificate(facts)) => (None, Some(facts)),
+            Some(Claimed::CertificateName(name)) => {
+                certificate_name = Some(name.into());
+                (None, None)
+            }
             Some(Claimed::Signature { .. }) => (None, None),
         };
         Ok(Credential {
@@ -201,6 +206,7 @@ async fn show_all(ctx: &Ctx, rows: Vec<credential::Model>) -> Result<Vec<Credent
             kind: row.kind()?,
             client,
             certificate,
+            certificate_name,
             environment: row.environment()?,
             state: row.lifetime().state(ctx.now),
             cidrs: cidrs.iter().map(ToString::to_string).collect(),

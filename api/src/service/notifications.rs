@@ -20,19 +20,27 @@ const BATCH: u64 = 100;
 /// Most people who hear of one event.
 const MOST: u64 = 50;
 
-/// What the events of subscriptions carry: names as they were at that moment.
+/// What the events of subscriptions carry, and those of applications' quotas outside of plans, which
+/// have a place in the stead of product and plan: names as they were at that moment.
 #[derive(Debug, Deserialize)]
 struct Told {
     application: String,
+    #[serde(default)]
     product: String,
+    #[serde(default)]
     plan: String,
+    #[serde(default)]
+    place_name: String,
     provider_id: Uuid,
+    #[serde(default)]
     provider_team_id: Uuid,
     consumer: String,
     consumer_id: Uuid,
     consumer_team_id: Option<Uuid>,
     requested_by: Option<Uuid>,
+    #[serde(default)]
     requester: String,
+    #[serde(default)]
     reason: String,
     note: String,
 }
@@ -88,6 +96,14 @@ fn text(kind: &str) -> Option<Text> {
         "subscription.quota_100" => Text::Consumer(
             "Quota used up: {product}",
             "{application} has used its whole quota for {product}, plan {plan}: further calls are refused until it starts anew. {note}",
+        ),
+        "application.quota_80" => Text::Consumer(
+            "Quota at 80 %: {place}",
+            "{application} has used at least 80 % of its quota for {place}. {note}",
+        ),
+        "application.quota_100" => Text::Consumer(
+            "Quota used up: {place}",
+            "{application} has used its whole quota for {place}: further calls are refused until it starts anew. {note}",
         ),
         _ => return None,
     })
@@ -210,6 +226,7 @@ fn filled(text: &str, told: &Told) -> String {
         ("{application}", &told.application),
         ("{product}", &told.product),
         ("{plan}", &told.plan),
+        ("{place}", &told.place_name),
         ("{consumer}", &told.consumer),
         ("{requester}", &told.requester),
         ("{note}", &told.note),
@@ -278,6 +295,7 @@ mod tests {
             application: "{product}".into(),
             product: "Books".into(),
             plan: "free".into(),
+            place_name: String::new(),
             provider_id: Uuid::nil(),
             provider_team_id: Uuid::nil(),
             consumer: "Lantern".into(),

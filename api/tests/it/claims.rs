@@ -66,6 +66,86 @@ async fn a_client_is_found_by_what_its_tokens_say() {
 }
 
 #[tokio::test]
+async fn certificates_are_claimed_by_a_name() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let mut client = world.owner.client.clone();
+        let application = world.application(&world.owner, world.here, "Mobile").await;
+        let path = format!("/applications/{application}/certificates");
+        let body = json!({ "name": "mesh", "certificate_name": "san:dns:Orders.example.com" });
+        let made = client.post(&path, body).await.ok(201).json();
+        let name = "san:dns:orders.example.com";
+        assert_eq!(
+            (&made["kind"], &made["expires_at"]),
+            (&json!("certificate"), &json!(null))
+        );
+        assert_eq!(
+            (&made["certificate_name"], &made["display_id"]),
+            (&json!(name), &json!(name))
+        );
+        let state = entity::snapshot::load(&world.app.plane.databases.main)
+            .await
+            .unwrap();
+        let wanted = domain::certificate::CertificateName::parse(name)
+            .unwrap()
+            .digest();
+        assert!(state.parts.credentials[0].digest.matches(&wanted));
+
+        // Not twice in an organization, however it is written; another one may say the same.
+        let again = json!({ "name": "again", "certificate_name": name });
+        let refused = client
+            .post(&path, again.clone())
+            .await
+            .refused(Code::ValidationFailed);
+        assert_eq!(refused.pointers(), ["/certificate_name"]);
+        let theirs = world
+            .application(&world.stranger, world.there, "Theirs")
+            .await;
+        let theirs = format!("/applications/{theirs}/certificates");
+        world
+            .stranger
+            .client
+            .clone()
+            .post(&theirs, again)
+            .await
+            .ok(201);
+
+        for (wrong, pointers) in [
+            (
+                json!({ "name": "a", "certificate_name": "orders" }),
+                &["/certificate_name"][..],
+            ),
+            (
+                json!({ "name": "a", "certificate_name": "san:dns:*.example.com" }),
+                &["/certificate_name"],
+            ),
+            (
+                json!({ "name": "a", "certificate_name": "x".repeat(70_000) }),
+                &["/certificate_name"],
+            ),
+            (
+                json!({ "name": "a", "certificate_name": "san:dns:b", "certificate": CERTIFICATE }),
+                &["/certificate"],
+            ),
+            (json!({ "name": "a" }), &["/certificate"]),
+        ] {
+            let refused = client
+                .post(&path, wrong)
+                .await
+                .refused(Code::ValidationFailed);
+            assert_eq!(refused.pointers(), pointers);
+        }
+        // Listed as it was made.
+        let all = client
+            .get(&format!("/applications/{application}/credentials"))
+            .await
+            .ok(200);
+        assert!(all.text.contains(name), "{}", all.text);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_certificate_is_found_by_its_fingerprint_and_ends_with_itself() {
     each(async |app| {
         let world = World::new(app).await;

@@ -3,7 +3,7 @@
 use api::service::{jobs, notifications};
 use chrono::Duration;
 use entity::store::quota::{self, Key, Used};
-use entity::subscription;
+use entity::{api as apis, event, organization, revision, subscription};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
@@ -172,6 +172,115 @@ async fn consumers_hear_of_their_quota_once_a_period() {
         world.app.advance(Duration::days(41));
         let now = world.app.plane.clock.now().timestamp();
         assert_eq!(used(10, now).await, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn applications_hear_of_quotas_outside_of_plans() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let shop = world
+            .shop(&world.owner, world.here, json!({ "approval": "auto" }))
+            .await;
+        let application = world
+            .application(&world.stranger, world.there, "Kiosk")
+            .await;
+        let db = &world.app.plane.databases.main;
+        // One of two only observes.
+        let policies = json!([
+            { "quota": { "limit": 10, "period": "month" } },
+            { "quota": { "name": "seen", "mode": "observe", "limit": 1, "period": "month" } },
+        ]);
+        let here = world.here.id.uuid();
+        organization::Entity::update_many()
+            .col_expr(
+                organization::Column::Policies,
+                Expr::value(policies.to_string()),
+            )
+            .filter(organization::Column::Id.eq(here))
+            .exec(db)
+            .await
+            .unwrap();
+        let api: uuid::Uuid = shop.api.parse().unwrap();
+        apis::Entity::update_many()
+            .col_expr(apis::Column::Policies, Expr::value(policies.to_string()))
+            .filter(apis::Column::Id.eq(api))
+            .exec(db)
+            .await
+            .unwrap();
+        let version: uuid::Uuid = shop.version.parse().unwrap();
+        let current = revision::Entity::find().filter(revision::Column::VersionId.eq(version));
+        let current = current.one(db).await.unwrap().unwrap();
+        let mut snapshot = current.snapshot().unwrap();
+        snapshot.policies = serde_json::from_value(policies.clone()).unwrap();
+        let operation = &mut snapshot.operations[0];
+        operation.policies = serde_json::from_value(policies).unwrap();
+        let called = format!("{} {} of Books", operation.method, operation.template);
+        let operation = operation.id.uuid();
+        let written = serde_json::to_string(&snapshot).unwrap();
+        revision::Entity::update_many()
+            .col_expr(revision::Column::Snapshot, Expr::value(written))
+            .filter(revision::Column::Id.eq(current.id))
+            .exec(db)
+            .await
+            .unwrap();
+
+        let now = world.app.plane.clock.now().timestamp();
+        let traffic = &world.app.plane.databases.traffic;
+        let node = domain::id::NodeId::from_name("n", "n");
+        let mut flushes = 0;
+        let mut used = async |attach: uuid::Uuid, name: &str, subject: &str, by: u64| {
+            flushes += 1;
+            let used = Used {
+                key: Key {
+                    attach,
+                    name: name.to_owned(),
+                    subject: subject.parse().unwrap(),
+                    period: now,
+                },
+                until: now + 40 * 86_400,
+                by,
+            };
+            quota::flush(traffic, node, flushes, &[used]).await.unwrap();
+            let job = world.app.job();
+            let (a, b) = tokio::join!(jobs::warn_of_quotas(&job), jobs::warn_of_quotas(&job));
+            a.unwrap() + b.unwrap()
+        };
+        let before = world.app.mail_count().await;
+        for (attach, point, place) in [
+            (here, "organization", "all APIs of "),
+            (api, "api", "Books"),
+            (version, "version", "Books "),
+            (operation, "operation", called.as_str()),
+        ] {
+            assert_eq!(used(attach, "quota", &application, 7).await, 0, "{point}");
+            assert_eq!(used(attach, "quota", &application, 1).await, 1, "{point}");
+            assert_eq!(used(attach, "quota", &application, 1).await, 0, "once");
+            assert_eq!(used(attach, "seen", &application, 9).await, 0, "observes");
+            let newest = event::Entity::find()
+                .filter(event::Column::Kind.eq("application.quota_80"))
+                .filter(event::Column::MailedAt.is_null());
+            let newest = newest.one(db).await.unwrap().unwrap();
+            let told: serde_json::Value = serde_json::from_str(&newest.payload).unwrap();
+            assert_eq!((&told["place"], &told["used"]), (&json!(point), &json!(8)));
+            assert_eq!(told["place_id"], json!(attach));
+            let name = told["place_name"].as_str().unwrap();
+            assert!(name.starts_with(place), "{name}");
+            while notifications::dispatch(&world.app.job()).await.unwrap() > 0 {}
+        }
+        assert_eq!(world.app.mail_count().await, before + 4);
+        let mail = world
+            .app
+            .mailed("subscription.decided", &world.stranger.email)
+            .await;
+        let is_told = mail.contains("Kiosk") && mail.contains("8 of 10 requests");
+        assert!(is_told && mail.contains("80 % of its quota for"), "{mail}");
+        assert_eq!(used(api, "quota", &application, 1).await, 1, "at 100 %");
+        // Nobody hears of an application that is gone, or of what was counted at something else.
+        let gone = uuid::Uuid::from_u128(7);
+        assert_eq!(used(api, "quota", &gone.to_string(), 20).await, 0);
+        assert_eq!(used(gone, "quota", &application, 20).await, 0);
     })
     .await;
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::key::Environment;
 
-/// A client's certificate: whoever shows it calls as this application.
+/// A client's certificate, or all that have a name: whoever shows one calls as this application.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ShownCertificate {
@@ -15,7 +15,13 @@ pub struct ShownCertificate {
     pub env: Environment,
     /// SHA-256 of the certificate (of its DER), 64 hexadecimal digits; colons between bytes do no
     /// harm.
-    pub sha256: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// What its authority calls the application, in place of `sha256`: `subject:CN=orders,O=Example`
+    /// (RFC 4514), `san:dns:orders.example.com`, `san:uri:spiffe://example/orders` or
+    /// `san:email:orders@example.com`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<chrono::DateTime<chrono::Utc>>,
     /// Networks that it may call from; anywhere unless set.

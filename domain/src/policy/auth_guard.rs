@@ -1,4 +1,5 @@
-//! `auth_guard`: addresses that are refused too often are not heard for a while.
+//! `auth_guard`: addresses that are refused too often, and user names whose passwords are guessed,
+//! are not heard for a while.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +8,8 @@ use crate::duration::Span;
 use crate::problem::Invalid;
 
 /// Counts answers of 401 and 403 by client address, on each node. So many in a window, and the
-/// address is answered 429 for a time that doubles with each repetition.
+/// address is answered 429 for a time that doubles with each repetition. Where callers show
+/// passwords (`basic_auth`), wrong ones are counted by user name as well.
 #[derive(
     Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, utoipa::ToSchema,
 )]
@@ -21,6 +23,12 @@ pub struct AuthGuard {
     #[serde(skip_serializing_if = "is_twenty")]
     #[schemars(range(min = 1, max = 10_000), extend("x-unit" = "answers"), !skip_serializing_if)]
     pub limit: u32,
+    /// Wrong passwords for one user name in a window, from whatever addresses; up to 10,000, 20
+    /// unless set, 0 to count none. An address that has shown the name with its password in the
+    /// last 24 hours is still heard.
+    #[serde(skip_serializing_if = "is_twenty")]
+    #[schemars(range(max = 10_000), extend("x-unit" = "passwords"), !skip_serializing_if)]
+    pub user_limit: u32,
     /// 1s to 1h; 1m unless set.
     #[serde(skip_serializing_if = "is_minute")]
     #[schemars(!skip_serializing_if)]
@@ -65,6 +73,7 @@ impl Default for AuthGuard {
             mode: Mode::default(),
             name: None,
             limit: 20,
+            user_limit: 20,
             window: MINUTE,
             block: MINUTE,
             max_block: HOUR,
@@ -91,6 +100,11 @@ impl Written for AuthGuard {
             is_limit,
             "/limit".into(),
             "Use a limit of 1 to 10,000 answers.",
+        );
+        that(
+            self.user_limit <= 10_000,
+            "/user_limit".into(),
+            "Use a limit of at most 10,000 passwords, or 0 for none.",
         );
         let is_window = within(self.window, HOUR.as_millis());
         that(is_window, "/window".into(), "Use a window of 1s to 1h.");
@@ -134,13 +148,21 @@ mod tests {
                 r#"{"limit":5,"window":"10s","block":"5m","max_block":"24h","allow":["10.0.0.0/8","::1"],"allow_lists":["office"]}"#,
                 &[],
             ),
+            (r#"{"user_limit":0}"#, &[]),
             (
                 r#"{"allow_lists":["office","office"]}"#,
                 &["/allow_lists/1"],
             ),
             (
-                r#"{"limit":0,"window":"2h","block":"2d","max_block":"1s","allow":["10.0.0.1/8"]}"#,
-                &["/limit", "/window", "/block", "/max_block", "/allow/0"],
+                r#"{"limit":0,"user_limit":10001,"window":"2h","block":"2d","max_block":"1s","allow":["10.0.0.1/8"]}"#,
+                &[
+                    "/limit",
+                    "/user_limit",
+                    "/window",
+                    "/block",
+                    "/max_block",
+                    "/allow/0",
+                ],
             ),
         ] {
             let policy: AuthGuard = serde_json::from_str(json).unwrap();

@@ -208,7 +208,7 @@ impl PolicyKind {
     pub const fn observes(self) -> bool {
         !matches!(
             self,
-            Self::SecurityHeaders | Self::Transform | Self::Compress | Self::LogDetail
+            Self::SecurityHeaders | Self::Compress | Self::LogDetail
         )
     }
 

@@ -23,7 +23,7 @@ pub struct Credential {
     pub kind: CredentialKind,
     pub name: String,
     /// To recognize it by, useless to call with: the beginning of a key (`ptn_live_ab12cd34`), a
-    /// client's id, a certificate's subject, a user name, the `keyid` of signatures.
+    /// client's id, a certificate's subject or the name that it is claimed by, a user name, the `keyid` of signatures.
     pub display_id: String,
     /// Of a client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,6 +31,9 @@ pub struct Credential {
     /// Of a certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<Facts>,
+    /// Of all certificates with a name: that name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_name: Option<String>,
     pub environment: Environment,
     pub state: CredentialState,
     /// From which networks it works; empty: from anywhere.
@@ -197,7 +200,8 @@ pub struct GrantedScopes {
     pub scopes: Vec<String>,
 }
 
-/// A certificate that the application shows as a TLS client.
+/// A certificate that the application shows as a TLS client, or all that have a name: one of the
+/// two.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AddCertificate {
@@ -205,8 +209,14 @@ pub struct AddCertificate {
     #[serde(default)]
     pub environment: Environment,
     /// PEM, at most 64 KiB. Of several the first counts. Without its private key.
+    #[serde(default)]
     pub certificate: String,
-    /// The end of the certificate unless set; never after it.
+    /// What its authority calls the application: `subject:CN=orders,O=Example` (RFC 4514),
+    /// `san:dns:orders.example.com`, `san:uri:spiffe://example/orders` or
+    /// `san:email:orders@example.com`; at most 1,000 bytes.
+    #[serde(default)]
+    pub certificate_name: String,
+    /// The end of the certificate unless set, and never after it; never for a name.
     #[serde(default, deserialize_with = "super::moment")]
     pub expires_at: Option<DateTime<Utc>>,
     /// `203.0.113.0/24`, `2001:db8::/32` or a single address.

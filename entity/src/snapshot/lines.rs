@@ -71,9 +71,10 @@ pub(super) async fn credentials<C: ConnectionTrait>(tx: &C) -> Result<Vec<Creden
                 "-" => None,
                 written => match read_json("credential.claimed", written).ok()? {
                     Claimed::Signature { key, .. } => Some(key),
-                    Claimed::Client(_) | Claimed::Platform(_) | Claimed::Certificate(_) => {
-                        return None;
-                    }
+                    Claimed::Client(_)
+                    | Claimed::Platform(_)
+                    | Claimed::Certificate(_)
+                    | Claimed::CertificateName(_) => return None,
                 },
             },
             cidrs: match line.0 {

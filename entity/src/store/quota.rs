@@ -218,6 +218,14 @@ pub async fn above<C: ConnectionTrait>(
     totals(db.query_all_raw(statement(db, &sql, values)).await?)
 }
 
+/// What something was counted at, each once: plans, organizations, APIs, versions and operations.
+pub async fn attached<C: ConnectionTrait>(db: &C) -> Result<Vec<Uuid>, DbErr> {
+    let sql = "SELECT DISTINCT attach FROM quota";
+    let rows = db.query_all_raw(statement(db, sql, [])).await?;
+    let ids = rows.iter().map(|row| row.try_get("", "attach"));
+    ids.collect()
+}
+
 /// Removes the rows of periods that were over at `before` (seconds since 1970). The newest row
 /// stays, because SQLite's next change number comes from it.
 pub async fn prune<C: ConnectionTrait>(db: &C, before: i64) -> Result<u64, DbErr> {

@@ -127,7 +127,10 @@ impl Walk<'_> {
             ),
             Running::AuthGuard(policy) => Said::of(
                 policy.run(call),
-                format!("{} is heard.", call.peer_address()),
+                format!(
+                    "{} is heard, and the user name, if one is shown.",
+                    call.peer_address()
+                ),
             ),
             Running::Concurrency(policy) => {
                 let (flow, why) = policy.peek(call);

@@ -52,7 +52,9 @@ pub(super) fn finishes(running: &Finishing) -> String {
         Finishing::Cors(_) => "Says which pages may read the answer.",
         Finishing::Transform(_) => "Changes header fields of the answer.",
         Finishing::Compress(_) => "Encodes the answer, where the client takes that.",
-        Finishing::AuthGuard(_) => "Counts the answer, if it is 401 or 403.",
+        Finishing::AuthGuard(_) => {
+            "Counts the answer, if it is 401 or 403, by address, and a wrong password by user name."
+        }
         Finishing::SecurityHeaders(_) => "Sets what browsers are told to be careful about.",
     }
     .to_owned()

@@ -33,6 +33,8 @@ pub(crate) struct Gauges {
     pub(crate) concurrency_subjects: usize,
     pub(crate) guarded: usize,
     pub(crate) guard_overflowed: u64,
+    pub(crate) guarded_users: usize,
+    pub(crate) guard_users_overflowed: u64,
     /// Of `log_detail`: bytes that wait to be written, and requests of which nothing was kept.
     pub(crate) details: (u64, u64),
     /// Seconds since the last good state was written.

@@ -147,6 +147,11 @@ impl AnyOf {
             .any(|way| matches!(way, Way::Introspection(_)))
     }
 
+    /// Whether one of them takes passwords.
+    pub(super) fn takes_passwords(&self) -> bool {
+        self.of.iter().any(|way| matches!(way, Way::BasicAuth(_)))
+    }
+
     /// Whether another server is asked about what the caller shows.
     pub(crate) fn would_ask(&self, call: &Call<'_>) -> bool {
         let chosen = self.chosen(call);

@@ -14,6 +14,8 @@ use crate::fields::Name;
 
 /// Longest pair that is looked at, in bytes.
 const LONGEST: usize = 1024;
+/// What may be decoded before that is known, in bytes.
+const ROOM: usize = LONGEST + 3;
 
 /// The running form.
 #[derive(Debug)]
@@ -57,13 +59,7 @@ impl BasicAuth {
                 false => Flow::refuse(Refusal::new(Code::PasswordMissing)),
             };
         }
-        let pair = {
-            let mut lines = call.head.fields.all(Name::Authorization);
-            match (lines.next(), lines.next()) {
-                (Some(only), None) => pair(only),
-                _ => None,
-            }
-        };
+        let pair = only(call).and_then(pair);
         let refuse = |code| Flow::refuse(Refusal::new(code));
         let Some(pair) = pair else {
             let refusal = Refusal::new(Code::PasswordInvalid);
@@ -87,6 +83,9 @@ impl BasicAuth {
             Ok(()) => {
                 call.head.fields.remove(Name::Authorization);
                 call.identify(caller);
+                if let Some(noted) = &mut call.noted {
+                    noted.is_proved = true;
+                }
             }
             Err(Code::IpDenied) => return refuse(Code::IpDenied),
             Err(_) => {
@@ -96,7 +95,7 @@ impl BasicAuth {
             }
         }
         if let Some(name) = &self.header {
-            let user = pair.split(|byte| *byte == b':').next().unwrap_or_default();
+            let user = user_of(&pair);
             // A name of other letters cannot stand in a field (RFC 9110 §5.5).
             if let Ok(user) = str::from_utf8(user)
                 && user.bytes().all(|b| matches!(b, b' '..=b'~'))
@@ -108,6 +107,24 @@ impl BasicAuth {
     }
 }
 
+/// The one value that says who calls.
+fn only<'c>(call: &'c Call<'_>) -> Option<&'c [u8]> {
+    let mut lines = call.head.fields.all(Name::Authorization);
+    let first = lines.next();
+    first.filter(|_| lines.next().is_none())
+}
+
+/// What `made` makes of the user name that comes with a password, right or wrong.
+pub(super) fn shown_user<T>(call: &Call<'_>, made: impl FnOnce(&[u8]) -> T) -> Option<T> {
+    let mut room = [0; ROOM];
+    let pair = pair_in(only(call)?, &mut room)?;
+    Some(made(user_of(pair)))
+}
+
+fn user_of(pair: &[u8]) -> &[u8] {
+    pair.split(|byte| *byte == b':').next().unwrap_or_default()
+}
+
 fn is_basic(value: &[u8]) -> bool {
     let value = value.trim_ascii();
     let (scheme, rest) = value.split_at_checked(5).unwrap_or((value, b""));
@@ -116,6 +133,10 @@ fn is_basic(value: &[u8]) -> bool {
 
 /// User name, colon and password; `None` when that is not what it is.
 pub(crate) fn pair(value: &[u8]) -> Option<Vec<u8>> {
+    pair_in(value, &mut [0; ROOM]).map(<[u8]>::to_vec)
+}
+
+fn pair_in<'r>(value: &[u8], room: &'r mut [u8; ROOM]) -> Option<&'r [u8]> {
     let value = value.trim_ascii();
     if !is_basic(value) {
         return None;
@@ -124,8 +145,9 @@ pub(crate) fn pair(value: &[u8]) -> Option<Vec<u8>> {
     if encoded.len() > LONGEST * 4 / 3 {
         return None;
     }
-    let pair = STANDARD.decode(encoded).ok()?;
-    (pair.contains(&b':') && pair.len() <= LONGEST).then_some(pair)
+    let length = STANDARD.decode_slice(encoded, room).ok()?;
+    let pair = &room[..length];
+    (pair.contains(&b':') && length <= LONGEST).then_some(pair)
 }
 
 #[cfg(test)]

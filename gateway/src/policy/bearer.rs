@@ -127,7 +127,7 @@ impl Holder {
             }
             Whose::By(issuer) => {
                 let digest = KeyDigest::of_client(issuer, client);
-                access::claimant(call, digest, self.application)
+                access::claimant(call, &[digest], self.application)
             }
         });
         let state = call.state;

@@ -1,6 +1,6 @@
-//! `mtls`: finds the application whose certificate the client has shown.
+//! `mtls`: finds the application whose certificate the client has shown, by its fingerprint or by a
+//! name in it.
 
-use domain::key::KeyDigest;
 use domain::policy;
 use domain::policy::Membership;
 use domain::problem::Code;
@@ -45,11 +45,7 @@ impl Mtls {
             return denied("The time of the client's certificate is over.");
         }
         let state = call.state;
-        match access::claimant(
-            call,
-            KeyDigest::of_certificate(&shown.digest),
-            self.application,
-        ) {
+        match access::claimant(call, &shown.claims, self.application) {
             Some(key) => {
                 let caller = Caller {
                     key,

@@ -11,6 +11,10 @@ pub(crate) struct Noted {
     pub(crate) accepts: Box<[u8]>,
     /// The client speaks TLS, with us or with a proxy that is trusted to say so.
     pub(crate) is_secure: bool,
+    /// Stands for the user name that came with a password, where `auth_guard` counts by it.
+    pub(crate) user: Option<u128>,
+    /// Its password was the right one.
+    pub(crate) is_proved: bool,
 }
 
 impl Noted {
@@ -26,6 +30,8 @@ impl Noted {
             origin,
             accepts: accepts.join(&b", "[..]).into(),
             is_secure: peer.secure.is_some() || by_proxy,
+            user: None,
+            is_proved: false,
         }
     }
 }

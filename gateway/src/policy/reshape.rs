@@ -2,32 +2,24 @@
 
 mod answer;
 mod facts;
+mod request;
 mod xml;
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
-use domain::contract::{self, Place, Violation, essence};
+use domain::contract::{self, essence};
 use domain::expression::Expression;
 use domain::policy::transform::{Body, Format, Way};
-use domain::problem::Code;
 use serde_json::Value;
 
-use super::Step;
-use super::validate::unreadable;
-use crate::answer::Refusal;
 use crate::call::Call;
 use crate::fields::{Fields, Name};
-use crate::forward::{self, Stop};
-use crate::held::{Held, Unheld};
-use crate::holdings::Beside;
-use crate::metrics::Late;
-use crate::target;
 use crate::text::Text;
 pub(crate) use answer::{answer, expect_answer};
 pub(super) use answer::{remade, settle};
 pub(crate) use facts::Facts;
 use facts::Scope;
+pub(crate) use request::request;
 
 /// Steps that every change may take, and those that each byte of the body adds.
 const STEPS: u32 = 20_000;
@@ -223,81 +215,6 @@ pub(super) fn mark(fields: &mut Fields, length: Option<usize>, to: Option<Format
         let mut text = Text::<20>::new();
         fields.set("content-length", text.number(length as u64).as_bytes());
     }
-}
-
-/// Changes what is sent, in the order of the chain.
-pub(crate) async fn request(
-    steps: &[Step<Arc<Reshape>>],
-    call: &mut Call<'_>,
-    held: &mut Held<'_>,
-) -> Result<(), Stop> {
-    for step in steps.iter().filter(|step| !step.observe) {
-        if call.length == Some(0) {
-            return Ok(());
-        }
-        // Who reads it further on might see what this does not.
-        if let Some(found) = unreadable(call) {
-            return Err(unmade(step, call, found));
-        }
-        let Some(from) = format_of(&call.head.fields) else {
-            return Ok(());
-        };
-        let max_bytes = step.running.max_bytes;
-        let refused = match held.collect(max_bytes).await {
-            Ok(()) if held.bytes().is_empty() => return Ok(()),
-            Ok(()) => None,
-            Err(Unheld::Cut) => return Err(forward::cut(call)),
-            Err(Unheld::Late) => {
-                call.worker.metrics.late(Late::Body);
-                Some(Refusal::new(Code::RequestTimeout).close())
-            }
-            Err(Unheld::TooLong) => Some(target::too_large(max_bytes)),
-            Err(Unheld::NoRoom) => Some(Refusal::new(Code::Overloaded).retry_after(1).close()),
-        };
-        if let Some(refusal) = refused {
-            return Err(refuse(step, call, refusal));
-        }
-        let (reshape, facts) = (step.running.clone(), step.running.facts(call));
-        let beside = Beside::of(&call.worker.holdings, held.bytes().len());
-        let body = held.lend();
-        let (changed, body) = beside
-            .run(move || {
-                let changed = reshape.change(from, &body, facts.as_ref());
-                (changed, body)
-            })
-            .await?;
-        match changed {
-            Ok((written, to)) => {
-                mark(&mut call.head.fields, Some(written.len()), Some(to));
-                call.length = Some(written.len() as u64);
-                if !held.replace(written) {
-                    let refusal = Refusal::new(Code::Overloaded).retry_after(1);
-                    return Err(refuse(step, call, refusal));
-                }
-            }
-            Err(message) => {
-                held.restore(body);
-                let found = Violation {
-                    place: Place::Body,
-                    pointer: String::new(),
-                    message,
-                };
-                return Err(unmade(step, call, found));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn unmade(step: &Step<Arc<Reshape>>, call: &mut Call<'_>, found: Violation) -> Stop {
-    let refusal = Refusal::new(Code::ValidationFailed);
-    refuse(step, call, refusal.violations(vec![found]))
-}
-
-fn refuse(step: &Step<Arc<Reshape>>, call: &mut Call<'_>, refusal: Refusal) -> Stop {
-    step.decides(call);
-    call.record.decided_by = step.label;
-    refusal.into()
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ impl<'a> Whole<'a> {
             }
         }
         answer.body.give_back(worker);
-        if let Some(watch) = answer.body.found() {
+        while let Some(watch) = answer.body.found() {
             call.record.watch(watch);
         }
         Ok(Self::All(taken, charge))

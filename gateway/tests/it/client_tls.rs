@@ -450,6 +450,75 @@ async fn a_certificate_is_as_good_as_a_key() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_in_a_certificate_is_as_good_as_the_certificate() {
+    use sha2::Digest;
+    let print = sha2::Sha256::digest(der(FRIEND));
+    let print: String = print.iter().map(|byte| format!("{byte:02x}")).collect();
+    let friend = Caller {
+        certificate: Some(FRIEND),
+        ..caller("m.b.test")
+    };
+    // By plan it is told which of the claims counted.
+    for (claims, plan) in [
+        (vec![("free", "subject:CN=friend")], Some("free")),
+        (vec![("free", "san:dns:Friend.test")], Some("free")),
+        (
+            vec![
+                ("free", "san:dns:friend.test"),
+                ("gold", "subject:CN=friend"),
+            ],
+            Some("gold"),
+        ),
+        (
+            vec![("free", "subject:CN=friend"), ("gold", "")],
+            Some("gold"),
+        ),
+        (vec![("free", "subject:CN=Friend")], None),
+        (vec![("free", "san:dns:test")], None),
+        (vec![("free", "san:uri:x:friend.test")], None),
+    ] {
+        let text = file(
+            json!({ "a": shown(A), "b": shown(B) }),
+            json!({ "m.b.test": { "client_ca": CLIENTS } }),
+        );
+        let mut file: Value = serde_json::from_str(&text).unwrap();
+        file["apis"]["certified"] = json!({ "versions": { "v1": {
+            "match": { "path": "/known" }, "upstream": "u", "policies": [{ "mtls": {} }], "operations_mode": "open",
+        } } });
+        file["products"] =
+            json!({ "p": { "versions": ["certified/v1"], "plans": { "free": {}, "gold": {} } } });
+        file["applications"] = json!({});
+        for (plan, name) in &claims {
+            let certificate = match name.is_empty() {
+                true => json!({ "name": "c", "sha256": print }),
+                false => json!({ "name": "c", "certificate_name": name }),
+            };
+            file["applications"][*plan] = json!({
+                "certificates": [certificate],
+                "subscriptions": [{ "product": "p", "plan": plan }],
+            });
+        }
+        let rig = rig(&file.to_string()).await;
+        let answer = friend
+            .client(&rig)
+            .await
+            .send(&get("m.b.test", "/known/x"))
+            .await;
+        match plan {
+            Some(plan) => {
+                assert_eq!(answer.status, 200, "{claims:?}");
+                assert_eq!(
+                    answer.seen("x-portunus-plan").as_deref(),
+                    Some(plan),
+                    "{claims:?}"
+                );
+            }
+            None => assert_eq!(answer.code(), "not_subscribed", "{claims:?}"),
+        }
+    }
+}
+
 /// An authority of clients, two that it has issued, and its lists.
 mod revoked {
     pub const AUTHORITY: &str = include_str!("tls/revoked/ca.pem");

@@ -220,6 +220,7 @@ pub(crate) async fn add_certificate(
         name: typed.get("name").to_owned(),
         environment,
         certificate: typed.get("certificate").to_owned(),
+        certificate_name: typed.get("certificate_name").to_owned(),
         expires_at,
         cidrs,
     };

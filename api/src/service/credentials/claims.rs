@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use domain::actor::Action;
 use domain::application::{Claimed, TokenClient};
-use domain::certificate::Facts;
+use domain::certificate::{CertificateName, Facts};
 use domain::id::ApplicationId;
 use domain::problem::Invalid;
 use domain::wire::credentials::{AddCertificate, AddClient, Credential};
@@ -67,11 +67,23 @@ pub async fn add_certificate(
         name,
         environment,
         certificate,
+        certificate_name,
         expires_at,
         cidrs,
     } = input;
     let mut check = Check::new();
     let mut wanted = Wanted::read(ctx, &mut check, &name, environment, expires_at, &cidrs);
+    if !certificate_name.trim().is_empty() {
+        check.that(certificate.trim().is_empty(), "/certificate", || {
+            "Give either the certificate or a name.".to_owned()
+        });
+        let name = CertificateName::parse(&certificate_name);
+        let name = name.map_err(|why| check.add(Invalid::new("/certificate_name", why)));
+        check.done()?;
+        let name = name.map_err(|()| Error::internal("a name that was read"))?;
+        let claimed = Claimed::CertificateName(name);
+        return add(ctx, application, &claimed, wanted, "/certificate_name").await;
+    }
     let facts = match read(&certificate, ctx.now) {
         Ok(facts) => Some(facts),
         Err(message) => {

@@ -187,10 +187,11 @@ pub(super) async fn insert(
 }
 
 fn display(claimed: &Claimed) -> String {
-    let text = match claimed {
+    let text: &str = match claimed {
         Claimed::Client(client) => &client.client_id,
         Claimed::Platform(client) => client,
         Claimed::Signature { keyid, .. } => keyid,
+        Claimed::CertificateName(name) => name.as_str(),
         Claimed::Certificate(facts) if facts.subject.is_empty() => &facts.fingerprint,
         Claimed::Certificate(facts) => &facts.subject,
     };

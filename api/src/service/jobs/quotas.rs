@@ -1,25 +1,31 @@
-//! Tells consumers that a plan's quota is used up to 80 %, and wholly: once each period, by the
-//! process that writes it down first.
+//! Tells consumers that a quota is used up to 80 %, and wholly: once each period, by the process that
+//! writes it down first.
+
+mod places;
 
 use std::collections::HashSet;
 
 use chrono::{DateTime, Duration, Utc};
-use domain::policy::{Mode, Policy};
 use entity::store::quota::{Total, above};
-use entity::{plan, quota_notice, subscription};
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use entity::{application, organization, quota_notice, subscription};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
+};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::expiry::payload;
 use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::write::{Event, Write};
+use places::{Outside, Place};
 
 /// Subjects looked at at once.
 const PAGE: u64 = 500;
-const PERCENTS: [(i32, &str); 2] = [
-    (80, "subscription.quota_80"),
-    (100, "subscription.quota_100"),
+/// In percent; the event of a subscription, and that of an application outside of plans.
+const MARKS: [(i32, [&str; 2]); 2] = [
+    (80, ["subscription.quota_80", "application.quota_80"]),
+    (100, ["subscription.quota_100", "application.quota_100"]),
 ];
 /// No period is longer.
 const KEPT: Duration = Duration::days(400);
@@ -30,42 +36,33 @@ pub async fn warn(ctx: &Ctx) -> Result<u64> {
         .filter(quota_notice::Column::ToldAt.lt(ctx.now - KEPT))
         .exec(ctx.db())
         .await?;
-    let plans = plan::Entity::find()
-        .filter(plan::Column::Policies.contains("\"quota\""))
-        .all(ctx.db())
-        .await?;
     let mut told = 0;
-    for plan in plans {
-        for policy in plan.policies()? {
-            let Policy::Quota(quota) = &policy else {
-                continue;
-            };
-            if quota.mode == Mode::Enforce {
-                told += of_plan(ctx, plan.id, policy.name(), quota.limit).await?;
-            }
-        }
+    for place in places::all(ctx).await? {
+        told += at(ctx, &place).await?;
     }
     Ok(told)
 }
 
-async fn of_plan(ctx: &Ctx, plan: Uuid, name: &str, limit: u64) -> Result<u64> {
+async fn at(ctx: &Ctx, place: &Place) -> Result<u64> {
     let traffic = &ctx.plane.databases.traffic;
-    let least = part(limit, PERCENTS[0].0);
+    let (attach, name, limit) = (place.attach, place.name.as_str(), place.limit);
+    let least = part(limit, MARKS[0].0);
     let now = ctx.now.timestamp();
     let (mut after, mut told) = (Uuid::nil(), 0);
     loop {
-        let page = above(traffic, (plan, name), least, now, after, PAGE).await?;
+        let page = above(traffic, (attach, name), least, now, after, PAGE).await?;
         let Some(last) = page.last() else {
             return Ok(told);
         };
         after = last.key.subject;
         let is_last = (page.len() as u64) < PAGE;
-        let known = known(ctx.db(), plan, name, &page).await?;
-        for total in &page {
-            for (percent, kind) in PERCENTS {
+        let known = known(ctx.db(), place, &page).await?;
+        let there = there(ctx.db(), place, &page).await?;
+        for total in page.iter().filter(|one| there.contains(&one.key.subject)) {
+            for (percent, kinds) in MARKS {
                 let key = (total.key.subject, total.key.period, percent);
                 if total.total >= part(limit, percent) && !known.contains(&key) {
-                    told += u64::from(tell(ctx, total, limit, percent, kind).await?);
+                    told += u64::from(tell(ctx, place, total, percent, kinds).await?);
                 }
             }
         }
@@ -83,13 +80,12 @@ fn part(limit: u64, percent: i32) -> u64 {
 
 async fn known<C: ConnectionTrait>(
     db: &C,
-    plan: Uuid,
-    name: &str,
+    place: &Place,
     page: &[Total],
 ) -> Result<HashSet<(Uuid, i64, i32)>> {
     let rows = quota_notice::Entity::find()
-        .filter(quota_notice::Column::Attach.eq(plan))
-        .filter(quota_notice::Column::Name.eq(name))
+        .filter(quota_notice::Column::Attach.eq(place.attach))
+        .filter(quota_notice::Column::Name.eq(place.name.as_str()))
         .filter(quota_notice::Column::Subject.is_in(page.iter().map(|one| one.key.subject)))
         .all(db)
         .await?;
@@ -99,21 +95,35 @@ async fn known<C: ConnectionTrait>(
         .collect())
 }
 
+/// Subjects that are still there: for the others no transaction begins, minute after minute.
+async fn there<C: ConnectionTrait>(db: &C, place: &Place, page: &[Total]) -> Result<HashSet<Uuid>> {
+    let subjects = page.iter().map(|one| one.key.subject);
+    let ids: Vec<Uuid> = match place.outside {
+        None => {
+            let query = subscription::Entity::find().select_only();
+            let query = query.column(subscription::Column::Id);
+            let query = query.filter(subscription::Column::Id.is_in(subjects));
+            query.into_tuple().all(db).await?
+        }
+        Some(_) => {
+            let query = application::Entity::find().select_only();
+            let query = query.column(application::Column::Id);
+            let query = query.filter(application::Column::Id.is_in(subjects));
+            query.into_tuple().all(db).await?
+        }
+    };
+    Ok(ids.into_iter().collect())
+}
+
 async fn tell(
     ctx: &Ctx,
+    place: &Place,
     total: &Total,
-    limit: u64,
     percent: i32,
-    kind: &'static str,
+    [of_subscription, of_application]: [&'static str; 2],
 ) -> Result<bool> {
     let key = &total.key;
     let mut write = Write::begin(ctx).await?;
-    let Some(row) = subscription::Entity::find_by_id(key.subject)
-        .one(write.tx())
-        .await?
-    else {
-        return Ok(false);
-    };
     let there = quota_notice::Entity::find_by_id((
         key.attach,
         key.name.clone(),
@@ -124,6 +134,24 @@ async fn tell(
     if there.one(write.tx()).await?.is_some() {
         return Ok(false);
     }
+    let (kind, object_kind, consumer, mut payload) = match &place.outside {
+        None => {
+            let row = subscription::Entity::find_by_id(key.subject);
+            let Some(row) = row.one(write.tx()).await? else {
+                return Ok(false);
+            };
+            let payload = payload(write.tx(), &row).await?;
+            (of_subscription, "subscription", row.consumer_id, payload)
+        }
+        Some(outside) => {
+            let row = application::Entity::find_by_id(key.subject);
+            let Some(row) = row.one(write.tx()).await? else {
+                return Ok(false);
+            };
+            let payload = outside_payload(write.tx(), outside, key.attach, &row).await?;
+            (of_application, "application", row.organization_id, payload)
+        }
+    };
     let notice = quota_notice::ActiveModel {
         attach: Set(key.attach),
         name: Set(key.name.clone()),
@@ -135,21 +163,46 @@ async fn tell(
     quota_notice::Entity::insert(notice)
         .exec_without_returning(write.tx())
         .await?;
-    let mut payload = payload(write.tx(), &row).await?;
-    payload["note"] = note(total, limit).into();
+    payload["note"] = note(total, place.limit).into();
     payload["percent"] = percent.into();
     payload["used"] = total.total.into();
-    payload["limit"] = limit.into();
+    payload["limit"] = place.limit.into();
     let event = Event {
         kind,
-        organization: Some(row.consumer_id.into()),
-        object_kind: "subscription",
-        object: row.id,
+        organization: Some(consumer.into()),
+        object_kind,
+        object: key.subject,
         payload,
     };
     write.event(event).await?;
     write.commit().await?;
     Ok(true)
+}
+
+/// What is told of a quota outside of plans: of no subscription.
+async fn outside_payload<C: ConnectionTrait>(
+    db: &C,
+    outside: &Outside,
+    attach: Uuid,
+    row: &application::Model,
+) -> Result<Value> {
+    let mut names = Vec::new();
+    for id in [outside.provider, row.organization_id] {
+        let one = organization::Entity::find_by_id(id).one(db).await?;
+        names.push(one.map(|one| one.name).unwrap_or_default());
+    }
+    Ok(json!({
+        "application": row.name,
+        "application_id": row.id,
+        "place": outside.point.as_str(),
+        "place_id": attach,
+        "place_name": outside.called,
+        "provider": names[0],
+        "provider_id": outside.provider,
+        "consumer": names[1],
+        "consumer_id": row.organization_id,
+        "consumer_team_id": row.team_id,
+    }))
 }
 
 fn note(total: &Total, limit: u64) -> String {

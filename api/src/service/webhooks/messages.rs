@@ -28,13 +28,16 @@ pub const KEPT: Duration = Duration::days(7);
 const MOST_WAITING: u64 = 1000;
 
 /// Members of an event's payload that are told: things, and no people.
-const TOLD: [&str; 13] = [
+const TOLD: [&str; 16] = [
     "subscription",
     "application",
     "application_id",
     "product",
     "product_id",
     "plan",
+    "place",
+    "place_id",
+    "place_name",
     "provider",
     "provider_id",
     "consumer",

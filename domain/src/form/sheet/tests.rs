@@ -76,7 +76,7 @@ fn full() -> Vec<Policy> {
         { "ip_filter": { "name": "i", "allow": ["10.0.0.0/8", { "net": "192.0.2.0/24", "until": "2026-12-31T00:00:00Z" }], "deny": ["::/0"],
             "allow_lists": ["office"], "deny_lists": ["blocked", "abuse"] } },
         { "compress": { "name": "c", "encodings": ["gzip", "zstd", "br"], "types": ["text/*"], "min_bytes": 1 } },
-        { "auth_guard": { "name": "g", "limit": 1, "window": "2s", "block": "3s", "max_block": "4s", "allow": ["10.0.0.0/8"], "allow_lists": ["office"] } },
+        { "auth_guard": { "name": "g", "limit": 1, "user_limit": 2, "window": "2s", "block": "3s", "max_block": "4s", "allow": ["10.0.0.0/8"], "allow_lists": ["office"] } },
         { "concurrency": { "name": "n", "limit": 64, "by": ["route"], "queue": { "max": 5, "timeout": "2s" } } },
         { "redirect": { "name": "d", "status": 301, "to": "/v2{rest}" } },
         { "mock": { "name": "o", "status": 201, "content_type": "text/plain", "headers": { "X-A": "", "X-B": "b" }, "body": "\n a\n\n" } },

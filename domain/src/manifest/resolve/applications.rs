@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 
-use super::super::{Application, Key, Manifest, Password};
+use super::super::{Application, Key, Manifest, Password, ShownCertificate};
 use super::{Resolver, id, token};
 use crate::application::{Lifetime, is_user_name};
+use crate::certificate::CertificateName;
 use crate::id::ApplicationId;
 use crate::key::{self, Environment, KeyDigest};
 use crate::lifecycle::ApplicationState;
@@ -95,14 +96,7 @@ impl<'a> Resolver<'a> {
             }
             for (index, shown) in application.certificates.iter().enumerate() {
                 let pointer = format!("{pointer}/certificates/{index}");
-                let fingerprint = KeyDigest::from_hex(&shown.sha256.replace(':', ""));
-                if fingerprint.is_none() {
-                    self.refuse(
-                        format!("{pointer}/sha256"),
-                        "A SHA-256 has 64 hexadecimal digits.",
-                    );
-                }
-                let digest = fingerprint.map(|print| KeyDigest::of_certificate(&print.0));
+                let digest = self.certificate(&pointer, shown);
                 let (env, name, cidrs) = (shown.env, &shown.name, &shown.cidrs);
                 book.note(pointer, digest, name, env, shown.expires_at, cidrs);
             }
@@ -167,6 +161,32 @@ impl<'a> Resolver<'a> {
                 cidrs: written.cidrs,
                 signs: written.signs,
             });
+        }
+    }
+
+    fn certificate(&mut self, pointer: &str, written: &ShownCertificate) -> Option<KeyDigest> {
+        match (&written.sha256, &written.certificate_name) {
+            (Some(hex), None) => {
+                let print = KeyDigest::from_hex(&hex.replace(':', ""));
+                if print.is_none() {
+                    self.refuse(
+                        format!("{pointer}/sha256"),
+                        "A SHA-256 has 64 hexadecimal digits.",
+                    );
+                }
+                print.map(|print| KeyDigest::of_certificate(&print.0))
+            }
+            (None, Some(name)) => match CertificateName::parse(name) {
+                Ok(name) => Some(name.digest()),
+                Err(why) => {
+                    self.refuse(format!("{pointer}/certificate_name"), why);
+                    None
+                }
+            },
+            (Some(_), Some(_)) | (None, None) => {
+                self.refuse(pointer, "Give either sha256 or certificate_name.");
+                None
+            }
         }
     }
 

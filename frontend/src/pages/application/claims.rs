@@ -142,7 +142,7 @@ pub fn claim(page: Claim) -> AnyView {
         ),
         Claiming::Certificate => (
             "Add a certificate",
-            "Whoever shows this certificate in the TLS handshake, where an API takes certificates, calls as this application: with its subscriptions, plans and limits.",
+            "Whoever shows this certificate, or one with this name, in the TLS handshake, where an API takes certificates, calls as this application: with its subscriptions, plans and limits.",
             certificate(&form),
             "With the certificate",
             "Add the certificate",
@@ -155,6 +155,7 @@ pub fn claim(page: Claim) -> AnyView {
         "issuer",
         "client_id",
         "certificate",
+        "certificate_name",
         "environment",
         "expires",
         "cidrs",
@@ -246,6 +247,11 @@ fn certificate(form: &Form) -> AnyView {
             .mono()
             .placeholder("-----BEGIN CERTIFICATE-----")
             .help("In PEM, without its private key. It is recognized by its fingerprint: a renewed certificate is added beside the old one.")
+            .of(form)}
+        {Field::text("certificate_name", "Or a name")
+            .mono()
+            .placeholder("san:dns:orders.example.com")
+            .help("Instead of one certificate all that have this name: subject:CN=…, san:dns:…, san:uri:… or san:email:…. Renewed ones need nothing more.")
             .of(form)}
     }
     .into_any()

@@ -68,6 +68,18 @@ pub(super) fn write(
         gauges.guard_overflowed,
     );
     page.one(
+        "guard_users",
+        "gauge",
+        "User names that auth_guard keeps count of.",
+        gauges.guarded_users as u64,
+    );
+    page.one(
+        "guard_users_overflowed_total",
+        "counter",
+        "Wrong passwords that auth_guard had no room to count by user name.",
+        gauges.guard_users_overflowed,
+    );
+    page.one(
         "compressing",
         "gauge",
         "Answers that are encoded at present.",
@@ -107,8 +119,14 @@ pub(super) fn write(
     page.one(
         "answers_unchecked_total",
         "counter",
-        "Answers that validate was to look at and let pass unseen: streams, and what it only observes and is too long or encoded.",
+        "Answers that validate or transform was to look at and let pass unseen: streams, and what it only observes and is too long or encoded.",
         sum(|w| w.answers_unchecked.get()),
+    );
+    page.one(
+        "requests_unchecked_total",
+        "counter",
+        "Request bodies that transform was to observe and let pass unseen, as there was no room or they did not come in time.",
+        sum(|w| w.requests_unchecked.get()),
     );
     page.one(
         "answers_stripped_total",

@@ -1,4 +1,4 @@
-//! Bodies of answers: taken whole, made anew, or kept back.
+//! Bodies of answers: taken whole, made anew, or kept back; or looked into when they have passed.
 
 use std::sync::Arc;
 
@@ -13,28 +13,35 @@ use crate::call::Call;
 use crate::fields::{Fields, Name};
 use crate::forward::Stop;
 use crate::holdings::{Beside, Made};
+use crate::passing::Passing;
 use crate::policy::Step;
 use crate::policy::whole::Whole;
 
 /// What the changes of an answer need of its request, where there are any. Asks for an answer that
-/// can be looked into: whole, and not encoded.
+/// can be looked into: not encoded, and whole where it may be changed.
 pub(crate) fn expect_answer(
     steps: &[Step<Arc<Reshape>>],
     call: &mut Call<'_>,
 ) -> Option<Option<Facts>> {
-    let mut steps = steps.iter().filter(|step| !step.observe).peekable();
-    steps.peek()?;
+    if steps.is_empty() {
+        return None;
+    }
     let facts = steps
+        .iter()
         .any(|step| step.running.becomes.is_some())
         .then(|| Facts::of(call));
-    for name in ["accept-encoding", "range", "if-range"] {
+    let names: &[&str] = match steps.iter().all(|step| step.observe) {
+        true => &["accept-encoding"],
+        false => &["accept-encoding", "range", "if-range"],
+    };
+    for name in names {
         call.head.fields.remove_named(name.as_bytes());
     }
     Some(facts)
 }
 
 /// Changes what is answered. What cannot be is not let through: it may hold what was to be taken
-/// out.
+/// out. What only observes lets it pass, and finds out whether it could be.
 pub(crate) async fn answer(
     steps: &[Step<Arc<Reshape>>],
     call: &mut Call<'_>,
@@ -51,7 +58,13 @@ pub(crate) async fn answer(
         facts.status = Some(answer.status);
         Arc::new(facts)
     });
-    for step in steps.iter().filter(|step| !step.observe) {
+    for step in steps {
+        if step.observe {
+            if !is_head {
+                answer = watched(step, call, facts.clone(), answer);
+            }
+            continue;
+        }
         let is_twice = answer.fields.all(Name::ContentType).nth(1).is_some();
         let from = format_of(&answer.fields);
         let Some(from) = from.or(is_twice.then_some(Format::Json)) else {
@@ -98,6 +111,41 @@ pub(crate) async fn answer(
         answer.body = made(call, written, trailers, answer.body.take_keeping());
     }
     Ok(answer)
+}
+
+/// It goes on as it comes, and whether it could be changed is found out when all of it has passed.
+fn watched(
+    step: &Step<Arc<Reshape>>,
+    call: &mut Call<'_>,
+    facts: Option<Arc<Facts>>,
+    mut answer: Answer,
+) -> Answer {
+    let is_twice = answer.fields.all(Name::ContentType).nth(1).is_some();
+    let from = format_of(&answer.fields);
+    let Some(from) = from.or(is_twice.then_some(Format::Json)) else {
+        return answer;
+    };
+    // Nobody who changes it asks for a part, and who only observes does not keep others from it.
+    if answer.status == 206 {
+        call.worker.metrics.answers_unchecked.add(1);
+        return answer;
+    }
+    let most = step.running.max_bytes;
+    let is_longer = answer.body.left().is_some_and(|left| left > most);
+    if is_twice || is_longer || is_coded(&answer.fields) {
+        step.decides(call);
+        return answer;
+    }
+    let reshape = step.running.clone();
+    let judge = move |body: Vec<u8>| {
+        !body.is_empty() && reshape.change(from, &body, facts.as_deref()).is_err()
+    };
+    let inner = std::mem::replace(&mut answer.body, Outflow::empty());
+    let copy = Made::new(Vec::new(), call.record.worker.clone(), call.route.provider);
+    let noted = (step.kind, step.watch);
+    let passing = Passing::new(inner, copy, Box::new(judge), most, noted);
+    answer.body = Outflow::Passing(Box::new(passing));
+    answer
 }
 
 /// What is wrong with it is not told: it may be what was to be taken out.

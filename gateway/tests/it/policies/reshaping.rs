@@ -117,7 +117,7 @@ impl Mirror {
         found.map(|(_, value)| value.clone())
     }
 
-    fn body(&self) -> String {
+    pub fn body(&self) -> String {
         self.seen.lock().unwrap().last().unwrap().1.clone()
     }
 
@@ -256,7 +256,7 @@ async fn an_answer_is_made_anew_or_kept_back() {
             "header fields are still set"
         );
     }
-    // In observe mode it does nothing.
+    // In observe mode it changes nothing.
     let seen = post(&rig, "/seen/x", &[TO_JSON], "{").await;
     assert_eq!((seen.status, seen.body.as_str()), (200, "{"));
 }
