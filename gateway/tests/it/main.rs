@@ -27,6 +27,7 @@ mod http1;
 mod http2;
 mod joined;
 mod keys;
+mod lifecycle;
 mod limits;
 mod mirror;
 mod node_report;
