@@ -28,7 +28,7 @@ pub const KEPT: Duration = Duration::days(7);
 const MOST_WAITING: u64 = 1000;
 
 /// Members of an event's payload that are told: things, and no people.
-const TOLD: [&str; 13] = [
+const TOLD: [&str; 16] = [
     "subscription",
     "application",
     "application_id",
@@ -42,6 +42,9 @@ const TOLD: [&str; 13] = [
     "percent",
     "used",
     "limit",
+    "version",
+    "version_id",
+    "sunset_at",
 ];
 
 /// Sends a message of the kind `webhook.test`.
