@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use domain::id::{ApiId, VersionId};
 use domain::route::{Routes, Rule, Spot};
-use domain::snapshot::{self, Deprecation, Version};
+use domain::snapshot::{self, Version};
 
 use super::Compiler;
 use super::model::Dirty;
@@ -20,7 +20,10 @@ impl Compiler {
     /// What answers of a version say about its end.
     pub(super) fn notice(&self, version: &Version) -> Option<Arc<Notice>> {
         let told = version.deprecation.as_ref()?;
-        let links = self.links(version.api, &version.slug, told);
+        let links = Links {
+            own: self.page(version.api, &version.slug),
+            successor: told.successor.and_then(|id| self.successor(id)),
+        };
         Some(Arc::new(Notice::new(told, &links)))
     }
 
@@ -39,7 +42,12 @@ impl Compiler {
                     continue;
                 };
                 let rule = Arc::new(rule);
-                let links = self.links(api.id, &source.slug, &source.deprecation);
+                // It has no page of its own any more.
+                let successor = source.deprecation.successor;
+                let links = Links {
+                    own: None,
+                    successor: successor.and_then(|id| self.successor(id)),
+                };
                 let retired = Arc::new(Retired {
                     version: source.id,
                     api: api.id,
@@ -65,13 +73,6 @@ impl Compiler {
             }
         }
         self.state.retired = any.then(|| Arc::new(routes));
-    }
-
-    fn links(&self, api: ApiId, slug: &str, told: &Deprecation) -> Links {
-        Links {
-            own: self.page(api, slug),
-            successor: told.successor.and_then(|id| self.successor(id)),
-        }
     }
 
     /// Where the one that comes after is described, or where it answers: that the gateway knows by
