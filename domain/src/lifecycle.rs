@@ -29,6 +29,8 @@ pub enum VersionStep {
     Publish,
     Unpublish,
     Deprecate,
+    /// Takes the deprecation back; what is served stays as it is.
+    Restore,
     Retire,
 }
 
@@ -64,7 +66,9 @@ impl VersionState {
                 Ok(S::Published)
             }
             (S::Published | S::Deprecated, T::Unpublish) => Ok(S::Unpublished),
-            (S::Published, T::Deprecate) => Ok(S::Deprecated),
+            // Of what is deprecated, it changes what is said about its end.
+            (S::Published | S::Deprecated, T::Deprecate) => Ok(S::Deprecated),
+            (S::Deprecated, T::Restore) => Ok(S::Published),
             (S::Deprecated, T::Retire) => Ok(S::Retired),
             (from, step) => Err(IllegalTransition {
                 what: "version",
@@ -73,6 +77,7 @@ impl VersionState {
                     T::Publish => "be published",
                     T::Unpublish => "be unpublished",
                     T::Deprecate => "be deprecated",
+                    T::Restore => "have its deprecation taken back",
                     T::Retire => "be retired",
                 },
             }),
@@ -186,9 +191,29 @@ mod tests {
             VersionStep::Publish,
             VersionStep::Unpublish,
             VersionStep::Deprecate,
+            VersionStep::Restore,
             VersionStep::Retire,
         ] {
             assert!(VersionState::Retired.step(step).is_err());
+        }
+    }
+
+    #[test]
+    fn a_version_is_deprecated_before_it_is_retired() {
+        use VersionState as S;
+        use VersionStep as T;
+        for (from, step, to) in [
+            (S::Draft, T::Deprecate, None),
+            (S::Unpublished, T::Deprecate, None),
+            (S::Published, T::Deprecate, Some(S::Deprecated)),
+            (S::Deprecated, T::Deprecate, Some(S::Deprecated)),
+            (S::Published, T::Restore, None),
+            (S::Unpublished, T::Restore, None),
+            (S::Deprecated, T::Restore, Some(S::Published)),
+            (S::Published, T::Retire, None),
+            (S::Deprecated, T::Retire, Some(S::Retired)),
+        ] {
+            assert_eq!(from.step(step).ok(), to, "{from:?} {step:?}");
         }
     }
 

@@ -2,6 +2,7 @@
 //! resolved into the same [`Snapshot`] that a database gives.
 
 mod credentials;
+mod deprecated;
 mod document;
 mod ip_list;
 pub(crate) mod read;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 pub use credentials::{Client, Key, Password, PublicKey, ShownCertificate};
+pub use deprecated::Deprecated;
 pub use document::{DocumentLoader, DocumentOperation};
 pub use ip_list::IpList;
 pub use read::{MAX_BYTES, read};
@@ -149,6 +151,9 @@ pub struct Version {
     /// `false` answers 503 for everything.
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// That it will go, and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deprecated: Option<Deprecated>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<Policy>,
     /// `listed` with a document unless set, `open` without one.

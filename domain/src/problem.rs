@@ -146,7 +146,7 @@ codes! {
     Misdirected "misdirected_request" 421 "Misdirected request" "This host wants a connection of its own, made under its name with a client certificate. Open a new connection for it."
     UriTooLong "uri_too_long" 414 "Target too long" "The path and query are longer than the gateway accepts."
     HeadersTooLarge "headers_too_large" 431 "Headers too large" "The header fields are too many or too large."
-    VersionRetired "version_retired" 410 "Version retired" "This version is retired; the Link header names its successor."
+    VersionRetired "version_retired" 410 "Version retired" "This version is retired and answers no more. The Link header names its successor, where there is one."
     ValidationFailed "validation_failed" 422 "Validation failed" "Parts of the input are wrong; each entry of errors says which and why."
     RateLimited "rate_limited" 429 "Rate limited" "Too many calls in a short time. Wait as Retry-After says; the RateLimit fields show what is left."
     QuotaExhausted "quota_exhausted" 429 "Quota exhausted" "The quota of this period is used up. It starts anew as Retry-After says; a larger plan has more."

@@ -4,6 +4,7 @@
 //! Secrets stay sealed until the gateway opens them with its own key.
 
 mod kind;
+mod lifecycle;
 mod route;
 mod tls;
 
@@ -28,6 +29,7 @@ use crate::subscription::SubscriptionState;
 use crate::upstream::{UpstreamCredential, UpstreamSettings};
 
 pub use kind::Kind;
+pub use lifecycle::{Deprecation, Retired};
 pub use route::Route;
 pub use tls::{Certificate, ClientCertificate, Host, PrivateKey};
 
@@ -36,7 +38,7 @@ pub const SCHEMA: u32 = 1;
 
 /// What this release keeps of a state: raise it when a kind or a field is added that earlier ones
 /// passed over. What they have kept lacks it, so it is no ground for changes alone.
-pub const FORM: u32 = 5;
+pub const FORM: u32 = 6;
 
 /// A configuration state. `state` is the highest change number in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +111,9 @@ pub struct Api {
     /// What was taken out of the caches lately, the newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub purges: Vec<Purged>,
+    /// Its versions that are retired, in the order of ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retired: Vec<Retired>,
 }
 
 /// Most of an API that are told: a gateway that has missed more forgets all that it keeps of it.
@@ -122,8 +127,8 @@ pub struct Purged {
     pub what: Purge,
 }
 
-/// A version with its current revision. Versions that are not served (draft, unpublished, retired)
-/// are not in a state at all.
+/// A version with its current revision. Versions that are not served are not among them: drafts and
+/// unpublished ones are not in a state at all, retired ones stand with their API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Version {
     pub id: VersionId,
@@ -136,6 +141,9 @@ pub struct Version {
     /// The OpenAPI document as it was imported, where a policy looks into it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
+    /// `None`: nothing is said about its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deprecation: Option<Deprecation>,
 }
 
 /// The immutable part of a version that publish made.

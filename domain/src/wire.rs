@@ -53,6 +53,7 @@ pub type NamedPlan = Named<of::Plan>;
 pub type NamedProduct = Named<of::Product>;
 pub type NamedTeam = Named<of::Team>;
 pub type NamedUpstream = Named<of::Upstream>;
+pub type NamedVersion = Named<of::Version>;
 
 impl<K> utoipa::PartialSchema for Named<K> {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {

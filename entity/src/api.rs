@@ -147,7 +147,8 @@ impl Model {
         read_json("api.purges", text)
     }
 
-    pub fn to_state(self) -> Result<snapshot::Api, RowError> {
+    /// `retired` are its versions that are, in the order of ids.
+    pub fn to_state(self, retired: Vec<snapshot::Retired>) -> Result<snapshot::Api, RowError> {
         let (policies, purges) = (self.policies()?, self.purges()?);
         let labels = self.labels()?;
         let Self {
@@ -176,6 +177,7 @@ impl Model {
             policies,
             labels,
             purges,
+            retired,
         })
     }
 }

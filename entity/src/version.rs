@@ -22,8 +22,11 @@ pub struct Model {
     pub state: String,
     pub enabled: bool,
     pub current_revision_id: Option<Uuid>,
+    pub deprecated_at: Option<DateTime<Utc>>,
     pub sunset_at: Option<DateTime<Utc>>,
     pub successor_id: Option<Uuid>,
+    /// It is retired by itself at its sunset.
+    pub retire_at_sunset: bool,
     /// Shown with the deprecation.
     #[sea_orm(column_type = "Text")]
     pub message: String,
@@ -89,6 +92,21 @@ impl Entity {
             .filter(Column::State.is_in(states.map(VersionState::as_str)))
             .filter(Column::CurrentRevisionId.is_not_null())
     }
+
+    /// Those that answered once and say now that they are gone, of all organizations.
+    pub fn retired() -> Select<Self> {
+        Self::find()
+            .filter(Column::State.eq(VersionState::Retired.as_str()))
+            .filter(Column::CurrentRevisionId.is_not_null())
+    }
+
+    /// Those whose sunset has come, where that was to be their end.
+    pub fn overdue(now: DateTime<Utc>) -> Select<Self> {
+        Self::find()
+            .filter(Column::State.eq(VersionState::Deprecated.as_str()))
+            .filter(Column::RetireAtSunset.eq(true))
+            .filter(Column::SunsetAt.lte(now))
+    }
 }
 
 impl Model {
@@ -96,9 +114,42 @@ impl Model {
         read_word("version.state", &self.state, VersionState::parse)
     }
 
+    /// What is said about its end; `None` while nothing is.
+    pub fn deprecation(&self) -> Result<Option<snapshot::Deprecation>, RowError> {
+        let is_told = matches!(
+            self.state()?,
+            VersionState::Deprecated | VersionState::Retired
+        );
+        Ok(is_told.then(|| snapshot::Deprecation {
+            since: self.deprecated_at.unwrap_or(self.created_at),
+            sunset: self.sunset_at,
+            successor: self.successor_id.map(Into::into),
+            retires: self.retire_at_sunset,
+        }))
+    }
+
+    /// What its place answers once it is retired; `None` while it is not.
+    pub fn to_retired(
+        self,
+        current: &revision::Model,
+    ) -> Result<Option<snapshot::Retired>, RowError> {
+        if self.state()? != VersionState::Retired {
+            return Ok(None);
+        }
+        let revision = current.snapshot()?;
+        Ok(self.deprecation()?.map(|deprecation| snapshot::Retired {
+            id: self.id.into(),
+            slug: self.slug,
+            revision: revision.number,
+            route: revision.route,
+            deprecation,
+        }))
+    }
+
     /// `current` is the revision that `current_revision_id` names.
     pub fn to_state(self, current: revision::Model) -> Result<snapshot::Version, RowError> {
         let revision = current.snapshot()?;
+        let deprecation = self.deprecation()?;
         let Self {
             id,
             organization_id: _,
@@ -107,8 +158,10 @@ impl Model {
             state: _,
             enabled,
             current_revision_id: _,
+            deprecated_at: _,
             sunset_at: _,
             successor_id: _,
+            retire_at_sunset: _,
             message: _,
             created_at: _,
             published_at: _,
@@ -121,6 +174,7 @@ impl Model {
             enabled,
             revision,
             document: None,
+            deprecation,
         })
     }
 }

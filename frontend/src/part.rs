@@ -15,6 +15,8 @@ pub mod sheet;
 pub mod state;
 pub mod table;
 
+pub use lifecycle::farewell;
+
 /// Text that is mostly literal and sometimes made.
 pub type Text = std::borrow::Cow<'static, str>;
 

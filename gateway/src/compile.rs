@@ -6,6 +6,7 @@ mod client;
 mod consumers;
 mod contract;
 mod ip_lists;
+mod lifecycle;
 mod model;
 mod named;
 mod purges;
@@ -28,6 +29,7 @@ use crate::clock::Clock;
 use crate::metrics::RouteNames;
 use crate::policy::Context;
 use crate::record::Names;
+use crate::settings::Settings;
 use crate::slot::Limits;
 use crate::state::{Keys, State, Upstream};
 use crate::token::KeySets;
@@ -76,6 +78,8 @@ pub(crate) struct Compiler {
     clock: Clock,
     /// Where this node stands.
     region: Option<String>,
+    /// Where the portal is, without a trailing slash.
+    portal_url: Option<String>,
     consumers: Consumers,
     purges: Purges,
     /// Versions that are not served any more.
@@ -111,6 +115,7 @@ impl Compiler {
             roster: Roster::default(),
             clock: Clock::default(),
             region: None,
+            portal_url: None,
             consumers: Consumers::default(),
             purges: Purges::default(),
             left: HashSet::new(),
@@ -119,6 +124,7 @@ impl Compiler {
             state: State {
                 number: 0,
                 routes: domain::route::Routes::default(),
+                retired: None,
                 keys: Keys::empty(),
                 plans: Arc::default(),
                 ip_lists: Arc::default(),
@@ -132,11 +138,12 @@ impl Compiler {
         }
     }
 
-    /// For a node in `region` that goes by `clock`.
+    /// For the node that has these settings.
     #[must_use]
-    pub(crate) fn on(mut self, clock: Clock, region: Option<String>) -> Self {
-        self.clock = clock;
-        self.region = region;
+    pub(crate) fn on(mut self, settings: &Settings) -> Self {
+        self.clock = settings.clock.clone();
+        self.region.clone_from(&settings.region);
+        self.portal_url.clone_from(&settings.portal_url);
         self
     }
 
@@ -154,6 +161,7 @@ impl Compiler {
         self.placed_routes.clear();
         self.route_names.clear();
         self.state.routes = domain::route::Routes::default();
+        self.state.retired = None;
         self.state.plans = Arc::default();
         self.state.suspended = Arc::default();
         self.state.settings = Arc::default();
@@ -282,6 +290,7 @@ impl Compiler {
         }
         self.compile_plans(&dirty);
         self.compile_routes(&dirty);
+        self.compile_retired(&dirty);
         self.contracts.settle();
         self.compile_suspended(&dirty);
         self.state.number = number;

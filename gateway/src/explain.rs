@@ -286,7 +286,7 @@ impl Walk<'_> {
                 return Err(Refusal::new(code).into());
             }
             self.runners_up(state, &host, &head);
-            place::find(state, &host, &head, &mut report.vary)?
+            place::find(state, &host, &head, &mut report)?
         };
         report.note_route(route);
         self.out.explanation.route = explainer.compiler.place_of(route.version);

@@ -43,6 +43,7 @@ mod listen;
 mod metrics;
 mod node;
 mod nonces;
+mod notice;
 mod operation;
 mod outgoing;
 mod packed;

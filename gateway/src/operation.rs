@@ -50,13 +50,20 @@ fn asked_about<'a>(
     Some((chain, chain.beyond.as_ref()?.cors()?))
 }
 
-/// The operation's chain of policies, or the version's.
+/// The operation's chain of policies, or the version's. A version about whose end nothing is said
+/// pays one branch for it.
 fn operation<'a>(
     report: &mut Report,
     route: &'a Route,
     method: &str,
     rest: &str,
 ) -> Result<&'a Chain, Refusal> {
+    if let Some(notice) = &route.notice {
+        report.announce(notice);
+        if notice.is_over(report.at) && !route.suspended {
+            return Err(Refusal::new(Code::VersionRetired));
+        }
+    }
     if route.suspended {
         return Err(Refusal::new(Code::OrganizationSuspended));
     }

@@ -54,8 +54,8 @@ pub(crate) async fn handle(
         Err(Stop::Refused(refusal)) => refuse(&mut report, refusal, form),
     };
     answer.fields.set("x-request-id", id.as_bytes());
-    if let Some(vary) = report.vary.take() {
-        answer.fields.push("vary", vary.as_bytes());
+    if let Some(told) = report.told.take() {
+        told.write(&mut answer.fields);
     }
     if report.status == 0 {
         report.status = answer.status;
@@ -96,7 +96,7 @@ async fn serve(
             report.code = Some(Code::HttpsRequired);
             return Ok(answer);
         }
-        place::find(state, &host, &head, &mut report.vary)?
+        place::find(state, &host, &head, report)?
     };
     report.note_route(route);
     let (found, preflight) = operation::chosen(report, route, &head, prefix);

@@ -9,7 +9,9 @@ use crate::answer::Refusal;
 use crate::call::Call;
 use crate::fields::Name;
 use crate::head::Head;
+use crate::notice::Told;
 use crate::query;
+use crate::report::Report;
 use crate::state::{Route, State};
 
 /// Versions listed in a refusal.
@@ -29,21 +31,21 @@ impl Asked for Head {
     }
 }
 
-/// The version that answers, and the length of its prefix. `vary` gets the fields that decided,
+/// The version that answers, and the length of its prefix. `report` gets what the place tells,
 /// whatever the answer will be.
 pub(crate) fn find<'s>(
     state: &'s State,
     host: &str,
     head: &Head,
-    vary: &mut Option<Box<str>>,
+    report: &mut Report,
 ) -> Result<(&'s Route, usize), Refusal> {
     let chosen = match state.routes.find(host, head.canonical()) {
         None => Err(Refusal::new(Code::NoRoute)),
         Some((Spot::Only(route), prefix)) => Ok((&**route, prefix)),
         Some((Spot::Choice(choice), prefix)) => {
-            *vary = Some(choice.vary())
+            report.told = Some(choice.vary())
                 .filter(|fields| !fields.is_empty())
-                .map(Into::into);
+                .map(|fields| Told::Vary(fields.into()));
             let chosen = choice.choose(head);
             chosen
                 .map(|route| (&**route, prefix))
@@ -54,11 +56,34 @@ pub(crate) fn find<'s>(
     let takes = |route: &Route| !head.has_encoded_slash || route.encoded_slashes;
     match chosen {
         Ok((route, prefix)) if takes(route) => Ok((route, prefix)),
-        Err(refusal) if !head.has_encoded_slash => Err(refusal),
+        Err(refusal) if !head.has_encoded_slash => Err(gone(state, host, head, report, refusal)),
         Ok(_) | Err(_) => {
             let hidden = PathError::Hidden.to_string();
             Err(Refusal::new(Code::PathNotCanonical).detail(hidden))
         }
+    }
+}
+
+/// What a place without an answer says where a version answered that is retired. One that is served
+/// comes first, wherever it stands: the place is free for whoever takes it.
+#[cold]
+fn gone(state: &State, host: &str, head: &Head, report: &mut Report, refusal: Refusal) -> Refusal {
+    if !matches!(refusal.code, Code::NoRoute | Code::NoVersion) {
+        return refusal;
+    }
+    let retired = state.retired.as_ref();
+    let found = retired.and_then(|retired| retired.find(host, head.canonical()));
+    let retired = match found {
+        Some((Spot::Only(retired), _)) => Some(retired),
+        Some((Spot::Choice(choice), _)) => choice.choose(head).ok(),
+        None => None,
+    };
+    match retired {
+        Some(retired) => {
+            report.note_retired(retired);
+            Refusal::new(Code::VersionRetired)
+        }
+        None => refusal,
     }
 }
 

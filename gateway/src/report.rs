@@ -3,11 +3,13 @@
 
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::client::Client;
 use crate::detail;
 use crate::fields::Name;
 use crate::head::Head;
+use crate::notice::{Notice, Retired, Told};
 use crate::places::Place;
 use crate::record::{NameId, PATH_BYTES, Record};
 use crate::request_id;
@@ -22,8 +24,8 @@ pub(crate) struct Report {
     pub(crate) connection: Rc<Client>,
     /// Microseconds of the gateway's clock when the head was read.
     started: u64,
-    /// The fields by which the version was chosen, for the answer's `Vary`.
-    pub(crate) vary: Option<Box<str>>,
+    /// What the answer says because of where the request went.
+    pub(crate) told: Option<Told>,
     /// Index of the route's counters.
     route: Option<u32>,
     /// Places of `concurrency`, given back with the report at the latest.
@@ -51,7 +53,7 @@ impl Report {
             worker,
             connection: client,
             started,
-            vary: None,
+            told: None,
             route: None,
             places: Vec::new(),
             admitted: false,
@@ -109,6 +111,20 @@ impl Report {
         self.api = route.api;
         self.version = route.version;
         self.revision = route.revision;
+    }
+
+    /// The version that would have answered once, which is counted nowhere any more.
+    pub(crate) fn note_retired(&mut self, retired: &Retired) {
+        self.provider = retired.provider;
+        self.api = retired.api;
+        self.version = retired.version;
+        self.revision = retired.revision;
+        self.announce(&retired.notice);
+    }
+
+    /// Has the answer say what is to come of its version.
+    pub(crate) fn announce(&mut self, notice: &Arc<Notice>) {
+        self.told = Some(Told::and(self.told.take(), notice.clone()));
     }
 
     /// Hands on what is kept of an exchange that lasts, where nothing more will be, and lets go of

@@ -179,8 +179,8 @@ pub fn prepare(
         .zip(settings.gateway_key.as_ref())
         .map(|(data, ring)| Disk::new(data, ring));
     let limits = Arc::default();
-    let compiler = Compiler::new(names, Arc::clone(&limits), settings.gateway_key.clone())
-        .on(settings.clock.clone(), settings.region.clone());
+    let compiler =
+        Compiler::new(names, Arc::clone(&limits), settings.gateway_key.clone()).on(&settings);
     let key_sets = compiler.key_sets();
     let mut more = vec![lease::metrics(leases.clone())];
     more.extend(shared_answers.map(second::metrics));

@@ -15,6 +15,7 @@ use domain::snapshot;
 use domain::upstream::{Active, Balance, Breaker, Mirror, Passive, Retries};
 use http::{HeaderName, HeaderValue};
 
+use crate::notice::{Notice, Retired};
 use crate::policy::{Chain, Uncompiled};
 use crate::tls::{ClientEnd, Tls};
 use crate::upstream::{Fallback, Hedging, Member, Split, Sticky, Vitals};
@@ -32,6 +33,9 @@ pub(crate) type IpLists = Arc<Vec<Option<Arc<IpList>>>>;
 pub(crate) struct State {
     pub(crate) number: u64,
     pub(crate) routes: Routes<Spot<Arc<Route>>>,
+    /// Where retired versions answered; `None` where there is none. Looked at only where no route
+    /// answers.
+    pub(crate) retired: Option<Arc<Routes<Spot<Arc<Retired>>>>>,
     pub(crate) keys: Keys,
     /// By number; `None` for one that is gone.
     pub(crate) plans: Arc<Vec<Option<Arc<Plan>>>>,
@@ -92,6 +96,8 @@ pub(crate) struct Route {
     pub(crate) suspended: bool,
     /// Paths that are not listed pass, as operation "other".
     pub(crate) open: bool,
+    /// What is said about its end; `None`: nothing.
+    pub(crate) notice: Option<Arc<Notice>>,
     pub(crate) operations: Operations<Operation>,
     /// What a request meets outside of operations with policies of their own.
     pub(crate) chain: Result<Chain, Uncompiled>,

@@ -32,6 +32,9 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(edit_draft))
         .routes(routes!(publish_version))
         .routes(routes!(unpublish_version))
+        .routes(routes!(deprecate_version))
+        .routes(routes!(undeprecate_version))
+        .routes(routes!(retire_version))
         .routes(routes!(enable_version))
         .routes(routes!(disable_version))
         .routes(routes!(list_revisions))
@@ -147,6 +150,40 @@ async fn unpublish_version(
     IfMatch(etag): IfMatch,
 ) -> Result<Tagged<wire::Version>> {
     let body = versions::unpublish(&ctx, version, etag).await?;
+    Ok(Tagged(body.etag, body))
+}
+
+/// Announce that a version will go: its answers and its pages say so, and its subscribers get a mail.
+#[utoipa::path(post, path = "/versions/{version}/deprecate", tag = "versions", operation_id = "deprecate_version", params(("version" = Uuid, Path)), request_body = wire::DeprecateVersion, responses((status = 200, body = wire::Version), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn deprecate_version(
+    SignedIn(ctx): SignedIn,
+    Path(version): Path<VersionId>,
+    IfMatch(etag): IfMatch,
+    OptionalJson(input): OptionalJson<wire::DeprecateVersion>,
+) -> Result<Tagged<wire::Version>> {
+    let body = versions::deprecate(&ctx, version, etag, input).await?;
+    Ok(Tagged(body.etag, body))
+}
+
+/// Take the announcement back, before the sunset.
+#[utoipa::path(post, path = "/versions/{version}/undeprecate", tag = "versions", operation_id = "undeprecate_version", params(("version" = Uuid, Path)), responses((status = 200, body = wire::Version), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn undeprecate_version(
+    SignedIn(ctx): SignedIn,
+    Path(version): Path<VersionId>,
+    IfMatch(etag): IfMatch,
+) -> Result<Tagged<wire::Version>> {
+    let body = versions::undeprecate(&ctx, version, etag).await?;
+    Ok(Tagged(body.etag, body))
+}
+
+/// End a deprecated version for good: it answers 410 `version_retired`, and its place is free.
+#[utoipa::path(post, path = "/versions/{version}/retire", tag = "versions", operation_id = "retire_version", params(("version" = Uuid, Path)), responses((status = 200, body = wire::Version), (status = "default", body = Problem, content_type = "application/problem+json")))]
+async fn retire_version(
+    SignedIn(ctx): SignedIn,
+    Path(version): Path<VersionId>,
+    IfMatch(etag): IfMatch,
+) -> Result<Tagged<wire::Version>> {
+    let body = versions::retire(&ctx, version, etag).await?;
     Ok(Tagged(body.etag, body))
 }
 

@@ -6,6 +6,7 @@
 mod expiry;
 mod forget;
 mod quotas;
+mod sunset;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +22,10 @@ use crate::post::{self, Transport};
 use crate::service::{audit, authorization_server, ip_lists, notifications};
 
 pub use expiry::expire;
+pub(crate) use expiry::payload;
 pub use forget::forget;
 pub use quotas::warn as warn_of_quotas;
+pub use sunset::retire as retire_due;
 
 const POST_EVERY: Duration = Duration::from_secs(5);
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
@@ -93,7 +96,10 @@ async fn run_most(
             () = told_to_end(&mut stop) => return,
             () = plane.mail.notified() => mail(plane, transport.as_ref()).await,
             _ = mails.tick() => mail(plane, transport.as_ref()).await,
-            _ = expiries.tick() => told("expiry", expire(&Ctx::job(plane, "expiry")).await),
+            _ = expiries.tick() => {
+                told("expiry", expire(&Ctx::job(plane, "expiry")).await);
+                told("sunset", retire_due(&Ctx::job(plane, "sunset")).await);
+            }
             _ = warnings.tick() => {
                 told("quotas", warn_of_quotas(&Ctx::job(plane, "quotas")).await);
                 told("webhooks", hook::count(plane).await.map(|()| 0));

@@ -1,6 +1,8 @@
 //! From events to mails, and to webhooks: who hears of what. An event is claimed by compare-and-set,
 //! so that several processes send each mail once.
 
+mod deprecated;
+
 use domain::actor::{OrganizationRole, TeamRole};
 use domain::id::EventId;
 use entity::{event, organization, organization_member, team_member, user};
@@ -43,6 +45,9 @@ struct Told {
     #[serde(default)]
     reason: String,
     note: String,
+    /// API and version, where it is about one.
+    #[serde(default)]
+    version: String,
 }
 
 /// What a kind of event says, and to which side.
@@ -93,6 +98,10 @@ fn text(kind: &str) -> Option<Text> {
             "Quota at 80 %: {product}",
             "{application} has used at least 80 % of its quota for {product}, plan {plan}. {note}",
         ),
+        "subscription.version_deprecated" => Text::Consumer(
+            "Deprecated: {version}",
+            "{version}, which {application} may call by its subscription to {product}, plan {plan}, is deprecated. {note}",
+        ),
         "subscription.quota_100" => Text::Consumer(
             "Quota used up: {product}",
             "{application} has used its whole quota for {product}, plan {plan}: further calls are refused until it starts anew. {note}",
@@ -126,6 +135,7 @@ pub async fn dispatch(ctx: &Ctx) -> Result<u64> {
         if !claim(&write, event.id).await? {
             continue;
         }
+        deprecated::spread(&mut write, &event).await?;
         for letter in letters(&write, &event).await? {
             outbox::put(&mut write, &letter, Origin::Event(EventId::from(event.id))).await?;
         }
@@ -230,6 +240,7 @@ fn filled(text: &str, told: &Told) -> String {
         ("{consumer}", &told.consumer),
         ("{requester}", &told.requester),
         ("{note}", &told.note),
+        ("{version}", &told.version),
     ];
     // Piece by piece, so that a name with braces in it is not replaced again.
     let mut out = String::new();
@@ -305,6 +316,7 @@ mod tests {
             requester: "Ines".into(),
             reason: String::new(),
             note: String::new(),
+            version: String::new(),
         };
         assert_eq!(
             filled("{application} for {product} {x}", &told),

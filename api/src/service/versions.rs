@@ -3,6 +3,7 @@
 mod claims;
 mod draft;
 mod effective;
+mod lifecycle;
 mod publish;
 mod revisions;
 mod summary;
@@ -25,6 +26,8 @@ pub(crate) use claims::is_free;
 pub(crate) use draft::{DraftSettings, fill, insert};
 pub use draft::{edit_draft, set_document};
 pub use effective::effective;
+pub use lifecycle::{deprecate, retire, undeprecate};
+pub(crate) use lifecycle::{named, retired, shown, successor};
 pub use publish::{promote, publish};
 pub(crate) use revisions::current as current_revision;
 pub(crate) use revisions::raw as raw_document;
@@ -158,6 +161,7 @@ pub async fn unpublish(ctx: &Ctx, id: VersionId, if_match: Option<i64>) -> Resul
     let mut active: version::ActiveModel = loaded.version.clone().into();
     active.state = Set(after.as_str().to_owned());
     active.etag = Set(loaded.version.etag + 1);
+    lifecycle::forget(&mut active);
     active.update(write.tx()).await?;
     let audit = Audit::new("version.unpublish", "version", loaded.version.id)
         .of(loaded.api.organization_id.into());
@@ -187,6 +191,9 @@ pub async fn delete(ctx: &Ctx, id: VersionId, if_match: Option<i64>) -> Result<(
         .audit(audit.before(json!({ "api": loaded.api.slug, "slug": loaded.version.slug })))
         .await?;
     write.changed(Kind::Version, loaded.version.id).await?;
+    if loaded.state()? == VersionState::Retired {
+        write.changed(Kind::Api, loaded.api.id).await?;
+    }
     loaded.version.delete(write.tx()).await?;
     write.commit().await
 }
@@ -209,7 +216,9 @@ pub(crate) async fn show(ctx: &Ctx, loaded: Loaded) -> Result<Version> {
     let team = names::teams(db, [loaded.api.team_id])
         .await?
         .get(loaded.api.team_id);
+    let successor = successor(db, &loaded.version).await?;
     Ok(Version {
+        deprecation: shown(&loaded.version, |_| successor)?,
         summary: summary.ok_or_else(Error::not_found)?,
         organization: loaded.api.organization_id.into(),
         team,

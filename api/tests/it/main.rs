@@ -20,6 +20,7 @@ mod first_run;
 mod invitations;
 mod ip_lists;
 mod jobs;
+mod lifecycle;
 mod mail;
 mod matrix;
 mod members;

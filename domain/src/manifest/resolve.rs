@@ -3,6 +3,7 @@
 
 mod applications;
 mod certificates;
+mod deprecated;
 mod ip_lists;
 mod versions;
 

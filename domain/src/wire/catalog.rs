@@ -111,6 +111,9 @@ pub struct CatalogVersion {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ask: Option<crate::route::Ask>,
     pub has_document: bool,
+    /// What is said about its end; absent while nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deprecation: Option<super::versions::Deprecation>,
     pub published_at: DateTime<Utc>,
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{NamedApi, NamedProduct, NamedTeam, NamedUpstream, Who};
+use super::{NamedApi, NamedProduct, NamedTeam, NamedUpstream, NamedVersion, Who};
 use crate::api::{Operations, Visibility};
 use crate::id::{ApiId, OperationId, OrganizationId, ProductId, RevisionId, UpstreamId, VersionId};
 use crate::lifecycle::VersionState;
@@ -40,6 +40,9 @@ pub struct Version {
     pub api: NamedApi,
     pub visibility: Visibility,
     pub products: Vec<NamedProduct>,
+    /// What is said about its end; absent while nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deprecation: Option<Deprecation>,
     pub draft: Draft,
     pub created_at: DateTime<Utc>,
     /// For `If-Match`: changes with the version and with its draft.
@@ -161,6 +164,33 @@ pub struct PublishVersion {
     pub visibility: Option<Visibility>,
     /// The product that offers it; unless it is offered already, by default one of its own.
     pub product: Option<ProductId>,
+}
+
+/// Announces that a version will go, or changes what was announced.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeprecateVersion {
+    /// When it stops to answer: still to come, within ten years.
+    pub sunset_at: Option<DateTime<Utc>>,
+    /// Another version of the API, which is to be used instead.
+    pub successor: Option<VersionId>,
+    /// For those who use it, at most 2,000 characters.
+    pub message: String,
+    /// Retire it by itself at `sunset_at`; else somebody does.
+    pub retire_at_sunset: bool,
+}
+
+/// What is said about the end of a version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Deprecation {
+    pub since: DateTime<Utc>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sunset_at: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successor: Option<NamedVersion>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+    pub retire_at_sunset: bool,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]

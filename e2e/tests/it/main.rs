@@ -11,6 +11,7 @@ mod details;
 mod explains;
 mod floods;
 mod issuer;
+mod lifecycle;
 mod networks;
 mod outage;
 mod policies;

@@ -40,13 +40,7 @@ pub(super) async fn all<C: ConnectionTrait>(tx: &C) -> Result<Parts, DbErr> {
             organization::Model::to_state,
         )
         .await?,
-        apis: read(
-            tx,
-            api::Entity::find(),
-            api::Column::Id,
-            api::Model::to_state,
-        )
-        .await?,
+        apis: apis(tx, api::Entity::find()).await?,
         versions: versions(tx, version::Entity::served()).await?,
         upstreams: read(
             tx,
@@ -100,8 +94,9 @@ pub(super) async fn some<C: ConnectionTrait>(
             }
             Kind::Api => {
                 let query = api::Entity::find().filter(api::Column::Id.is_in(ids));
-                let rows = read(tx, query, api::Column::Id, api::Model::to_state).await?;
-                keep(&mut put.apis, rows, &mut found, |item| item.id.uuid());
+                keep(&mut put.apis, apis(tx, query).await?, &mut found, |item| {
+                    item.id.uuid()
+                });
             }
             Kind::Version => {
                 let query = version::Entity::served().filter(version::Column::Id.is_in(ids));
@@ -221,6 +216,47 @@ async fn read<C: ConnectionTrait, E: EntityTrait, T>(
 ) -> Result<Vec<T>, DbErr> {
     let rows = query.order_by_asc(id).all(tx).await?;
     Ok(rows.into_iter().map(convert).collect::<Result<_, _>>()?)
+}
+
+/// With what is retired of them.
+async fn apis<C: ConnectionTrait>(
+    tx: &C,
+    query: Select<api::Entity>,
+) -> Result<Vec<snapshot::Api>, DbErr> {
+    let ids = query
+        .clone()
+        .select_only()
+        .column(api::Column::Id)
+        .into_query();
+    let gone = version::Entity::retired()
+        .filter(version::Column::ApiId.in_subquery(ids))
+        .order_by_asc(version::Column::Id)
+        .all(tx)
+        .await?;
+    let mut retired: HashMap<Uuid, Vec<snapshot::Retired>> = HashMap::new();
+    for rows in gone.chunks(CHUNK) {
+        let current = rows.iter().filter_map(|row| row.current_revision_id);
+        let current = revision::Entity::find()
+            .filter(revision::Column::Id.is_in(current))
+            .all(tx)
+            .await?;
+        let current = current.into_iter().map(|row| (row.version_id, row));
+        let current: HashMap<Uuid, revision::Model> = current.collect();
+        for row in rows {
+            let Some(current) = current.get(&row.id) else {
+                continue;
+            };
+            let api = row.api_id;
+            let told = row.clone().to_retired(current)?;
+            retired.entry(api).or_default().extend(told);
+        }
+    }
+    let rows = query.order_by_asc(api::Column::Id).all(tx).await?;
+    let to_state = |row: api::Model| {
+        let retired = retired.remove(&row.id).unwrap_or_default();
+        row.to_state(retired)
+    };
+    Ok(rows.into_iter().map(to_state).collect::<Result<_, _>>()?)
 }
 
 async fn versions<C: ConnectionTrait>(

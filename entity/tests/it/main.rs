@@ -5,6 +5,7 @@
 
 mod cached;
 mod details;
+mod lifecycle;
 mod nodes;
 mod observed;
 mod quota;

@@ -15,6 +15,7 @@ use crate::{
     part::{
         boxes::{callout, menu},
         code::code_line,
+        farewell,
         head::{Link, PageHead, Section, crumbs, tabs},
         limits::{approval, limits, price},
         state::{Badge, Tone},
@@ -148,7 +149,7 @@ impl Head {
                 .beside(beside)
                 .lede(lede)
                 .actions(view! { {edit} {version.filter(|version| version.has_document).map(|version| document(&home, version))} {subscribe} })}
-            {version.and_then(banner)}
+            {version.and_then(|version| banner(version, &home))}
         }
         .into_any()
     }
@@ -188,25 +189,21 @@ fn document(home: &str, version: &CatalogVersion) -> AnyView {
     menu("btn", label, list)
 }
 
-fn banner(version: &CatalogVersion) -> Option<AnyView> {
-    use domain::lifecycle::VersionState;
-    match version.state {
-        VersionState::Deprecated => Some(callout(
-            Tone::Warn,
-            format!(
-                "{} is deprecated: choose a newer version for new work.",
-                version.slug
-            ),
-        )),
-        _ if !version.enabled => Some(callout(
+fn banner(version: &CatalogVersion, home: &str) -> Option<AnyView> {
+    if let Some(told) = &version.deprecation {
+        return Some(farewell(&version.slug, told, |next| {
+            format!("{home}?version={}", next.slug)
+        }));
+    }
+    (!version.enabled).then(|| {
+        callout(
             Tone::Warn,
             format!(
                 "{} is switched off by its owner for now; calls answer version_disabled.",
                 version.slug
             ),
-        )),
-        _ => None,
-    }
+        )
+    })
 }
 
 fn plans(head: &Head, signed_in: bool) -> AnyView {

@@ -1,4 +1,5 @@
-//! The badge of each domain state: the same icon, word and tone wherever it is shown.
+//! The badge of each domain state: the same icon, word and tone wherever it is shown; and what is
+//! said about the end of a version.
 
 use domain::{
     api::Visibility,
@@ -6,10 +7,44 @@ use domain::{
     lifecycle::{ApplicationState, PlanState, VersionState},
     organization::OrganizationState,
     subscription::SubscriptionState,
+    wire::{NamedVersion, versions::Deprecation},
 };
+use leptos::prelude::*;
 
-use super::state::{Badge, Tone};
-use crate::icon::Icon;
+use super::{
+    boxes::callout,
+    state::{Badge, Tone},
+};
+use crate::{format, icon::Icon};
+
+/// What is said about the end of the version of that name; `page` is the address of the one that
+/// comes after it.
+#[must_use]
+pub fn farewell(
+    slug: &str,
+    told: &Deprecation,
+    page: impl FnOnce(&NamedVersion) -> String,
+) -> AnyView {
+    let until = match (told.sunset_at, told.retire_at_sunset) {
+        (Some(at), true) => format!(", and stops to answer on {}", format::moment(at)),
+        (Some(at), false) => format!(", and is planned to stop on {}", format::moment(at)),
+        (None, _) => String::new(),
+    };
+    let since = format::day(told.since);
+    let next = told.successor.as_ref().map(|next| {
+        let href = page(next);
+        view! { <p>"Use " <a href=href>{next.slug.clone()}</a> " instead."</p> }
+    });
+    let message = (!told.message.is_empty()).then(|| view! { <p>{told.message.clone()}</p> });
+    callout(
+        Tone::Warn,
+        view! {
+            <p><b>{format!("{slug} is deprecated since {since}{until}.")}</b></p>
+            {next}
+            {message}
+        },
+    )
+}
 
 impl From<VersionState> for Badge {
     fn from(state: VersionState) -> Self {

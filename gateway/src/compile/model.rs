@@ -48,6 +48,8 @@ pub(super) struct Dirty {
     pub(super) plans: HashSet<PlanId>,
     pub(super) organizations: HashSet<OrganizationId>,
     pub(super) settings: bool,
+    /// What an API says of its versions that are retired.
+    pub(super) retired: bool,
 }
 
 impl Dirty {
@@ -57,6 +59,7 @@ impl Dirty {
         self.plans.extend(other.plans);
         self.organizations.extend(other.organizations);
         self.settings |= other.settings;
+        self.retired |= other.retired;
     }
 }
 
@@ -76,6 +79,8 @@ pub(super) struct Model {
     /// From an upstream to those that name it.
     namers_of: Back<of::Upstream, of::Upstream>,
     pub(super) products_of: Back<of::Version, of::Product>,
+    /// From a version to those that it comes after.
+    predecessors_of: Back<of::Version, of::Version>,
     /// Upstreams as policies name them; made when one does.
     by_name: OnceCell<HashMap<(OrganizationId, String), UpstreamId>>,
     /// Versions with policies that name upstreams.
@@ -97,6 +102,7 @@ impl Model {
             self.remove_api(item.id, &mut dirty);
             self.apis_of.add(item.organization, item.id);
             dirty.versions.extend(self.versions_of.of(item.id));
+            dirty.retired |= !item.retired.is_empty();
             item.policies.shrink_to_fit();
             self.apis.insert(item.id, item);
         }
@@ -105,6 +111,9 @@ impl Model {
             self.versions_of.add(item.api, item.id);
             for upstream in upstreams(&item) {
                 self.users_of.add(upstream, item.id);
+            }
+            if let Some(next) = successor(&item) {
+                self.predecessors_of.add(next, item.id);
             }
             self.versions.insert(item.id, Arc::new(fitting(item)));
         }
@@ -287,18 +296,24 @@ impl Model {
     fn remove_api(&mut self, id: ApiId, dirty: &mut Dirty) {
         if let Some(old) = self.apis.remove(&id) {
             self.apis_of.remove(old.organization, id);
+            dirty.retired |= !old.retired.is_empty();
             dirty.versions.extend(self.versions_of.of(id));
         }
     }
 
     fn remove_version(&mut self, id: VersionId, dirty: &mut Dirty) {
         dirty.versions.insert(id);
+        // Their links say where it answers.
+        dirty.versions.extend(self.predecessors_of.of(id));
         self.askers.remove(&id);
         self.listers.remove(&id);
         if let Some(old) = self.versions.remove(&id) {
             self.versions_of.remove(old.api, id);
             for upstream in upstreams(&old) {
                 self.users_of.remove(upstream, id);
+            }
+            if let Some(next) = successor(&old) {
+                self.predecessors_of.remove(next, id);
             }
         }
     }
@@ -359,6 +374,11 @@ fn fitting(mut version: Version) -> Version {
     }
     revision.operations.shrink_to_fit();
     version
+}
+
+/// The version that is said to come after this one.
+fn successor(version: &Version) -> Option<VersionId> {
+    version.deprecation.as_ref()?.successor
 }
 
 fn upstreams(version: &Version) -> impl Iterator<Item = UpstreamId> {

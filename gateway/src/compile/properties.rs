@@ -83,6 +83,7 @@ impl Op {
             }),
             Kind::Api => parts.apis.push(snapshot::Api {
                 purges: Vec::new(),
+                retired: parts::retired(own, any(14)),
                 labels: parts::labels(any(12)),
                 id: id(kind, own),
                 organization: id(Kind::Organization, any(2)),
@@ -216,6 +217,9 @@ fn told(compiler: &Compiler, state: &State) -> BTreeSet<String> {
                 // When a target was added is no part of what is asked for: it begins slowly.
                 let route = format!("{route:?}").replace(&format!("back: {}", u64::MAX), "back: 0");
                 told.insert(format!("route {object} {other} {host} {route}"));
+                let retired = state.retired.as_ref();
+                let retired = retired.and_then(|all| all.find(host, &path(object as u32, other)));
+                told.insert(format!("retired {object} {other} {host} {retired:?}"));
             }
         }
         let number = compiler

@@ -162,6 +162,7 @@ impl Compiler {
                 OperationsMode::Open => true,
                 OperationsMode::Listed => false,
             },
+            notice: self.notice(version),
             operations,
             chain: own,
             products: products.into(),
@@ -239,7 +240,7 @@ impl Compiler {
 }
 
 /// The host patterns of a route; `None` is any.
-fn hosts(route: &snapshot::Route) -> impl Iterator<Item = Option<&str>> {
+pub(super) fn hosts(route: &snapshot::Route) -> impl Iterator<Item = Option<&str>> {
     let any = route.hosts.is_empty().then_some(None);
     any.into_iter()
         .chain(route.hosts.iter().map(|host| Some(host.as_str())))

@@ -8,12 +8,19 @@ use crate::head::Head;
 use crate::state::State;
 
 impl Walk<'_> {
-    /// Whether it may be told who answers there; all at one place are of one API.
+    /// Whether it may be told who answers there, or did once; all at one place are of one API, but
+    /// for those that are gone.
     pub(super) fn sees(&self, state: &State, host: &str, head: &Head) -> bool {
-        let found = state.routes.find(host, head.canonical());
-        found.is_none_or(|(spot, _)| {
+        let path = head.canonical();
+        if let Some((spot, _)) = state.routes.find(host, path) {
             let mut routes = spot.values().into_iter();
-            routes.any(|route| self.sight.api(route.api))
+            return routes.any(|route| self.sight.api(route.api));
+        }
+        let retired = state.retired.as_ref();
+        let found = retired.and_then(|retired| retired.find(host, path));
+        found.is_none_or(|(spot, _)| {
+            let mut gone = spot.values().into_iter();
+            gone.all(|one| self.sight.api(one.api))
         })
     }
 

@@ -30,6 +30,7 @@ mod http2;
 mod issuer_keys;
 mod joined;
 mod keys;
+mod lifecycle;
 mod limits;
 mod mirror;
 mod node_report;

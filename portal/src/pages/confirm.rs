@@ -54,3 +54,24 @@ pub(super) async fn called(ctx: &Ctx, subject: Subject) -> Option<(Tone, String)
     };
     Some((Tone::Warn, format!("{calls} in the last hour{callers}.")))
 }
+
+/// Who called within the last day, those with the most calls first, in a sentence; nothing for who
+/// may not read that.
+pub(super) async fn callers(ctx: &Ctx, subject: Subject) -> Option<(Tone, String)> {
+    let usage = traffic::usage(ctx, subject, Range::Day, None).await.ok()?;
+    if usage.totals.requests == 0 {
+        return Some((Tone::Info, "No call in the last day.".to_owned()));
+    }
+    let calls = format::counted(usage.totals.requests, "call", "calls");
+    let known = usage.applications.iter();
+    let known = known.filter(|application| !application.id.uuid().is_nil());
+    let named: Vec<String> = known
+        .map(|one| format!("{} ({})", one.name, format::count(one.totals.requests)))
+        .collect();
+    let by = match named.as_slice() {
+        [] => String::new(),
+        // No more are named than ten.
+        named => format!(", most by {}", named.join(", ")),
+    };
+    Some((Tone::Warn, format!("{calls} in the last day{by}.")))
+}

@@ -8,6 +8,7 @@ mod documents;
 mod explain;
 mod fields;
 mod ip_lists;
+mod lifecycle;
 mod observed;
 mod operation_policies;
 mod organization_policies;
@@ -45,7 +46,7 @@ const IMPORT: usize = 6 * 1024 * 1024;
 /// Each page stands in a team's workspace and in the organization's own.
 pub(crate) fn routes() -> Pages {
     let import = DefaultBodyLimit::max(IMPORT);
-    let pages: [(&str, MethodRouter<Portal>); 25] = [
+    let pages: [(&str, MethodRouter<Portal>); 27] = [
         ("/apis", get(apis::list)),
         (
             "/apis/import",
@@ -63,6 +64,14 @@ pub(crate) fn routes() -> Pages {
         (
             "/apis/{api}/versions/{version}/unpublish",
             get(versions::ask_unpublish).post(versions::unpublish),
+        ),
+        (
+            "/apis/{api}/versions/{version}/deprecate",
+            get(lifecycle::ask).post(lifecycle::act),
+        ),
+        (
+            "/apis/{api}/versions/{version}/retire",
+            get(versions::ask_retire).post(versions::retire),
         ),
         (
             "/apis/{api}/versions/{version}/switch-off",

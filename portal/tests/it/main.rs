@@ -11,6 +11,7 @@ mod certificates;
 mod explains;
 mod hostile;
 mod ip_lists;
+mod lifecycle;
 mod listener;
 mod looks;
 mod matrix;

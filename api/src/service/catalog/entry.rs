@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::SERVED;
 use crate::ctx::Ctx;
 use crate::error::Result;
-use crate::service::{first_call, names};
+use crate::service::{first_call, names, versions};
 
 pub(super) async fn show_all(ctx: &Ctx, rows: Vec<api::Model>) -> Result<Vec<CatalogEntry>> {
     let db = ctx.db();
@@ -83,6 +83,10 @@ async fn served(
         .await?;
     let revisions: HashMap<Uuid, revision::Model> =
         revisions.into_iter().map(|row| (row.id, row)).collect();
+    let named: HashMap<Uuid, _> = rows
+        .iter()
+        .map(|row| (row.id, versions::named(row)))
+        .collect();
     let mut found: HashMap<Uuid, Vec<_>> = HashMap::new();
     for row in rows {
         let Some(revision) = row.current_revision_id.and_then(|id| revisions.get(&id)) else {
@@ -98,6 +102,8 @@ async fn served(
             address: first_call::base(ctx, &made),
             ask: first_call::ask(&made, &row.slug),
             has_document: revision.document_id.is_some(),
+            // One that is not served is not told of.
+            deprecation: versions::shown(&row, |id| named.get(&id.uuid()).cloned())?,
             published_at: revision.created_at,
             slug: row.slug,
         };

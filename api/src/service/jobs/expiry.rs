@@ -69,7 +69,7 @@ async fn claim(write: &Write<'_>, row: &subscription::Model) -> Result<bool> {
 }
 
 /// The same members as every event of a subscription.
-pub(super) async fn payload<C: ConnectionTrait>(
+pub(crate) async fn payload<C: ConnectionTrait>(
     db: &C,
     row: &subscription::Model,
 ) -> Result<Value> {

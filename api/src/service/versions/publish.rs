@@ -19,7 +19,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::draft::{blockers, contract, routable};
-use super::{DraftSettings, Loaded, claims, get, load};
+use super::{DraftSettings, Loaded, claims, get, lifecycle, load};
 use crate::check::Check;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
@@ -53,6 +53,7 @@ pub async fn publish(
         model = load_model(write.tx(), loaded.draft.document_id).await?;
     }
     let state = loaded.state()?.step(VersionStep::Publish)?;
+    lifecycle::before_sunset(&loaded, ctx.now)?;
     let settings = DraftSettings::read(&loaded.draft)?;
     let made = next_revision(ctx, write.tx(), &loaded, &settings, model.as_ref()).await?;
     revision::Entity::insert(stored(ctx, &loaded, &made, &note)?)
@@ -159,6 +160,9 @@ async fn set_current(
     active.current_revision_id = Set(Some(revision.uuid()));
     active.published_at = Set(Some(write.ctx().now));
     active.etag = Set(loaded.version.etag + 1);
+    if state == VersionState::Published {
+        lifecycle::forget(&mut active);
+    }
     active.update(write.tx()).await?;
     Ok(())
 }

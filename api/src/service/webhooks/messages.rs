@@ -45,6 +45,9 @@ const TOLD: [&str; 16] = [
     "percent",
     "used",
     "limit",
+    "version",
+    "version_id",
+    "sunset_at",
 ];
 
 /// Sends a message of the kind `webhook.test`.

@@ -279,3 +279,44 @@ fn lists_come_from_the_file_and_from_files_beside_it() {
         found[4]
     );
 }
+
+#[test]
+fn a_version_names_its_successor() {
+    let text = |deprecated: &str| {
+        format!(
+            r#"
+portunus: 1
+upstreams: {{ u: {{ targets: [{{ url: "http://127.0.0.1:9000" }}] }} }}
+apis:
+  a:
+    versions:
+      v1: {{ match: {{ path: /v1 }}, upstream: u, deprecated: {{ since: "2026-03-01T00:00:00Z", {deprecated} }} }}
+      v2: {{ match: {{ path: /v2 }}, upstream: u }}
+  b: {{ versions: {{ v2: {{ match: {{ path: /b }}, upstream: u }} }} }}
+"#
+        )
+    };
+    for (written, api, slug) in [("v2", 0, "v2"), ("a/v2", 0, "v2"), ("b/v2", 1, "v2")] {
+        let rest = format!(r#"sunset: "2026-09-01T00:00:00Z", successor: {written}"#);
+        let parts = resolved(&text(&rest)).unwrap().parts;
+        let version = parts.versions.iter().find(|one| one.slug == "v1").unwrap();
+        let successor = version.deprecation.as_ref().unwrap().successor;
+        let found = parts.versions.iter().find(|one| Some(one.id) == successor);
+        let found = found.map(|one| (one.api, one.slug.as_str()));
+        assert_eq!(found, Some((parts.apis[api].id, slug)), "{written}");
+        assert_eq!(version.deprecation.as_ref().unwrap().end(), None);
+    }
+    for (rest, pointer) in [
+        ("successor: v1", "successor"),
+        ("successor: v9", "successor"),
+        ("successor: c/v2", "successor"),
+        ("successor: \"\"", "successor"),
+        ("retire_at_sunset: true", "retire_at_sunset"),
+        (r#"sunset: "2026-02-01T00:00:00Z""#, "sunset"),
+    ] {
+        let found = resolved(&text(rest)).unwrap_err();
+        let pointers: Vec<_> = found.iter().map(|one| one.pointer.clone()).collect();
+        let expected = format!("/apis/a/versions/v1/deprecated/{pointer}");
+        assert_eq!(pointers, [expected], "{rest}");
+    }
+}

@@ -33,6 +33,8 @@ impl<'a> Resolver<'a> {
             let labels = self.labels(&pointer, &api.labels);
             self.parts.apis.push(snapshot::Api {
                 purges: Vec::new(),
+                // What is gone for good is taken out of a file.
+                retired: Vec::new(),
                 labels,
                 id: api_id,
                 organization: self.organization,
@@ -55,6 +57,10 @@ impl<'a> Resolver<'a> {
                     route: revision.route.clone(),
                 };
                 self.claim(&pointer, claim, &mut taken);
+                let names = [name.as_str(), version_name.as_str()];
+                let deprecation = version.deprecated.as_ref();
+                let deprecation =
+                    deprecation.map(|written| self.deprecation(&pointer, manifest, names, written));
                 self.parts.versions.push(snapshot::Version {
                     id: version_id,
                     api: api_id,
@@ -62,6 +68,7 @@ impl<'a> Resolver<'a> {
                     enabled: version.enabled,
                     revision,
                     document,
+                    deprecation,
                 });
             }
         }

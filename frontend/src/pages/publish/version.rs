@@ -2,6 +2,7 @@
 
 mod document;
 mod explain;
+mod lifecycle;
 mod observed;
 mod revisions;
 mod route;
@@ -22,6 +23,7 @@ use crate::{
         boxes::{callout, pairs},
         code::code_line,
         confirm::{Question, confirm},
+        farewell,
         field::{Field, choice, refusal},
         head::{Link, PageHead, Section, crumbs, tabs},
         state::Tone,
@@ -30,6 +32,7 @@ use crate::{
 
 pub use self::document::{Document, document};
 pub use self::explain::{Explain, explain};
+pub use self::lifecycle::{Deprecate, deprecate};
 pub use self::observed::{Observed, observed, remark};
 pub use self::revisions::{Revisions, revisions};
 
@@ -58,6 +61,9 @@ impl Frame {
         let summary = &self.version.summary;
         let name = format!("{} {}", self.version.api.name, summary.slug);
         let lede = match (summary.state, summary.current) {
+            (VersionState::Retired, _) => {
+                "It is gone for good: its calls get version_retired, unless another version answers them.".to_owned()
+            }
             (VersionState::Draft, _) | (_, None) => {
                 "Nothing is served yet: publish when the draft is as it should be.".to_owned()
             }
@@ -101,13 +107,24 @@ impl Frame {
                 .beside(apis::state(summary))
                 .lede(lede)
                 .actions(view! { {usage} {catalog} {self.switches()} })}
+            {self.farewell()}
             {tabs("Version editor", links, &open)}
             {content.into_any()}
         };
         self.at.page(Menu::Apis, page)
     }
 
-    /// The runtime switch and unpublish, where they apply.
+    /// What is said about its end.
+    fn farewell(&self) -> Option<AnyView> {
+        let told = self.version.deprecation.as_ref()?;
+        let slug = &self.version.summary.slug;
+        let api = self.api();
+        Some(farewell(slug, told, |next| {
+            format!("{api}/versions/{}", next.id)
+        }))
+    }
+
+    /// The runtime switch and the steps towards its end, where they apply.
     fn switches(&self) -> Option<AnyView> {
         let summary = &self.version.summary;
         if !self.may_edit || !summary.state.is_served() {
@@ -125,9 +142,20 @@ impl Frame {
                 view! { {icon(Icon::Play)} "Switch on" },
             )
         };
+        let is_announced = summary.state == VersionState::Deprecated;
+        let words = if is_announced {
+            "Deprecation"
+        } else {
+            "Deprecate"
+        };
+        let retire = is_announced.then(|| {
+            view! { <a class="btn btn--danger" href=format!("{home}/retire")>"Retire"</a> }
+        });
         Some(
             view! {
                 {switch}
+                <a class="btn" href=format!("{home}/deprecate")>{icon(Icon::Sunset)} {words}</a>
+                {retire}
                 <a class="btn btn--danger" href=format!("{home}/unpublish")>"Unpublish"</a>
             }
             .into_any(),
@@ -241,7 +269,7 @@ fn facts(version: &Version) -> AnyView {
     ])
 }
 
-/// The page that asks before a version is unpublished or switched off.
+/// The page that asks before a version is unpublished, switched off or retired.
 #[derive(Clone, Debug)]
 pub struct Stop {
     pub frame: Frame,
@@ -282,12 +310,15 @@ fn blockers(found: &[Invalid], new_upstream: Option<String>) -> Option<AnyView> 
 
 fn publish(frame: &Frame, form: &Form) -> AnyView {
     let summary = &frame.version.summary;
+    let is_gone = summary.state == VersionState::Retired;
     let may =
         frame.version.draft.blockers.is_empty() && (summary.changed || !summary.state.is_served());
-    if !may {
+    if is_gone || !may {
         return ().into_any();
     }
     let next = summary.current.unwrap_or(0) + 1;
+    let stays = (summary.state == VersionState::Deprecated)
+        .then(|| view! { <p class="small soft">"Publishing takes the deprecation back."</p> });
     let body = view! {
         <form class="form form--page" method="post">
             {refusal(form, &["note", "visibility"])}
@@ -296,6 +327,7 @@ fn publish(frame: &Frame, form: &Form) -> AnyView {
             <p class="small soft">
                 {format!("Makes revision {next} of the draft and serves it on all gateways. It is offered in its product, or in a new one of its own.")}
             </p>
+            {stays}
             <div class="actions">
                 <button class="btn btn--primary" name="do" value="publish">{format!("Publish revision {next}")}</button>
             </div>

@@ -12,6 +12,7 @@ pub(super) fn version(own: u32, dice: u32) -> snapshot::Version {
     let is = |shift: u32| dice >> shift & 1 == 1;
     snapshot::Version {
         document: None,
+        deprecation: is(22).then(|| deprecation(any(23))),
         id: id(Kind::Version, own),
         api: id(Kind::Api, any(2)),
         slug: format!("v{}", any(4) % 2),
@@ -34,6 +35,29 @@ pub(super) fn version(own: u32, dice: u32) -> snapshot::Version {
             operations: Vec::new(),
         },
     }
+}
+
+fn deprecation(dice: u32) -> snapshot::Deprecation {
+    snapshot::Deprecation {
+        since: chrono::DateTime::UNIX_EPOCH,
+        sunset: (dice & 1 == 1).then_some(chrono::DateTime::UNIX_EPOCH),
+        successor: (dice >> 1 & 1 == 1).then(|| id(Kind::Version, dice >> 2)),
+        retires: dice >> 4 & 1 == 1,
+    }
+}
+
+/// At the place of a version that may be there, or of another API's that is retired as well.
+pub(super) fn retired(own: u32, dice: u32) -> Vec<snapshot::Retired> {
+    let is_there = dice & 1 == 1;
+    let place = dice >> 1 & 3;
+    let one = is_there.then(|| snapshot::Retired {
+        id: domain::id::VersionId::from_name("retired", &own.to_string()),
+        slug: "v0".to_owned(),
+        revision: 1,
+        route: snapshot::Route::at(&path(place, false)),
+        deprecation: deprecation(dice >> 3),
+    });
+    one.into_iter().collect()
 }
 
 pub(super) fn upstream(own: u32, dice: u32) -> snapshot::Upstream {

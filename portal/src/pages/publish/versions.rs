@@ -180,11 +180,12 @@ pub(super) async fn act(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed
     }
 }
 
-/// The two steps that end what is served; each asks first, on a page of its own.
+/// The steps that end what is served; each asks first, on a page of its own.
 #[derive(Clone, Copy, Debug)]
 enum Stop {
     Unpublish,
     SwitchOff,
+    Retire,
 }
 
 impl Stop {
@@ -203,7 +204,10 @@ impl Stop {
         }
         let mut blast = vec![confirm::subscribed(open)];
         let subject = Subject::Version(found.summary.id);
-        blast.extend(confirm::called(ctx, subject).await);
+        blast.extend(match self {
+            Self::Retire => confirm::callers(ctx, subject).await,
+            Self::Unpublish | Self::SwitchOff => confirm::called(ctx, subject).await,
+        });
         let (verb, does, symbol, button) = match self {
             Self::Unpublish => (
                 "Unpublish",
@@ -216,6 +220,12 @@ impl Stop {
                 "It stays in the catalog, and all its calls are refused with version_disabled until it is switched on again.",
                 Icon::Pause,
                 "Switch the version off",
+            ),
+            Self::Retire => (
+                "Retire",
+                "It leaves the catalog for good, and its calls get version_retired with the way to its successor, until another version takes its place. No step brings it back.",
+                Icon::Archive,
+                "Retire the version",
             ),
         };
         let question = Question {
@@ -247,6 +257,7 @@ impl Stop {
                 let done = match self {
                     Self::Unpublish => service::unpublish(workspace.ctx(), id, None).await,
                     Self::SwitchOff => service::set_enabled(workspace.ctx(), id, false).await,
+                    Self::Retire => service::retire(workspace.ctx(), id, None).await,
                 };
                 match done {
                     Ok(version) => return Ok(see(&address(&workspace, &version))),
@@ -275,6 +286,14 @@ pub(super) async fn ask_switch_off(workspace: Workspace, Path(ids): Path<Ids>) -
 
 pub(super) async fn switch_off(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed) -> Result {
     Stop::SwitchOff.take(workspace, ids, typed).await
+}
+
+pub(super) async fn ask_retire(workspace: Workspace, Path(ids): Path<Ids>) -> Result {
+    Stop::Retire.ask(workspace, ids).await
+}
+
+pub(super) async fn retire(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed) -> Result {
+    Stop::Retire.take(workspace, ids, typed).await
 }
 
 async fn save(workspace: &Workspace, id: VersionId, typed: &Typed) -> api::Result<Version> {

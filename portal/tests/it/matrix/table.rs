@@ -12,6 +12,7 @@ const SAVE: Form = &[("do", "save"), ("name", "x"), ("etag", "1")];
 const APPROVE: Form = &[("do", "approve"), ("note", "")];
 const ROLL: Form = &[("overlap", "none")];
 const NAMED: Form = &[("name", "k")];
+const DEPRECATE: Form = &[("do", "deprecate"), ("message", "x")];
 const PROMOTE: Form = &[("number", "1")];
 const MEMBER: Form = &[("role", "member"), ("etag", "1")];
 const VIEWER: Form = &[("role", "viewer"), ("etag", "1")];
@@ -197,6 +198,8 @@ fn publishing() -> Vec<Line> {
         ("/apis/{api}/versions/{version}/document", &[]),
         ("/apis/{api}/versions/{version}/revisions", PROMOTE),
         ("/apis/{api}/versions/{version}/explain", &[]),
+        ("/apis/{api}/versions/{version}/deprecate", DEPRECATE),
+        ("/apis/{api}/versions/{version}/retire", NAMED),
         ("/apis/{api}/versions/{version}/switch-off", NAMED),
         ("/apis/{api}/versions/{version}/unpublish", NAMED),
         ("/upstreams", &[]),

@@ -1,0 +1,210 @@
+//! How versions end: announced, taken back, reached; and who hears of it.
+
+use api::service::{jobs, notifications};
+use chrono::{Duration, SecondsFormat};
+use domain::problem::Code;
+use entity::row::to_micros;
+use serde_json::{Value, json};
+
+use crate::support::{World, each};
+
+#[tokio::test]
+async fn announced_changed_and_taken_back() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let mut client = world.owner.client.clone();
+        let shop = world
+            .shop(&world.owner, world.here, json!({ "approval": "auto" }))
+            .await;
+        let path = format!("/versions/{}", shop.version);
+        for step in ["undeprecate", "retire"] {
+            client
+                .post(&format!("{path}/{step}"), json!({}))
+                .await
+                .refused(Code::IllegalTransition);
+        }
+        let now = world.app.plane.clock.now();
+        let at = |hours: i64| {
+            let at = now + Duration::hours(hours);
+            json!(at.to_rfc3339_opts(SecondsFormat::Micros, true))
+        };
+        for wrong in [
+            json!({ "sunset_at": at(-1) }),
+            json!({ "sunset_at": at(24 * 4000) }),
+            json!({ "retire_at_sunset": true }),
+            json!({ "successor": shop.version }),
+            json!({ "successor": uuid::Uuid::nil() }),
+            json!({ "message": "x".repeat(2001) }),
+        ] {
+            client
+                .post(&format!("{path}/deprecate"), wrong)
+                .await
+                .refused(Code::ValidationFailed);
+        }
+        let plain = client
+            .post(&format!("{path}/deprecate"), json!({}))
+            .await
+            .ok(200)
+            .json();
+        assert_eq!(plain["summary"]["state"], "deprecated");
+        assert_eq!(plain["deprecation"]["retire_at_sunset"], false);
+        assert!(plain["deprecation"].get("sunset_at").is_none());
+        let asked =
+            json!({ "sunset_at": at(10), "retire_at_sunset": true, "message": "Gone soon." });
+        let changed = client
+            .post(&format!("{path}/deprecate"), asked.clone())
+            .await
+            .ok(200)
+            .json();
+        assert_eq!(changed["deprecation"]["message"], "Gone soon.");
+        assert_eq!(
+            changed["deprecation"]["since"],
+            plain["deprecation"]["since"]
+        );
+        let same = client
+            .post(&format!("{path}/deprecate"), asked)
+            .await
+            .ok(200)
+            .json();
+        assert_eq!(same["etag"], changed["etag"], "nothing new was said");
+        let state = entity::snapshot::load(&world.app.plane.databases.main)
+            .await
+            .unwrap();
+        let told = state.parts.versions[0].deprecation.clone().unwrap();
+        assert_eq!(told.end(), Some(to_micros(now) + Duration::hours(10)));
+
+        let back = client
+            .post(&format!("{path}/undeprecate"), json!({}))
+            .await
+            .ok(200)
+            .json();
+        assert_eq!(back["summary"]["state"], "published");
+        assert!(back.get("deprecation").is_none());
+        client
+            .post(&format!("{path}/deprecate"), json!({ "sunset_at": at(10) }))
+            .await
+            .ok(200);
+        world.app.advance(Duration::hours(10));
+        for step in ["undeprecate", "publish"] {
+            client
+                .post(&format!("{path}/{step}"), json!({}))
+                .await
+                .refused(Code::IllegalTransition);
+        }
+        let gone = client
+            .post(&format!("{path}/retire"), json!({}))
+            .await
+            .ok(200)
+            .json();
+        assert_eq!(gone["summary"]["state"], "retired");
+        assert!(gone["summary"].get("address").is_none());
+        for step in ["publish", "unpublish", "deprecate", "undeprecate", "retire"] {
+            client
+                .post(&format!("{path}/{step}"), json!({}))
+                .await
+                .refused(Code::IllegalTransition);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_sunset_that_was_chosen_retires_once_and_frees_the_place() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let mut client = world.owner.client.clone();
+        let shop = world
+            .shop(&world.owner, world.here, json!({ "approval": "auto" }))
+            .await;
+        let path = format!("/versions/{}", shop.version);
+        let sunset = world.app.plane.clock.now() + Duration::days(1);
+        let asked = json!({ "sunset_at": sunset, "retire_at_sunset": true });
+        client
+            .post(&format!("{path}/deprecate"), asked)
+            .await
+            .ok(200);
+        assert_eq!(jobs::retire_due(&world.app.job()).await.unwrap(), 0);
+        world.app.advance(Duration::days(1));
+        // Gateways refuse already: what they announced is not changed any more.
+        client
+            .post(&format!("{path}/deprecate"), json!({}))
+            .await
+            .refused(Code::IllegalTransition);
+        let (one, two) = (world.app.job(), world.app.job());
+        let (one, two) = tokio::join!(jobs::retire_due(&one), jobs::retire_due(&two));
+        assert_eq!(one.unwrap() + two.unwrap(), 1);
+        let seen: Value = client.get(&path).await.ok(200).json();
+        assert_eq!(seen["summary"]["state"], "retired");
+        let main = &world.app.plane.databases.main;
+        let state = entity::snapshot::load(main).await.unwrap();
+        assert!(state.parts.versions.is_empty());
+        let retired = state.parts.apis.iter().flat_map(|api| &api.retired);
+        let retired: Vec<_> = retired.map(|one| one.id.to_string()).collect();
+        assert_eq!(retired, [shop.version.clone()]);
+
+        // Whoever comes next takes the place.
+        let api = seen["api"]["id"].as_str().unwrap();
+        let next = client
+            .post(
+                &format!("/apis/{api}/versions"),
+                json!({ "slug": "v9", "from": shop.version }),
+            )
+            .await
+            .ok(201)
+            .json();
+        let next = format!("/versions/{}", next["summary"]["id"].as_str().unwrap());
+        let route = seen["draft"]["route"].clone();
+        client
+            .patch(&format!("{next}/draft"), json!({ "route": route }))
+            .await
+            .ok(200);
+        client
+            .post(&format!("{next}/publish"), json!({}))
+            .await
+            .ok(200);
+        client.delete(&path).await.ok(204);
+        let state = entity::snapshot::load(main).await.unwrap();
+        assert!(state.parts.apis.iter().all(|api| api.retired.is_empty()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_active_subscriber_gets_a_mail() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let mut client = world.owner.client.clone();
+        let shop = world
+            .shop(&world.owner, world.here, json!({ "approval": "auto" }))
+            .await;
+        for name in ["Kiosk", "Tablet"] {
+            let application = world.application(&world.stranger, world.there, name).await;
+            world
+                .subscribed(&world.stranger, &application, &shop.plan)
+                .await;
+        }
+        let dispatch = async || {
+            let job = world.app.job();
+            while notifications::dispatch(&job).await.unwrap() > 0 {}
+        };
+        dispatch().await;
+        let before = world.app.mail_count().await;
+        let path = format!("/versions/{}/deprecate", shop.version);
+        let asked = json!({ "message": "Move to v2." });
+        client.post(&path, asked.clone()).await.ok(200);
+        dispatch().await;
+        assert_eq!(world.app.mail_count().await, before + 2);
+        let mail = world
+            .app
+            .mailed("subscription.decided", &world.stranger.email)
+            .await;
+        assert!(
+            mail.contains("is deprecated") && mail.contains("Move to v2."),
+            "{mail}"
+        );
+        client.post(&path, asked).await.ok(200);
+        dispatch().await;
+        assert_eq!(world.app.mail_count().await, before + 2, "nothing new");
+    })
+    .await;
+}
