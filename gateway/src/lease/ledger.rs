@@ -174,3 +174,6 @@ fn understand(said: &[i64], asks: usize) -> Option<Settlement> {
 fn micros(nanos: u64) -> f64 {
     nanos as f64 / 1000.0
 }
+
+#[cfg(test)]
+mod tests;
