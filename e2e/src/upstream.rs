@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::header::HeaderMap;
+use hyper::header::{HeaderMap, HeaderValue};
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
@@ -23,7 +23,8 @@ pub struct Seen {
 }
 
 /// Answers every request with 200 and `{"pets":[…],"path":"…"}`; for a path that ends with `/big`
-/// that is a megabyte.
+/// that is a megabyte. What the query calls `tag` is said in `Surrogate-Key`, and what it calls
+/// `group` in `Cache-Groups`.
 pub struct Upstream {
     pub address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
@@ -82,6 +83,7 @@ async fn answer(
     if path.ends_with("/big") {
         body["more"] = "x".repeat(1_000_000).into();
     }
+    let tags = tags(&head.uri);
     let seen = Seen {
         method: head.method.to_string(),
         target: head.uri.to_string(),
@@ -93,9 +95,24 @@ async fn answer(
         .unwrap_or_else(PoisonError::into_inner)
         .push(seen);
     let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
-    response.headers_mut().insert(
-        "content-type",
-        hyper::header::HeaderValue::from_static("application/json"),
-    );
+    response
+        .headers_mut()
+        .insert("content-type", HeaderValue::from_static("application/json"));
+    response.headers_mut().extend(tags);
     Ok(response)
+}
+
+fn tags(uri: &Uri) -> HeaderMap {
+    let mut tags = HeaderMap::new();
+    for part in uri.query().unwrap_or_default().split('&') {
+        let (field, value) = match part.split_once('=') {
+            Some(("tag", tag)) => ("surrogate-key", tag.to_owned()),
+            Some(("group", group)) => ("cache-groups", format!("\"{group}\"")),
+            _ => continue,
+        };
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            tags.append(field, value);
+        }
+    }
+    tags
 }

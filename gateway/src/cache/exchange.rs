@@ -169,7 +169,8 @@ pub(crate) async fn exchange<'a>(
     visit.note(call, Cached::Miss);
     // Where it only watches, nothing that is kept is given, in no case.
     let found = shared.or(found).filter(|_| !step.observe);
-    visit.ask(call, inflow, found, why, flight, share).await
+    // In a box of its own: what is answered from the cache does not pay for its size.
+    Box::pin(visit.ask(call, inflow, found, why, flight, share)).await
 }
 
 /// Makes the request ready; `None` when its answer is none of the cache's business.

@@ -4,36 +4,43 @@
 --
 -- Everything that a node says is absolute, so that saying it twice changes nothing:
 -- KEYS: the nodes, this node's last number, then one bucket per subject.
--- ARGV: node, number, milliseconds until a silent node is forgotten, 1 if this node leaves, then
+-- ARGV: node, number, the last number that was answered, milliseconds until a silent node is
+-- forgotten, 1 if this node leaves, 1 if it says again what this server has forgotten, then
 -- per bucket: interval and tolerance in microseconds, spent, what was spent at its last answer, how many
--- it wants to hold, the level in microseconds as the node remembers it, and "done" if the node has
--- done with it, "again" if this server has forgotten things, and what may be owed in microseconds.
--- Answer: how many nodes there are, 1 if this server has forgotten the node, then per bucket: taken,
+-- it wants to hold, the level in microseconds as the node remembers it, "done" if the node has done
+-- with it, and what may be owed in microseconds.
+-- Answer: how many nodes there are, 1 if this server has forgotten things, then per bucket: taken,
 -- level in microseconds, how many requests of it all nodes hold, and by how many requests what was
 -- spent without a grant went beyond it.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local node, number = ARGV[1], tonumber(ARGV[2])
+local heard = tonumber(ARGV[3])
+-- The last number of the node, and from which one on nothing was forgotten.
+local last, from = string.match(redis.call('GET', KEYS[2]) or '', '^(%d+) (%d+)$')
+last, from = tonumber(last or 0), tonumber(from or number)
 -- What a server that hung does late must not undo what came after it.
-local last = redis.call('GET', KEYS[2])
-if last and number <= tonumber(last) then
+if number <= last then
   return redis.error_reply('STALE an earlier number')
 end
-redis.call('SET', KEYS[2], ARGV[2], 'PX', 86400000)
-if ARGV[4] == '1' then
+-- This is another server, an emptied one, or one that came back with what it knew some time ago.
+if last < heard then
+  from = number
+end
+-- It is said until the node has heard it.
+local forgot = heard > 0 and heard < from
+redis.call('SET', KEYS[2], string.format('%.0f %.0f', number, from), 'PX', 86400000)
+if ARGV[5] == '1' then
   redis.call('ZREM', KEYS[1], node)
 else
   redis.call('ZADD', KEYS[1], now / 1000, node)
 end
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now / 1000 - ARGV[3])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now / 1000 - ARGV[4])
 redis.call('PEXPIRE', KEYS[1], 86400000)
-local forgot = 0
-if not last and number > 1 then
-  forgot = 1
-end
-local answer = { redis.call('ZCARD', KEYS[1]), forgot }
+local again = forgot or ARGV[6] == '1'
+local answer = { redis.call('ZCARD', KEYS[1]), forgot and 1 or 0 }
 for i = 3, #KEYS do
-  local a = 5 + (i - 3) * 8
+  local a = 7 + (i - 3) * 8
   local interval, tolerance = tonumber(ARGV[a]), tonumber(ARGV[a + 1])
   local spent, wanted = tonumber(ARGV[a + 2]), tonumber(ARGV[a + 4])
   local arrival, taken, held = nil, nil, 0
@@ -53,7 +60,7 @@ for i = 3, #KEYS do
   if not taken or is_old then
     taken = known
   end
-  if not arrival or is_old or ARGV[a + 6] == 'again' then
+  if not arrival or is_old or again then
     -- What the node remembers was spent; what is held comes on top of it.
     local all = held + math.max(taken - spent, 0)
     arrival = math.max(arrival or 0, now + ARGV[a + 5] + all * interval)

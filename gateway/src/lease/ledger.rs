@@ -39,7 +39,8 @@ pub(crate) enum LedgerError {
 pub(crate) struct Settlement {
     /// How many nodes there are.
     pub(crate) nodes: u32,
-    /// It has forgotten this node, and so everything: it is another Redis, or an empty one.
+    /// It knows less than it has answered before: it is another Redis, an empty one, or one that
+    /// came back with what it knew some time ago.
     pub(crate) forgot: bool,
     pub(crate) answers: Vec<Answer>,
 }
@@ -53,6 +54,18 @@ pub(crate) struct Ledger {
     node: String,
     /// Of the last settlement; Redis takes only larger ones.
     number: u64,
+    /// Of the last one that was answered.
+    heard: u64,
+    patience: Duration,
+}
+
+/// What a settlement says of its node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Word {
+    /// It is none any more.
+    pub(crate) leaves: bool,
+    /// Redis has forgotten things: levels are at least those that are said here.
+    pub(crate) again: bool,
 }
 
 impl Ledger {
@@ -66,17 +79,19 @@ impl Ledger {
             script: Script::new(include_str!("ledger.lua")),
             node: hex(&random),
             number: 0,
+            heard: 0,
+            patience: PATIENCE,
         })
     }
 
-    /// What there is to know, with an answer for each of `asks`. `leaves`: this one is none any
-    /// more. After an error it is not known whether Redis has heard it; saying it again is safe.
+    /// What there is to know, with an answer for each of `asks`. After an error it is not known
+    /// whether Redis has heard it; saying it again is safe.
     pub(crate) async fn exchange(
         &mut self,
         asks: &[&Ask],
-        leaves: bool,
+        word: Word,
     ) -> Result<Settlement, LedgerError> {
-        let outcome = self.try_exchange(asks, leaves).await;
+        let outcome = self.try_exchange(asks, word).await;
         if outcome.is_err() {
             // What is still under way on it must not be taken for the next answer.
             self.connection = None;
@@ -84,11 +99,7 @@ impl Ledger {
         outcome
     }
 
-    async fn try_exchange(
-        &mut self,
-        asks: &[&Ask],
-        leaves: bool,
-    ) -> Result<Settlement, LedgerError> {
+    async fn try_exchange(&mut self, asks: &[&Ask], word: Word) -> Result<Settlement, LedgerError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.connect().await?,
@@ -99,8 +110,10 @@ impl Ledger {
             .key(format!("{PREFIX}:node:{}", self.node))
             .arg(&self.node)
             .arg(self.number)
+            .arg(self.heard)
             .arg(FORGOTTEN_MS)
-            .arg(u8::from(leaves));
+            .arg(u8::from(word.leaves))
+            .arg(u8::from(word.again));
         for ask in asks {
             call.key(format!("{PREFIX}:bucket:{}", hex(&ask.bucket)))
                 .arg(micros(ask.rate.interval))
@@ -109,29 +122,27 @@ impl Ledger {
                 .arg(ask.known)
                 .arg(ask.wanted)
                 .arg(micros(ask.level))
-                .arg(match (ask.done, ask.again) {
-                    (true, _) => "done",
-                    (false, true) => "again",
-                    (false, false) => "",
-                })
+                .arg(if ask.done { "done" } else { "" })
                 .arg(micros(ask.rate.owed));
         }
-        let said: Vec<i64> = timeout(PATIENCE, call.invoke_async(&mut connection))
+        let said: Vec<i64> = timeout(self.patience, call.invoke_async(&mut connection))
             .await
             .map_err(|_| LedgerError::Late)??;
         self.connection = Some(connection);
-        understand(&said, asks.len()).ok_or(LedgerError::Strange)
+        let settlement = understand(&said, asks.len()).ok_or(LedgerError::Strange)?;
+        self.heard = self.number;
+        Ok(settlement)
     }
 
     async fn connect(&self) -> Result<MultiplexedConnection, LedgerError> {
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE));
+            .set_connection_timeout(Some(self.patience))
+            .set_response_timeout(Some(self.patience));
         let connecting = self
             .client
             .get_multiplexed_async_connection_with_config(&config);
         // The name of the host is looked up outside of the connection's own time-out.
-        Ok(timeout(PATIENCE, connecting)
+        Ok(timeout(self.patience, connecting)
             .await
             .map_err(|_| LedgerError::Late)??)
     }
@@ -163,3 +174,6 @@ fn understand(said: &[i64], asks: usize) -> Option<Settlement> {
 fn micros(nanos: u64) -> f64 {
     nanos as f64 / 1000.0
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,10 @@
 //! Whatever nodes ask, settle and lose: together they admit no more than the limit's curve and the
-//! overshoot that it states. The bucket here does what `ledger.lua` does; `tests/it/cluster.rs` has
+//! overshoot that it states. The server here does what `ledger.lua` does; `tests/it/cluster.rs` has
 //! the real one.
 
 mod cluster;
+mod forgetting;
+pub(super) mod server;
 
 use domain::duration::Span;
 use domain::policy::rate_limit::{CostFrom, Overshoot};
@@ -325,31 +327,6 @@ fn the_worst_is_what_one_node_took_before_the_other_was_asked() {
             assert!(!cluster.request(0) && !cluster.request(1));
         }
     }
-}
-
-#[test]
-fn what_redis_forgot_the_nodes_remember() {
-    let limit = limit(100, 60, 100);
-    let mut cluster = Cluster::new(2, &limit);
-    assert_eq!(drain(&mut cluster), 100);
-    cluster.forget();
-    wait(&mut cluster, 100);
-    assert_eq!(drain(&mut cluster), 0);
-}
-
-#[test]
-fn also_what_nobody_asks_for_at_present_is_remembered() {
-    let limit = limit(100, 3600, 100);
-    let mut cluster = Cluster::new(2, &limit);
-    for _ in 0..80 {
-        assert!(cluster.request(0));
-        cluster.settle(0, Round::Urgent, true);
-    }
-    wait(&mut cluster, 5000);
-    cluster.forget();
-    wait(&mut cluster, 100);
-    let left = drain(&mut cluster);
-    assert!((20..=22).contains(&left), "{left}");
 }
 
 #[test]

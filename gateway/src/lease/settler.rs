@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::Leases;
-use super::ledger::{Ledger, LedgerError};
+use super::ledger::{Ledger, LedgerError, Word};
 use super::settling::{Answer, Open, Round};
 use crate::clock::Clock;
 use crate::limiter::{self, Cell};
@@ -24,6 +24,9 @@ const MOST: usize = 256;
 /// Before the first try to reach a Redis that is away, doubled up to [`LONGEST`].
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(1);
+/// After this long every node has told a Redis that had forgotten things what it remembers: longer
+/// than [`SIGN`] and [`LONGEST`] with what a settlement takes. Until then nobody relies on it.
+const TELLING: Duration = Duration::from_millis(1600);
 
 /// Settles until `stop` turns true; then the node gives back what it holds, and leaves.
 pub(crate) async fn run(
@@ -68,7 +71,7 @@ struct Task {
     heard: Option<Instant>,
     /// It is away: when it is tried next, and how long to wait after that.
     away: Option<(Instant, Duration)>,
-    /// It has forgotten this node: what it knew of the buckets is gone as well.
+    /// It has forgotten things, and this node has not told it all that it remembers.
     is_forgotten: bool,
 }
 
@@ -95,18 +98,24 @@ impl Task {
         for some in open.chunks(MOST) {
             self.exchange(some, false).await?;
         }
-        self.remind().await
+        if self.is_forgotten {
+            self.remind().await?;
+        }
+        Ok(())
     }
 
-    /// Says what this node remembers to a Redis that has forgotten it.
+    /// Says what this node remembers to a Redis that has forgotten it. Until the others have done so
+    /// as well, this node goes on with its part, as without Redis.
     async fn remind(&mut self) -> Result<(), LedgerError> {
-        if std::mem::take(&mut self.is_forgotten) {
-            tracing::warn!(
-                "Redis has forgotten the limits of the cluster; this node says what it knows."
-            );
-            for some in self.settler.open(Round::Forgotten).chunks(MOST) {
-                self.exchange(some, false).await?;
-            }
+        tracing::warn!(
+            "Redis has forgotten the limits of the cluster; this node says what it knows, and counts its part until all have."
+        );
+        for some in self.settler.open(Round::Forgotten).chunks(MOST) {
+            self.exchange(some, false).await?;
+        }
+        self.is_forgotten = false;
+        if self.settler.leases.is_apart() {
+            self.away = Some((Instant::now() + TELLING, FIRST_WAIT));
         }
         Ok(())
     }
@@ -120,7 +129,9 @@ impl Task {
         for some in open.chunks(MOST) {
             self.exchange(some, false).await?;
         }
-        self.remind().await?;
+        if self.is_forgotten {
+            return self.remind().await;
+        }
         leases.apart.store(false, Ordering::Relaxed);
         self.away = None;
         tracing::info!(
@@ -139,11 +150,22 @@ impl Task {
         let sent = settler.clock.micros() * 1000;
         let began = Instant::now();
         let asks: Vec<_> = open.iter().map(|(_, open)| &open.ask).collect();
-        let settlement = self.ledger.exchange(&asks, leaves).await?;
+        let again = self.is_forgotten;
+        let word = Word { leaves, again };
+        let settlement = self.ledger.exchange(&asks, word).await?;
         self.heard = Some(Instant::now());
         self.is_forgotten |= settlement.forgot;
         settler.leases.figures.settled(began.elapsed());
-        settler.close(open, &settlement.answers, sent, settlement.nodes);
+        let keeps = self.is_forgotten;
+        let mut nodes = settlement.nodes;
+        if keeps {
+            // Of the others it may know nothing yet, and what it grants may be theirs.
+            nodes = nodes.max(settler.leases.nodes());
+            if nodes > 1 {
+                settler.part();
+            }
+        }
+        settler.close(open, &settlement.answers, sent, nodes, keeps);
         Ok(())
     }
 
@@ -222,8 +244,11 @@ impl Settler {
         open.collect()
     }
 
-    /// The node goes on alone.
+    /// The node goes on alone, unless it does so already.
     pub(super) fn part(&mut self) {
+        if self.leases.is_apart() {
+            return;
+        }
         self.gather();
         let now = self.clock.micros() * 1000;
         let nodes = self.leases.nodes();
@@ -250,13 +275,15 @@ impl Settler {
         again
     }
 
-    /// Takes the answers to what was said at `sent`.
+    /// Takes the answers to what was said at `sent`, of a Redis that knows all unless the cells keep
+    /// what they count.
     pub(super) fn close(
         &mut self,
         open: &[(Arc<Cell>, Open)],
         answers: &[Answer],
         sent: u64,
         nodes: u32,
+        keeps: bool,
     ) {
         self.leases.nodes.store(nodes.max(1), Ordering::Relaxed);
         let mut has_cold = false;
@@ -264,7 +291,7 @@ impl Settler {
             let Some(lease) = cell.lease() else { continue };
             self.leases.count(answer);
             let before = lease.held();
-            if !lease.close(cell, open, *answer, sent, nodes) {
+            if !lease.close(cell, open, *answer, sent, nodes, keeps) {
                 lease.settled().listed = false;
                 has_cold = true;
             }

@@ -31,8 +31,6 @@ pub(crate) struct Ask {
     pub(crate) level: u64,
     /// Nobody asks for it at present.
     pub(crate) done: bool,
-    /// Redis has forgotten things: the level is at least the one that is said here.
-    pub(crate) again: bool,
 }
 
 /// What Redis said.
@@ -137,7 +135,6 @@ impl Lease {
             wanted,
             level,
             done,
-            again: round == Round::Forgotten,
         };
         Some(Open { ask, arrival })
     }
@@ -155,7 +152,7 @@ impl Lease {
     }
 
     /// Takes the answer to what was said at `now`: whether the subject must still be looked at
-    /// when nobody asks for it.
+    /// when nobody asks for it. Redis may not know all yet: what the cell `keeps` is the larger.
     pub(super) fn close(
         &self,
         cell: &Cell,
@@ -163,6 +160,7 @@ impl Lease {
         answer: Answer,
         now: u64,
         nodes: u32,
+        keeps: bool,
     ) -> bool {
         let Rate {
             interval,
@@ -191,7 +189,11 @@ impl Lease {
         let used = answer
             .level
             .saturating_sub(answer.held.saturating_mul(interval));
-        cell.follow(open.arrival, now, used, tolerable(open.ask.rate, nodes));
+        let level = match keeps {
+            true => used.max(open.arrival.saturating_sub(now)),
+            false => used,
+        };
+        cell.follow(open.arrival, now, level, tolerable(open.ask.rate, nodes));
         let mut settled = self.settled();
         settled.spent = open.ask.spent;
         settled.held = held;

@@ -18,7 +18,7 @@ use domain::manifest;
 use domain::snapshot::Snapshot;
 use gateway::clock::Clock;
 use gateway::source::{Change, Changes, channel};
-use gateway::{Handle, Settings, start};
+use gateway::{Handle, RedisUrl, Settings, start};
 
 pub use client::{Answer, Client};
 pub use recorder::Recorder;
@@ -160,5 +160,11 @@ impl Rig {
     pub async fn admin(&self, path: &str) -> Answer {
         let mut client = Client::connect(self.handle.admin.unwrap()).await;
         client.get(path, &[]).await
+    }
+}
+
+impl self::redis::RedisServer {
+    pub fn url(&self) -> RedisUrl {
+        RedisUrl::new(self.address())
     }
 }

@@ -1,84 +1,46 @@
 //! A cluster without processes: nodes, the bucket that they share, and somebody who counts it all.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::policy;
 
 use crate::clock::Clock;
+use crate::lease::ledger::Word;
 use crate::lease::settler::Settler;
-use crate::lease::settling::{Answer, Ask, Round};
+use crate::lease::settling::{Ask, Open, Round};
 use crate::lease::{Leases, Rate};
 use crate::limiter::Cell;
 
-/// The bucket in Redis.
-#[derive(Debug, Default)]
-struct Bucket {
-    arrival: Option<f64>,
-    /// What each node has taken, and how much of it it holds.
-    taken: HashMap<usize, (u64, u64)>,
-    over: u64,
-}
+use super::server::{Said, Server};
 
-impl Bucket {
-    fn settle(&mut self, node: usize, ask: &Ask, now: f64) -> Answer {
-        let (interval, tolerance) = (ask.rate.interval as f64, ask.rate.tolerance as f64);
-        let others = self.taken.iter().filter(|(other, _)| **other != node);
-        let held: u64 = others.map(|(_, (_, held))| held).sum();
-        let mut arrival = self.arrival.unwrap_or(0.0).max(now);
-        let taken = self.taken.get(&node).map_or(ask.known, |(taken, _)| *taken);
-        if self.arrival.is_none() || ask.again {
-            let all = held + taken.saturating_sub(ask.spent);
-            arrival = arrival.max(now + ask.level as f64 + all as f64 * interval);
-        }
-        let most = tolerance + tolerance.max(ask.rate.owed as f64) + held as f64 * interval;
-        arrival = arrival.clamp(now, now + most);
-        let mut over = 0.0;
-        if ask.spent > taken {
-            let before = (arrival - now - tolerance).max(0.0);
-            arrival += (ask.spent - taken) as f64 * interval;
-            over = (arrival - now - tolerance).max(0.0) - before;
-        } else {
-            arrival = (arrival - (taken - ask.spent) as f64 * interval).max(now);
-        }
-        let free = ((tolerance - (arrival - now)) / interval).floor();
-        let granted = (ask.wanted as f64).min(free).max(0.0);
-        arrival += granted * interval;
-        let taken = ask.spent + granted as u64;
-        if ask.done {
-            self.taken.remove(&node);
-        } else {
-            self.taken.insert(node, (taken, granted as u64));
-        }
-        self.arrival = Some(arrival);
-        let over = (over / interval).ceil() as u64;
-        self.over += over;
-        Answer {
-            taken,
-            level: (arrival - now) as u64,
-            held: held + granted as u64,
-            over,
-        }
-    }
-}
+/// Between two signs of a node that has nothing to settle, as of `settler`.
+const SIGN: u64 = 1_000_000_000;
+/// How long a node counts its part after Redis has forgotten things, as of `settler`.
+const TELLING: u64 = 1_600_000_000;
 
 struct Node {
     leases: Arc<Leases>,
     settler: Settler,
     cell: Option<Arc<Cell>>,
+    /// Of its last settlement, and of the last that was answered.
+    number: u64,
+    heard: u64,
+    heard_at: u64,
+    /// Redis has forgotten things, and the node has not said yet what it remembers.
+    is_forgotten: bool,
+    /// It has, and the others may not have.
+    apart_until: u64,
 }
 
 pub(super) struct Cluster {
     nodes: Vec<Node>,
-    bucket: Bucket,
+    server: Server,
     rate: Rate,
     /// Of a request.
     cost: u32,
     time: Arc<AtomicU64>,
     pub(super) is_lost: bool,
-    /// Of which nodes Redis has forgotten what it knew.
-    forgot: HashSet<usize>,
     /// The bucket of who sees everything, which admits everything: nanoseconds.
     level: f64,
     highest: f64,
@@ -96,13 +58,18 @@ impl Cluster {
                 settler: Settler::new(leases.clone(), clock.clone()),
                 leases,
                 cell: None,
+                number: 0,
+                heard: 0,
+                heard_at: 0,
+                is_forgotten: false,
+                apart_until: 0,
             }
         };
         let rate = Rate::new(limit.limit, limit.window.as_millis(), limit.burst());
         let rate = rate.times(limit.cost());
-        Self {
+        let mut cluster = Self {
             nodes: (0..count).map(node).collect(),
-            bucket: Bucket::default(),
+            server: Server::default(),
             rate: match limit.cost_from {
                 Some(_) => rate.owing(),
                 None => rate,
@@ -110,11 +77,15 @@ impl Cluster {
             cost: limit.cost(),
             time,
             is_lost: false,
-            forgot: HashSet::new(),
             level: 0.0,
             highest: 0.0,
             admitted: 0,
+        };
+        // Nodes ask when they start.
+        for at in 0..cluster.count() {
+            cluster.settle(at, Round::Regular, true);
         }
+        cluster
     }
 
     fn now(&self) -> u64 {
@@ -162,40 +133,88 @@ impl Cluster {
             .settle(cell, cell.lease().unwrap(), rate, counted);
     }
 
-    /// One round; without an answer, the node goes on alone.
+    /// One round, as `settler` has it; without an answer, the node goes on alone.
     pub(super) fn settle(&mut self, at: usize, round: Round, is_heard: bool) {
         let now = self.now();
         let count = self.nodes.len() as u32;
-        let node = &mut self.nodes[at];
         if self.is_lost {
-            if !node.leases.is_apart() {
-                node.settler.part();
+            self.nodes[at].settler.part();
+            return;
+        }
+        if now < self.nodes[at].apart_until {
+            return;
+        }
+        let is_back = self.nodes[at].leases.is_apart();
+        let round = if is_back {
+            self.say(at, &[], is_heard);
+            Round::Back(count)
+        } else {
+            round
+        };
+        let open = self.nodes[at].settler.open(round);
+        let is_quiet = now >= self.nodes[at].heard_at + SIGN;
+        if !open.is_empty() || round == Round::Regular && is_quiet {
+            self.say(at, &open, is_heard);
+        }
+        if !is_heard {
+            self.nodes[at].settler.part();
+            return;
+        }
+        if self.nodes[at].is_forgotten {
+            let open = self.nodes[at].settler.open(Round::Forgotten);
+            self.say(at, &open, true);
+            let node = &mut self.nodes[at];
+            node.is_forgotten = false;
+            if node.leases.is_apart() {
+                node.apart_until = now + TELLING;
             }
             return;
         }
-        let round = match node.leases.is_apart() {
-            true => Round::Back(count),
-            false if self.forgot.remove(&at) => Round::Forgotten,
-            false => round,
+        self.nodes[at].leases.apart.store(false, Ordering::Relaxed);
+    }
+
+    fn say(&mut self, at: usize, open: &[(Arc<Cell>, Open)], is_heard: bool) {
+        let now = self.now();
+        let count = self.nodes.len() as u32;
+        let node = &mut self.nodes[at];
+        node.number += 1;
+        let said = Said {
+            node: at,
+            number: node.number,
+            heard: node.heard,
+            word: Word {
+                leaves: false,
+                again: node.is_forgotten,
+            },
+            now: now as f64,
         };
-        let open = node.settler.open(round);
-        let answers: Vec<Answer> = open
-            .iter()
-            .map(|(_, open)| self.bucket.settle(at, &open.ask, now as f64))
-            .collect();
+        let asks: Vec<&Ask> = open.iter().map(|(_, open)| &open.ask).collect();
+        let settlement = self.server.exchange(said, &asks).unwrap();
         if is_heard {
-            node.settler.close(&open, &answers, now, count);
-        }
-        match is_heard {
-            true => node.leases.apart.store(false, Ordering::Relaxed),
-            false if node.leases.is_apart() => {}
-            false => node.settler.part(),
+            node.heard = node.number;
+            node.heard_at = now;
+            node.is_forgotten |= settlement.forgot;
+            let keeps = node.is_forgotten;
+            if keeps && count > 1 {
+                node.settler.part();
+            }
+            node.settler
+                .close(open, &settlement.answers, now, count, keeps);
         }
     }
 
     pub(super) fn forget(&mut self) {
-        self.bucket = Bucket::default();
-        self.forgot = (0..self.nodes.len()).collect();
+        self.server.forget();
+    }
+
+    /// What Redis knows now.
+    pub(super) fn known(&self) -> Server {
+        self.server.clone()
+    }
+
+    /// It comes back with what it knew some time ago.
+    pub(super) fn restore(&mut self, known: Server) {
+        self.server = known;
     }
 
     pub(super) fn count(&self) -> usize {
@@ -204,7 +223,7 @@ impl Cluster {
 
     /// Requests above the limit that Redis has seen.
     pub(super) const fn over(&self) -> u64 {
-        self.bucket.over
+        self.server.over
     }
 
     /// What was taken above the limit, in the worst stretch of time.

@@ -3,7 +3,6 @@
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use gateway::RedisUrl;
 use tempfile::TempDir;
 
 /// Debian's `redis-server` on loopback.
@@ -27,10 +26,6 @@ impl RedisServer {
         let server = Self { port, data, child };
         server.answers().await;
         Some(server)
-    }
-
-    pub fn url(&self) -> RedisUrl {
-        RedisUrl::new(self.address())
     }
 
     pub fn address(&self) -> String {
@@ -73,7 +68,7 @@ impl RedisServer {
         self.child.wait().unwrap();
     }
 
-    /// A new one at the same address, which knows nothing.
+    /// A new one at the same address, which knows what was last written to its disk (`SAVE`).
     pub async fn start_again(&mut self) {
         self.child = spawn(self.port, &self.data).unwrap();
         self.answers().await;
