@@ -46,18 +46,19 @@ impl CertificateName {
             let is_read = name.text.len() <= LONGEST && Self::subject(kept).as_ref() == Some(&name);
             return is_read.then_some(name).ok_or(why);
         }
-        let sorts: [(&str, fn(&str) -> Option<String>, &str); 3] = [
-            ("san:dns:", dns, "Write one host name, without a wildcard."),
-            ("san:uri:", uri, "Write a URI, such as spiffe://example/a."),
-            ("san:email:", email, "Write an address of e-mail."),
-        ];
-        let found = sorts.iter().find_map(|(sort, read, why)| {
-            Some((sort, read(text.strip_prefix(*sort)?).ok_or(*why)))
-        });
-        match found {
-            Some((sort, name)) => Ok(Self::alternative(sort, &name?)),
-            None => Err("Begin with subject:, san:dns:, san:uri: or san:email:."),
-        }
+        let (sort, name) = if let Some(written) = text.strip_prefix("san:dns:") {
+            let why = "Write one host name, without a wildcard.";
+            ("san:dns:", dns(written).ok_or(why)?)
+        } else if let Some(written) = text.strip_prefix("san:uri:") {
+            let why = "Write a URI, such as spiffe://example/a.";
+            ("san:uri:", uri(written).ok_or(why)?)
+        } else if let Some(written) = text.strip_prefix("san:email:") {
+            let why = "Write an address of e-mail.";
+            ("san:email:", email(written).ok_or(why)?)
+        } else {
+            return Err("Begin with subject:, san:dns:, san:uri: or san:email:.");
+        };
+        Ok(Self::alternative(sort, &name))
     }
 
     fn subject(written: &str) -> Option<Self> {

@@ -95,6 +95,7 @@ mod tests {
                     what: Purge::Tag(number.to_string()),
                 })
                 .collect(),
+            retired: Vec::new(),
         }
     }
 

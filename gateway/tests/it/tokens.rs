@@ -159,7 +159,7 @@ impl World {
         })
     }
 
-    fn with(&self, change: Value) -> Value {
+    fn claiming(&self, change: Value) -> Value {
         let mut claims = self.claims();
         for (name, value) in change.as_object().unwrap() {
             claims[name] = value.clone();
@@ -235,7 +235,7 @@ async fn what_is_not_believed() {
     let good = world.good();
     let now = world.rig.now().timestamp();
     let signed = sign;
-    let sign = |change: Value| signed(&world.with(change), "one", &first());
+    let sign = |change: Value| signed(&world.claiming(change), "one", &first());
     let parts: Vec<&str> = good.split('.').collect();
     let base64 = |json: Value| {
         use base64::Engine;
@@ -259,7 +259,7 @@ async fn what_is_not_believed() {
         &EncodingKey::from_secret(secret.as_bytes()),
     )
     .unwrap();
-    let other_payload = base64(world.with(json!({ "sub": "root" })));
+    let other_payload = base64(world.claiming(json!({ "sub": "root" })));
     let invalid = [
         (
             "of another's key",
@@ -395,7 +395,7 @@ async fn scopes_decide_behind_the_token() {
         (json!("write"), "/scoped/admin", 403),
     ] {
         let token = sign(
-            &world.with(json!({ "scope": scope, "client_id": null })),
+            &world.claiming(json!({ "scope": scope, "client_id": null })),
             "one",
             &first(),
         );
@@ -467,7 +467,7 @@ async fn keys_are_renewed_and_survive_an_outage() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limit_may_count_by_what_a_token_says() {
     let world = World::new(Duration::from_secs(30)).await;
-    let of = |change: Value| sign(&world.with(change), "one", &first());
+    let of = |change: Value| sign(&world.claiming(change), "one", &first());
     for (change, statuses) in [
         (json!({}), [200, 429]),
         (json!({ "client_id": "other", "iat": 1 }), [429, 429]),

@@ -28,7 +28,7 @@ pub const KEPT: Duration = Duration::days(7);
 const MOST_WAITING: u64 = 1000;
 
 /// Members of an event's payload that are told: things, and no people.
-const TOLD: [&str; 16] = [
+const TOLD: [&str; 19] = [
     "subscription",
     "application",
     "application_id",
