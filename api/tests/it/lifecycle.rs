@@ -140,7 +140,7 @@ async fn a_sunset_that_was_chosen_retires_once_and_frees_the_place() {
         assert!(state.parts.versions.is_empty());
         let retired = state.parts.apis.iter().flat_map(|api| &api.retired);
         let retired: Vec<_> = retired.map(|one| one.id.to_string()).collect();
-        assert_eq!(retired, [shop.version.clone()]);
+        assert_eq!(retired, std::slice::from_ref(&shop.version));
 
         // Whoever comes next takes the place.
         let api = seen["api"]["id"].as_str().unwrap();

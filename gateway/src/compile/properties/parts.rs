@@ -54,7 +54,7 @@ pub(super) fn retired(own: u32, dice: u32) -> Vec<snapshot::Retired> {
         id: domain::id::VersionId::from_name("retired", &own.to_string()),
         slug: "v0".to_owned(),
         revision: 1,
-        route: snapshot::Route::at(&path(place, false)),
+        route: snapshot::Route::at(path(place, false)),
         deprecation: deprecation(dice >> 3),
     });
     one.into_iter().collect()
