@@ -197,6 +197,14 @@ impl Fields {
             .map(|line| (&self.bytes[line.name()], &self.bytes[line.value()]))
     }
 
+    /// The same, each with what its name means.
+    pub(crate) fn known(&self) -> impl Iterator<Item = (Name, &[u8], &[u8])> {
+        self.lines().map(|line| {
+            let (name, value) = (&self.bytes[line.name()], &self.bytes[line.value()]);
+            (line.kind, name, value)
+        })
+    }
+
     pub(crate) fn remove(&mut self, kind: Name) {
         if self.had(kind.bit()) {
             self.retain(|known, _, _| known != kind);
@@ -217,20 +225,21 @@ impl Fields {
 
     /// Adds one behind the others; what would be more than one line is left out. `name` must be one.
     pub(crate) fn push(&mut self, name: &str, value: &[u8]) {
-        self.add(name, |bytes| bytes.extend_from_slice(value));
+        let kind = Name::of(name.as_bytes());
+        self.add(kind, name, |bytes| bytes.extend_from_slice(value));
     }
 
     /// Sets `name` to the value that the first of `from` has, if there is one.
     pub(crate) fn copy(&mut self, from: Name, name: &str) {
         let found = self.lines().find(|line| line.kind == from).map(Line::value);
         if let Some(value) = found {
-            self.clear(name);
-            self.add(name, |bytes| bytes.extend_from_within(value));
+            let kind = Name::of(name.as_bytes());
+            self.clear(kind, name);
+            self.add(kind, name, |bytes| bytes.extend_from_within(value));
         }
     }
 
-    fn add(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
-        let kind = Name::of(name.as_bytes());
+    fn add(&mut self, kind: Name, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
         let bytes = self.bytes.open();
         let start = bytes.len();
         bytes.extend_from_slice(name.as_bytes());
@@ -257,16 +266,17 @@ impl Fields {
 
     /// The same in place of all of that name.
     pub(crate) fn set(&mut self, name: &str, value: &[u8]) {
-        self.clear(name);
-        self.push(name, value);
+        let kind = Name::of(name.as_bytes());
+        self.clear(kind, name);
+        self.add(kind, name, |bytes| bytes.extend_from_slice(value));
     }
 
-    fn clear(&mut self, name: &str) {
-        match Name::of(name.as_bytes()) {
+    fn clear(&mut self, kind: Name, name: &str) {
+        match kind {
             Name::Other | Name::Hop | Name::Forwarding | Name::Portunus | Name::Underscore => {
                 self.remove_named(name.as_bytes());
             }
-            kind => self.remove(kind),
+            _ => self.remove(kind),
         }
     }
 

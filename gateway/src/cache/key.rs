@@ -96,8 +96,8 @@ fn end(out: &mut Vec<u8>) {
 /// What a trusted proxy says of the request's address, as upstreams write it into their answers.
 /// Who called is not: an answer that depends on that says so.
 fn forwarding(fields: &Fields, out: &mut Vec<u8>) {
-    for (name, value) in fields.iter() {
-        match Name::of(name) {
+    for (kind, name, value) in fields.known() {
+        match kind {
             Name::Forwarding if !name.eq_ignore_ascii_case(b"x-real-ip") => {
                 put(out, &name.to_ascii_lowercase());
                 put(out, value);
@@ -201,8 +201,8 @@ fn put_caller(out: &mut Vec<u8>, fields: &Fields, shown: [bool; 2], told: &[(&st
         put(out, value.as_bytes());
     }
     end(out);
-    for (name, value) in fields.iter() {
-        let counts = match Name::of(name) {
+    for (kind, name, value) in fields.known() {
+        let counts = match kind {
             Name::Portunus => true,
             Name::Authorization => shown[0],
             Name::ApiKey => shown[1],

@@ -73,7 +73,7 @@ impl Name {
             (b'x', 15) if is("x-forwarded-for") => Self::ForwardedFor,
             (b'x', 16) if is("x-forwarded-host") => Self::ForwardedHost,
             (b'x', 17) if is("x-forwarded-proto") => Self::ForwardedProto,
-            _ if name.contains(&b'_') => Self::Underscore,
+            _ if has_underscore(name) => Self::Underscore,
             (b'x', _) if begins("x-forwarded-") => Self::Forwarding,
             (b'x', _) if begins("x-portunus-") => Self::Portunus,
             _ => Self::Other,
@@ -115,6 +115,11 @@ impl Name {
     pub(super) const fn bit(self) -> u32 {
         1 << self as u32
     }
+}
+
+/// Names are short: all of one is looked at in fewer steps than finding the first would take.
+fn has_underscore(name: &[u8]) -> bool {
+    name.iter().fold(false, |found, byte| found | (*byte == b'_'))
 }
 
 /// Several names as bits.
