@@ -119,7 +119,8 @@ impl Name {
 
 /// Names are short: all of one is looked at in fewer steps than finding the first would take.
 fn has_underscore(name: &[u8]) -> bool {
-    name.iter().fold(false, |found, byte| found | (*byte == b'_'))
+    name.iter()
+        .fold(false, |found, byte| found | (*byte == b'_'))
 }
 
 /// Several names as bits.
