@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 use crate::rig::frames::{GOAWAY, PREFACE, SETTINGS, frame};
 use crate::rig::{Client, Rig};
-use crate::upstreams::always;
+use crate::upstreams::{always, metric};
 
 const FILE: &str = "portunus: 1\nupstreams: { u: { targets: [{ url: 'http://@UPSTREAM@' }] } }\n\
     apis: { x: { versions: { v1: { match: { path: /x, hosts: [a.test] }, upstream: u } } } }\n";
@@ -235,6 +235,65 @@ async fn a_connection_that_asks_nothing_is_ended() {
         };
         tokio::time::timeout(PATIENCE, gone).await.expect("ended");
     }
+}
+
+/// A body below the least rate is given up, and nothing else of its connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_body_meets_its_deadline() {
+    let rig = Rig::with(FILE, |settings| {
+        settings.clock = gateway::clock::Clock::default();
+        // 240 B/s.
+        settings.limits.body_window = Duration::from_millis(500);
+        settings.limits.body_rate = 120;
+    })
+    .await;
+    let mut sender = connect(&rig).await;
+    let post = || Request::post("http://a.test/x").body(()).unwrap();
+    sender = sender.ready().await.unwrap();
+    let (slow, mut drops) = sender.send_request(post(), false).unwrap();
+    sender = sender.ready().await.unwrap();
+    let (steady, mut parts) = sender.send_request(post(), false).unwrap();
+    let dripping = tokio::spawn(async move {
+        while drops.send_data(Bytes::from_static(b"x"), false).is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    // Through three windows, with ten times as much as must be in each.
+    let flowing = tokio::spawn(async move {
+        for _ in 0..75 {
+            let part = Bytes::from_static(&[b'x'; 50]);
+            parts.send_data(part, false).unwrap();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        parts.send_data(Bytes::new(), true).unwrap();
+    });
+    let slow = tokio::time::timeout(PATIENCE, slow).await;
+    let (head, mut body) = slow.expect("an answer in time").unwrap().into_parts();
+    dripping.abort();
+    let mut said = Vec::new();
+    // Behind the answer comes a reset, as the rest of the request is not wanted.
+    while let Some(Ok(data)) = body.data().await {
+        said.extend_from_slice(&data);
+    }
+    let said = String::from_utf8_lossy(&said);
+    assert_eq!(head.status.as_u16(), 408, "{said}");
+    assert!(said.contains("request_timeout"), "{said}");
+    let steady = tokio::time::timeout(PATIENCE, steady).await;
+    let (status, body) = read(steady.expect("an answer in time").unwrap()).await;
+    assert_eq!(status, 200, "{body}");
+    flowing.await.unwrap();
+    let good = get("/x").body(()).unwrap();
+    assert_eq!(ask(&mut sender, good, "").await.0, 200, "it goes on");
+    let late = metric(&rig, "portunus_timed_out_total{phase=\"body\"}").await;
+    assert_eq!(late, 1);
+    let mut statuses: Vec<u16> = rig
+        .wait_records(3)
+        .await
+        .iter()
+        .map(|record| record.status)
+        .collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 200, 408]);
 }
 
 /// HTTP/2 has no fields of a connection: a client that knows it would refuse the answer.
