@@ -88,8 +88,8 @@ pub(super) fn map(fields: &Fields) -> HeaderMap {
     headers
 }
 
-/// What the reader of HTTP/1 checks on the raw bytes. Only a fragment is past seeing: the library
-/// cuts it off where it reads `:path`, and what is left is all that anybody gets.
+/// What the reader of HTTP/1 checks on the raw bytes. Only a fragment is not seen: the library cuts
+/// it off where it reads `:path`, and what is left is all that anybody gets.
 fn check(
     method: &Method,
     uri: &Uri,
