@@ -19,7 +19,7 @@ use std::rc::Rc;
 use http::Method;
 
 pub(crate) use chunk::{Chunked, LAST_CHUNK, begin_chunk, end_chunk};
-pub(crate) use head::{Parsed, content_length, end, has_token, is_odd, parse};
+pub(crate) use head::{METHOD_BYTES, Parsed, content_length, end, has_token, is_odd, parse};
 
 use crate::body::{Inflow, Outflow};
 use crate::client::Client;

@@ -8,6 +8,9 @@ use crate::fields::{Fields, Name, Unread};
 use crate::head::{Head, Target};
 use crate::settings::Limits;
 
+/// No method is longer.
+pub(crate) const METHOD_BYTES: usize = 16;
+
 /// How the body of a message is delimited (RFC 9112 §6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Framing {
@@ -107,7 +110,10 @@ fn request_line(line: &[u8], limits: &Limits) -> Result<(Method, Target, bool), 
     if target.len() > limits.target_bytes {
         return Err(414);
     }
-    if method.is_empty() || method.len() > 16 || target.is_empty() || target.iter().any(is_odd) {
+    if method.is_empty() || method.len() > METHOD_BYTES {
+        return Err(400);
+    }
+    if target.is_empty() || target.iter().any(is_odd) {
         return Err(400);
     }
     let is_old = match version {

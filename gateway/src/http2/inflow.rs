@@ -51,6 +51,11 @@ impl Inflow for Streamed {
                 return Poll::Ready(Err(Cut));
             }
             let Some(frame) = ready!(polled) else {
+                // The library takes a reset without an error for an end, and the client may be the
+                // one who sent it: what came is not the whole, and must not pass for it.
+                if !self.incoming.is_end_stream() {
+                    return Poll::Ready(Err(Cut));
+                }
                 self.is_done = true;
                 break;
             };

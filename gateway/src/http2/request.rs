@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::rc::Rc;
 
-use http::header::{COOKIE, HOST};
+use http::header::{CONTENT_LENGTH, COOKIE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 
@@ -14,7 +14,7 @@ use crate::body::Outflow;
 use crate::client::Client;
 use crate::fields::Fields;
 use crate::head::Head;
-use crate::http1::is_odd;
+use crate::http1::{METHOD_BYTES, content_length, is_odd};
 use crate::pipeline;
 use crate::settings::Limits;
 
@@ -27,7 +27,8 @@ pub(super) async fn answer(
     let worker = connection.worker.clone();
     let (mut parts, incoming) = request.into_parts();
     let to_head = parts.method == Method::HEAD;
-    let read = check(&parts.uri, &parts.headers, &worker.settings.limits).and_then(|()| {
+    let limits = &worker.settings.limits;
+    let read = check(&parts.method, &parts.uri, &parts.headers, limits).and_then(|()| {
         let authority = parts.uri.authority().map(ToString::to_string);
         settle(authority.as_deref(), &mut parts.headers);
         head(parts.method, &parts.uri, &parts.headers).ok_or(StatusCode::BAD_REQUEST)
@@ -87,22 +88,60 @@ pub(super) fn map(fields: &Fields) -> HeaderMap {
     headers
 }
 
-/// What the reader of HTTP/1 checks on the raw bytes.
-fn check(uri: &Uri, headers: &HeaderMap, limits: &Limits) -> Result<(), StatusCode> {
-    let target = uri.path_and_query().map_or("", |target| target.as_str());
+/// What the reader of HTTP/1 checks on the raw bytes. Only a fragment is not seen: the library cuts
+/// it off where it reads `:path`, and what is left is all that anybody gets.
+fn check(
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    limits: &Limits,
+) -> Result<(), StatusCode> {
+    // CONNECT has none.
+    let target = uri.path_and_query().map_or("/", |target| target.as_str());
     if target.len() > limits.target_bytes {
         return Err(StatusCode::URI_TOO_LONG);
     }
-    if target.bytes().any(|byte| is_odd(&byte)) {
+    // The library takes a query without a path, and `*`.
+    if !target.starts_with('/') || target.bytes().any(|byte| is_odd(&byte)) {
         return Err(StatusCode::BAD_REQUEST);
     }
-    let is_long = |(name, value): (&http::HeaderName, &HeaderValue)| {
+    let is_long = |(name, value): (&HeaderName, &HeaderValue)| {
         name.as_str().len() + value.len() + 2 > limits.field_bytes
     };
     if headers.len() > limits.fields || headers.iter().any(is_long) {
         return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     }
+    // As one field, which they become.
+    let crumbs = headers.get_all(COOKIE).iter().map(|crumb| crumb.len() + 2);
+    if COOKIE.as_str().len() + crumbs.sum::<usize>() > limits.field_bytes {
+        return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    }
+    let is_malformed = method.as_str().len() > METHOD_BYTES
+        || !has_clear_length(headers)
+        || headers.values().any(is_padded);
+    if is_malformed {
+        return Err(StatusCode::BAD_REQUEST);
+    }
     Ok(())
+}
+
+/// At most one `Content-Length`, which everybody reads alike: the libraries take several of one
+/// value, and an empty one is 0 for one of them and none for the other.
+fn has_clear_length(headers: &HeaderMap) -> bool {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    match (lengths.next(), lengths.next()) {
+        (None, _) => true,
+        (Some(value), None) => content_length(value.as_bytes()).is_some(),
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// Spaces around a value (RFC 9113 §8.2.1): an upstream that is asked in HTTP/1 reads it without
+/// them, and would see another value than policies did.
+fn is_padded(value: &HeaderValue) -> bool {
+    let bytes = value.as_bytes();
+    let is_space = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    is_space(bytes.first()) || is_space(bytes.last())
 }
 
 /// `:authority` becomes the `Host` where there is none (RFC 9113 §8.3.1); where both are there, the
@@ -146,15 +185,53 @@ mod tests {
             ("/123456789012", &[], 414),
             ("/a\\b", &[], 400),
             ("/ä", &[], 400),
+            ("*", &[], 400),
+            ("/x", &[("cookie", "a=1"), ("cookie", "b=23456")], 200),
+            ("/x", &[("cookie", "a=1"), ("cookie", "b=234567")], 431),
         ] {
             let uri = Uri::try_from(target).unwrap();
             let mut headers = HeaderMap::new();
             for (name, value) in fields {
                 headers.append(*name, HeaderValue::from_static(value));
             }
-            let found = check(&uri, &headers, &limits).err();
-            let found = found.map_or(200, |status| status.as_u16());
+            let found = judge(&Method::GET, &uri, &headers, &limits);
             assert_eq!(found, status, "{target} {fields:?}");
+        }
+    }
+
+    fn judge(method: &Method, uri: &Uri, headers: &HeaderMap, limits: &Limits) -> u16 {
+        let found = check(method, uri, headers, limits).err();
+        found.map_or(200, |status| status.as_u16())
+    }
+
+    #[test]
+    fn what_two_readers_would_take_differently_is_refused() {
+        let root = Uri::from_static("/");
+        for (fields, status) in [
+            (&[("content-length", "5")][..], 200),
+            (&[("content-length", "0")], 200),
+            (&[("content-length", "5"), ("content-length", "5")], 400),
+            (&[("content-length", "5"), ("content-length", "05")], 400),
+            (&[("content-length", "")], 400),
+            (&[("content-length", "5, 5")], 400),
+            (&[("content-length", "+5")], 400),
+            (&[("content-length", "0000000000000000005")], 400),
+            (&[("x-a", "")], 200),
+            (&[("x-a", "b c")], 200),
+            (&[("x-a", " b")], 400),
+            (&[("x-a", "b\t")], 400),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in fields {
+                headers.append(*name, HeaderValue::from_static(value));
+            }
+            let found = judge(&Method::POST, &root, &headers, &Limits::default());
+            assert_eq!(found, status, "{fields:?}");
+        }
+        for (method, status) in [("A".repeat(16), 200), ("A".repeat(17), 400)] {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let found = judge(&method, &root, &HeaderMap::new(), &Limits::default());
+            assert_eq!(found, status, "{method}");
         }
     }
 

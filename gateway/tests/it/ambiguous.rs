@@ -1,18 +1,26 @@
 //! Each row of gateway.md §4 on a raw socket, and what bytes an upstream got of it: exactly one
 //! well-formed request for each that is logged as answered by it, or none.
 
-use crate::rig::{Client, Recorder, Rig};
+use gateway::Settings;
 
-const OPEN: &str = r#"
+use crate::rig::frames::{End, Frames, Message};
+use crate::rig::{Client, Recorder, Rig, key};
+
+pub const OPEN: &str = r#"
 portunus: 1
 upstreams: { echo: { targets: [{ url: "http://@RECORDER@" }] } }
 apis: { x: { versions: { v1: { match: { path: / }, upstream: echo } } } }
 "#;
 
-async fn rig() -> (Rig, Recorder) {
+pub async fn rig() -> (Rig, Recorder) {
+    before(OPEN, |_| {}).await
+}
+
+/// A gateway in front of a recorder, which is `@RECORDER@` in the file.
+pub async fn before(text: &str, change: impl FnOnce(&mut Settings)) -> (Rig, Recorder) {
     let recorder = Recorder::start().await;
-    let text = OPEN.replace("@RECORDER@", &recorder.address.to_string());
-    (Rig::new(&text).await, recorder)
+    let text = text.replace("@RECORDER@", &recorder.address.to_string());
+    (Rig::with(&text, change).await, recorder)
 }
 
 /// What is refused, and how.
@@ -99,11 +107,15 @@ const REFUSED: &[(&str, u16)] = &[
     // Targets.
     ("GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("GET /a\\b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("GET /a\0b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("GET /?a\0b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("GET /\u{e9} HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("GET /%00 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("GET /%ff HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("GET /a%2fb HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("GET /a%5Cb HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("GET /a%252fb HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("GET /a%255cb HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("GET /..;/b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("GET /%252e%252e/b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("GET /../b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
@@ -229,6 +241,20 @@ const PASSES: &[Passes] = &[
         b"",
     ),
     (
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: Cookie, X-Forwarded-For, X-Forwarded-Host\r\nConnection: x-forwarded-PROTO, Host, X-Portunus-Plan, Content-Length, \t, close\r\nCookie: a=1\r\nX-Forwarded-For: 6.6.6.6\r\nX-Portunus-Plan: gold\r\nContent-Length: 2\r\n\r\nab",
+        "GET / HTTP/1.1",
+        &[
+            ("connection", &[]),
+            ("cookie", &["a=1"]),
+            ("x-forwarded-for", &["127.0.0.1"]),
+            ("x-forwarded-host", &["a"]),
+            ("x-forwarded-proto", &["http"]),
+            ("x-portunus-plan", &[]),
+            ("content-length", &["2"]),
+        ],
+        b"ab",
+    ),
+    (
         "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAA\r\n\r\n",
         "GET / HTTP/1.1",
         &[
@@ -349,5 +375,162 @@ async fn an_early_answer_leaves_no_rest_behind() {
             assert!(client.is_closed().await);
         }
         assert_eq!(recorder.take(), []);
+    }
+}
+
+const CALLERS: &str = r#"
+portunus: 1
+upstreams: { echo: { targets: [{ url: "http://@RECORDER@" }] } }
+apis: { x: { versions: { v1: { match: { path: / }, upstream: echo, policies: [{ key_auth: {} }] } } } }
+products: { p: { versions: [x/v1], plans: { gold: { approval: auto } } } }
+applications: { a: { keys: [{ name: k, value: "@KEY1@", env: live }], subscriptions: [{ product: p, plan: gold }] } }
+"#;
+
+/// What the gateway says of a caller is said, whatever a client would have stripped.
+#[tokio::test(flavor = "multi_thread")]
+async fn nominations_take_nothing_of_ours_away() {
+    let (rig, recorder) = before(CALLERS, |_| {}).await;
+    const OURS: [&str; 8] = [
+        "x-portunus-application",
+        "x-portunus-environment",
+        "x-portunus-subscription",
+        "x-portunus-plan",
+        "x-request-id",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+    ];
+    let secret = key(1);
+    let fields = [
+        format!("X-Api-Key: {}", secret.as_str()),
+        format!("Connection: {}", OURS.join(", ").to_uppercase()),
+        format!("Connection: {}", OURS.join(",")),
+        "X-Portunus-Plan: platinum".to_owned(),
+    ];
+    let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+    assert_eq!(rig.get("/", &fields).await.status, 200);
+    let seen = recorder.take();
+    assert_eq!(seen.len(), 1);
+    for name in OURS {
+        let values = seen[0].all(name);
+        assert!(matches!(&*values, [value] if !value.is_empty()), "{name}");
+    }
+    assert_eq!(seen[0].all("x-portunus-plan"), ["gold"]);
+    assert_eq!(seen[0].all("connection"), [""; 0]);
+    assert_eq!(seen[0].all("x-api-key"), [""; 0]);
+}
+
+/// What an upstream says of its connection ends at this one.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_lose_what_belongs_to_a_hop() {
+    let (rig, recorder) = rig().await;
+    recorder.answer_next(
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/plain\r\nX-A: 1\r\nX-B: 2\r\nx-a: 3\r\n\
+         Connection: x-A, Content-Type, Content-Length\r\nConnection: keep-alive\r\nKeep-Alive: timeout=5\r\n\
+         Proxy-Connection: keep-alive\r\nProxy-Authenticate: Basic\r\nTE: trailers\r\nTrailer: x-t\r\nUpgrade: h2c\r\n\r\nok",
+    );
+    let answer = rig.get("/", &[]).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "ok"));
+    for (name, value) in [
+        ("x-b", Some("2")),
+        ("content-type", Some("text/plain")),
+        ("content-length", Some("2")),
+        ("x-a", None),
+        ("connection", None),
+        ("keep-alive", None),
+        ("proxy-connection", None),
+        ("proxy-authenticate", None),
+        ("te", None),
+        ("trailer", None),
+        ("upgrade", None),
+    ] {
+        assert_eq!(answer.field(name), value, "{name}: {answer:?}");
+    }
+}
+
+const BASE: &str = r#"
+portunus: 1
+upstreams: { echo: { targets: [{ url: "http://@RECORDER@/base" }] } }
+apis:
+  x:
+    versions:
+      v1: { match: { path: /api }, upstream: echo }
+      v2: { match: { path: /raw }, upstream: echo, encoded_slashes: true }
+"#;
+
+/// Paths, and the one that the upstream got, or the status.
+const CLIMBS: &[(&str, Result<&str, u16>)] = &[
+    ("/api", Ok("/base/")),
+    ("/api/", Ok("/base/")),
+    ("/api/x", Ok("/base/x")),
+    ("/api/./x", Ok("/base/x")),
+    ("/api/a/../x", Ok("/base/x")),
+    ("/api/../api/x", Ok("/base/x")),
+    ("/api/..x", Ok("/base/..x")),
+    ("/api/...", Ok("/base/...")),
+    ("/api/x?/../../y", Ok("/base/x?/../../y")),
+    // Out of the prefix: to nobody's route.
+    ("/api/..", Err(404)),
+    ("/api/../x", Err(404)),
+    ("/api/%2e%2E/x", Err(404)),
+    ("/api/.%2e/x", Err(404)),
+    ("/api//../x", Err(404)),
+    ("/api/a/../../x", Err(404)),
+    ("/apix", Err(404)),
+    // Out of everything, or nowhere for certain.
+    ("/api/../../x", Err(400)),
+    ("/api/a/../../../x", Err(400)),
+    ("/api/..;/x", Err(400)),
+    ("/api/..%3b/x", Err(400)),
+    ("/api/%2e%2e;a=b/x", Err(400)),
+    ("/api/..%2fx", Err(400)),
+    ("/api/%2e%2e%2Fx", Err(400)),
+    ("/api/..%5cx", Err(400)),
+    ("/api/..\\x", Err(400)),
+    ("/api/%252e%252e/x", Err(400)),
+    ("/api/..%252fx", Err(400)),
+    ("/api/..%255cx", Err(400)),
+    ("/api/..%00/x", Err(400)),
+    // Where encoded slashes are taken, they carry nobody up either.
+    ("/raw/a%2fx", Ok("/base/a%2Fx")),
+    ("/raw/..%2fx", Err(400)),
+    ("/raw/a%2f..%2f..%2fx", Err(400)),
+    ("/raw/a%5c..%5c..%5cx", Err(400)),
+    ("/raw/%2f..;%2fx", Err(400)),
+    ("/raw/..%252fx", Err(400)),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_climbs_out_of_a_base_path() {
+    let (rig, recorder) = before(BASE, |_| {}).await;
+    for &(path, expected) in CLIMBS {
+        let status = expected.err().unwrap_or(200);
+        let lines: Vec<String> = expected
+            .iter()
+            .map(|target| format!("GET {target} HTTP/1.1"))
+            .collect();
+        let seen = || -> Vec<String> {
+            let seen = recorder.take().into_iter();
+            seen.map(|one| one.line).collect()
+        };
+        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(rig.send(&request).await.status, status, "{path}");
+        assert_eq!(seen(), lines, "{path}");
+
+        let fields = [
+            (":method", "GET"),
+            (":scheme", "http"),
+            (":authority", "a"),
+            (":path", path),
+        ];
+        let message = Message {
+            fields: &fields,
+            data: &[],
+            trailers: &[],
+        };
+        let mut client = Frames::connect(rig.handle.gateway).await;
+        let end = client.send(&message).await;
+        assert_eq!(end, End::Status(status), "{path} over HTTP/2");
+        assert_eq!(seen(), lines, "{path} over HTTP/2");
     }
 }

@@ -9,12 +9,13 @@ use http::{Request, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::rig::frames::{GOAWAY, PREFACE, SETTINGS, frame};
 use crate::rig::{Client, Rig};
+use crate::upstreams::{always, metric};
 
 const FILE: &str = "portunus: 1\nupstreams: { u: { targets: [{ url: 'http://@UPSTREAM@' }] } }\n\
     apis: { x: { versions: { v1: { match: { path: /x, hosts: [a.test] }, upstream: u } } } }\n";
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn connect(rig: &Rig) -> SendRequest<Bytes> {
@@ -111,17 +112,6 @@ async fn ambiguous_and_oversized_requests_are_refused() {
     let good = get("/x").body(()).unwrap();
     assert_eq!(ask(&mut sender, good, "").await.0, 200, "it goes on");
 }
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let mut out = (payload.len() as u32).to_be_bytes()[1..].to_vec();
-    out.extend([kind, flags]);
-    out.extend(stream.to_be_bytes());
-    out.extend(payload);
-    out
-}
-
-const SETTINGS: u8 = 4;
-const GOAWAY: u8 = 7;
 
 /// `GET http://a.test/x` in HPACK, without Huffman codes and the dynamic table.
 fn head() -> Vec<u8> {
@@ -245,4 +235,93 @@ async fn a_connection_that_asks_nothing_is_ended() {
         };
         tokio::time::timeout(PATIENCE, gone).await.expect("ended");
     }
+}
+
+/// A body below the least rate is given up, and nothing else of its connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_body_meets_its_deadline() {
+    let rig = Rig::with(FILE, |settings| {
+        settings.clock = gateway::clock::Clock::default();
+        // 240 B/s.
+        settings.limits.body_window = Duration::from_millis(500);
+        settings.limits.body_rate = 120;
+    })
+    .await;
+    let mut sender = connect(&rig).await;
+    let post = || Request::post("http://a.test/x").body(()).unwrap();
+    sender = sender.ready().await.unwrap();
+    let (slow, mut drops) = sender.send_request(post(), false).unwrap();
+    sender = sender.ready().await.unwrap();
+    let (steady, mut parts) = sender.send_request(post(), false).unwrap();
+    let dripping = tokio::spawn(async move {
+        while drops.send_data(Bytes::from_static(b"x"), false).is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    // Through three windows, with ten times as much as must be in each.
+    let flowing = tokio::spawn(async move {
+        for _ in 0..75 {
+            let part = Bytes::from_static(&[b'x'; 50]);
+            parts.send_data(part, false).unwrap();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        parts.send_data(Bytes::new(), true).unwrap();
+    });
+    let slow = tokio::time::timeout(PATIENCE, slow).await;
+    let (head, mut body) = slow.expect("an answer in time").unwrap().into_parts();
+    dripping.abort();
+    let mut said = Vec::new();
+    // Behind the answer comes a reset, as the rest of the request is not wanted.
+    while let Some(Ok(data)) = body.data().await {
+        said.extend_from_slice(&data);
+    }
+    let said = String::from_utf8_lossy(&said);
+    assert_eq!(head.status.as_u16(), 408, "{said}");
+    assert!(said.contains("request_timeout"), "{said}");
+    let steady = tokio::time::timeout(PATIENCE, steady).await;
+    let (status, body) = read(steady.expect("an answer in time").unwrap()).await;
+    assert_eq!(status, 200, "{body}");
+    flowing.await.unwrap();
+    let good = get("/x").body(()).unwrap();
+    assert_eq!(ask(&mut sender, good, "").await.0, 200, "it goes on");
+    let late = metric(&rig, "portunus_timed_out_total{phase=\"body\"}").await;
+    assert_eq!(late, 1);
+    let mut statuses: Vec<u16> = rig
+        .wait_records(3)
+        .await
+        .iter()
+        .map(|record| record.status)
+        .collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 200, 408]);
+}
+
+/// HTTP/2 has no fields of a connection: a client that knows it would refuse the answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_lose_what_belongs_to_a_hop() {
+    let upstream = always(
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: 1\r\nX-B: 2\r\nConnection: x-a, keep-alive\r\n\
+         Keep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\nUpgrade: h2c\r\nTE: gzip\r\nTrailer: x-t\r\n\r\nok",
+    )
+    .await;
+    let rig = Rig::new(&FILE.replace("@UPSTREAM@", &upstream.to_string())).await;
+    let mut sender = connect(&rig).await.ready().await.unwrap();
+    let request = get("/x").body(()).unwrap();
+    let (answer, _) = sender.send_request(request, true).unwrap();
+    let answer = tokio::time::timeout(PATIENCE, answer).await;
+    let answer = answer.expect("an answer in time").unwrap();
+    let fields = answer.headers();
+    assert_eq!(fields["x-b"], "2");
+    for name in [
+        "x-a",
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "upgrade",
+        "te",
+        "trailer",
+    ] {
+        assert!(!fields.contains_key(name), "{name}: {fields:?}");
+    }
+    assert_eq!(read(answer).await, (200, "ok".to_owned()));
 }

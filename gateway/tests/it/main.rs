@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod ambiguous;
+mod ambiguous_http2;
 mod answers;
 mod asking;
 mod bound;

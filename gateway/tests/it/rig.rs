@@ -1,6 +1,7 @@
 //! What every test stands on: gateway, upstream, client.
 
 pub mod client;
+pub mod frames;
 pub mod moody;
 pub mod origin;
 pub mod peer;
