@@ -6,6 +6,7 @@
 mod kind;
 mod route;
 mod tls;
+mod unreadable;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,7 @@ use crate::upstream::{UpstreamCredential, UpstreamSettings};
 pub use kind::Kind;
 pub use route::Route;
 pub use tls::{Certificate, ClientCertificate, Host, PrivateKey};
+pub use unreadable::Unreadable;
 
 /// Version of this module's shape. A gateway refuses a newer one and keeps its last state.
 pub const SCHEMA: u32 = 1;
@@ -79,6 +81,9 @@ pub struct Parts {
     /// `None` where there is no database.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,
+    /// What could not be read when this was loaded, beside the objects that say so themselves.
+    #[serde(skip)]
+    pub unread: Vec<Unreadable>,
 }
 
 /// What the change of a state's number was: in a database that was restored from a copy and has
@@ -95,6 +100,9 @@ pub struct Organization {
     pub slug: String,
     pub suspended: bool,
     pub policies: Vec<Policy>,
+    /// What of it this release cannot read: its routes answer 500.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +117,9 @@ pub struct Api {
     /// What was taken out of the caches lately, the newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub purges: Vec<Purged>,
+    /// What of it this release cannot read: its routes answer 500.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
 }
 
 /// Most of an API that are told: a gateway that has missed more forgets all that it keeps of it.
@@ -136,6 +147,9 @@ pub struct Version {
     /// The OpenAPI document as it was imported, where a policy looks into it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
+    /// What of its revision this release cannot read: its route answers 500.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
 }
 
 /// The immutable part of a version that publish made.
@@ -296,6 +310,7 @@ impl TokenIssuer {
 impl Parts {
     /// Replaces what `delta` puts and removes what is gone: the reader's side of a [`Delta`].
     pub fn apply(&mut self, delta: Delta) {
+        self.read_again(&delta);
         for (kind, id) in delta.gone {
             self.remove(kind, id);
         }

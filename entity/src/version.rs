@@ -96,9 +96,20 @@ impl Model {
         read_word("version.state", &self.state, VersionState::parse)
     }
 
-    /// `current` is the revision that `current_revision_id` names.
-    pub fn to_state(self, current: revision::Model) -> Result<snapshot::Version, RowError> {
-        let revision = current.snapshot()?;
+    /// `current` is the revision that `current_revision_id` names. One that cannot be read keeps its
+    /// place, where that can be.
+    pub fn to_state(self, current: Option<revision::Model>) -> Result<snapshot::Version, RowError> {
+        let current = current.ok_or_else(|| RowError {
+            column: "version.current_revision_id",
+            reason: "it names a revision that is not there".to_owned(),
+        })?;
+        let (revision, unreadable) = match current.snapshot() {
+            Ok(revision) => (revision, None),
+            Err(error) => match current.place() {
+                Some(place) => (place, Some(error.to_string())),
+                None => return Err(error),
+            },
+        };
         let Self {
             id,
             organization_id: _,
@@ -121,6 +132,7 @@ impl Model {
             enabled,
             revision,
             document: None,
+            unreadable,
         })
     }
 }

@@ -14,6 +14,7 @@ mod route;
 mod sealed;
 mod split;
 mod tls;
+mod unread;
 mod upstream;
 
 use std::collections::{HashMap, HashSet};
@@ -36,6 +37,7 @@ use consumers::Consumers;
 use model::{Dirty, Model};
 use purges::Purges;
 use roster::Roster;
+use unread::Unread;
 use upstream::Crew;
 
 /// Why a change was not taken; the state before stays.
@@ -78,6 +80,7 @@ pub(crate) struct Compiler {
     region: Option<String>,
     consumers: Consumers,
     purges: Purges,
+    unread: Unread,
     /// Versions that are not served any more.
     left: HashSet<VersionId>,
     ip_lists: ip_lists::Names,
@@ -113,6 +116,7 @@ impl Compiler {
             region: None,
             consumers: Consumers::default(),
             purges: Purges::default(),
+            unread: Unread::default(),
             left: HashSet::new(),
             ip_lists: ip_lists::Names::default(),
             placed_routes: HashMap::new(),
@@ -145,6 +149,7 @@ impl Compiler {
         if snapshot.schema > SCHEMA {
             return Err(NotTaken::Newer(snapshot.schema));
         }
+        self.unread.full(&snapshot.parts);
         let before: Vec<VersionId> = self.model.versions.keys().copied().collect();
         self.model = Model::default();
         for (_, upstream) in self.upstreams.drain() {
@@ -183,6 +188,7 @@ impl Compiler {
                 from: delta.from,
             });
         }
+        self.unread.delta(&delta);
         let number = delta.state.max(self.state.number);
         self.purges.remove(&delta.gone);
         self.purges.take(&delta.put.apis, false);
@@ -213,6 +219,11 @@ impl Compiler {
         let mut providers = self.model.apis.values().map(|api| api.organization);
         let first = providers.next();
         providers.all(|other| Some(other) == first)
+    }
+
+    /// What of the present state cannot be read.
+    pub(crate) fn unread(&self) -> &Unread {
+        &self.unread
     }
 
     /// The keys of issuers, to be kept fresh.

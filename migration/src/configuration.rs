@@ -16,6 +16,7 @@ mod m0013_priorities;
 mod m0014_webhooks;
 mod m0015_ip_lists;
 mod m0016_redelivery;
+mod m0017_schema;
 
 use sea_orm_migration::prelude::*;
 
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_webhooks::Migration),
             Box::new(m0015_ip_lists::Migration),
             Box::new(m0016_redelivery::Migration),
+            Box::new(m0017_schema::Migration),
         ]
     }
 

@@ -51,6 +51,7 @@ pub fn resolve(
         slug: name.to_owned(),
         suspended: false,
         policies: manifest.policies.clone(),
+        unreadable: None,
     });
     resolver.parts.settings = Some(open_settings());
     resolver.apis(manifest, load);

@@ -117,9 +117,22 @@ impl Compiler {
         let chain = |operation: Option<&snapshot::Operation>| {
             self.chain(organization, api, version, operation, (bound, examples))
         };
-        let own = match rule.is_broken() {
-            true => Err(Self::unreadable(version)),
-            false => chain(None),
+        let unread = [
+            ("the organization", &organization.unreadable),
+            ("the API", &api.unreadable),
+            ("the version", &version.unreadable),
+        ];
+        let unread = unread
+            .into_iter()
+            .find_map(|(label, reason)| Some((label, reason.clone()?)));
+        let is_unread = unread.is_some() || rule.is_broken();
+        let own = match unread {
+            Some((label, reason)) => Err(Uncompiled {
+                label: label.to_owned(),
+                reason,
+            }),
+            None if rule.is_broken() => Err(Self::unreadable(version)),
+            None => chain(None),
         };
         if let Err(error) = &own {
             tracing::error!(version.id = %id, %error, "Part of a version could not be compiled; its route answers 500.");
@@ -128,7 +141,7 @@ impl Compiler {
         for operation in &revision.operations {
             let compiled = Operation {
                 id: operation.id,
-                chain: (!operation.policies.is_empty() && !rule.is_broken())
+                chain: (!operation.policies.is_empty() && !is_unread)
                     .then(|| chain(Some(operation))),
             };
             if !operations.insert(&operation.method, &operation.template, compiled) {

@@ -38,6 +38,7 @@ impl<'a> Resolver<'a> {
                 organization: self.organization,
                 slug: name.clone(),
                 policies: api.policies.clone(),
+                unreadable: None,
             });
             for (version_name, version) in &api.versions {
                 let pointer = format!("{pointer}/versions/{}", token(version_name));
@@ -62,6 +63,7 @@ impl<'a> Resolver<'a> {
                     enabled: version.enabled,
                     revision,
                     document,
+                    unreadable: None,
                 });
             }
         }

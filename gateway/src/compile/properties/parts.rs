@@ -12,6 +12,7 @@ pub(super) fn version(own: u32, dice: u32) -> snapshot::Version {
     let is = |shift: u32| dice >> shift & 1 == 1;
     snapshot::Version {
         document: None,
+        unreadable: unreadable(any(22)),
         id: id(Kind::Version, own),
         api: id(Kind::Api, any(2)),
         slug: format!("v{}", any(4) % 2),
@@ -34,6 +35,11 @@ pub(super) fn version(own: u32, dice: u32) -> snapshot::Version {
             operations: Vec::new(),
         },
     }
+}
+
+/// Few, as a route answers nothing else then.
+pub(super) fn unreadable(dice: u32) -> Option<String> {
+    (dice & 7 == 7).then(|| "it is newer".to_owned())
 }
 
 pub(super) fn upstream(own: u32, dice: u32) -> snapshot::Upstream {
