@@ -30,6 +30,7 @@ mod joined;
 mod keys;
 mod limits;
 mod mirror;
+mod newer;
 mod node_report;
 mod overload;
 mod peers;
