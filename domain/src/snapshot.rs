@@ -189,6 +189,10 @@ pub struct Upstream {
     /// Shown to targets that ask for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_certificate: Option<ClientCertificate>,
+    /// What of it this release cannot read: whoever sends requests to it answers 500. Were it not
+    /// there, calls with test keys would go where live ones go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
 }
 
 /// A list of networks that policies of its organization name. Notes are for people alone.

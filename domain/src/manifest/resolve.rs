@@ -184,6 +184,7 @@ impl<'a> Resolver<'a> {
                     .clone()
                     .map_or(Secret::None, Secret::Clear),
                 client_certificate,
+                unreadable: None,
             });
         }
     }

@@ -32,8 +32,12 @@ impl Parts {
         let versions = self.versions.iter();
         let versions =
             versions.filter_map(|one| told(Kind::Version, one.id.uuid(), &one.unreadable));
+        let upstreams = self.upstreams.iter();
+        let upstreams =
+            upstreams.filter_map(|one| told(Kind::Upstream, one.id.uuid(), &one.unreadable));
         let others = self.unread.iter().cloned();
-        organizations.chain(apis).chain(versions).chain(others)
+        let published = organizations.chain(apis).chain(versions);
+        published.chain(upstreams).chain(others)
     }
 
     /// Forgets what was wrong with what has been read again, and notes what is now.

@@ -31,7 +31,7 @@ pub(super) async fn all<C: ConnectionTrait>(tx: &C) -> Result<Parts, DbErr> {
         organizations: organizations(tx, organization::Entity::find()).await?,
         apis: apis(tx, api::Entity::find()).await?,
         versions: versions(tx, version::Entity::served(), &mut unread).await?,
-        upstreams: upstreams(tx, upstream::Entity::find(), &mut unread).await?,
+        upstreams: upstreams(tx, upstream::Entity::find()).await?,
         products: products(tx, product::Entity::find()).await?,
         plans: plans(tx, plan::Entity::find(), &mut unread).await?,
         applications: lines::applications(tx, &mut unread).await?,
@@ -77,7 +77,7 @@ pub(super) async fn some<C: ConnectionTrait>(
             }
             Kind::Upstream => {
                 let query = upstream::Entity::find().filter(upstream::Column::Id.is_in(ids));
-                let rows = upstreams(tx, query, unread).await?;
+                let rows = upstreams(tx, query).await?;
                 keep(&mut put.upstreams, rows, &mut found, |one| one.id.uuid());
             }
             Kind::Product => {
@@ -171,22 +171,6 @@ async fn read<C: ConnectionTrait, E: EntityTrait, T>(
     Ok(found)
 }
 
-async fn upstreams<C: ConnectionTrait>(
-    tx: &C,
-    query: Select<upstream::Entity>,
-    unread: &mut Vec<Unreadable>,
-) -> Result<Vec<snapshot::Upstream>, DbErr> {
-    let noted = (Kind::Upstream, unread);
-    read(
-        tx,
-        query,
-        upstream::Column::Id,
-        noted,
-        upstream::Model::to_state,
-    )
-    .await
-}
-
 async fn plans<C: ConnectionTrait>(
     tx: &C,
     query: Select<plan::Entity>,
@@ -213,6 +197,15 @@ async fn apis<C: ConnectionTrait>(
 ) -> Result<Vec<snapshot::Api>, DbErr> {
     let rows = query.order_by_asc(api::Column::Id).all(tx).await?;
     Ok(rows.into_iter().map(api::Model::to_state).collect())
+}
+
+/// Those that cannot be read say so themselves.
+async fn upstreams<C: ConnectionTrait>(
+    tx: &C,
+    query: Select<upstream::Entity>,
+) -> Result<Vec<snapshot::Upstream>, DbErr> {
+    let rows = query.order_by_asc(upstream::Column::Id).all(tx).await?;
+    Ok(rows.into_iter().map(upstream::Model::to_state).collect())
 }
 
 async fn hosts<C: ConnectionTrait>(

@@ -513,7 +513,8 @@ async fn what_cannot_be_read_costs_its_own_object_only() {
         );
         assert!(whole.settings.unwrap().upstream_allow.is_empty());
         assert_eq!(whole.products, begun.products);
-        assert!(whole.upstreams.is_empty() && whole.plans.is_empty() && whole.ip_lists.is_empty());
+        assert!(whole.upstreams[0].unreadable.is_some());
+        assert!(whole.plans.is_empty() && whole.ip_lists.is_empty());
         assert!(whole.applications.is_empty() && whole.credentials.is_empty());
         assert!(whole.subscriptions.is_empty());
     })

@@ -194,9 +194,12 @@ impl Compiler {
             return Beside::default();
         };
         let find = |other: UpstreamId| -> Option<Arc<Upstream>> {
+            let found = self.model.upstreams.get(&other)?;
             // A credential is its organization's: nobody sends requests with another's.
-            let own = self.model.upstreams.get(&other)?.organization == source.organization;
-            own.then(|| self.upstreams.get(&other).cloned()).flatten()
+            let own = found.organization == source.organization;
+            (own && found.unreadable.is_none())
+                .then(|| self.upstreams.get(&other).cloned())
+                .flatten()
         };
         Beside {
             fallback: model::fallback(source).and_then(find),
@@ -232,6 +235,9 @@ impl Compiler {
         let upstreams = |name: &str| {
             let id = self.model.named_upstream(organization.id, name)?;
             let source = self.model.upstreams.get(&id)?;
+            if source.unreadable.is_some() {
+                return None;
+            }
             Some(Asked {
                 upstream: self.upstreams.get(&id).cloned()?,
                 written: Parts::new("upstream")

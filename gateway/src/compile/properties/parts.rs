@@ -53,6 +53,7 @@ pub(super) fn upstream(own: u32, dice: u32) -> snapshot::Upstream {
         settings,
         credential: Secret::None,
         client_certificate: None,
+        unreadable: unreadable(dice >> 20),
     }
 }
 
