@@ -31,6 +31,10 @@ pub const MAX_PEM: usize = 256 * 1024;
 /// Most host names of one certificate.
 pub const MAX_HOSTS: usize = 100;
 
+/// What is wrong with authorities that the library for it cannot read.
+pub const NO_AUTHORITIES: &str =
+    "The authorities cannot be read: they are not X.509 certificates in PEM.";
+
 /// A certificate with its private key.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -207,7 +211,8 @@ pub fn is_pattern(host: &str) -> bool {
     route::host(name).as_deref() == Some(name)
 }
 
-fn certificates(pem: &str) -> Option<&'static str> {
+/// What is wrong with a text that should be PEM of certificates.
+pub(crate) fn certificates(pem: &str) -> Option<&'static str> {
     if pem.len() > MAX_PEM {
         return Some("The certificates may have at most 256 KiB.");
     }

@@ -7,6 +7,7 @@ mod kind;
 mod lifecycle;
 mod route;
 mod tls;
+mod unreadable;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,7 @@ pub use kind::Kind;
 pub use lifecycle::{Deprecation, Retired};
 pub use route::Route;
 pub use tls::{Certificate, ClientCertificate, Host, PrivateKey};
+pub use unreadable::Unreadable;
 
 /// Version of this module's shape. A gateway refuses a newer one and keeps its last state.
 pub const SCHEMA: u32 = 1;
@@ -81,6 +83,9 @@ pub struct Parts {
     /// `None` where there is no database.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,
+    /// What could not be read when this was loaded, beside the objects that say so themselves.
+    #[serde(skip)]
+    pub unread: Vec<Unreadable>,
 }
 
 /// What the change of a state's number was: in a database that was restored from a copy and has
@@ -97,6 +102,9 @@ pub struct Organization {
     pub slug: String,
     pub suspended: bool,
     pub policies: Vec<Policy>,
+    /// What of it this release cannot read: its routes answer 500.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,6 +122,9 @@ pub struct Api {
     /// Its versions that are retired, in the order of ids.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retired: Vec<Retired>,
+    /// What of it this release cannot read: its routes answer 500.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
 }
 
 /// Most of an API that are told: a gateway that has missed more forgets all that it keeps of it.
@@ -144,6 +155,9 @@ pub struct Version {
     /// `None`: nothing is said about its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deprecation: Option<Deprecation>,
+    /// What of its revision this release cannot read: its route answers 500.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
 }
 
 /// The immutable part of a version that publish made.
@@ -183,6 +197,10 @@ pub struct Upstream {
     /// Shown to targets that ask for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_certificate: Option<ClientCertificate>,
+    /// What of it this release cannot read: whoever sends requests to it answers 500. Were it not
+    /// there, calls with test keys would go where live ones go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
 }
 
 /// A list of networks that policies of its organization name. Notes are for people alone.
@@ -304,6 +322,7 @@ impl TokenIssuer {
 impl Parts {
     /// Replaces what `delta` puts and removes what is gone: the reader's side of a [`Delta`].
     pub fn apply(&mut self, delta: Delta) {
+        self.read_again(&delta);
         for (kind, id) in delta.gone {
             self.remove(kind, id);
         }

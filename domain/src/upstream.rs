@@ -13,6 +13,7 @@ mod protocol;
 mod retries;
 mod split;
 mod target;
+mod tls;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,7 @@ pub use protocol::Protocol;
 pub use retries::Retries;
 pub use split::{Kept, MAX_VARIANTS, NamedBy, Ramp, Rollback, Split, Variant};
 pub use target::{REGION, Target, is_region};
+pub use tls::UpstreamTls;
 
 /// How long each phase may take. Defaults: gateway.md §3.
 #[derive(
@@ -79,28 +81,6 @@ impl Timeouts {
         }
         Vec::new()
     }
-}
-
-/// TLS towards the targets: verified always.
-#[derive(
-    Debug,
-    Clone,
-    PartialEq,
-    Eq,
-    Default,
-    Serialize,
-    Deserialize,
-    schemars::JsonSchema,
-    utoipa::ToSchema,
-)]
-#[serde(deny_unknown_fields, default)]
-pub struct UpstreamTls {
-    /// PEM certificates that are trusted instead of the system's roots.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ca: Option<String>,
-    /// Name to verify and to send as SNI, instead of the target's host.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub server_name: Option<String>,
 }
 
 /// Everything of an upstream but its credential.
@@ -189,6 +169,7 @@ impl UpstreamSettings {
         let hedge = self.hedge.as_ref();
         let parts = [
             ("/timeouts", self.timeouts.check()),
+            ("/tls", self.tls.check()),
             ("/balance", self.balance.check()),
             ("/health", self.health.check()),
             ("/retries", self.retries.check()),
@@ -274,6 +255,7 @@ mod tests {
             (r#""retries":{"statuses":[404]}"#, "/retries/statuses"),
             (r#""retries":{"budget":101}"#, "/retries/budget"),
             (r#""timeouts":{"total":"25h"}"#, "/timeouts/total"),
+            (r#""tls":{"ca":"ca.pem"}"#, "/tls/ca"),
             (
                 r#""balance":{"sticky":{"cookie":"a b"}}"#,
                 "/balance/sticky/cookie",

@@ -147,10 +147,15 @@ impl Model {
         read_json("api.purges", text)
     }
 
-    /// `retired` are its versions that are, in the order of ids.
-    pub fn to_state(self, retired: Vec<snapshot::Retired>) -> Result<snapshot::Api, RowError> {
-        let (policies, purges) = (self.policies()?, self.purges()?);
-        let labels = self.labels()?;
+    /// `retired` are its versions that are, in the order of ids. What cannot be read is told in it.
+    pub fn to_state(self, retired: Vec<snapshot::Retired>) -> snapshot::Api {
+        let mut unreadable = None;
+        let policies = self.policies();
+        let policies = policies.unwrap_or_else(|error| left_out(error, &mut unreadable));
+        let labels = self.labels();
+        let labels = labels.unwrap_or_else(|error| left_out(error, &mut unreadable));
+        let purges = self.purges();
+        let purges = purges.unwrap_or_else(|error| left_out(error, &mut unreadable));
         let Self {
             id,
             organization_id,
@@ -170,7 +175,7 @@ impl Model {
             updated_at: _,
             etag: _,
         } = self;
-        Ok(snapshot::Api {
+        snapshot::Api {
             id: id.into(),
             organization: organization_id.into(),
             slug,
@@ -178,8 +183,15 @@ impl Model {
             labels,
             purges,
             retired,
-        })
+            unreadable,
+        }
     }
+}
+
+/// Nothing in the place of what cannot be read; why is noted.
+fn left_out<T>(error: RowError, why: &mut Option<String>) -> Vec<T> {
+    *why = Some(error.to_string());
+    Vec::new()
 }
 
 /// What the catalog's search looks into: lower case of any alphabet, which SQLite's own LIKE lacks.

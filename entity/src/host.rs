@@ -50,43 +50,44 @@ impl Entity {
 }
 
 impl Model {
-    pub fn settings(&self) -> Result<HostSettings, RowError> {
+    pub fn tls(&self) -> Result<Option<TlsMode>, RowError> {
         let mode = |word: &String| read_word("host.tls", word, TlsMode::parse);
+        self.tls.as_ref().map(mode).transpose()
+    }
+
+    pub fn settings(&self) -> Result<HostSettings, RowError> {
         Ok(HostSettings {
-            tls: self.tls.as_ref().map(mode).transpose()?,
+            tls: self.tls()?,
             client_ca: self.client_ca.clone(),
             client_crl: self.client_crl.clone(),
             client_crl_current: self.client_crl_current.unwrap_or_default(),
         })
     }
 
-    pub fn to_state(self) -> Result<snapshot::Host, RowError> {
-        let HostSettings {
-            tls,
-            client_ca,
-            client_crl,
-            client_crl_current,
-        } = self.settings()?;
+    /// A word that is not known asks for TLS.
+    pub fn to_state(self) -> snapshot::Host {
+        let tls = self.tls();
+        let tls = tls.unwrap_or(Some(TlsMode::Required));
         let Self {
             id,
             organization_id,
             host,
             tls: _,
-            client_ca: _,
-            client_crl: _,
-            client_crl_current: _,
+            client_ca,
+            client_crl,
+            client_crl_current,
             created_at: _,
             updated_at: _,
             etag: _,
         } = self;
-        Ok(snapshot::Host {
+        snapshot::Host {
             id: id.into(),
             organization: owner(organization_id),
             host,
             tls,
             client_ca,
             client_crl,
-            client_crl_current,
-        })
+            client_crl_current: client_crl_current.unwrap_or_default(),
+        }
     }
 }

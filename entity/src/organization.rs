@@ -96,9 +96,16 @@ impl Model {
             .collect())
     }
 
-    pub fn to_state(self) -> Result<snapshot::Organization, RowError> {
-        let suspended = self.state()? == OrganizationState::Suspended;
-        let policies = self.policies()?;
+    /// What cannot be read is told in it. A state that is not known is taken for a suspended one.
+    pub fn to_state(self) -> snapshot::Organization {
+        let (suspended, unknown) = match self.state() {
+            Ok(state) => (state == OrganizationState::Suspended, None),
+            Err(error) => (true, Some(error)),
+        };
+        let (policies, unread) = match self.policies() {
+            Ok(policies) => (policies, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
         let Self {
             id,
             slug,
@@ -110,11 +117,12 @@ impl Model {
             created_by: _,
             etag: _,
         } = self;
-        Ok(snapshot::Organization {
+        snapshot::Organization {
             id: id.into(),
             slug,
             suspended,
             policies,
-        })
+            unreadable: unknown.or(unread).map(|error| error.to_string()),
+        }
     }
 }

@@ -73,4 +73,9 @@ impl Model {
     pub fn snapshot(&self) -> Result<snapshot::Revision, RowError> {
         read_json("revision.snapshot", &self.snapshot)
     }
+
+    /// Where it answers, if that can be read.
+    pub fn place(&self) -> Option<snapshot::Revision> {
+        snapshot::Revision::place(self.id.into(), self.number.unsigned_abs(), &self.snapshot)
+    }
 }

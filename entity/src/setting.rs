@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::row::read_json;
+use crate::row::{RowError, read_json};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "setting")]
@@ -33,6 +33,10 @@ pub const UPSTREAM_ALLOW_EXACT: &str = "upstream_allow_exact";
 
 /// The keys of the platform's token endpoint: JSON of [`TokenKeys`]. No operator edits it.
 pub const TOKEN_KEYS: &str = "token_keys";
+
+/// The number of `domain::snapshot::SCHEMA` in the release that brought the database up last, as its
+/// migrations write it. No operator edits it.
+pub const SCHEMA: &str = "schema";
 
 /// What the platform signs tokens with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,14 +81,45 @@ pub async fn value<C: ConnectionTrait, T: DeserializeOwned>(
 
 /// What gateways use of the settings.
 pub async fn for_gateways<C: ConnectionTrait>(db: &C) -> Result<snapshot::Settings, DbErr> {
-    Ok(snapshot::Settings {
-        upstream_allow: value(db, UPSTREAM_ALLOW).await?.unwrap_or_default(),
-        upstream_allow_exact: value(db, UPSTREAM_ALLOW_EXACT).await?.unwrap_or_default(),
-        tokens: value::<_, TokenKeys>(db, TOKEN_KEYS)
-            .await?
-            .map(|kept| snapshot::TokenIssuer {
-                keys: kept.set(),
-                issuer: kept.issuer,
-            }),
-    })
+    let (settings, unreadable) = readable(db).await?;
+    match unreadable {
+        None => Ok(settings),
+        Some(error) => Err(error.into()),
+    }
+}
+
+/// The same, and what of it cannot be read: nobody has set that, then, which allows less.
+pub async fn readable<C: ConnectionTrait>(
+    db: &C,
+) -> Result<(snapshot::Settings, Option<RowError>), DbErr> {
+    let mut unreadable = None;
+    let allow = one(db, UPSTREAM_ALLOW, &mut unreadable).await?;
+    let exact = one(db, UPSTREAM_ALLOW_EXACT, &mut unreadable).await?;
+    let tokens: Option<TokenKeys> = one(db, TOKEN_KEYS, &mut unreadable).await?;
+    let settings = snapshot::Settings {
+        upstream_allow: allow.unwrap_or_default(),
+        upstream_allow_exact: exact.unwrap_or_default(),
+        tokens: tokens.map(|kept| snapshot::TokenIssuer {
+            keys: kept.set(),
+            issuer: kept.issuer,
+        }),
+    };
+    Ok((settings, unreadable))
+}
+
+async fn one<C: ConnectionTrait, T: DeserializeOwned>(
+    db: &C,
+    name: &str,
+    unreadable: &mut Option<RowError>,
+) -> Result<Option<T>, DbErr> {
+    let Some(row) = Entity::find_by_id(name).one(db).await? else {
+        return Ok(None);
+    };
+    match read_json("setting.value", &row.value) {
+        Ok(value) => Ok(Some(value)),
+        Err(error) => {
+            *unreadable = Some(error);
+            Ok(None)
+        }
+    }
 }

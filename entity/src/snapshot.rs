@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::change;
 use crate::database::begin_read;
 use crate::row::unsigned;
+use crate::setting;
 
 /// More changes than this at once are read as a whole state: it is cheaper.
 const MOST_CHANGES: u64 = 20_000;
@@ -25,20 +26,47 @@ pub enum Changes {
     Delta(Box<Delta>),
     /// What is between is not kept any more, or the database is another one: load everything.
     Reload,
+    /// The rows have a form that this release does not know: a state of that schema, for the gateway
+    /// to refuse. Nothing else is in it.
+    Newer(Box<Snapshot>),
 }
 
-/// Loads the whole state, as of one moment.
+/// Loads the whole state, as of one moment. What cannot be read costs its own object
+/// ([`Parts::unreadable`]); nothing is in a state of a newer schema.
 pub async fn load(db: &DatabaseConnection) -> Result<Snapshot, DbErr> {
     let tx = begin_read(db).await?;
     let (state, mark) = change::last(&tx).await?;
-    let mut parts = parts::all(&tx).await?;
-    parts.mark = mark;
+    let snapshot = match schema(&tx).await? {
+        SCHEMA => Snapshot {
+            schema: SCHEMA,
+            state,
+            parts: Parts {
+                mark,
+                ..parts::all(&tx).await?
+            },
+        },
+        newer => refused(newer, state, mark),
+    };
     tx.commit().await?;
-    Ok(Snapshot {
-        schema: SCHEMA,
+    Ok(snapshot)
+}
+
+/// [`SCHEMA`] of what wrote the rows, if that is a newer release. A database that says nothing was
+/// brought up by one that had the first.
+async fn schema<C: ConnectionTrait>(tx: &C) -> Result<u32, DbErr> {
+    let written: Option<u32> = setting::value(tx, setting::SCHEMA).await?;
+    Ok(written.unwrap_or(SCHEMA).max(SCHEMA))
+}
+
+fn refused(schema: u32, state: u64, mark: Option<Mark>) -> Snapshot {
+    Snapshot {
+        schema,
         state,
-        parts,
-    })
+        parts: Parts {
+            mark,
+            ..Parts::default()
+        },
+    }
 }
 
 /// Reads what changed after `state`, as of one moment. No change is ever skipped: the writers of
@@ -71,6 +99,10 @@ async fn read<C: ConnectionTrait>(
     let last = change::last(tx).await?;
     if is_up_to_date(&last, from, mark) {
         return Ok(Changes::None);
+    }
+    let schema = schema(tx).await?;
+    if schema > SCHEMA {
+        return Ok(Changes::Newer(Box::new(refused(schema, last.0, last.1))));
     }
     if mark.is_some() && change::mark(tx, from).await?.as_ref() != mark {
         return Ok(Changes::Reload);

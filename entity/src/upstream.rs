@@ -84,8 +84,12 @@ impl Model {
         read_json("upstream.settings", &self.settings)
     }
 
-    pub fn to_state(self) -> Result<snapshot::Upstream, RowError> {
-        let settings = self.settings()?;
+    /// What cannot be read is told in it.
+    pub fn to_state(self) -> snapshot::Upstream {
+        let (settings, unreadable) = match self.settings() {
+            Ok(settings) => (settings, None),
+            Err(error) => (UpstreamSettings::default(), Some(error.to_string())),
+        };
         let Self {
             id,
             organization_id,
@@ -99,7 +103,7 @@ impl Model {
             updated_at: _,
             etag: _,
         } = self;
-        Ok(snapshot::Upstream {
+        snapshot::Upstream {
             id: id.into(),
             organization: organization_id.into(),
             name,
@@ -111,6 +115,7 @@ impl Model {
                     certificate,
                     key: PrivateKey::Sealed(key),
                 }),
-        })
+            unreadable,
+        }
     }
 }

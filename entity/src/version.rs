@@ -128,7 +128,8 @@ impl Model {
         }))
     }
 
-    /// What its place answers once it is retired; `None` while it is not.
+    /// What its place answers once it is retired; `None` while it is not. Of a revision that cannot
+    /// be read its place is enough.
     pub fn to_retired(
         self,
         current: &revision::Model,
@@ -136,7 +137,8 @@ impl Model {
         if self.state()? != VersionState::Retired {
             return Ok(None);
         }
-        let revision = current.snapshot()?;
+        let revision = current.snapshot();
+        let revision = revision.or_else(|error| current.place().ok_or(error))?;
         Ok(self.deprecation()?.map(|deprecation| snapshot::Retired {
             id: self.id.into(),
             slug: self.slug,
@@ -146,9 +148,20 @@ impl Model {
         }))
     }
 
-    /// `current` is the revision that `current_revision_id` names.
-    pub fn to_state(self, current: revision::Model) -> Result<snapshot::Version, RowError> {
-        let revision = current.snapshot()?;
+    /// `current` is the revision that `current_revision_id` names. One that cannot be read keeps its
+    /// place, where that can be.
+    pub fn to_state(self, current: Option<revision::Model>) -> Result<snapshot::Version, RowError> {
+        let current = current.ok_or_else(|| RowError {
+            column: "version.current_revision_id",
+            reason: "it names a revision that is not there".to_owned(),
+        })?;
+        let (revision, unreadable) = match current.snapshot() {
+            Ok(revision) => (revision, None),
+            Err(error) => match current.place() {
+                Some(place) => (place, Some(error.to_string())),
+                None => return Err(error),
+            },
+        };
         let deprecation = self.deprecation()?;
         let Self {
             id,
@@ -175,6 +188,7 @@ impl Model {
             revision,
             document: None,
             deprecation,
+            unreadable,
         })
     }
 }

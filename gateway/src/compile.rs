@@ -15,6 +15,7 @@ mod route;
 mod sealed;
 mod split;
 mod tls;
+mod unread;
 mod upstream;
 
 use std::collections::{HashMap, HashSet};
@@ -38,6 +39,7 @@ use consumers::Consumers;
 use model::{Dirty, Model};
 use purges::Purges;
 use roster::Roster;
+use unread::Unread;
 use upstream::Crew;
 
 /// Why a change was not taken; the state before stays.
@@ -82,6 +84,7 @@ pub(crate) struct Compiler {
     portal_url: Option<String>,
     consumers: Consumers,
     purges: Purges,
+    unread: Unread,
     /// Versions that are not served any more.
     left: HashSet<VersionId>,
     ip_lists: ip_lists::Names,
@@ -118,6 +121,7 @@ impl Compiler {
             portal_url: None,
             consumers: Consumers::default(),
             purges: Purges::default(),
+            unread: Unread::default(),
             left: HashSet::new(),
             ip_lists: ip_lists::Names::default(),
             placed_routes: HashMap::new(),
@@ -152,6 +156,7 @@ impl Compiler {
         if snapshot.schema > SCHEMA {
             return Err(NotTaken::Newer(snapshot.schema));
         }
+        self.unread.full(&snapshot.parts);
         let before: Vec<VersionId> = self.model.versions.keys().copied().collect();
         self.model = Model::default();
         for (_, upstream) in self.upstreams.drain() {
@@ -191,6 +196,7 @@ impl Compiler {
                 from: delta.from,
             });
         }
+        self.unread.delta(&delta);
         let number = delta.state.max(self.state.number);
         self.purges.remove(&delta.gone);
         self.purges.take(&delta.put.apis, false);
@@ -221,6 +227,11 @@ impl Compiler {
         let mut providers = self.model.apis.values().map(|api| api.organization);
         let first = providers.next();
         providers.all(|other| Some(other) == first)
+    }
+
+    /// What of the present state cannot be read.
+    pub(crate) fn unread(&self) -> &Unread {
+        &self.unread
     }
 
     /// The keys of issuers, to be kept fresh.

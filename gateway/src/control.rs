@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use domain::snapshot::Kind;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
@@ -28,11 +29,13 @@ pub(crate) struct Told {
     pub(crate) clock: Clock,
 }
 
-/// How often a change was not taken, by why.
+/// How often a change was not taken, by why; and how many objects of what was cannot be read.
 #[derive(Debug, Default)]
 pub(crate) struct NotTakenCounts {
     newer: AtomicU64,
     gap: AtomicU64,
+    /// By [`Kind::ALL`].
+    unread: [AtomicU64; Kind::ALL.len()],
 }
 
 impl NotTakenCounts {
@@ -46,6 +49,18 @@ impl NotTakenCounts {
 
     pub(crate) fn read(&self) -> [u64; 2] {
         [&self.newer, &self.gap].map(|count| count.load(Ordering::Relaxed))
+    }
+
+    fn note_unread(&self, counts: [u64; Kind::ALL.len()]) {
+        for (kept, count) in self.unread.iter().zip(counts) {
+            kept.store(count, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn unread(&self) -> [u64; Kind::ALL.len()] {
+        self.unread
+            .each_ref()
+            .map(|count| count.load(Ordering::Relaxed))
     }
 }
 
@@ -154,6 +169,8 @@ pub(crate) async fn run(mut changes: mpsc::Receiver<Change>, mut compiler: Compi
             None => {}
             Some(Ok(state)) => {
                 tracing::debug!(state = state.number, "A configuration state is served.");
+                compiler.unread().tell();
+                told.not_taken.note_unread(compiler.unread().counts());
                 told.number.send_replace(state.number);
                 told.needs_full.send_if_modified(std::mem::take);
                 if !looked.is_of(&state) {

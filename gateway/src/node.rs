@@ -69,6 +69,7 @@ impl Node {
                 .map(|age| age.as_secs()),
             routes: self.routes.all(),
             not_taken: self.not_taken.read(),
+            unread: self.not_taken.unread(),
             ends: self.state.borrow().as_ref().map(|state| Ends {
                 tls: state.tls.clone(),
                 clients: state.client_ends.clone(),

@@ -52,7 +52,7 @@ pub(crate) use send::{Failure, Outgoing, Sent, send};
 pub(crate) use split::{Split, Trial, Variant, Watch};
 pub(crate) use sticky::Sticky;
 pub(crate) use stream::Stream;
-pub(crate) use tls::{Roots, client_config};
+pub(crate) use tls::{Roots, client_config, trusted};
 pub(crate) use upkeep::{Upkeep, keep_up};
 pub(crate) use way::{Closed, Fallback, Way, admit, alone, stand_in};
 

@@ -17,6 +17,7 @@ mod m0014_webhooks;
 mod m0015_ip_lists;
 mod m0016_redelivery;
 mod m0017_lifecycle;
+mod m0018_schema;
 
 use sea_orm_migration::prelude::*;
 
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0015_ip_lists::Migration),
             Box::new(m0016_redelivery::Migration),
             Box::new(m0017_lifecycle::Migration),
+            Box::new(m0018_schema::Migration),
         ]
     }
 

@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use crate::support::shop::id;
 use crate::support::{App, Call, World, each};
 
+const CA: &str = include_str!("tls/ca.pem");
+const CA_KEY: &str = include_str!("tls/server.key");
+
 fn body(world: &World, url: &str) -> Value {
     json!({
         "team": world.here.team,
@@ -260,6 +263,50 @@ async fn a_fallback_is_an_upstream_of_the_same_organization() {
         kept.refused(Code::Conflict);
         world.owner.client.delete(&path(&main)).await.ok(204);
         world.owner.client.delete(&path(&spare)).await.ok(204);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_no_target_could_be_verified_by_is_refused() {
+    each(async |app| {
+        let mut world = World::new(app).await;
+        let path = format!("/organizations/{}/upstreams", world.here.id);
+        let good = json!({ "ca": CA, "server_name": "upstream.test" });
+        let with =
+            |tls: &Value| json!({ "targets": [{ "url": "https://93.184.216.34" }], "tls": tls });
+        let mut new = body(&world, "https://93.184.216.34");
+        new["settings"] = with(&good);
+        let kept = world.owner.client.post(&path, new.clone()).await.ok(201);
+        let own = format!("/upstreams/{}", id(&kept.json()));
+        new["name"] = json!("others");
+        let (ca, name) = ("/settings/tls/ca", "/settings/tls/server_name");
+        let forged = CA.replacen("MII", "MIJ", 1);
+        let both = format!("{CA}{CA_KEY}");
+        for (tls, pointers) in [
+            (json!({ "ca": "" }), &[ca][..]),
+            (json!({ "ca": "ca.pem" }), &[ca]),
+            (json!({ "ca": forged }), &[ca]),
+            // It would be shown to whoever may read the upstream.
+            (json!({ "ca": both }), &[ca]),
+            (json!({ "server_name": "" }), &[name]),
+            (json!({ "server_name": "a b" }), &[name]),
+            (json!({ "server_name": "upstream.test:443" }), &[name]),
+            (json!({ "ca": forged, "server_name": "-" }), &[ca, name]),
+        ] {
+            new["settings"] = with(&tls);
+            let client = &mut world.owner.client;
+            let answer = client.post(&path, new.clone()).await;
+            let answer = answer.refused(Code::ValidationFailed);
+            assert_eq!(answer.pointers(), pointers, "{tls}");
+            assert!(!answer.text.contains("PRIVATE"));
+            let edit = json!({ "settings": with(&tls) });
+            let answer = client.patch(&own, edit).await;
+            let answer = answer.refused(Code::ValidationFailed);
+            assert_eq!(answer.pointers(), pointers, "{tls}");
+        }
+        let there = world.owner.client.get(&own).await.ok(200);
+        assert_eq!(there.json()["settings"]["tls"], good);
     })
     .await;
 }

@@ -52,6 +52,7 @@ pub fn resolve(
         slug: name.to_owned(),
         suspended: false,
         policies: manifest.policies.clone(),
+        unreadable: None,
     });
     resolver.parts.settings = Some(open_settings());
     resolver.apis(manifest, load);
@@ -184,6 +185,7 @@ impl<'a> Resolver<'a> {
                     .clone()
                     .map_or(Secret::None, Secret::Clear),
                 client_certificate,
+                unreadable: None,
             });
         }
     }

@@ -8,6 +8,7 @@ fn organization(name: &str, suspended: bool) -> Organization {
         slug: name.into(),
         suspended,
         policies: vec![],
+        unreadable: None,
     }
 }
 

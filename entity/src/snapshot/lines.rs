@@ -7,7 +7,7 @@ use domain::application::{Claimed, Lifetime};
 use domain::id::Id;
 use domain::key::{Environment, KeyDigest};
 use domain::lifecycle::ApplicationState;
-use domain::snapshot::{Application, Credential, Subscription};
+use domain::snapshot::{Application, Credential, Kind, Subscription, Unreadable};
 use domain::subscription::SubscriptionState;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use uuid::Uuid;
@@ -18,7 +18,10 @@ use crate::subscription::UNKNOWN_TO_GATEWAYS;
 /// Lines per statement: some megabytes.
 const AT_ONCE: i64 = 20_000;
 
-pub(super) async fn applications<C: ConnectionTrait>(tx: &C) -> Result<Vec<Application>, DbErr> {
+pub(super) async fn applications<C: ConnectionTrait>(
+    tx: &C,
+    unread: &mut Vec<Unreadable>,
+) -> Result<Vec<Application>, DbErr> {
     let column = Columns(tx.get_database_backend());
     let line = [
         column.uuid("id"),
@@ -26,7 +29,7 @@ pub(super) async fn applications<C: ConnectionTrait>(tx: &C) -> Result<Vec<Appli
         "state".to_owned(),
         "COALESCE(labels, '[]')".to_owned(),
     ];
-    read(tx, "application", "", &line, |mut line| {
+    read(tx, Kind::Application, "", &line, unread, |mut line| {
         Some(Application {
             id: line.id()?,
             organization: line.id()?,
@@ -40,7 +43,10 @@ pub(super) async fn applications<C: ConnectionTrait>(tx: &C) -> Result<Vec<Appli
     .await
 }
 
-pub(super) async fn credentials<C: ConnectionTrait>(tx: &C) -> Result<Vec<Credential>, DbErr> {
+pub(super) async fn credentials<C: ConnectionTrait>(
+    tx: &C,
+    unread: &mut Vec<Unreadable>,
+) -> Result<Vec<Credential>, DbErr> {
     let column = Columns(tx.get_database_backend());
     let line = [
         column.uuid("id"),
@@ -56,7 +62,7 @@ pub(super) async fn credentials<C: ConnectionTrait>(tx: &C) -> Result<Vec<Creden
     ];
     // What others issued is not told of once it is revoked: others may say that it is theirs.
     let only = "(claim IS NULL OR revoked_at IS NULL) AND ";
-    read(tx, "credential", only, &line, |mut line| {
+    read(tx, Kind::Credential, only, &line, unread, |mut line| {
         Some(Credential {
             id: line.id()?,
             application: line.id()?,
@@ -86,7 +92,10 @@ pub(super) async fn credentials<C: ConnectionTrait>(tx: &C) -> Result<Vec<Creden
     .await
 }
 
-pub(super) async fn subscriptions<C: ConnectionTrait>(tx: &C) -> Result<Vec<Subscription>, DbErr> {
+pub(super) async fn subscriptions<C: ConnectionTrait>(
+    tx: &C,
+    unread: &mut Vec<Unreadable>,
+) -> Result<Vec<Subscription>, DbErr> {
     let column = Columns(tx.get_database_backend());
     let line = [
         column.uuid("id"),
@@ -101,7 +110,7 @@ pub(super) async fn subscriptions<C: ConnectionTrait>(tx: &C) -> Result<Vec<Subs
     ];
     let unknown = UNKNOWN_TO_GATEWAYS.map(|state| format!("'{}'", state.as_str()));
     let only = format!("state NOT IN ({}) AND ", unknown.join(", "));
-    read(tx, "subscription", &only, &line, |mut line| {
+    read(tx, Kind::Subscription, &only, &line, unread, |mut line| {
         Some(Subscription {
             id: line.id()?,
             application: line.id()?,
@@ -146,13 +155,15 @@ impl Columns {
     }
 }
 
-/// Reads a table in the order of ids, so that the same rows are always the same state. The first
-/// column of a line is the id.
+/// Reads a table, which is named as its kind is, in the order of ids, so that the same rows are
+/// always the same state. The first column of a line is the id. Lines that cannot be read are noted
+/// and left out.
 async fn read<C: ConnectionTrait, T>(
     tx: &C,
-    table: &'static str,
+    kind: Kind,
     only: &str,
     line: &[String],
+    unread: &mut Vec<Unreadable>,
     convert: impl Fn(Line<'_>) -> Option<T>,
 ) -> Result<Vec<T>, DbErr> {
     let backend = tx.get_database_backend();
@@ -161,6 +172,7 @@ async fn read<C: ConnectionTrait, T>(
         _ => ("group_concat(line, char(10))", "?", "?"),
     };
     let line = line.join(" || ' ' || ");
+    let table = kind.as_str();
     let sql = format!(
         "SELECT {join} FROM (SELECT id, {line} AS line FROM {table} WHERE {only}id > {id} ORDER BY id LIMIT {most}) AS lines"
     );
@@ -177,20 +189,27 @@ async fn read<C: ConnectionTrait, T>(
         let Some(text) = text else {
             return Ok(all);
         };
-        let unreadable = |line: &str| RowError {
+        let lost = |line: &str| RowError {
             column: table,
-            reason: format!("the row {:.32} has a value that is not known", line),
+            reason: format!("the row {:.32} has no id", line),
         };
         let mut count = 0;
         for line in text.split('\n') {
-            all.push(convert(Line(line)).ok_or_else(|| unreadable(line))?);
+            match convert(Line(line)) {
+                Some(one) => all.push(one),
+                None => unread.push(Unreadable {
+                    kind,
+                    id: Line(line).uuid().ok_or_else(|| lost(line))?,
+                    reason: "the row has a value that is not known".to_owned(),
+                }),
+            }
             count += 1;
         }
         if count < AT_ONCE {
             return Ok(all);
         }
         let end = text.rsplit('\n').next().unwrap_or_default();
-        last = Line(end).uuid().ok_or_else(|| unreadable(end))?;
+        last = Line(end).uuid().ok_or_else(|| lost(end))?;
     }
 }
 

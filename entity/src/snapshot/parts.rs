@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::id::VersionId;
-use domain::snapshot::{self, Delta, Kind, Parts};
+use domain::snapshot::{self, Delta, Kind, Parts, Unreadable};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, Select,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ModelTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Select,
 };
 use uuid::Uuid;
 
@@ -23,45 +23,23 @@ use crate::{
 const CHUNK: usize = 1000;
 
 pub(super) async fn all<C: ConnectionTrait>(tx: &C) -> Result<Parts, DbErr> {
+    let mut unread = Vec::new();
     Ok(Parts {
         certificates: certificates(tx, certificate::Entity::find()).await?,
-        ip_lists: ip_lists(tx, ip_list::Entity::find()).await?,
-        hosts: read(
-            tx,
-            host::Entity::find(),
-            host::Column::Id,
-            host::Model::to_state,
-        )
-        .await?,
-        organizations: read(
-            tx,
-            organization::Entity::find(),
-            organization::Column::Id,
-            organization::Model::to_state,
-        )
-        .await?,
+        ip_lists: ip_lists(tx, ip_list::Entity::find(), &mut unread).await?,
+        hosts: hosts(tx, host::Entity::find(), &mut unread).await?,
+        organizations: organizations(tx, organization::Entity::find()).await?,
         apis: apis(tx, api::Entity::find()).await?,
-        versions: versions(tx, version::Entity::served()).await?,
-        upstreams: read(
-            tx,
-            upstream::Entity::find(),
-            upstream::Column::Id,
-            upstream::Model::to_state,
-        )
-        .await?,
+        versions: versions(tx, version::Entity::served(), &mut unread).await?,
+        upstreams: upstreams(tx, upstream::Entity::find()).await?,
         products: products(tx, product::Entity::find()).await?,
-        plans: read(
-            tx,
-            plan::Entity::find(),
-            plan::Column::Id,
-            plan::Model::to_state,
-        )
-        .await?,
-        applications: lines::applications(tx).await?,
-        credentials: lines::credentials(tx).await?,
-        subscriptions: lines::subscriptions(tx).await?,
-        settings: Some(setting::for_gateways(tx).await?),
+        plans: plans(tx, plan::Entity::find(), &mut unread).await?,
+        applications: lines::applications(tx, &mut unread).await?,
+        credentials: lines::credentials(tx, &mut unread).await?,
+        subscriptions: lines::subscriptions(tx, &mut unread).await?,
+        settings: Some(settings(tx, &mut unread).await?),
         mark: None,
+        unread,
     })
 }
 
@@ -77,122 +55,79 @@ pub(super) async fn some<C: ConnectionTrait>(
     for ids in ids.chunks(CHUNK) {
         let ids = ids.iter().copied();
         let put = &mut delta.put;
+        let unread = &mut put.unread;
         match kind {
             Kind::Organization => {
                 let query =
                     organization::Entity::find().filter(organization::Column::Id.is_in(ids));
-                let rows = read(
-                    tx,
-                    query,
-                    organization::Column::Id,
-                    organization::Model::to_state,
-                )
-                .await?;
-                keep(&mut put.organizations, rows, &mut found, |item| {
-                    item.id.uuid()
+                let rows = organizations(tx, query).await?;
+                keep(&mut put.organizations, rows, &mut found, |one| {
+                    one.id.uuid()
                 });
             }
             Kind::Api => {
                 let query = api::Entity::find().filter(api::Column::Id.is_in(ids));
-                keep(&mut put.apis, apis(tx, query).await?, &mut found, |item| {
-                    item.id.uuid()
-                });
+                let rows = apis(tx, query).await?;
+                keep(&mut put.apis, rows, &mut found, |one| one.id.uuid());
             }
             Kind::Version => {
                 let query = version::Entity::served().filter(version::Column::Id.is_in(ids));
-                keep(
-                    &mut put.versions,
-                    versions(tx, query).await?,
-                    &mut found,
-                    |item| item.id.uuid(),
-                );
+                let rows = versions(tx, query, unread).await?;
+                keep(&mut put.versions, rows, &mut found, |one| one.id.uuid());
             }
             Kind::Upstream => {
                 let query = upstream::Entity::find().filter(upstream::Column::Id.is_in(ids));
-                let rows = read(tx, query, upstream::Column::Id, upstream::Model::to_state).await?;
-                keep(&mut put.upstreams, rows, &mut found, |item| item.id.uuid());
+                let rows = upstreams(tx, query).await?;
+                keep(&mut put.upstreams, rows, &mut found, |one| one.id.uuid());
             }
             Kind::Product => {
                 let query = product::Entity::find().filter(product::Column::Id.is_in(ids));
-                keep(
-                    &mut put.products,
-                    products(tx, query).await?,
-                    &mut found,
-                    |item| item.id.uuid(),
-                );
+                let rows = products(tx, query).await?;
+                keep(&mut put.products, rows, &mut found, |one| one.id.uuid());
             }
             Kind::Plan => {
                 let query = plan::Entity::find().filter(plan::Column::Id.is_in(ids));
-                let rows = read(tx, query, plan::Column::Id, plan::Model::to_state).await?;
-                keep(&mut put.plans, rows, &mut found, |item| item.id.uuid());
+                let rows = plans(tx, query, unread).await?;
+                keep(&mut put.plans, rows, &mut found, |one| one.id.uuid());
             }
             Kind::Application => {
-                let query = application::Entity::find().filter(application::Column::Id.is_in(ids));
-                let rows = read(
-                    tx,
-                    query,
-                    application::Column::Id,
-                    application::Model::to_state,
-                )
-                .await?;
-                keep(&mut put.applications, rows, &mut found, |item| {
-                    item.id.uuid()
-                });
+                let (id, to_state) = (application::Column::Id, application::Model::to_state);
+                let query = application::Entity::find().filter(id.is_in(ids));
+                let rows = read(tx, query, id, (kind, unread), to_state).await?;
+                keep(&mut put.applications, rows, &mut found, |one| one.id.uuid());
             }
             Kind::Credential => {
-                let query =
-                    credential::Entity::in_state().filter(credential::Column::Id.is_in(ids));
-                let rows = read(
-                    tx,
-                    query,
-                    credential::Column::Id,
-                    credential::Model::to_state,
-                )
-                .await?;
-                keep(&mut put.credentials, rows, &mut found, |item| {
-                    item.id.uuid()
-                });
+                let (id, to_state) = (credential::Column::Id, credential::Model::to_state);
+                let query = credential::Entity::in_state().filter(id.is_in(ids));
+                let rows = read(tx, query, id, (kind, unread), to_state).await?;
+                keep(&mut put.credentials, rows, &mut found, |one| one.id.uuid());
             }
             Kind::Subscription => {
-                let query =
-                    subscription::Entity::in_state().filter(subscription::Column::Id.is_in(ids));
-                let rows = read(
-                    tx,
-                    query,
-                    subscription::Column::Id,
-                    subscription::Model::to_state,
-                )
-                .await?;
-                keep(&mut put.subscriptions, rows, &mut found, |item| {
-                    item.id.uuid()
+                let (id, to_state) = (subscription::Column::Id, subscription::Model::to_state);
+                let query = subscription::Entity::in_state().filter(id.is_in(ids));
+                let rows = read(tx, query, id, (kind, unread), to_state).await?;
+                keep(&mut put.subscriptions, rows, &mut found, |one| {
+                    one.id.uuid()
                 });
             }
             Kind::Certificate => {
                 let query = certificate::Entity::find().filter(certificate::Column::Id.is_in(ids));
-                keep(
-                    &mut put.certificates,
-                    certificates(tx, query).await?,
-                    &mut found,
-                    |item| item.id.uuid(),
-                );
+                let rows = certificates(tx, query).await?;
+                keep(&mut put.certificates, rows, &mut found, |one| one.id.uuid());
             }
             Kind::Host => {
                 let query = host::Entity::find().filter(host::Column::Id.is_in(ids));
-                let rows = read(tx, query, host::Column::Id, host::Model::to_state).await?;
-                keep(&mut put.hosts, rows, &mut found, |item| item.id.uuid());
+                let rows = hosts(tx, query, unread).await?;
+                keep(&mut put.hosts, rows, &mut found, |one| one.id.uuid());
             }
             Kind::IpList => {
                 let query = ip_list::Entity::find().filter(ip_list::Column::Id.is_in(ids));
-                keep(
-                    &mut put.ip_lists,
-                    ip_lists(tx, query).await?,
-                    &mut found,
-                    |item| item.id.uuid(),
-                );
+                let rows = ip_lists(tx, query, unread).await?;
+                keep(&mut put.ip_lists, rows, &mut found, |one| one.id.uuid());
             }
             // There is one, and it is always there.
             Kind::Settings => {
-                put.settings = Some(setting::for_gateways(tx).await?);
+                put.settings = Some(settings(tx, unread).await?);
                 found.extend(ids);
             }
         }
@@ -207,18 +142,55 @@ fn keep<T>(kept: &mut Vec<T>, items: Vec<T>, found: &mut BTreeSet<Uuid>, id: imp
     kept.extend(items);
 }
 
-/// In the order of ids, so that the same rows are always the same state.
+fn unreadable(kind: Kind, id: Uuid, error: &RowError) -> Unreadable {
+    Unreadable {
+        kind,
+        id,
+        reason: error.to_string(),
+    }
+}
+
+/// In the order of ids, so that the same rows are always the same state. What cannot be read is
+/// noted as one of this kind, and left out: it is as if it were not there.
 async fn read<C: ConnectionTrait, E: EntityTrait, T>(
     tx: &C,
     query: Select<E>,
     id: E::Column,
+    (kind, unread): (Kind, &mut Vec<Unreadable>),
     convert: impl Fn(E::Model) -> Result<T, RowError>,
 ) -> Result<Vec<T>, DbErr> {
     let rows = query.order_by_asc(id).all(tx).await?;
-    Ok(rows.into_iter().map(convert).collect::<Result<_, _>>()?)
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        let own: Uuid = row.get(id).unwrap();
+        match convert(row) {
+            Ok(one) => found.push(one),
+            Err(error) => unread.push(unreadable(kind, own, &error)),
+        }
+    }
+    Ok(found)
 }
 
-/// With what is retired of them.
+async fn plans<C: ConnectionTrait>(
+    tx: &C,
+    query: Select<plan::Entity>,
+    unread: &mut Vec<Unreadable>,
+) -> Result<Vec<snapshot::Plan>, DbErr> {
+    let noted = (Kind::Plan, unread);
+    read(tx, query, plan::Column::Id, noted, plan::Model::to_state).await
+}
+
+/// Those that cannot be read say so themselves.
+async fn organizations<C: ConnectionTrait>(
+    tx: &C,
+    query: Select<organization::Entity>,
+) -> Result<Vec<snapshot::Organization>, DbErr> {
+    let rows = query.order_by_asc(organization::Column::Id).all(tx).await?;
+    let rows = rows.into_iter();
+    Ok(rows.map(organization::Model::to_state).collect())
+}
+
+/// With what is retired of them. Those that cannot be read say so themselves.
 async fn apis<C: ConnectionTrait>(
     tx: &C,
     query: Select<api::Entity>,
@@ -247,8 +219,10 @@ async fn apis<C: ConnectionTrait>(
                 continue;
             };
             let api = row.api_id;
-            let told = row.clone().to_retired(current)?;
-            retired.entry(api).or_default().extend(told);
+            // One whose place cannot be read has none: there is nothing to answer.
+            if let Ok(told) = row.clone().to_retired(current) {
+                retired.entry(api).or_default().extend(told);
+            }
         }
     }
     let rows = query.order_by_asc(api::Column::Id).all(tx).await?;
@@ -256,12 +230,45 @@ async fn apis<C: ConnectionTrait>(
         let retired = retired.remove(&row.id).unwrap_or_default();
         row.to_state(retired)
     };
-    Ok(rows.into_iter().map(to_state).collect::<Result<_, _>>()?)
+    Ok(rows.into_iter().map(to_state).collect())
 }
 
+/// Those that cannot be read say so themselves.
+async fn upstreams<C: ConnectionTrait>(
+    tx: &C,
+    query: Select<upstream::Entity>,
+) -> Result<Vec<snapshot::Upstream>, DbErr> {
+    let rows = query.order_by_asc(upstream::Column::Id).all(tx).await?;
+    Ok(rows.into_iter().map(upstream::Model::to_state).collect())
+}
+
+async fn hosts<C: ConnectionTrait>(
+    tx: &C,
+    query: Select<host::Entity>,
+    unread: &mut Vec<Unreadable>,
+) -> Result<Vec<snapshot::Host>, DbErr> {
+    let rows = query.order_by_asc(host::Column::Id).all(tx).await?;
+    for row in &rows {
+        let error = row.tls().err();
+        unread.extend(error.map(|error| unreadable(Kind::Host, row.id, &error)));
+    }
+    Ok(rows.into_iter().map(host::Model::to_state).collect())
+}
+
+async fn settings<C: ConnectionTrait>(
+    tx: &C,
+    unread: &mut Vec<Unreadable>,
+) -> Result<snapshot::Settings, DbErr> {
+    let (settings, error) = setting::readable(tx).await?;
+    unread.extend(error.map(|error| unreadable(Kind::Settings, Uuid::nil(), &error)));
+    Ok(settings)
+}
+
+/// Those that cannot be read say so themselves, but where not even their place is known.
 async fn versions<C: ConnectionTrait>(
     tx: &C,
     query: Select<version::Entity>,
+    unread: &mut Vec<Unreadable>,
 ) -> Result<Vec<snapshot::Version>, DbErr> {
     let current = query
         .clone()
@@ -279,12 +286,13 @@ async fn versions<C: ConnectionTrait>(
     let mut documents = Documents::default();
     for row in rows {
         let current = row.current_revision_id.and_then(|id| revisions.remove(&id));
-        let current = current.ok_or_else(|| RowError {
-            column: "version.current_revision_id",
-            reason: format!("the version {} names a revision that is not there", row.id),
-        })?;
-        documents.note(&row, current.document_id);
-        found.push(row.to_state(current)?);
+        let document = current.as_ref().and_then(|current| current.document_id);
+        documents.note(&row, document);
+        let id = row.id;
+        match row.to_state(current) {
+            Ok(one) => found.push(one),
+            Err(error) => unread.push(unreadable(Kind::Version, id, &error)),
+        }
     }
     documents.fill(tx, &mut found).await?;
     Ok(found)
@@ -329,6 +337,7 @@ async fn products<C: ConnectionTrait>(
 async fn ip_lists<C: ConnectionTrait>(
     tx: &C,
     query: Select<ip_list::Entity>,
+    unread: &mut Vec<Unreadable>,
 ) -> Result<Vec<snapshot::IpList>, DbErr> {
     const AT_ONCE: usize = 20;
     let rows = query.order_by_asc(ip_list::Column::Id).all(tx).await?;
@@ -343,7 +352,10 @@ async fn ip_lists<C: ConnectionTrait>(
             contents.into_iter().map(|row| (row.list_id, row)).collect();
         for row in rows {
             let content = contents.remove(&row.id);
-            found.push(row.clone().to_state(content)?);
+            match row.clone().to_state(content) {
+                Ok(one) => found.push(one),
+                Err(error) => unread.push(unreadable(Kind::IpList, row.id, &error)),
+            }
         }
     }
     Ok(found)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::snapshot::{Kind, Parts};
+use domain::snapshot::{Kind, Parts, SCHEMA, Unreadable};
 use entity::database::{Databases, begin_write};
 use entity::snapshot::{Changes, changes_since, load};
 use entity::{
@@ -10,7 +10,11 @@ use entity::{
     subscription, upstream, version,
 };
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, Set};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    Set,
+};
+use uuid::Uuid;
 
 use crate::world::{
     at, certificate, certificate_host, credential, host, id, insert, ip_list, ip_list_content,
@@ -238,6 +242,7 @@ async fn deltas_add_up_to_the_whole() {
                 match changes_since(&db, held.state, None).await.unwrap() {
                     Changes::None => {}
                     Changes::Reload => held = load(&db).await.unwrap(),
+                    Changes::Newer(newer) => panic!("newer: {newer:?}"),
                     Changes::Delta(delta) => {
                         held.state = delta.state;
                         held.parts.apply(*delta);
@@ -365,6 +370,196 @@ async fn what_a_later_release_tells_of_is_passed_over() {
             (delta.state, delta.gone),
             (2, vec![(Kind::Plan, id("gone"))])
         );
+    })
+    .await;
+}
+
+/// What a newer release might write: statements, each with the object that it is of and how the state
+/// tells of it.
+fn newer() -> Vec<(String, Kind, Uuid)> {
+    let set =
+        |table: &str, column: &str, value: &str| format!("UPDATE {table} SET {column} = '{value}'");
+    let policies = r#"[{"hologram":{}}]"#;
+    vec![
+        (
+            format!(
+                "{} WHERE slug = 'provider'",
+                set("organization", "policies", policies)
+            ),
+            Kind::Organization,
+            id("provider"),
+        ),
+        (
+            format!(
+                "{} WHERE slug = 'consumer'",
+                set("organization", "state", "dreaming")
+            ),
+            Kind::Organization,
+            id("consumer"),
+        ),
+        (set("api", "policies", policies), Kind::Api, id("api")),
+        (
+            set("upstream", "settings", r#"{"targets":[],"hologram":1}"#),
+            Kind::Upstream,
+            id("upstream"),
+        ),
+        (set("plan", "policies", policies), Kind::Plan, id("plan")),
+        (
+            set("application", "state", "dreaming"),
+            Kind::Application,
+            id("application"),
+        ),
+        (
+            set("credential", "environment", "dreamt"),
+            Kind::Credential,
+            id("key"),
+        ),
+        (
+            set("subscription", "state", "dreaming"),
+            Kind::Subscription,
+            id("subscription"),
+        ),
+        (set("host", "tls", "dreamt"), Kind::Host, id("host")),
+        (
+            set("ip_list_content", "entries", r#"[{"hologram":1}]"#),
+            Kind::IpList,
+            id("list"),
+        ),
+        (
+            set("setting", "value", r#"{"hologram":1}"#) + " WHERE name = 'upstream_allow'",
+            Kind::Settings,
+            Uuid::nil(),
+        ),
+        (
+            set(
+                "revision",
+                "snapshot",
+                r#"{"route":{"path":"/provider/v1","hologram":1}}"#,
+            ),
+            Kind::Version,
+            id("v1"),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_costs_its_own_object_only() {
+    crate::each(async |Databases { main: db, .. }| {
+        plant(&db).await;
+        insert(&db, host("host")).await;
+        insert(&db, ip_list("list")).await;
+        insert(&db, ip_list_content(id("list"), 30)).await;
+        let allow = setting::Model {
+            name: setting::UPSTREAM_ALLOW.into(),
+            value: r#"["10.0.0.0/16"]"#.into(),
+            updated_at: at(0),
+            updated_by: None,
+            etag: 1,
+        };
+        insert(&db, allow).await;
+        let mut held = load(&db).await.unwrap();
+        let begun = held.parts.clone();
+        assert_eq!(begun.unreadable().count(), 0);
+        let mut expected = Vec::new();
+        for (statement, kind, object) in newer() {
+            let tx = begin_write(&db).await.unwrap();
+            tx.execute_unprepared(&statement).await.unwrap();
+            change::append(&tx, kind, object, at(0)).await.unwrap();
+            tx.commit().await.unwrap();
+            let since = changes_since(&db, held.state, None).await.unwrap();
+            let Changes::Delta(delta) = since else {
+                panic!("no delta: {since:?}");
+            };
+            held.state = delta.state;
+            held.parts.apply(*delta);
+            expected.push((kind, object));
+            let told = |parts: &Parts| {
+                let mut told: Vec<(Kind, Uuid)> = parts
+                    .unreadable()
+                    .map(|Unreadable { kind, id, .. }| (kind, id))
+                    .collect();
+                told.sort();
+                told
+            };
+            expected.sort();
+            assert_eq!(told(&held.parts), expected, "{statement}");
+            let whole = load(&db).await.unwrap();
+            assert_eq!(
+                (told(&whole.parts), whole.schema),
+                (expected.clone(), SCHEMA)
+            );
+        }
+        // On the closed side, and the same in both ways.
+        let whole = load(&db).await.unwrap().parts;
+        let parts = Parts {
+            unread: whole.unread.clone(),
+            ..held.parts
+        };
+        assert_eq!(sorted(parts), sorted(whole.clone()));
+        assert_eq!(whole.organizations.len(), 2);
+        assert!(
+            whole
+                .organizations
+                .iter()
+                .all(|one| one.unreadable.is_some())
+        );
+        let suspended = whole.organizations.iter().filter(|one| one.suspended);
+        assert_eq!(suspended.count(), 1);
+        assert!(whole.apis[0].unreadable.is_some());
+        assert_eq!(whole.versions[0].revision.route.path, "/provider/v1");
+        assert_eq!(
+            whole.hosts[0].tls,
+            Some(domain::certificate::TlsMode::Required)
+        );
+        assert!(whole.settings.unwrap().upstream_allow.is_empty());
+        assert_eq!(whole.products, begun.products);
+        assert!(whole.upstreams[0].unreadable.is_some());
+        assert!(whole.plans.is_empty() && whole.ip_lists.is_empty());
+        assert!(whole.applications.is_empty() && whole.credentials.is_empty());
+        assert!(whole.subscriptions.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_version_whose_place_cannot_be_read_is_not_there() {
+    crate::each(async |Databases { main: db, .. }| {
+        plant(&db).await;
+        let nowhere = "UPDATE revision SET snapshot = '{\"hologram\":1}'";
+        db.execute_unprepared(nowhere).await.unwrap();
+        let parts = load(&db).await.unwrap().parts;
+        assert!(parts.versions.is_empty());
+        assert_eq!(parts.unread.len(), 1);
+        assert_eq!(parts.unread[0].kind, Kind::Version);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_state_of_a_newer_schema_is_not_read() {
+    crate::each(async |Databases { main: db, .. }| {
+        plant(&db).await;
+        let written: Option<u32> = setting::value(&db, setting::SCHEMA).await.unwrap();
+        assert_eq!(written, Some(SCHEMA), "a migration writes the schema");
+        let tx = begin_write(&db).await.unwrap();
+        let raised = format!(
+            "UPDATE setting SET value = '{}' WHERE name = 'schema'",
+            SCHEMA + 1
+        );
+        tx.execute_unprepared(&raised).await.unwrap();
+        change::append(&tx, Kind::Plan, id("plan"), at(0))
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        let whole = load(&db).await.unwrap();
+        assert_eq!((whole.schema, whole.state), (SCHEMA + 1, 1));
+        let nothing = Parts {
+            mark: whole.parts.mark.clone(),
+            ..Parts::default()
+        };
+        assert_eq!(whole.parts, nothing);
+        let since = changes_since(&db, 0, None).await.unwrap();
+        assert_eq!(since, Changes::Newer(Box::new(whole)));
     })
     .await;
 }

@@ -80,6 +80,7 @@ impl Op {
                 slug: format!("o{}", any(3) % 2),
                 suspended: is(2),
                 policies: policies(any(5), LIMIT),
+                unreadable: parts::unreadable(any(20)),
             }),
             Kind::Api => parts.apis.push(snapshot::Api {
                 purges: Vec::new(),
@@ -89,6 +90,7 @@ impl Op {
                 organization: id(Kind::Organization, any(2)),
                 slug: format!("a{}", any(4) % 2),
                 policies: policies(any(6), LIMIT),
+                unreadable: parts::unreadable(any(20)),
             }),
             Kind::Version => parts.versions.push(parts::version(own, dice)),
             Kind::Upstream => parts.upstreams.push(parts::upstream(own, dice)),

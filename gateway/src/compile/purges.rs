@@ -89,6 +89,7 @@ mod tests {
             slug: "a".to_owned(),
             policies: Vec::new(),
             labels: Vec::new(),
+            unreadable: None,
             purges: numbers
                 .map(|number| Purged {
                     number,

@@ -117,9 +117,22 @@ impl Compiler {
         let chain = |operation: Option<&snapshot::Operation>| {
             self.chain(organization, api, version, operation, (bound, examples))
         };
-        let own = match rule.is_broken() {
-            true => Err(Self::unreadable(version)),
-            false => chain(None),
+        let unread = [
+            ("the organization", &organization.unreadable),
+            ("the API", &api.unreadable),
+            ("the version", &version.unreadable),
+        ];
+        let unread = unread
+            .into_iter()
+            .find_map(|(label, reason)| Some((label, reason.clone()?)));
+        let is_unread = unread.is_some() || rule.is_broken();
+        let own = match unread {
+            Some((label, reason)) => Err(Uncompiled {
+                label: label.to_owned(),
+                reason,
+            }),
+            None if rule.is_broken() => Err(Self::unreadable(version)),
+            None => chain(None),
         };
         if let Err(error) = &own {
             tracing::error!(version.id = %id, %error, "Part of a version could not be compiled; its route answers 500.");
@@ -128,7 +141,7 @@ impl Compiler {
         for operation in &revision.operations {
             let compiled = Operation {
                 id: operation.id,
-                chain: (!operation.policies.is_empty() && !rule.is_broken())
+                chain: (!operation.policies.is_empty() && !is_unread)
                     .then(|| chain(Some(operation))),
             };
             if !operations.insert(&operation.method, &operation.template, compiled) {
@@ -182,9 +195,12 @@ impl Compiler {
             return Beside::default();
         };
         let find = |other: UpstreamId| -> Option<Arc<Upstream>> {
+            let found = self.model.upstreams.get(&other)?;
             // A credential is its organization's: nobody sends requests with another's.
-            let own = self.model.upstreams.get(&other)?.organization == source.organization;
-            own.then(|| self.upstreams.get(&other).cloned()).flatten()
+            let own = found.organization == source.organization;
+            (own && found.unreadable.is_none())
+                .then(|| self.upstreams.get(&other).cloned())
+                .flatten()
         };
         Beside {
             fallback: model::fallback(source).and_then(find),
@@ -220,6 +236,9 @@ impl Compiler {
         let upstreams = |name: &str| {
             let id = self.model.named_upstream(organization.id, name)?;
             let source = self.model.upstreams.get(&id)?;
+            if source.unreadable.is_some() {
+                return None;
+            }
             Some(Asked {
                 upstream: self.upstreams.get(&id).cloned()?,
                 written: Parts::new("upstream")

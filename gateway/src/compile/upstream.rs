@@ -66,7 +66,7 @@ impl Compiler {
 
     fn upstream(&mut self, source: &snapshot::Upstream) -> Upstream {
         let settings = &source.settings;
-        let mut broken = None;
+        let mut broken = source.unreadable.clone();
         let (mut targets, mut sources) = (Vec::new(), Vec::new());
         // In each tier first those of the node's own region.
         let mut tiers: BTreeMap<(u8, bool), u64> = BTreeMap::new();

@@ -12,6 +12,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use domain::problem::Code;
+use domain::snapshot::Kind;
 
 use super::{BOUNDS, Lane, Late, WorkerMetrics};
 use crate::asking::Answers;
@@ -43,6 +44,8 @@ pub(crate) struct Gauges {
     pub(crate) routes: HashMap<u32, Arc<str>>,
     /// States and changes that were not taken, by why.
     pub(crate) not_taken: [u64; 2],
+    /// Objects of the state that cannot be read, by [`Kind::ALL`].
+    pub(crate) unread: [u64; Kind::ALL.len()],
     pub(crate) upkeep: Arc<Upkeep>,
     pub(crate) key_sets: Arc<KeySets>,
     /// `None` before the first state.
@@ -245,6 +248,18 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
             "portunus_config_refused_total{{why=\"{why}\"}} {count}"
         );
     }
+    page.head(
+        "config_unreadable",
+        "gauge",
+        "Objects of the configuration that this release cannot read, by kind.",
+    );
+    for (kind, count) in Kind::ALL.iter().zip(gauges.unread) {
+        let kind = kind.as_str();
+        let _ = writeln!(
+            page.0,
+            "portunus_config_unreadable{{kind=\"{kind}\"}} {count}"
+        );
+    }
     refusals(&mut page, workers);
     routes(&mut page, workers, gauges);
     page.0
@@ -362,12 +377,14 @@ mod tests {
             .unwrap();
         let gauges = Gauges {
             routes: HashMap::from([(3, "shop/v1".into())]),
+            unread: [0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
             ..Gauges::default()
         };
         let page = page(&workers, &gauges);
         for line in [
             "portunus_requests_total{version=\"shop/v1\",class=\"4xx\"} 2",
             "portunus_refused_total{code=\"rate_limited\"} 2",
+            "portunus_config_unreadable{kind=\"version\"} 2",
             "portunus_request_seconds_bucket{version=\"shop/v1\",le=\"0.0005\"} 0",
             "portunus_request_seconds_bucket{version=\"shop/v1\",le=\"0.001\"} 2",
         ] {

@@ -4,35 +4,30 @@
 //! where it hears nothing. A node begins with the last good state on its disk, if the database
 //! knows it or is away; while the database is away the node serves what it has.
 
+mod ears;
 mod keeper;
 mod last;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use domain::snapshot::Mark;
-use entity::database::{ChangeListener, Heard, listen};
+use domain::snapshot::{Mark, SCHEMA};
 use entity::snapshot;
 use sea_orm::{DatabaseConnection, DbErr};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::disk::{Disk, Kept, Whole};
 use super::{Change, Changes};
 use crate::duty::Pen;
+use ears::Ears;
 use keeper::{Keep, Lost};
 use last::Last;
 
-/// Looking for changes while something tells of them: a notice may get lost.
-const SLOW: Duration = Duration::from_secs(1);
-/// Looking for changes while nothing tells of them.
-const FAST: Duration = Duration::from_millis(200);
 /// How long a node that starts waits for the database before it begins with its disk.
 const FIRST: Duration = Duration::from_secs(2);
 /// Between attempts to keep a state on a disk that fails.
 const KEEP_AGAIN: Duration = Duration::from_secs(30);
-/// Between attempts to listen.
-const RELISTEN: Duration = Duration::from_secs(2);
 
 /// What a source needs.
 #[derive(Debug)]
@@ -72,15 +67,10 @@ impl DatabaseSource {
             lost,
             kept_again: Instant::now(),
             state: None,
+            lacks: false,
             away: false,
         };
-        let ears = Ears {
-            url: self.listen,
-            listener: None,
-            retry: Instant::now(),
-            told: self.told,
-            needs_full: self.needs_full,
-        };
+        let ears = Ears::new(self.listen, self.told, self.needs_full);
         feed.run(ears, self.disk).await;
         if let Some(keeper) = keeper
             && let Err(error) = keeper.await
@@ -103,6 +93,9 @@ struct Feed {
     kept_again: Instant,
     /// Number and mark of the state that was handed over; `None` asks for everything.
     state: Option<(u64, Option<Mark>)>,
+    /// Something of it could not be read. The disk is not told which change it is of, then: whoever
+    /// starts from there, maybe a release that can read it, loads everything.
+    lacks: bool,
     away: bool,
 }
 
@@ -153,6 +146,7 @@ impl Feed {
                 match timeout(FIRST, asked).await {
                     Ok(Ok(snapshot::Changes::None)) => None,
                     Ok(Ok(snapshot::Changes::Delta(delta))) => Some(Change::Delta(delta)),
+                    Ok(Ok(snapshot::Changes::Newer(refused))) => Some(Change::Full(refused)),
                     // What is on disk is of another database, or too old to go on from.
                     Ok(Ok(snapshot::Changes::Reload)) => {
                         last = Last::Nothing;
@@ -170,7 +164,11 @@ impl Feed {
             }
         };
         self.state = last.known();
-        if let Some(Change::Full(_)) = &change {
+        let is_whole = |change: &Change| match change {
+            Change::Full(snapshot) => snapshot.schema <= SCHEMA,
+            Change::Delta(_) => false,
+        };
+        if change.as_ref().is_some_and(is_whole) {
             // It takes the place of the disk's.
         } else if let Some((snapshot, keep)) = last.into_parts() {
             if self.away {
@@ -257,6 +255,7 @@ impl Feed {
                 match snapshot::changes_since(&self.db, *state, mark.as_ref()).await? {
                     snapshot::Changes::None => None,
                     snapshot::Changes::Delta(delta) => Some(Change::Delta(delta)),
+                    snapshot::Changes::Newer(refused) => Some(Change::Full(refused)),
                     snapshot::Changes::Reload => Some(self.everything().await?),
                 }
             }
@@ -286,17 +285,25 @@ impl Feed {
     }
 
     /// For the disk. A whole state takes its time: not on this runtime's threads.
-    async fn copied(&self, change: Change) -> Result<(Change, Option<Keep>), Over> {
+    async fn copied(&mut self, change: Change) -> Result<(Change, Option<Keep>), Over> {
         if self.keep.is_none() {
             return Ok((change, None));
         }
-        let snapshot = match change {
+        let mut snapshot = match change {
             Change::Delta(delta) => {
-                let copy = Keep::Delta(delta.clone());
-                return Ok((Change::Delta(delta), Some(copy)));
+                self.lacks |= delta.put.unreadable().next().is_some();
+                let mut copy = delta.clone();
+                copy.put.mark.take_if(|_| self.lacks);
+                return Ok((Change::Delta(delta), Some(Keep::Delta(copy))));
+            }
+            // There is nothing in it.
+            Change::Full(refused) if refused.schema > SCHEMA => {
+                return Ok((Change::Full(refused), None));
             }
             Change::Full(snapshot) => snapshot,
         };
+        self.lacks = snapshot.parts.unreadable().next().is_some();
+        snapshot.parts.mark.take_if(|_| self.lacks);
         let copying = tokio::task::spawn_blocking(move || (Whole::of(&snapshot), snapshot));
         let (whole, snapshot) = copying.await.map_err(|error| {
             tracing::error!(%error, "Copying a state for the disk ended abnormally.");
@@ -306,94 +313,5 @@ impl Feed {
             tracing::error!(%error, "A state cannot be written down.");
         });
         Ok((Change::Full(snapshot), whole.ok().map(Keep::Whole)))
-    }
-}
-
-/// Everything that tells when to look.
-struct Ears {
-    url: Option<String>,
-    listener: Option<ChangeListener>,
-    retry: Instant,
-    told: Option<watch::Receiver<u64>>,
-    needs_full: watch::Receiver<bool>,
-}
-
-impl Ears {
-    /// Tries to listen. What was changed before it succeeds is for the next look to find.
-    async fn listen(&mut self) {
-        self.retry = Instant::now() + RELISTEN;
-        let Some(url) = &self.url else {
-            return;
-        };
-        match timeout(FIRST, listen(url)).await {
-            Ok(Ok(Some(listener))) => self.listener = Some(listener),
-            Ok(Ok(None)) => self.url = None,
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "Changes cannot be listened for; looking for them instead.")
-            }
-            Err(_late) => {
-                tracing::warn!("Changes cannot be listened for in time; looking for them instead.")
-            }
-        }
-    }
-
-    /// Whether the gateway asks for everything, and has not been heard yet: a state that it refuses
-    /// for good is not sent over and over.
-    fn needs_full(&mut self) -> bool {
-        let new = self.needs_full.has_changed().unwrap_or(false);
-        *self.needs_full.borrow_and_update() && new
-    }
-
-    /// Returns when it is time to look.
-    async fn next(&mut self, away: bool, changes: &Changes) -> Result<(), Over> {
-        if self.listener.is_none() && self.url.is_some() && !away && Instant::now() >= self.retry {
-            self.listen().await;
-            return Ok(());
-        }
-        let told = self.told.is_some() || self.listener.is_some();
-        let look = Instant::now() + if told && !away { SLOW } else { FAST };
-        tokio::select! {
-            () = sleep_until(look) => {}
-            () = hear(&mut self.listener) => {}
-            () = be_told(&mut self.told) => {}
-            () = want(&mut self.needs_full) => {}
-            () = changes.closed() => return Err(Over),
-        }
-        Ok(())
-    }
-}
-
-async fn hear(listener: &mut Option<ChangeListener>) {
-    let Some(ears) = listener else {
-        return std::future::pending().await;
-    };
-    match ears.next().await {
-        Ok(Heard::Change(_) | Heard::Gap) => {}
-        Err(error) => {
-            tracing::warn!(%error, "Listening for changes has ended; looking for them instead.");
-            *listener = None;
-        }
-    }
-}
-
-async fn be_told(told: &mut Option<watch::Receiver<u64>>) {
-    let Some(number) = told else {
-        return std::future::pending().await;
-    };
-    if number.changed().await.is_err() {
-        *told = None;
-    }
-}
-
-/// Leaves what it saw unseen, for [`Ears::needs_full`].
-async fn want(needs_full: &mut watch::Receiver<bool>) {
-    let mut ahead = needs_full.clone();
-    loop {
-        if ahead.changed().await.is_err() {
-            return std::future::pending().await;
-        }
-        if *ahead.borrow() {
-            return;
-        }
     }
 }

@@ -93,7 +93,8 @@ impl DatabaseExplainer {
                     })
                     .await;
                 }
-                Changes::Reload => {}
+                // A newer state is refused with its reason, where it is compiled.
+                Changes::Reload | Changes::Newer(_) => {}
             }
         }
         let all = snapshot::load(&self.databases.main).await?;

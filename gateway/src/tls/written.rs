@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use domain::certificate::NO_AUTHORITIES;
 use domain::problem::Invalid;
 use domain::snapshot::{Parts, PrivateKey};
+use domain::upstream::UpstreamTls;
 use rustls::crypto::aws_lc_rs;
+use rustls_pki_types::ServerName;
 
 use super::{certificate, revoked};
+use crate::upstream::trusted;
 
 /// What is wrong with certificates, keys and authorities, with pointers into the declarative file.
 pub(crate) fn check(parts: &Parts) -> Vec<Invalid> {
@@ -24,6 +28,16 @@ pub(crate) fn check(parts: &Parts) -> Vec<Invalid> {
         }
     }
     for item in &parts.upstreams {
+        let at = format!("/upstreams/{}/tls", item.name);
+        let tls = &item.settings.tls;
+        if tls.ca.as_deref().is_some_and(|ca| trusted(ca).is_err()) {
+            found.push(Invalid::new(format!("{at}/ca"), NO_AUTHORITIES));
+        }
+        let name = tls.server_name.as_deref();
+        if name.is_some_and(|name| ServerName::try_from(name).is_err()) {
+            let at = format!("{at}/server_name");
+            found.push(Invalid::new(at, UpstreamTls::SERVER_NAME));
+        }
         let Some(client) = &item.client_certificate else {
             continue;
         };
@@ -32,7 +46,7 @@ pub(crate) fn check(parts: &Parts) -> Vec<Invalid> {
         };
         if let Err(fault) = certificate::client(&client.certificate, key, &provider) {
             let place = fault.pointer();
-            let at = format!("/upstreams/{}/tls/client_certificate{place}", item.name);
+            let at = format!("{at}/client_certificate{place}");
             found.push(Invalid::new(at, fault.to_string()));
         }
     }

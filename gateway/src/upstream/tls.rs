@@ -41,6 +41,19 @@ impl Roots {
     }
 }
 
+/// An upstream's own roots, at least one.
+pub(crate) fn trusted(pem: &str) -> Result<RootCertStore, TlsError> {
+    let mut store = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        let certificate = certificate.map_err(|_| TlsError::Certificates)?;
+        store.add(certificate).map_err(|_| TlsError::Certificates)?;
+    }
+    if store.is_empty() {
+        return Err(TlsError::Certificates);
+    }
+    Ok(store)
+}
+
 /// The client's side for one upstream: `ca` is PEM and replaces the system's roots, `shown` is for
 /// targets that ask for a certificate.
 pub(crate) fn client_config(
@@ -51,17 +64,7 @@ pub(crate) fn client_config(
 ) -> Result<Arc<ClientConfig>, TlsError> {
     let store = match ca {
         None => roots.get(),
-        Some(pem) => {
-            let mut store = RootCertStore::empty();
-            for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-                let certificate = certificate.map_err(|_| TlsError::Certificates)?;
-                store.add(certificate).map_err(|_| TlsError::Certificates)?;
-            }
-            if store.is_empty() {
-                return Err(TlsError::Certificates);
-            }
-            Arc::new(store)
-        }
+        Some(pem) => Arc::new(trusted(pem)?),
     };
     if store.is_empty() {
         return Err(TlsError::Roots);

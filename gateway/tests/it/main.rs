@@ -34,6 +34,7 @@ mod keys;
 mod lifecycle;
 mod limits;
 mod mirror;
+mod newer;
 mod node_report;
 mod overload;
 mod peers;

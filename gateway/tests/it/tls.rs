@@ -92,3 +92,42 @@ async fn only_the_right_name_under_the_right_roots() {
         );
     }
 }
+
+#[test]
+fn what_no_target_could_be_verified_by_is_refused_by_check() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gateway.yaml");
+    let forged = CA.replacen("MII", "MIJ", 1);
+    for (tls, pointer) in [
+        (
+            serde_json::json!({ "ca": CA, "server_name": "upstream.test" }),
+            None,
+        ),
+        (serde_json::json!({ "server_name": "127.0.0.1" }), None),
+        (
+            serde_json::json!({ "ca": "nonsense" }),
+            Some("/upstreams/u/tls/ca"),
+        ),
+        (serde_json::json!({ "ca": "" }), Some("/upstreams/u/tls/ca")),
+        (
+            serde_json::json!({ "ca": forged }),
+            Some("/upstreams/u/tls/ca"),
+        ),
+        (
+            serde_json::json!({ "server_name": "a b" }),
+            Some("/upstreams/u/tls/server_name"),
+        ),
+        (
+            serde_json::json!({ "server_name": "upstream.test:443" }),
+            Some("/upstreams/u/tls/server_name"),
+        ),
+    ] {
+        let upstream = serde_json::json!({ "targets": [{ "url": "https://u.test" }], "tls": tls });
+        let text = serde_json::json!({ "portunus": 1, "upstreams": { "u": upstream } });
+        std::fs::write(&path, text.to_string()).unwrap();
+        let found = gateway::source::file::read(&path, 1, &|_| None).map(|_| ());
+        let found = found.err().unwrap_or_default();
+        let pointers: Vec<&str> = found.iter().map(|one| &*one.pointer).collect();
+        assert_eq!(pointers, Vec::from_iter(pointer), "{upstream}");
+    }
+}

@@ -1,7 +1,7 @@
-//! A rule that a former release took and this one cannot read: its own version answers 500, and
-//! everything else answers as before.
+//! What this release cannot read, as a former one took it or a newer one wrote it: what hangs on it
+//! answers 500, and everything else answers as before.
 
-use crate::rig::{Rig, snapshot};
+use crate::rig::{Rig, key, snapshot};
 use crate::versions::{VERSIONS, get};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,4 +95,74 @@ async fn a_condition_that_cannot_be_read_costs_its_own_version_only() {
         rig.get("/slashes/files/a", &[]).await.seen_path(),
         "/one/files/a"
     );
+}
+
+const SHOP: &str = r#"
+portunus: 1
+upstreams: { live: { targets: [{ url: "http://@UPSTREAM@/live" }] }, test: { targets: [{ url: "http://@UPSTREAM@/test" }] } }
+apis:
+  shop:
+    versions:
+      v1: { match: { path: /shop }, upstream: live, test_upstream: test, policies: [{ key_auth: {} }] }
+  open: { versions: { v1: { match: { path: /open }, upstream: live } } }
+products: { shop: { versions: [shop/v1], plans: { free: {} } } }
+applications: { a: { keys: [{ name: a, value: "@KEY1@" }], subscriptions: [{ product: shop, plan: free }] } }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_newer_release_wrote_is_refused_where_it_hangs() {
+    use domain::key::Environment;
+    use domain::snapshot::Parts;
+
+    let rig = Rig::new(SHOP).await;
+    let own = format!("X-Api-Key: {}", key(1).as_str());
+    let newer = || Some("it is newer".to_owned());
+    let rows: [(&str, &dyn Fn(&mut Parts), [u16; 2]); 6] = [
+        ("nothing", &|_| {}, [200, 200]),
+        (
+            "organization",
+            &|parts| parts.organizations[0].unreadable = newer(),
+            [500, 500],
+        ),
+        (
+            "API",
+            &|parts| {
+                let mut apis = parts.apis.iter_mut();
+                apis.find(|one| one.slug == "shop").unwrap().unreadable = newer();
+            },
+            [500, 200],
+        ),
+        (
+            "upstream",
+            &|parts| {
+                let mut upstreams = parts.upstreams.iter_mut();
+                let live = upstreams.find(|one| one.name == "live").unwrap();
+                live.unreadable = newer();
+            },
+            [500, 500],
+        ),
+        (
+            // A call that is a test goes nowhere else.
+            "test upstream",
+            &|parts| {
+                parts.credentials[0].environment = Environment::Test;
+                let mut upstreams = parts.upstreams.iter_mut();
+                let test = upstreams.find(|one| one.name == "test").unwrap();
+                test.unreadable = newer();
+            },
+            [500, 200],
+        ),
+        ("plan", &|parts| parts.plans.clear(), [403, 200]),
+    ];
+    for (index, (what, breaks, statuses)) in rows.into_iter().enumerate() {
+        let number = index as u64 + 2;
+        let mut state = snapshot(SHOP, &rig.upstream, number);
+        breaks(&mut state.parts);
+        let change = gateway::source::Change::Full(Box::new(state));
+        rig.change(change, number).await;
+        for (path, status) in ["/shop", "/open"].into_iter().zip(statuses) {
+            let answer = rig.get(path, &[&own]).await;
+            assert_eq!(answer.status, status, "{what} {path}");
+        }
+    }
 }

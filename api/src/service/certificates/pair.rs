@@ -5,7 +5,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
-use domain::certificate::{Facts, check_pair, has_key};
+use domain::certificate::{Facts, NO_AUTHORITIES, check_pair, has_key};
 use domain::problem::Invalid;
 use rustls::crypto::aws_lc_rs;
 use rustls::sign::CertifiedKey;
@@ -109,20 +109,25 @@ pub(crate) fn first_of(text: &str) -> Result<Facts, &'static str> {
 
 /// Authorities of client certificates, as they are kept; `Err` is what is wrong with the text.
 pub(crate) fn authorities(text: &str) -> Result<String, &'static str> {
-    const UNREADABLE: &str =
-        "The authorities cannot be read: they are not X.509 certificates in PEM.";
     if text.len() > MOST_CHAIN {
         return Err("Send at most 64 KiB.");
     }
+    let ders = trusted(text)?;
+    Ok(ders.iter().map(|der| pem(CERTIFICATE, der)).collect())
+}
+
+/// Certificates whose holders are trusted; `Err` is what is wrong with the text.
+pub(crate) fn trusted(text: &str) -> Result<Vec<CertificateDer<'static>>, &'static str> {
     if has_key(text) {
         return Err(KEY_INSIDE);
     }
-    let ders = ders(text).ok_or(UNREADABLE)?;
+    let ders = ders(text).ok_or(NO_AUTHORITIES)?;
     let mut store = RootCertStore::empty();
     for der in &ders {
-        store.add(der.clone()).map_err(|_| UNREADABLE)?;
+        let added = store.add(der.clone());
+        added.map_err(|_| NO_AUTHORITIES)?;
     }
-    Ok(ders.iter().map(|der| pem(CERTIFICATE, der)).collect())
+    Ok(ders)
 }
 
 /// At least one.

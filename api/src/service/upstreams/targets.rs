@@ -6,18 +6,23 @@ use std::net::SocketAddr;
 
 use domain::problem::{Code, Invalid};
 use domain::snapshot;
-use domain::upstream::{Target, UpstreamSettings};
+use domain::upstream::{Target, UpstreamSettings, UpstreamTls};
 use futures::future::join_all;
+use rustls_pki_types::ServerName;
 use url::Url;
 
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::outgoing::{self, Refused};
+use crate::service::certificates::pair;
 
 /// `pointer` is where the settings stand in the input.
 pub(crate) async fn check(ctx: &Ctx, settings: &UpstreamSettings, pointer: &str) -> Result<()> {
-    let malformed: Vec<Invalid> = settings
-        .check()
+    let mut malformed = settings.check();
+    if malformed.is_empty() {
+        malformed = unverifiable(&settings.tls);
+    }
+    let malformed: Vec<Invalid> = malformed
         .into_iter()
         .map(|found| found.under(pointer))
         .collect();
@@ -53,6 +58,19 @@ pub(crate) async fn check(ctx: &Ctx, settings: &UpstreamSettings, pointer: &str)
             ..Error::invalid(found)
         }),
     }
+}
+
+/// What of it no gateway could verify a target by.
+fn unverifiable(tls: &UpstreamTls) -> Vec<Invalid> {
+    let mut found = Vec::new();
+    if let Some(why) = tls.ca.as_deref().and_then(|ca| pair::trusted(ca).err()) {
+        found.push(Invalid::new("/tls/ca", why));
+    }
+    let name = tls.server_name.as_deref();
+    if name.is_some_and(|name| ServerName::try_from(name).is_err()) {
+        found.push(Invalid::new("/tls/server_name", UpstreamTls::SERVER_NAME));
+    }
+    found
 }
 
 /// Whether something else than a target may be asked for at `url`, which the input has at `pointer`.

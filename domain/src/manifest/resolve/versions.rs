@@ -40,6 +40,7 @@ impl<'a> Resolver<'a> {
                 organization: self.organization,
                 slug: name.clone(),
                 policies: api.policies.clone(),
+                unreadable: None,
             });
             for (version_name, version) in &api.versions {
                 let pointer = format!("{pointer}/versions/{}", token(version_name));
@@ -69,6 +70,7 @@ impl<'a> Resolver<'a> {
                     revision,
                     document,
                     deprecation,
+                    unreadable: None,
                 });
             }
         }

@@ -13,6 +13,7 @@ pub(super) fn version(own: u32, dice: u32) -> snapshot::Version {
     snapshot::Version {
         document: None,
         deprecation: is(22).then(|| deprecation(any(23))),
+        unreadable: unreadable(any(23)),
         id: id(Kind::Version, own),
         api: id(Kind::Api, any(2)),
         slug: format!("v{}", any(4) % 2),
@@ -60,6 +61,11 @@ pub(super) fn retired(own: u32, dice: u32) -> Vec<snapshot::Retired> {
     one.into_iter().collect()
 }
 
+/// Few, as a route answers nothing else then.
+pub(super) fn unreadable(dice: u32) -> Option<String> {
+    (dice & 7 == 7).then(|| "it is newer".to_owned())
+}
+
 pub(super) fn upstream(own: u32, dice: u32) -> snapshot::Upstream {
     let url = format!("http://u{}.test", dice >> 2 & 1);
     let settings = format!(r#"{{"targets":[{{"url":"{url}"}}]}}"#);
@@ -71,6 +77,7 @@ pub(super) fn upstream(own: u32, dice: u32) -> snapshot::Upstream {
         settings,
         credential: Secret::None,
         client_certificate: None,
+        unreadable: unreadable(dice >> 20),
     }
 }
 

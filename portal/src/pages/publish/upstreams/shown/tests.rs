@@ -223,6 +223,8 @@ fn what_is_wrong_comes_to_its_field() {
         // The first row was left out.
         ("/settings/targets/0/url", "/targets/1/url"),
         ("/settings/timeouts/total", "/timeouts/total"),
+        ("/settings/tls/ca", "/tls/ca"),
+        ("/settings/tls/server_name", "/tls/server_name"),
         ("/settings/balance/by/header", "/balance/by/name"),
         ("/settings/balance/by", "/balance/by"),
         ("/settings/split/variants", "/split/variants/0/name"),
