@@ -97,6 +97,7 @@ mod tests {
                 })
                 .collect(),
             retired: Vec::new(),
+            unreadable: None,
         }
     }
 
