@@ -85,7 +85,9 @@ async fn what_is_under_way_at_the_end_is_answered_whole() -> anyhow::Result<()> 
     const DRAIN: Duration = Duration::from_secs(30);
     let folder = tempfile::tempdir()?;
     let lasting = Lasting::start().await?;
-    let running = lasting.gateway(folder.path(), "30s", &[]).await?;
+    let running = lasting
+        .gateway(folder.path(), &[], &[("PORTUNUS_DRAIN", "30s")])
+        .await?;
     let address = front(&running)?;
     let callers: Vec<_> = (0..6)
         .map(|index| tokio::spawn(calls(address, index % 3 != 0)))
@@ -163,7 +165,9 @@ async fn what_is_under_way_at_the_end_is_answered_whole() -> anyhow::Result<()> 
 async fn what_goes_on_is_cut_off_in_order_when_the_time_is_over() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let lasting = Lasting::start().await?;
-    let running = lasting.gateway(folder.path(), "2s", &[]).await?;
+    let running = lasting
+        .gateway(folder.path(), &[], &[("PORTUNUS_DRAIN", "2s")])
+        .await?;
     let address = front(&running)?;
     let mut events = Exchange::begin(address, "/x/events", "").await?;
     events.until("data: 1\n\n\r\n").await?;
@@ -217,8 +221,9 @@ async fn everywhere(address: SocketAddr, stop: Arc<AtomicBool>) -> anyhow::Resul
 async fn a_take_over_breaks_neither_streams_nor_tunnels() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let lasting = Lasting::start().await?;
+    let drain = [("PORTUNUS_DRAIN", "6s")];
     let first = lasting
-        .gateway(folder.path(), "6s", &["--takeover"])
+        .gateway(folder.path(), &["--takeover"], &drain)
         .await?;
     let address = front(&first)?;
     let stop = Arc::new(AtomicBool::new(false));
@@ -237,7 +242,7 @@ async fn a_take_over_breaks_neither_streams_nor_tunnels() -> anyhow::Result<()> 
     .await?;
 
     let second = lasting
-        .gateway(folder.path(), "6s", &["--takeover"])
+        .gateway(folder.path(), &["--takeover"], &drain)
         .await?;
     let began = Instant::now();
     ensure!(front(&second)? == address, "on the same address");

@@ -53,8 +53,8 @@ impl Lasting {
     pub(crate) async fn gateway(
         &self,
         folder: &Path,
-        drain: &str,
         more: &[&str],
+        settings: &[(&str, &str)],
     ) -> anyhow::Result<Portunus> {
         let file = folder.join("gateway.yaml");
         if !file.exists() {
@@ -70,10 +70,8 @@ impl Lasting {
         let file = file.display().to_string();
         let mut args = vec!["--config", &*file, "--gateway", FREE, "--admin", FREE];
         args.extend_from_slice(more);
-        let settings = [
-            ("PORTUNUS_DRAIN", drain),
-            ("PORTUNUS_CONNECTIONS_PER_ADDRESS", "1000"),
-        ];
+        let mut settings = settings.to_vec();
+        settings.push(("PORTUNUS_CONNECTIONS_PER_ADDRESS", "1000"));
         Portunus::start("gateway", &folder.join("data"), &args, &settings).await
     }
 }

@@ -15,6 +15,7 @@ mod issuer;
 mod lasting;
 mod networks;
 mod outage;
+mod overload;
 mod policies;
 mod product;
 mod purging;
