@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import random
 import sqlite3
 import subprocess
 import uuid
+from datetime import datetime, timezone
 from pathlib import Path
 
 import work
@@ -99,3 +101,40 @@ def fill(binary: str, folder: Path, routes: int, keys: int, keys_per_application
     db.commit()
     db.execute("PRAGMA journal_mode=WAL")
     db.close()
+
+
+class Changes:
+    """What people change, as the management plane writes it: each in a transaction with its row of `change`.
+    Keys, applications and subscriptions are those of the last `spare` keys, with which nobody asks."""
+
+    def __init__(self, folder: Path, spare: int):
+        # Of whichever thread writes; transactions are begun by hand.
+        self.db = sqlite3.connect(folder / "portunus.sqlite", timeout=30, isolation_level=None, check_same_thread=False)
+        self.db.execute("PRAGMA synchronous=NORMAL")
+        newest = f"ORDER BY id DESC LIMIT {spare}"
+        self.ids = {
+            table: [row[0] for row in self.db.execute(f'SELECT id FROM "{table}" {which}')]
+            for table, which in {"credential": newest, "application": newest, "subscription": newest, "version": "", "plan": ""}.items()
+        }
+        self.draw = random.Random(7)
+
+    # Six of ten are of keys: made invalid, and valid again.
+    TURNS = ["credential"] * 6 + ["application", "subscription", "version", "plan"]
+    SETS = {
+        "credential": "revoked_at = CASE WHEN revoked_at IS NULL THEN :now END",
+        "application": "state = CASE state WHEN 'active' THEN 'disabled' ELSE 'active' END",
+        "subscription": "paused = 1 - paused, updated_at = :now",
+        "version": "enabled = 1",  # it is loaded and compiled anew all the same
+        "plan": """policies = CASE WHEN policies LIKE '%1000000%' THEN replace(policies, '1000000', '1000001')
+            ELSE replace(policies, '1000001', '1000000') END""",
+    }
+
+    def write(self, turn: int) -> int:
+        """Writes one change, and says its number."""
+        kind = self.TURNS[turn % len(self.TURNS)]
+        one = {"id": self.draw.choice(self.ids[kind]), "now": datetime.now(timezone.utc).isoformat(timespec="microseconds")}
+        self.db.execute("BEGIN IMMEDIATE")
+        self.db.execute(f'UPDATE "{kind}" SET {self.SETS[kind]}, etag = etag + 1 WHERE id = :id', one)
+        number = self.db.execute("INSERT INTO change (kind, object_id, at) VALUES (:kind, :id, :now)", one | {"kind": kind}).lastrowid
+        self.db.execute("COMMIT")
+        return number

@@ -14,7 +14,7 @@ use crate::packed::Packed;
 use crate::passing::Passing;
 use crate::record::Watch;
 use crate::report::Report;
-use crate::upstream::{Link, Stream, Ticket};
+use crate::upstream::{GivenUp, Link, Stream, Ticket};
 use crate::worker::Worker;
 
 /// At most this many bytes are appended at a time.
@@ -170,23 +170,25 @@ impl Outflow {
         }
     }
 
-    /// Whether its target is gone from the configuration, and its time is over.
-    fn is_cut(&self, worker: &Worker) -> bool {
-        let target = match self {
-            Self::Link(Some(link)) | Self::Switched(Some(link)) => link.target,
-            Self::Stream(stream) => stream.target,
-            Self::Packed(packed) => return packed.inner.is_cut(worker),
-            Self::Keeping(keeping) => return keeping.inner.is_cut(worker),
-            Self::Passing(passing) => return passing.inner.is_cut(worker),
+    /// Why this side has given up what is left of it, if it was this side.
+    pub(crate) fn given_up(&self, worker: &Worker) -> Option<GivenUp> {
+        let now = worker.sweeper.now();
+        let (target, ends_at, is_idle) = match self {
+            Self::Link(Some(link)) | Self::Switched(Some(link)) => {
+                (link.target, link.ends_at, link.deadline.is_past())
+            }
+            Self::Stream(stream) => (stream.target, stream.ends_at, stream.deadline.is_past()),
+            Self::Packed(packed) => return packed.inner.given_up(worker),
+            Self::Keeping(keeping) => return keeping.inner.given_up(worker),
+            Self::Passing(passing) => return passing.inner.given_up(worker),
             Self::Whole(..)
             | Self::Shared(_)
             | Self::Made(_)
             | Self::Link(None)
-            | Self::Switched(None) => {
-                return false;
-            }
+            | Self::Switched(None) => return None,
         };
-        worker.pool.cuts(target, worker.sweeper.now())
+        let is_over = ends_at != 0 && now >= ends_at;
+        GivenUp::of(worker.pool.cuts(target, now), is_over, is_idle)
     }
 
     /// The exchange is over: the connection goes back, unless it cannot be used again.
@@ -359,7 +361,7 @@ impl Delivery {
                     self.report.watch(watch);
                 }
             }
-            Poll::Ready(Err(Cut)) if body.is_cut(worker) => {
+            Poll::Ready(Err(Cut)) if body.given_up(worker) == Some(GivenUp::Removed) => {
                 self.report.code = Some(Code::UpstreamRemoved);
             }
             Poll::Ready(_) | Poll::Pending => {}

@@ -38,6 +38,12 @@ impl Deadline {
         self.shared.at.get() != 0
     }
 
+    /// Whether it is set and has passed; nobody is woken when it does.
+    pub(crate) fn is_past(&self) -> bool {
+        let at = self.shared.at.get();
+        at != 0 && at <= self.now.get()
+    }
+
     /// Whether it has passed; if not, the task of `cx` is woken when it does.
     pub(crate) fn has_passed(&self, cx: &Context<'_>) -> bool {
         let at = self.shared.at.get();
@@ -124,11 +130,11 @@ mod tests {
         let cx = Context::from_waker(Waker::noop());
         assert!(!deadline.has_passed(&cx), "none is set");
         deadline.set(50);
-        assert!(!deadline.has_passed(&cx));
+        assert!(!deadline.has_passed(&cx) && !deadline.is_past());
         sweeper.sweep(1050);
-        assert!(deadline.has_passed(&cx));
+        assert!(deadline.has_passed(&cx) && deadline.is_past());
         deadline.clear();
-        assert!(!deadline.has_passed(&cx) && !deadline.is_set());
+        assert!(!deadline.has_passed(&cx) && !deadline.is_set() && !deadline.is_past());
         drop(deadline);
         sweeper.sweep(2000);
         assert!(sweeper.all.borrow().is_empty());

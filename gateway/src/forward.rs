@@ -19,7 +19,7 @@ use crate::record::NameId;
 use crate::state::{Beside, Upstream};
 use crate::target;
 use crate::upstream::{
-    self, Attempts, ConnectError, Copied, Failure, Outgoing, Replay, Sent, Shadow, Way,
+    self, Attempts, ConnectError, Copied, Failure, GivenUp, Outgoing, Replay, Sent, Shadow, Way,
 };
 use choice::balance_key;
 pub(crate) use choice::{choose_upstream, variant};
@@ -101,7 +101,7 @@ pub(crate) async fn forward(
         }
         Err(_) => {
             call.worker.metrics.upstream_failed.add(1);
-            Err(timeout("no whole answer, in all").into())
+            Err(timeout(NOT_WHOLE).into())
         }
     }
 }
@@ -364,6 +364,19 @@ fn too_large(call: &mut Call<'_>) -> Refusal {
     }
     target::too_large(limit)
 }
+
+/// An answer that was awaited whole has broken off.
+pub(crate) fn broken(given_up: Option<GivenUp>) -> Refusal {
+    match given_up {
+        Some(GivenUp::Removed) => Refusal::new(Code::UpstreamRemoved),
+        Some(GivenUp::Total) => timeout(NOT_WHOLE),
+        Some(GivenUp::Idle) => timeout("no further part of an answer that had begun"),
+        None => Refusal::new(Code::UpstreamReset),
+    }
+}
+
+/// What `timeouts.total` is about.
+const NOT_WHOLE: &str = "no whole answer, in all";
 
 fn timeout(phase: &str) -> Refusal {
     Refusal::new(Code::UpstreamTimeout)

@@ -5,6 +5,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpStream;
 
 use crate::settings::StartError;
 
@@ -73,6 +74,25 @@ pub(crate) fn listeners(
         inherited.push(open().map_err(explain)?);
     }
     Ok(inherited)
+}
+
+/// Those who have connected and were not accepted yet, as many as the queue holds. It is closed.
+pub(crate) fn queued(listener: tokio::net::TcpListener) -> Vec<(TcpStream, SocketAddr)> {
+    let mut queued = Vec::new();
+    let Ok(listener) = listener.into_std() else {
+        return queued;
+    };
+    for _ in 0..BACKLOG {
+        // It does not block: an error is the end of the queue, or nothing can be accepted.
+        let Ok((stream, address)) = listener.accept() else {
+            break;
+        };
+        let stream = stream
+            .set_nonblocking(true)
+            .and_then(|()| TcpStream::from_std(stream));
+        queued.extend(stream.ok().map(|stream| (stream, address)));
+    }
+    queued
 }
 
 fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {

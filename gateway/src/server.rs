@@ -362,6 +362,7 @@ impl Handle {
     /// Stops accepting, lets requests in flight end (at most [`Settings::drain`]), then stops the
     /// rest. Stop the traffic writer afterwards: the last records are in the rings then.
     pub async fn shutdown(self) {
+        *self.kept() = Inherited::default();
         self.duty.send_if_modified(|duty| {
             let alone = *duty != Duty::Relieved;
             if alone {
@@ -369,7 +370,6 @@ impl Handle {
             }
             alone
         });
-        *self.kept() = Inherited::default();
         let threads = self.threads;
         let join = move || {
             threads

@@ -48,7 +48,7 @@ pub(crate) use pulse::Pulse;
 pub(crate) use replay::{Copied, Replay, is_idempotent, is_short, is_worth_keeping};
 pub(crate) use resolve::Resolved;
 pub use resolve::Resolver;
-pub(crate) use send::{Failure, Outgoing, Sent, send};
+pub(crate) use send::{Failure, GivenUp, Outgoing, Sent, send};
 pub(crate) use split::{Split, Trial, Variant, Watch};
 pub(crate) use sticky::Sticky;
 pub(crate) use stream::Stream;

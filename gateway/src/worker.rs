@@ -26,6 +26,7 @@ use crate::holdings::Holdings;
 use crate::in_flight::InFlight;
 use crate::lease::Leases;
 use crate::limiter::{self, CellKey, Cells};
+use crate::listen;
 use crate::metrics::WorkerMetrics;
 use crate::nonces::Nonces;
 use crate::places::Places;
@@ -240,7 +241,7 @@ pub(crate) async fn run(
     tokio::task::spawn_local(watch_state(worker.clone(), orders.state.clone()));
     tokio::task::spawn_local(tick(worker.clone()));
     let listening = listeners.into_iter().map(|(listener, door)| {
-        let listening = listen(worker.clone(), listener, door, orders.duty.clone());
+        let listening = take_in(worker.clone(), listener, door, orders.duty.clone());
         tokio::task::spawn_local(listening)
     });
     for listening in listening.collect::<Vec<_>>() {
@@ -250,7 +251,7 @@ pub(crate) async fn run(
 }
 
 /// Accepts from when the gateway serves until it is relieved or leaves.
-async fn listen(
+async fn take_in(
     worker: Rc<Worker>,
     listener: TcpListener,
     door: Door,
@@ -260,7 +261,7 @@ async fn listen(
     loop {
         let accepted = tokio::select! {
             biased;
-            () = reached(&mut duty, Duty::Relieved) => return,
+            () = reached(&mut duty, Duty::Relieved) => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {
@@ -270,6 +271,13 @@ async fn listen(
                 tracing::warn!(%error, "A connection could not be accepted.");
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
+        }
+    }
+    // Whoever takes over accepts from the same queue. Where nobody does, closing it would reset
+    // those in it, whatever they have sent already.
+    if *duty.borrow() == Duty::Leaving {
+        for (stream, address) in listen::queued(listener) {
+            accept(&worker, stream, address, door);
         }
     }
 }
@@ -358,6 +366,8 @@ async fn drain(worker: &Worker, mut duty: watch::Receiver<Duty>) {
             () = reached(&mut duty, Duty::Leaving) => {}
         }
     }
+    // What has come already is told to those who wait for it before they look whether to leave.
+    tokio::time::sleep(Duration::from_millis(1)).await;
     worker.leaving.set(true);
     worker.sweeper.wake_all();
     if tokio::time::timeout(patience, all_gone(worker))

@@ -88,6 +88,35 @@ async fn only_public_targets_unless_the_operator_opened_more() {
     .await;
 }
 
+/// A name of a special-use domain that never resolves (RFC 6761 §6.4).
+#[tokio::test]
+async fn a_name_that_does_not_resolve_is_refused_at_save() {
+    each(async |app| {
+        let mut world = World::new(app).await;
+        let path = format!("/organizations/{}/upstreams", world.here.id);
+        let unknown = "https://books.invalid/base";
+        let answer = world.owner.client.post(&path, body(&world, unknown)).await;
+        let answer = answer.refused(Code::ValidationFailed);
+        assert_eq!(answer.pointers(), ["/settings/targets/0/url"]);
+        assert!(answer.text.contains("does not resolve"), "{}", answer.text);
+        // The same when one that was saved is changed, and the others keep nobody from seeing it.
+        let known = body(&world, "https://93.184.216.34");
+        let made = world.owner.client.post(&path, known).await.ok(201).json();
+        let one = format!("/upstreams/{}", id(&made));
+        let settings = json!({
+            "targets": [{ "url": "https://93.184.216.34" }, { "url": unknown }],
+        });
+        let edit = Call::new(http::Method::PATCH, &one).json(json!({ "settings": settings }));
+        let answer = world.owner.client.send(edit).await;
+        let answer = answer.refused(Code::ValidationFailed);
+        assert_eq!(answer.pointers(), ["/settings/targets/1/url"]);
+        let kept = world.owner.client.get(&one).await.ok(200).json();
+        let targets = kept["settings"]["targets"].as_array().unwrap();
+        assert_eq!(targets.len(), 1, "nothing of it was written");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn loopback_where_opened_but_never_ourselves() {
     each_backend(async |database| {

@@ -108,7 +108,7 @@ impl<'c> Inlet<'c> {
         loop {
             if self.ahead.is_empty() {
                 self.ahead.close();
-                if self.is_gone || (worker.leaving.get() && !self.is_first) {
+                if self.is_gone {
                     return Poll::Ready(Err(End::Closed));
                 }
             }
@@ -118,6 +118,10 @@ impl<'c> Inlet<'c> {
             let input = match polled {
                 Poll::Pending => {
                     drop(scratch);
+                    // Not before it was read: closing on a request that is there would reset it.
+                    if self.ahead.is_empty() && worker.leaving.get() && !self.is_first {
+                        return Poll::Ready(Err(End::Closed));
+                    }
                     return self.wait_head(cx);
                 }
                 Poll::Ready(Ok(())) if !read.filled().is_empty() => read.filled(),

@@ -2,9 +2,6 @@
 
 use std::future::poll_fn;
 
-use domain::problem::Code;
-
-use crate::answer::Refusal;
 use crate::body::{Answer, Cut, Inflow};
 use crate::call::Call;
 use crate::forward::{self, Stop};
@@ -53,7 +50,7 @@ impl<'a> Whole<'a> {
                 Err(Cut) if call.record.connection.fault.get().is_some() => {
                     return Err(forward::cut(call));
                 }
-                Err(Cut) => return Err(Refusal::new(Code::UpstreamReset).into()),
+                Err(Cut) => return Err(forward::broken(answer.body.given_up(worker)).into()),
             }
         }
         answer.body.give_back(worker);

@@ -67,6 +67,29 @@ impl Failure {
     }
 }
 
+/// Why the rest of an answer that has begun is not waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GivenUp {
+    /// The target was taken out of the configuration, and its time is over.
+    Removed,
+    /// Its time in all is over.
+    Total,
+    /// Nothing of it came for too long.
+    Idle,
+}
+
+impl GivenUp {
+    /// The first of these that is so.
+    pub(crate) const fn of(is_removed: bool, is_over: bool, is_idle: bool) -> Option<Self> {
+        match (is_removed, is_over, is_idle) {
+            (true, _, _) => Some(Self::Removed),
+            (false, true, _) => Some(Self::Total),
+            (false, false, true) => Some(Self::Idle),
+            (false, false, false) => None,
+        }
+    }
+}
+
 const TRIES: u8 = 2;
 
 impl Outgoing<'_> {

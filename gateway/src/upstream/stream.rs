@@ -36,7 +36,7 @@ pub(crate) struct Stream {
     trailers: Option<Fields>,
     /// A browser's call, translated.
     web: Option<Web>,
-    pub(super) deadline: Deadline,
+    pub(crate) deadline: Deadline,
     pub(crate) idle_ms: u64,
     /// When the answer's last byte must have come, in the worker's milliseconds; 0 for whenever.
     pub(crate) ends_at: u64,

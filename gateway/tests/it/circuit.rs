@@ -109,7 +109,7 @@ async fn only_so_many_requests_at_once() {
 }
 
 /// A listener whose queue is full: connections to it stay in the making.
-async fn stuck() -> (std::net::SocketAddr, Vec<tokio::net::TcpStream>) {
+pub async fn stuck() -> (std::net::SocketAddr, Vec<tokio::net::TcpStream>) {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(1).unwrap();

@@ -42,6 +42,33 @@ async fn requests_in_flight_are_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_before_the_end_is_answered() {
+    const EACH: usize = 100;
+    let rig = Rig::with(OPEN, |settings| {
+        settings.limits.connections_per_address = 2 * EACH;
+    })
+    .await;
+    let mut clients = Vec::new();
+    for _ in 0..EACH {
+        let mut kept = rig.client().await;
+        assert_eq!(kept.get("/", &[]).await.status, 200);
+        clients.push(kept);
+    }
+    // Some of these are still in the queue of a listener when that is closed.
+    for _ in 0..EACH {
+        clients.push(rig.client().await);
+    }
+    for client in clients.iter_mut().rev() {
+        client.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    }
+    let ending = tokio::spawn(rig.handle.shutdown());
+    for client in &mut clients {
+        assert_eq!(client.read().await.status, 200);
+    }
+    ending.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_drain_ends_in_time() {
     let rig = Rig::with(OPEN, |settings| settings.drain = Duration::from_millis(200)).await;
     let mut busy = rig.client().await;

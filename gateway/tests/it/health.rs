@@ -86,6 +86,37 @@ async fn without_panic_nothing_goes_to_what_is_down() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn below_half_all_targets_are_used_and_that_is_counted() {
+    const PANICS: &str = "portunus_upstream_panic_total ";
+    let mut targets = Vec::new();
+    for _ in 0..4 {
+        targets.push(Moody::start().await);
+    }
+    let addresses: Vec<SocketAddr> = targets.iter().map(|one| one.address).collect();
+    let rig = rig(&over(&addresses, &checked(""))).await;
+    let mut client = rig.client().await;
+    let mut panicked = 0;
+    for down in [0, 1, 2, 3, 4, 3, 2, 0] {
+        for (index, target) in targets.iter().enumerate() {
+            let status = if index < down { 503 } else { 200 };
+            target.health.store(status, Ordering::Relaxed);
+        }
+        until(&rig, "portunus_upstream_targets_down ", down as u64).await;
+        let before: Vec<usize> = targets.iter().map(Moody::requests).collect();
+        for _ in 0..12 {
+            assert_eq!(client.get("/x", &[]).await.status, 200);
+        }
+        let is_panic = down > 2;
+        for (index, target) in targets.iter().enumerate() {
+            let is_asked = target.requests() > before[index];
+            assert_eq!(is_asked, index >= down || is_panic, "{index} of {down}");
+        }
+        panicked += if is_panic { 12 } else { 0 };
+        assert_eq!(metric(&rig, PANICS).await, panicked, "{down} are down");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_path_a_connection_is_enough() {
     let (good, gone) = (Upstream::start().await, nobody().await);
     let more = format!(", health: {{ active: {{ {FAST} }} }}");

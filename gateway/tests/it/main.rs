@@ -51,6 +51,7 @@ mod routing;
 mod signing;
 mod split;
 mod switch;
+mod timeouts;
 mod tls;
 mod tokens;
 mod traffic;
