@@ -57,6 +57,7 @@ fn what_is_retired_is_no_version_to_a_former_release() {
         policies: vec![],
         labels: vec![],
         purges: vec![],
+        unreadable: None,
         retired: vec![Retired {
             id: VersionId::from_name("version", "v1"),
             slug: "v1".into(),

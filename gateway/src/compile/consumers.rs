@@ -1,7 +1,9 @@
 //! Applications with their subscriptions and keys. There may be millions: their source is not
 //! kept, as their compiled form says all of it; beside it there is what finds them again by id.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod prefixes;
+
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use domain::id::{ApplicationId, CredentialId, Id, PlanId, ProductId, SubscriptionId};
@@ -11,6 +13,7 @@ use uuid::Uuid;
 
 use super::numbered;
 use crate::state::{Application, Key, Keys, Labels, Place, Subscription};
+use prefixes::Prefixes;
 
 pub(super) type ProductNumbers = HashMap<ProductId, u32>;
 
@@ -38,8 +41,8 @@ impl Put {
 pub(super) struct Consumers {
     applications: BTreeMap<ApplicationId, Arc<Application>>,
     /// The first bytes of the digest, by which the state finds the key.
-    credentials: BTreeMap<CredentialId, u64>,
-    keys_of: BTreeSet<(ApplicationId, u64)>,
+    credentials: Prefixes,
+    keys_of: Prefixes,
     subscriptions: BTreeMap<SubscriptionId, ApplicationId>,
     /// What belongs to an application that is not there: none, as a rule.
     lone_keys: HashMap<ApplicationId, Vec<Key>>,
@@ -66,8 +69,9 @@ struct Work {
 
 impl Consumers {
     /// Where the state has a credential's key, unless its application is missing.
-    pub(super) fn place(&self, id: CredentialId) -> Option<Place> {
-        Some((*self.credentials.get(&id)?, id))
+    pub(super) fn place(&self, id: CredentialId, keys: &Keys) -> Option<Place> {
+        let mut places = self.credentials.of(id).map(|prefix| (prefix, id));
+        places.find(|place| keys.at(*place).is_some())
     }
 
     /// Forgets everything and takes `put`, which may be millions: all is sorted once, and built
@@ -236,11 +240,18 @@ impl Consumers {
             self.lone_subscriptions.insert(id, access);
         }
         for prefix in self.keys_of(id) {
-            self.keys_of.remove(&(id, prefix));
-            for key in keys.starting(prefix).filter(|key| key.application.id == id) {
+            let mut is_its_alone = true;
+            for key in keys.starting(prefix) {
+                if key.application.id != id {
+                    is_its_alone = false;
+                    continue;
+                }
                 work.gone.push((prefix, key.id));
                 let lone = self.lone_keys.entry(id).or_default();
                 lone.push(key.of(Arc::default()));
+            }
+            if is_its_alone {
+                self.keys_of.remove(id, prefix);
             }
         }
     }
@@ -257,15 +268,16 @@ impl Consumers {
     }
 
     fn take_key(&mut self, work: &mut Work, id: CredentialId, keys: &mut Keys) {
-        let Some(prefix) = self.credentials.remove(&id) else {
-            return;
-        };
-        if let Some(key) = keys.at((prefix, id)) {
-            self.keys_of.remove(&(key.application.id, prefix));
-            work.gone.push((prefix, id));
+        if let Some(place) = self.place(id, keys) {
+            self.credentials.remove(id, place.0);
+            if let Some(key) = keys.at(place) {
+                self.keys_of.remove(key.application.id, place.0);
+            }
+            work.gone.push(place);
         }
         for lone in self.lone_keys.values_mut() {
-            lone.retain(|key| key.id != id);
+            let its = lone.extract_if(.., |key| key.id == id);
+            its.for_each(|key| self.credentials.remove(id, key.digest.prefix()));
         }
         keys.restrict(id, &[]);
         keys.equip(id, None);
@@ -314,7 +326,7 @@ impl Consumers {
         for (id, key) in waiting {
             match self.applications.get(&id) {
                 Some(application) => {
-                    self.keys_of.insert((id, key.digest.prefix()));
+                    self.keys_of.insert(id, key.digest.prefix());
                     put.push(key.of(application.clone()));
                 }
                 None => self.lone_keys.entry(id).or_default().push(key),
@@ -326,8 +338,7 @@ impl Consumers {
     }
 
     fn keys_of(&self, id: ApplicationId) -> Vec<u64> {
-        let own = self.keys_of.range((id, 0)..=(id, u64::MAX));
-        own.map(|(_, prefix)| *prefix).collect()
+        self.keys_of.of(id).collect()
     }
 
     fn subscription(

@@ -47,7 +47,7 @@ impl Compiler {
     }
 
     pub(crate) fn digest_of(&self, id: CredentialId) -> Option<KeyDigest> {
-        let place = self.consumers.place(id)?;
+        let place = self.consumers.place(id, &self.state.keys)?;
         Some(self.state.keys.at(place)?.digest)
     }
 }
