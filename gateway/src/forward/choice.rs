@@ -8,6 +8,7 @@ use crate::answer::Refusal;
 use crate::call::Call;
 use crate::fields::Name;
 use crate::state::{Beside, Upstream};
+use crate::token::claim;
 use crate::upstream::{self, Split};
 
 /// The caller's upstream, and the others that it names.
@@ -37,6 +38,7 @@ pub(crate) fn variant(call: &Call<'_>, split: &Split, chance: impl FnOnce() -> u
         None => None,
         Some(NamedBy::Header(name)) => call.head.fields.named(name).next(),
         Some(NamedBy::Cookie(name)) => cookie(call, name),
+        Some(NamedBy::Claim(name)) => claimed(call, name),
     };
     if let Some(index) = split.fixed(named) {
         return index;
@@ -48,6 +50,12 @@ pub(crate) fn variant(call: &Call<'_>, split: &Split, chance: impl FnOnce() -> u
         Kept::Nothing => u128::from(chance()),
     };
     split.choose(None, &subject.to_be_bytes(), call.wall_us)
+}
+
+/// What the caller's token says, where that is a text.
+fn claimed<'c>(call: &'c Call<'_>, name: &str) -> Option<&'c [u8]> {
+    let value = claim(call.token.as_deref()?, name)?;
+    value.as_str().map(str::as_bytes)
 }
 
 fn cookie<'c>(call: &'c Call<'_>, name: &str) -> Option<&'c [u8]> {
