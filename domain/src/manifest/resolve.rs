@@ -3,6 +3,7 @@
 
 mod applications;
 mod certificates;
+mod chosen;
 mod ip_lists;
 mod versions;
 
