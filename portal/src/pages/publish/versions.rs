@@ -279,11 +279,16 @@ pub(super) async fn switch_off(workspace: Workspace, Path(ids): Path<Ids>, typed
 }
 
 async fn save(workspace: &Workspace, id: VersionId, typed: &Typed) -> api::Result<Version> {
+    // A form that does not show the list leaves it.
+    let upstreams = match typed.has("upstreams/0/upstream") {
+        true => Some(chosen::read(typed).map_err(api::Error::invalid)?),
+        false => None,
+    };
     let input = EditDraft {
         route: Some(route::read(typed).map_err(api::Error::invalid)?),
         upstream: typed.get("upstream").parse().ok(),
         test_upstream: Some(typed.get("test_upstream").parse().ok()),
-        upstreams: Some(chosen::read(typed).map_err(api::Error::invalid)?),
+        upstreams,
         operations_mode: Operations::parse(typed.get("operations_mode")),
         ..EditDraft::default()
     };
