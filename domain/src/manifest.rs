@@ -1,6 +1,7 @@
 //! The declarative file (gateway.md §10): what a person writes, read and checked as a whole, and
 //! resolved into the same [`Snapshot`] that a database gives.
 
+mod chosen;
 mod credentials;
 mod deprecated;
 mod document;
@@ -12,6 +13,7 @@ mod tls;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+pub use chosen::{CallerIs, Chosen};
 pub use credentials::{Client, Key, Password, PublicKey, ShownCertificate};
 pub use deprecated::Deprecated;
 pub use document::{DocumentLoader, DocumentOperation};
@@ -148,6 +150,9 @@ pub struct Version {
     /// Upstream for credentials of the test environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_upstream: Option<String>,
+    /// Other upstreams for some callers, at most 16; the first that fits counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub upstreams: Vec<Chosen>,
     /// `false` answers 503 for everything.
     #[serde(default = "yes")]
     pub enabled: bool,

@@ -27,7 +27,7 @@ use crate::policy::ip_filter::Listed;
 use crate::policy::jwt::Algorithm;
 use crate::signing::SigningKey;
 use crate::subscription::SubscriptionState;
-use crate::upstream::{UpstreamCredential, UpstreamSettings};
+use crate::upstream::{Chosen, UpstreamCredential, UpstreamSettings};
 
 pub use kind::Kind;
 pub use lifecycle::{Deprecation, Retired};
@@ -169,6 +169,9 @@ pub struct Revision {
     pub upstream: UpstreamId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_upstream: Option<UpstreamId>,
+    /// For some callers; the first that fits counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub upstreams: Vec<Chosen>,
     pub policies: Vec<Policy>,
     pub operations_mode: Operations,
     pub operations: Vec<Operation>,

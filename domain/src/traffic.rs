@@ -24,6 +24,10 @@ pub struct Record {
     pub at: DateTime<Utc>,
     /// The value of `X-Request-Id` that the client and the upstream saw.
     pub request_id: String,
+    /// Trace that the client says it belongs to (W3C Trace Context): 32 small hexadecimal digits, or
+    /// empty.
+    #[serde(default)]
+    pub trace_id: String,
     pub node: String,
     /// State number of the configuration that decided.
     pub state: u64,

@@ -4,6 +4,7 @@
 mod active;
 mod balance;
 mod breaker;
+mod chosen;
 mod credential;
 mod fallback;
 mod health;
@@ -23,6 +24,7 @@ use crate::problem::Invalid;
 pub use active::{Active, Kind};
 pub use balance::{Algorithm, Balance, HashBy, Sticky};
 pub use breaker::{Breaker, Errors};
+pub use chosen::{CallerIs, Chosen, ClaimIs, MAX_CHOSEN};
 pub use credential::UpstreamCredential;
 pub use fallback::{Fallback, FixedAnswer};
 pub use health::{Health, Passive};

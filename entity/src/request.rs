@@ -11,6 +11,9 @@ pub struct Model {
     pub at: i64,
     #[sea_orm(column_type = "Text")]
     pub request_id: String,
+    /// `None` for none, which its index leaves out.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub trace_id: Option<String>,
     #[sea_orm(column_type = "Text")]
     pub node: String,
     pub state: i64,

@@ -8,6 +8,7 @@ use crate::answer::Refusal;
 use crate::call::{Call, Caller};
 use crate::fields::{Fields, Name, any_of};
 use crate::policy::password_pair;
+use crate::record::TraceId;
 use crate::state::{Plan, Upstream};
 use crate::target::shadows;
 use crate::upstream::Target;
@@ -31,6 +32,22 @@ const SAID: u32 = any_of(&[
     Name::Forwarded,
     Name::Portunus,
 ]);
+
+const TRACED: u32 = any_of(&[Name::Traceparent, Name::Tracestate]);
+
+/// Of which trace the request is. What names one goes on as it came, the parent in it included: this
+/// gateway is no span that anybody could look up, so one of its own would cut the tree in two. What
+/// names none goes, and what stands beside it means nothing without it (W3C Trace Context §3.3).
+pub(crate) fn trace(fields: &mut Fields) -> TraceId {
+    if !fields.had(TRACED) {
+        return TraceId::NONE;
+    }
+    let trace = TraceId::of(fields.all(Name::Traceparent));
+    if trace == TraceId::NONE {
+        fields.retain(|kind, _, _| !matches!(kind, Name::Traceparent | Name::Tracestate));
+    }
+    trace
+}
 
 /// Removes what ends at this hop, `Connection`'s nominations included.
 fn strip_hop(fields: &mut Fields) {

@@ -3,6 +3,8 @@
 
 mod names;
 mod ring;
+mod trace;
+mod watch;
 
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -21,20 +23,11 @@ use crate::text;
 pub use names::{Known, NameId, Names};
 pub(crate) use ring::MOST_CAUGHT;
 pub use ring::{RING_RECORDS, Rings, Sink};
+pub use trace::TraceId;
+pub use watch::{MOST_WATCHED, Watch, WatchList};
 
 /// Longest path kept in a record, in bytes.
 pub const PATH_BYTES: usize = 160;
-
-/// Most policies in observe mode that one record names: as many as [`Watch::bit`] tells apart.
-pub const MOST_WATCHED: usize = u32::BITS as usize;
-
-/// A policy in observe mode, as it is noted of a request that it would have refused.
-#[derive(Debug, Clone, Copy)]
-pub struct Watch {
-    pub bit: u32,
-    /// `place/kind/name`.
-    pub name: NameId,
-}
 
 /// What a record keeps of a text: its first bytes, inline.
 #[derive(Debug, Clone, Copy)]
@@ -98,9 +91,8 @@ pub struct Record {
     pub revision: u32,
     /// One bit per policy in observe mode that would have refused.
     pub observed: u32,
-    /// Those by name, each once: the first [`MOST_WATCHED`]. Most requests have none, and a record
-    /// that is written again keeps the memory.
-    pub watched: Vec<NameId>,
+    /// Those by name. Most requests have none, and a record that is written again keeps the memory.
+    pub watched: Option<Box<WatchList>>,
     /// Microseconds, as the other times.
     pub total_us: u32,
     pub policies_us: u32,
@@ -121,6 +113,7 @@ pub struct Record {
     pub cached: Cached,
     pub method: Short<16>,
     pub request_id: Short<64>,
+    pub trace: TraceId,
     pub path: Short<PATH_BYTES>,
 }
 
@@ -145,7 +138,7 @@ impl Default for Record {
             client: None,
             revision: 0,
             observed: 0,
-            watched: Vec::new(),
+            watched: None,
             total_us: 0,
             policies_us: 0,
             connect_us: 0,
@@ -162,6 +155,7 @@ impl Default for Record {
             cached: Cached::None,
             method: Short::EMPTY,
             request_id: Short::EMPTY,
+            trace: TraceId::NONE,
             path: Short::EMPTY,
         }
     }
@@ -204,6 +198,7 @@ impl Record {
             cached,
             method,
             request_id,
+            trace,
             path,
         } = self;
         *at = 0;
@@ -214,22 +209,24 @@ impl Record {
         (*subscription, *plan) = (SubscriptionId::NIL, PlanId::NIL);
         (*client, *code) = (None, None);
         (*revision, *observed, *units) = (0, 0, 1);
-        watched.clear();
+        if let Some(list) = watched {
+            list.clear();
+        }
         (*total_us, *policies_us, *connect_us, *first_byte_us) = (0, 0, 0, 0);
         (*decided_by, *target, *variant) = (NameId::NONE, NameId::NONE, NameId::NONE);
         (*status, *tries, *path_cut) = (0, 0, false);
         (*environment, *cached) = (Environment::Live, Cached::None);
         method.set("");
         request_id.set("");
+        *trace = TraceId::NONE;
         path.set("");
     }
 
     /// Notes a policy in observe mode that would have refused the request.
     pub(crate) fn watch(&mut self, watch: Watch) {
         self.observed |= watch.bit;
-        let is_new = watch.name != NameId::NONE && !self.watched.contains(&watch.name);
-        if is_new && self.watched.len() < MOST_WATCHED {
-            self.watched.push(watch.name);
+        if watch.name != NameId::NONE {
+            self.watched.get_or_insert_default().add(watch.name);
         }
     }
 
@@ -245,6 +242,7 @@ impl Record {
         let traffic::Record {
             at,
             request_id,
+            trace_id,
             node: on,
             state,
             provider,
@@ -312,8 +310,10 @@ impl Record {
             Some(IpAddr::V6(ip)) => drop(write!(client, "{ip}")),
             None => {}
         }
+        trace_id.clear();
+        self.trace.put(trace_id);
         observed_by.clear();
-        for id in &self.watched {
+        for id in self.watched.iter().flat_map(|list| list.names()) {
             if !observed_by.is_empty() {
                 observed_by.push(' ');
             }

@@ -10,6 +10,7 @@ use crate::detail;
 use crate::fields::Name;
 use crate::head::Head;
 use crate::notice::{Notice, Retired, Told};
+use crate::passage;
 use crate::places::Place;
 use crate::record::{NameId, PATH_BYTES, Record};
 use crate::request_id;
@@ -82,11 +83,13 @@ impl Report {
         self.started
     }
 
-    /// Notes what is known of every request, and gives it its id: a trusted proxy's or our own.
+    /// Notes what is known of every request, and gives it its id: a trusted proxy's or our own. Its
+    /// fields are those of a trace from here on, or name none.
     pub(crate) fn name(&mut self, head: &mut Head) {
         let wall_us = self.worker.settings.clock.wall(self.started);
         self.at = wall_us as i64;
         self.method.set(head.method.as_str());
+        self.trace = passage::trace(&mut head.fields);
         if self.connection.peer.trusted
             && let Some(shown) = head.fields.get(Name::RequestId)
             && request_id::is_plain(shown)

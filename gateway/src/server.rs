@@ -107,7 +107,6 @@ pub fn prepare(
     // Where plain requests are sent on to, its port filled in.
     settings.listen_tls = gateway_tls;
     let settings = Arc::new(settings);
-
     let (leases, ledger) = lease::prepare(&settings)?;
     let (shared_answers, keeper) = second::prepare(&settings)?.unzip();
     let quotas = Arc::new(Quotas::default());

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use domain::id::{ApiId, OperationId, OrganizationId, UpstreamId, VersionId};
 use domain::route::{Operations, Routes, Scheme, Spot};
 use domain::snapshot;
-use domain::upstream::{Active, Balance, Breaker, Mirror, Passive, Retries};
+use domain::upstream::{Active, Balance, Breaker, CallerIs, Mirror, Passive, Retries};
 use http::{HeaderName, HeaderValue};
 
 use crate::notice::{Notice, Retired};
@@ -109,6 +109,16 @@ pub(crate) struct Route {
     pub(crate) strip_selector: Option<Scheme>,
     pub(crate) test_upstream: Option<Arc<Upstream>>,
     pub(crate) test_beside: Beside,
+    /// Upstreams for some callers; the first that fits counts. `None`: there are none.
+    pub(crate) chosen: Option<Box<[Chosen]>>,
+}
+
+/// Where the requests of some callers go.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    pub(crate) when: CallerIs,
+    pub(crate) upstream: Option<Arc<Upstream>>,
+    pub(crate) beside: Beside,
 }
 
 /// Other upstreams that one names; it cannot hold them itself, as two may name each other.

@@ -7,6 +7,7 @@ mod m0004_observed;
 mod m0005_quota_by_policy;
 mod m0006_details;
 mod m0007_cached;
+mod m0008_trace;
 
 use sea_orm_migration::prelude::*;
 
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_quota_by_policy::Migration),
             Box::new(m0006_details::Migration),
             Box::new(m0007_cached::Migration),
+            Box::new(m0008_trace::Migration),
         ]
     }
 

@@ -111,6 +111,7 @@ async fn called(world: &World) -> (Shop, String) {
     let record = Record {
         at: world.app.plane.clock.now(),
         request_id: "req-1".into(),
+        trace_id: String::new(),
         node: "gw-1".into(),
         state: 9,
         provider: world.here.id,

@@ -49,6 +49,7 @@ async fn called(world: &World) -> (Shop, String, String) {
     let record = |number: i64, application: &str, status: u16, code: &str| Record {
         at: world.app.plane.clock.now() - chrono::Duration::seconds(number),
         request_id: format!("req-{number}"),
+        trace_id: String::new(),
         node: "gw-1".into(),
         state: 9,
         provider: world.here.id,

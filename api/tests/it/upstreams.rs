@@ -234,6 +234,17 @@ async fn nobody_overwrites_what_they_have_not_seen_and_used_ones_stay() {
             .await
             .refused(Code::PreconditionFailed);
         client.delete(&path).await.refused(Code::Conflict);
+        // One for some callers is as much in use, and published with the rest.
+        let named = |body: Value| format!("{}", body["draft"]["upstreams"][0]["upstream"]["id"]);
+        let chosen = json!({ "upstreams": [{ "when": { "plan": "gold", "environment": "test" }, "upstream": upstream }] });
+        let version = format!("/versions/{version}");
+        let edited = client.patch(&format!("{version}/draft"), chosen).await.ok(200).json();
+        assert_eq!(named(edited), format!("\"{upstream}\""));
+        let made = client.post(&format!("{version}/publish"), json!({})).await.ok(200).json();
+        assert_eq!(made["draft"]["upstreams"][0]["when"]["plan"], "gold");
+        assert_eq!(made["summary"]["changed"], false);
+        client.patch(&format!("{version}/draft"), json!({ "upstreams": [] })).await.ok(200);
+        client.delete(&path).await.refused(Code::Conflict);
     })
     .await;
 }

@@ -222,6 +222,9 @@ async fn drafts_say_what_is_wrong_with_them() {
         let foreign = json!({ "upstream": theirs["draft"]["upstream"]["id"] });
         let draft = format!("/versions/{version}/draft");
         assert_eq!(client.patch(&draft, foreign).await.refused(Code::ValidationFailed).pointers(), ["/upstream"]);
+        let theirs_for = json!({ "upstreams": [{ "when": { "plan": "gold" }, "upstream": theirs["draft"]["upstream"]["id"] }, { "when": {}, "upstream": theirs["draft"]["upstream"]["id"] }] });
+        let pointers = client.patch(&draft, theirs_for).await.refused(Code::ValidationFailed).pointers();
+        assert_eq!(pointers, ["/upstreams/1/when", "/upstreams/0/upstream", "/upstreams/1/upstream"]);
         let operation = json!({ "operations": [{ "id": theirs["draft"]["operations"][0]["id"], "policies": [] }] });
         client.patch(&draft, operation).await.refused(Code::ValidationFailed);
         let policies = json!({ "policies": [{ "key_auth": {} }, { "key_auth": {} }, { "quota": { "limit": 0, "period": "day" } }] });

@@ -3,6 +3,7 @@
 
 mod applications;
 mod certificates;
+mod chosen;
 mod deprecated;
 mod ip_lists;
 mod versions;

@@ -209,9 +209,9 @@ impl Written for Jwt {
     }
 }
 
-pub(super) const CLAIM: &str = "Name a claim with 1 to 100 visible characters.";
+pub(crate) const CLAIM: &str = "Name a claim with 1 to 100 visible characters.";
 
-pub(super) fn is_claim(name: &str) -> bool {
+pub(crate) fn is_claim(name: &str) -> bool {
     (1..=100).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic())
 }
 

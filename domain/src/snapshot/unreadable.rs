@@ -104,6 +104,7 @@ impl Revision {
             route,
             upstream: UpstreamId::NIL,
             test_upstream: None,
+            upstreams: Vec::new(),
             policies: Vec::new(),
             // Whatever is asked for meets the version's own answer.
             operations_mode: Operations::Open,

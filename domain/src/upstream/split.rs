@@ -62,7 +62,8 @@ pub struct Variant {
     pub share: u16,
 }
 
-/// A header or a cookie whose value is the name of a variant; another value counts for nothing.
+/// A header, a cookie or a claim of the caller's token whose value is the name of a variant; another
+/// value counts for nothing.
 #[derive(
     Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, utoipa::ToSchema,
 )]
@@ -70,6 +71,8 @@ pub struct Variant {
 pub enum NamedBy {
     Header(String),
     Cookie(String),
+    /// A name, or names separated by dots for claims inside of others.
+    Claim(String),
 }
 
 /// Whose requests go to the same variant, as long as shares stay.

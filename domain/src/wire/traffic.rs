@@ -305,6 +305,12 @@ pub struct LogFilter {
         skip_serializing_if = "Option::is_none"
     )]
     pub request_id: Option<String>,
+    /// The trace of `traceparent`: 32 hexadecimal digits.
+    #[serde(
+        deserialize_with = "super::blank",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub trace_id: Option<String>,
     /// A variant of an upstream; only for the provider's side.
     #[serde(
         deserialize_with = "super::blank",
@@ -341,6 +347,9 @@ pub struct LogLine {
     pub id: RecordId,
     pub at: DateTime<Utc>,
     pub request_id: String,
+    /// The trace that its client named in `traceparent`; empty for none.
+    #[serde(default)]
+    pub trace_id: String,
     pub method: String,
     pub path: String,
     pub path_cut: bool,

@@ -11,6 +11,7 @@ use crate::lifecycle::VersionState;
 use crate::openapi::Severity;
 use crate::policy::{AttachPoint, Policy};
 use crate::snapshot::Route;
+use crate::upstream::{CallerIs, Chosen};
 
 /// A version in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -60,12 +61,22 @@ pub struct Draft {
     pub upstream: Option<NamedUpstream>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_upstream: Option<NamedUpstream>,
+    /// For some callers; the first that fits counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub upstreams: Vec<DraftChosen>,
     pub policies: Vec<Policy>,
     pub operations_mode: Operations,
     pub operations: Vec<DraftOperation>,
     /// What stands in the way of publishing, with pointers into this draft; empty when nothing.
     pub blockers: Vec<crate::problem::Invalid>,
     pub updated_at: DateTime<Utc>,
+}
+
+/// An upstream for callers of whom `when` holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DraftChosen {
+    pub when: CallerIs,
+    pub upstream: NamedUpstream,
 }
 
 /// The imported document, without its text.
@@ -124,6 +135,8 @@ pub struct EditDraft {
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<UpstreamId>)]
     pub test_upstream: Option<Option<UpstreamId>>,
+    /// Replaces the list of upstreams for some callers, at most 16.
+    pub upstreams: Option<Vec<Chosen>>,
     pub policies: Option<Vec<Policy>>,
     pub operations_mode: Option<Operations>,
     /// Replaces the policies of the operations named here; others keep theirs.

@@ -171,29 +171,26 @@ async fn read<C: ConnectionTrait, T>(
         DbBackend::Postgres => ("string_agg(line, chr(10) ORDER BY id)", "$1", "$2"),
         _ => ("group_concat(line, char(10))", "?", "?"),
     };
-    let line = line.join(" || ' ' || ");
+    // Put together in one step: `||` makes a text of its own for each part.
+    let line = line.join(", ");
     let table = kind.as_str();
     let sql = format!(
-        "SELECT {join} FROM (SELECT id, {line} AS line FROM {table} WHERE {only}id > {id} ORDER BY id LIMIT {most}) AS lines"
+        "SELECT {join} FROM (SELECT id, concat_ws(' ', {line}) AS line FROM {table} WHERE {only}id > {id} ORDER BY id LIMIT {most}) AS lines"
     );
-    let mut all = Vec::new();
-    let mut last = Uuid::nil();
-    loop {
+    let fetch = async |last: Uuid| -> Result<Option<String>, DbErr> {
         let values = [last.into(), AT_ONCE.into()];
         let statement = Statement::from_sql_and_values(backend, &sql, values);
-        let found = tx.query_one_raw(statement).await?;
-        let text: Option<String> = match found {
-            Some(row) => row.try_get_by_index(0)?,
-            None => None,
-        };
-        let Some(text) = text else {
-            return Ok(all);
-        };
-        let lost = |line: &str| RowError {
-            column: table,
-            reason: format!("the row {:.32} has no id", line),
-        };
-        let mut count = 0;
+        match tx.query_one_raw(statement).await? {
+            Some(row) => row.try_get_by_index(0),
+            None => Ok(None),
+        }
+    };
+    let lost = |line: &str| RowError {
+        column: table,
+        reason: format!("the row {:.32} has no id", line),
+    };
+    let mut all = Vec::new();
+    let mut take = |text: &str| -> Result<(), RowError> {
         for line in text.split('\n') {
             match convert(Line(line)) {
                 Some(one) => all.push(one),
@@ -203,14 +200,29 @@ async fn read<C: ConnectionTrait, T>(
                     reason: "the row has a value that is not known".to_owned(),
                 }),
             }
-            count += 1;
         }
-        if count < AT_ONCE {
-            return Ok(all);
-        }
+        Ok(())
+    };
+    let mut next = fetch(Uuid::nil()).await?;
+    while let Some(text) = next {
         let end = text.rsplit('\n').next().unwrap_or_default();
-        last = Line(end).uuid().ok_or_else(|| lost(end))?;
+        let is_last = (text.matches('\n').count() as i64) < AT_ONCE - 1;
+        let last = Line(end).uuid().ok_or_else(|| lost(end))?;
+        // The database looks for the next ones while these are taken in.
+        let (found, taken) = tokio::join!(
+            biased;
+            async {
+                match is_last {
+                    true => Ok(None),
+                    false => fetch(last).await,
+                }
+            },
+            async { take(&text) },
+        );
+        taken?;
+        next = found?;
     }
+    Ok(all)
 }
 
 /// What is left of a line.

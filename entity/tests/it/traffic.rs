@@ -20,6 +20,11 @@ pub(crate) fn record(number: i64) -> Record {
     Record {
         at: at(number),
         request_id: format!("request-{number}"),
+        trace_id: if number % 10 == 0 {
+            format!("{number:032x}")
+        } else {
+            String::new()
+        },
         node: "node".into(),
         state: 3,
         provider: id("provider").into(),
@@ -264,6 +269,13 @@ async fn the_log_is_read_by_page_and_by_filter() {
             (
                 RequestFilter {
                     request_id: Some("request-7".into()),
+                    ..none.clone()
+                },
+                1,
+            ),
+            (
+                RequestFilter {
+                    trace_id: Some(format!("{:032x}", 10)),
                     ..none.clone()
                 },
                 1,

@@ -171,6 +171,7 @@ pub(crate) fn revision(version: &str, number: i32) -> revision::Model {
         },
         upstream: id("upstream").into(),
         test_upstream: None,
+        upstreams: vec![],
         policies: vec![],
         operations_mode: Operations::Listed,
         operations: vec![],

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::problem::Code;
 use domain::traffic::Cached;
 
 use super::directives::number;
@@ -128,21 +129,31 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// The upstream could not answer: what is there stands in, where it may (RFC 5861 §4).
+    /// The upstream could not answer: what is there stands in, where it may (RFC 5861 §4). Where it took
+    /// nothing, that is its fallback, and told as one.
     fn failed(
         &self,
         call: &mut Call<'_>,
         found: Option<&Arc<Stored>>,
         stop: Stop,
     ) -> Result<Answer, Stop> {
-        let status = match &stop {
-            Stop::Refused(refusal) if refusal.status() >= 500 => refusal.status(),
+        let (status, code) = match &stop {
+            Stop::Refused(refusal) if refusal.status() >= 500 => (refusal.status(), refusal.code),
             Stop::Refused(_) | Stop::Answered(_) | Stop::Gone => return Err(stop),
         };
         match found {
             Some(stored) if stored.usage.stands_in(seconds(call)) => {
                 call.worker.metrics.cache_stale.add(1);
-                Ok(self.give(call, stored, seconds(call), How::StandsIn(status)))
+                let answer = self.give(call, stored, seconds(call), How::StandsIn(status));
+                if matches!(code, Code::CircuitOpen | Code::NoHealthyTarget) {
+                    // Where it has one of its own, that was counted already.
+                    if self.upstream.fallback.is_none() {
+                        call.worker.metrics.upstream_fell_back.add(1);
+                    }
+                    call.record.decided_by = self.step.running.fallback;
+                    call.record.code = Some(code);
+                }
+                Ok(answer)
             }
             Some(_) | None => Err(stop),
         }

@@ -79,8 +79,10 @@ struct Refresh {
 pub(super) fn begin(call: &Call<'_>, visit: &Visit<'_>, old: &Arc<Stored>) {
     let metrics = &call.worker.metrics;
     let route = call.route;
+    let chosen = route.chosen.iter().flat_map(|all| all.iter());
     let mut known = [&route.upstream, &route.test_upstream]
         .into_iter()
+        .chain(chosen.map(|one| &one.upstream))
         .flatten();
     let upstream = known.find(|one| std::ptr::eq(&raw const ***one, visit.upstream));
     // What is got with a cookie is for nobody else.

@@ -369,6 +369,7 @@ fn fitting(mut version: Version) -> Version {
     revision.policies.shrink_to_fit();
     revision.route.hosts.shrink_to_fit();
     revision.route.when.shrink_to_fit();
+    revision.upstreams.shrink_to_fit();
     for operation in &mut revision.operations {
         operation.policies.shrink_to_fit();
     }
@@ -383,5 +384,8 @@ fn successor(version: &Version) -> Option<VersionId> {
 
 fn upstreams(version: &Version) -> impl Iterator<Item = UpstreamId> {
     let revision = &version.revision;
-    std::iter::once(revision.upstream).chain(revision.test_upstream)
+    let chosen = revision.upstreams.iter().map(|one| one.upstream);
+    std::iter::once(revision.upstream)
+        .chain(revision.test_upstream)
+        .chain(chosen)
 }

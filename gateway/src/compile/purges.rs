@@ -97,7 +97,6 @@ mod tests {
                 })
                 .collect(),
             retired: Vec::new(),
-            unreadable: None,
         }
     }
 

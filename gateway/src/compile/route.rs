@@ -14,7 +14,7 @@ use super::model::{self, Dirty};
 use super::{Compiler, numbered};
 use crate::asking::{Asked, Parts};
 use crate::policy::{Bound, Chain, Context, Examples, Uncompiled};
-use crate::state::{Beside, Operation, Route, Upstream};
+use crate::state::{Beside, Chosen, Operation, Route, Upstream};
 
 /// What policies look into of a version's document.
 type Documented<'d> = (
@@ -184,10 +184,20 @@ impl Compiler {
                 .test_upstream
                 .and_then(|id| self.upstreams.get(&id).cloned()),
             beside: self.beside(revision.upstream),
+            chosen: self.chosen(&revision.upstreams),
             test_beside: revision
                 .test_upstream
                 .map_or_else(Beside::default, |id| self.beside(id)),
         })
+    }
+
+    fn chosen(&self, all: &[domain::upstream::Chosen]) -> Option<Box<[Chosen]>> {
+        let one = |one: &domain::upstream::Chosen| Chosen {
+            when: one.when.clone(),
+            upstream: self.upstreams.get(&one.upstream).cloned(),
+            beside: self.beside(one.upstream),
+        };
+        (!all.is_empty()).then(|| all.iter().map(one).collect())
     }
 
     fn beside(&self, id: UpstreamId) -> Beside {

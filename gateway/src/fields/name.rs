@@ -33,6 +33,8 @@ pub(crate) enum Name {
     RetryAfter,
     Accept,
     ContentType,
+    Traceparent,
+    Tracestate,
 }
 
 impl Name {
@@ -65,6 +67,8 @@ impl Name {
             (b's', 10) if is("set-cookie") => Self::SetCookie,
             (b't', 2) if is("te") => Self::Hop,
             (b't', 7) if is("trailer") => Self::Hop,
+            (b't', 10) if is("tracestate") => Self::Tracestate,
+            (b't', 11) if is("traceparent") => Self::Traceparent,
             (b't', 17) if is("transfer-encoding") => Self::TransferEncoding,
             (b'u', 7) if is("upgrade") => Self::Upgrade,
             (b'x', 9) if is("x-api-key") => Self::ApiKey,
@@ -109,6 +113,8 @@ impl Name {
                 | Self::ForwardedProto
                 | Self::Forwarding
                 | Self::Portunus
+                | Self::Traceparent
+                | Self::Tracestate
         )
     }
 
@@ -149,6 +155,8 @@ mod tests {
             ("x-portunus_plan", Name::Underscore),
             ("X-Api-Key", Name::ApiKey),
             ("X-Api-Keys", Name::Other),
+            ("TraceParent", Name::Traceparent),
+            ("tracestate", Name::Tracestate),
             ("x-forwarded", Name::Other),
             ("", Name::Other),
         ] {

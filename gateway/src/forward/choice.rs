@@ -1,25 +1,35 @@
 //! What a request itself chooses: its upstream, the variant of that, and what balancing goes by.
 
+use domain::id::ApplicationId;
 use domain::key::Environment;
 use domain::problem::Code;
-use domain::upstream::{Algorithm, HashBy, Kept, NamedBy};
+use domain::upstream::{Algorithm, CallerIs, ClaimIs, HashBy, Kept, NamedBy};
+use serde_json::Value;
 
 use crate::answer::Refusal;
 use crate::call::Call;
 use crate::fields::Name;
 use crate::state::{Beside, Upstream};
+use crate::token::claim;
 use crate::upstream::{self, Split};
 
-/// The caller's upstream, and the others that it names.
+/// The caller's upstream, and the others that it names: the first that is chosen for it, else that of
+/// its environment.
 pub(crate) fn choose_upstream<'a>(call: &Call<'a>) -> Result<(&'a Upstream, &'a Beside), Refusal> {
-    let test = call
-        .caller
-        .is_some_and(|caller| caller.key.environment() == Environment::Test);
+    let is_test = environment(call) == Some(Environment::Test);
     let route = call.route;
-    let test = route.test_upstream.as_deref().filter(|_| test);
-    let (upstream, beside) = match test {
-        Some(test) => (Some(test), &route.test_beside),
-        None => (route.upstream.as_deref(), &route.beside),
+    let test = route.test_upstream.as_deref().filter(|_| is_test);
+    let chosen = match &route.chosen {
+        None => None,
+        Some(all) => all.iter().find(|one| {
+            // Who offers a place for tests does not mean them where nothing says so.
+            (one.when.environment.is_some() || test.is_none()) && holds(&one.when, call)
+        }),
+    };
+    let (upstream, beside) = match (chosen, test) {
+        (Some(one), _) => (one.upstream.as_deref(), &one.beside),
+        (None, Some(test)) => (Some(test), &route.test_beside),
+        (None, None) => (route.upstream.as_deref(), &route.beside),
     };
     let upstream = upstream
         .filter(|upstream| upstream.broken.is_some() || !upstream.targets.is_empty())
@@ -31,12 +41,47 @@ pub(crate) fn choose_upstream<'a>(call: &Call<'a>) -> Result<(&'a Upstream, &'a 
     }
 }
 
+fn environment(call: &Call<'_>) -> Option<Environment> {
+    call.caller.map(|caller| caller.key.environment())
+}
+
+/// Whether all that is set is true of the caller.
+fn holds(when: &CallerIs, call: &Call<'_>) -> bool {
+    let CallerIs {
+        plan,
+        application,
+        environment: wanted,
+        claim,
+    } = when;
+    let is_plan = |slug: &String| call.plan().is_some_and(|plan| *plan.slug == **slug);
+    let is_application = |id: &ApplicationId| {
+        let caller = call.caller.as_ref();
+        caller.is_some_and(|caller| caller.application.id == *id)
+    };
+    plan.as_ref().is_none_or(is_plan)
+        && application.as_ref().is_none_or(is_application)
+        && wanted.is_none_or(|wanted| environment(call) == Some(wanted))
+        && claim.as_ref().is_none_or(|claim| says(call, claim))
+}
+
+/// Whether the caller's token says it, as a text or as one of a list.
+fn says(call: &Call<'_>, wanted: &ClaimIs) -> bool {
+    let is_it = |value: &Value| value.as_str() == Some(&*wanted.value);
+    let token = call.token.as_deref();
+    match token.and_then(|token| claim(token, &wanted.name)) {
+        Some(Value::Array(all)) => all.iter().any(is_it),
+        Some(one) => is_it(one),
+        None => false,
+    }
+}
+
 /// The request's variant, by index. `chance` is asked where nothing keeps its variant.
 pub(crate) fn variant(call: &Call<'_>, split: &Split, chance: impl FnOnce() -> u64) -> usize {
     let named = match &split.by {
         None => None,
         Some(NamedBy::Header(name)) => call.head.fields.named(name).next(),
         Some(NamedBy::Cookie(name)) => cookie(call, name),
+        Some(NamedBy::Claim(name)) => claimed(call, name),
     };
     if let Some(index) = split.fixed(named) {
         return index;
@@ -48,6 +93,12 @@ pub(crate) fn variant(call: &Call<'_>, split: &Split, chance: impl FnOnce() -> u
         Kept::Nothing => u128::from(chance()),
     };
     split.choose(None, &subject.to_be_bytes(), call.wall_us)
+}
+
+/// What the caller's token says, where that is a text.
+fn claimed<'c>(call: &'c Call<'_>, name: &str) -> Option<&'c [u8]> {
+    let value = claim(call.token.as_deref()?, name)?;
+    value.as_str().map(str::as_bytes)
 }
 
 fn cookie<'c>(call: &'c Call<'_>, name: &str) -> Option<&'c [u8]> {

@@ -51,6 +51,23 @@ fn what_must_not_pass_does_not() {
 }
 
 #[test]
+fn a_trace_passes_whole_or_not_at_all() {
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for (lines, left) in [
+        (&[][..], 0),
+        (&[("traceparent", parent)], 1),
+        (&[("tracestate", "a=1"), ("traceparent", parent)], 2),
+        (&[("tracestate", "a=1")], 0),
+        (&[("traceparent", "00-1-2-3"), ("tracestate", "a=1")], 0),
+        (&[("traceparent", parent), ("traceparent", parent)], 0),
+    ] {
+        let mut fields = map(lines);
+        assert_eq!(trace(&mut fields) != TraceId::NONE, left > 0, "{lines:?}");
+        assert_eq!(names(&fields).len(), left, "{lines:?}");
+    }
+}
+
+#[test]
 fn a_shadow_is_refused_and_a_proxy_is_believed() {
     for name in ["x_portunus_plan", "x_forwarded_for", "x-request_id"] {
         assert!(

@@ -5,6 +5,7 @@ use domain::duration::Span;
 use domain::policy;
 
 use crate::cache::{Rules, Usual};
+use crate::record::{NameId, Names};
 
 /// The running form.
 #[derive(Debug)]
@@ -17,13 +18,15 @@ pub(crate) struct Cache {
     pub(crate) ignore_clients: bool,
     /// Answers are kept for all nodes as well.
     pub(crate) second_level: bool,
+    /// For the record, where a kept answer stands in for an upstream that takes nothing.
+    pub(crate) fallback: NameId,
 }
 
 impl Cache {
-    pub(crate) fn compile(policy: &policy::Cache) -> Self {
+    pub(crate) fn compile(policy: &policy::Cache, names: &Names) -> Self {
         let seconds = |span: Span| span.as_secs_ceil();
         let window = |span: Option<Span>| span.map_or(0, seconds);
-        let names = policy.key_headers.iter();
+        let headers = policy.key_headers.iter();
         Self {
             rules: Rules {
                 usual: Usual {
@@ -35,9 +38,12 @@ impl Cache {
                 set_cookie: policy.set_cookie,
             },
             max_body: policy.max_body as usize,
-            key_headers: names.map(|name| name.to_ascii_lowercase().into()).collect(),
+            key_headers: headers
+                .map(|name| name.to_ascii_lowercase().into())
+                .collect(),
             ignore_clients: policy.ignore_clients,
             second_level: policy.second_level.is_some(),
+            fallback: names.intern("fallback/cached"),
         }
     }
 }

@@ -4,8 +4,8 @@
 //! 16 bytes each, then numbers as LEB128 and strings as LEB128 length and UTF-8. The form's number
 //! stands in the segment's head, once for all its records: form 2 has the variant behind form 1, form 3
 //! the policies that observed behind that, form 4 what a cache did behind those, form 5 is form 4 with
-//! more policies than its strings have room for, and all are read, as what a gateway spooled must
-//! outlive its update.
+//! more policies than its strings have room for and the trace behind, and all are read, as what a gateway
+//! spooled must outlive its update.
 
 use chrono::DateTime;
 use domain::id::Id;
@@ -25,7 +25,7 @@ pub enum Form {
     Variant,
     /// Without what a cache did.
     Observed,
-    /// Only a few of the policies that observed.
+    /// Only a few of the policies that observed, and no trace.
     Cached,
     Named,
 }
@@ -91,6 +91,7 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) {
     }
     write_names(out, &record.observed_by);
     write_number(out, record.cached.number().into());
+    write_text(out, &record.trace_id);
 }
 
 /// Reads one record that fills `bytes` exactly.
@@ -168,6 +169,10 @@ pub fn decode(bytes: &[u8], form: Form) -> Result<Record, Malformed> {
         cached: match form {
             Form::First | Form::Variant | Form::Observed => Cached::None,
             Form::Cached | Form::Named => Cached::of_number(input.number()?),
+        },
+        trace_id: match form {
+            Form::First | Form::Variant | Form::Observed | Form::Cached => String::new(),
+            Form::Named => input.text()?,
         },
     };
     if input.0.is_empty() {

@@ -52,6 +52,7 @@ impl Line {
         let Record {
             at,
             request_id,
+            trace_id,
             node,
             state,
             provider,
@@ -104,6 +105,7 @@ impl Line {
         }
         members! { text, out:
             "request_id" = request_id,
+            "trace_id" = trace_id,
             "node" = node,
             "environment" = environment.as_str(),
             "client" = client,
@@ -229,6 +231,7 @@ mod tests {
                 let mut record = record::Record::default().resolve(&names, "node 1");
                 record.path = path.to_owned();
                 record.path_cut = path.is_empty();
+                record.trace_id = "0af7651916cd43dd8448eb211c80319c".to_owned();
                 record.bytes_in = u64::MAX;
                 record.provider = Uuid::from_u128(0x0123_4567_89ab_cdef_0011_2233_4455_66ff).into();
                 record.at = at.parse().unwrap();

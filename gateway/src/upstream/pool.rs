@@ -107,8 +107,7 @@ impl Pool {
         })
     }
 
-    /// Keeps a connection whose exchange is over. `promised_ms` is what the other side said in
-    /// `Keep-Alive`.
+    /// Keeps a connection whose exchange is over, for as long as its last answer said at most.
     pub(crate) fn give_back(&self, mut link: Box<Link>, now_ms: u64) {
         if !link.is_usable() || self.departed.has(link.target) {
             return;
@@ -148,7 +147,7 @@ impl Pool {
 
     /// The shorter of our own patience and the other side's promise less a second.
     pub(super) fn keep_ms(&self, promised_secs: Option<u64>) -> u64 {
-        let promised = promised_secs.map(|seconds| seconds.saturating_sub(1) * 1000);
+        let promised = promised_secs.map(|seconds| seconds.saturating_sub(1).saturating_mul(1000));
         promised.map_or(self.keep_ms, |promised| promised.clamp(1, self.keep_ms))
     }
 
@@ -174,5 +173,26 @@ impl Pool {
         turn: impl FnOnce(&mut Vec<i64>) -> T,
     ) -> T {
         turn(self.weights.borrow_mut().entry(upstream).or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_kept_for_the_shorter_of_two_times() {
+        let pool = Pool::new(&Settings::default());
+        for (promised, kept) in [
+            (None, 4000),
+            (Some(0), 1),
+            (Some(1), 1),
+            (Some(3), 2000),
+            (Some(5), 4000),
+            (Some(60), 4000),
+            (Some(u64::MAX), 4000),
+        ] {
+            assert_eq!(pool.keep_ms(promised), kept, "{promised:?}");
+        }
     }
 }

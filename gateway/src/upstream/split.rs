@@ -46,7 +46,7 @@ pub(crate) struct Watch {
 }
 
 impl Split {
-    /// The variant of a request. `named` is what its header or cookie says; `subject` is whose
+    /// The variant of a request. `named` is what its header, cookie or claim says; `subject` is whose
     /// requests stay together, `wall_us` the time since 1970 in microseconds.
     pub(crate) fn choose(&self, named: Option<&[u8]>, subject: &[u8], wall_us: u64) -> usize {
         self.fixed(named)

@@ -13,6 +13,7 @@ mod answers;
 mod asking;
 mod bound;
 mod certificate_ends;
+mod chosen;
 mod churn;
 mod circuit;
 mod client_tls;

@@ -125,6 +125,46 @@ async fn a_trusted_proxy_is_believed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_trace_goes_on_as_it_came_or_not_at_all() {
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+    let rig = Rig::new(OPEN).await;
+    let parent = format!("traceparent: 00-{TRACE}-b7ad6b7169203331-01");
+    let odd = parent.replace("00-", "ff-");
+    let state = "tracestate: a=1";
+    for (fields, passes) in [
+        (vec![], false),
+        (vec![parent.as_str()], true),
+        (
+            vec![
+                "Connection: traceparent, tracestate",
+                parent.as_str(),
+                state,
+            ],
+            true,
+        ),
+        (vec![state], false),
+        (vec![odd.as_str(), state], false),
+        (vec![parent.as_str(), parent.as_str(), state], false),
+    ] {
+        let answer = rig.get("/x", &fields).await;
+        let sent = passes.then(|| parent.strip_prefix("traceparent: ").unwrap());
+        assert_eq!(answer.seen("traceparent").as_deref(), sent, "{fields:?}");
+        let beside = (passes && fields.contains(&state)).then_some("a=1");
+        assert_eq!(answer.seen("tracestate").as_deref(), beside, "{fields:?}");
+        let records = rig.wait_records(1).await;
+        let named = if passes { TRACE } else { "" };
+        assert_eq!(records[0].trace_id, named, "{fields:?}");
+    }
+    // Refusals are of it as well.
+    rig.get("/none", &[parent.as_str()]).await;
+    let records = rig.wait_records(1).await;
+    assert_eq!(
+        (records[0].status, records[0].trace_id.as_str()),
+        (404, TRACE)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dead_kept_connection_is_tried_once_more() {
     const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     let address = upstream::scripted(vec![vec![OK], vec![OK, ""], vec![OK]]).await;

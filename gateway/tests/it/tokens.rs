@@ -16,7 +16,9 @@ use crate::switch::until;
 
 const FILE: &str = r#"
 portunus: 1
-upstreams: { echo: { targets: [{ url: "http://@UPSTREAM@" }] } }
+upstreams:
+  echo: { targets: [{ url: "http://@UPSTREAM@" }] }
+  varied: { targets: [{ url: "http://@UPSTREAM@/a", variant: stable }, { url: "http://@UPSTREAM@/b", variant: canary }], split: { variants: { stable: { share: 1 }, canary: {} }, by: { claim: realm.ring } } }
 apis:
   shop:
     versions:
@@ -30,6 +32,8 @@ apis:
       fixed: { match: { path: /fixed }, upstream: echo, policies: [{ jwt: { issuers: [{ issuer: "https://other.test", audience: [a], jwks: { keys: [{ kty: EC, use: enc, crv: P-256, x: "AA", y: "AA" }] } }] } }] }
       limited: { match: { path: /limited }, upstream: echo, policies: [{ jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], optional: true, application: optional } }, { rate_limit: { limit: 1, window: 60s, claims: [sub, realm.roles] } }] }
       watched: { match: { path: /watched }, upstream: echo, policies: [{ jwt: { mode: observe, issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }] } }] }
+      varied: { match: { path: /varied }, upstream: varied, policies: [{ jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], application: optional } }] }
+      chosen: { match: { path: /chosen }, upstream: echo, upstreams: [{ when: { claim: { name: realm.roles, value: dev } }, upstream: varied }, { when: { claim: { name: sub, value: bob } }, upstream: varied }], policies: [{ jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], application: optional } }] }
 products:
   shop: { versions: [shop/v1, shop/open, shop/either], plans: { free: { policies: [{ rate_limit: { limit: 1000, window: 60s } }] } } }
 applications:
@@ -404,6 +408,51 @@ async fn scopes_decide_behind_the_token() {
         if status == 403 {
             assert_eq!(answer.code(), "scope_missing");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_names_the_variant() {
+    let world = World::new(Duration::from_secs(30)).await;
+    for (realm, variant) in [
+        (json!({ "ring": "canary" }), "canary"),
+        (json!({ "ring": "stable" }), "stable"),
+        (json!({ "ring": "other" }), "stable"),
+        (json!({ "ring": ["canary"] }), "stable"),
+        (json!({ "ring": "" }), "stable"),
+        (json!({}), "stable"),
+        (json!("canary"), "stable"),
+    ] {
+        let claims = world.with(json!({ "realm": realm, "client_id": null }));
+        let answer = world.call("/varied", &sign(&claims, "one", &first())).await;
+        assert_eq!(answer.status, 200, "{claims}");
+        let records = world.rig.wait_records(1).await;
+        assert_eq!(records[0].variant, variant, "{claims}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_chooses_the_upstream() {
+    let world = World::new(Duration::from_secs(30)).await;
+    for (change, is_other) in [
+        (json!({}), true),
+        (json!({ "realm": { "roles": "dev" } }), true),
+        (
+            json!({ "realm": { "roles": ["admin"] }, "sub": "bob" }),
+            true,
+        ),
+        (
+            json!({ "realm": { "roles": ["developer", 7, null] } }),
+            false,
+        ),
+        (json!({ "realm": null }), false),
+    ] {
+        let mut claims = world.with(change);
+        claims["client_id"] = Value::Null;
+        let answer = world.call("/chosen", &sign(&claims, "one", &first())).await;
+        assert_eq!(answer.status, 200, "{claims}");
+        let records = world.rig.wait_records(1).await;
+        assert_eq!(!records[0].variant.is_empty(), is_other, "{claims}");
     }
 }
 

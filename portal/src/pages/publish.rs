@@ -4,6 +4,7 @@ mod api_policies;
 mod apis;
 mod approvals;
 mod certificates;
+mod chosen;
 mod documents;
 mod explain;
 mod fields;

@@ -37,6 +37,7 @@ fn queries() -> Vec<String> {
         "lang",
         "path",
         "request_id",
+        "trace_id",
         "status",
         "code",
         "method",

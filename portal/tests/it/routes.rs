@@ -109,6 +109,29 @@ async fn a_selector_and_conditions_are_saved_and_shown() {
         shown
             .says("value=\"X-Api-Version\"")
             .says("method GET HEAD\nheader X-Beta = yes");
+        // Upstreams of some callers, a row each; an empty one is none.
+        let shown = owner.get(&editor).await.ok(200);
+        let etag = shown.between("name=\"etag\" value=\"", "\"");
+        let mut rows = form("header", "X-Api-Version", "");
+        rows.retain(|(name, _)| *name != "etag");
+        rows.extend([
+            ("etag", &*etag),
+            ("upstreams/0/upstream", ""),
+            ("upstreams/1/upstream", upstream),
+            ("upstreams/1/plan", "Gold plan"),
+        ]);
+        let refused = owner.post(&editor, &rows).await.ok(422);
+        refused.says("id=\"upstreams/1/plan-e\"");
+        rows.pop();
+        rows.push(("upstreams/1/plan", "gold"));
+        owner.post(&editor, &rows).await.to(&editor);
+        owner.get(&editor).await.ok(200).says("value=\"gold\"");
+        let saved = owner
+            .api("GET", &format!("/versions/{version}"), Value::Null)
+            .await;
+        let chosen = &saved["draft"]["upstreams"];
+        assert_eq!(chosen[0]["when"], json!({ "plan": "gold" }));
+        assert_eq!(id(&chosen[0]["upstream"]), upstream);
     })
     .await;
 }

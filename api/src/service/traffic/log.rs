@@ -90,6 +90,12 @@ fn wanted(filter: &LogFilter) -> Result<RequestFilter> {
     check.that(short(&filter.request_id, 200), "/request_id", || {
         "Use at most 200 characters.".to_owned()
     });
+    let is_trace = |text: &String| text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    check.that(
+        filter.trace_id.as_ref().is_none_or(is_trace),
+        "/trace_id",
+        || "Use 32 hexadecimal digits.".to_owned(),
+    );
     check.that(short(&filter.variant, 32), "/variant", || {
         "Use at most 32 characters.".to_owned()
     });
@@ -110,6 +116,10 @@ fn wanted(filter: &LogFilter) -> Result<RequestFilter> {
             .map(|method| method.to_ascii_uppercase()),
         path: filter.path.clone(),
         request_id: filter.request_id.clone(),
+        trace_id: filter
+            .trace_id
+            .as_ref()
+            .map(|trace| trace.to_ascii_lowercase()),
         variant: filter.variant.clone(),
         cached: filter.cached,
         min_us: filter.min_ms.map(|millis| millis.saturating_mul(1000)),
@@ -144,6 +154,7 @@ pub(super) async fn lines(ctx: &Ctx, side: Side, rows: &[Logged]) -> Result<Vec<
         let Record {
             at,
             request_id,
+            trace_id,
             method,
             path,
             path_cut,
@@ -160,6 +171,7 @@ pub(super) async fn lines(ctx: &Ctx, side: Side, rows: &[Logged]) -> Result<Vec<
             id: row.id,
             at: *at,
             request_id: request_id.clone(),
+            trace_id: trace_id.clone(),
             method: method.clone(),
             path: path.clone(),
             path_cut: *path_cut,

@@ -11,6 +11,7 @@ use domain::policy::{AttachPoint, KeyAuth, Policy, check_all};
 use domain::problem::Invalid;
 use domain::route;
 use domain::snapshot::Route;
+use domain::upstream::{Chosen, MAX_CHOSEN};
 use domain::wire::versions::{EditDraft, SetDocument, Version};
 use entity::row::{read_json, write_json};
 use entity::{api, draft, operation, version};
@@ -35,6 +36,8 @@ pub(crate) struct DraftSettings {
     pub(crate) route: Route,
     pub(crate) upstream: Option<UpstreamId>,
     pub(crate) test_upstream: Option<UpstreamId>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) upstreams: Vec<Chosen>,
     pub(crate) policies: Vec<Policy>,
     pub(crate) operations_mode: Operations,
     /// Only of operations that have policies of their own.
@@ -65,6 +68,26 @@ impl DraftSettings {
                 .map(move |found| found.under(&at))
         });
         version.chain(operations).collect()
+    }
+
+    /// What is wrong with the upstreams for some callers, and which of them are not there.
+    async fn check_chosen<C: ConnectionTrait>(
+        &self,
+        db: &C,
+        organization: Uuid,
+    ) -> Result<Vec<Invalid>> {
+        let found = Chosen::check(&self.upstreams).into_iter();
+        let mut found: Vec<Invalid> = found.map(|one| one.under("/upstreams")).collect();
+        for (index, one) in self.upstreams.iter().enumerate().take(MAX_CHOSEN) {
+            if !upstreams::exists(db, organization, one.upstream).await? {
+                let message = "Choose an upstream of this organization.";
+                found.push(Invalid::new(
+                    format!("/upstreams/{index}/upstream"),
+                    message,
+                ));
+            }
+        }
+        Ok(found)
     }
 
     /// Whether the organization has the upstreams and lists that they name. What is as in `already`
@@ -142,6 +165,7 @@ pub(crate) async fn insert(
             route,
             upstream: None,
             test_upstream: None,
+            upstreams: Vec::new(),
             policies: vec![Policy::KeyAuth(KeyAuth::default())],
             operations_mode: Operations::Open,
             operations: Vec::new(),
@@ -334,6 +358,7 @@ async fn edited<C: ConnectionTrait>(
             ));
         }
     }
+    settings.upstreams = input.upstreams.unwrap_or(settings.upstreams);
     settings.upstream = input.upstream.or(settings.upstream);
     settings.test_upstream = input.test_upstream.unwrap_or(settings.test_upstream);
     settings.operations_mode = input.operations_mode.unwrap_or(settings.operations_mode);
@@ -354,6 +379,7 @@ async fn edited<C: ConnectionTrait>(
         }
     }
     let mut found = settings.check_policies();
+    found.extend(settings.check_chosen(db, organization).await?);
     let asked = settings.check_asked(db, organization, Some(&already));
     found.extend(asked.await?);
     if !found.is_empty() {

@@ -117,6 +117,7 @@ async fn next_revision<C: ConnectionTrait>(
         route: settings.route.clone(),
         upstream,
         test_upstream: settings.test_upstream,
+        upstreams: settings.upstreams.clone(),
         policies: settings.policies.clone(),
         operations_mode: settings.operations_mode,
         operations: operations
@@ -240,9 +241,11 @@ async fn check_upstreams<C: ConnectionTrait>(
     loaded: &Loaded,
     made: &snapshot::Revision,
 ) -> Result<()> {
+    let chosen = made.upstreams.iter().map(|one| one.upstream);
     for id in [Some(made.upstream), made.test_upstream]
         .into_iter()
         .flatten()
+        .chain(chosen)
     {
         if !crate::service::upstreams::exists(db, loaded.api.organization_id, id).await? {
             let message = "An upstream of this revision is gone. Publish a new revision instead.";

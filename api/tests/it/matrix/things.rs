@@ -365,6 +365,7 @@ async fn request(world: &World) -> String {
     let record = Record {
         at: world.app.plane.clock.now(),
         request_id: "r".into(),
+        trace_id: String::new(),
         node: "n".into(),
         state: 1,
         provider: world.here.id,

@@ -143,6 +143,31 @@ fn upstreams_that_others_name_are_there() {
 }
 
 #[test]
+fn upstreams_of_some_callers_are_named() {
+    let file = |when: &str, upstream: &str| {
+        format!(
+            "portunus: 1\nupstreams:\n  a: {{ targets: [{{ url: 'http://h' }}] }}\n  b: {{ targets: [{{ url: 'http://h' }}] }}\napis: {{ x: {{ versions: {{ v1: {{ match: {{ path: /x }}, upstream: a, upstreams: [{{ when: {{ {when} }}, upstream: {upstream} }}] }} }} }} }}\nproducts: {{ x: {{ versions: [x/v1], plans: {{ gold: {{}} }} }} }}\napplications: {{ mine: {{}} }}\n"
+        )
+    };
+    let whole = "plan: gold, application: mine, environment: live, claim: { name: a, value: b }";
+    let parts = resolved(&file(whole, "b")).unwrap().parts;
+    let chosen = &parts.versions[0].revision.upstreams[0];
+    assert_eq!(chosen.upstream, parts.upstreams[1].id);
+    assert_eq!(chosen.when.application, Some(parts.applications[0].id));
+    for (when, upstream, pointer) in [
+        ("plan: gold", "c", "/upstream"),
+        ("plan: silver", "b", "/when/plan"),
+        ("application: yours", "b", "/when/application"),
+        ("claim: { name: '', value: b }", "b", "/when/claim/name"),
+        ("", "b", "/when"),
+    ] {
+        let found = resolved(&file(when, upstream)).unwrap_err();
+        let at = format!("/apis/x/versions/v1/upstreams/0{pointer}");
+        assert_eq!(found[0].pointer, at, "{when}");
+    }
+}
+
+#[test]
 fn versions_at_one_place_and_their_ties() {
     let file = |one: &str, two: &str| {
         format!(

@@ -48,7 +48,8 @@ impl<'a> Resolver<'a> {
                 let version_id = id("version", self.prefix, &[name, version_name]);
                 self.versions
                     .insert(format!("{name}/{version_name}"), version_id);
-                let revision = self.revision(&pointer, &[name, version_name], version, load);
+                let revision =
+                    self.revision(&pointer, &[name, version_name], (manifest, version), load);
                 let wide = [&manifest.policies, &api.policies];
                 let document = self.document(&pointer, version, &wide, load);
                 let claim = Claim {
@@ -80,7 +81,7 @@ impl<'a> Resolver<'a> {
         &mut self,
         pointer: &str,
         names: &[&str; 2],
-        version: &Version,
+        (manifest, version): (&Manifest, &Version),
         load: &DocumentLoader<'_>,
     ) -> snapshot::Revision {
         self.policies(
@@ -94,6 +95,7 @@ impl<'a> Resolver<'a> {
             .test_upstream
             .as_deref()
             .map(|name| self.upstream(&format!("{pointer}/test_upstream"), name));
+        let upstreams = self.chosen(&format!("{pointer}/upstreams"), manifest, version);
         let by_document = version.openapi.is_some();
         snapshot::Revision {
             id: id("revision", self.prefix, names),
@@ -101,6 +103,7 @@ impl<'a> Resolver<'a> {
             route,
             upstream,
             test_upstream,
+            upstreams,
             policies: version.policies.clone(),
             operations_mode: version.operations_mode.unwrap_or(if by_document {
                 Operations::Listed
@@ -143,7 +146,7 @@ impl<'a> Resolver<'a> {
         String::from_utf8(bytes).ok()
     }
 
-    fn upstream(&mut self, pointer: &str, name: &str) -> crate::id::UpstreamId {
+    pub(super) fn upstream(&mut self, pointer: &str, name: &str) -> crate::id::UpstreamId {
         match self.upstreams.get(name) {
             Some(id) => *id,
             None => {

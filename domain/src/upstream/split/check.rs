@@ -2,6 +2,7 @@
 
 use super::{MAX_VARIANTS, NamedBy, Split};
 use crate::duration::Span;
+use crate::policy::jwt::{CLAIM, is_claim};
 use crate::problem::Invalid;
 use crate::upstream::Target;
 
@@ -90,13 +91,15 @@ impl Split {
             "/variants".into(),
             "Give at least one variant a share, beside the ramp's.",
         );
-        if let Some(NamedBy::Header(name) | NamedBy::Cookie(name)) = &self.by {
-            let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
-            that(
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+        match &self.by {
+            None => {}
+            Some(NamedBy::Header(name) | NamedBy::Cookie(name)) => that(
                 (1..=64).contains(&name.len()) && name.bytes().all(plain),
                 "/by".into(),
                 "Enter 1 to 64 letters, digits, - or _.",
-            );
+            ),
+            Some(NamedBy::Claim(name)) => that(is_claim(name), "/by".into(), CLAIM),
         }
         let known = |name: &String| self.variants.contains_key(name);
         const UNKNOWN: &str = "Name one of the split's variants.";
@@ -197,6 +200,14 @@ mod tests {
             ),
             (
                 format!(r#"{{{both},"by":{{"header":"a b"}}}}"#),
+                &["/split/by"],
+            ),
+            (
+                format!(r#"{{{both},"by":{{"claim":"realm.variant"}}}}"#),
+                &[],
+            ),
+            (
+                format!(r#"{{{both},"by":{{"claim":"a b"}}}}"#),
                 &["/split/by"],
             ),
             (

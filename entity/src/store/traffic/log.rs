@@ -45,6 +45,7 @@ pub struct RequestFilter {
     /// Part of the path, case-sensitive.
     pub path: Option<String>,
     pub request_id: Option<String>,
+    pub trace_id: Option<String>,
     pub variant: Option<String>,
     pub cached: Option<Cached>,
     /// Took at least this long.
@@ -122,6 +123,7 @@ fn condition(filter: &RequestFilter, backend: DbBackend) -> Condition {
         method,
         path,
         request_id,
+        trace_id,
         variant,
         cached,
         min_us,
@@ -168,6 +170,9 @@ fn condition(filter: &RequestFilter, backend: DbBackend) -> Condition {
     if let Some(request_id) = request_id {
         all = all.add(Column::RequestId.eq(request_id.as_str()));
     }
+    if let Some(trace_id) = trace_id {
+        all = all.add(Column::TraceId.eq(trace_id.as_str()));
+    }
     if let Some(variant) = variant {
         all = all.add(Column::Variant.eq(variant.as_str()));
     }
@@ -196,6 +201,7 @@ fn logged(row: Model) -> Logged {
         id,
         at,
         request_id,
+        trace_id,
         node,
         state,
         provider,
@@ -233,6 +239,7 @@ fn logged(row: Model) -> Logged {
     let record = Record {
         at: DateTime::from_timestamp_micros(at).unwrap_or_default(),
         request_id,
+        trace_id: trace_id.unwrap_or_default(),
         node,
         state: unsigned(state),
         provider: provider.into(),

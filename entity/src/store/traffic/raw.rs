@@ -7,9 +7,10 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement,
 use crate::row::{signed, tuples};
 
 /// In the order of [`values`].
-const COLUMNS: [&str; 34] = [
+const COLUMNS: [&str; 35] = [
     "at",
     "request_id",
+    "trace_id",
     "node",
     "state",
     "provider",
@@ -45,7 +46,7 @@ const COLUMNS: [&str; 34] = [
 ];
 
 /// Rows of one statement, halved for what is left over: so there are nine statements in all, which
-/// the connection keeps prepared. 34 × 256 parameters are a quarter of what SQLite takes.
+/// the connection keeps prepared. 35 × 256 parameters are a quarter of what SQLite takes.
 const MOST_ROWS: usize = 256;
 
 pub(super) async fn insert(tx: &DatabaseTransaction, records: &[Record]) -> Result<(), DbErr> {
@@ -90,6 +91,7 @@ fn values(record: &Record, out: &mut Vec<Value>) {
     let Record {
         at,
         request_id,
+        trace_id,
         node,
         state,
         provider,
@@ -130,6 +132,7 @@ fn values(record: &Record, out: &mut Vec<Value>) {
     out.extend([
         at.timestamp_micros().into(),
         text(request_id),
+        (!trace_id.is_empty()).then(|| trace_id.clone()).into(),
         text(node),
         signed(*state).into(),
         provider.uuid().into(),

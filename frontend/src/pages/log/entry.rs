@@ -24,6 +24,8 @@ pub struct Entry {
     pub place: Place,
     /// Address of the log, with the query of the list.
     pub back: String,
+    /// Address of the log of its trace alone.
+    pub trace: String,
     pub entry: LogEntry,
     pub now: DateTime<Utc>,
 }
@@ -74,7 +76,7 @@ pub fn entry(page: Entry) -> AnyView {
                 {code("Copy as curl", entry.curl.clone())}
                 {seen.map(detail)}
             </div>
-            {facts(&entry)}
+            {facts(&entry, &page.trace)}
         </div>
     };
     frame::workspace(&page.visitor, &page.place, Some(Open::Log), content)
@@ -140,7 +142,7 @@ fn timing(spans: &[(f64, f64, &'static str)]) -> AnyView {
     view! { <div inner_html=svg></div> }.into_any()
 }
 
-fn facts(entry: &LogEntry) -> AnyView {
+fn facts(entry: &LogEntry, trace: &str) -> AnyView {
     let text = |words: String| view! { {words} }.into_any();
     let mono = |words: String| view! { <span class="mono">{words}</span> }.into_any();
     let line = &entry.line;
@@ -171,6 +173,13 @@ fn facts(entry: &LogEntry) -> AnyView {
         "Environment".into(),
         view! { <span class="env">{line.environment.as_str()}</span> }.into_any(),
     ));
+    if !line.trace_id.is_empty() {
+        let (href, id) = (trace.to_owned(), line.trace_id.clone());
+        rows.push((
+            "Trace".into(),
+            view! { <a class="mono" href=href>{id}</a> }.into_any(),
+        ));
+    }
     if !entry.client.is_empty() {
         rows.push(("Client".into(), mono(entry.client.clone())));
     }

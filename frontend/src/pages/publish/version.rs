@@ -1,5 +1,6 @@
 //! The editor of a version: its draft, what keeps it from being published, and its revisions.
 
+mod chosen;
 mod document;
 mod explain;
 mod lifecycle;
@@ -265,6 +266,7 @@ fn facts(version: &Version) -> AnyView {
             "Upstream of test keys".into(),
             named(&draft.test_upstream, "the same"),
         ),
+        ("Upstreams of some callers".into(), chosen::words(draft)),
         ("Answers".into(), answers.into_any()),
     ])
 }
@@ -346,7 +348,10 @@ fn edit(form: &Form, upstreams: Vec<(String, String)>, new: Option<String>) -> A
         ("listed", "Only operations of the document".into()),
         ("open", "Everything under the path".into()),
     ];
-    let shown = [FIELDS, route::FIELDS].concat();
+    let names = chosen::names(form);
+    let names = names.iter().map(String::as_str);
+    let fixed = [FIELDS, route::FIELDS].concat();
+    let shown: Vec<&str> = fixed.into_iter().chain(names).collect();
     view! {
         <form class="form form--page" method="post">
             {super::tag(form)}
@@ -356,6 +361,7 @@ fn edit(form: &Form, upstreams: Vec<(String, String)>, new: Option<String>) -> A
                 .link(new.map(|href| Link::new(href, "New upstream")))
                 .of(form)}
             {Field::select("test_upstream", "Upstream of test keys", with_none("the same")).optional().of(form)}
+            {chosen::fields(form, &upstreams)}
             {choice("operations_mode", "What it answers", modes, form)}
             <div class="actions"><button class="btn" name="do" value="save">"Save to draft"</button></div>
         </form>

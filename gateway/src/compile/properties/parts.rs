@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::label::Label;
 use domain::policy::ip_filter::Listed;
+use domain::upstream::{CallerIs, Chosen};
 
 use super::*;
 
@@ -31,6 +32,7 @@ pub(super) fn version(own: u32, dice: u32) -> snapshot::Version {
             },
             upstream: id(Kind::Upstream, any(11)),
             test_upstream: is(13).then(|| id(Kind::Upstream, any(14))),
+            upstreams: is(12).then(|| chosen(any(15))).into_iter().collect(),
             policies: policies(any(16), if is(21) { FILTER } else { LIMIT }),
             operations_mode: [Operations::Open, Operations::Listed][any(20) as usize % 2],
             operations: Vec::new(),
@@ -64,6 +66,16 @@ pub(super) fn retired(own: u32, dice: u32) -> Vec<snapshot::Retired> {
 /// Few, as a route answers nothing else then.
 pub(super) fn unreadable(dice: u32) -> Option<String> {
     (dice & 7 == 7).then(|| "it is newer".to_owned())
+}
+
+fn chosen(dice: u32) -> Chosen {
+    Chosen {
+        when: CallerIs {
+            plan: Some("gold".to_owned()),
+            ..CallerIs::default()
+        },
+        upstream: id(Kind::Upstream, dice),
+    }
 }
 
 pub(super) fn upstream(own: u32, dice: u32) -> snapshot::Upstream {

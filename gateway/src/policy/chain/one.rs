@@ -113,7 +113,7 @@ pub(super) fn compile(
         }
         Policy::Mock(policy) => documented::mock(policy, effective, context)?,
         Policy::Cache(policy) => Parts {
-            cache: Some(Cache::compile(policy)),
+            cache: Some(Cache::compile(policy, context.names)),
             ..Parts::default()
         },
         Policy::Fault(policy) => Running::Fault(Fault::compile(policy)).into(),

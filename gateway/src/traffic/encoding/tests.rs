@@ -23,6 +23,7 @@ prop_compose! {
         (application, credential, subscription, plan) in (id(), id(), id(), id()),
         (request_id, node, client, method) in (text(), text(), text(), text()),
         (path, code, decided_by, target, variant, observed_by) in (text(), text(), text(), text(), text(), text()),
+        trace_id in "([0-9a-f]{32})?",
         (at, state, bytes_in, bytes_out) in (-(1_i64 << 50)..1 << 55, any::<u64>(), any::<u64>(), any::<u64>()),
         (revision, observed, total_us, policies_us) in any::<(u32, u32, u32, u32)>(),
         (connect_us, first_byte_us, units) in any::<(u32, u32, u32)>(),
@@ -32,7 +33,7 @@ prop_compose! {
         Record {
             at: DateTime::from_timestamp_micros(at).unwrap(),
             environment: if test { Environment::Test } else { Environment::Live },
-            request_id, node, state, provider, consumer, api, version, revision, operation,
+            request_id, trace_id, node, state, provider, consumer, api, version, revision, operation,
             application, credential, subscription, plan, client, method, path, path_cut, status,
             code, decided_by, observed, observed_by, target, variant, tries, bytes_in, bytes_out, total_us, policies_us,
             connect_us, first_byte_us, units, cached,
@@ -52,13 +53,20 @@ proptest! {
     fn a_record_of_a_former_form_is_read(record in record()) {
         let mut bytes = Vec::new();
         encode(&record, &mut bytes);
+        prop_assert_eq!(&decode(&bytes, FORM).unwrap(), &record);
+        let record = Record { trace_id: String::new(), ..record };
+        bytes.clear();
+        encode(&record, &mut bytes);
+        // No trace is one byte at the end, which the form before did not have.
+        prop_assert_eq!(bytes.pop(), Some(0));
         // What has few policies that observed looks the same in both.
         prop_assert_eq!(&decode(&bytes, Form::Cached).unwrap(), &record);
+        prop_assert!(decode(&bytes, Form::Named).is_err());
         let record = Record { cached: Cached::None, ..record };
         bytes.clear();
         encode(&record, &mut bytes);
-        // No cache is one byte at the end, which the form before did not have.
-        prop_assert_eq!(bytes.pop(), Some(0));
+        // Nor is any cache, one form before that.
+        prop_assert_eq!([bytes.pop(), bytes.pop()], [Some(0); 2]);
         prop_assert_eq!(&decode(&bytes, Form::Observed).unwrap(), &record);
         prop_assert!(decode(&bytes, Form::Cached).is_err());
         prop_assert!(decode(&bytes, Form::Named).is_err());
@@ -67,13 +75,13 @@ proptest! {
         encode(&record, &mut bytes);
         prop_assert_eq!(bytes.pop(), Some(0));
         // It ends before what came later, and an empty text is its length alone.
-        prop_assert_eq!(bytes.pop(), Some(0));
+        prop_assert_eq!([bytes.pop(), bytes.pop()], [Some(0); 2]);
         prop_assert_eq!(&decode(&bytes, Form::Variant).unwrap(), &record);
         prop_assert!(decode(&bytes, Form::Observed).is_err());
         let record = Record { variant: String::new(), ..record };
         bytes.clear();
         encode(&record, &mut bytes);
-        bytes.truncate(bytes.len() - 3);
+        bytes.truncate(bytes.len() - 4);
         prop_assert_eq!(decode(&bytes, Form::First).unwrap(), record);
         prop_assert!(decode(&bytes, Form::Variant).is_err());
     }

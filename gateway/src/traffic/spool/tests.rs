@@ -14,6 +14,7 @@ fn record(number: u32) -> Record {
     Record {
         at: DateTime::from_timestamp_micros(1_700_000_000_000_000 + i64::from(number)).unwrap(),
         request_id: format!("r{number}"),
+        trace_id: String::new(),
         node: "node".into(),
         state: 7,
         provider: OrganizationId::from_name("organization", "p"),

@@ -17,9 +17,11 @@ portunus: 1
 upstreams:
   origin: { targets: [{ url: "http://@ORIGIN@" }], retries: { tries: 1 } }
   named: { targets: [{ url: "http://@ORIGIN@" }], credential: { basic: { user: us, password: ours } } }
+  fused: { targets: [{ url: "http://@ORIGIN@" }], retries: { tries: 1 }, breaker: { errors: { least: 1, pause: 1h } } }
 apis:
   shop:
     versions:
+      fused: { match: { path: /fused }, upstream: fused, policies: [{ cache: { stale_if_error: 5m } }] }
       plain: { match: { path: /plain }, upstream: origin, policies: [{ cache: {} }] }
       ttl: { match: { path: /ttl }, upstream: origin, policies: [{ cache: { ttl: 30s, heuristic: true, key_headers: [X-Tenant] } }] }
       late: { match: { path: /late }, upstream: origin, policies: [{ cache: { stale_if_error: 60s, stale_while_revalidate: 10s } }] }

@@ -14,7 +14,7 @@ use frontend::icon::Icon;
 use frontend::pages::publish::version;
 use frontend::part::confirm::Question;
 
-use super::{Ids, at, fields::Fields, route, teams_for};
+use super::{Ids, at, chosen, fields::Fields, route, teams_for};
 use crate::{
     failure::{Failure, Result},
     pages::confirm,
@@ -137,7 +137,8 @@ fn form_of(version: &Version) -> Form {
             .map(|upstream| upstream.id.to_string())
             .unwrap_or_default()
     };
-    route::shown(Form::default(), &draft.route)
+    let form = chosen::shown(Form::default(), &draft.upstreams);
+    route::shown(form, &draft.route)
         .with("upstream", id(&draft.upstream))
         .with("test_upstream", id(&draft.test_upstream))
         .with("operations_mode", draft.operations_mode.as_str())
@@ -297,16 +298,23 @@ pub(super) async fn retire(workspace: Workspace, Path(ids): Path<Ids>, typed: Ty
 }
 
 async fn save(workspace: &Workspace, id: VersionId, typed: &Typed) -> api::Result<Version> {
+    // A form that does not show the list leaves it.
+    let upstreams = match typed.has("upstreams/0/upstream") {
+        true => Some(chosen::read(typed).map_err(api::Error::invalid)?),
+        false => None,
+    };
     let input = EditDraft {
         route: Some(route::read(typed).map_err(api::Error::invalid)?),
         upstream: typed.get("upstream").parse().ok(),
         test_upstream: Some(typed.get("test_upstream").parse().ok()),
+        upstreams,
         operations_mode: Operations::parse(typed.get("operations_mode")),
         ..EditDraft::default()
     };
     let saved = service::edit_draft(workspace.ctx(), id, Fields::of(typed).etag(), input).await;
     saved.map_err(|mut error| {
         route::at_fields(&mut error);
+        chosen::at_fields(&mut error, typed);
         error
     })
 }

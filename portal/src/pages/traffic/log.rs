@@ -194,10 +194,15 @@ pub(crate) async fn entry(
 ) -> Result {
     let found = service::entry(here.ctx(), here.organization_id(), record).await?;
     let title = format!("{} {}", found.line.method, found.line.path);
+    let (address, side) = (format!("{}/log", here.address()), asked.side.as_str());
+    let of_trace = Address::default()
+        .with("side", side)
+        .with("trace_id", &found.line.trace_id);
     let page = log::Entry {
         visitor: here.visitor(),
         place: here.place.clone(),
-        back: Address::of(&asked).after(&format!("{}/log", here.address())),
+        back: Address::of(&asked).after(&address),
+        trace: of_trace.after(&address),
         entry: found,
         now: here.ctx().now,
     };

@@ -289,6 +289,7 @@ pub(crate) fn call(
     Record {
         at,
         request_id: "r".into(),
+        trace_id: String::new(),
         node: "n".into(),
         state: 1,
         provider: organization,

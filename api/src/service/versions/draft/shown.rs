@@ -5,7 +5,7 @@ use domain::id::UpstreamId;
 use domain::openapi::Document;
 use domain::policy::{Looks, Policy};
 use domain::problem::Invalid;
-use domain::wire::versions::{Draft, DraftOperation};
+use domain::wire::versions::{Draft, DraftChosen, DraftOperation};
 use entity::organization;
 use entity::row::read_json;
 use sea_orm::{ConnectionTrait, EntityTrait};
@@ -26,6 +26,7 @@ pub(in crate::service::versions) async fn blockers<C: ConnectionTrait>(
     let mut found = settings.check_policies();
     let organization = loaded.api.organization_id;
     found.extend(settings.check_asked(db, organization, None).await?);
+    found.extend(settings.check_chosen(db, organization).await?);
     match settings.upstream {
         None => found.push(Invalid::new(
             "/upstream",
@@ -101,15 +102,25 @@ pub(in crate::service::versions) async fn show(ctx: &Ctx, loaded: &Loaded) -> Re
             )
         }
     };
+    let chosen = settings.upstreams.iter().map(|one| one.upstream);
     let ids = [settings.upstream, settings.test_upstream]
         .into_iter()
         .flatten()
+        .chain(chosen)
         .map(UpstreamId::uuid);
     let upstreams = names::upstreams(db, ids).await?;
     Ok(Draft {
         document,
         upstream: settings.upstream.map(|id| upstreams.get(id.uuid())),
         test_upstream: settings.test_upstream.map(|id| upstreams.get(id.uuid())),
+        upstreams: settings
+            .upstreams
+            .into_iter()
+            .map(|one| DraftChosen {
+                upstream: upstreams.get(one.upstream.uuid()),
+                when: one.when,
+            })
+            .collect(),
         route: settings.route,
         policies: settings.policies,
         operations_mode: settings.operations_mode,

@@ -292,6 +292,7 @@ fn split(form: &Form) -> AnyView {
             ("", "no request"),
             ("header", "a header field"),
             ("cookie", "a cookie"),
+            ("claim", "a claim of the caller’s token"),
         ],
     );
     view! {
@@ -299,7 +300,7 @@ fn split(form: &Form) -> AnyView {
         <div class="targets">{variants.collect_view()}</div>
         <div class="form-row">
             {Field::select("split/by", "A variant is named by", by).unmarked().of(form)}
-            {line(form, "split/by/name", "Name of header or cookie", "")}
+            {line(form, "split/by/name", "Name of header, cookie or claim", "")}
         </div>
         {one(form, &plain::KEPT)}
         <h3>"Ramp"</h3>

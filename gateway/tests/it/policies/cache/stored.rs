@@ -329,6 +329,38 @@ async fn stale_answers_stand_in_for_failures() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stale_answer_is_the_fallback_of_an_open_circuit() {
+    let (rig, origin) = rig().await;
+    for (seconds, path, answer, status, told) in [
+        (0, "/fused", MINUTE, 200, ["", "", "stored"]),
+        // It answers, and the circuit opens.
+        (70, "/fused", "503", 200, ["cache/cache", "", "stale"]),
+        (
+            0,
+            "/fused",
+            MINUTE,
+            200,
+            ["fallback/cached", "circuit_open", "stale"],
+        ),
+        (0, "/fused/b", MINUTE, 503, ["", "circuit_open", "miss"]),
+        // Too old by now.
+        (300, "/fused", MINUTE, 503, ["", "circuit_open", "miss"]),
+    ] {
+        rig.advance(seconds);
+        let got = get(&rig, path, answer, &[]).await;
+        assert_eq!(got.status, status, "{path}: {got:?}");
+        let record = rig.wait_records(1).await.remove(0);
+        let of_record = [&*record.decided_by, &*record.code, record.cached.as_str()];
+        assert_eq!(of_record, told, "{path}");
+    }
+    assert_eq!(
+        origin.count(),
+        2,
+        "nothing was sent behind the open circuit"
+    );
+}
+
 const BOTH: &str = r#"
 portunus: 1
 upstreams:

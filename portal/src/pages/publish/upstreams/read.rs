@@ -179,12 +179,12 @@ impl Reading<'_> {
         }
     }
 
-    /// A kind, and the name that a header or a cookie has.
+    /// A kind, and the name that a header, a cookie or a claim has.
     fn named(&self, field: &str) -> Option<Value> {
         let kind = self.typed.get(field).to_owned();
         let name = format!("{field}/name");
         match kind.as_str() {
-            "header" | "cookie" => {
+            "header" | "cookie" | "claim" => {
                 let name = self.typed.get(&name);
                 Some(json!({ kind.as_str(): name }))
             }

@@ -100,7 +100,7 @@ fn settings_are_shown_and_read_again() {
         "balance": { "algorithm": "consistent_hash", "by": "path" },
         "fallback": { "upstream": "00000000-0000-0000-0000-000000000007" },
         "health": { "active": { "kind": "grpc", "service": "pets.Pets" } },
-        "breaker": { "errors": {} }, "split": { "live": "blue" },
+        "breaker": { "errors": {} }, "split": { "live": "blue", "by": { "claim": "realm.variant" } },
         "mirror": { "upstream": "00000000-0000-0000-0000-000000000008" }, "hedge": { "after": "p95", "least": "20ms" },
     }));
     for settings in [plain, live, full()] {
