@@ -133,7 +133,9 @@ pub(crate) fn shadows(name: &[u8]) -> bool {
         | Name::Date
         | Name::RetryAfter
         | Name::Accept
-        | Name::ContentType => false,
+        | Name::ContentType
+        | Name::Traceparent
+        | Name::Tracestate => false,
     }
 }
 
