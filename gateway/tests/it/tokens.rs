@@ -423,7 +423,7 @@ async fn a_claim_names_the_variant() {
         (json!({}), "stable"),
         (json!("canary"), "stable"),
     ] {
-        let claims = world.with(json!({ "realm": realm, "client_id": null }));
+        let claims = world.claiming(json!({ "realm": realm, "client_id": null }));
         let answer = world.call("/varied", &sign(&claims, "one", &first())).await;
         assert_eq!(answer.status, 200, "{claims}");
         let records = world.rig.wait_records(1).await;
@@ -447,7 +447,7 @@ async fn a_claim_chooses_the_upstream() {
         ),
         (json!({ "realm": null }), false),
     ] {
-        let mut claims = world.with(change);
+        let mut claims = world.claiming(change);
         claims["client_id"] = Value::Null;
         let answer = world.call("/chosen", &sign(&claims, "one", &first())).await;
         assert_eq!(answer.status, 200, "{claims}");
