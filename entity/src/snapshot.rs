@@ -53,8 +53,8 @@ pub async fn load(db: &DatabaseConnection) -> Result<Snapshot, DbErr> {
 
 /// [`SCHEMA`] of what wrote the rows, if that is a newer release. A database that says nothing was
 /// brought up by one that had the first.
-async fn schema<C: ConnectionTrait>(tx: &C) -> Result<u32, DbErr> {
-    let written: Option<u32> = setting::value(tx, setting::SCHEMA).await?;
+pub async fn schema<C: ConnectionTrait>(db: &C) -> Result<u32, DbErr> {
+    let written: Option<u32> = setting::value(db, setting::SCHEMA).await?;
     Ok(written.unwrap_or(SCHEMA).max(SCHEMA))
 }
 

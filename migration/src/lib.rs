@@ -6,6 +6,7 @@
 // `MigrationTrait` hides a lifetime in the signature that each migration has to repeat.
 #![allow(elided_lifetimes_in_paths)]
 
+mod applied;
 pub mod configuration;
 mod piece;
 pub mod testing;
@@ -17,11 +18,14 @@ use sea_orm::{
 };
 use sea_orm_migration::MigratorTrait;
 
+use applied::{Own, lacking};
+
 /// Key of the PostgreSQL advisory lock under which migrations run ("ptnmigr" in ASCII).
 const LOCK: i64 = 0x0070_746e_6d69_6772;
 
 /// Brings both databases to this version's schema. On PostgreSQL the two are the same connection.
-/// Several processes may call it at once: one works, the others wait and find nothing to do.
+/// Several processes may call it at once: one works, the others wait and find nothing to do. What a
+/// newer release has applied stays as it is.
 pub async fn up(main: &DatabaseConnection, traffic: &DatabaseConnection) -> Result<(), DbErr> {
     run::<configuration::Migrator>(main).await?;
     run::<traffic::Migrator>(traffic).await
@@ -37,8 +41,19 @@ pub async fn pending(
     Ok(missing)
 }
 
+/// Names of applied migrations that this release does not know, configuration first: a newer one has
+/// been there. Changes nothing.
+pub async fn newer(
+    main: &DatabaseConnection,
+    traffic: &DatabaseConnection,
+) -> Result<Vec<String>, DbErr> {
+    let mut unknown = applied::newer::<configuration::Migrator>(main).await?;
+    unknown.extend(applied::newer::<traffic::Migrator>(traffic).await?);
+    Ok(unknown)
+}
+
 /// All in one transaction: a migration that fails, or a power cut, leaves the old schema.
-async fn run<M: MigratorTrait>(db: &DatabaseConnection) -> Result<(), DbErr> {
+async fn run<M: MigratorTrait + 'static>(db: &DatabaseConnection) -> Result<(), DbErr> {
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
@@ -48,14 +63,6 @@ async fn run<M: MigratorTrait>(db: &DatabaseConnection) -> Result<(), DbErr> {
         tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK})"))
             .await?;
     }
-    M::up(&tx, None).await?;
+    Own::<M>::up(&tx, None).await?;
     tx.commit().await
-}
-
-async fn lacking<M: MigratorTrait>(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
-    let pending = M::get_pending_migrations_read_only(db).await?;
-    Ok(pending
-        .iter()
-        .map(|migration| migration.name().to_owned())
-        .collect())
 }

@@ -10,7 +10,15 @@ pub fn run(common: &Common) -> anyhow::Result<()> {
         let databases = store::open(&settings).await?;
         let missing = migration::pending(&databases.main, &databases.traffic).await?;
         migration::up(&databases.main, &databases.traffic).await?;
+        let newer = migration::newer(&databases.main, &databases.traffic).await?;
         databases.close().await?;
-        say::line(format_args!("{} migrations applied.", missing.len()))
+        say::line(format_args!("{} migrations applied.", missing.len()))?;
+        if newer.is_empty() {
+            return Ok(());
+        }
+        say::line(format_args!(
+            "The database has {} migrations of a newer release; they stay as they are.",
+            newer.len()
+        ))
     })
 }

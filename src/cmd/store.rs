@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use domain::id::NodeId;
+use domain::snapshot::SCHEMA;
 use entity::database::{DatabaseSettings, Databases, connect};
 
 use crate::settings::{Problems, Settings};
@@ -40,16 +41,21 @@ pub(super) async fn open(settings: &Settings) -> Result<Databases, Problems> {
         .map_err(|error| Problems(vec![error.to_string()]))
 }
 
-/// Refuses a schema that `migrate` has not brought up to this release.
+/// Refuses a schema that `migrate` has not brought up to this release, and rows of a newer one that
+/// this one would misread. What else a newer release has added is no hindrance.
 pub(super) async fn check_schema(databases: &Databases) -> anyhow::Result<()> {
     let missing = migration::pending(&databases.main, &databases.traffic).await?;
-    if missing.is_empty() {
+    let sentence = if !missing.is_empty() {
+        format!(
+            "The database lacks {} migrations of this release; run `portunus migrate` first.",
+            missing.len()
+        )
+    } else if entity::snapshot::schema(&databases.main).await? > SCHEMA {
+        "A newer release writes to the database what this one would misread; use the newer one."
+            .to_owned()
+    } else {
         return Ok(());
-    }
-    let sentence = format!(
-        "The database lacks {} migrations of this release; run `portunus migrate` first.",
-        missing.len()
-    );
+    };
     Err(Problems(vec![sentence]).into())
 }
 
@@ -86,7 +92,32 @@ pub(super) fn node(given: Option<&str>, data: &Path) -> Result<(NodeId, String),
 
 #[cfg(test)]
 mod tests {
+    use sea_orm::ConnectionTrait;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_newer_database_will_do_until_its_rows_would_be_misread() {
+        migration::testing::each_backend(async |database| {
+            let address = DatabaseSettings::new(database.url.clone());
+            let databases = connect(&address).await.unwrap();
+            let said = async |statement: &str| {
+                databases.main.execute_unprepared(statement).await.unwrap();
+                let checked = check_schema(&databases).await;
+                checked.map_err(|error| error.to_string()).err()
+            };
+            let row = "INSERT INTO migration_configuration VALUES ('m9999_later', 1)";
+            assert_eq!(said(row).await, None);
+            let newer = format!("UPDATE setting SET value = '{}'", SCHEMA + 1);
+            let newer = said(&format!("{newer} WHERE name = 'schema'")).await;
+            assert!(newer.unwrap().contains("newer release"));
+            let lacking = "DELETE FROM migration_configuration WHERE version = 'm0018_schema'";
+            let lacking = said(lacking).await;
+            assert!(lacking.unwrap().contains("lacks 1 migrations"));
+            databases.close().await.unwrap();
+        })
+        .await;
+    }
 
     #[test]
     fn a_node_keeps_its_id_and_takes_a_new_name() {

@@ -67,6 +67,7 @@ async fn serve(up: &Up, settings: Settings) -> anyhow::Result<()> {
     let bound = listener.local_addr()?;
     let databases = store::open(&settings).await?;
     migration::up(&databases.main, &databases.traffic).await?;
+    store::check_schema(&databases).await?;
 
     let portal_url = management::public(settings.portal_url.as_deref(), bound)?;
     // One channel tells the gateway of every change that this process commits.
