@@ -152,7 +152,7 @@ codes! {
     QuotaExhausted "quota_exhausted" 429 "Quota exhausted" "The quota of this period is used up. It starts anew as Retry-After says; a larger plan has more."
     TooManyConcurrent "too_many_concurrent" 429 "Too many at once" "Too many calls of this caller are in flight. Wait for answers before sending more."
     Guarded "guarded" 429 "Guarded" "Too many refused calls came from this address, or with this user name. It is heard again after Retry-After."
-    PolicyInvalid "policy_invalid" 500 "Policy invalid" "A policy of this route could not be loaded, so the route answers nothing. Its owner sees why in the portal."
+    PolicyInvalid "policy_invalid" 500 "Route not loaded" "A policy of this route or of the caller's plan, the route's conditions or its upstream could not be loaded, so nothing answers here. The API's owner sees why in the portal."
     Internal "internal" 500 "Internal error" "Something went wrong on our side. Give the request id to the operator."
     NotImplemented "not_implemented" 501 "Not implemented" "This transfer coding or upgrade is not spoken here."
     ProtocolVersion "protocol_version" 505 "Protocol version" "Speak HTTP/1.1 (RFC 9112)."
@@ -166,7 +166,7 @@ codes! {
     Overloaded "overloaded" 503 "Overloaded" "The gateway is at its capacity. Try again as Retry-After says."
     Undecided "undecided" 503 "Undecided" "The server that decides on this call did not say anything in time. Try again as Retry-After says."
     VersionDisabled "version_disabled" 503 "Version disabled" "The API's owner has switched this version off for now."
-    NotReady "not_ready" 503 "Not ready" "This gateway has no configuration yet. Try again in a moment."
+    NotReady "not_ready" 503 "Not ready" "This gateway has no configuration yet, or does not know the keys of the token's issuer yet. Try again in a moment."
     NotCached "not_cached" 504 "Not in the cache" "The request asked for a kept answer alone (Cache-Control: only-if-cached), and there is none that it may have. Ask again without that."
     UpstreamTimeout "upstream_timeout" 504 "Upstream timeout" "The API's own server took too long; the detail says in which phase."
 
