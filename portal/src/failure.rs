@@ -75,7 +75,6 @@ impl Failure {
         Self::of(match status {
             StatusCode::NOT_FOUND => Code::NotFound,
             StatusCode::METHOD_NOT_ALLOWED => Code::MethodNotAllowed,
-            StatusCode::REQUEST_TIMEOUT => Code::RequestTimeout,
             StatusCode::PAYLOAD_TOO_LARGE => Code::BodyTooLarge,
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::MediaTypeUnsupported,
             StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,

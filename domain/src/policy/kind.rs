@@ -154,7 +154,7 @@ kinds! {
     Quota "quota" Allowance true true "So many requests a day, week or month"
     IpFilter "ip_filter" Edge true true "Which networks may call"
     Compress "compress" Edge false false "Smaller answers for clients that take them"
-    AuthGuard "auth_guard" Edge true false "Addresses that guess keys are not heard for a while"
+    AuthGuard "auth_guard" Edge true false "Addresses that guess, and user names that are guessed at, are not heard for a while"
     Concurrency "concurrency" Allowance true true "So many requests at a time"
     Redirect "redirect" Answer false false "Send the client elsewhere"
     Mock "mock" Answer false false "Answers in the upstream's place, fixed or from the document"
