@@ -65,18 +65,19 @@ for i = 3, #KEYS do
     local all = held + math.max(taken - spent, 0)
     arrival = math.max(arrival or 0, now + ARGV[a + 5] + all * interval)
   end
-  -- Nobody owes more than that, unless the clock of the server went back.
-  local most = tolerance + math.max(tolerance, tonumber(ARGV[a + 7])) + held * interval
-  arrival = math.min(math.max(arrival, now), now + most)
+  arrival = math.max(arrival, now)
   local over = 0
   if spent > taken then
-    -- Spent without a grant: it is counted, whatever that does to the bucket.
+    -- Spent without a grant: it is counted all the same.
     local before = math.max(arrival - now - tolerance, 0)
     arrival = arrival + (spent - taken) * interval
     over = math.max(arrival - now - tolerance, 0) - before
   else
     arrival = math.max(arrival - (taken - spent) * interval, now)
   end
+  -- Nobody owes more than that, whatever was spent, also when the server's clock has gone back.
+  local most = tolerance + math.max(tolerance, tonumber(ARGV[a + 7])) + held * interval
+  arrival = math.min(arrival, now + most)
   local free = math.floor((tolerance - (arrival - now)) / interval)
   local granted = math.max(math.min(wanted, free), 0)
   arrival = arrival + granted * interval

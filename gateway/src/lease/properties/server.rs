@@ -111,8 +111,7 @@ impl Bucket {
             let all = held + taken.saturating_sub(ask.spent);
             arrival = arrival.max(now + ask.level as f64 + all as f64 * interval);
         }
-        let most = tolerance + tolerance.max(ask.rate.owed as f64) + held as f64 * interval;
-        arrival = arrival.max(now).min(now + most);
+        arrival = arrival.max(now);
         let mut over = 0.0;
         if ask.spent > taken {
             let before = (arrival - now - tolerance).max(0.0);
@@ -121,6 +120,8 @@ impl Bucket {
         } else {
             arrival = (arrival - (taken - ask.spent) as f64 * interval).max(now);
         }
+        let most = tolerance + tolerance.max(ask.rate.owed as f64) + held as f64 * interval;
+        arrival = arrival.min(now + most);
         let free = ((tolerance - (arrival - now)) / interval).floor();
         let granted = (ask.wanted as f64).min(free).max(0.0);
         arrival += granted * interval;
