@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use domain::policy::jwt::check_address;
+use domain::policy::jwt::{MAX_TOKEN_KEYS, check_address};
 use domain::snapshot;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use url::Url;
 
-use super::keys::{KeySet, KeySets, Loaded, Source};
+use super::keys::{KeySet, KeySets, Loaded, Omitted, Source};
 use crate::outgoing::{self, Asked, Reach};
 use crate::settings::{IssuerKeys, Settings};
 use crate::state::State;
@@ -147,6 +147,10 @@ fn settle(
             // Tokens that were verified with the same keys stay verified.
             let is_same = set.get().is_some_and(|known| known.is_like(&loaded));
             if !is_same {
+                // Once for a set: it is fetched again and again.
+                if let Some(omitted) = loaded.omitted() {
+                    tell(address, omitted);
+                }
                 set.put(Some(Arc::new(loaded)));
             }
             Past {
@@ -173,6 +177,18 @@ fn settle(
             }
         }
     }
+}
+
+/// Tokens that such a key has signed are refused, for a reason that nobody sees in them.
+fn tell(address: &str, omitted: Omitted) {
+    let Omitted { beyond, other_size } = omitted;
+    tracing::warn!(
+        %address,
+        beyond,
+        other_size,
+        "An issuer has keys that are passed over: beyond the first {MAX_TOKEN_KEYS}, or of RSA and \
+         not of 2048 to 4096 bits with an exponent of at most 32."
+    );
 }
 
 /// Why there are no keys.

@@ -40,6 +40,15 @@ struct Key {
     key: DecodingKey,
 }
 
+/// Keys of a set that could have made signatures and are passed over, by why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Omitted {
+    /// Behind as many as count.
+    pub(super) beyond: usize,
+    /// Of RSA, and of a size that signatures are not checked with.
+    pub(super) other_size: usize,
+}
+
 impl KeySet {
     pub(crate) fn get(&self) -> Option<Arc<Loaded>> {
         self.loaded.load_full()
@@ -72,6 +81,22 @@ impl Loaded {
     /// None of them can be used.
     pub(crate) fn is_empty(&self) -> bool {
         self.keys.is_empty()
+    }
+
+    /// How many could be missed by whoever has made signatures with them; `None` if there are none.
+    pub(super) fn omitted(&self) -> Option<Omitted> {
+        let keys = self.written.get("keys").and_then(Value::as_array)?;
+        let (looked_at, beyond) = keys.split_at(keys.len().min(MAX_TOKEN_KEYS));
+        let signs = |key: &Value| key.get("use").is_none_or(|purpose| purpose == "sig");
+        let other_size = looked_at
+            .iter()
+            .filter(|key| signs(key) && !is_of_good_size(key))
+            .count();
+        let omitted = Omitted {
+            beyond: beyond.len(),
+            other_size,
+        };
+        (omitted.beyond + omitted.other_size > 0).then_some(omitted)
     }
 
     /// Whether it was read from the same.
@@ -231,6 +256,37 @@ mod tests {
             let id = bytes.to_string();
             let fitting = loaded.fitting(Some(&id), Algorithm::RS256);
             assert_eq!(fitting.count(), found, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn what_is_passed_over_is_counted() {
+        let key = |bytes: usize, purpose: &str| {
+            let n = URL_SAFE_NO_PAD.encode(vec![0xff_u8; bytes]);
+            json!({ "kty": "RSA", "n": n, "e": "AQAB", "use": purpose })
+        };
+        let (good, small, large) = (key(256, "sig"), key(128, "sig"), key(1024, "sig"));
+        let told = |beyond, other_size| Some(Omitted { beyond, other_size });
+        for (what, keys, omitted) in [
+            ("none", vec![], None),
+            ("a good one", vec![good.clone()], None),
+            ("for another end", vec![key(128, "enc")], None),
+            (
+                "of another kind",
+                vec![json!({ "kty": "oct" }), json!(7)],
+                None,
+            ),
+            (
+                "sizes",
+                vec![small.clone(), good.clone(), large],
+                told(0, 2),
+            ),
+            ("as many as count", vec![good.clone(); 100], None),
+            ("more", vec![good; 103], told(3, 0)),
+            ("small ones", vec![small; 101], told(1, 100)),
+        ] {
+            let loaded = Loaded::read(&json!({ "keys": keys })).unwrap();
+            assert_eq!(loaded.omitted(), omitted, "{what}");
         }
     }
 }
