@@ -83,7 +83,7 @@ impl Loaded {
         self.keys.is_empty()
     }
 
-    /// How many could be missed by whoever has made signatures with them; `None` if there are none.
+    /// How many are passed over; `None` where none is.
     pub(super) fn omitted(&self) -> Option<Omitted> {
         let keys = self.written.get("keys").and_then(Value::as_array)?;
         let (looked_at, beyond) = keys.split_at(keys.len().min(MAX_TOKEN_KEYS));
