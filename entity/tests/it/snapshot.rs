@@ -104,6 +104,8 @@ async fn edit(tx: &DatabaseTransaction, dice: &mut Dice) {
                 .exec(tx)
                 .await
                 .unwrap();
+            // What is retired stands with its API.
+            change::append(tx, Kind::Api, id("api"), at(0)).await.unwrap();
             (Kind::Version, id("v1"))
         }
         5 => {

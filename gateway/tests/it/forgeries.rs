@@ -109,6 +109,11 @@ struct World {
     rig: Rig,
 }
 
+/// Of 2048 bits: a file with a weaker key is refused.
+fn is_strong(key: &Value) -> bool {
+    key["n"].as_str().is_some_and(|n| n.len() > 300)
+}
+
 impl World {
     async fn new() -> Self {
         let (one, two) = (first(), second());
@@ -117,7 +122,10 @@ impl World {
             jwk(&two, json!({ "kid": "enc", "use": "enc" })),
             jwk(&one, json!({ "kid": "sig", "use": "sig" })),
         ] });
-        let rsa: Value = serde_json::from_str(RSA).unwrap();
+        let mut rsa: Value = serde_json::from_str(RSA).unwrap();
+        if let Some(keys) = rsa["jwks"]["keys"].as_array_mut() {
+            keys.retain(is_strong);
+        }
         let a = set(jwk(&one, json!({ "kid": "one" })));
         let b = set(jwk(&two, json!({ "kid": "two" })));
         let text = FILE
@@ -393,4 +401,11 @@ async fn a_weak_key_counts_for_nothing() {
     let token = |name: &str| rsa["tokens"][name].as_str().unwrap();
     world.believes("/rsa", token("strong"), "2048 bits").await;
     world.refuses("/rsa", token("weak"), "1024 bits").await;
+    let own = FILE.replace("@RSA@", &issuer("https://rsa.test", "RS256", &rsa["jwks"]));
+    let own = own.replace("@A@, @B@", "@A@").replace("@BESIDE@", "@A@");
+    let set = json!({ "keys": [jwk(&first(), json!({ "kid": "one" }))] });
+    let own = own.replace("@A@", &issuer("https://a.test", "ES256", &set));
+    let refused = domain::manifest::read(&own, &|_| None).unwrap_err();
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert!(refused[0].pointer.ends_with("/jwks/keys/0"), "{refused:?}");
 }
