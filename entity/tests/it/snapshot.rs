@@ -105,7 +105,9 @@ async fn edit(tx: &DatabaseTransaction, dice: &mut Dice) {
                 .await
                 .unwrap();
             // What is retired stands with its API.
-            change::append(tx, Kind::Api, id("api"), at(0)).await.unwrap();
+            change::append(tx, Kind::Api, id("api"), at(0))
+                .await
+                .unwrap();
             (Kind::Version, id("v1"))
         }
         5 => {
