@@ -33,6 +33,13 @@ pub(crate) struct Caller<'a> {
     pub(crate) subscription: Option<&'a Subscription>,
 }
 
+/// Who was known to call before a policy that only observes.
+pub(crate) struct Known<'a> {
+    caller: Caller<'a>,
+    watching: Option<(PolicyKind, Watch)>,
+    token: Option<Arc<Claims>>,
+}
+
 /// Something counted for this request, to be put back if a later step refuses it.
 #[derive(Debug)]
 pub(crate) enum Taken {
@@ -322,6 +329,32 @@ impl<'a> Call<'a> {
 
     pub(crate) fn identify(&mut self, caller: Caller<'a>) {
         self.caller = Some(caller);
+        // Whoever was found by a policy that only observes is not the one who calls now.
+        self.watching = None;
+    }
+
+    /// Who calls, as far as it is known.
+    pub(crate) fn known(&self) -> Option<Known<'a>> {
+        Some(Known {
+            caller: self.caller?,
+            watching: self.watching,
+            token: self.token.clone(),
+        })
+    }
+
+    /// Behind a policy that only observes: who was `known` still calls, and whom it has found
+    /// otherwise is only watched.
+    pub(crate) fn watch(&mut self, known: Option<Known<'a>>, by: (PolicyKind, Watch)) {
+        match known {
+            Some(known) => {
+                self.recognize(&known.caller);
+                self.caller = Some(known.caller);
+                self.watching = known.watching;
+                self.token = known.token;
+            }
+            None if self.caller.is_some() => self.watching = Some(by),
+            None => {}
+        }
     }
 
     pub(crate) fn subscribe(&mut self, subscription: &'a Subscription) {

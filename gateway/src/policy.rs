@@ -277,7 +277,7 @@ fn heed(flow: Flow, step: &Step, call: &mut Call<'_>) -> Result<(), Stop> {
 
 /// Runs one step; `place` is its place in its list.
 fn run<'a>(step: &'a Step, place: usize, call: &mut Call<'a>) -> Flow {
-    let may_watch = step.observe && call.caller.is_none();
+    let known = if step.observe { call.known() } else { None };
     let flow = match &step.running {
         Running::KeyAuth(policy) => policy.run(call),
         Running::Jwt(policy) => policy.run(call),
@@ -299,8 +299,8 @@ fn run<'a>(step: &'a Step, place: usize, call: &mut Call<'a>) -> Flow {
         Running::Mock(policy) => policy.run(call),
         Running::Fault(policy) => policy.run(call, step.observe, upstream::chance),
     };
-    if may_watch && call.caller.is_some() {
-        call.watching = Some((step.kind, step.watch));
+    if step.observe {
+        call.watch(known, (step.kind, step.watch));
     }
     match flow {
         Flow::Next => Flow::Next,
