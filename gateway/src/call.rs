@@ -31,6 +31,20 @@ pub(crate) struct Caller<'a> {
     pub(crate) key: &'a Key,
     pub(crate) application: &'a Application,
     pub(crate) subscription: Option<&'a Subscription>,
+    /// When what it has shown is over, where its key does not tell: microseconds since 1970.
+    pub(crate) until_us: u64,
+}
+
+impl<'a> Caller<'a> {
+    /// Whose key was shown, which is good for as long as it says itself.
+    pub(crate) fn of(key: &'a Key) -> Self {
+        Self {
+            key,
+            application: &key.application,
+            subscription: None,
+            until_us: u64::MAX,
+        }
+    }
 }
 
 /// Who was known to call before a policy that only observes.
@@ -366,6 +380,7 @@ impl<'a> Call<'a> {
                     key: (caller.key.digest.prefix(), caller.key.id),
                     product: subscription.product,
                     from: self.client,
+                    until_us: caller.until_us,
                 });
             }
         }

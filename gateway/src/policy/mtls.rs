@@ -53,9 +53,8 @@ impl Mtls {
         match access::claimant(call, &shown.claims, self.application) {
             Some(key) => {
                 let caller = Caller {
-                    key,
-                    application: &key.application,
-                    subscription: None,
+                    until_us: shown.ends_us,
+                    ..Caller::of(key)
                 };
                 call.recognize(&caller);
                 match state.keys.judge(key, call.wall_us, call.peer_address()) {
