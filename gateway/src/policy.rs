@@ -350,7 +350,8 @@ pub(crate) fn finish(
     };
     let is_preflight = call.preflight.is_some();
     let (status, is_refused) = match call.record.status {
-        0 => (answer.status, false),
+        // What the upstream said of its caller counts, whatever the client is told.
+        0 => (noted.had.unwrap_or(answer.status), false),
         refused => (refused, true),
     };
     let mut room = ALL_FIELDS;

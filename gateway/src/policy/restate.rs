@@ -27,6 +27,9 @@ pub(crate) async fn restate(
         return Ok(answer);
     }
     answer.status = step.running;
+    if let Some(noted) = &mut call.noted {
+        noted.had = Some(had);
+    }
     if matches!(step.running, 204 | 205 | 304) {
         let taken = Whole::take(MOST_READ, call, inflow, &mut answer);
         if let Ok(taken) = tokio::time::timeout(PATIENCE, taken).await {

@@ -17,6 +17,8 @@ apis:
       seen: { match: { path: /seen }, upstream: mirror, policies: [{ transform: { mode: observe, response: { status: 204 } } }] }
       mock: { match: { path: /mock }, upstream: mirror, policies: [{ transform: { response: { status: 204 } } }, { mock: { body: a } }] }
       gone: { match: { path: /gone }, upstream: gone, policies: [{ transform: { response: { status: 204 } } }] }
+      hidden: { match: { path: /hidden }, upstream: mirror, policies: [{ auth_guard: { limit: 2 } }, { transform: { response: { status: 200 } } }] }
+      told: { match: { path: /told }, upstream: mirror, policies: [{ auth_guard: { limit: 2 } }, { transform: { response: { status: 403 } } }] }
       kept: { match: { path: /kept }, upstream: mirror, policies: [{ cache: { ttl: 60s } }, { transform: { response: { status: 202 } } }] }
 "#;
 
@@ -71,4 +73,21 @@ async fn answers_are_framed_by_their_new_status() {
     let told = explain(&explainer(&rig, &file), &asked("GET", "/none/x", &[]));
     let says = |step: &domain::explain::Step| step.why.ends_with("the status 204.");
     assert!(told.steps.iter().any(says), "{:?}", told.steps);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guard_counts_what_the_upstream_said() {
+    let mirror = Mirror::start().await;
+    let rig = Rig::new(&FILE.replace("@MIRROR@", &mirror.address.to_string())).await;
+    for (path, had, statuses) in [
+        ("/hidden/x", 401, [200, 200, 429]),
+        ("/told/x", 200, [403, 403, 403]),
+    ] {
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: a\r\nX-Answer-Status: {had}\r\nContent-Length: 0\r\n\r\n"
+        );
+        for status in statuses {
+            assert_eq!(rig.send(&request).await.status, status, "{path}");
+        }
+    }
 }
