@@ -324,7 +324,10 @@ pub(crate) fn shape(call: &mut Call<'_>) -> Result<(), Refusal> {
                 Ok(())
             }
             Shaping::Rewrite(policy) => policy.shape(call),
-            Shaping::Transform(_) if step.observe => Ok(()),
+            Shaping::Transform(policy) if step.observe => {
+                policy.try_out(step, call, room);
+                Ok(())
+            }
             Shaping::Transform(policy) => policy.shape(call, &mut room),
         };
         shaped.inspect_err(|_| {
@@ -364,8 +367,8 @@ pub(crate) fn finish(
                 }
             }
             Finishing::AuthGuard(policy) => policy.finish(call, &noted, status),
-            Finishing::SecurityHeaders(_) | Finishing::Transform(_) | Finishing::Compress(_)
-                if step.observe => {}
+            Finishing::SecurityHeaders(_) | Finishing::Compress(_) if step.observe => {}
+            Finishing::Transform(policy) if step.observe => policy.try_out(step, call, room),
             Finishing::Cors(policy) => policy.finish(&noted, is_preflight, fields),
             Finishing::SecurityHeaders(policy) => policy.finish(&noted, fields),
             Finishing::Transform(policy) => match policy.finish(call, fields, &mut room) {
