@@ -74,24 +74,35 @@ fn judge_by<'a>(
     }
 }
 
-/// Whose a client or certificate is, by all that it may be claimed by, which counts in this order.
-/// Several organizations may say that it is theirs, as only whoever shows it has proved anything.
-/// Of these counts the first that works and may use the route, else one that might if its time were
-/// not over, and where callers must be of an application one that has anything to do with the
-/// route, to be told why it may not. Nobody else is touched, or told of the call: to name somebody
-/// else's without a subscription gains nothing, and takes nothing from anybody.
+/// Whose a client or certificate is, by all that it may be claimed by. Several organizations may say
+/// that it is theirs, as only whoever shows it has proved anything. Of the claims that work and may
+/// use the route counts what [`earliest`] says, else one that might if its time were not over, and
+/// where callers must be of an application one that has anything to do with the route, to be told
+/// why it may not. Nobody else is touched, or told of the call: to name somebody else's without a
+/// subscription gains nothing, and takes nothing from anybody.
 pub(crate) fn claimant<'a>(
     call: &Call<'a>,
     shown: &[KeyDigest],
     wanted: Membership,
 ) -> Option<&'a Key> {
     let state = call.state;
+    let all = || {
+        let shown = shown.iter();
+        shown.flat_map(move |digest| state.keys.all(*digest))
+    };
+    let may = |key: &Key| judge(state, &key.application, call.route, call.utc()).map(|_| ());
+    let works = |key: &Key| {
+        let judged = state.keys.judge(key, call.wall_us, call.peer_address());
+        judged.is_ok()
+    };
+    let good = || all().filter(move |key| works(key) && may(key).is_ok());
+    if let Some(key) = earliest(good) {
+        return Some(key);
+    }
     let (mut over, mut barred) = (None, None);
-    for key in shown.iter().flat_map(move |digest| state.keys.all(*digest)) {
-        let works = state.keys.judge(key, call.wall_us, call.peer_address());
-        match judge(state, &key.application, call.route, call.utc()) {
-            Ok(_) if works.is_ok() => return Some(key),
-            Ok(_) => {
+    for key in all() {
+        match may(key) {
+            Ok(()) => {
                 over.get_or_insert(key);
             }
             Err(Code::NotSubscribed) => {}
@@ -104,6 +115,23 @@ pub(crate) fn claimant<'a>(
         Membership::Required => over.or(barred),
         Membership::Optional => over,
     }
+}
+
+/// Of good claims, in the order of what they name: the earliest says whose it is, so that nobody
+/// takes over another's calls by naming more exactly what has been named before. Among claims of
+/// that organization the order counts.
+fn earliest<'a, All: Iterator<Item = &'a Key>>(good: impl Fn() -> All) -> Option<&'a Key> {
+    let mut rest = good();
+    let first = rest.next()?;
+    let earliest = rest.fold(
+        first,
+        |known, key| if key.id < known.id { key } else { known },
+    );
+    let whose = earliest.application.organization;
+    if first.application.organization == whose {
+        return Some(first);
+    }
+    good().find(|key| key.application.organization == whose)
 }
 
 /// Subscriptions to products that both lists have; both are short and sorted.
@@ -130,4 +158,52 @@ fn common<'a>(
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use domain::application::Lifetime;
+    use domain::id::{ApplicationId, CredentialId, OrganizationId};
+    use domain::key::Environment;
+    use domain::snapshot;
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// A claim of the organization, the `at`th of all.
+    fn claim(organization: u128, at: u128) -> Key {
+        let credential = snapshot::Credential {
+            id: CredentialId::from_uuid(Uuid::from_u128(at)),
+            application: ApplicationId::NIL,
+            environment: Environment::Live,
+            digest: KeyDigest::of(b""),
+            lifetime: Lifetime::default(),
+            cidrs: Vec::new(),
+            signs: None,
+        };
+        let application = Application {
+            organization: OrganizationId::from_uuid(Uuid::from_u128(organization)),
+            ..Application::default()
+        };
+        Key::new(&credential, Arc::new(application))
+    }
+
+    #[test]
+    fn whoever_claimed_first_keeps_it_whatever_others_name() {
+        // Organization and time of each claim, the most exact one first; which of them counts.
+        for (claims, counts) in [
+            (&[][..], None),
+            (&[(1, 1)], Some(1)),
+            (&[(1, 2), (2, 1)], Some(1)),
+            (&[(1, 2), (1, 1)], Some(2)),
+            (&[(1, 3), (2, 2), (2, 1)], Some(2)),
+            (&[(1, 3), (2, 2), (1, 1)], Some(3)),
+        ] {
+            let keys: Vec<Key> = claims.iter().map(|(of, at)| claim(*of, *at)).collect();
+            let found = earliest(|| keys.iter()).map(|key| key.id.uuid().as_u128());
+            assert_eq!(found, counts, "{claims:?}");
+        }
+    }
 }

@@ -31,6 +31,27 @@ pub(crate) struct Caller<'a> {
     pub(crate) key: &'a Key,
     pub(crate) application: &'a Application,
     pub(crate) subscription: Option<&'a Subscription>,
+    /// When what it has shown is over, where its key does not tell: microseconds since 1970.
+    pub(crate) until_us: u64,
+}
+
+impl<'a> Caller<'a> {
+    /// Whose key was shown, which is good for as long as it says itself.
+    pub(crate) fn of(key: &'a Key) -> Self {
+        Self {
+            key,
+            application: &key.application,
+            subscription: None,
+            until_us: u64::MAX,
+        }
+    }
+}
+
+/// Who was known to call before a policy that only observes.
+pub(crate) struct Known<'a> {
+    caller: Caller<'a>,
+    watching: Option<(PolicyKind, Watch)>,
+    token: Option<Arc<Claims>>,
 }
 
 /// Something counted for this request, to be put back if a later step refuses it.
@@ -322,6 +343,32 @@ impl<'a> Call<'a> {
 
     pub(crate) fn identify(&mut self, caller: Caller<'a>) {
         self.caller = Some(caller);
+        // Whoever was found by a policy that only observes is not the one who calls now.
+        self.watching = None;
+    }
+
+    /// Who calls, as far as it is known.
+    pub(crate) fn known(&self) -> Option<Known<'a>> {
+        Some(Known {
+            caller: self.caller?,
+            watching: self.watching,
+            token: self.token.clone(),
+        })
+    }
+
+    /// Behind a policy that only observes: who was `known` still calls, and whom it has found
+    /// otherwise is only watched.
+    pub(crate) fn watch(&mut self, known: Option<Known<'a>>, by: (PolicyKind, Watch)) {
+        match known {
+            Some(known) => {
+                self.recognize(&known.caller);
+                self.caller = Some(known.caller);
+                self.watching = known.watching;
+                self.token = known.token;
+            }
+            None if self.caller.is_some() => self.watching = Some(by),
+            None => {}
+        }
     }
 
     pub(crate) fn subscribe(&mut self, subscription: &'a Subscription) {
@@ -333,6 +380,7 @@ impl<'a> Call<'a> {
                     key: (caller.key.digest.prefix(), caller.key.id),
                     product: subscription.product,
                     from: self.client,
+                    until_us: caller.until_us,
                 });
             }
         }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use domain::id::OrganizationId;
 use domain::snapshot::Snapshot;
 use rustls_pki_types::CertificateDer;
 
@@ -21,7 +22,7 @@ use crate::metrics::WorkerMetrics;
 use crate::pipeline;
 use crate::record::{Names, RING_RECORDS, Rings};
 use crate::settings::Settings;
-use crate::tls::{Certificate, Secure};
+use crate::tls::{Authorities, Certificate, Secure};
 use crate::token::Seen;
 use crate::worker::Worker;
 
@@ -73,7 +74,10 @@ impl Gauge {
         let mut peer = self.worker.peer([127, 0, 0, 1].into());
         peer.secure = Some(Secure {
             server_name: None,
-            clients: None,
+            clients: Some(Authorities {
+                digest: [0; 32],
+                owner: OrganizationId::NIL,
+            }),
             certificate: Some(Rc::new(certificate)),
         });
         self.client = Rc::new(Client::of_nobody(&self.worker, peer));

@@ -13,7 +13,7 @@ use crate::holdings::{Beside, Made};
 use crate::record::Watch;
 use crate::worker::Worker;
 
-/// The end of an answer waits no longer than this for somebody to look into it.
+/// The end of an answer waits no longer than this for its turn with somebody who looks into it.
 const TURN_WITHIN: Duration = Duration::from_millis(10);
 
 /// Says whether something is wrong with a whole body.

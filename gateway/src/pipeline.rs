@@ -1,8 +1,10 @@
 //! The life of a request, step by step, whichever protocol it came by.
 
+mod allowed;
 mod back;
 mod wait;
 
+use std::pin::pin;
 use std::rc::Rc;
 
 use domain::problem::Code;
@@ -30,6 +32,7 @@ use crate::text::Text;
 use crate::tls::{self, Ask};
 use crate::upstream::Way;
 use crate::worker::Worker;
+use allowed::while_allowed;
 use back::{finish, refuse};
 use wait::wait;
 
@@ -70,7 +73,7 @@ pub(crate) async fn handle(
 async fn serve(
     report: &mut Report,
     worker: &Worker,
-    client: &Client,
+    client: &Rc<Client>,
     mut head: Box<Head>,
     inflow: &mut dyn Inflow,
     form: Form,
@@ -116,19 +119,29 @@ async fn serve(
     call.place(prefix);
     call.length = inflow.length();
     call.preflight = preflight;
-    // What is rare is in a box: the usual request should not pay for its size.
-    let served = if chain.is_straight() {
-        match admitted(&mut call, refused) {
-            Ok(Some(way)) => forward(&mut call, way, inflow).await,
-            Ok(None) => Box::pin(later(&mut call, inflow)).await,
-            Err(stop) => Err(stop),
-        }
-    } else {
-        Box::pin(inspected(&mut call, refused, inflow)).await
+    let served = {
+        let answering = pin!(answered(&mut call, refused, inflow));
+        while_allowed(worker, client, answering).await
     };
     match chain.finishing() {
         None => served,
         Some(beyond) => finish(&mut call, beyond, served, form),
+    }
+}
+
+/// What its chain and its upstream answer. What is rare is in a box: the usual request should not pay
+/// for its size.
+async fn answered(
+    call: &mut Call<'_>,
+    refused: Option<Refusal>,
+    inflow: &mut dyn Inflow,
+) -> Result<Answer, Stop> {
+    if !call.chain.is_straight() {
+        return Box::pin(inspected(call, refused, inflow)).await;
+    }
+    match admitted(call, refused)? {
+        Some(way) => forward(call, way, inflow).await,
+        None => Box::pin(later(call, inflow)).await,
     }
 }
 

@@ -277,7 +277,7 @@ fn heed(flow: Flow, step: &Step, call: &mut Call<'_>) -> Result<(), Stop> {
 
 /// Runs one step; `place` is its place in its list.
 fn run<'a>(step: &'a Step, place: usize, call: &mut Call<'a>) -> Flow {
-    let may_watch = step.observe && call.caller.is_none();
+    let known = if step.observe { call.known() } else { None };
     let flow = match &step.running {
         Running::KeyAuth(policy) => policy.run(call),
         Running::Jwt(policy) => policy.run(call),
@@ -299,8 +299,8 @@ fn run<'a>(step: &'a Step, place: usize, call: &mut Call<'a>) -> Flow {
         Running::Mock(policy) => policy.run(call),
         Running::Fault(policy) => policy.run(call, step.observe, upstream::chance),
     };
-    if may_watch && call.caller.is_some() {
-        call.watching = Some((step.kind, step.watch));
+    if step.observe {
+        call.watch(known, (step.kind, step.watch));
     }
     match flow {
         Flow::Next => Flow::Next,
@@ -324,7 +324,10 @@ pub(crate) fn shape(call: &mut Call<'_>) -> Result<(), Refusal> {
                 Ok(())
             }
             Shaping::Rewrite(policy) => policy.shape(call),
-            Shaping::Transform(_) if step.observe => Ok(()),
+            Shaping::Transform(policy) if step.observe => {
+                policy.try_out(step, call, room);
+                Ok(())
+            }
             Shaping::Transform(policy) => policy.shape(call, &mut room),
         };
         shaped.inspect_err(|_| {
@@ -350,7 +353,8 @@ pub(crate) fn finish(
     };
     let is_preflight = call.preflight.is_some();
     let (status, is_refused) = match call.record.status {
-        0 => (answer.status, false),
+        // What the upstream said of its caller counts, whatever the client is told.
+        0 => (noted.had.unwrap_or(answer.status), false),
         refused => (refused, true),
     };
     let mut room = ALL_FIELDS;
@@ -363,8 +367,8 @@ pub(crate) fn finish(
                 }
             }
             Finishing::AuthGuard(policy) => policy.finish(call, &noted, status),
-            Finishing::SecurityHeaders(_) | Finishing::Transform(_) | Finishing::Compress(_)
-                if step.observe => {}
+            Finishing::SecurityHeaders(_) | Finishing::Compress(_) if step.observe => {}
+            Finishing::Transform(policy) if step.observe => policy.try_out(step, call, room),
             Finishing::Cors(policy) => policy.finish(&noted, is_preflight, fields),
             Finishing::SecurityHeaders(policy) => policy.finish(&noted, fields),
             Finishing::Transform(policy) => match policy.finish(call, fields, &mut room) {

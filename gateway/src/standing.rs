@@ -24,6 +24,8 @@ pub(crate) struct Pass {
     /// Number of the product that its application is subscribed to.
     pub(crate) product: u32,
     pub(crate) from: IpAddr,
+    /// When the certificate is over that it has shown, in microseconds since 1970.
+    pub(crate) until_us: u64,
 }
 
 impl Pass {
@@ -32,6 +34,9 @@ impl Pass {
     /// # Errors
     /// Why not.
     fn judge(&self, state: &State, wall_us: u64) -> Result<(), Code> {
+        if wall_us >= self.until_us {
+            return Err(Code::AccessDenied);
+        }
         let key = state.keys.at(self.key).ok_or(Code::KeyInvalid)?;
         state.keys.judge(key, wall_us, self.from)?;
         let now = DateTime::from_timestamp_micros(wall_us as i64).unwrap_or_default();
@@ -133,5 +138,40 @@ impl Lasting {
             }
         }
         self.next.set(at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use domain::id::CredentialId;
+    use domain::snapshot::{Parts, SCHEMA, Snapshot};
+
+    use super::*;
+    use crate::compile::Compiler;
+
+    #[test]
+    fn a_certificate_lets_nobody_in_for_longer_than_itself() {
+        let snapshot = Snapshot {
+            schema: SCHEMA,
+            state: 1,
+            parts: Parts::default(),
+        };
+        let mut compiler = Compiler::new(Arc::default(), Arc::default(), None);
+        let state = compiler.full(snapshot).unwrap();
+        let judged = |until_us, wall_us| {
+            let pass = Pass {
+                key: (1, CredentialId::NIL),
+                product: 1,
+                from: [10, 0, 0, 1].into(),
+                until_us,
+            };
+            pass.judge(&state, wall_us)
+        };
+        // Nobody has the key: what is said after that is about the key.
+        assert_eq!(judged(100, 99), Err(Code::KeyInvalid));
+        assert_eq!(judged(100, 100), Err(Code::AccessDenied));
+        assert_eq!(judged(u64::MAX, 100), Err(Code::KeyInvalid));
     }
 }

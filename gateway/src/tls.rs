@@ -14,6 +14,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::certificate::{CertificateName, Facts, Marks, marks_of};
+use domain::id::OrganizationId;
 use domain::key::KeyDigest;
 use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -34,11 +35,30 @@ pub(crate) use written::check;
 pub(crate) struct Secure {
     /// Lower case, without a trailing dot.
     pub(crate) server_name: Option<Rc<str>>,
-    /// The authorities under which the client's certificate was verified, by the digest of their
-    /// text: a connection outlives the state that it was made under.
-    pub(crate) clients: Option<[u8; 32]>,
+    /// Those under which the client's certificate was verified: a connection outlives the state that
+    /// it was made under.
+    pub(crate) clients: Option<Authorities>,
     /// The one that the client has shown, where one was verified.
     pub(crate) certificate: Option<Rc<Certificate>>,
+}
+
+impl Secure {
+    /// Whether those who verified the client's certificate may say to an API of `provider` who
+    /// calls. An organization brings authorities of its own for a host that it alone was granted,
+    /// and they name whomever they like; APIs of others without hosts answer there as well.
+    pub(crate) fn speaks_for(&self, provider: OrganizationId) -> bool {
+        self.clients
+            .is_some_and(|one| one.owner.is_nil() || one.owner == provider)
+    }
+}
+
+/// The authorities of a host's clients, by what tells them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Authorities {
+    /// Of their text.
+    pub(crate) digest: [u8; 32],
+    /// Whose host it is; the nil id: the platform's.
+    pub(crate) owner: OrganizationId,
 }
 
 /// A certificate that a client has shown.
@@ -100,7 +120,7 @@ pub(crate) struct Host {
 /// The authorities of a host's clients.
 #[derive(Debug, Clone)]
 pub(crate) struct Clients {
-    pub(crate) digest: [u8; 32],
+    pub(crate) authorities: Authorities,
     /// `None` when they cannot be read: then nobody gets in.
     pub(crate) config: Option<Arc<ServerConfig>>,
     /// Those of theirs that do not count any more; a connection outlives the lists of its handshake.
@@ -229,7 +249,7 @@ impl Tls {
         };
         let secure = Secure {
             server_name: name,
-            clients: clients.map(|clients| clients.digest),
+            clients: clients.map(|clients| clients.authorities),
             certificate: None,
         };
         (config, secure)
@@ -259,7 +279,7 @@ impl Tls {
                 None => Verdict::HttpsRequired,
                 // On a new connection one that is revoked is told so.
                 Some(secure) if clients.bars(secure, now_us) => Verdict::Misdirected,
-                Some(secure) if is_named(secure) && secure.clients == Some(clients.digest) => {
+                Some(secure) if is_named(secure) && secure.clients == Some(clients.authorities) => {
                     Verdict::Serve
                 }
                 Some(_) => Verdict::Misdirected,
@@ -283,73 +303,4 @@ impl Tls {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tls() -> Tls {
-        let mut certificates = Certificates::default();
-        certificates.exact.insert("a.test".into(), None);
-        certificates.under.insert("w.test".into(), None);
-        let mut hosts = Patterns::default();
-        let clients = |byte| Clients {
-            digest: [byte; 32],
-            config: None,
-            revoked: None,
-        };
-        let host = |required, clients| Host { required, clients };
-        hosts.insert("m.test", host(None, Some(clients(1))));
-        hosts.insert("n.test", host(None, Some(clients(2))));
-        hosts.insert("*.r.test", host(Some(true), None));
-        hosts.insert("o.w.test", host(Some(false), None));
-        Tls {
-            certificates: Arc::new(certificates),
-            hosts,
-            ..Tls::default()
-        }
-    }
-
-    #[test]
-    fn a_host_is_served_on_the_connection_that_it_asks_for() {
-        use Verdict::{HttpsRequired, Misdirected, Serve};
-        let secure = |name: &str, clients: Option<u8>| {
-            Some(Secure {
-                server_name: (!name.is_empty()).then(|| name.into()),
-                clients: clients.map(|byte| [byte; 32]),
-                certificate: None,
-            })
-        };
-        for (host, connection, by_proxy, verdict) in [
-            ("x.test", None, false, Serve),
-            ("a.test", None, false, HttpsRequired),
-            ("a.test", None, true, Serve),
-            ("a.test", secure("a.test", None), false, Serve),
-            ("a.test", secure("", None), false, Serve),
-            ("a.test", secure("b.test", None), false, Serve),
-            ("x.w.test", None, false, HttpsRequired),
-            ("y.x.w.test", None, false, Serve),
-            ("o.w.test", None, false, Serve),
-            ("y.x.r.test", None, false, HttpsRequired),
-            ("r.test", None, false, Serve),
-            ("m.test", None, false, HttpsRequired),
-            ("m.test", None, true, HttpsRequired),
-            ("m.test", secure("m.test", Some(1)), false, Serve),
-            ("m.test", secure("m.test", None), false, Misdirected),
-            ("m.test", secure("m.test", Some(2)), false, Misdirected),
-            ("m.test", secure("n.test", Some(2)), false, Misdirected),
-            ("m.test", secure("a.test", None), false, Misdirected),
-            ("m.test", secure("", None), false, Misdirected),
-            ("a.test", secure("m.test", Some(1)), false, Misdirected),
-        ] {
-            let found = tls().judge(host, connection.as_ref(), by_proxy, 0);
-            assert_eq!(found, verdict, "{host} on {connection:?}, {by_proxy}");
-        }
-    }
-
-    #[test]
-    fn authorities_that_cannot_be_read_let_nobody_in() {
-        let (config, secure) = tls().choose(Some("M.test."));
-        assert!(config.is_none());
-        assert_eq!(secure.server_name.as_deref(), Some("m.test"));
-        assert_eq!(secure.clients, Some([1; 32]));
-    }
-}
+mod tests;

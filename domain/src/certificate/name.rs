@@ -13,7 +13,8 @@ use x509_cert::name::Name;
 
 use crate::key::KeyDigest;
 
-/// So many alternative names of a certificate are looked at, in their order.
+/// So many alternative names of a certificate are looked at, in their order: of those that an
+/// application could claim.
 const MAX_ALTERNATIVES: usize = 8;
 
 /// Longest name, in bytes.
@@ -84,6 +85,11 @@ impl CertificateName {
         Some(Self::alternative(sort, &name))
     }
 
+    fn of_alternatives(all: &[GeneralName]) -> impl Iterator<Item = KeyDigest> {
+        let names = all.iter().filter_map(Self::of_alternative);
+        names.take(MAX_ALTERNATIVES).map(|name| name.digest)
+    }
+
     fn alternative(sort: &str, name: &str) -> Self {
         let text = format!("{sort}{name}");
         Self {
@@ -113,9 +119,7 @@ impl CertificateName {
             found.push(of_subject(&own.subject));
         }
         if let Ok(Some((_critical, SubjectAltName(all)))) = own.get::<SubjectAltName>() {
-            let names = all.iter().take(MAX_ALTERNATIVES);
-            let names = names.filter_map(Self::of_alternative);
-            found.extend(names.map(|name| name.digest));
+            found.extend(Self::of_alternatives(&all));
         }
         found
     }
@@ -197,6 +201,7 @@ fn email(name: &str) -> Option<String> {
 mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
+    use x509_cert::der::asn1::{Ia5String, OctetString};
 
     use super::*;
 
@@ -284,6 +289,23 @@ mod tests {
         ] {
             assert!(CertificateName::parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_nobody_could_claim_takes_no_other_name_its_place() {
+        let address = GeneralName::IpAddress(OctetString::new([10, 0, 0, 1]).unwrap());
+        let dns = |index: usize| {
+            let host = Ia5String::new(&format!("h{index}.test")).unwrap();
+            GeneralName::DnsName(host)
+        };
+        let addresses = std::iter::repeat_n(address, 2 * MAX_ALTERNATIVES);
+        let all: Vec<_> = addresses
+            .chain((0..2 * MAX_ALTERNATIVES).map(dns))
+            .collect();
+        let wanted = (0..MAX_ALTERNATIVES).map(|index| name(&format!("san:dns:h{index}.test")));
+        let wanted: Vec<_> = wanted.map(|name| name.digest()).collect();
+        let found: Vec<_> = CertificateName::of_alternatives(&all).collect();
+        assert_eq!(found, wanted);
     }
 
     #[test]

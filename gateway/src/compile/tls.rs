@@ -20,7 +20,7 @@ use super::Compiler;
 use super::sealed;
 use crate::http2;
 use crate::tls::certificate::{self, Pair};
-use crate::tls::{self, Certificates, Clients, End, Patterns, Revoked, Tls, revoked};
+use crate::tls::{self, Authorities, Certificates, Clients, End, Patterns, Revoked, Tls, revoked};
 
 /// Protocols that are offered, in our order (RFC 7301).
 const PROTOCOLS: [&[u8]; 2] = [http2::ALPN, b"http/1.1"];
@@ -217,7 +217,10 @@ fn asked<'a>(
                 config(provider, shown.clone(), Some(verifier), None)
             });
             Clients {
-                digest: verified.digest,
+                authorities: Authorities {
+                    digest: verified.digest,
+                    owner: host.organization,
+                },
                 config: made.clone(),
                 revoked: verified.revoked.clone(),
             }

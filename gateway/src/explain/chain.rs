@@ -218,10 +218,10 @@ impl Walk<'_> {
         stage: Stage,
         call: &mut Call<'a>,
     ) -> Option<End> {
-        let may_watch = step.observe && call.caller.is_none();
+        let known = if step.observe { call.known() } else { None };
         let said = self.peek(step, place, call);
-        if may_watch && call.caller.is_some() {
-            call.watching = Some((step.kind, step.watch));
+        if step.observe {
+            call.watch(known, (step.kind, step.watch));
         }
         let mut told = self.told(step, stage);
         told.limit = said.shown.map(|(shown, counted)| limit(&shown, counted));

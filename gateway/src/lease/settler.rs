@@ -40,6 +40,7 @@ pub(crate) async fn run(
         ledger,
         heard: None,
         away: None,
+        is_telling: false,
         is_forgotten: false,
     };
     let mut ticks = interval(EVERY);
@@ -71,6 +72,8 @@ struct Task {
     heard: Option<Instant>,
     /// It is away: when it is tried next, and how long to wait after that.
     away: Option<(Instant, Duration)>,
+    /// It answers, and is away only until all nodes have told it what they remember.
+    is_telling: bool,
     /// It has forgotten things, and this node has not told it all that it remembers.
     is_forgotten: bool,
 }
@@ -116,6 +119,7 @@ impl Task {
         self.is_forgotten = false;
         if self.settler.leases.is_apart() {
             self.away = Some((Instant::now() + TELLING, FIRST_WAIT));
+            self.is_telling = true;
         }
         Ok(())
     }
@@ -134,6 +138,7 @@ impl Task {
         }
         leases.apart.store(false, Ordering::Relaxed);
         self.away = None;
+        self.is_telling = false;
         tracing::info!(
             nodes = leases.nodes(),
             "Limits of the cluster are shared again."
@@ -189,17 +194,22 @@ impl Task {
             Some((_, wait)) => wait,
         };
         self.away = Some((Instant::now() + wait, (wait * 2).min(LONGEST)));
+        self.is_telling = false;
     }
 
     async fn leave(mut self) {
-        if self.away.is_some() {
+        if self.away.is_some() && !self.is_telling {
             return;
         }
-        let open = self.settler.open(Round::Last);
-        for some in open.chunks(MOST) {
-            if let Err(error) = self.exchange(some, false).await {
-                tracing::warn!(%error, "The last shares of limits stay taken until they are refilled.");
-                return;
+        // What it has counted alone is settled first.
+        let nodes = self.settler.leases.nodes();
+        let alone = self.is_telling.then_some(Round::Back(nodes));
+        for round in alone.into_iter().chain([Round::Last]) {
+            for some in self.settler.open(round).chunks(MOST) {
+                if let Err(error) = self.exchange(some, false).await {
+                    tracing::warn!(%error, "The last shares of limits stay taken until they are refilled.");
+                    return;
+                }
             }
         }
         if let Err(error) = self.exchange(&[], true).await {

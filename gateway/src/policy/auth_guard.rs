@@ -126,7 +126,9 @@ impl AuthGuard {
     /// Counts what was answered, whoever answered it.
     pub(crate) fn finish(&self, call: &Call<'_>, noted: &Noted, status: u16) {
         if let (Some(user), Some(rule)) = (noted.user, self.0.of_users) {
-            self.finish_user(call, user, rule, noted.is_proved);
+            // Who may not call here proves nothing with a password: anybody may have one.
+            let is_known = noted.is_proved && call.subscription().is_some();
+            self.finish_user(call, user, rule, is_known);
         }
         // Of our own refusals those that are about what was shown: a suspension is not the caller's.
         let is_about_it = call.record.code.is_none_or(is_about_credentials);
@@ -139,11 +141,11 @@ impl AuthGuard {
 
     /// A wrong password counts for the name that it came with, whether anybody has that name or
     /// not. Where the right one came from lately, the address alone is counted.
-    fn finish_user(&self, call: &Call<'_>, user: u128, rule: Rule, is_proved: bool) {
+    fn finish_user(&self, call: &Call<'_>, user: u128, rule: Rule, is_known: bool) {
         let users = &call.worker.shared.users;
         let (key, address) = (self.key(user), call.address());
         let now = call.worker.settings.clock.micros() / 1000;
-        if is_proved {
+        if is_known {
             users.know(&key, address, now);
         } else if call.record.code == Some(Code::PasswordInvalid)
             && !users.knows(&key, address, now)

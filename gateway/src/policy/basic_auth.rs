@@ -71,11 +71,7 @@ impl BasicAuth {
         let Some(key) = state.keys.find(&digest) else {
             return refuse(Code::PasswordInvalid);
         };
-        let caller = Caller {
-            key,
-            application: &key.application,
-            subscription: None,
-        };
+        let caller = Caller::of(key);
         // Known from here on, so that the record of a refusal says whose it was.
         call.recognize(&caller);
         match state.keys.judge(key, call.wall_us, call.peer_address()) {

@@ -133,11 +133,7 @@ impl Holder {
         let state = call.state;
         let caller = match found {
             Some(key) => {
-                let caller = Caller {
-                    key,
-                    application: &key.application,
-                    subscription: None,
-                };
+                let caller = Caller::of(key);
                 call.recognize(&caller);
                 match state.keys.judge(key, call.wall_us, call.peer_address()) {
                     Ok(()) => Some(caller),

@@ -88,11 +88,7 @@ impl HttpSignature {
         if !signer.has_signed(&signed) {
             return invalid("It was not made by its key, or over another request.");
         }
-        let caller = Caller {
-            key,
-            application: &key.application,
-            subscription: None,
-        };
+        let caller = Caller::of(key);
         call.recognize(&caller);
         match state.keys.judge(key, call.wall_us, call.peer_address()) {
             Ok(()) => {}

@@ -117,11 +117,7 @@ impl KeyAuth {
         let Some(key) = digest.and_then(|digest| keys.find(&digest)) else {
             return refuse(Code::KeyInvalid);
         };
-        let caller = Caller {
-            key,
-            application: &key.application,
-            subscription: None,
-        };
+        let caller = Caller::of(key);
         // Known from here on, so that the record of a refusal says whose key it was.
         call.recognize(&caller);
         let good = keys.judge(key, call.wall_us, call.peer_address());

@@ -34,12 +34,17 @@ impl Mtls {
 
     pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>) -> Flow {
         let secure = call.peer.secure.as_ref();
-        let Some(shown) = secure.and_then(|secure| secure.certificate.as_deref()) else {
+        let shown = secure.and_then(|secure| Some((secure, secure.certificate.as_deref()?)));
+        let Some((secure, shown)) = shown else {
             return match self.optional {
                 true => Flow::Next,
                 false => denied("Show a client certificate in the TLS handshake."),
             };
         };
+        // Names are worth what those are who give them, and these may be another tenant.
+        if !secure.speaks_for(call.route.provider) {
+            return denied("The authorities of this host do not speak for this API.");
+        }
         // A connection outlives the handshake that looked at it.
         if call.wall_us >= shown.ends_us {
             return denied("The time of the client's certificate is over.");
@@ -48,9 +53,8 @@ impl Mtls {
         match access::claimant(call, &shown.claims, self.application) {
             Some(key) => {
                 let caller = Caller {
-                    key,
-                    application: &key.application,
-                    subscription: None,
+                    until_us: shown.ends_us,
+                    ..Caller::of(key)
                 };
                 call.recognize(&caller);
                 match state.keys.judge(key, call.wall_us, call.peer_address()) {

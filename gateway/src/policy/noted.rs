@@ -15,6 +15,8 @@ pub(crate) struct Noted {
     pub(crate) user: Option<u128>,
     /// Its password was the right one.
     pub(crate) is_proved: bool,
+    /// The status of an answer that was given another one.
+    pub(crate) had: Option<u16>,
 }
 
 impl Noted {
@@ -32,6 +34,7 @@ impl Noted {
             is_secure: peer.secure.is_some() || by_proxy,
             user: None,
             is_proved: false,
+            had: None,
         }
     }
 }

@@ -27,10 +27,20 @@ pub(crate) async fn restate(
         return Ok(answer);
     }
     answer.status = step.running;
+    if let Some(noted) = &mut call.noted {
+        noted.had = Some(had);
+    }
     if matches!(step.running, 204 | 205 | 304) {
-        let taken = Whole::take(MOST_READ, call, inflow, &mut answer);
-        if let Ok(taken) = tokio::time::timeout(PATIENCE, taken).await {
-            taken?;
+        // One that does not tell its length may last.
+        if answer.body.left().is_some() {
+            let taken = Whole::take(MOST_READ, call, inflow, &mut answer);
+            let taken = tokio::time::timeout(PATIENCE, taken).await;
+            // Nobody misses what an upstream breaks off; what is wrong with a request is told.
+            if let Ok(Err(stop)) = taken
+                && call.record.connection.fault.get().is_some()
+            {
+                return Err(stop);
+            }
         }
         answer.body = Outflow::empty();
         answer.fields.remove(Name::ContentLength);

@@ -4,6 +4,7 @@ use domain::policy::template::{LONGEST_VALUE, Template};
 use domain::policy::transform::{Message, Way};
 use domain::problem::Code;
 
+use super::Step;
 use super::template::{self, TooLong};
 use crate::answer::Refusal;
 use crate::call::Call;
@@ -61,6 +62,14 @@ impl Transform {
         let values = self.values(call, room)?;
         self.change(fields, values);
         Ok(())
+    }
+
+    /// In observe mode: what it would make is made and thrown away, to find out whether that could
+    /// be done. A refusal stays one in any case.
+    pub(crate) fn try_out<R>(&self, step: &Step<R>, call: &mut Call<'_>, mut room: usize) {
+        if call.record.status == 0 && self.values(call, &mut room).is_err() {
+            step.decides(call);
+        }
     }
 
     /// What it does without making anything: `rename` and `remove`.

@@ -66,8 +66,9 @@ impl Users {
         };
         let hash = self.first.hash_one((key, address));
         let seen = known[hash as usize % PLACES].load(Ordering::Relaxed);
-        let age = minute(now).wrapping_sub(seen) & MINUTES;
-        seen != 0 && (seen ^ hash) & !MINUTES == 0 && age <= REMEMBERED
+        // Of two workers one may be at the next minute already, so the minute after this one counts.
+        let age = minute(now).wrapping_add(1).wrapping_sub(seen) & MINUTES;
+        seen != 0 && (seen ^ hash) & !MINUTES == 0 && age <= REMEMBERED + 1
     }
 }
 
@@ -98,6 +99,8 @@ mod tests {
         let day = REMEMBERED * MINUTE;
         for (key, address, at, known) in [
             (key("bo"), 7, now, true),
+            (key("bo"), 7, now - 1, true),
+            (key("bo"), 7, now - MINUTE - 1, false),
             (key("bo"), 7, now + day, true),
             (key("bo"), 7, now + day + MINUTE, false),
             (key("bo"), 8, now, false),

@@ -173,3 +173,47 @@ async fn what_lasts_outlives_changes_that_are_not_about_it() {
     }
     assert_eq!(metric(&rig, "portunus_streams_revoked_total ").await, 0);
 }
+
+/// An upstream that takes what comes and says nothing, and tells when a body has begun.
+async fn silent() -> (SocketAddr, tokio::sync::mpsc::UnboundedReceiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (begun, told) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let begun = begun.clone();
+            tokio::spawn(async move {
+                let mut got = Vec::new();
+                while matches!(stream.read_buf(&mut got).await, Ok(1..)) {
+                    if got.ends_with(b"begun") {
+                        begun.send(()).unwrap();
+                    }
+                }
+            });
+        }
+    });
+    (address, told)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_answered_yet_is_told_why_it_ends() {
+    let (target, mut begun) = silent().await;
+    let rig = Rig::new(&file(target, GOOD)).await;
+    let key = key(1);
+    let head = format!("POST /x HTTP/1.1\r\nHost: a\r\nX-Api-Key: {}", key.as_str());
+    let request = format!("{head}\r\nContent-Length: 1000\r\n\r\nbegun");
+    let mut client = rig.client().await;
+    client.write(request.as_bytes()).await;
+    begun.recv().await.unwrap();
+    let gone = "{ subscriptions: [{ product: x, plan: free }] }";
+    rig.load(&file(target, gone), 2).await;
+    let read = tokio::time::timeout(Duration::from_secs(20), client.read());
+    let answer = read.await.expect("within a few seconds");
+    assert_eq!((answer.status, &*answer.code()), (401, "key_invalid"));
+    assert_eq!(answer.field("connection"), Some("close"));
+    drop(client);
+    let record = rig.wait_records(1).await.remove(0);
+    assert_eq!((record.status, &*record.code), (401, "key_invalid"));
+    assert_eq!(metric(&rig, "portunus_streams_revoked_total ").await, 1);
+}

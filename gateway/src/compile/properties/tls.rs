@@ -57,7 +57,12 @@ pub(super) fn told(state: &State, told: &mut BTreeSet<String>) {
         let shown = shown.map(|key| key.cert.clone());
         let judged = state.tls.judge(host, None, false, 0);
         let asked = state.tls.hosts.find(host);
-        let asked = asked.map(|host| (host.required, host.clients.as_ref().map(|one| one.digest)));
+        let asked = asked.map(|host| {
+            (
+                host.required,
+                host.clients.as_ref().map(|one| one.authorities),
+            )
+        });
         told.insert(format!("tls {host} {shown:?} {judged:?} {asked:?}"));
     }
     told.insert(format!("ends {:?}", state.tls.ends));

@@ -19,7 +19,8 @@ use crate::policy::Step;
 use crate::policy::validate::unreadable;
 use crate::target;
 
-/// A request waits no longer than this for somebody to look into its body who changes nothing.
+/// A request waits no longer than this for its turn with somebody who looks into its body and changes
+/// nothing.
 const LOOKED_AT_WITHIN: Duration = Duration::from_millis(10);
 
 /// Changes what is sent, in the order of the chain. What only observes finds out whether it could.

@@ -33,6 +33,8 @@ applications:
     keys: [{ name: k, value: "@KEY1@" }]
     passwords: [{ name: p, user: bo, value: "a password of many letters" }, { name: q, user: al, value: "a password of many letters" }]
     subscriptions: [{ product: shop, plan: free }]
+  b:
+    passwords: [{ name: p, user: cy, value: "a password of many letters" }]
 "#;
 
 async fn rig() -> Rig {
@@ -169,4 +171,18 @@ async fn a_known_address_does_not_count_and_what_is_no_pair_has_no_name() {
     ] {
         assert!(metrics.contains(line), "{line} is not in\n{metrics}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_of_somebody_who_may_not_call_makes_no_address_known() {
+    let rig = rig().await;
+    let shut_out = (403, "not_subscribed".to_owned());
+    let said = show(&rig, "/basic", "1.0.0.1", "cy", PASSWORD).await;
+    assert_eq!(said, shut_out);
+    for last in 0..3 {
+        let from = format!("2.0.0.{last}");
+        assert_eq!(show(&rig, "/basic", &from, "cy", "guess").await, wrong());
+    }
+    let said = show(&rig, "/basic", "1.0.0.1", "cy", PASSWORD).await;
+    assert_eq!(said, guarded());
 }

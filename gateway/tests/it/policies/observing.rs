@@ -140,3 +140,53 @@ async fn what_is_only_watched_passes_and_is_told() {
     let decided = "portunus_policy_decided_total{";
     assert!(!metrics.contains(decided), "{metrics}");
 }
+
+const BOTH: &str = r#"
+portunus: 1
+upstreams: { echo: { targets: [{ url: "http://@UPSTREAM@" }] } }
+apis:
+  shop:
+    versions:
+      before: { match: { path: /before }, upstream: echo, policies: [{ key_auth: { mode: observe } }, { basic_auth: {} }] }
+      behind: { match: { path: /behind }, upstream: echo, policies: [{ basic_auth: {} }, { key_auth: { mode: observe } }] }
+products:
+  shop: { versions: [shop/before, shop/behind], plans: { free: {} } }
+applications:
+  mobile: { keys: [{ name: k, value: "@KEY1@" }], passwords: [{ name: p, user: mobile, value: "a password of many letters" }], subscriptions: [{ product: shop, plan: free }] }
+  stranger: { keys: [{ name: k, value: "@KEY2@" }], passwords: [{ name: p, user: stranger, value: "another one of many letters" }] }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_calls_is_whom_the_policy_that_enforces_has_found() {
+    let rig = Rig::new(BOTH).await;
+    let mobile = STANDARD.encode("mobile:a password of many letters");
+    let stranger = STANDARD.encode("stranger:another one of many letters");
+    for (number, pair, status) in [
+        // A key that is watched lends nobody its subscription, and takes nobody's away.
+        (1, &stranger, 403),
+        (2, &stranger, 403),
+        (1, &mobile, 200),
+        (2, &mobile, 200),
+        (9, &mobile, 200),
+    ] {
+        for path in ["/before", "/behind"] {
+            let key = key(number);
+            let fields = format!("X-Api-Key: {}\r\nAuthorization: Basic {pair}", key.as_str());
+            let answer = rig.send(&get(path, &fields)).await;
+            let what = format!("{path} with key {number} and {pair}: {answer:?}");
+            assert_eq!(answer.status, status, "{what}");
+            if status == 200 {
+                assert_eq!(
+                    answer.seen("x-portunus-plan").as_deref(),
+                    Some("free"),
+                    "{what}"
+                );
+            } else {
+                assert_eq!(answer.code(), "not_subscribed", "{what}");
+            }
+            let record = rig.wait_records(1).await.remove(0);
+            let is_watched = record.observed_by.contains("key_auth");
+            assert_eq!(is_watched, number == 9, "{what}");
+        }
+    }
+}

@@ -151,6 +151,8 @@ apis:
         match: { path: /back }
         upstream: echo
         policies: [{ key_auth: { optional: true } }, { transform: { response: { rename: { Content-Type: X-Type }, set: { X-Much: "@PATH@" } } } }]
+      seen: { match: { path: /seen }, upstream: echo, policies: [{ transform: { mode: observe, request: { set: { X-Much: "@50@" } } } }] }
+      told: { match: { path: /told }, upstream: echo, policies: [{ transform: { mode: observe, response: { set: { X-Much: "@PATH@" } } } }] }
       path: { match: { path: /path }, upstream: echo, policies: [{ rewrite: { path: { from: "/{a}", to: "@TO@" } } }] }
       away: { match: { path: /away }, upstream: echo, policies: [{ redirect: { to: "/x@REST@" } }] }
 "#;
@@ -184,6 +186,25 @@ async fn what_templates_make_has_a_bound() {
             let whole = answer.seen(sent).unwrap();
             assert_eq!(whole.len(), (field.len() - 3) * 50, "whole or not at all");
         }
+    }
+    // What is only watched passes as it came.
+    for (path, more, field, is_watched) in [
+        ("/seen/", 0, 300, false),
+        ("/seen/", 0, 400, true),
+        ("/told/", 50, 1, false),
+        ("/told/", 100, 1, true),
+    ] {
+        let path = format!("{path}{}", "x".repeat(more));
+        let field = format!("A: {}", "x".repeat(field));
+        let answer = rig.get(&path, &[&field]).await;
+        assert_eq!((answer.status, answer.field("x-much")), (200, None));
+        assert_eq!(answer.seen("x-much"), None, "{path}");
+        let record = rig.wait_records(1).await.remove(0);
+        let by = match is_watched {
+            true => "version/transform/transform",
+            false => "",
+        };
+        assert_eq!(record.observed_by, by, "{path} {}", field.len());
     }
     let requests = rig.upstream.requests();
     for (path, length, status, code, decided_by) in [

@@ -1,5 +1,8 @@
 //! `transform` gives answers another status, framed as that status is.
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
 use super::reshaping::Mirror;
 use crate::explain::shop::{asked, explain, explainer};
 use crate::rig::Rig;
@@ -17,6 +20,8 @@ apis:
       seen: { match: { path: /seen }, upstream: mirror, policies: [{ transform: { mode: observe, response: { status: 204 } } }] }
       mock: { match: { path: /mock }, upstream: mirror, policies: [{ transform: { response: { status: 204 } } }, { mock: { body: a } }] }
       gone: { match: { path: /gone }, upstream: gone, policies: [{ transform: { response: { status: 204 } } }] }
+      hidden: { match: { path: /hidden }, upstream: mirror, policies: [{ auth_guard: { limit: 2 } }, { transform: { response: { status: 200 } } }] }
+      told: { match: { path: /told }, upstream: mirror, policies: [{ auth_guard: { limit: 2 } }, { transform: { response: { status: 403 } } }] }
       kept: { match: { path: /kept }, upstream: mirror, policies: [{ cache: { ttl: 60s } }, { transform: { response: { status: 202 } } }] }
 "#;
 
@@ -71,4 +76,60 @@ async fn answers_are_framed_by_their_new_status() {
     let told = explain(&explainer(&rig, &file), &asked("GET", "/none/x", &[]));
     let says = |step: &domain::explain::Step| step.why.ends_with("the status 204.");
     assert!(told.steps.iter().any(says), "{:?}", told.steps);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guard_counts_what_the_upstream_said() {
+    let mirror = Mirror::start().await;
+    let rig = Rig::new(&FILE.replace("@MIRROR@", &mirror.address.to_string())).await;
+    for (path, had, statuses) in [
+        ("/hidden/x", 401, [200, 200, 429]),
+        ("/told/x", 200, [403, 403, 403]),
+    ] {
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: a\r\nX-Answer-Status: {had}\r\nContent-Length: 0\r\n\r\n"
+        );
+        for status in statuses {
+            assert_eq!(rig.send(&request).await.status, status, "{path}");
+        }
+    }
+}
+
+const BROKEN: &str = r#"
+portunus: 1
+upstreams: { broken: { targets: [{ url: "http://@BROKEN@" }] } }
+apis:
+  shop:
+    versions:
+      none: { match: { path: /none }, upstream: broken, policies: [{ transform: { response: { status: 204 } } }] }
+"#;
+
+/// Answers that tell their length end early, and those that do not have no end.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_gets_is_no_failure_and_is_not_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut got = Vec::new();
+            while !got.ends_with(b"\r\n\r\n") && stream.read_buf(&mut got).await.unwrap() > 0 {}
+            let is_endless = got.starts_with(b"GET /none/endless");
+            let framing = match is_endless {
+                true => "Transfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n",
+                false => "Content-Length: 10\r\n\r\nbegun",
+            };
+            let answer = format!("HTTP/1.1 200 OK\r\n{framing}");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            if is_endless {
+                open.push(stream);
+            }
+        }
+    });
+    let rig = Rig::new(&BROKEN.replace("@BROKEN@", &address.to_string())).await;
+    for path in ["/none/cut", "/none/endless"] {
+        let answer = rig.get(path, &[]).await;
+        assert_eq!((answer.status, &*answer.body), (204, ""), "{path}");
+    }
 }
