@@ -88,3 +88,20 @@ async fn a_line_feed_in_a_row_ends_no_other_row() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_version_in_a_state_that_is_not_known_keeps_its_place() {
+    crate::each(async |Databases { main: db, .. }| {
+        plant(&db).await;
+        let of = (Kind::Version, id("v1"));
+        for (state, is_read) in [("dreaming", false), ("", false), ("published", true)] {
+            let statement = format!("UPDATE version SET state = '{state}'");
+            let (held, whole) = after(&db, &[&statement], of).await;
+            assert_eq!(held.versions, whole.versions, "{state}");
+            let version = &whole.versions[0];
+            assert_eq!(version.revision.route.path, "/provider/v1", "{state}");
+            assert_eq!(version.unreadable.is_none(), is_read, "{state}");
+        }
+    })
+    .await;
+}
