@@ -168,7 +168,7 @@ pub async fn unpublish(ctx: &Ctx, id: VersionId, if_match: Option<i64>) -> Resul
     write
         .audit(
             audit
-                .before(json!({ "state": before }))
+                .before(lifecycle::told(&loaded.version))
                 .after(json!({ "state": after })),
         )
         .await?;
