@@ -22,7 +22,7 @@ use sea_orm::{
 };
 use serde_json::json;
 
-pub(crate) use claims::is_free;
+pub(crate) use claims::{is_free, retired_under};
 pub(crate) use draft::{DraftSettings, fill, insert};
 pub use draft::{edit_draft, set_document};
 pub use effective::effective;
