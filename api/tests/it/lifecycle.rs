@@ -107,6 +107,13 @@ async fn announced_changed_and_taken_back() {
                 .await
                 .refused(Code::IllegalTransition);
         }
+        // Nothing is sent there any more.
+        let upstream = gone["draft"]["upstream"]["id"].as_str().unwrap();
+        client
+            .delete(&format!("/upstreams/{upstream}"))
+            .await
+            .ok(204);
+        client.get(&path).await.ok(200);
     })
     .await;
 }
