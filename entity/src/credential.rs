@@ -140,15 +140,27 @@ impl Model {
     pub fn to_state(self) -> Result<snapshot::Credential, RowError> {
         let environment = self.environment()?;
         let lifetime = self.lifetime();
-        let signs = match self.claimed()? {
-            Some(Claimed::Signature { key, .. }) => Some(key),
-            Some(
-                Claimed::Client(_)
-                | Claimed::Platform(_)
-                | Claimed::Certificate(_)
-                | Claimed::CertificateName(_),
-            )
-            | None => None,
+        // Of a kind that is not known it may be bound to what this release does not check.
+        let signs = match self.kind()? {
+            CredentialKind::Signature => match self.claimed()? {
+                Some(Claimed::Signature { key, .. }) => Some(key),
+                Some(
+                    Claimed::Client(_)
+                    | Claimed::Platform(_)
+                    | Claimed::Certificate(_)
+                    | Claimed::CertificateName(_),
+                )
+                | None => {
+                    return Err(RowError {
+                        column: "credential.claimed",
+                        reason: "a signature has a public key".to_owned(),
+                    });
+                }
+            },
+            CredentialKind::Key
+            | CredentialKind::Client
+            | CredentialKind::Certificate
+            | CredentialKind::Password => None,
         };
         let Self {
             id,

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::id::OrganizationId;
 use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::ExprTrait;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "event")]
@@ -41,5 +42,19 @@ impl Entity {
             .filter(Column::MailedAt.is_null())
             .order_by_asc(Column::At)
             .order_by_asc(Column::Id)
+    }
+
+    /// Those of them that come after the one of this time and id.
+    pub fn unmailed_after((at, id): (DateTime<Utc>, Uuid)) -> Select<Self> {
+        let same_time = Column::At.eq(at).and(Column::Id.gt(id));
+        Self::unmailed().filter(Column::At.gt(at).or(same_time))
+    }
+
+    /// Those of a kind that an object had after `at`.
+    pub fn had(object: Uuid, kind: &str, at: DateTime<Utc>) -> Select<Self> {
+        Self::find()
+            .filter(Column::ObjectId.eq(object))
+            .filter(Column::Kind.eq(kind))
+            .filter(Column::At.gt(at))
     }
 }

@@ -3,6 +3,7 @@
 mod documents;
 mod lines;
 mod parts;
+mod retired;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -83,13 +83,14 @@ impl Entity {
         Self::of_api(api).filter(Column::Slug.eq(slug))
     }
 
-    /// Those that gateways answer for, of all organizations.
+    /// Those that gateways answer for, of all organizations. One in a state that is not known is
+    /// among them: it keeps its place, and answers that it cannot be read.
     pub fn served() -> Select<Self> {
-        let states = VersionState::ALL
+        let others = VersionState::ALL
             .into_iter()
-            .filter(|state| state.is_served());
+            .filter(|state| !state.is_served());
         Self::find()
-            .filter(Column::State.is_in(states.map(VersionState::as_str)))
+            .filter(Column::State.is_not_in(others.map(VersionState::as_str)))
             .filter(Column::CurrentRevisionId.is_not_null())
     }
 
@@ -148,8 +149,8 @@ impl Model {
         }))
     }
 
-    /// `current` is the revision that `current_revision_id` names. One that cannot be read keeps its
-    /// place, where that can be.
+    /// `current` is the revision that `current_revision_id` names. What cannot be read keeps its place,
+    /// where that can be.
     pub fn to_state(self, current: Option<revision::Model>) -> Result<snapshot::Version, RowError> {
         let current = current.ok_or_else(|| RowError {
             column: "version.current_revision_id",
@@ -162,7 +163,10 @@ impl Model {
                 None => return Err(error),
             },
         };
-        let deprecation = self.deprecation()?;
+        let (deprecation, unreadable) = match self.deprecation() {
+            Ok(told) => (told, unreadable),
+            Err(error) => (None, Some(error.to_string())),
+        };
         let Self {
             id,
             organization_id: _,

@@ -91,8 +91,9 @@ async fn exchange(
     if outlet.keeps && inlet.drain().await {
         return true;
     }
-    // Only what was read is sure not to reset the answer off the wire.
-    if !inlet.is_done() {
+    // Only what was read is sure not to reset the answer off the wire. While the node drains, the next
+    // request may be on its way: nobody told the client before this answer.
+    if !inlet.is_done() || worker.draining.get() {
         inlet.linger().await;
     }
     false

@@ -68,16 +68,28 @@ pub(crate) fn find<'s>(
 /// comes first, wherever it stands: the place is free for whoever takes it.
 #[cold]
 fn gone(state: &State, host: &str, head: &Head, report: &mut Report, refusal: Refusal) -> Refusal {
-    if !matches!(refusal.code, Code::NoRoute | Code::NoVersion) {
-        return refusal;
-    }
-    let retired = state.retired.as_ref();
-    let found = retired.and_then(|retired| retired.find(host, head.canonical()));
-    let retired = match found {
-        Some((Spot::Only(retired), _)) => Some(retired),
-        Some((Spot::Choice(choice), _)) => choice.choose(head).ok(),
-        None => None,
+    let (is_named, is_unasked) = match refusal.code {
+        Code::NoRoute => (false, false),
+        Code::NoVersion => (true, false),
+        Code::VersionRequired => (false, true),
+        _ => return refusal,
     };
+    let found = state.retired.as_ref();
+    let found = found.and_then(|retired| retired.find(host, head.canonical()));
+    let spots = found.map_or(&[][..], |(spots, _)| spots.as_slice());
+    // Whoever asks for a version by name meant none that had no name, and who asks for none meant no
+    // other.
+    let retired = spots.iter().find_map(|spot| match spot {
+        Spot::Only(retired) => (!is_named).then_some(retired),
+        Spot::Choice(choice) => {
+            let is_other = match choice.scheme() {
+                Some(_) => is_unasked,
+                None => is_named,
+            };
+            let chosen = choice.choose(head).ok();
+            chosen.filter(|_| !is_other)
+        }
+    });
     match retired {
         Some(retired) => {
             report.note_retired(retired);

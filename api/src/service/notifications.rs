@@ -3,24 +3,29 @@
 
 mod deprecated;
 
+use chrono::Duration;
 use domain::actor::{OrganizationRole, TeamRole};
 use domain::id::EventId;
+use domain::problem::Code;
 use entity::{event, organization, organization_member, team_member, user};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::ctx::Ctx;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::letter::{Letter, Letters};
 use crate::service::outbox::{self, Origin};
 use crate::service::webhooks;
 use crate::write::Write;
+pub(crate) use deprecated::ANNOUNCED;
 
 /// Events taken at once.
 const BATCH: u64 = 100;
 /// Most people who hear of one event.
 const MOST: u64 = 50;
+/// How long an event that fails is tried.
+const TRIED: Duration = Duration::days(1);
 
 /// What the events of subscriptions carry, and those of applications' quotas outside of plans, which
 /// have a place in the stead of product and plan: names as they were at that moment.
@@ -126,24 +131,60 @@ pub(crate) fn hears(kind: &str) -> Option<&'static str> {
     })
 }
 
-/// Makes the mails of new events, and what webhooks are told of them. Says how many events were handled.
+/// Makes the mails of new events, and what webhooks are told of them. Says how many events were
+/// handled. One that fails keeps up no other: it stays, and has its turn again.
 pub async fn dispatch(ctx: &Ctx) -> Result<u64> {
-    let events = event::Entity::unmailed().limit(BATCH).all(ctx.db()).await?;
     let mut handled = 0;
-    for event in events {
-        let mut write = Write::begin(ctx).await?;
-        if !claim(&write, event.id).await? {
-            continue;
+    let mut next = event::Entity::unmailed();
+    loop {
+        let events = next.limit(BATCH).all(ctx.db()).await?;
+        let is_last = (events.len() as u64) < BATCH;
+        let last = events.last().map(|event| (event.at, event.id));
+        for event in events {
+            match handle(ctx, &event).await {
+                Ok(is_ours) => handled += u64::from(is_ours),
+                Err(error) => failed(ctx, &event, error).await?,
+            }
         }
-        deprecated::spread(&mut write, &event).await?;
-        for letter in letters(&write, &event).await? {
-            outbox::put(&mut write, &letter, Origin::Event(EventId::from(event.id))).await?;
+        match last {
+            // However many fail, what is behind them is reached.
+            Some(last) if handled == 0 && !is_last => next = event::Entity::unmailed_after(last),
+            Some(_) | None => return Ok(handled),
         }
-        webhooks::put(&write, &event).await?;
-        write.commit().await?;
-        handled += 1;
     }
-    Ok(handled)
+}
+
+/// Whether it was this process's to handle.
+async fn handle(ctx: &Ctx, event: &event::Model) -> Result<bool> {
+    let mut write = Write::begin(ctx).await?;
+    if !claim(&write, event.id).await? {
+        return Ok(false);
+    }
+    deprecated::spread(&mut write, event).await?;
+    for letter in letters(&write, event).await? {
+        outbox::put(&mut write, &letter, Origin::Event(EventId::from(event.id))).await?;
+    }
+    webhooks::put(&write, event).await?;
+    write.commit().await?;
+    Ok(true)
+}
+
+/// Notes that an event failed, and gives it up once it is old: nobody needs it any more. `Err` if it
+/// is not the event's fault.
+async fn failed(ctx: &Ctx, event: &event::Model, error: Error) -> Result<()> {
+    if error.code == Code::Unavailable {
+        return Err(error);
+    }
+    let Error { detail, source, .. } = error;
+    let source = source.map(|source| source.to_string()).unwrap_or_default();
+    let is_over = ctx.now - event.at > TRIED;
+    tracing::error!(event.id = %event.id, event.kind, is_over, detail, error = source, "an event cannot be told");
+    if is_over {
+        let write = Write::begin(ctx).await?;
+        claim(&write, event.id).await?;
+        write.commit().await?;
+    }
+    Ok(())
 }
 
 async fn claim(write: &Write<'_>, id: Uuid) -> Result<bool> {

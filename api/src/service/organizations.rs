@@ -2,6 +2,8 @@
 
 mod policies;
 
+use std::collections::BTreeSet;
+
 use domain::actor::Action;
 use domain::id::OrganizationId;
 use domain::name::{DisplayName, Slug};
@@ -26,7 +28,7 @@ use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::paging::{Window, mapped};
 use crate::service::certificates::claims;
-use crate::service::{founding, people};
+use crate::service::{founding, people, versions};
 use crate::write::{Audit, Write, expect};
 
 /// Most organizations that one person may found.
@@ -310,7 +312,17 @@ pub async fn edit_grants(
         );
         return Err(Error::new(Code::Conflict, detail));
     }
-    let before: serde_json::Value = serde_json::from_str(&before)?;
+    let before: Vec<Granted> = serde_json::from_str(&before)?;
+    // Gateways answer for what is retired where its place is its organization's.
+    let went = before.iter().filter(|grant| !granted.contains(grant));
+    let came = granted.iter().filter(|grant| !before.contains(grant));
+    let mut apis = BTreeSet::new();
+    for grant in went.chain(came) {
+        apis.extend(versions::retired_under(write.tx(), &grant.path).await?);
+    }
+    for api in apis {
+        write.changed(Kind::Api, api).await?;
+    }
     let audit = Audit::new("organization.edit_grants", "organization", id).of(id);
     write
         .audit(

@@ -7,6 +7,7 @@ mod targets;
 
 use domain::actor::Action;
 use domain::id::{OrganizationId, UpstreamId};
+use domain::lifecycle::VersionState;
 use domain::name::DisplayName;
 use domain::problem::{Code, Invalid};
 use domain::snapshot::Kind;
@@ -323,8 +324,8 @@ fn summary(row: &upstream::Model) -> Result<serde_json::Value> {
     Ok(json!({ "name": row.name, "settings": row.settings()? }))
 }
 
-/// Versions whose draft or current revision names it. The settings are JSON in which the id
-/// stands as text.
+/// Versions whose draft or current revision names it, but for those that are retired: they send
+/// nothing any more, and do not come back. The settings are JSON in which the id stands as text.
 async fn used_by<C: ConnectionTrait>(db: &C, row: &upstream::Model) -> Result<u64> {
     let needle = format!("%{}%", row.id);
     let in_draft = Expr::col((draft::Entity, draft::Column::Settings)).like(needle.clone());
@@ -341,6 +342,7 @@ async fn used_by<C: ConnectionTrait>(db: &C, row: &upstream::Model) -> Result<u6
                 .on_condition(move |_, _| Condition::all().add(current.clone())),
         )
         .filter(version::Column::OrganizationId.eq(row.organization_id))
+        .filter(version::Column::State.ne(VersionState::Retired.as_str()))
         .filter(Condition::any().add(in_draft).add(in_revision));
     Ok(query.count(db).await?)
 }

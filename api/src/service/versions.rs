@@ -22,7 +22,7 @@ use sea_orm::{
 };
 use serde_json::json;
 
-pub(crate) use claims::is_free;
+pub(crate) use claims::{is_free, retired_under};
 pub(crate) use draft::{DraftSettings, fill, insert};
 pub use draft::{edit_draft, set_document};
 pub use effective::effective;
@@ -168,7 +168,7 @@ pub async fn unpublish(ctx: &Ctx, id: VersionId, if_match: Option<i64>) -> Resul
     write
         .audit(
             audit
-                .before(json!({ "state": before }))
+                .before(lifecycle::told(&loaded.version))
                 .after(json!({ "state": after })),
         )
         .await?;

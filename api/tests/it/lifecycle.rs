@@ -4,6 +4,9 @@ use api::service::{jobs, notifications};
 use chrono::{Duration, SecondsFormat};
 use domain::problem::Code;
 use entity::row::to_micros;
+use entity::version;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 
 use crate::support::{World, each};
@@ -104,6 +107,13 @@ async fn announced_changed_and_taken_back() {
                 .await
                 .refused(Code::IllegalTransition);
         }
+        // Nothing is sent there any more.
+        let upstream = gone["draft"]["upstream"]["id"].as_str().unwrap();
+        client
+            .delete(&format!("/upstreams/{upstream}"))
+            .await
+            .ok(204);
+        client.get(&path).await.ok(200);
     })
     .await;
 }
@@ -205,6 +215,103 @@ async fn every_active_subscriber_gets_a_mail() {
         client.post(&path, asked).await.ok(200);
         dispatch().await;
         assert_eq!(world.app.mail_count().await, before + 2, "nothing new");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn announcements_in_a_row_are_one_mail_and_few_a_day() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let mut client = world.owner.client.clone();
+        let shop = world
+            .shop(&world.owner, world.here, json!({ "approval": "auto" }))
+            .await;
+        let application = world
+            .application(&world.stranger, world.there, "Kiosk")
+            .await;
+        world
+            .subscribed(&world.stranger, &application, &shop.plan)
+            .await;
+        let dispatch = async || {
+            let job = world.app.job();
+            while notifications::dispatch(&job).await.unwrap() > 0 {}
+        };
+        let put = async |state: &str| {
+            version::Entity::update_many()
+                .col_expr(version::Column::State, Expr::value(state))
+                .filter(version::Column::Id.eq(shop.version.parse::<uuid::Uuid>().unwrap()))
+                .exec(&world.app.plane.databases.main)
+                .await
+                .unwrap();
+        };
+        dispatch().await;
+        let before = world.app.mail_count().await;
+        let path = format!("/versions/{}/deprecate", shop.version);
+        for number in 1..=4 {
+            let asked = json!({ "message": format!("Number {number}.") });
+            client.post(&path, asked).await.ok(200);
+            world.app.advance(Duration::seconds(1));
+        }
+        dispatch().await;
+        assert_eq!(world.app.mail_count().await, before + 1);
+        let mail = world
+            .app
+            .mailed("subscription.decided", &world.stranger.email)
+            .await;
+        assert!(mail.contains("Number 4."), "{mail}");
+        let asked = json!({ "message": "Number 5." });
+        client.post(&path, asked.clone()).await.ok(200);
+        // As a newer release may have written it.
+        put("dreaming").await;
+        dispatch().await;
+        assert_eq!(world.app.mail_count().await, before + 1);
+        put("deprecated").await;
+        client.post(&path, asked).await.ok(200);
+        client
+            .post(&path, json!({ "message": "Number 6." }))
+            .await
+            .refused(Code::LimitReached);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_sunset_that_has_come_is_not_put_off() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let mut client = world.owner.client.clone();
+        let shop = world
+            .shop(&world.owner, world.here, json!({ "approval": "auto" }))
+            .await;
+        let path = format!("/versions/{}", shop.version);
+        let sunset = world.app.plane.clock.now() + Duration::hours(1);
+        let asked = json!({ "sunset_at": sunset.to_rfc3339_opts(SecondsFormat::Micros, true) });
+        client
+            .post(&format!("{path}/deprecate"), asked)
+            .await
+            .ok(200);
+        world.app.advance(Duration::hours(1));
+        for step in ["deprecate", "undeprecate", "publish"] {
+            client
+                .post(&format!("{path}/{step}"), json!({}))
+                .await
+                .refused(Code::IllegalTransition);
+        }
+        client
+            .post(&format!("{path}/unpublish"), json!({}))
+            .await
+            .ok(200);
+        let trail = client
+            .get(&format!("/organizations/{}/audit", world.here.id))
+            .await
+            .ok(200)
+            .json();
+        let items = trail["items"].as_array().unwrap();
+        let step = |action: &str| items.iter().find(|one| one["action"] == action).unwrap();
+        let said = &step("version.deprecate")["after"]["sunset_at"];
+        assert!(said.is_string(), "{trail}");
+        assert_eq!(step("version.unpublish")["before"]["sunset_at"], *said);
     })
     .await;
 }

@@ -3,7 +3,7 @@
 //! twenty times as much.
 
 use chrono::{DateTime, Utc};
-use domain::application::{Claimed, Lifetime};
+use domain::application::{Claimed, CredentialKind, Lifetime};
 use domain::id::Id;
 use domain::key::{Environment, KeyDigest};
 use domain::lifecycle::ApplicationState;
@@ -56,8 +56,7 @@ pub(super) async fn credentials<C: ConnectionTrait>(
         column.time("expires_at"),
         column.time("retires_at"),
         column.time("revoked_at"),
-        // JSON without a space: a key has none.
-        "CASE WHEN kind = 'signature' THEN claimed ELSE '-' END".to_owned(),
+        signs(),
         "cidrs".to_owned(),
     ];
     // What others issued is not told of once it is revoked: others may say that it is theirs.
@@ -90,6 +89,17 @@ pub(super) async fn credentials<C: ConnectionTrait>(
         })
     })
     .await
+}
+
+/// By what a credential signs, as JSON without a space; `-`: it does not. Of a kind that is not known
+/// it is no word at all, and nothing reads the line.
+fn signs() -> String {
+    let signature = CredentialKind::Signature.as_str();
+    let known = CredentialKind::ALL.map(|kind| format!("'{}'", kind.as_str()));
+    let known = known.join(", ");
+    format!(
+        "CASE WHEN kind = '{signature}' THEN COALESCE(claimed, '') WHEN kind IN ({known}) THEN '-' ELSE '' END"
+    )
 }
 
 pub(super) async fn subscriptions<C: ConnectionTrait>(
@@ -167,15 +177,21 @@ async fn read<C: ConnectionTrait, T>(
     convert: impl Fn(Line<'_>) -> Option<T>,
 ) -> Result<Vec<T>, DbErr> {
     let backend = tx.get_database_backend();
-    let (join, id, most) = match backend {
-        DbBackend::Postgres => ("string_agg(line, chr(10) ORDER BY id)", "$1", "$2"),
-        _ => ("group_concat(line, char(10))", "?", "?"),
+    let (join, feed, id, most) = match backend {
+        DbBackend::Postgres => (
+            "string_agg(line, chr(10) ORDER BY id)",
+            "chr(10)",
+            "$1",
+            "$2",
+        ),
+        _ => ("group_concat(line, char(10))", "char(10)", "?", "?"),
     };
-    // Put together in one step: `||` makes a text of its own for each part.
+    // Put together in one step: `||` makes a text of its own for each part. A line feed in a value
+    // would end its line: nothing writes one but a hand, to which it is as good as a space.
     let line = line.join(", ");
     let table = kind.as_str();
     let sql = format!(
-        "SELECT {join} FROM (SELECT id, concat_ws(' ', {line}) AS line FROM {table} WHERE {only}id > {id} ORDER BY id LIMIT {most}) AS lines"
+        "SELECT {join} FROM (SELECT id, replace(concat_ws(' ', {line}), {feed}, ' ') AS line FROM {table} WHERE {only}id > {id} ORDER BY id LIMIT {most}) AS lines"
     );
     let fetch = async |last: Uuid| -> Result<Option<String>, DbErr> {
         let values = [last.into(), AT_ONCE.into()];

@@ -11,7 +11,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::documents::Documents;
-use super::lines;
+use super::{lines, retired};
 use crate::row::RowError;
 use crate::{
     api, application, certificate, certificate_host, credential, host, ip_list, ip_list_content,
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Ids per statement: far below the number of parameters that a database takes.
-const CHUNK: usize = 1000;
+pub(super) const CHUNK: usize = 1000;
 
 pub(super) async fn all<C: ConnectionTrait>(tx: &C) -> Result<Parts, DbErr> {
     let mut unread = Vec::new();
@@ -200,31 +200,7 @@ async fn apis<C: ConnectionTrait>(
         .select_only()
         .column(api::Column::Id)
         .into_query();
-    let gone = version::Entity::retired()
-        .filter(version::Column::ApiId.in_subquery(ids))
-        .order_by_asc(version::Column::Id)
-        .all(tx)
-        .await?;
-    let mut retired: HashMap<Uuid, Vec<snapshot::Retired>> = HashMap::new();
-    for rows in gone.chunks(CHUNK) {
-        let current = rows.iter().filter_map(|row| row.current_revision_id);
-        let current = revision::Entity::find()
-            .filter(revision::Column::Id.is_in(current))
-            .all(tx)
-            .await?;
-        let current = current.into_iter().map(|row| (row.version_id, row));
-        let current: HashMap<Uuid, revision::Model> = current.collect();
-        for row in rows {
-            let Some(current) = current.get(&row.id) else {
-                continue;
-            };
-            let api = row.api_id;
-            // One whose place cannot be read has none: there is nothing to answer.
-            if let Ok(told) = row.clone().to_retired(current) {
-                retired.entry(api).or_default().extend(told);
-            }
-        }
-    }
+    let mut retired = retired::of(tx, ids).await?;
     let rows = query.order_by_asc(api::Column::Id).all(tx).await?;
     let to_state = |row: api::Model| {
         let retired = retired.remove(&row.id).unwrap_or_default();

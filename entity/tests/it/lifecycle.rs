@@ -3,7 +3,7 @@
 use domain::snapshot::{Deprecation, Kind, Parts};
 use entity::database::{Databases, begin_write};
 use entity::snapshot::{Changes, changes_since, load};
-use entity::{change, version};
+use entity::{change, organization, version};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
@@ -72,6 +72,49 @@ async fn a_retired_version_stands_with_its_api() {
             .unwrap();
         for (now, count) in [(19, 0), (20, 1), (21, 1)] {
             assert_eq!(overdue(now).await.len(), count, "{now}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_retired_version_does_not_outlive_its_organizations_place() {
+    crate::each(async |Databases { main: db, .. }| {
+        plant(&db).await;
+        version::Entity::update_many()
+            .col_expr(version::Column::State, Expr::value("retired"))
+            .filter(version::Column::Id.eq(id("v1")))
+            .exec(&db)
+            .await
+            .unwrap();
+        // What provider and consumer are granted.
+        for (own, others, is_told) in [
+            (r#"[{"path":"/provider"}]"#, "[]", true),
+            (r#"[{"path":"/"}]"#, "[]", true),
+            (r#"[{"path":"/provider/v1"}]"#, r#"[{"path":"/"}]"#, true),
+            (r#"[{"path":"/provide"}]"#, "[]", false),
+            ("[]", r#"[{"path":"/provider"}]"#, false),
+            (
+                r#"[{"path":"/provider"}]"#,
+                r#"[{"path":"/provider/v1"}]"#,
+                false,
+            ),
+            (r#"[{"hologram":1}]"#, "[]", false),
+        ] {
+            for (name, grants) in [("provider", own), ("consumer", others)] {
+                organization::Entity::update_many()
+                    .col_expr(organization::Column::Grants, Expr::value(grants))
+                    .filter(organization::Column::Id.eq(id(name)))
+                    .exec(&db)
+                    .await
+                    .unwrap();
+            }
+            let parts = load(&db).await.unwrap().parts;
+            assert_eq!(
+                parts.apis[0].retired.len(),
+                usize::from(is_told),
+                "{own} {others}"
+            );
         }
     })
     .await;

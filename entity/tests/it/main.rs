@@ -11,6 +11,7 @@ mod observed;
 mod quota;
 mod snapshot;
 mod traffic;
+mod unread;
 mod variants;
 mod world;
 mod writing;

@@ -43,11 +43,15 @@ pub fn confirm(question: Question) -> AnyView {
         .into_iter()
         .map(|(tone, words)| callout(tone, words))
         .collect_view();
+    // That of what was asked about: a step on what somebody else changed meanwhile is refused.
+    let tag = question.form.value("etag").to_owned();
+    let tag = (!tag.is_empty()).then(|| view! { <input type="hidden" name="etag" value=tag /> });
     view! {
         {PageHead::new(title).lede(question.does)}
         <div class="stack">
             {blast}
             <form class="form form--page" method="post">
+                {tag}
                 {refusal(&question.form, &["name"])}
                 {Field::text("name", format!("Type {} to confirm", question.name))
                     .autocomplete("off")

@@ -46,6 +46,8 @@ pub(super) struct Consumers {
     subscriptions: BTreeMap<SubscriptionId, ApplicationId>,
     /// What belongs to an application that is not there: none, as a rule.
     lone_keys: HashMap<ApplicationId, Vec<Key>>,
+    /// Whose each of these keys is.
+    lone_of: HashMap<CredentialId, ApplicationId>,
     lone_subscriptions: HashMap<ApplicationId, Vec<Subscription>>,
     pub(super) plan_numbers: HashMap<PlanId, u32>,
 }
@@ -133,6 +135,7 @@ impl Consumers {
                 }
                 Some(_) | None => {
                     let key = Key::new(&source, Arc::default());
+                    self.lone_of.insert(key.id, id);
                     self.lone_keys.entry(id).or_default().push(key);
                 }
             }
@@ -223,8 +226,16 @@ impl Consumers {
             access: access.unwrap_or_default(),
         };
         work.drafts.insert(source.id, draft);
-        let keys = self.lone_keys.remove(&source.id).into_iter().flatten();
-        work.waiting.extend(keys.map(|key| (source.id, key)));
+        for key in self.lone_keys.remove(&source.id).unwrap_or_default() {
+            self.lone_of.remove(&key.id);
+            work.waiting.push((source.id, key));
+        }
+    }
+
+    /// Keeps a key until its application comes.
+    fn lone_key(&mut self, id: ApplicationId, key: Key) {
+        self.lone_of.insert(key.id, id);
+        self.lone_keys.entry(id).or_default().push(key);
     }
 
     fn take_application(&mut self, work: &mut Work, id: ApplicationId, keys: &Keys) {
@@ -247,8 +258,7 @@ impl Consumers {
                     continue;
                 }
                 work.gone.push((prefix, key.id));
-                let lone = self.lone_keys.entry(id).or_default();
-                lone.push(key.of(Arc::default()));
+                self.lone_key(id, key.of(Arc::default()));
             }
             if is_its_alone {
                 self.keys_of.remove(id, prefix);
@@ -275,7 +285,9 @@ impl Consumers {
             }
             work.gone.push(place);
         }
-        for lone in self.lone_keys.values_mut() {
+        if let Some(owner) = self.lone_of.remove(&id)
+            && let Some(lone) = self.lone_keys.get_mut(&owner)
+        {
             let its = lone.extract_if(.., |key| key.id == id);
             its.for_each(|key| self.credentials.remove(id, key.digest.prefix()));
         }
@@ -329,7 +341,7 @@ impl Consumers {
                     self.keys_of.insert(id, key.digest.prefix());
                     put.push(key.of(application.clone()));
                 }
-                None => self.lone_keys.entry(id).or_default().push(key),
+                None => self.lone_key(id, key),
             }
         }
         keys.edit(gone, put);

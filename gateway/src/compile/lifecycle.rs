@@ -1,11 +1,11 @@
 //! What is said about the end of versions, and what the places of retired ones answer.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use domain::id::{ApiId, VersionId};
-use domain::route::{Routes, Rule, Spot};
+use domain::route::{Routes, Rule, Scheme, Spot};
 use domain::snapshot::{self, Version};
 
 use super::Compiler;
@@ -29,13 +29,15 @@ impl Compiler {
 
     /// Compiles the places of all that is retired: it is little, and seldom changes.
     pub(super) fn compile_retired(&mut self, dirty: &Dirty) {
-        let touched = !dirty.versions.is_empty() || !dirty.organizations.is_empty();
-        let is_told = self.state.retired.is_some();
-        if !(dirty.retired || is_told && touched) {
+        // Links lead to successors, which are touched with their APIs and organizations.
+        let mut successors = self.model.successors.iter();
+        if !(dirty.retired || successors.any(|id| dirty.versions.contains(id))) {
             return;
         }
         let mut places: BTreeMap<(Option<&str>, &str), Place> = BTreeMap::new();
-        for api in self.model.apis.values() {
+        let mut successors = HashSet::new();
+        let apis = self.model.retiring.iter();
+        for api in apis.filter_map(|id| self.model.apis.get(id)) {
             for source in &api.retired {
                 // What this release cannot read answered nobody.
                 let Ok(rule) = Rule::new(&source.route, &source.slug) else {
@@ -44,6 +46,7 @@ impl Compiler {
                 let rule = Arc::new(rule);
                 // It has no page of its own any more.
                 let successor = source.deprecation.successor;
+                successors.extend(successor);
                 let links = Links {
                     own: None,
                     successor: successor.and_then(|id| self.successor(id)),
@@ -67,12 +70,12 @@ impl Compiler {
         for ((host, path), mut all) in places {
             // Of two that nothing tells apart, the later one answers.
             all.sort_by_key(|(_, retired)| Reverse(retired.version));
-            if let Some(spot) = Spot::new(all) {
-                routes.insert(host, path, spot);
-                any = true;
-            }
+            let spots = by_scheme(all);
+            any |= !spots.is_empty();
+            routes.insert(host, path, spots);
         }
         self.state.retired = any.then(|| Arc::new(routes));
+        self.model.successors = successors;
     }
 
     /// Where the one that comes after is described, or where it answers: that the gateway knows by
@@ -91,6 +94,25 @@ impl Compiler {
         let (owner, api) = (&owner.slug, &api.slug);
         Some(format!("{portal}/apis/{owner}/{api}?version={slug}")).filter(|page| is_plain(page))
     }
+}
+
+/// Several APIs may have been at a place, one after another, and requests asked for a version of each
+/// in its own way. Where none was asked for comes last.
+fn by_scheme(all: Place) -> Vec<Spot<Arc<Retired>>> {
+    let mut groups: Vec<(Option<Scheme>, Place)> = Vec::new();
+    for (rule, retired) in all {
+        let scheme = rule.selected.as_ref().map(|selected| &selected.scheme);
+        let known = groups
+            .iter()
+            .position(|(known, _)| known.as_ref() == scheme);
+        match known {
+            Some(index) => groups[index].1.push((rule, retired)),
+            None => groups.push((scheme.cloned(), vec![(rule, retired)])),
+        }
+    }
+    groups.sort_by_key(|(scheme, _)| scheme.is_none());
+    let spots = groups.into_iter().filter_map(|(_, all)| Spot::new(all));
+    spots.collect()
 }
 
 /// The address of a route, as far as it has one: relative to where the client asked.

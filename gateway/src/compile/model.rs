@@ -81,6 +81,10 @@ pub(super) struct Model {
     pub(super) products_of: Back<of::Version, of::Product>,
     /// From a version to those that it comes after.
     predecessors_of: Back<of::Version, of::Version>,
+    /// APIs with versions that are retired.
+    pub(super) retiring: BTreeSet<ApiId>,
+    /// Versions that come after what is retired.
+    pub(super) successors: HashSet<VersionId>,
     /// Upstreams as policies name them; made when one does.
     by_name: OnceCell<HashMap<(OrganizationId, String), UpstreamId>>,
     /// Versions with policies that name upstreams.
@@ -102,7 +106,10 @@ impl Model {
             self.remove_api(item.id, &mut dirty);
             self.apis_of.add(item.organization, item.id);
             dirty.versions.extend(self.versions_of.of(item.id));
-            dirty.retired |= !item.retired.is_empty();
+            if !item.retired.is_empty() {
+                self.retiring.insert(item.id);
+                dirty.retired = true;
+            }
             item.policies.shrink_to_fit();
             self.apis.insert(item.id, item);
         }
@@ -296,7 +303,7 @@ impl Model {
     fn remove_api(&mut self, id: ApiId, dirty: &mut Dirty) {
         if let Some(old) = self.apis.remove(&id) {
             self.apis_of.remove(old.organization, id);
-            dirty.retired |= !old.retired.is_empty();
+            dirty.retired |= self.retiring.remove(&id);
             dirty.versions.extend(self.versions_of.of(id));
         }
     }

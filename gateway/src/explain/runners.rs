@@ -18,8 +18,8 @@ impl Walk<'_> {
         }
         let retired = state.retired.as_ref();
         let found = retired.and_then(|retired| retired.find(host, path));
-        found.is_none_or(|(spot, _)| {
-            let mut gone = spot.values().into_iter();
+        found.is_none_or(|(spots, _)| {
+            let mut gone = spots.iter().flat_map(Spot::values);
             gone.all(|one| self.sight.api(one.api))
         })
     }

@@ -8,14 +8,16 @@ mod ears;
 mod keeper;
 mod last;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use domain::snapshot::{Mark, SCHEMA};
+use domain::snapshot::{Kind, Mark, Parts, SCHEMA};
 use entity::snapshot;
 use sea_orm::{DatabaseConnection, DbErr};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
+use uuid::Uuid;
 
 use super::disk::{Disk, Kept, Whole};
 use super::{Change, Changes};
@@ -67,7 +69,7 @@ impl DatabaseSource {
             lost,
             kept_again: Instant::now(),
             state: None,
-            lacks: false,
+            unread: BTreeSet::new(),
             away: false,
         };
         let ears = Ears::new(self.listen, self.told, self.needs_full);
@@ -83,6 +85,10 @@ impl DatabaseSource {
 /// Nobody takes changes any more.
 struct Over;
 
+fn unread(parts: &Parts) -> impl Iterator<Item = (Kind, Uuid)> {
+    parts.unreadable().map(|one| (one.kind, one.id))
+}
+
 /// The way of changes from the database to the gateway and to the disk.
 struct Feed {
     db: DatabaseConnection,
@@ -93,9 +99,9 @@ struct Feed {
     kept_again: Instant,
     /// Number and mark of the state that was handed over; `None` asks for everything.
     state: Option<(u64, Option<Mark>)>,
-    /// Something of it could not be read. The disk is not told which change it is of, then: whoever
-    /// starts from there, maybe a release that can read it, loads everything.
-    lacks: bool,
+    /// What of it could not be read. While there is any, the disk is not told which change it is of:
+    /// whoever starts from there, maybe a release that can read it, loads everything.
+    unread: BTreeSet<(Kind, Uuid)>,
     away: bool,
 }
 
@@ -291,9 +297,14 @@ impl Feed {
         }
         let mut snapshot = match change {
             Change::Delta(delta) => {
-                self.lacks |= delta.put.unreadable().next().is_some();
+                if !self.unread.is_empty() {
+                    for again in delta.names() {
+                        self.unread.remove(&again);
+                    }
+                }
+                self.unread.extend(unread(&delta.put));
                 let mut copy = delta.clone();
-                copy.put.mark.take_if(|_| self.lacks);
+                copy.put.mark.take_if(|_| !self.unread.is_empty());
                 return Ok((Change::Delta(delta), Some(Keep::Delta(copy))));
             }
             // There is nothing in it.
@@ -302,8 +313,8 @@ impl Feed {
             }
             Change::Full(snapshot) => snapshot,
         };
-        self.lacks = snapshot.parts.unreadable().next().is_some();
-        snapshot.parts.mark.take_if(|_| self.lacks);
+        self.unread = unread(&snapshot.parts).collect();
+        snapshot.parts.mark.take_if(|_| !self.unread.is_empty());
         let copying = tokio::task::spawn_blocking(move || (Whole::of(&snapshot), snapshot));
         let (whole, snapshot) = copying.await.map_err(|error| {
             tracing::error!(%error, "Copying a state for the disk ended abnormally.");

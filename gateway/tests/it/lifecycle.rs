@@ -171,3 +171,45 @@ async fn the_place_of_a_retired_version_is_free_and_says_what_was_there() {
     let seen = seen.map(|record| (record.status, record.revision));
     assert_eq!(seen, Some((410, 7)));
 }
+
+const NAMED: &str = r#"
+portunus: 1
+upstreams: { echo: { targets: [{ url: "http://@UPSTREAM@/" }] } }
+apis:
+  shop:
+    versions:
+      v3: { match: { path: /chosen, selector: { header: X-Api-Version } }, upstream: echo }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retired_version_answers_those_who_asked_for_it_as_it_was_asked_for() {
+    let rig = Rig::new(NAMED).await;
+    let mut state = snapshot(NAMED, &rig.upstream, 2);
+    let next = state.parts.versions[0].id;
+    let by = |selector: &str, path: &str| Route {
+        selector: serde_json::from_str(selector).unwrap(),
+        ..Route::at(path)
+    };
+    let (header, query) = (r#"{"header":"X-Api-Version"}"#, r#"{"query":"version"}"#);
+    state.parts.apis[0].retired = vec![
+        retired("v0", Route::at("/chosen"), next),
+        retired("v4", by(header, "/chosen"), next),
+        retired("v5", by(header, "/free"), next),
+        retired("v6", by(query, "/free"), next),
+    ];
+    rig.change(Change::Full(Box::new(state)), 2).await;
+    for (path, fields, status) in [
+        ("/chosen", &["X-Api-Version: v3"][..], 200),
+        ("/chosen", &["X-Api-Version: v4"], 410),
+        ("/chosen", &["X-Api-Version: v9"], 404),
+        ("/chosen", &[], 410),
+        ("/free", &["X-Api-Version: v5"], 410),
+        ("/free", &["X-Api-Version: v6"], 404),
+        ("/free?version=v6", &[], 410),
+        ("/free?version=v5", &[], 404),
+        ("/free", &[], 404),
+    ] {
+        let answer = rig.get(path, fields).await;
+        assert_eq!(answer.status, status, "{path} {fields:?} {answer:?}");
+    }
+}

@@ -60,7 +60,13 @@ async fn a_version_is_deprecated_and_retired_by_forms() {
             .says("is deprecated since")
             .hides("?version=v2");
 
-        owner.post(&ask, &[("do", "undeprecate")]).await.to(&editor);
+        // Shown before the announcement was made.
+        let stale = [("do", "undeprecate"), ("etag", etag.as_str())];
+        let page = owner.post(&ask, &stale).await.ok(422);
+        let page = page.says("Somebody else").says("Ask &lt;us&gt;.");
+        let etag = page.between("name=\"etag\" value=\"", "\"");
+        let back = [("do", "undeprecate"), ("etag", etag.as_str())];
+        owner.post(&ask, &back).await.to(&editor);
         let page = app.browser().get(&shop.page).await;
         page.ok(200).hides("is deprecated since");
         owner.post(&ask, &[("do", "deprecate")]).await.to(&editor);
@@ -71,8 +77,11 @@ async fn a_version_is_deprecated_and_retired_by_forms() {
             .says("No step brings it back.");
         let title = asked.between("<h1>Retire ", "?</h1>");
         owner.post(&end, &[("name", "another")]).await.ok(422);
+        let wrong = [("name", title.as_str()), ("etag", etag.as_str())];
+        let page = owner.post(&end, &wrong).await.ok(422);
+        let etag = page.between("name=\"etag\" value=\"", "\"");
         owner
-            .post(&end, &[("name", title.as_str())])
+            .post(&end, &[("name", title.as_str()), ("etag", etag.as_str())])
             .await
             .to(&editor);
         owner

@@ -1,6 +1,7 @@
 //! Who hears that a version is deprecated: everybody who subscribes to it. There may be many, so each
 //! becomes an event of its own, some in each transaction.
 
+use chrono::{DateTime, Utc};
 use domain::lifecycle::VersionState;
 use domain::subscription::SubscriptionState;
 use entity::{api, event, product_version, subscription, version};
@@ -15,19 +16,29 @@ use crate::write::{Event, Write};
 /// Subscribers told within one transaction.
 const AT_ONCE: u64 = 100;
 
-/// The step that announces, and what goes on where that left off.
-const KINDS: [&str; 2] = ["version.deprecated", "version.deprecation_told"];
+/// The step that announces.
+pub(crate) const ANNOUNCED: &str = "version.deprecated";
+/// What goes on where that left off.
+const REST: &str = "version.deprecation_told";
 
 /// Makes the events of subscribers, if `event` is of a version that is deprecated. One that was
-/// taken back or is over meanwhile is not told of.
+/// taken back or is over meanwhile is not told of, and of several announcements the last one only.
 pub(super) async fn spread(write: &mut Write<'_>, event: &event::Model) -> Result<()> {
-    let (true, Some(id)) = (KINDS.contains(&event.kind.as_str()), event.object_id) else {
+    let (ANNOUNCED | REST, Some(id)) = (event.kind.as_str(), event.object_id) else {
         return Ok(());
     };
+    let told: Value = serde_json::from_str(&event.payload).unwrap_or_default();
+    let announced_at = told["announced_at"].as_str();
+    let announced_at = announced_at.and_then(|at| at.parse().ok());
+    let announced_at: DateTime<Utc> = announced_at.unwrap_or(event.at);
+    let later = event::Entity::had(id, ANNOUNCED, announced_at);
+    if later.one(write.tx()).await?.is_some() {
+        return Ok(());
+    }
     let Some(row) = version::Entity::find_by_id(id).one(write.tx()).await? else {
         return Ok(());
     };
-    if row.state()? != VersionState::Deprecated {
+    if row.state().ok() != Some(VersionState::Deprecated) {
         return Ok(());
     }
     let api = api::Entity::find_by_id(row.api_id)
@@ -36,7 +47,6 @@ pub(super) async fn spread(write: &mut Write<'_>, event: &event::Model) -> Resul
         .ok_or_else(Error::not_found)?;
     let successor = versions::successor(write.tx(), &row).await?;
     let note = note(&row, successor.as_ref().map(|next| next.slug.as_str()));
-    let told: Value = serde_json::from_str(&event.payload).unwrap_or_default();
     let after = told["after"].as_str().and_then(|id| id.parse().ok());
     let products = product_version::Entity::of_version(id.into())
         .select_only()
@@ -69,11 +79,11 @@ pub(super) async fn spread(write: &mut Write<'_>, event: &event::Model) -> Resul
         return Ok(());
     };
     let rest = Event {
-        kind: KINDS[1],
+        kind: REST,
         organization: Some(row.organization_id.into()),
         object_kind: "version",
         object: row.id,
-        payload: json!({ "after": last.id }),
+        payload: json!({ "after": last.id, "announced_at": announced_at }),
     };
     write.event(rest).await?;
     Ok(())

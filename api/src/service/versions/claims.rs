@@ -1,12 +1,17 @@
 //! A version's place in the gateways' address space. The table's primary key makes two versions
 //! at one place impossible, also for two that publish at the same moment.
 
+use std::collections::BTreeSet;
+
+use domain::id::ApiId;
 use domain::problem::{Code, Invalid};
 use domain::route::{Claim, Clash, Grant, Rule, clash, covers};
 use domain::snapshot::Route;
 use entity::row::write_json;
-use entity::{draft, organization, route, version};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Set};
+use entity::{draft, organization, revision, route, version};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Set,
+};
 use uuid::Uuid;
 
 use super::{DraftSettings, Loaded};
@@ -90,7 +95,7 @@ async fn at_or_above<C: ConnectionTrait>(db: &C, version: Uuid, path: &str) -> R
 }
 
 /// Whether nobody has anything at or under `prefix`, so that it can become a new organization's:
-/// no grant, no route in use, and no draft that asks for one. The holder of `/` has routes there
+/// no grant, no route in use or of a version that is retired, and no draft that asks for one. The holder of `/` has routes there
 /// without a grant that would say so.
 pub(crate) async fn is_free<C: ConnectionTrait>(db: &C, prefix: &str) -> Result<bool> {
     // The texts are searched only to load little; what counts is decided by `covers`.
@@ -113,6 +118,9 @@ pub(crate) async fn is_free<C: ConnectionTrait>(db: &C, prefix: &str) -> Result<
     if in_use.iter().any(|path| covers(prefix, path)) {
         return Ok(false);
     }
+    if !retired_under(db, prefix).await?.is_empty() {
+        return Ok(false);
+    }
     let drafts = draft::Entity::find()
         .filter(draft::Column::Settings.contains(prefix))
         .all(db)
@@ -123,6 +131,31 @@ pub(crate) async fn is_free<C: ConnectionTrait>(db: &C, prefix: &str) -> Result<
         }
     }
     Ok(true)
+}
+
+/// APIs with a version that is retired, of which callers may still know the place, at or under
+/// `prefix`.
+pub(crate) async fn retired_under<C: ConnectionTrait>(
+    db: &C,
+    prefix: &str,
+) -> Result<BTreeSet<ApiId>> {
+    let current = version::Entity::retired()
+        .select_only()
+        .column(version::Column::CurrentRevisionId)
+        .into_query();
+    let found = revision::Entity::find()
+        .filter(revision::Column::Id.in_subquery(current))
+        .filter(revision::Column::Snapshot.contains(prefix))
+        .find_also_related(version::Entity)
+        .all(db)
+        .await?;
+    let is_there = |row: &revision::Model| {
+        let place = row.place();
+        place.is_some_and(|place| covers(prefix, &place.route.path))
+    };
+    let found = found.into_iter().filter(|(row, _)| is_there(row));
+    let apis = found.filter_map(|(_, version)| Some(version?.api_id.into()));
+    Ok(apis.collect())
 }
 
 /// Takes the place for a version that is about to be served, and gives up what it had before.

@@ -9,9 +9,10 @@ use domain::snapshot::Kind;
 use domain::wire::NamedVersion;
 use domain::wire::versions::{DeprecateVersion, Deprecation, Version};
 use entity::row::to_micros;
-use entity::{api, version};
+use entity::{api, event, version};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait,
+    QueryFilter,
 };
 use serde_json::{Value, json};
 
@@ -19,11 +20,14 @@ use super::{Loaded, claims, get, load};
 use crate::check::Check;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
+use crate::service::notifications::ANNOUNCED;
 use crate::write::{Audit, Event, Write, expect};
 
 const MAX_MESSAGE: usize = 2000;
 /// Further ahead nobody knows what will be.
 const LATEST: Duration = Duration::days(3653);
+/// Each one is mailed to everybody who subscribes.
+const MOST_A_DAY: u64 = 5;
 
 /// Announces that a version will go, or changes what was announced; its subscribers get a mail.
 pub async fn deprecate(
@@ -52,11 +56,8 @@ pub async fn deprecate(
     expect(if_match, loaded.etag())?;
     let (row, before) = (&loaded.version, loaded.state()?);
     let after = before.step(VersionStep::Deprecate)?;
-    let end = row.deprecation()?.and_then(|told| told.end());
-    if end.is_some_and(|end| end <= ctx.now) {
-        // Gateways refuse already.
-        return Err(over());
-    }
+    // Gateways may refuse already.
+    before_sunset(&loaded, ctx.now)?;
     if let Some(successor) = input.successor {
         check_successor(write.tx(), row, successor).await?;
     }
@@ -69,6 +70,13 @@ pub async fn deprecate(
         // Nobody is told the same twice.
         drop(write);
         return get(ctx, id).await;
+    }
+    let told_today = event::Entity::had(row.id, ANNOUNCED, ctx.now - Duration::days(1));
+    if told_today.count(write.tx()).await? >= MOST_A_DAY {
+        let detail = format!(
+            "This was announced {MOST_A_DAY} times within a day, each time to all who subscribe. Try again tomorrow."
+        );
+        return Err(Error::new(Code::LimitReached, detail));
     }
     let mut active: version::ActiveModel = row.clone().into();
     active.state = Set(after.as_str().to_owned());
@@ -83,7 +91,7 @@ pub async fn deprecate(
     let made = active.update(write.tx()).await?;
     let step = Step {
         action: "version.deprecate",
-        event: "version.deprecated",
+        event: ANNOUNCED,
     };
     tell(&mut write, step, &loaded.api, row, told(&made)).await?;
     write.commit().await?;
@@ -175,7 +183,7 @@ async fn tell(
 }
 
 /// What a version says about its end, as the audit has it.
-fn told(row: &version::Model) -> Value {
+pub(super) fn told(row: &version::Model) -> Value {
     json!({
         "state": row.state,
         "sunset_at": row.sunset_at,

@@ -179,11 +179,7 @@ async fn tell(
     let after = json!({ "revision": made.number, "route": made.route, "note": note });
     let audit = Audit::new(action, "version", loaded.version.id).of(organization);
     write
-        .audit(
-            audit
-                .before(json!({ "state": loaded.version.state }))
-                .after(&after),
-        )
+        .audit(audit.before(lifecycle::told(&loaded.version)).after(&after))
         .await?;
     write
         .event(Event {

@@ -13,7 +13,7 @@ use frontend::pages::publish::version;
 
 use super::{
     Ids,
-    versions::{address, frame},
+    versions::{address, frame, tag_of},
 };
 use crate::{
     failure::{Failure, Result},
@@ -38,7 +38,7 @@ pub(super) async fn act(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed
     let frame = frame(&workspace, id).await?;
     let ctx = workspace.ctx();
     let done = match typed.get("do") {
-        "undeprecate" => service::undeprecate(ctx, id, None).await,
+        "undeprecate" => service::undeprecate(ctx, id, typed.etag()).await,
         "deprecate" => match read(&typed) {
             Ok(input) => service::deprecate(ctx, id, typed.etag(), input).await,
             Err(error) => Err(error),
@@ -49,7 +49,13 @@ pub(super) async fn act(workspace: Workspace, Path(ids): Path<Ids>, typed: Typed
         Ok(version) => Ok(see(&address(&workspace, &version))),
         Err(error) => {
             let present = form_of(&frame.version);
-            let form = typed.refused_over(ctx, error, &present).await?;
+            let form = if typed.get("do") == "undeprecate" {
+                // Nothing was typed: what is announced stands there.
+                let tag = tag_of(&frame.version);
+                present.also(typed.refused_over(ctx, error, &tag).await?)
+            } else {
+                typed.refused_over(ctx, error, &present).await?
+            };
             let props = props(&workspace, frame, form).await?;
             Ok(workspace
                 .visit
@@ -86,7 +92,7 @@ async fn props(
 }
 
 fn form_of(version: &Version) -> Form {
-    let form = Form::default().with("etag", version.etag.to_string());
+    let form = tag_of(version);
     let Some(told) = &version.deprecation else {
         return form;
     };

@@ -40,6 +40,11 @@ pub(super) async fn frame(workspace: &Workspace, id: VersionId) -> Result<versio
     })
 }
 
+/// What every form over a version carries.
+pub(super) fn tag_of(version: &Version) -> Form {
+    Form::default().with("etag", version.etag.to_string())
+}
+
 pub(super) fn address(workspace: &Workspace, version: &Version) -> String {
     format!(
         "{}/apis/{}/versions/{}",
@@ -244,25 +249,30 @@ impl Stop {
 
     async fn ask(self, workspace: Workspace, ids: Ids) -> Result {
         let frame = frame(&workspace, VersionId::from_uuid(ids.version)).await?;
-        let props = self.props(&workspace, frame, Form::default()).await?;
+        let form = tag_of(&frame.version);
+        let props = self.props(&workspace, frame, form).await?;
         let title = props.question.verb;
         Ok(workspace.visit.page(title, move || version::stop(props)))
     }
 
     async fn take(self, workspace: Workspace, ids: Ids, typed: Typed) -> Result {
         let id = VersionId::from_uuid(ids.version);
+        let ctx = workspace.ctx();
         let frame = frame(&workspace, id).await?;
         let name = format!("{} {}", frame.version.api.name, frame.version.summary.slug);
         let form = match confirm::named(typed, &name) {
             Ok(typed) => {
                 let done = match self {
-                    Self::Unpublish => service::unpublish(workspace.ctx(), id, None).await,
-                    Self::SwitchOff => service::set_enabled(workspace.ctx(), id, false).await,
-                    Self::Retire => service::retire(workspace.ctx(), id, None).await,
+                    Self::Unpublish => service::unpublish(ctx, id, typed.etag()).await,
+                    Self::SwitchOff => service::set_enabled(ctx, id, false).await,
+                    Self::Retire => service::retire(ctx, id, typed.etag()).await,
                 };
                 match done {
                     Ok(version) => return Ok(see(&address(&workspace, &version))),
-                    Err(error) => typed.refused(workspace.ctx(), error).await?,
+                    Err(error) => {
+                        let present = tag_of(&frame.version);
+                        typed.refused_over(ctx, error, &present).await?
+                    }
                 }
             }
             Err(form) => form,

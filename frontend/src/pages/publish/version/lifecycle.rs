@@ -8,7 +8,7 @@ use crate::{
     form::Form,
     frame::Section as Menu,
     icon::{Icon, icon},
-    pages::publish::{button, tag},
+    pages::publish::tag,
     part::{
         boxes::callout,
         field::{Field, check, refusal},
@@ -55,7 +55,13 @@ pub fn deprecate(page: Deprecate) -> AnyView {
     };
     let back = is_announced.then(|| {
         let action = format!("{home}/deprecate");
-        button(action, "undeprecate", "btn", "Take it back")
+        view! {
+            <form method="post" action=action class="inline">
+                {tag(&form)}
+                <button class="btn" name="do" value="undeprecate">"Take it back"</button>
+            </form>
+        }
+        .into_any()
     });
     let blast = blast
         .into_iter()
