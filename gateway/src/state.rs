@@ -28,14 +28,17 @@ pub(crate) use labels::{Labels, NO_LABELS};
 /// Shared lists of networks by number; `None` for one that is gone.
 pub(crate) type IpLists = Arc<Vec<Option<Arc<IpList>>>>;
 
+/// At each place, by how requests asked for them.
+pub(crate) type RetiredPlaces = Routes<Vec<Spot<Arc<Retired>>>>;
+
 /// One configuration state.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     pub(crate) number: u64,
     pub(crate) routes: Routes<Spot<Arc<Route>>>,
-    /// Where retired versions answered, at each place by how requests asked for them; `None` where
-    /// there is none. Looked at only where no route answers.
-    pub(crate) retired: Option<Arc<Routes<Vec<Spot<Arc<Retired>>>>>>,
+    /// Where retired versions answered; `None` where there is none. Looked at only where no route
+    /// answers.
+    pub(crate) retired: Option<Arc<RetiredPlaces>>,
     pub(crate) keys: Keys,
     /// By number; `None` for one that is gone.
     pub(crate) plans: Arc<Vec<Option<Arc<Plan>>>>,

@@ -117,7 +117,8 @@ async fn what_a_newer_release_wrote_is_refused_where_it_hangs() {
     let rig = Rig::new(SHOP).await;
     let own = format!("X-Api-Key: {}", key(1).as_str());
     let newer = || Some("it is newer".to_owned());
-    let rows: [(&str, &dyn Fn(&mut Parts), [u16; 2]); 6] = [
+    type Breaks<'a> = &'a dyn Fn(&mut Parts);
+    let rows: [(&str, Breaks<'_>, [u16; 2]); 6] = [
         ("nothing", &|_| {}, [200, 200]),
         (
             "organization",
