@@ -114,10 +114,11 @@ async fn what_a_newer_release_wrote_is_refused_where_it_hangs() {
     use domain::key::Environment;
     use domain::snapshot::Parts;
 
+    type Breaks<'a> = &'a dyn Fn(&mut Parts);
+
     let rig = Rig::new(SHOP).await;
     let own = format!("X-Api-Key: {}", key(1).as_str());
     let newer = || Some("it is newer".to_owned());
-    type Breaks<'a> = &'a dyn Fn(&mut Parts);
     let rows: [(&str, Breaks<'_>, [u16; 2]); 6] = [
         ("nothing", &|_| {}, [200, 200]),
         (
