@@ -73,12 +73,13 @@ class Process:
                     taken += int(line.split()[1])
         return waited, taken
 
-    def memory_bytes(self) -> int:
-        """Resident memory, pages that several of its processes share counted once (PSS)."""
+    def memory_bytes(self, of: str = "Pss") -> int:
+        """Resident memory, pages that several of its processes share counted once (PSS). `Pss_Anon` is
+        what of it is not read from the executable's file, which the system drops when it needs the room."""
         total = 0
         for pid in self.pids():
             for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
+                if line.startswith(of + ":"):
                     total += int(line.split()[1]) * 1024
         return total
 
