@@ -135,7 +135,7 @@ const SLOW: [(&str, &[&str]); 4] = [
             "-X", "-c", "40", "-k", "8", "-n", "1", "-w", "512", "-y", "1024", "-z", "32",
         ],
     ),
-    ("/x", &["-R", "-c", "300"]),
+    ("/x", &["-R", "-c", "100"]),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -199,8 +199,10 @@ async fn slow_clients_cost_neither_memory_nor_others_their_answers() -> anyhow::
     let (attacked, quiet) = (p99(other.await?), p99(calm_other.await?));
     println!("slow clients: {before} → {most} MiB, p99 {attacked:?}, of the calm one {quiet:?}");
     assert!(most < before + 64, "{before} → {most} MiB");
-    // How busy the machine is with others falls upon both.
-    let bound = 2 * quiet + Duration::from_millis(500);
+    // How busy the machine is with others falls upon both. Unoptimized, a few hundred heads of 10 kB
+    // and as many connections a second are work for a second or two; a worker that is held up by a
+    // slow client would be so for as long as the attack lasts, which is 6 s.
+    let bound = 2 * quiet + Duration::from_secs(3);
     assert!(attacked < bound, "{attacked:?}, {quiet:?} without");
     assert_eq!(running.terminate().await?, 0);
     assert_eq!(calm.terminate().await?, 0);

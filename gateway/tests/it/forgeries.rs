@@ -403,6 +403,7 @@ async fn a_weak_key_counts_for_nothing() {
     world.refuses("/rsa", token("weak"), "1024 bits").await;
     let own = FILE.replace("@RSA@", &issuer("https://rsa.test", "RS256", &rsa["jwks"]));
     let own = own.replace("@A@, @B@", "@A@").replace("@BESIDE@", "@A@");
+    let own = own.replace("@UPSTREAM@", "127.0.0.1:1");
     let set = json!({ "keys": [jwk(&first(), json!({ "kid": "one" }))] });
     let own = own.replace("@A@", &issuer("https://a.test", "ES256", &set));
     let refused = domain::manifest::read(&own, &|_| None).unwrap_err();
