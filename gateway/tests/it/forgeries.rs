@@ -406,7 +406,9 @@ async fn a_weak_key_counts_for_nothing() {
     let own = own.replace("@UPSTREAM@", "127.0.0.1:1");
     let set = json!({ "keys": [jwk(&first(), json!({ "kid": "one" }))] });
     let own = own.replace("@A@", &issuer("https://a.test", "ES256", &set));
-    let refused = domain::manifest::read(&own, &|_| None).unwrap_err();
+    let own = domain::manifest::read(&own, &|_| None).unwrap();
+    let none = |_: &str| Err("there are none".to_owned());
+    let refused = domain::manifest::resolve(&own, 1, &none).unwrap_err();
     assert_eq!(refused.len(), 1, "{refused:?}");
     assert!(refused[0].pointer.ends_with("/jwks/keys/0"), "{refused:?}");
 }
