@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Deprecated {
     /// Since when, or from when on.
     pub since: DateTime<Utc>,
-    /// When it stops to answer, as far as is known; not before `since`.
+    /// When it stops answering, as far as is known; not before `since`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sunset: Option<DateTime<Utc>>,
     /// What to use instead: another version of the API, or `<api>/<version>` of this file.

@@ -183,7 +183,7 @@ pub struct PublishVersion {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DeprecateVersion {
-    /// When it stops to answer: still to come, within ten years.
+    /// When it stops answering: still to come, within ten years.
     pub sunset_at: Option<DateTime<Utc>>,
     /// Another version of the API, which is to be used instead.
     pub successor: Option<VersionId>,

@@ -26,7 +26,7 @@ pub fn farewell(
     page: impl FnOnce(&NamedVersion) -> String,
 ) -> AnyView {
     let until = match (told.sunset_at, told.retire_at_sunset) {
-        (Some(at), true) => format!(", and stops to answer on {}", format::moment(at)),
+        (Some(at), true) => format!(", and stops answering on {}", format::moment(at)),
         (Some(at), false) => format!(", and is planned to stop on {}", format::moment(at)),
         (None, _) => String::new(),
     };

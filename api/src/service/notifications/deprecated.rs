@@ -95,7 +95,7 @@ fn note(row: &version::Model, successor: Option<&str>) -> String {
     if let Some(sunset) = row.sunset_at {
         let at = sunset.format("%-d %B %Y at %H:%M UTC");
         sentences.push(if row.retire_at_sunset {
-            format!("It stops to answer on {at}.")
+            format!("It stops answering on {at}.")
         } else {
             format!("It is planned to stop on {at}.")
         });

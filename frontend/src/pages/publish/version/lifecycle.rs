@@ -90,7 +90,7 @@ pub fn deprecate(page: Deprecate) -> AnyView {
                     .optional()
                     .mono()
                     .placeholder("2026-12-31")
-                    .help("When it stops to answer: a day, or a time like 2026-12-31T08:00:00Z. UTC.")
+                    .help("When it stops answering: a day, or a time like 2026-12-31T08:00:00Z. UTC.")
                     .of(&form)}
                 {check("retire_at_sunset", "true", "Retire it by itself at its sunset", &form)}
                 {Field::select("successor", "To be used instead", successors).optional().of(&form)}
