@@ -3,10 +3,9 @@
 
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use domain::problem::Code;
 
-use crate::cache::Keeping;
+use crate::cache::{Given, Keeping};
 use crate::detail::Of;
 use crate::fields::Fields;
 use crate::holdings::Made;
@@ -73,8 +72,8 @@ pub(crate) enum Outflow {
     Packed(Box<Packed>),
     /// Another, of which a copy is kept.
     Keeping(Box<Keeping>),
-    /// What is left of one that is kept, which others are given as well.
-    Shared(Bytes),
+    /// One that is kept, which others are given as well.
+    Shared(Given),
     /// Made of another one.
     Made(Box<Made>),
     /// Another, which is looked into once it has passed.
@@ -155,11 +154,7 @@ impl Outflow {
             Self::Packed(packed) => packed.poll_fill(cx, worker, inflow, out),
             Self::Keeping(keeping) => keeping.poll_fill(cx, worker, inflow, out),
             Self::Passing(passing) => passing.poll_fill(cx, worker, inflow, out),
-            Self::Shared(left) => {
-                let part = left.split_to(left.len().min(ROOM));
-                out.extend_from_slice(&part);
-                Poll::Ready(Ok(left.is_empty()))
-            }
+            Self::Shared(given) => Poll::Ready(Ok(given.fill(out))),
             Self::Made(made) => {
                 let end = made.bytes.len().min(made.at + ROOM);
                 out.extend_from_slice(&made.bytes[made.at..end]);
@@ -214,7 +209,7 @@ impl Outflow {
     pub(crate) fn left(&self) -> Option<u64> {
         match self {
             Self::Whole(bytes, at) => Some((bytes.len() - at) as u64),
-            Self::Shared(left) => Some(left.len() as u64),
+            Self::Shared(given) => Some(given.len() as u64),
             Self::Made(made) => Some((made.bytes.len() - made.at) as u64),
             Self::Link(Some(link)) => link.left(),
             Self::Link(None) => Some(0),

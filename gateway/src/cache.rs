@@ -26,16 +26,18 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use siphasher::sip128::SipHasher13;
 use uuid::Uuid;
 
-use crate::fields::Fields;
 use flight::Flights;
 use second::Second;
 use shard::Shard;
 use stored::{Owner, Stored};
+use vary::Vary;
 
 pub(crate) use exchange::exchange;
 pub(crate) use freshness::Usual;
+pub(crate) use give::Given;
 pub(crate) use keeping::Keeping;
 pub(crate) use stored::Rules;
 
@@ -50,8 +52,8 @@ pub(crate) struct Cache {
     /// How often things of a cell's versions were taken out by what they have in common.
     removals: Box<[AtomicU32]>,
     flights: Arc<Flights>,
-    /// Two hashers that nobody outside can foresee: together they name places.
-    hashers: (RandomState, RandomState),
+    /// Names places, as nobody outside can foresee.
+    hasher: SipHasher13,
     /// Bytes of all shards.
     held: AtomicUsize,
     /// Bytes of bodies that are on their way in.
@@ -93,13 +95,18 @@ pub(crate) struct Moment {
     version: u32,
 }
 
+/// The system's, another one each time.
+fn secret(number: u64) -> u64 {
+    RandomState::new().hash_one(number)
+}
+
 impl Cache {
     pub(crate) fn new(bound: usize) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             removals: (0..VERSIONS).map(|_| AtomicU32::new(0)).collect(),
             flights: Arc::default(),
-            hashers: (RandomState::new(), RandomState::new()),
+            hasher: SipHasher13::new_with_keys(secret(0), secret(1)),
             held: AtomicUsize::new(0),
             filling: AtomicUsize::new(0),
             bound,
@@ -129,11 +136,7 @@ impl Cache {
 
     /// A number that stands for these bytes.
     fn number(&self, bytes: &[u8]) -> u128 {
-        let (low, high) = (
-            self.hashers.0.hash_one(bytes),
-            self.hashers.1.hash_one(bytes),
-        );
-        u128::from(high) << 64 | u128::from(low)
+        self.hasher.hash(bytes).into()
     }
 
     fn shard(&self, place: u128) -> MutexGuard<'_, Shard> {
@@ -147,13 +150,21 @@ impl Cache {
 
     /// How often things of a version were taken out.
     fn removals_of(&self, version: Uuid) -> &AtomicU32 {
-        &self.removals[self.hashers.0.hash_one(version) as usize % VERSIONS]
+        // Those who name versions do not choose these bits.
+        &self.removals[version.as_u128() as usize % VERSIONS]
     }
 
-    /// What there is for a request to a version.
-    fn find(&self, version: Uuid, place: u128, owner: Option<Owner>, request: &Fields) -> Found {
+    /// What there is for a request to a version; `is_like` says whether what is told apart by
+    /// something is for it.
+    fn find(
+        &self,
+        version: Uuid,
+        place: u128,
+        owner: Option<Owner>,
+        is_like: impl FnMut(&Vary) -> bool,
+    ) -> Found {
         let mut shard = self.shard(place);
-        let (stored, has_others) = shard.find(place, owner, request);
+        let (stored, has_others) = shard.find(place, owner, is_like);
         Found {
             stored,
             has_others,

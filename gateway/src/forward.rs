@@ -63,7 +63,15 @@ pub(crate) fn enter<'a>(
 }
 
 /// Makes its fields those that go to `upstream`.
-pub(crate) fn ready(call: &mut Call<'_>, upstream: &Upstream) -> Result<(), Refusal> {
+fn ready(call: &mut Call<'_>, upstream: &Upstream) -> Result<(), Refusal> {
+    shape(call)?;
+    passage::add_request(call, upstream);
+    Ok(())
+}
+
+/// The same but for what [`passage::add_request`] adds, which comes last: an answer that is kept needs
+/// none of that.
+pub(crate) fn shape(call: &mut Call<'_>) -> Result<(), Refusal> {
     let cookie = &call.worker.settings.session_cookie;
     passage::strip_request(&mut call.head.fields, call.peer.trusted, cookie)?;
     if let Some(scheme) = &call.route.strip_selector {
@@ -73,9 +81,7 @@ pub(crate) fn ready(call: &mut Call<'_>, upstream: &Upstream) -> Result<(), Refu
     for (name, value) in call.told.drain(..) {
         call.head.fields.set(name, value.as_bytes());
     }
-    policy::shape(call)?;
-    passage::add_request(call, upstream);
-    Ok(())
+    policy::shape(call)
 }
 
 /// Sends the request.

@@ -247,6 +247,21 @@ pub(crate) fn add_request(call: &mut Call<'_>, upstream: &Upstream) {
     }
 }
 
+/// Whether a field of this name, in small letters, may be one that [`add_request`] writes or takes out.
+pub(crate) fn is_ours(name: &str, upstream: &Upstream) -> bool {
+    let kind = Name::of(name.as_bytes());
+    let credential = upstream.credential.as_ref();
+    matches!(
+        kind,
+        Name::Host
+            | Name::RequestId
+            | Name::ForwardedFor
+            | Name::ForwardedHost
+            | Name::ForwardedProto
+            | Name::Portunus
+    ) || credential.is_some_and(|(own, _)| own.as_str().eq_ignore_ascii_case(name))
+}
+
 /// Names the target in `Host`, as the head does that is written.
 pub(crate) fn address(fields: &mut Fields, upstream: &Upstream, target: &Target) {
     if !upstream.preserve_host {

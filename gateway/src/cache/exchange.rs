@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use domain::problem::Code;
 use domain::traffic::Cached;
+use domain::upstream::NamedBy;
 use tokio::time::Instant;
 
 use super::aside::Aside;
@@ -15,11 +16,12 @@ use super::key::{self, Resource, Shown, Spot};
 use super::refresh;
 use super::stored::{Asker, Stored};
 use super::wishes::Wishes;
-use super::{Cache, Found, Moment};
+use super::{Cache, Found, Moment, vary};
 use crate::answer::Refusal;
 use crate::body::{Answer, Inflow, Outflow};
 use crate::call::Call;
 use crate::forward::{self, Stop};
+use crate::passage;
 use crate::policy::{self, Step};
 use crate::state::{Beside, Upstream};
 
@@ -36,6 +38,8 @@ pub(super) struct Visit<'a> {
     pub(super) asker: Asker,
     pub(super) place: u128,
     pub(super) moment: Moment,
+    /// The request is ready to go, with what [`passage::add_request`] adds.
+    is_ready: bool,
     /// Where answers are kept for all nodes as well.
     pub(super) aside: Option<Aside<'a>>,
 }
@@ -78,6 +82,7 @@ pub(crate) async fn exchange<'a>(
                 call.record.cached = if stale { Cached::Stale } else { Cached::Hit };
                 if stale {
                     metrics.cache_stale.add(1);
+                    visit.make_ready(call);
                     refresh::begin(call, &visit, stored);
                 } else {
                     metrics.cache_hits.add(1);
@@ -126,6 +131,7 @@ pub(crate) async fn exchange<'a>(
             }
         }
     };
+    visit.make_ready(call);
     let (shared, share) = visit.look_aside(call, why).await;
     // What is here may be newer.
     let shared = shared.filter(|stored| {
@@ -173,7 +179,7 @@ pub(crate) async fn exchange<'a>(
     Box::pin(visit.ask(call, inflow, found, why, flight, share)).await
 }
 
-/// Makes the request ready; `None` when its answer is none of the cache's business.
+/// Makes the request ready but for what is added last; `None` when its answer is none of the cache's business.
 fn arrive<'a>(
     call: &mut Call<'a>,
     step: &'a Step<policy::Cache>,
@@ -193,7 +199,14 @@ fn arrive<'a>(
         let digest = |bytes: &[u8]| second.secret.digest("carried", &[bytes]);
         key::carried(call, digest)
     });
-    forward::ready(call, upstream)?;
+    forward::shape(call)?;
+    // Where it is looked for by fields, those that are added may be among them.
+    let split_by = upstream.split.as_ref().and_then(|split| split.by.as_ref());
+    let by_field = matches!(split_by, Some(NamedBy::Header(_)));
+    let is_ready = by_field || !policy.key_headers.is_empty();
+    if is_ready {
+        passage::add_request(call, upstream);
+    }
     if let Some(split) = &upstream.split {
         call.variant = Some(forward::variant(call, split, crate::upstream::chance));
     }
@@ -221,6 +234,7 @@ fn arrive<'a>(
     Ok(Some(Visit {
         aside,
         moment: Moment::default(),
+        is_ready,
         cache,
         step,
         upstream,
@@ -294,7 +308,13 @@ fn judge(stored: &Stored, wishes: &Wishes, now: u64) -> Verdict {
 }
 
 impl Visit<'_> {
-    pub(super) fn give(&self, call: &mut Call<'_>, stored: &Stored, now: u64, how: How) -> Answer {
+    pub(super) fn give(
+        &self,
+        call: &mut Call<'_>,
+        stored: &Arc<Stored>,
+        now: u64,
+        how: How,
+    ) -> Answer {
         let wishes = &self.wishes;
         let mut answer = give(stored, &wishes.conditions, wishes.is_get, now, how);
         call.record.decided_by = self.step.label;
@@ -318,14 +338,26 @@ impl Visit<'_> {
         };
     }
 
-    fn find(&self, call: &Call<'_>) -> Found {
-        let version = call.route.version.uuid();
-        let owner = self.asker.owner;
-        self.cache
-            .find(version, self.place, owner, &call.head.fields)
+    /// Adds to the request what comes last, unless it has it.
+    fn make_ready(&mut self, call: &mut Call<'_>) {
+        if !std::mem::replace(&mut self.is_ready, true) {
+            passage::add_request(call, self.upstream);
+        }
     }
 
-    fn is_missing(&self, call: &Call<'_>) -> bool {
+    fn find(&mut self, call: &mut Call<'_>) -> Found {
+        let version = call.route.version.uuid();
+        let (cache, upstream) = (self.cache, self.upstream);
+        cache.find(version, self.place, self.asker.owner, |vary| {
+            let is_ours = |name: &str| passage::is_ours(name, upstream);
+            if vary.iter().any(|(name, _)| is_ours(name)) {
+                self.make_ready(call);
+            }
+            vary::matches(vary, &call.head.fields)
+        })
+    }
+
+    fn is_missing(&mut self, call: &mut Call<'_>) -> bool {
         self.find(call).stored.is_none()
     }
 }

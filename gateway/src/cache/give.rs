@@ -1,9 +1,12 @@
 //! A kept answer as a client gets it (RFC 9111 §4, RFC 9110 §15.4.5), and what every answer says
 //! of the cache (RFC 9211).
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use super::conditions::{Conditions, Part};
 use super::stored::Stored;
-use crate::body::{Answer, Outflow};
+use crate::body::{Answer, Outflow, ROOM};
 use crate::fields::Fields;
 use crate::text::Text;
 
@@ -58,8 +61,28 @@ const OF_304: [&str; 9] = [
     "cache-status",
 ];
 
+/// What is left to be given of a kept answer's body.
+pub(crate) struct Given {
+    stored: Arc<Stored>,
+    left: Range<usize>,
+}
+
+impl Given {
+    /// Appends a part; true at its end.
+    pub(crate) fn fill(&mut self, out: &mut Vec<u8>) -> bool {
+        let end = self.left.end.min(self.left.start + ROOM);
+        out.extend_from_slice(&self.stored.body[self.left.start..end]);
+        self.left.start = end;
+        self.left.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.left.len()
+    }
+}
+
 pub(super) fn give(
-    stored: &Stored,
+    stored: &Arc<Stored>,
     conditions: &Conditions,
     is_get: bool,
     now: u64,
@@ -71,23 +94,23 @@ pub(super) fn give(
         conditions.part(stored, is_get)
     };
     let mut fields = stored.fields.fields();
-    let (status, body) = match part {
-        Part::All if is_get => (stored.status, stored.body.clone()),
-        Part::All => (stored.status, bytes::Bytes::new()),
+    let (status, left) = match part {
+        Part::All if is_get => (stored.status, 0..stored.body.len()),
+        Part::All => (stored.status, 0..0),
         Part::NotModified => {
             fields.retain(|_, name, _| {
                 OF_304
                     .iter()
                     .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
             });
-            (304, bytes::Bytes::new())
+            (304, 0..0)
         }
         Part::Bytes(range) => {
             let all = stored.body.len();
             let told = format!("bytes {}-{}/{all}", range.start, range.end - 1);
             fields.set("content-length", range.len().to_string().as_bytes());
             fields.set("content-range", told.as_bytes());
-            (206, stored.body.slice(range))
+            (206, range)
         }
         Part::Outside => {
             fields = Fields::new(b"");
@@ -96,7 +119,7 @@ pub(super) fn give(
                 format!("bytes */{}", stored.body.len()).as_bytes(),
             );
             fields.push("content-length", b"0");
-            (416, bytes::Bytes::new())
+            (416, 0..0)
         }
     };
     let age = stored.usage.age_at(now);
@@ -132,7 +155,10 @@ pub(super) fn give(
     Answer {
         status,
         fields,
-        body: Outflow::Shared(body),
+        body: Outflow::Shared(Given {
+            stored: stored.clone(),
+            left,
+        }),
         closes: false,
     }
 }

@@ -26,7 +26,8 @@ pub(super) struct Resource<'a> {
     pub(super) query: Option<&'a str>,
 }
 
-/// The place of a resource, in a request that is ready to go.
+/// The place of a resource, in a request that is ready to go, or is but for what
+/// [`crate::passage::add_request`] adds, where no field that it writes is among the key's.
 pub(super) fn place(
     cache: &Cache,
     call: &Call<'_>,
@@ -65,14 +66,22 @@ fn put_place(
     // A question mark with nothing behind it is another address.
     out.push(u8::from(query.is_some()));
     put(out, query.unwrap_or_default().as_bytes());
-    for kind in [Name::ForwardedHost, Name::ForwardedProto] {
-        for value in fields.all(kind) {
-            let start = out.len();
-            put(out, value);
-            out[start..].make_ascii_lowercase();
-        }
-        end(out);
+    // As the upstream gets them, whether they are written already or not.
+    let host = match fields.get(Name::ForwardedHost) {
+        Some(_) => Name::ForwardedHost,
+        None => Name::Host,
+    };
+    for value in fields.all(host) {
+        put_small(out, value);
     }
+    end(out);
+    for value in fields.all(Name::ForwardedProto) {
+        put_small(out, value);
+    }
+    if fields.get(Name::ForwardedProto).is_none() {
+        put_small(out, call.peer.scheme().as_bytes());
+    }
+    end(out);
     if fields.had(any_of(&[Name::Forwarding, Name::Forwarded])) {
         forwarding(fields, out);
     }
@@ -86,6 +95,13 @@ fn put_place(
 fn put(out: &mut Vec<u8>, text: &[u8]) {
     out.extend_from_slice(&(text.len() as u32).to_le_bytes());
     out.extend_from_slice(text);
+}
+
+/// The same in small letters.
+fn put_small(out: &mut Vec<u8>, text: &[u8]) {
+    let start = out.len();
+    put(out, text);
+    out[start..].make_ascii_lowercase();
 }
 
 /// Where one list ends and the next begins: no text is as long.
@@ -145,7 +161,8 @@ pub(super) struct Shown<'s> {
     pub(super) has_cookie: bool,
 }
 
-/// Whose answers a request gets.
+/// Whose answers a request gets. What [`crate::passage::add_request`] says of the caller is not in its
+/// fields yet.
 pub(super) fn asker(
     cache: &Cache,
     call: &Call<'_>,
@@ -166,7 +183,7 @@ pub(super) fn asker(
         (false, _) => None,
         (true, _) => {
             let carried = before.carried.unwrap_or_default();
-            Some(Owner::Caller(caller(cache, fields, shown, told) ^ carried))
+            Some(Owner::Caller(caller(cache, call, shown, told) ^ carried))
         }
     };
     Asker {
@@ -188,10 +205,24 @@ fn shown(fields: &Fields, upstream: &Upstream) -> [bool; 2] {
     })
 }
 
-fn caller(cache: &Cache, fields: &Fields, shown: [bool; 2], told: &[(&str, String)]) -> u128 {
+fn caller(cache: &Cache, call: &Call<'_>, shown: [bool; 2], told: &[(&str, String)]) -> u128 {
     let mut buffer = Buffer::new();
     let out = buffer.open();
-    put_caller(out, fields, shown, told);
+    put_caller(out, &call.head.fields, shown, told);
+    end(out);
+    // What the gateway itself will say of it.
+    if let Some(caller) = &call.caller {
+        out.extend_from_slice(caller.application.id.uuid().as_bytes());
+        out.push(caller.key.environment() as u8);
+        if let Some(subscription) = caller.subscription {
+            out.extend_from_slice(subscription.id.uuid().as_bytes());
+        }
+        end(out);
+        put(out, call.plan().map_or("", |plan| &plan.slug).as_bytes());
+    }
+    if let Some(certificate) = call.certificate {
+        put(out, certificate.field.as_bytes());
+    }
     cache.number(out)
 }
 

@@ -5,11 +5,11 @@
 //! used.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use super::stored::{Owner, Stored};
-use super::vary;
-use crate::fields::Fields;
+use super::vary::{self, Vary};
 
 /// Answers of one place: variants by `Vary`, and callers.
 const MOST_OF_PLACE: usize = 256;
@@ -29,12 +29,34 @@ struct Node {
     used: bool,
     newer: u32,
     older: u32,
+    /// The next older one of its place.
+    before: u32,
+}
+
+/// Of numbers that nobody outside can foresee: they are as good as their own hash.
+#[derive(Debug, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u128(&mut self, number: u128) {
+        self.0 = (number >> 64) as u64 ^ number as u64;
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct Shard {
-    /// Oldest first.
-    places: HashMap<u128, Vec<u32>>,
+    /// The newest of each.
+    places: HashMap<u128, u32, BuildHasherDefault<AsItIs>>,
     tags: HashMap<u64, HashSet<u32>>,
     nodes: Vec<Option<Node>>,
     free: Vec<u32>,
@@ -52,7 +74,7 @@ pub(super) struct Shard {
 impl Default for Shard {
     fn default() -> Self {
         Self {
-            places: HashMap::new(),
+            places: HashMap::default(),
             tags: HashMap::new(),
             nodes: Vec::new(),
             free: Vec::new(),
@@ -94,25 +116,36 @@ impl Shard {
         self.places.is_empty() && self.tags.is_empty() && ends == [NONE; 3]
     }
 
-    /// The newest that may answer, and whether others are there.
+    /// Those of a place, the newest first.
+    fn of(&self, place: u128) -> impl Iterator<Item = (u32, &Node)> {
+        let mut at = self.places.get(&place).copied().unwrap_or(NONE);
+        std::iter::from_fn(move || {
+            let index = at;
+            let node = self.nodes.get(index as usize)?.as_ref()?;
+            at = node.before;
+            Some((index, node))
+        })
+    }
+
+    /// The newest that may answer, and whether others are there; `is_like` says whether what is told
+    /// apart by something is for whoever asks.
     pub(super) fn find(
         &mut self,
         place: u128,
         owner: Option<Owner>,
-        request: &Fields,
+        mut is_like: impl FnMut(&Vary) -> bool,
     ) -> (Option<Arc<Stored>>, bool) {
-        let Some(indices) = self.places.get(&place) else {
-            return (None, false);
-        };
-        for index in indices.iter().rev() {
-            if let Some(node) = self.nodes[*index as usize].as_mut()
-                && node.stored.is_for(owner, request)
-            {
+        let mut at = self.places.get(&place).copied().unwrap_or(NONE);
+        let is_something = at != NONE;
+        while let Some(node) = self.node(at) {
+            let stored = &node.stored;
+            if stored.is_of(owner) && (stored.vary.is_empty() || is_like(&stored.vary)) {
                 node.used = true;
                 return (Some(node.stored.clone()), true);
             }
+            at = node.before;
         }
-        (None, true)
+        (None, is_something)
     }
 
     pub(super) fn removals(&self, place: u128) -> u32 {
@@ -134,15 +167,12 @@ impl Shard {
     /// what requests are told apart.
     pub(super) fn insert(&mut self, place: u128, stored: Arc<Stored>) {
         self.remove_where(place, |other| replaces(&stored, other));
-        let indices = self
-            .places
-            .get(&place)
-            .map_or(&[][..], |indices| &indices[..]);
-        if indices.len() >= MOST_OF_PLACE
-            && let Some(first) = indices.first()
-        {
-            let first = *first;
-            self.remove(first);
+        let (mut count, mut oldest) = (0, NONE);
+        for (index, _) in self.of(place) {
+            (count, oldest) = (count + 1, index);
+        }
+        if count >= MOST_OF_PLACE {
+            self.remove(oldest);
         }
         let weight = stored.weight();
         let node = Node {
@@ -151,6 +181,7 @@ impl Shard {
             used: false,
             newer: NONE,
             older: self.newest,
+            before: self.places.get(&place).copied().unwrap_or(NONE),
             stored: stored.clone(),
         };
         let index = self.free.pop().unwrap_or_else(|| {
@@ -165,7 +196,7 @@ impl Shard {
         }
         self.newest = index;
         self.bytes += weight;
-        self.places.entry(place).or_default().push(index);
+        self.places.insert(place, index);
         for tag in &stored.tags {
             self.tags.entry(*tag).or_default().insert(index);
         }
@@ -173,14 +204,7 @@ impl Shard {
 
     /// Whether something that it would take the place of is younger, at `now`.
     pub(super) fn has_newer(&self, place: u128, stored: &Stored, now: u64) -> bool {
-        let indices = self
-            .places
-            .get(&place)
-            .map_or(&[][..], |indices| &indices[..]);
-        let mut nodes = indices
-            .iter()
-            .filter_map(|index| self.nodes[*index as usize].as_ref());
-        nodes.any(|node| {
+        self.of(place).any(|(_, node)| {
             let other = &node.stored;
             replaces(stored, other) && other.usage.age_at(now) < stored.usage.age_at(now)
         })
@@ -196,14 +220,8 @@ impl Shard {
 
     /// Takes those of a place out that `is` says; how many.
     pub(super) fn remove_where(&mut self, place: u128, is: impl Fn(&Stored) -> bool) -> usize {
-        let Some(indices) = self.places.get(&place) else {
-            return 0;
-        };
-        let is = |index: &u32| {
-            let node = self.nodes[*index as usize].as_ref();
-            node.is_some_and(|node| is(&node.stored))
-        };
-        let found: Vec<u32> = indices.iter().copied().filter(is).collect();
+        let of_place = self.of(place).filter(|(_, node)| is(&node.stored));
+        let found: Vec<u32> = of_place.map(|(index, _)| index).collect();
         for index in &found {
             self.remove(*index);
         }
@@ -298,12 +316,7 @@ impl Shard {
             Some(older) => older.newer = node.newer,
             None => self.oldest = node.newer,
         }
-        if let Some(indices) = self.places.get_mut(&node.place) {
-            indices.retain(|known| *known != index);
-            if indices.is_empty() {
-                self.places.remove(&node.place);
-            }
-        }
+        self.unlink(&node, index);
         for tag in &node.stored.tags {
             // A tag may be on everything: it is not looked through.
             if let Some(indices) = self.tags.get_mut(tag) {
@@ -311,6 +324,23 @@ impl Shard {
                 if indices.is_empty() {
                     self.tags.remove(tag);
                 }
+            }
+        }
+    }
+
+    /// Takes what is gone out of the list of its place.
+    fn unlink(&mut self, gone: &Node, index: u32) {
+        let behind = self
+            .of(gone.place)
+            .find(|(_, node)| node.before == index)
+            .map(|(behind, _)| behind);
+        match behind.and_then(|behind| self.node(behind)) {
+            Some(behind) => behind.before = gone.before,
+            None if gone.before == NONE => {
+                self.places.remove(&gone.place);
+            }
+            None => {
+                self.places.insert(gone.place, gone.before);
             }
         }
     }

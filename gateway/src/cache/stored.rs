@@ -326,11 +326,12 @@ impl Stored {
         } = draft;
         let first = |name| fields.named(name).next();
         let modified = first("last-modified").filter(|value| date(value).is_some());
+        let (copied, body) = Copied::beside(&fields, body);
         Self {
             status,
             etag: first("etag").map(Box::from),
             modified: modified.map(Box::from),
-            fields: Copied::of(&fields),
+            fields: copied,
             body,
             owner,
             vary,
@@ -389,9 +390,8 @@ impl Stored {
             + self.etag.as_ref().map_or(0, |etag| etag.len())
     }
 
-    /// Whether it may answer a request of `owner` with these fields.
-    pub(crate) fn is_for(&self, owner: Option<Owner>, request: &Fields) -> bool {
-        let is_owner = self.owner == Owner::Anyone || Some(self.owner) == owner;
-        is_owner && vary::matches(&self.vary, request)
+    /// Whether it may answer a request of `owner`, as far as that says.
+    pub(crate) fn is_of(&self, owner: Option<Owner>) -> bool {
+        self.owner == Owner::Anyone || Some(self.owner) == owner
     }
 }

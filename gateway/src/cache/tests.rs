@@ -45,8 +45,13 @@ fn stored(owner: Owner, answer: &[(&str, &str)], target: &str, bytes: usize) -> 
     draft.finish(Bytes::from(vec![b'x'; bytes]))
 }
 
+/// To the request that all of them were kept of.
+fn is_like(vary: &Vary) -> bool {
+    vary::matches(vary, &fields(&[("foo", "1")]))
+}
+
 fn moment(cache: &Cache, place: u128) -> Moment {
-    cache.find(VERSION, place, None, &fields(&[])).moment
+    cache.find(VERSION, place, None, |_| false).moment
 }
 
 fn put(cache: &Cache, place: u128, stored: Stored) {
@@ -54,7 +59,7 @@ fn put(cache: &Cache, place: u128, stored: Stored) {
 }
 
 fn has(cache: &Cache, place: u128, owner: Owner) -> bool {
-    let found = cache.find(VERSION, place, Some(owner), &fields(&[("foo", "1")]));
+    let found = cache.find(VERSION, place, Some(owner), is_like);
     found.stored.is_some()
 }
 
@@ -68,7 +73,7 @@ fn each_gets_what_is_its_own() {
     for (owner, is) in [(ME, true), (YOU, false), (Owner::Nobody, false)] {
         assert_eq!(has(&cache, 1, owner), is, "{owner:?}");
     }
-    let found = cache.find(VERSION, 1, None, &fields(&[]));
+    let found = cache.find(VERSION, 1, None, |_| true);
     assert!(found.stored.is_none(), "nobody knows who that is");
     put(
         &cache,
@@ -125,7 +130,7 @@ fn what_is_older_takes_nothing_of_a_newer_ones_place() {
         assert_eq!(cache.adopt(1, moment, &other, 0), is, "{lines:?} {owner:?}");
         let count = if owner == YOU { 2 } else { 1 };
         assert_eq!(cache.len(), count, "{lines:?} {owner:?}");
-        let found = cache.find(VERSION, 1, Some(owner), &fields(&[("foo", "1")]));
+        let found = cache.find(VERSION, 1, Some(owner), is_like);
         let is_other = found
             .stored
             .is_some_and(|found| Arc::ptr_eq(&found, &other));

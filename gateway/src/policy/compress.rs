@@ -63,7 +63,7 @@ impl Compress {
         let is_short = match &answer.body {
             Outflow::Whole(bytes, _) => (bytes.len() as u64) < self.min_bytes.max(1),
             Outflow::Made(made) => (made.bytes.len() as u64) < self.min_bytes.max(1),
-            Outflow::Shared(bytes) => (bytes.len() as u64) < self.min_bytes.max(1),
+            Outflow::Shared(given) => (given.len() as u64) < self.min_bytes.max(1),
             Outflow::Switched(_) | Outflow::Packed(_) => true,
             Outflow::Link(_) | Outflow::Stream(_) | Outflow::Keeping(_) | Outflow::Passing(_) => {
                 let length = answer.fields.get(Name::ContentLength);

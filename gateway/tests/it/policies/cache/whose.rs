@@ -59,37 +59,41 @@ async fn credentials_that_only_the_upstream_knows_keep_answers_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_the_upstream_may_write_into_an_answer_tells_it_apart() {
     let (rig, origin) = rig().await;
-    let mut asked = 0;
-    for field in [
-        "X-Other: 1",
-        "X-Forwarded-Host: evil.test",
-        "X-Forwarded-Proto: https",
-        "X-Forwarded-Prefix: /evil",
-        "X-Forwarded-Port: 1",
-        "Forwarded: for=1.1.1.1;host=evil.test",
-        "X-Tenant: a",
-        "X-Tenant: b",
+    // Where fields are a part of the key, they are made before it is looked for, and elsewhere not.
+    for (path, tenants) in [
+        ("/ttl", &["X-Tenant: a", "X-Tenant: b"][..]),
+        ("/plain/t", &[]),
     ] {
-        asked += 1;
-        get(&rig, "/ttl", "200", &[field]).await;
-        get(&rig, "/ttl", "200", &[field]).await;
-        assert_eq!(origin.count(), asked, "{field}");
+        let mut asked = origin.count();
+        for field in [
+            "X-Other: 1",
+            "X-Forwarded-Host: evil.test",
+            "X-Forwarded-Proto: https",
+            "X-Forwarded-Prefix: /evil",
+            "X-Forwarded-Port: 1",
+            "Forwarded: for=1.1.1.1;host=evil.test",
+        ]
+        .iter()
+        .chain(tenants)
+        {
+            asked += 1;
+            get(&rig, path, MINUTE, &[*field]).await;
+            get(&rig, path, MINUTE, &[*field]).await;
+            assert_eq!(origin.count(), asked, "{path}, {field}");
+        }
+        for field in [
+            "X-Forwarded-For: 1.1.1.1",
+            "X-Real-Ip: 1.1.1.1",
+            "Forwarded: for=1.1.1.1",
+        ] {
+            get(&rig, path, MINUTE, &[*field]).await;
+            let count = origin.count();
+            assert_eq!(count, asked, "{path}, {field}: who asks is nothing to it");
+        }
+        let other = format!("GET {path} HTTP/1.1\r\nHost: other\r\nX-Answer: {MINUTE}\r\n\r\n");
+        rig.send(&other).await;
+        assert_eq!(origin.count(), asked + 1, "another host is another place");
     }
-    for field in [
-        "X-Forwarded-For: 1.1.1.1",
-        "X-Real-Ip: 1.1.1.1",
-        "Forwarded: for=1.1.1.1",
-    ] {
-        get(&rig, "/ttl", "200", &[field]).await;
-        assert_eq!(
-            origin.count(),
-            asked,
-            "{field}: who asks is nothing to the answer"
-        );
-    }
-    let other = "GET /ttl HTTP/1.1\r\nHost: other\r\nX-Answer: 200\r\n\r\n";
-    rig.send(other).await;
-    assert_eq!(origin.count(), asked + 1, "another host is another place");
     let vary = "200 | Cache-Control: max-age=60 | Vary: Accept-Language";
     for (language, is_new) in [("de", true), ("en", true), ("de", false), ("EN", false)] {
         let before = origin.count();
@@ -101,6 +105,28 @@ async fn whatever_the_upstream_may_write_into_an_answer_tells_it_apart() {
         )
         .await;
         assert_eq!(origin.count() > before, is_new, "{language}");
+    }
+}
+
+/// They are not in the request yet when an answer for it is looked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_told_apart_by_what_the_gateway_adds() {
+    let (rig, origin) = rig().await;
+    let vary = "200 | Cache-Control: max-age=60, public | Vary: X-Portunus-Application, X-Forwarded-For, Host";
+    let (one, two) = (by(1), by(2));
+    for (fields, is_new) in [
+        (&[][..], true),
+        (&[&*one], true),
+        (&[&*two], true),
+        (&[&*one], false),
+        (&[], false),
+        (&["X-Forwarded-For: 1.1.1.1"], true),
+        (&["X-Forwarded-For: 1.1.1.1"], false),
+        (&[&*two], false),
+    ] {
+        let before = origin.count();
+        get(&rig, "/keyed/v", vary, fields).await;
+        assert_eq!(origin.count() > before, is_new, "{fields:?}");
     }
 }
 
