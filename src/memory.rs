@@ -1,8 +1,9 @@
 //! Memory that is free goes back to the system. The allocator keeps what was let go of for a while
 //! and looks at it again only when somebody asks it for more: a gateway that has read a million
-//! keys and then rests would hold several times what it needs.
+//! keys and then rests would hold several times what it needs. And the executable's own pages that
+//! only the start needed stay with the process until the system runs short of memory.
 
-// One function of the allocator that its safe wrapper leaves out.
+// One function of the allocator that its safe wrapper leaves out, and one of the system.
 #![allow(unsafe_code)]
 
 use std::time::Duration;
@@ -14,9 +15,89 @@ const EVERY: Duration = Duration::from_secs(5);
 pub(crate) async fn give_back() {
     let mut interval = tokio::time::interval(EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    // The first one comes at once.
+    interval.tick().await;
+    interval.tick().await;
+    let_go_of_start();
     loop {
-        interval.tick().await;
         // SAFETY: it may be called at any time from any thread; it touches free memory only.
         unsafe { libmimalloc_sys::mi_collect(false) };
+        interval.tick().await;
+    }
+}
+
+/// Lets go of the executable's pages: those that are in use are there again at their next use, out of
+/// the system's page cache, and the rest is not.
+fn let_go_of_start() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::mm::{Advice, madvise};
+        let (Ok(own), Ok(maps)) = (
+            std::fs::read_link("/proc/self/exe"),
+            std::fs::read_to_string("/proc/self/maps"),
+        ) else {
+            return;
+        };
+        for range in maps.lines().filter_map(|line| unwritten(line, &own)) {
+            let start = std::ptr::without_provenance_mut(range.start);
+            // SAFETY: the range is a private mapping of a file that nobody has ever written to, so what
+            // is read there afterwards is what was there before, from the same file.
+            let done = unsafe { madvise(start, range.len(), Advice::LinuxDontNeed) };
+            if let Err(error) = done {
+                tracing::debug!(%error, "The executable's pages are not let go of.");
+            }
+        }
+    }
+}
+
+/// The addresses of a line of `/proc/self/maps` (proc(5)), if nothing of them was written to since the
+/// file was mapped: the executable's code, and what lies at its beginning, where nothing is relocated.
+#[cfg(target_os = "linux")]
+fn unwritten(line: &str, own: &std::path::Path) -> Option<std::ops::Range<usize>> {
+    let mut parts = line.split_ascii_whitespace();
+    let (addresses, rights, offset) = (parts.next()?, parts.next()?, parts.next()?);
+    let file = parts.nth(2)?;
+    let is_at_start = usize::from_str_radix(offset, 16).ok()? == 0;
+    if std::path::Path::new(file) != own || !(rights == "r-xp" || rights == "r--p" && is_at_start) {
+        return None;
+    }
+    let (start, end) = addresses.split_once('-')?;
+    let address = |text| usize::from_str_radix(text, 16).ok();
+    Some(address(start)?..address(end)?)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_nobody_wrote_to_is_let_go_of() {
+        for (line, range) in [
+            (
+                "1000-3000 r--p 00000000 fe:00 7 /bin/portunus",
+                Some(0x1000..0x3000),
+            ),
+            (
+                "3000-4000 r-xp 00002000 fe:00 7       /bin/portunus",
+                Some(0x3000..0x4000),
+            ),
+            // Relocated, and protected afterwards.
+            ("4000-5000 r--p 00003000 fe:00 7 /bin/portunus", None),
+            ("5000-6000 rw-p 00004000 fe:00 7 /bin/portunus", None),
+            ("6000-7000 r-xp 00000000 fe:00 8 /lib/libc.so.6", None),
+            ("7000-8000 rw-p 00000000 00:00 0", None),
+            ("7000-8000 r-xp 00000000 00:00 0 [vdso]", None),
+            ("", None),
+        ] {
+            let own = std::path::Path::new("/bin/portunus");
+            assert_eq!(unwritten(line, own), range, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_process_goes_on_without_its_pages() {
+        let before: u64 = (0..1000).sum();
+        let_go_of_start();
+        assert_eq!((0..1000).sum::<u64>(), before);
     }
 }
