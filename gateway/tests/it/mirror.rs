@@ -4,8 +4,10 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use domain::policy::Stage;
 use tokio::net::TcpListener;
 
+use crate::explain::shop::{asked, explain, explainer};
 use crate::rig::{Recorder, Rig, Upstream};
 use crate::upstreams::{metric, nobody, rig};
 
@@ -361,4 +363,27 @@ async fn what_a_policys_shadow_does_is_felt_by_nobody() {
             until(&rig, FAILED, sent).await;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn explaining_tells_of_copies_and_sends_none() {
+    let (main, shadow) = (Upstream::start().await, Upstream::start().await);
+    for (rule, why) in [
+        (
+            ", percent: 10",
+            "Sends copies of 10 % of the requests to another upstream.",
+        ),
+        (
+            ", mode: observe",
+            "Sends copies of 100 % of the requests to another upstream. It only observes.",
+        ),
+    ] {
+        let text = by_policy(main.address, shadow.address, rule);
+        let rig = rig(&text).await;
+        let told = explain(&explainer(&rig, &text), &asked("GET", "/x", &[]));
+        let step = told.steps.last().unwrap();
+        assert_eq!((&*step.policy, step.stage), ("mirror/mirror", Stage::Shape));
+        assert_eq!(step.why, why);
+    }
+    assert_eq!((main.requests(), shadow.requests()), (0, 0));
 }
