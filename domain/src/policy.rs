@@ -23,6 +23,7 @@ pub mod key_auth;
 mod kind;
 pub mod log_detail;
 mod looks;
+pub mod mirror;
 pub mod mock;
 pub mod mtls;
 mod named_lists;
@@ -60,6 +61,7 @@ pub use key_auth::KeyAuth;
 pub use kind::{AttachPoint, PolicyKind, Stage};
 pub use log_detail::LogDetail;
 pub use looks::{Looks, look_into_document};
+pub use mirror::Mirror;
 pub use mock::Mock;
 pub use mtls::Mtls;
 pub use named_lists::{NamedList, named_lists};
@@ -140,6 +142,7 @@ pub enum Policy {
     ExtAuth(ExtAuth),
     ThreatPatterns(ThreatPatterns),
     LogDetail(LogDetail),
+    Mirror(Mirror),
 }
 
 /// What every written form says of itself.
@@ -199,6 +202,7 @@ impl Policy {
             Self::ExtAuth(_) => PolicyKind::ExtAuth,
             Self::ThreatPatterns(_) => PolicyKind::ThreatPatterns,
             Self::LogDetail(_) => PolicyKind::LogDetail,
+            Self::Mirror(_) => PolicyKind::Mirror,
         }
     }
 
@@ -233,6 +237,7 @@ impl Policy {
             Self::ExtAuth(policy) => policy,
             Self::ThreatPatterns(policy) => policy,
             Self::LogDetail(policy) => policy,
+            Self::Mirror(policy) => policy,
         }
     }
 

@@ -113,7 +113,7 @@ pub(crate) async fn forward(
 }
 
 /// With what is kept of it meanwhile. All of that together costs a plain request to a plain
-/// upstream two comparisons.
+/// upstream three comparisons.
 async fn exchange(
     call: &mut Call<'_>,
     way: Way<'_>,
@@ -122,14 +122,14 @@ async fn exchange(
     let (upstream, length) = (way.upstream, inflow.length());
     let keeps =
         length != Some(0) && upstream::is_worth_keeping(upstream, &call.head.method, length);
-    if !keeps && !upstream.copies {
+    if !keeps && !upstream.copies && call.chain.mirror().is_none() {
         return tries(call, way, inflow, None).await;
     }
     // In a box: the usual request should not pay for its size.
     Box::pin(with_copies(call, way, inflow, keeps)).await
 }
 
-/// Keeps the body for a further try, for a shadow, or for tries at the same time.
+/// Keeps the body for a further try, for shadows, or for tries at the same time.
 async fn with_copies(
     call: &mut Call<'_>,
     way: Way<'_>,
@@ -140,23 +140,25 @@ async fn with_copies(
     let metrics = call.worker.metrics.clone();
     let usable = way.mirror.filter(|other| other.broken.is_none());
     let mirror = upstream.mirror.as_ref().zip(usable);
-    let shadow = mirror.and_then(|(rule, to)| Shadow::of(call, upstream, rule, to, length));
+    let own = mirror.and_then(|(rule, to)| Shadow::of(call, upstream, rule, to, length));
+    let of_policy = policy::shadow(call, upstream, length);
+    let shadows: Vec<Shadow> = own.into_iter().chain(of_policy).collect();
     let is_hedged = upstream.hedge.is_some()
         && !call.head.asks_websocket
         && upstream::is_idempotent(&call.head.method);
     if length == Some(0) {
         let nothing = Copied::nothing(metrics);
-        if let Some(shadow) = shadow {
+        for shadow in shadows {
             shadow.send(nothing.clone());
         }
         return tries(call, way, inflow, is_hedged.then_some(nothing)).await;
     }
     // What may turn out long is not waited for.
     let is_hedged = is_hedged && length.is_some_and(upstream::is_short);
-    if !keeps && !is_hedged && shadow.is_none() {
+    if !keeps && !is_hedged && shadows.is_empty() {
         return tries(call, way, inflow, None).await;
     }
-    let mut kept = Replay::new(inflow, metrics, shadow);
+    let mut kept = Replay::new(inflow, metrics, shadows);
     let copied = if is_hedged {
         let collected = kept.collect().await;
         collected.map_err(|Cut| stop(call, &Failure::Client))?

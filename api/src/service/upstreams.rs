@@ -199,14 +199,14 @@ pub async fn set_credential(
     show(ctx, row).await
 }
 
-/// Policies name it: what they ask must not go away under them.
+/// Policies name it: what they ask, or send copies to, must not go away under them.
 async fn refuse_asked<C: ConnectionTrait>(db: &C, row: &upstream::Model, so: &str) -> Result<()> {
     let askers = others::askers(db, row).await?;
     if askers.is_empty() {
         return Ok(());
     }
     let askers = askers.join(", ");
-    let detail = format!("Policies of {askers} ask it by its name, so it {so}.");
+    let detail = format!("Policies of {askers} name it, so it {so}.");
     Err(Error::new(Code::Conflict, detail))
 }
 

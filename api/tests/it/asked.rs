@@ -61,6 +61,13 @@ async fn what_policies_ask_is_there_and_stays() {
         client.post(&publish, json!({})).await.ok(200);
         client.patch(&of_api, json!({ "policies": asks(name) })).await.ok(200);
         client.patch(&upstream, renamed.clone()).await.refused(Code::Conflict);
+        // Also by what only sends copies to it.
+        let copies = |name: &str| json!({ "policies": [{ "mirror": { "upstream": name } }] });
+        let refused = client.patch(&of_api, copies("nobody")).await.refused(Code::ValidationFailed);
+        assert_eq!(refused.pointers(), ["/policies/0/mirror/upstream"]);
+        client.patch(&of_api, copies(name)).await.ok(200);
+        client.patch(&upstream, renamed.clone()).await.refused(Code::Conflict);
+        client.delete(&upstream).await.refused(Code::Conflict);
         client.patch(&of_api, json!({ "policies": [] })).await.ok(200);
         client.patch(&upstream, renamed).await.ok(200);
         client.delete(&upstream).await.ok(204);

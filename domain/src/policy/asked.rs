@@ -1,4 +1,4 @@
-//! What policies that ask another server have in common.
+//! What policies that name an upstream, to ask it or to send copies to it, have in common.
 
 use super::header::{is_name, is_reserved};
 use super::{Identity, Policy};
@@ -23,24 +23,25 @@ pub struct NamedUpstream<'a> {
     pub name: &'a str,
 }
 
-/// The upstream that a policy asks by itself, and where in it that is named.
-fn asks(policy: &Policy) -> Option<(&'static str, &str)> {
+/// The upstream that a policy names by itself, and where in it that is.
+fn names(policy: &Policy) -> Option<(&'static str, &str)> {
     match policy {
         Policy::Oauth2Introspection(policy) => {
             Some(("/oauth2_introspection/upstream", &policy.upstream))
         }
         Policy::ExtAuth(policy) => Some(("/ext_auth/upstream", &policy.upstream)),
+        Policy::Mirror(policy) => Some(("/mirror/upstream", &policy.upstream)),
         _ => None,
     }
 }
 
-/// The upstreams that these ask, by the organization's names for them.
+/// The upstreams that these name, by the organization's names for them.
 pub fn named_upstreams(policies: &[Policy]) -> impl Iterator<Item = NamedUpstream<'_>> {
     let all = policies.iter().enumerate();
     all.flat_map(|(index, policy)| {
         let (ways, own): (&[Identity], _) = match policy {
             Policy::AnyOf(policy) => (&policy.of, None),
-            other => (&[], asks(other)),
+            other => (&[], names(other)),
         };
         let own = own.into_iter().map(move |(at, name)| NamedUpstream {
             pointer: format!("/{index}{at}"),
@@ -75,21 +76,21 @@ pub(super) const fn is_at_once(most: &u32) -> bool {
     *most == AT_ONCE
 }
 
+/// What is wrong with the name of an upstream.
+pub(super) fn check_name(upstream: &str) -> Option<Invalid> {
+    let is_name = (1..=100).contains(&upstream.chars().count());
+    let is_good = is_name && !upstream.chars().any(char::is_control);
+    (!is_good).then(|| Invalid::new("/upstream", "Name an upstream of the organization."))
+}
+
 /// What is wrong with whom it asks, where, for how long, and how much at a time.
 pub(super) fn check(upstream: &str, path: &str, timeout: Span, at_once: u32) -> Vec<Invalid> {
-    let mut found = Vec::new();
+    let mut found = Vec::from_iter(check_name(upstream));
     let mut that = |holds: bool, pointer: &str, message: &str| {
         if !holds {
             found.push(Invalid::new(pointer, message));
         }
     };
-    let is_name = (1..=100).contains(&upstream.chars().count());
-    let is_plain = !upstream.chars().any(char::is_control);
-    that(
-        is_name && is_plain,
-        "/upstream",
-        "Name an upstream of the organization.",
-    );
     let is_visible = path.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
     that(
         path.starts_with('/') && path.len() <= 1000 && is_visible,

@@ -171,6 +171,7 @@ kinds! {
     ExtAuth "ext_auth" Access true false "Another server decides"
     ThreatPatterns "threat_patterns" Contract false false "Look for what attacks look like"
     LogDetail "log_detail" Edge false false "Keep header fields and bodies in the request log, masked"
+    Mirror "mirror" Shape false false "Copies of the requests for another upstream"
 }
 
 impl PolicyKind {
@@ -192,6 +193,7 @@ impl PolicyKind {
                 | Self::Cache
                 | Self::ThreatPatterns
                 | Self::LogDetail
+                | Self::Mirror
         )
     }
 

@@ -315,6 +315,10 @@ pub const CASES: &[Case] = &[
         "transform, header fields of the request",
         "{ transform: { request: { remove: [X-Tenant], set: { X-Via: 'portunus {request_id}' } } } }",
     ),
+    Case::proxied(
+        "mirror that copies none",
+        "{ mirror: { upstream: none, percent: 0 } }",
+    ),
     Case::proxied("cache, a miss that is kept", "{ cache: {} }")
         .with_fields("Cache-Control: no-cache\r\n"),
     Case::proxied("cache, a hit", "{ cache: {} }").asking(0),

@@ -5,7 +5,7 @@ use domain::explain::{Caller, Counted, Decision, Limit, Step as Told};
 use domain::policy::{Mode, Stage};
 use domain::problem::Code;
 
-use super::words::{caches, checks, checks_answers, finishes, keeps_detail, shapes};
+use super::words::{caches, checks, checks_answers, finishes, keeps_detail, mirrors, shapes};
 use super::{End, Walk};
 use crate::access;
 use crate::answer::{Refusal, Shown};
@@ -43,20 +43,20 @@ impl Walk<'_> {
             self.none_behind(beyond);
             return Err(refusal.into());
         }
-        let ended = self.stage(&beyond.answer, Stage::Answer, call);
+        if let Some(end) = self.stage(&beyond.answer, Stage::Answer, call) {
+            self.none_sent(beyond);
+            return Err(end);
+        }
         if let Some(step) = &beyond.cache {
-            match ended {
-                None => self.acts(step, Stage::Answer, caches()),
-                Some(_) => self.not_reached(step, Stage::Answer),
-            }
+            self.acts(step, Stage::Answer, caches());
         }
         for step in &beyond.shape {
-            match ended {
-                None => self.acts(step, Stage::Shape, shapes(&step.running)),
-                Some(_) => self.not_reached(step, Stage::Shape),
-            }
+            self.acts(step, Stage::Shape, shapes(&step.running));
         }
-        ended.map_or(Ok(()), Err)
+        if let Some(step) = &beyond.mirror {
+            self.acts(step, Stage::Shape, mirrors(&step.running));
+        }
+        Ok(())
     }
 
     /// A preflight ends behind the edge.
@@ -132,8 +132,14 @@ impl Walk<'_> {
     /// Nothing behind the contract.
     fn none_behind(&mut self, beyond: &Beyond) {
         self.none_of(&beyond.answer, Stage::Answer);
+        self.none_sent(beyond);
+    }
+
+    /// Nothing that is there for what no policy answers.
+    fn none_sent(&mut self, beyond: &Beyond) {
         self.none_of(beyond.cache.as_slice(), Stage::Answer);
         self.none_of(&beyond.shape, Stage::Shape);
+        self.none_of(beyond.mirror.as_slice(), Stage::Shape);
     }
 
     fn none_of<R>(&mut self, steps: &[Step<R>], stage: Stage) {

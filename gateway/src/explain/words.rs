@@ -2,7 +2,7 @@
 
 use domain::policy::validate::Responses;
 
-use crate::policy::{Answers, Checking, Finishing, Shaping};
+use crate::policy::{Answers, Checking, Finishing, Mirror, Shaping};
 
 /// What a step looks at in what is sent.
 pub(super) fn checks(running: &Checking) -> String {
@@ -38,6 +38,12 @@ pub(super) fn shapes(running: &Shaping) -> String {
         Shaping::Transform(_) => "Changes header fields.",
     }
     .to_owned()
+}
+
+/// What is copied of it; chance decides. Which upstream gets that is not everybody's to see.
+pub(super) fn mirrors(running: &Mirror) -> String {
+    let percent = running.percent();
+    format!("Sends copies of {percent} % of the requests to another upstream.")
 }
 
 /// What the cache does to it.

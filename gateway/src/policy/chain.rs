@@ -9,7 +9,8 @@ use domain::effective::Effective;
 use domain::policy::{AttachPoint, Mode, Policy, Stage, Subject};
 
 use super::{
-    Answers, Cache, Checking, Context, Cors, Finishing, LogDetail, Reshape, Running, Shaping, Step,
+    Answers, Cache, Checking, Context, Cors, Finishing, LogDetail, Mirror, Reshape, Running,
+    Shaping, Step,
 };
 use crate::record::{NameId, Watch};
 use one::compile;
@@ -47,6 +48,8 @@ pub(crate) struct Beyond {
     pub(crate) status: Option<Step<u16>>,
     /// What changes the request.
     pub(crate) shape: Box<[Step<Shaping>]>,
+    /// What sends copies of it to another upstream.
+    pub(crate) mirror: Option<Step<Mirror>>,
     /// What acts on the answer, in this order: those of shape, then those of the edge.
     pub(crate) finish: Box<[Step<Finishing>]>,
     /// What of request and answer is kept beside the record.
@@ -74,6 +77,7 @@ struct Parts {
     shaping: Option<Shaping>,
     finishing: Option<Finishing>,
     cache: Option<Cache>,
+    mirror: Option<Mirror>,
     detail: Option<LogDetail>,
 }
 
@@ -118,7 +122,7 @@ impl Chain {
         let mut contract = Vec::new();
         let (mut reshape, mut reshape_answer) = (Vec::new(), Vec::new());
         let (mut cache, mut answers, mut detail) = (None, None, None);
-        let mut status = None;
+        let (mut status, mut mirror) = (None, None);
         for (index, effective) in chain.iter().enumerate() {
             let bit = 1_u32.checked_shl(index as u32).unwrap_or(0);
             let parts = compile(effective, attach(effective.from), context)?;
@@ -165,6 +169,9 @@ impl Chain {
             if let Some(shaping) = parts.shaping {
                 shape.push(step(shaping, effective, bit, context));
             }
+            if let Some(running) = parts.mirror {
+                mirror = Some(step(running, effective, bit, context));
+            }
             if let Some(finishing) = parts.finishing {
                 let list = match stage {
                     Stage::Shape => &mut of_shape,
@@ -186,6 +193,7 @@ impl Chain {
             && reshape_answer.is_empty()
             && status.is_none()
             && shape.is_empty()
+            && mirror.is_none()
             && of_shape.is_empty()
             && detail.is_none();
         let beyond = (!is_plain).then(|| {
@@ -200,6 +208,7 @@ impl Chain {
                 reshape_answer: reshape_answer.into(),
                 status,
                 shape: shape.into(),
+                mirror,
                 finish: of_shape.into(),
                 detail,
             })
@@ -282,6 +291,11 @@ impl Chain {
 
     pub(crate) fn cache(&self) -> Option<&Step<Cache>> {
         self.beyond.as_deref()?.cache.as_ref()
+    }
+
+    /// What sends copies to another upstream, where something does.
+    pub(crate) fn mirror(&self) -> Option<&Step<Mirror>> {
+        self.beyond.as_deref()?.mirror.as_ref()
     }
 }
 

@@ -57,7 +57,18 @@ fn is_sampled(percent: u8, chance: u64) -> bool {
     u128::from(chance) * 100 < u128::from(percent) << 64
 }
 
+/// What speaks something else from its answer on is no request that could be copied.
+fn can_be_copied(call: &Call<'_>, rule: &Mirror, length: Option<u64>) -> bool {
+    let is_short = length.is_none_or(|length| length <= u64::from(rule.body));
+    is_short && !call.head.asks_websocket
+}
+
 impl Shadow {
+    /// Whether `rule` wants a copy of `call`, by chance. `length` is that of its body.
+    pub(crate) fn is_wanted(call: &Call<'_>, rule: &Mirror, length: Option<u64>) -> bool {
+        is_sampled(rule.sample, chance()) && can_be_copied(call, rule, length)
+    }
+
     /// A copy of `call`, which is ready for `from`, where `rule` wants one for `to`. `length` is
     /// that of its body.
     pub(crate) fn of(
@@ -71,10 +82,8 @@ impl Shadow {
             return None;
         }
         let metrics = &call.worker.metrics;
-        // What speaks something else from its answer on is no request that could be copied.
-        let too_long = length.is_some_and(|length| length > u64::from(rule.body));
         let place = Place::enter(&from.vitals, rule.concurrency);
-        let Some(place) = place.filter(|_| !too_long && !call.head.asks_websocket) else {
+        let Some(place) = place.filter(|_| can_be_copied(call, rule, length)) else {
             metrics.upstream_mirror_dropped.add(1);
             return None;
         };

@@ -90,15 +90,15 @@ pub(crate) struct Replay<'i> {
     is_whole: bool,
     /// There is room for all of it.
     has_room: bool,
-    /// Gets a copy as soon as all is there.
-    shadow: Option<Shadow>,
+    /// Each gets a copy as soon as all is there.
+    shadows: Vec<Shadow>,
 }
 
 impl<'i> Replay<'i> {
     pub(crate) fn new(
         inner: &'i mut dyn Inflow,
         metrics: Arc<WorkerMetrics>,
-        shadow: Option<Shadow>,
+        shadows: Vec<Shadow>,
     ) -> Self {
         Self {
             inner,
@@ -106,7 +106,7 @@ impl<'i> Replay<'i> {
             at: 0,
             is_whole: true,
             has_room: false,
-            shadow,
+            shadows,
         }
     }
 
@@ -124,8 +124,8 @@ impl<'i> Replay<'i> {
         store.clear();
         self.at = 0;
         self.is_whole = false;
-        // Its copy would not be whole: dropping it counts that.
-        self.shadow = None;
+        // Copies would not be whole: dropping them counts that.
+        self.shadows.clear();
     }
 
     fn copied(&self) -> Copied {
@@ -185,10 +185,10 @@ impl Inflow for Replay<'_> {
         if self.is_whole && out.len() > before {
             self.keep(&out[before..]);
         }
-        if self.inner.is_done()
-            && let Some(shadow) = self.shadow.take()
-        {
-            shadow.send(self.copied());
+        if self.inner.is_done() {
+            for shadow in std::mem::take(&mut self.shadows) {
+                shadow.send(self.copied());
+            }
         }
         polled
     }

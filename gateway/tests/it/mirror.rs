@@ -1,11 +1,13 @@
-//! Copies of requests for another upstream: well-formed, bounded, and without any effect on the
-//! requests themselves.
+//! Copies of requests for another upstream, as an upstream or a policy asks for them: well-formed,
+//! bounded, and without any effect on the requests themselves.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use domain::policy::Stage;
 use tokio::net::TcpListener;
 
+use crate::explain::shop::{asked, explain, explainer};
 use crate::rig::{Recorder, Rig, Upstream};
 use crate::upstreams::{metric, nobody, rig};
 
@@ -18,6 +20,19 @@ fn mirrored(main: SocketAddr, shadow: SocketAddr, rule: &str) -> String {
          apis: {{ x: {{ versions: {{ v1: {{ match: {{ path: /x }}, upstream: main }} }} }} }}\n"
     )
 }
+
+/// The same by a policy.
+fn by_policy(main: SocketAddr, shadow: SocketAddr, rule: &str) -> String {
+    let policies =
+        format!("upstream: main, policies: [{{ mirror: {{ upstream: shadow{rule} }} }}]");
+    mirrored(main, shadow, "")
+        .replace(", mirror: { upstream: shadow }", "")
+        .replace("upstream: main", &policies)
+}
+
+/// Who asks for copies: an upstream, or a policy.
+type Asks = fn(SocketAddr, SocketAddr, &str) -> String;
+const BOTH: [Asks; 2] = [mirrored, by_policy];
 
 /// Waits until a counter has this value.
 async fn until(rig: &Rig, name: &str, value: u64) {
@@ -36,8 +51,14 @@ const FAILED: &str = "portunus_upstream_mirror_failed_total ";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_is_well_formed_and_learns_no_secret() {
+    for asks in BOTH {
+        copies_are_good(asks).await;
+    }
+}
+
+async fn copies_are_good(asks: Asks) {
     let (main, shadow) = (Recorder::start().await, Recorder::start().await);
-    let rig = rig(&mirrored(main.address, shadow.address, "")).await;
+    let rig = rig(&asks(main.address, shadow.address, "")).await;
     let mut client = rig.client().await;
     let requests = [
         "GET /x/a?b=c HTTP/1.1\r\nHost: t\r\nX-Mine: 1\r\nX-Portunus-Mirror: forged\r\nConnection: x-hop\r\nX-Hop: 1\r\n\r\n",
@@ -208,8 +229,14 @@ async fn a_shadow_that_hangs_or_is_dead_is_felt_by_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mirror_that_is_not_there_takes_nothing_from_its_route() {
+    for asks in BOTH {
+        routes_go_without(asks).await;
+    }
+}
+
+async fn routes_go_without(asks: Asks) {
     let (main, shadow) = (Upstream::start().await, Upstream::start().await);
-    let text = mirrored(main.address, shadow.address, "");
+    let text = asks(main.address, shadow.address, "");
     let rig = rig(&text).await;
     assert_eq!(rig.get("/x", &[]).await.status, 200);
     until(&rig, SENT, 1).await;
@@ -235,4 +262,128 @@ async fn a_mirror_that_is_not_there_takes_nothing_from_its_route() {
     rig.load(&text, 4).await;
     assert_eq!(rig.get("/x", &[]).await.status, 200);
     until(&rig, SENT, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_copies_what_it_is_asked_to() {
+    const PLAIN: &str = "GET /x HTTP/1.1\r\nHost: t\r\n\r\n";
+    const SOCKET: &str = "GET /x HTTP/1.1\r\nHost: t\r\nConnection: Upgrade\r\n\
+        Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==\r\n\r\n";
+    const OBSERVED: &str = "portunus_policy_observed_total{kind=\"mirror\"} 2";
+    let long = "x".repeat(65_537);
+    let long = format!("POST /x HTTP/1.1\r\nHost: t\r\nContent-Length: 65537\r\n\r\n{long}");
+    // A rule, a request that is sent twice, how often it was copied or not, and whether that is
+    // only counted.
+    for (rule, request, sent, dropped, is_observed) in [
+        ("", PLAIN, 2, 0, false),
+        ("", SOCKET, 0, 2, false),
+        ("", &*long, 0, 2, false),
+        (", percent: 0", PLAIN, 0, 0, false),
+        (", mode: observe", PLAIN, 0, 0, true),
+        (", mode: observe", SOCKET, 0, 0, false),
+        (", mode: observe", &*long, 0, 0, false),
+        (", mode: observe, percent: 0", PLAIN, 0, 0, false),
+    ] {
+        let (main, shadow) = (Recorder::start().await, Recorder::start().await);
+        let rig = rig(&by_policy(main.address, shadow.address, rule)).await;
+        for _ in 0..2 {
+            assert_eq!(rig.send(request).await.status, 200, "{rule}");
+        }
+        let what = format!("{rule} {}", &request[..20]);
+        until(&rig, SENT, sent).await;
+        assert_eq!(metric(&rig, DROPPED).await, dropped, "{what}");
+        let page = rig.admin("/metrics").await.body;
+        assert_eq!(page.contains(OBSERVED), is_observed, "{what}");
+        for record in rig.wait_records(2).await {
+            assert_eq!(record.observed != 0, is_observed, "{what}");
+            assert_eq!(record.decided_by, "", "{what}");
+        }
+        let mut copies = 0;
+        while copies < sent {
+            copies += shadow.take().len() as u64;
+            tokio::task::yield_now().await;
+        }
+        assert_eq!((main.take().len(), copies), (2, sent), "{what}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_the_same_request_twice_from_one_policy() {
+    let (main, shadow) = (Recorder::start().await, Recorder::start().await);
+    let itself = by_policy(main.address, shadow.address, "").replace("shadow }", "main }");
+    let rig_of_itself = rig(&itself).await;
+    assert_eq!(rig_of_itself.get("/x", &[]).await.status, 200);
+    assert_eq!(metric(&rig_of_itself, SENT).await, 0);
+    assert_eq!(main.take().len(), 1);
+    // The upstream's own mirror gets its copies all the same.
+    let third = Recorder::start().await;
+    let both = mirrored(main.address, third.address, "");
+    let both = both
+        .replace("shadow", "third")
+        .replace(
+            "upstream: main",
+            "upstream: main, policies: [{ mirror: { upstream: shadow } }]",
+        )
+        .replace(
+            "apis:",
+            &format!(
+                "  shadow: {{ targets: [{{ url: \"http://{}\" }}] }}\napis:",
+                shadow.address
+            ),
+        );
+    let rig = rig(&both).await;
+    let post = "POST /x HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nhello";
+    assert_eq!(rig.send(post).await.status, 200);
+    until(&rig, SENT, 2).await;
+    for one in [shadow, third] {
+        let mut copies = one.take();
+        while copies.is_empty() {
+            tokio::task::yield_now().await;
+            copies = one.take();
+        }
+        assert_eq!((copies.len(), &*copies[0].body), (1, &b"hello"[..]));
+        assert_eq!(copies[0].all("authorization"), Vec::<&str>::new());
+    }
+    assert_eq!(main.take().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_policys_shadow_does_is_felt_by_nobody() {
+    let main = Upstream::start().await;
+    for (shadow, hangs) in [(silent().await, true), (nobody().await, false)] {
+        let rig = rig(&by_policy(main.address, shadow, "")).await;
+        p99(&rig, 100).await;
+        let (sent, dropped) = (metric(&rig, SENT).await, metric(&rig, DROPPED).await);
+        assert_eq!(sent + dropped, 100);
+        if hangs {
+            // As many as an upstream's own mirror has unless it is told otherwise.
+            assert!(sent >= 32 && dropped > 0, "{sent} {dropped}");
+        } else {
+            until(&rig, FAILED, sent).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn explaining_tells_of_copies_and_sends_none() {
+    let (main, shadow) = (Upstream::start().await, Upstream::start().await);
+    for (rule, why) in [
+        (
+            ", percent: 10",
+            "Sends copies of 10 % of the requests to another upstream.",
+        ),
+        (
+            ", mode: observe",
+            "Sends copies of 100 % of the requests to another upstream. It only observes.",
+        ),
+    ] {
+        let text = by_policy(main.address, shadow.address, rule);
+        let rig = rig(&text).await;
+        let told = explain(&explainer(&rig, &text), &asked("GET", "/x", &[]));
+        let step = told.steps.last().unwrap();
+        assert_eq!((&*step.policy, step.stage), ("mirror/mirror", Stage::Shape));
+        assert_eq!(step.why, why);
+    }
+    assert_eq!((main.requests(), shadow.requests()), (0, 0));
 }

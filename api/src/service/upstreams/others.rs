@@ -1,5 +1,5 @@
 //! Upstreams that others name, to stand in for them or to get copies of their requests, and those
-//! that policies ask: of the same organization, and kept while they are needed.
+//! that policies name: of the same organization, and kept while they are needed.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -66,7 +66,7 @@ pub(super) async fn users<C: ConnectionTrait>(db: &C, row: &upstream::Model) -> 
     Ok(users)
 }
 
-/// What is wrong with the upstreams that policies ask: each must be one of the organization. Pointers
+/// What is wrong with the upstreams that policies name: each must be one of the organization. Pointers
 /// are those of the places, and on from there: `/policies/0/ext_auth/upstream`.
 pub(crate) async fn check_named<C: ConnectionTrait>(
     db: &C,
@@ -99,7 +99,7 @@ pub(crate) async fn check_named<C: ConnectionTrait>(
         .collect())
 }
 
-/// What has policies that ask it, in words, as numbers.
+/// What has policies that name it, in words, as numbers.
 pub(super) async fn askers<C: ConnectionTrait>(
     db: &C,
     row: &upstream::Model,

@@ -88,6 +88,7 @@ fn full() -> Vec<Policy> {
         { "rewrite": { "prefix": { "from": "/a", "to": "/" } } },
         { "transform": { "name": "t", "request": { "rename": { "A": "B" }, "remove": ["C"], "set": { "D": "{path}" }, "add": { "E": " e" } }, "response": {} } },
         { "transform": { "request": { "body": { "remove": ["/a/*/b"], "becomes": "{\"x\": body.y}\n", "to": "xml", "root": "r", "arrays": ["i"], "max_bytes": 9 } }, "response": { "status": 204 } } },
+        { "mirror": { "name": "m", "upstream": "candidate", "percent": 5 } },
         { "cors": { "name": "c", "origins": ["*"], "methods": ["GET"], "headers": ["A"], "expose": ["B"], "credentials": true, "max_age": "1s" } },
         { "request_limits": { "name": "l", "body": 0, "headers": 1, "header_bytes": 64, "query": 0 } },
         { "security_headers": { "name": "h", "hsts": { "max_age": "365d", "include_subdomains": true, "preload": true },

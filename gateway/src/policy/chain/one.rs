@@ -7,8 +7,8 @@ use domain::policy::{AttachPoint, Policy, named_lists, named_upstreams};
 use super::super::{
     AnyOf, AuthGuard, BasicAuth, Cache, Checking, Compress, Concurrency, Context, Cors, Expression,
     ExtAuth, Fault, Finishing, HttpSignature, Introspection, IpFilter, JsonThreat, Jwt, KeyAuth,
-    LogDetail, Mtls, Quota, RateLimit, Redirect, RequestLimits, Reshape, Rewrite, Running, Scopes,
-    SecurityHeaders, Shaping, ThreatPatterns, Transform,
+    LogDetail, Mirror, Mtls, Quota, RateLimit, Redirect, RequestLimits, Reshape, Rewrite, Running,
+    Scopes, SecurityHeaders, Shaping, ThreatPatterns, Transform,
 };
 use super::{Parts, Uncompiled, documented, label};
 
@@ -28,8 +28,10 @@ pub(super) fn compile(
         label: format!("policy {}", label(effective.policy)),
         reason: "It cannot be read.".to_owned(),
     };
+    // Requests go on without copies where nobody is there who gets them.
+    let is_needed = !matches!(effective.policy, Policy::Mirror(_));
     for named in named_upstreams(std::slice::from_ref(effective.policy)) {
-        if (context.upstreams)(named.name).is_none() {
+        if is_needed && (context.upstreams)(named.name).is_none() {
             let label = format!("policy {}", label(effective.policy));
             let name = named.name;
             let reason = format!("There is no upstream {name} in the organization.");
@@ -153,6 +155,10 @@ pub(super) fn compile(
         }
         Policy::LogDetail(policy) => Parts {
             detail: Some(LogDetail::compile(policy).ok_or_else(unread)?),
+            ..Parts::default()
+        },
+        Policy::Mirror(policy) => Parts {
+            mirror: Mirror::compile(policy, context),
             ..Parts::default()
         },
         Policy::Validate(policy) => documented::validate(policy, effective, context)?,

@@ -66,7 +66,7 @@ fn what_is_kept_comes_again() {
         let metrics: Arc<WorkerMetrics> = Arc::default();
         let held = || metrics.upstream_kept_bytes.get();
         let mut inner = parts(sizes, has_length);
-        let mut replay = Replay::new(&mut inner, metrics.clone(), None);
+        let mut replay = Replay::new(&mut inner, metrics.clone(), vec![]);
         let first = all(&mut replay);
         assert_eq!(first.len(), sizes.iter().sum::<usize>());
         assert_eq!(replay.can_repeat(), again, "{sizes:?}");
@@ -91,7 +91,7 @@ fn what_is_kept_comes_again() {
 fn a_try_may_begin_anew_before_the_end_has_come() {
     for (has_length, again) in [(true, true), (false, false)] {
         let mut inner = parts(&[1, 2, 3], has_length);
-        let mut replay = Replay::new(&mut inner, Arc::default(), None);
+        let mut replay = Replay::new(&mut inner, Arc::default(), vec![]);
         let mut first = Vec::new();
         fill(&mut replay, &mut first);
         assert_eq!(replay.can_repeat(), again);
@@ -106,7 +106,7 @@ async fn a_worker_keeps_only_so_much() {
     let metrics: Arc<WorkerMetrics> = Arc::default();
     metrics.upstream_kept_bytes.add(MOST_OF_WORKER - 5);
     let mut inner = parts(&[3, 3], true);
-    let mut replay = Replay::new(&mut inner, metrics.clone(), None);
+    let mut replay = Replay::new(&mut inner, metrics.clone(), vec![]);
     // There is no room for it beforehand: nothing is taken.
     assert!(replay.collect().await.unwrap().is_none());
     assert_eq!(metrics.upstream_not_kept.get(), 1);
@@ -116,7 +116,7 @@ async fn a_worker_keeps_only_so_much() {
     assert_eq!(metrics.upstream_not_kept.get(), 2);
     assert_eq!(metrics.upstream_kept_bytes.get(), MOST_OF_WORKER - 5);
     let mut inner = parts(&[2, 3], true);
-    let mut replay = Replay::new(&mut inner, metrics, None);
+    let mut replay = Replay::new(&mut inner, metrics, vec![]);
     let mut copied = replay.collect().await.unwrap().unwrap();
     assert!(replay.is_done());
     assert_eq!(all(&mut copied), [0, 0, 1, 1, 1]);
