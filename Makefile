@@ -2,7 +2,7 @@
 # make demo   the same, filled with a demo organization, API, users and traffic
 # make test   install what the tests need, then format, lints, and all tests (SQLite, PostgreSQL, browser)
 # make bench  the side-by-side benchmark; writes bench/RESULTS.md
-# make bench-curves  how cost grows with routes, keys, bodies, connections, changes; writes bench/CURVES.md
+# make bench-curves  how cost grows with routes, keys, bodies, connections, changes; full chain, memory; writes bench/CURVES.md
 # make bench-hits  what an answer from the cache costs; writes bench/HITS.md
 # make bench-policies  what each policy adds to a request; writes bench/POLICIES.md
 # make bench-instructions  instructions of a request's way, against bench/INSTRUCTIONS.json

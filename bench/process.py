@@ -14,11 +14,13 @@ def free_port() -> int:
 
 
 class Process:
-    """A server with all its children, kept on one CPU from its first instruction."""
+    """A server with all its children, kept on one CPU (or those of a list as `taskset` reads it) from its
+    first instruction."""
 
-    def __init__(self, command: list[str], cpu: int, port: int, log: Path, environment: dict | None = None):
+    def __init__(self, command: list[str], cpu: int | str, port: int, log: Path, environment: dict | None = None):
         self.port = port
         self.log = log
+        self.began, self.took = time.monotonic(), 0.0  # seconds to its first answer
         with log.open("wb") as sink:
             self.child = subprocess.Popen(
                 ["taskset", "-c", str(cpu), *command],
@@ -39,6 +41,7 @@ class Process:
                     # 503 is a proxy that is up and has not read its configuration yet.
                     answer = probe.recv(12)
                     if answer.startswith(b"HTTP") and not answer.endswith(b"503"):
+                        self.took = time.monotonic() - self.began
                         return
             except OSError:
                 pass
@@ -82,6 +85,11 @@ class Process:
                 if line.startswith(of + ":"):
                     total += int(line.split()[1]) * 1024
         return total
+
+    def peak_bytes(self) -> int:
+        """The most resident memory that its processes have had, each by itself."""
+        lines = [line for pid in self.pids() for line in Path(f"/proc/{pid}/status").read_text().splitlines()]
+        return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
     def stop(self) -> None:
         self.child.terminate()

@@ -31,6 +31,11 @@ def key(index: int) -> str:
     return body + base62(zlib.crc32(body.encode()), 6)
 
 
+def limited() -> str:
+    """The one key beside the others that may ask once a day."""
+    return key(2 * KEYS)
+
+
 def base62(number: int, width: int) -> str:
     out = []
     for _ in range(width):
@@ -50,16 +55,18 @@ class Case:
     name: str
     setting: str  # "w0" or "w5": the configuration of the peer
     path: str  # behind the prefix: /small (200 B) or /large (1 KB)
-    key: str  # "known", "unknown" or "none"
+    key: str  # "known", "unknown", "limited" or "none"
     status: int  # the answer that counts as success
     everyone: bool = False  # asked of all peers, not only of those close by
+    ours: bool = False  # asked of our gateway alone
     rate: int = 0  # requests per second in all; 0 is a closed loop
     connections: int = CONNECTIONS
+    body: str = ""  # of JSON; with one the method is POST
 
     def example(self) -> tuple[str, dict[str, str]]:
         """Path and headers of one of its requests."""
-        header = {"known": {"X-Api-Key": key(1)}, "unknown": {"X-Api-Key": key(KEYS + 1)}, "none": {}}[self.key]
-        return prefix(0) + self.path, {"Host": HOST} | header
+        shown = {"known": key(1), "unknown": key(KEYS + 1), "limited": limited(), "none": ""}[self.key]
+        return prefix(0) + self.path, {"Host": HOST} | ({"X-Api-Key": shown} if shown else {})
 
     def script(self) -> str:
         """A wrk script: all requests are built before the first one is sent."""
@@ -67,11 +74,14 @@ class Case:
         targets = []
         for _ in range(DRAWN):
             route = draw.randrange(ROUTES if self.setting == "w5" else 1)
-            header = {"known": key(draw.randrange(KEYS)), "unknown": key(KEYS + draw.randrange(KEYS)), "none": ""}[self.key]
+            known, unknown = key(draw.randrange(KEYS)), key(KEYS + draw.randrange(KEYS))
+            header = {"known": known, "unknown": unknown, "limited": limited(), "none": ""}[self.key]
             targets.append(f'{{"{prefix(route)}{self.path}", "{header}"}}')
         return SCRIPT % {
             "targets": ",\n".join(targets),
             "host": HOST,
+            "method": "POST" if self.body else "GET",
+            "body": f"[==[{self.body}]==]" if self.body else "nil",
             "status": self.status,
             # wrk waits whole milliseconds: of each connection's two pauses the mix gives the mean.
             "pause": 1000 * self.connections / self.rate if self.rate else 0,
@@ -84,12 +94,14 @@ local targets = {
 }
 local requests, at = {}, 0
 local pause = %(pause)f
+local body = %(body)s
 
 function init(args)
   for i, target in ipairs(targets) do
     local headers = { ["Host"] = "%(host)s" }
     if target[2] ~= "" then headers["X-Api-Key"] = target[2] end
-    requests[i] = wrk.format("GET", target[1], headers)
+    if body then headers["Content-Type"] = "application/json" end
+    requests[i] = wrk.format("%(method)s", target[1], headers, body)
   end
   targets = nil
 end
@@ -124,6 +136,7 @@ CASES = [
     Case("W5, 200 B, paced at 5,000/s", "w5", "/small", "known", 200, rate=5_000),
     Case("W0, 200 B", "w0", "/small", "none", 200, everyone=True),
     Case("W5, refused (401)", "w5", "/small", "unknown", 401),
+    Case("W5, refused (429)", "w5", "/small", "limited", 429, ours=True),
 ]
 
 

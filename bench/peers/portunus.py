@@ -58,16 +58,19 @@ def manifest(setting: str, backend: int) -> dict:
     }
     if setting == "w5":
         limit = {"rate_limit": {"limit": 1_000_000, "window": "1s", "by": ["key"]}}
-        plans = {"free": {"approval": "auto", "policies": [limit]}}
+        once = {"rate_limit": {"limit": 1, "window": "24h", "by": ["key"]}}
+        plans = {name: {"approval": "auto", "policies": [policy]} for name, policy in {"free": limit, "once": once}.items()}
         out["products"] = {"bench": {"versions": [f"{api}/v1" for api in apis], "plans": plans}}
-        out["applications"] = {
-            f"app-{index}": {
-                "keys": [{"name": "key", "env": "live", "sha256": hashlib.sha256(work.key(index).encode()).hexdigest()}],
-                "subscriptions": [{"product": "bench", "plan": "free"}],
-            }
-            for index in range(work.KEYS)
-        }
+        out["applications"] = {f"app-{index}": application(work.key(index), "free") for index in range(work.KEYS)}
+        out["applications"]["limited"] = application(work.limited(), "once")
     return out
+
+
+def application(key: str, plan: str) -> dict:
+    return {
+        "keys": [{"name": "key", "env": "live", "sha256": hashlib.sha256(key.encode()).hexdigest()}],
+        "subscriptions": [{"product": "bench", "plan": plan}],
+    }
 
 
 def logs(folder: Path) -> list[Path]:
