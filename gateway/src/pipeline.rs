@@ -99,7 +99,8 @@ async fn serve(
             report.code = Some(Code::HttpsRequired);
             return Ok(answer);
         }
-        place::find(state, &host, &head, report)?
+        let found = place::find(state, &host, &head, report);
+        found.map_err(|refusal| place::stop(&head, report, refusal))?
     };
     report.note_route(route);
     let (found, preflight) = operation::chosen(report, route, &head, prefix);

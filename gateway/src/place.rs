@@ -8,6 +8,7 @@ use domain::route::{Asked, Choice, NotChosen, Scheme, Spot};
 use crate::answer::Refusal;
 use crate::call::Call;
 use crate::fields::Name;
+use crate::forward::Stop;
 use crate::head::Head;
 use crate::notice::Told;
 use crate::query;
@@ -92,11 +93,23 @@ fn gone(state: &State, host: &str, head: &Head, report: &mut Report, refusal: Re
     });
     match retired {
         Some(retired) => {
-            report.note_retired(retired);
+            report.note_retired(retired, &head.fields);
             Refusal::new(Code::VersionRetired)
         }
         None => refusal,
     }
+}
+
+/// How a request ends that no version answers.
+#[cold]
+pub(crate) fn stop(head: &Head, report: &mut Report, refusal: Refusal) -> Stop {
+    let preflight = report.told.as_ref().and_then(|told| told.preflight(head));
+    let Some(answer) = preflight else {
+        return refusal.into();
+    };
+    // It says nothing of what is to come.
+    report.told = None;
+    Stop::Answered(Box::new(answer))
 }
 
 fn refusal<T>(choice: &Choice<T>, why: &NotChosen) -> Refusal {
