@@ -100,7 +100,10 @@ async fn serve(
             return Ok(answer);
         }
         let found = place::find(state, &host, &head, report);
-        found.map_err(|refusal| place::stop(&head, report, refusal))?
+        found.map_err(|refusal| match place::preflight(&head, report) {
+            Some(answer) => Stop::Answered(Box::new(answer)),
+            None => refusal.into(),
+        })?
     };
     report.note_route(route);
     let (found, preflight) = operation::chosen(report, route, &head, prefix);

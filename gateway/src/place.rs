@@ -6,9 +6,9 @@ use domain::problem::Code;
 use domain::route::{Asked, Choice, NotChosen, Scheme, Spot};
 
 use crate::answer::Refusal;
+use crate::body::Answer;
 use crate::call::Call;
 use crate::fields::Name;
-use crate::forward::Stop;
 use crate::head::Head;
 use crate::notice::Told;
 use crate::query;
@@ -100,16 +100,13 @@ fn gone(state: &State, host: &str, head: &Head, report: &mut Report, refusal: Re
     }
 }
 
-/// How a request ends that no version answers.
+/// The answer to a preflight where [`find`] has found that a version is retired.
 #[cold]
-pub(crate) fn stop(head: &Head, report: &mut Report, refusal: Refusal) -> Stop {
-    let preflight = report.told.as_ref().and_then(|told| told.preflight(head));
-    let Some(answer) = preflight else {
-        return refusal.into();
-    };
-    // It says nothing of what is to come.
+pub(crate) fn preflight(head: &Head, report: &mut Report) -> Option<Answer> {
+    let answer = report.told.as_ref()?.preflight(head)?;
+    // It says nothing of the version's end.
     report.told = None;
-    Stop::Answered(Box::new(answer))
+    Some(answer)
 }
 
 fn refusal<T>(choice: &Choice<T>, why: &NotChosen) -> Refusal {
