@@ -26,6 +26,8 @@ pub struct Model {
     pub connections: i64,
     /// Traffic records lost since the start.
     pub dropped: i64,
+    /// Objects of its state that it cannot read, or only in part.
+    pub unreadable: i64,
     pub started_at: DateTime<Utc>,
     pub last_seen_at: DateTime<Utc>,
 }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::id::{ApiId, OrganizationId, VersionId};
 use domain::lifecycle::VersionState;
+use domain::policy::Cors;
 use domain::snapshot;
 use sea_orm::entity::prelude::*;
 
@@ -140,12 +141,14 @@ impl Model {
         }
         let revision = current.snapshot();
         let revision = revision.or_else(|error| current.place().ok_or(error))?;
+        let cors = Cors::among(&revision.policies).cloned();
         Ok(self.deprecation()?.map(|deprecation| snapshot::Retired {
             id: self.id.into(),
             slug: self.slug,
             revision: revision.number,
             route: revision.route,
             deprecation,
+            cors,
         }))
     }
 

@@ -286,7 +286,11 @@ impl Walk<'_> {
                 return Err(Refusal::new(code).into());
             }
             self.runners_up(state, &host, &head);
-            place::find(state, &host, &head, &mut report)?
+            let found = place::find(state, &host, &head, &mut report);
+            found.map_err(|refusal| match place::preflight(&head, &mut report) {
+                Some(answer) => End::Answered(answer.status),
+                None => refusal.into(),
+            })?
         };
         report.note_route(route);
         self.out.explanation.route = explainer.compiler.place_of(route.version);

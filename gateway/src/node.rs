@@ -48,6 +48,12 @@ impl Node {
         }
     }
 
+    /// Open client connections, and objects of the state that cannot be read.
+    pub(crate) fn load(&self) -> (u64, u64) {
+        let connections = self.shared.connections.open() as u64;
+        (connections, self.not_taken.unread().iter().sum())
+    }
+
     pub(crate) fn gauges(&self) -> Gauges {
         Gauges {
             state: *self.number.borrow(),

@@ -7,7 +7,10 @@ use chrono::{DateTime, Utc};
 use domain::id::{ApiId, OrganizationId, VersionId};
 use domain::snapshot::Deprecation;
 
+use crate::body::Answer;
 use crate::fields::Fields;
+use crate::head::Head;
+use crate::policy::{Cors, Noted, cors};
 
 /// The fields of a version that is deprecated, or gone.
 #[derive(Debug, PartialEq, Eq)]
@@ -86,6 +89,16 @@ pub(crate) struct Retired {
     pub(crate) provider: OrganizationId,
     pub(crate) revision: u32,
     pub(crate) notice: Arc<Notice>,
+    /// Which pages may read that it is gone.
+    pub(crate) cors: Option<Cors>,
+}
+
+/// Who asks at the place of a retired version with `cors`, and what is told to anybody there.
+#[derive(Debug)]
+pub(crate) struct Page {
+    told: Told,
+    retired: Arc<Retired>,
+    noted: Noted,
 }
 
 /// What an answer says, whatever it is, because of the place where the request went.
@@ -95,6 +108,7 @@ pub(crate) enum Told {
     Vary(Box<str>),
     Notice(Arc<Notice>),
     Both(Box<str>, Arc<Notice>),
+    Page(Box<Page>),
 }
 
 impl Told {
@@ -102,8 +116,33 @@ impl Told {
     pub(crate) fn and(before: Option<Self>, notice: Arc<Notice>) -> Self {
         match before {
             Some(Self::Vary(vary) | Self::Both(vary, _)) => Self::Both(vary, notice),
-            Some(Self::Notice(_)) | None => Self::Notice(notice),
+            Some(Self::Notice(_) | Self::Page(_)) | None => Self::Notice(notice),
         }
+    }
+
+    /// The same of a version that is retired, to whoever asks there.
+    pub(crate) fn gone(before: Option<Self>, retired: &Arc<Retired>, noted: Noted) -> Self {
+        let told = Self::and(before, retired.notice.clone());
+        match retired.cors {
+            None => told,
+            Some(_) => Self::Page(Box::new(Page {
+                told,
+                retired: retired.clone(),
+                noted,
+            })),
+        }
+    }
+
+    /// The answer to a preflight: the page is to hear why there is none to its request.
+    pub(crate) fn preflight(&self, head: &Head) -> Option<Answer> {
+        let Self::Page(page) = self else {
+            return None;
+        };
+        let cors = page.retired.cors.as_ref()?;
+        cors::asked_method(head)?;
+        let mut answer = cors.preflight(head, &page.noted);
+        cors.finish(&page.noted, true, &mut answer.fields);
+        Some(answer)
     }
 
     pub(crate) fn write(&self, fields: &mut Fields) {
@@ -112,6 +151,12 @@ impl Told {
         }
         if let Self::Notice(notice) | Self::Both(_, notice) = self {
             notice.write(fields);
+        }
+        if let Self::Page(page) = self {
+            page.told.write(fields);
+            if let Some(cors) = &page.retired.cors {
+                cors.finish(&page.noted, false, fields);
+            }
         }
     }
 }

@@ -99,7 +99,11 @@ async fn serve(
             report.code = Some(Code::HttpsRequired);
             return Ok(answer);
         }
-        place::find(state, &host, &head, report)?
+        let found = place::find(state, &host, &head, report);
+        found.map_err(|refusal| match place::preflight(&head, report) {
+            Some(answer) => Stop::Answered(Box::new(answer)),
+            None => refusal.into(),
+        })?
     };
     report.note_route(route);
     let (found, preflight) = operation::chosen(report, route, &head, prefix);

@@ -6,6 +6,7 @@ use domain::problem::Code;
 use domain::route::{Asked, Choice, NotChosen, Scheme, Spot};
 
 use crate::answer::Refusal;
+use crate::body::Answer;
 use crate::call::Call;
 use crate::fields::Name;
 use crate::head::Head;
@@ -92,11 +93,20 @@ fn gone(state: &State, host: &str, head: &Head, report: &mut Report, refusal: Re
     });
     match retired {
         Some(retired) => {
-            report.note_retired(retired);
+            report.note_retired(retired, &head.fields);
             Refusal::new(Code::VersionRetired)
         }
         None => refusal,
     }
+}
+
+/// The answer to a preflight where [`find`] has found that a version is retired.
+#[cold]
+pub(crate) fn preflight(head: &Head, report: &mut Report) -> Option<Answer> {
+    let answer = report.told.as_ref()?.preflight(head)?;
+    // It says nothing of the version's end.
+    report.told = None;
+    Some(answer)
 }
 
 fn refusal<T>(choice: &Choice<T>, why: &NotChosen) -> Refusal {

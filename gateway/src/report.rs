@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use crate::client::Client;
 use crate::detail;
-use crate::fields::Name;
+use crate::fields::{Fields, Name};
 use crate::head::Head;
 use crate::notice::{Notice, Retired, Told};
 use crate::passage;
 use crate::places::Place;
+use crate::policy::Noted;
 use crate::record::{NameId, PATH_BYTES, Record};
 use crate::request_id;
 use crate::state::Route;
@@ -117,12 +118,13 @@ impl Report {
     }
 
     /// The version that would have answered once, which is counted nowhere any more.
-    pub(crate) fn note_retired(&mut self, retired: &Retired) {
+    pub(crate) fn note_retired(&mut self, retired: &Arc<Retired>, fields: &Fields) {
         self.provider = retired.provider;
         self.api = retired.api;
         self.version = retired.version;
         self.revision = retired.revision;
-        self.announce(&retired.notice);
+        let noted = Noted::of(fields, &self.connection.peer);
+        self.told = Some(Told::gone(self.told.take(), retired, noted));
     }
 
     /// Has the answer say what is to come of its version.

@@ -342,10 +342,10 @@ impl Handle {
         self.node.shared.connections.open() as u64
     }
 
-    /// Asks for [`Handle::connections`] later, from elsewhere.
-    pub(crate) fn connection_count(&self) -> impl Fn() -> u64 + Send + 'static + use<> {
-        let shared = self.node.shared.clone();
-        move || shared.connections.open() as u64
+    /// Asks for [`Node::load`] later, from elsewhere.
+    pub(crate) fn load(&self) -> impl Fn() -> (u64, u64) + Send + 'static + use<> {
+        let node = self.node.clone();
+        move || node.load()
     }
 
     /// Adds figures of another part of the process to `/metrics`.

@@ -38,18 +38,8 @@ impl<const N: usize> Text<N> {
         self.push("\"").push(text).push("\"")
     }
 
-    pub(crate) fn number(&mut self, mut number: u64) -> &mut Self {
-        let mut digits = [0; 20];
-        let mut at = digits.len();
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (number % 10) as u8;
-            number /= 10;
-            if number == 0 {
-                break;
-            }
-        }
-        self.put(&digits[at..])
+    pub(crate) fn number(&mut self, number: u64) -> &mut Self {
+        self.put(digits(number, &mut [0; 20]))
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
@@ -60,6 +50,21 @@ impl<const N: usize> Text<N> {
     pub(crate) fn whole(&self) -> Option<&[u8]> {
         (!self.too_long).then(|| self.as_bytes())
     }
+}
+
+/// A number in decimal, written at the end of `room`; the longest fills it.
+#[inline]
+pub(crate) fn digits(mut number: u64, room: &mut [u8; 20]) -> &[u8] {
+    let mut at = room.len();
+    loop {
+        at -= 1;
+        room[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    &room[at..]
 }
 
 /// What formatting would write, in a tenth of its time: each request has one.

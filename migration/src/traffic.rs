@@ -8,6 +8,7 @@ mod m0005_quota_by_policy;
 mod m0006_details;
 mod m0007_cached;
 mod m0008_trace;
+mod m0009_unreadable;
 
 use sea_orm_migration::prelude::*;
 
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_details::Migration),
             Box::new(m0007_cached::Migration),
             Box::new(m0008_trace::Migration),
+            Box::new(m0009_unreadable::Migration),
         ]
     }
 

@@ -40,6 +40,7 @@ fn shown(ctx: &Ctx, row: node::Model, newest: i64) -> wire::Node {
         memory: row.memory,
         connections: row.connections,
         dropped: row.dropped,
+        unreadable: row.unreadable,
         started_at: row.started_at,
         last_seen_at: row.last_seen_at,
         alive: ctx.now - row.last_seen_at < ALIVE,

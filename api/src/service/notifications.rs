@@ -18,7 +18,7 @@ use crate::letter::{Letter, Letters};
 use crate::service::outbox::{self, Origin};
 use crate::service::webhooks;
 use crate::write::Write;
-pub(crate) use deprecated::ANNOUNCED;
+pub(crate) use deprecated::{ANNOUNCED, TAKEN_BACK};
 
 /// Events taken at once.
 const BATCH: u64 = 100;
@@ -106,6 +106,10 @@ fn text(kind: &str) -> Option<Text> {
         "subscription.version_deprecated" => Text::Consumer(
             "Deprecated: {version}",
             "{version}, which {application} may call by its subscription to {product}, plan {plan}, is deprecated. {note}",
+        ),
+        "subscription.version_undeprecated" => Text::Consumer(
+            "Not deprecated any more: {version}",
+            "{version}, which {application} may call by its subscription to {product}, plan {plan}, is not deprecated any more: what was announced of its end was taken back.",
         ),
         "subscription.quota_100" => Text::Consumer(
             "Quota used up: {product}",

@@ -1,6 +1,6 @@
 //! How versions end: announced, taken back, reached; and who hears of it.
 
-use api::service::{jobs, notifications};
+use api::service::jobs;
 use chrono::{Duration, SecondsFormat};
 use domain::problem::Code;
 use entity::row::to_micros;
@@ -9,16 +9,30 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 
-use crate::support::{World, each};
+use crate::support::shop::Shop;
+use crate::support::{App, World, each};
+
+/// A published version, to which anybody may subscribe at once.
+async fn shop(app: App) -> (World, Shop) {
+    let world = World::new(app).await;
+    let plan = json!({ "approval": "auto" });
+    let shop = world.shop(&world.owner, world.here, plan).await;
+    (world, shop)
+}
+
+/// The stranger subscribes with an application of this name.
+async fn subscriber(world: &World, shop: &Shop, name: &str) {
+    let application = world.application(&world.stranger, world.there, name).await;
+    world
+        .subscribed(&world.stranger, &application, &shop.plan)
+        .await;
+}
 
 #[tokio::test]
 async fn announced_changed_and_taken_back() {
     each(async |app| {
-        let world = World::new(app).await;
+        let (world, shop) = shop(app).await;
         let mut client = world.owner.client.clone();
-        let shop = world
-            .shop(&world.owner, world.here, json!({ "approval": "auto" }))
-            .await;
         let path = format!("/versions/{}", shop.version);
         for step in ["undeprecate", "retire"] {
             client
@@ -121,11 +135,8 @@ async fn announced_changed_and_taken_back() {
 #[tokio::test]
 async fn a_sunset_that_was_chosen_retires_once_and_frees_the_place() {
     each(async |app| {
-        let world = World::new(app).await;
+        let (world, shop) = shop(app).await;
         let mut client = world.owner.client.clone();
-        let shop = world
-            .shop(&world.owner, world.here, json!({ "approval": "auto" }))
-            .await;
         let path = format!("/versions/{}", shop.version);
         let sunset = world.app.plane.clock.now() + Duration::days(1);
         let asked = json!({ "sunset_at": sunset, "retire_at_sunset": true });
@@ -182,27 +193,17 @@ async fn a_sunset_that_was_chosen_retires_once_and_frees_the_place() {
 #[tokio::test]
 async fn every_active_subscriber_gets_a_mail() {
     each(async |app| {
-        let world = World::new(app).await;
+        let (world, shop) = shop(app).await;
         let mut client = world.owner.client.clone();
-        let shop = world
-            .shop(&world.owner, world.here, json!({ "approval": "auto" }))
-            .await;
         for name in ["Kiosk", "Tablet"] {
-            let application = world.application(&world.stranger, world.there, name).await;
-            world
-                .subscribed(&world.stranger, &application, &shop.plan)
-                .await;
+            subscriber(&world, &shop, name).await;
         }
-        let dispatch = async || {
-            let job = world.app.job();
-            while notifications::dispatch(&job).await.unwrap() > 0 {}
-        };
-        dispatch().await;
+        world.app.dispatch().await;
         let before = world.app.mail_count().await;
         let path = format!("/versions/{}/deprecate", shop.version);
         let asked = json!({ "message": "Move to v2." });
         client.post(&path, asked.clone()).await.ok(200);
-        dispatch().await;
+        world.app.dispatch().await;
         assert_eq!(world.app.mail_count().await, before + 2);
         let mail = world
             .app
@@ -213,8 +214,69 @@ async fn every_active_subscriber_gets_a_mail() {
             "{mail}"
         );
         client.post(&path, asked).await.ok(200);
-        dispatch().await;
+        world.app.dispatch().await;
         assert_eq!(world.app.mail_count().await, before + 2, "nothing new");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_heard_of_an_end_hears_that_it_is_taken_back() {
+    each(async |app| {
+        let (world, shop) = shop(app).await;
+        let mut client = world.owner.client.clone();
+        subscriber(&world, &shop, "Kiosk").await;
+        world.app.dispatch().await;
+        let mut count = world.app.mail_count().await;
+        let path = format!("/versions/{}", shop.version);
+        // Whether mails are made between the two steps, what takes it back, and mails in all.
+        for (is_told, step, mails) in [
+            (true, "undeprecate", 2),
+            (true, "publish", 2),
+            (false, "undeprecate", 0),
+            (false, "publish", 0),
+        ] {
+            client
+                .post(&format!("{path}/deprecate"), json!({}))
+                .await
+                .ok(200);
+            if is_told {
+                world.app.dispatch().await;
+            }
+            world.app.advance(Duration::seconds(1));
+            client
+                .post(&format!("{path}/{step}"), json!({}))
+                .await
+                .ok(200);
+            world.app.dispatch().await;
+            count += mails;
+            assert_eq!(world.app.mail_count().await, count, "{is_told} {step}");
+            let mail = world
+                .app
+                .mailed("subscription.decided", &world.stranger.email)
+                .await;
+            assert!(mail.contains("is not deprecated any more"), "{mail}");
+            world.app.advance(Duration::seconds(1));
+        }
+        // What is announced anew meanwhile is all that is told.
+        world.app.advance(Duration::days(1));
+        for (steps, mails) in [(&["deprecate"][..], 1), (&["undeprecate", "deprecate"], 1)] {
+            for step in steps {
+                client
+                    .post(&format!("{path}/{step}"), json!({}))
+                    .await
+                    .ok(200);
+                world.app.advance(Duration::seconds(1));
+            }
+            world.app.dispatch().await;
+            count += mails;
+            assert_eq!(world.app.mail_count().await, count, "{steps:?}");
+        }
+        let mail = world
+            .app
+            .mailed("subscription.decided", &world.stranger.email)
+            .await;
+        assert!(mail.contains("is deprecated"), "{mail}");
     })
     .await;
 }
@@ -222,21 +284,9 @@ async fn every_active_subscriber_gets_a_mail() {
 #[tokio::test]
 async fn announcements_in_a_row_are_one_mail_and_few_a_day() {
     each(async |app| {
-        let world = World::new(app).await;
+        let (world, shop) = shop(app).await;
         let mut client = world.owner.client.clone();
-        let shop = world
-            .shop(&world.owner, world.here, json!({ "approval": "auto" }))
-            .await;
-        let application = world
-            .application(&world.stranger, world.there, "Kiosk")
-            .await;
-        world
-            .subscribed(&world.stranger, &application, &shop.plan)
-            .await;
-        let dispatch = async || {
-            let job = world.app.job();
-            while notifications::dispatch(&job).await.unwrap() > 0 {}
-        };
+        subscriber(&world, &shop, "Kiosk").await;
         let put = async |state: &str| {
             version::Entity::update_many()
                 .col_expr(version::Column::State, Expr::value(state))
@@ -245,7 +295,7 @@ async fn announcements_in_a_row_are_one_mail_and_few_a_day() {
                 .await
                 .unwrap();
         };
-        dispatch().await;
+        world.app.dispatch().await;
         let before = world.app.mail_count().await;
         let path = format!("/versions/{}/deprecate", shop.version);
         for number in 1..=4 {
@@ -253,7 +303,7 @@ async fn announcements_in_a_row_are_one_mail_and_few_a_day() {
             client.post(&path, asked).await.ok(200);
             world.app.advance(Duration::seconds(1));
         }
-        dispatch().await;
+        world.app.dispatch().await;
         assert_eq!(world.app.mail_count().await, before + 1);
         let mail = world
             .app
@@ -264,7 +314,7 @@ async fn announcements_in_a_row_are_one_mail_and_few_a_day() {
         client.post(&path, asked.clone()).await.ok(200);
         // As a newer release may have written it.
         put("dreaming").await;
-        dispatch().await;
+        world.app.dispatch().await;
         assert_eq!(world.app.mail_count().await, before + 1);
         put("deprecated").await;
         client.post(&path, asked).await.ok(200);
@@ -279,11 +329,8 @@ async fn announcements_in_a_row_are_one_mail_and_few_a_day() {
 #[tokio::test]
 async fn a_sunset_that_has_come_is_not_put_off() {
     each(async |app| {
-        let world = World::new(app).await;
+        let (world, shop) = shop(app).await;
         let mut client = world.owner.client.clone();
-        let shop = world
-            .shop(&world.owner, world.here, json!({ "approval": "auto" }))
-            .await;
         let path = format!("/versions/{}", shop.version);
         let sunset = world.app.plane.clock.now() + Duration::hours(1);
         let asked = json!({ "sunset_at": sunset.to_rfc3339_opts(SecondsFormat::Micros, true) });

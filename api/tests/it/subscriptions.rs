@@ -427,6 +427,7 @@ async fn gateways_say_whether_they_have_it() {
                 memory: 0,
                 connections: 0,
                 dropped: 0,
+                unreadable: 0,
                 started_at: now,
             };
             let traffic = &world.app.plane.databases.traffic;

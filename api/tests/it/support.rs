@@ -101,6 +101,12 @@ impl App {
             .text
     }
 
+    /// Makes the mails of all that has happened, and of what follows from that.
+    pub async fn dispatch(&self) {
+        let job = self.job();
+        while api::service::notifications::dispatch(&job).await.unwrap() > 0 {}
+    }
+
     pub async fn mail_count(&self) -> usize {
         let page = api::service::outbox::list(&self.job(), &Default::default())
             .await

@@ -1,7 +1,7 @@
 //! Messages to webhooks on their way: who waits for whom, by whom they are signed, over which TLS,
 //! and once more.
 
-use api::service::{jobs, notifications};
+use api::service::jobs;
 use chrono::{DateTime, Duration, Utc};
 use domain::problem::Code;
 use entity::{webhook, webhook_delivery};
@@ -298,8 +298,7 @@ async fn a_full_outbox_is_counted() {
         let path = format!("/subscriptions/{subscription}/suspend");
         let why = json!({ "note": "Unusual." });
         provider.post(&path, why).await.ok(200);
-        let job = world.app.job();
-        while notifications::dispatch(&job).await.unwrap() > 0 {}
+        world.app.dispatch().await;
         api::hook::count(&world.app.plane).await.unwrap();
         let text = told(&world);
         assert!(

@@ -121,8 +121,7 @@ async fn quotas_are_told_once_and_signed() {
         let asked = world
             .subscribed(&world.owner, &application, &shop.plan)
             .await;
-        let job = world.app.job();
-        while notifications::dispatch(&job).await.unwrap() > 0 {}
+        world.app.dispatch().await;
         while deliver(&world).await > 0 {}
         receiver.take();
 
@@ -140,6 +139,7 @@ async fn quotas_are_told_once_and_signed() {
         let node = domain::id::NodeId::from_name("n", "n");
         let traffic = &world.app.plane.databases.traffic;
         quota::flush(traffic, node, 1, &[used]).await.unwrap();
+        let job = world.app.job();
         jobs::warn_of_quotas(&job).await.unwrap();
         let (a, b) = tokio::join!(notifications::dispatch(&job), notifications::dispatch(&job));
         assert!(a.unwrap() + b.unwrap() >= 1);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::header::is_name;
-use super::{Mode, Written, mode_and_name};
+use super::{Mode, Policy, Written, mode_and_name};
 use crate::duration::Span;
 use crate::problem::Invalid;
 
@@ -55,6 +55,16 @@ const fn ten_minutes() -> Span {
 
 fn is_ten_minutes(span: &Span) -> bool {
     *span == TEN_MINUTES
+}
+
+impl Cors {
+    /// The one of a place, where that has one.
+    pub fn among(policies: &[Policy]) -> Option<&Self> {
+        policies.iter().find_map(|policy| match policy {
+            Policy::Cors(cors) => Some(cors),
+            _ => None,
+        })
+    }
 }
 
 /// An origin pattern, read.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Route;
 use crate::id::VersionId;
+use crate::policy::Cors;
 
 /// That a version will go, and when: what its answers say in `Deprecation`, `Sunset` and `Link`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,4 +38,8 @@ pub struct Retired {
     pub revision: u32,
     pub route: Route,
     pub deprecation: Deprecation,
+    /// Its own `cors`: pages that it allowed may read that it is gone. Those of its API and
+    /// organization stand with them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Cors>,
 }

@@ -69,6 +69,7 @@ fn what_is_retired_is_no_version_to_a_former_release() {
                 successor: None,
                 retires: false,
             },
+            cors: None,
         }],
     };
     let parts = Parts {

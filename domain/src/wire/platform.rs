@@ -111,6 +111,8 @@ pub struct Node {
     pub connections: i64,
     /// Traffic records lost since its start.
     pub dropped: i64,
+    /// Objects of the state that it serves which it cannot read, as a newer release wrote them.
+    pub unreadable: i64,
     pub started_at: DateTime<Utc>,
     pub last_seen_at: DateTime<Utc>,
     /// Seen in the last 15 seconds.

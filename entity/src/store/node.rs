@@ -31,6 +31,8 @@ pub struct Report {
     pub connections: u64,
     /// Traffic records lost since the start.
     pub dropped: u64,
+    /// Objects of its state that it cannot read, or only in part.
+    pub unreadable: u64,
     pub started_at: DateTime<Utc>,
 }
 
@@ -51,6 +53,7 @@ pub async fn report<C: ConnectionTrait>(
         memory,
         connections,
         dropped,
+        unreadable,
         started_at,
     } = report;
     let row = Model {
@@ -65,6 +68,7 @@ pub async fn report<C: ConnectionTrait>(
         memory: signed(memory),
         connections: signed(connections),
         dropped: signed(dropped),
+        unreadable: signed(unreadable),
         started_at: to_micros(started_at),
         last_seen_at: to_micros(now),
     };

@@ -3,7 +3,7 @@
 use domain::snapshot::{Deprecation, Kind, Parts};
 use entity::database::{Databases, begin_write};
 use entity::snapshot::{Changes, changes_since, load};
-use entity::{change, organization, version};
+use entity::{change, organization, revision, version};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
@@ -72,6 +72,45 @@ async fn a_retired_version_stands_with_its_api() {
             .unwrap();
         for (now, count) in [(19, 0), (20, 1), (21, 1)] {
             assert_eq!(overdue(now).await.len(), count, "{now}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_retired_version_keeps_its_cors_and_no_other_policy() {
+    crate::each(async |Databases { main: db, .. }| {
+        plant(&db).await;
+        version::Entity::update_many()
+            .col_expr(version::Column::State, Expr::value("retired"))
+            .filter(version::Column::Id.eq(id("v1")))
+            .exec(&db)
+            .await
+            .unwrap();
+        let row = revision::Entity::find()
+            .filter(revision::Column::VersionId.eq(id("v1")))
+            .one(&db)
+            .await
+            .unwrap();
+        let mut made = row.unwrap().snapshot().unwrap();
+        for (policies, origins) in [
+            (r#"[{"key_auth":{}}]"#, None),
+            (
+                r#"[{"key_auth":{}},{"cors":{"origins":["https://app.test"]}}]"#,
+                Some(vec!["https://app.test".to_owned()]),
+            ),
+        ] {
+            made.policies = serde_json::from_str(policies).unwrap();
+            let written = serde_json::to_string(&made).unwrap();
+            revision::Entity::update_many()
+                .col_expr(revision::Column::Snapshot, Expr::value(written))
+                .filter(revision::Column::VersionId.eq(id("v1")))
+                .exec(&db)
+                .await
+                .unwrap();
+            let mut parts = load(&db).await.unwrap().parts;
+            let kept = parts.apis[0].retired.remove(0).cors;
+            assert_eq!(kept.map(|cors| cors.origins), origins, "{policies}");
         }
     })
     .await;

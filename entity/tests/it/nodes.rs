@@ -20,10 +20,12 @@ async fn a_node_is_as_it_last_reported() {
             memory: 1 << 26,
             connections: 12,
             dropped: 0,
+            unreadable: 2,
             started_at: at(0),
         };
         report(&db, one.clone(), at(5)).await.unwrap();
         one.state = 9;
+        one.unreadable = 0;
         report(&db, one.clone(), at(10)).await.unwrap();
         one.id = id("two").into();
         one.name = "gateway-0".into();
@@ -34,6 +36,7 @@ async fn a_node_is_as_it_last_reported() {
             .map(|node| (node.name.as_str(), node.state, node.last_seen_at))
             .collect();
         assert_eq!(seen, [("gateway-0", 9, at(6)), ("gateway-1", 9, at(10))]);
+        assert!(nodes.iter().all(|node| node.unreadable == 0));
         assert_eq!(prune(&db, at(8)).await.unwrap(), 1);
         assert_eq!(list(&db, at(0)).await.unwrap().len(), 1);
     })

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use domain::id::{ApiId, VersionId};
+use domain::policy::{self, Mode};
 use domain::route::{Routes, Rule, Scheme, Spot};
 use domain::snapshot::{self, Version};
 
@@ -12,6 +13,7 @@ use super::Compiler;
 use super::model::Dirty;
 use super::route::hosts;
 use crate::notice::{Links, Notice, Retired};
+use crate::policy::Cors;
 
 /// Retired versions at one host and path.
 type Place = Vec<(Arc<Rule>, Arc<Retired>)>;
@@ -57,6 +59,7 @@ impl Compiler {
                     provider: api.organization,
                     revision: source.revision,
                     notice: Arc::new(Notice::new(&source.deprecation, &links)),
+                    cors: self.cors(api, source.cors.as_ref()),
                 });
                 for host in hosts(&source.route) {
                     let place = places.entry((host, source.route.path.as_str()));
@@ -84,6 +87,15 @@ impl Compiler {
         let next = self.model.versions.get(&id)?;
         let page = self.page(next.api, &next.slug);
         page.or_else(|| place(&next.revision.route))
+    }
+
+    /// Which pages may read what its place answers: by the nearest `cors`, as when it was served.
+    fn cors(&self, api: &snapshot::Api, own: Option<&policy::Cors>) -> Option<Cors> {
+        let organization = self.model.organizations.get(&api.organization);
+        let nearest = own
+            .or_else(|| policy::Cors::among(&api.policies))
+            .or_else(|| policy::Cors::among(&organization?.policies))?;
+        (nearest.mode == Mode::Enforce).then(|| Cors::compile(nearest))
     }
 
     /// The page of a version in the portal, where that is known.

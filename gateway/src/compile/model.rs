@@ -181,6 +181,7 @@ impl Model {
 
     fn touch_organization(&self, id: OrganizationId, dirty: &mut Dirty) {
         for api in self.apis_of.of(id) {
+            dirty.retired |= self.retiring.contains(&api);
             dirty.versions.extend(self.versions_of.of(api));
         }
         dirty.organizations.insert(id);

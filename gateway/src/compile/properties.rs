@@ -58,6 +58,9 @@ fn policies(dice: u32, text: &str) -> Vec<Policy> {
 }
 
 const LIMIT: &str = r#"[{"rate_limit":{"limit":N,"window":"60s"}}]"#;
+/// With what pages may read, also at the places of what is retired.
+const PAGES: &str =
+    r#"[{"rate_limit":{"limit":N,"window":"60s"}},{"cors":{"origins":["https://aN.test"]}}]"#;
 /// Names a list that may be there, or another organization's.
 const FILTER: &str = r#"[{"ip_filter":{"deny_lists":["lN"]}}]"#;
 const QUOTA: &str =
@@ -79,7 +82,7 @@ impl Op {
                 id: id(kind, own),
                 slug: format!("o{}", any(3) % 2),
                 suspended: is(2),
-                policies: policies(any(5), LIMIT),
+                policies: policies(any(5), PAGES),
                 unreadable: parts::unreadable(any(20)),
             }),
             Kind::Api => parts.apis.push(snapshot::Api {
@@ -89,7 +92,7 @@ impl Op {
                 id: id(kind, own),
                 organization: id(Kind::Organization, any(2)),
                 slug: format!("a{}", any(4) % 2),
-                policies: policies(any(6), LIMIT),
+                policies: policies(any(6), PAGES),
                 unreadable: parts::unreadable(any(20)),
             }),
             Kind::Version => parts.versions.push(parts::version(own, dice)),

@@ -11,7 +11,7 @@ use crate::fields::Fields;
 use crate::head::Head;
 
 /// The running form.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Cors {
     any: bool,
     origins: Box<[Origin]>,

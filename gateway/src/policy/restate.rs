@@ -13,6 +13,9 @@ use crate::forward::Stop;
 /// used again, and a cache can keep it.
 const MOST_READ: u64 = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(1);
+/// The same for one that does not tell its length: it may last, but most are all there with their
+/// head.
+const PATIENCE_UNTOLD: Duration = Duration::from_millis(50);
 
 /// Gives an answer its status. Those that speak of what the client has, or of a part of it, stay as
 /// they are: with another one they would be a lie.
@@ -31,16 +34,17 @@ pub(crate) async fn restate(
         noted.had = Some(had);
     }
     if matches!(step.running, 204 | 205 | 304) {
-        // One that does not tell its length may last.
-        if answer.body.left().is_some() {
-            let taken = Whole::take(MOST_READ, call, inflow, &mut answer);
-            let taken = tokio::time::timeout(PATIENCE, taken).await;
-            // Nobody misses what an upstream breaks off; what is wrong with a request is told.
-            if let Ok(Err(stop)) = taken
-                && call.record.connection.fault.get().is_some()
-            {
-                return Err(stop);
-            }
+        let patience = match answer.body.left() {
+            Some(_) => PATIENCE,
+            None => PATIENCE_UNTOLD,
+        };
+        let taken = Whole::take(MOST_READ, call, inflow, &mut answer);
+        let taken = tokio::time::timeout(patience, taken).await;
+        // Nobody misses what an upstream breaks off; what is wrong with a request is told.
+        if let Ok(Err(stop)) = taken
+            && call.record.connection.fault.get().is_some()
+        {
+            return Err(stop);
         }
         answer.body = Outflow::empty();
         answer.fields.remove(Name::ContentLength);

@@ -147,10 +147,14 @@ impl Joined {
         if let Err(error) = file::load(&self.quotas, &self.data, self.clock.utc()) {
             tracing::warn!(%error, "The quota counters of the last run cannot be read.");
         }
-        let (figures, connections) = (self.writer.figures(), gateway.connection_count());
-        let load = move || Load {
-            connections: connections(),
-            dropped: figures.dropped(),
+        let (figures, node) = (self.writer.figures(), gateway.load());
+        let load = move || {
+            let (connections, unreadable) = node();
+            Load {
+                connections,
+                dropped: figures.dropped(),
+                unreadable,
+            }
         };
         self.turn = Turn::Serving {
             sharing: self.share(self.identity.id, Some(&self.data)),

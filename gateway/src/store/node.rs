@@ -35,6 +35,8 @@ pub struct Load {
     pub connections: u64,
     /// Traffic records lost since the start.
     pub dropped: u64,
+    /// Objects of the state that this release cannot read, or only in part.
+    pub unreadable: u64,
 }
 
 /// Reports at each change of `state` (the number of the state that is served) and every five
@@ -52,6 +54,7 @@ pub async fn run(
         let Load {
             connections,
             dropped,
+            unreadable,
         } = load();
         let this = Report {
             id: identity.id,
@@ -65,6 +68,7 @@ pub async fn run(
             memory: memory(),
             connections,
             dropped,
+            unreadable,
             started_at: identity.started_at,
         };
         let failed = match timeout(PATIENCE, report(&db, this, Utc::now())).await {

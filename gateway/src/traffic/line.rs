@@ -5,23 +5,14 @@
 use std::io::{self, Write};
 
 use chrono::{DateTime, Datelike, Utc};
+use domain::hex;
 use domain::traffic::Record;
 use uuid::Uuid;
 
+use crate::text::digits;
+
 /// Longer than most lines are, in bytes.
 const ROOM: usize = 2048;
-
-/// Two hexadecimal digits for each byte.
-const PAIRS: [[u8; 2]; 256] = {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut pairs = [[0; 2]; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
-        byte += 1;
-    }
-    pairs
-};
 
 /// Writes one line after the other in one place.
 #[derive(Debug, Default)]
@@ -174,7 +165,7 @@ fn id(out: &mut Vec<u8>, id: Uuid) {
     const PLACES: [usize; 16] = [1, 3, 5, 7, 10, 12, 15, 17, 20, 22, 25, 27, 29, 31, 33, 35];
     let mut text = *b"\"00000000-0000-0000-0000-000000000000\"";
     for (byte, at) in id.as_bytes().iter().zip(PLACES) {
-        [text[at], text[at + 1]] = PAIRS[usize::from(*byte)];
+        [text[at], text[at + 1]] = hex::pair(*byte);
     }
     out.extend_from_slice(&text);
 }
@@ -193,18 +184,8 @@ fn text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-fn number(out: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
+fn number(out: &mut Vec<u8>, number: u64) {
+    out.extend_from_slice(digits(number, &mut [0; 20]));
 }
 
 #[cfg(test)]

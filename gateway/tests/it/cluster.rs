@@ -142,15 +142,13 @@ impl Drop for Process {
 }
 
 /// Two that know of each other.
-async fn two(redis: &RedisServer) -> [Process; 2] {
+async fn two(redis: &RedisServer) -> ([Process; 2], [Place; 2]) {
     let nodes = [(); 2].map(|()| Process::start(&redis.address()));
-    for Process { place, .. } in &nodes {
-        until("both are known", async || {
-            metric(*place, "nodes").await == 2
-        })
-        .await;
+    let places = nodes.each_ref().map(|node| node.place);
+    for place in places {
+        until("both are known", async || metric(place, "nodes").await == 2).await;
     }
-    nodes
+    (nodes, places)
 }
 
 /// Asks again until it is so. By times and not by time, as the machine may stand still meanwhile.
@@ -279,8 +277,7 @@ async fn two_nodes_have_one_bucket() {
     let Some(redis) = RedisServer::start().await else {
         return;
     };
-    let nodes = two(&redis).await;
-    let places = [nodes[0].place, nodes[1].place];
+    let (_nodes, places) = two(&redis).await;
     let over = async || {
         metric(places[0], "overshoot_total").await + metric(places[1], "overshoot_total").await
     };
@@ -317,8 +314,7 @@ async fn costs_are_of_the_one_bucket() {
     let Some(redis) = RedisServer::start().await else {
         return;
     };
-    let nodes = two(&redis).await;
-    let places = [nodes[0].place, nodes[1].place];
+    let (_nodes, places) = two(&redis).await;
     let dear = RateLimit {
         cost: Some(5),
         ..limit()
@@ -353,8 +349,7 @@ async fn requests_wait_for_what_all_nodes_share() {
     let Some(redis) = RedisServer::start().await else {
         return;
     };
-    let nodes = two(&redis).await;
-    let places = [nodes[0].place, nodes[1].place];
+    let (_nodes, places) = two(&redis).await;
     let policy = RateLimit {
         limit: 20,
         window: Span::from_secs(1),

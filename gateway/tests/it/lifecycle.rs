@@ -119,6 +119,7 @@ fn retired(slug: &str, route: Route, successor: VersionId) -> Retired {
             successor: Some(successor),
             retires: false,
         },
+        cors: serde_json::from_str(r#"{"origins":["https://app.test"]}"#).ok(),
     }
 }
 
@@ -154,6 +155,25 @@ async fn the_place_of_a_retired_version_is_free_and_says_what_was_there() {
     };
     gone(&rig.get("/shop/v1/pets", &[]).await);
     gone(&rig.get("/chosen", &["X-Api-Version: v4"]).await);
+    for (origin, allowed) in [
+        ("https://app.test", Some("https://app.test")),
+        ("https://other.test", None),
+    ] {
+        let origin = format!("Origin: {origin}");
+        let read = rig.get("/shop/v1/pets", &[&origin]).await;
+        gone(&read);
+        let preflight = format!(
+            "OPTIONS /shop/v1/pets HTTP/1.1\r\nHost: a\r\n{origin}\r\nAccess-Control-Request-Method: PUT\r\n\r\n"
+        );
+        let preflight = rig.send(&preflight).await;
+        assert_eq!(preflight.status, 204);
+        assert_eq!(told(&preflight), [None; 3]);
+        let methods = preflight.field("access-control-allow-methods");
+        assert_eq!(methods.is_some(), allowed.is_some());
+        for answer in [read, preflight] {
+            assert_eq!(answer.field("access-control-allow-origin"), allowed);
+        }
+    }
     for (path, fields, status) in [
         ("/shop/v2/x", &[][..], 200),
         ("/chosen", &[], 200),
@@ -165,11 +185,15 @@ async fn the_place_of_a_retired_version_is_free_and_says_what_was_there() {
         assert_eq!(answer.status, status, "{path} {fields:?} {answer:?}");
         assert_eq!(told(&answer), [None; 3], "{path} {fields:?}");
     }
-    let records = rig.wait_records(7).await;
+    let records = rig.wait_records(11).await;
     let id = VersionId::from_name("retired", "v1");
-    let seen = records.iter().find(|record| record.version == id);
-    let seen = seen.map(|record| (record.status, record.revision));
-    assert_eq!(seen, Some((410, 7)));
+    let mut seen: Vec<_> = records
+        .iter()
+        .filter(|record| record.version == id)
+        .map(|record| (record.status, record.revision))
+        .collect();
+    seen.sort_unstable();
+    assert_eq!(seen, [(204, 7), (204, 7), (410, 7), (410, 7), (410, 7)]);
 }
 
 const NAMED: &str = r#"

@@ -29,6 +29,7 @@ async fn a_node_reports_the_state_that_it_serves() {
         let load = || Load {
             connections: 7,
             dropped: 2,
+            unreadable: 3,
         };
         let task = tokio::spawn(run(db.clone(), identity, state, load));
         let reported = async |wanted: i64| {
@@ -39,6 +40,7 @@ async fn a_node_reports_the_state_that_it_serves() {
                     && node.state == wanted
                     && node.connections == 7
                     && node.dropped == 2
+                    && node.unreadable == 3
                     && node.memory > 0
             })
         };

@@ -46,15 +46,15 @@ async fn lasting() -> SocketAddr {
                     }
                 }
                 let head = String::from_utf8_lossy(&got).to_ascii_lowercase();
-                let answer = match head.contains("\r\nupgrade: websocket\r\n") {
+                let answer: &[u8] = match head.contains("\r\nupgrade: websocket\r\n") {
                     true => {
-                        "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nbegun"
+                        b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x05begun"
                     }
                     false => {
-                        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n"
+                        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n"
                     }
                 };
-                stream.write_all(answer.as_bytes()).await.unwrap();
+                stream.write_all(answer).await.unwrap();
                 let (mut from, mut to) = stream.split();
                 let _ = tokio::io::copy(&mut from, &mut to).await;
             });
@@ -84,15 +84,19 @@ async fn open(rig: &Rig, path: &str, number: u8, lines: &str) -> TcpStream {
     stream
 }
 
-/// Waits until the gateway has ended it.
-async fn ended(mut stream: TcpStream) {
+/// Waits until the gateway has ended it, and returns what came before that.
+async fn ended(mut stream: TcpStream) -> Vec<u8> {
     let mut rest = Vec::new();
     let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut rest));
     // It may be reset: what the client sent last was not read.
     let _ = read.await.expect("it is cut off");
-    let rest = String::from_utf8_lossy(&rest);
-    assert!(!rest.contains("0\r\n\r\n"), "no end is made up: {rest}");
+    let text = String::from_utf8_lossy(&rest);
+    assert!(!text.contains("0\r\n\r\n"), "no end is made up: {text}");
+    rest
 }
+
+/// Close with 1008 (RFC 6455 §7.4.1).
+const CLOSE: [u8; 4] = [0x88, 2, 0x03, 0xf0];
 
 async fn goes_on(stream: &mut TcpStream) {
     stream.write_all(b"ping").await.unwrap();
@@ -142,7 +146,7 @@ async fn what_lasts_ends_with_what_let_it_in() {
         let mut other = open(&rig, "/x", 2, SWITCH).await;
         rig.load(&file(target, &one), 2).await;
         rig.advance(seconds);
-        ended(tunnel).await;
+        assert_eq!(ended(tunnel).await, CLOSE);
         ended(stream).await;
         goes_on(&mut other).await;
         goes_on(&mut watched).await;
@@ -157,6 +161,21 @@ async fn what_lasts_ends_with_what_let_it_in() {
         assert_eq!(records, [(101, code.clone()), (200, code)]);
         assert_eq!(metric(&rig, "portunus_streams_revoked_total ").await, 2);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_that_has_begun_is_not_broken_by_one_of_ours() {
+    let target = lasting().await;
+    let rig = Rig::new(&file(target, GOOD)).await;
+    let mut tunnel = open(&rig, "/x", 1, SWITCH).await;
+    // What comes back is the head of a frame, and less of its payload than it says.
+    tunnel.write_all(b"\x81\x09half").await.unwrap();
+    let mut got = [0; 6];
+    tunnel.read_exact(&mut got).await.unwrap();
+    let gone = "{ subscriptions: [{ product: x, plan: free }] }";
+    rig.load(&file(target, gone), 2).await;
+    assert_eq!(ended(tunnel).await, b"");
+    assert_eq!(metric(&rig, "portunus_streams_revoked_total ").await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

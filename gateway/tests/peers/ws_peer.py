@@ -63,7 +63,7 @@ async def stay(address, key):
                 await asyncio.sleep(0.05)
             raise AssertionError("it goes on")
         except websockets.ConnectionClosed as closed:
-            assert closed.code == 1006, closed
+            assert closed.code == 1008, closed
     print("passed")
 
 

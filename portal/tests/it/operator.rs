@@ -294,7 +294,14 @@ fn nodes_say_how_they_are() {
         let nodes = sample_nodes(theme);
         let html = check("nodes", theme, || nodes::view(nodes.clone()));
         for words in [
-            "Alive", "Silent", "3 behind", "1.42", "412 MB", "18,442", "0.4.0",
+            "Alive",
+            "Silent",
+            "3 behind",
+            "2 not read",
+            "1.42",
+            "412 MB",
+            "18,442",
+            "0.4.0",
         ] {
             assert!(html.contains(words), "{words}");
         }
@@ -312,7 +319,7 @@ fn nodes_say_how_they_are() {
 
 fn sample_nodes(theme: Theme) -> nodes::Nodes {
     let now = "2026-11-21T12:00:00Z".parse().unwrap();
-    let node = |name: &str, state, alive, dropped| Node {
+    let node = |name: &str, state, alive, dropped, unreadable| Node {
         id: Id::from_name("node", name),
         name: name.to_owned(),
         kind: "gateway".to_owned(),
@@ -325,6 +332,7 @@ fn sample_nodes(theme: Theme) -> nodes::Nodes {
         memory: 412_000_000,
         connections: 18_442,
         dropped,
+        unreadable,
         started_at: now - TimeDelta::days(3),
         last_seen_at: now - TimeDelta::seconds(if alive { 2 } else { 4_000 }),
         alive,
@@ -336,9 +344,9 @@ fn sample_nodes(theme: Theme) -> nodes::Nodes {
             now,
         },
         nodes: vec![
-            node("gw-1", 20_417, true, 0),
-            node("gw-2", 20_414, true, 0),
-            node("gw-3", 20_031, false, 122),
+            node("gw-1", 20_417, true, 0, 0),
+            node("gw-2", 20_414, true, 0, 2),
+            node("gw-3", 20_031, false, 122, 0),
         ],
     }
 }

@@ -1,5 +1,5 @@
-//! Who hears that a version is deprecated: everybody who subscribes to it. There may be many, so each
-//! becomes an event of its own, some in each transaction.
+//! Who hears that a version is deprecated, or is not any more: everybody who subscribes to it. There
+//! may be many, so each becomes an event of its own, some in each transaction.
 
 use chrono::{DateTime, Utc};
 use domain::lifecycle::VersionState;
@@ -18,27 +18,54 @@ const AT_ONCE: u64 = 100;
 
 /// The step that announces.
 pub(crate) const ANNOUNCED: &str = "version.deprecated";
-/// What goes on where that left off.
-const REST: &str = "version.deprecation_told";
+/// The step that takes an announcement back which somebody may have heard.
+pub(crate) const TAKEN_BACK: &str = "version.undeprecated";
 
-/// Makes the events of subscribers, if `event` is of a version that is deprecated. One that was
-/// taken back or is over meanwhile is not told of, and of several announcements the last one only.
+/// What subscribers are told of a version.
+struct News {
+    step: &'static str,
+    /// What goes on where the step left off.
+    rest: &'static str,
+    /// The event of one subscriber.
+    told: &'static str,
+    /// As long as the version is in this state.
+    state: VersionState,
+}
+
+static NEWS: [News; 2] = [
+    News {
+        step: ANNOUNCED,
+        rest: "version.deprecation_told",
+        told: "subscription.version_deprecated",
+        state: VersionState::Deprecated,
+    },
+    News {
+        step: TAKEN_BACK,
+        rest: "version.undeprecation_told",
+        told: "subscription.version_undeprecated",
+        state: VersionState::Published,
+    },
+];
+
+/// Makes the events of subscribers, if `event` is news of a version. What is not so any more is not
+/// told, and of several steps of a kind the last one only.
 pub(super) async fn spread(write: &mut Write<'_>, event: &event::Model) -> Result<()> {
-    let (ANNOUNCED | REST, Some(id)) = (event.kind.as_str(), event.object_id) else {
+    let is_of = |news: &&News| [news.step, news.rest].contains(&event.kind.as_str());
+    let (Some(news), Some(id)) = (NEWS.iter().find(is_of), event.object_id) else {
         return Ok(());
     };
     let told: Value = serde_json::from_str(&event.payload).unwrap_or_default();
     let announced_at = told["announced_at"].as_str();
     let announced_at = announced_at.and_then(|at| at.parse().ok());
     let announced_at: DateTime<Utc> = announced_at.unwrap_or(event.at);
-    let later = event::Entity::had(id, ANNOUNCED, announced_at);
+    let later = event::Entity::had(id, news.step, announced_at);
     if later.one(write.tx()).await?.is_some() {
         return Ok(());
     }
     let Some(row) = version::Entity::find_by_id(id).one(write.tx()).await? else {
         return Ok(());
     };
-    if row.state().ok() != Some(VersionState::Deprecated) {
+    if row.state().ok() != Some(news.state) {
         return Ok(());
     }
     let api = api::Entity::find_by_id(row.api_id)
@@ -67,7 +94,7 @@ pub(super) async fn spread(write: &mut Write<'_>, event: &event::Model) -> Resul
         payload["sunset_at"] = json!(row.sunset_at);
         payload["note"] = note.clone().into();
         let event = Event {
-            kind: "subscription.version_deprecated",
+            kind: news.told,
             organization: Some(subscriber.consumer_id.into()),
             object_kind: "subscription",
             object: subscriber.id,
@@ -79,7 +106,7 @@ pub(super) async fn spread(write: &mut Write<'_>, event: &event::Model) -> Resul
         return Ok(());
     };
     let rest = Event {
-        kind: REST,
+        kind: news.rest,
         organization: Some(row.organization_id.into()),
         object_kind: "version",
         object: row.id,

@@ -20,7 +20,7 @@ use super::{Loaded, claims, get, load};
 use crate::check::Check;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::service::notifications::ANNOUNCED;
+use crate::service::notifications::{ANNOUNCED, TAKEN_BACK};
 use crate::write::{Audit, Event, Write, expect};
 
 const MAX_MESSAGE: usize = 2000;
@@ -91,14 +91,14 @@ pub async fn deprecate(
     let made = active.update(write.tx()).await?;
     let step = Step {
         action: "version.deprecate",
-        event: ANNOUNCED,
+        event: Some(ANNOUNCED),
     };
     tell(&mut write, step, &loaded.api, row, told(&made)).await?;
     write.commit().await?;
     get(ctx, id).await
 }
 
-/// Takes the announcement back: the version stays.
+/// Takes the announcement back: the version stays, and whoever heard otherwise gets a mail.
 pub async fn undeprecate(ctx: &Ctx, id: VersionId, if_match: Option<i64>) -> Result<Version> {
     let mut write = Write::begin(ctx).await?;
     let loaded = load(ctx, write.tx(), id, Action::EditApi).await?;
@@ -113,7 +113,7 @@ pub async fn undeprecate(ctx: &Ctx, id: VersionId, if_match: Option<i64>) -> Res
     let made = active.update(write.tx()).await?;
     let step = Step {
         action: "version.undeprecate",
-        event: "version.undeprecated",
+        event: heard(write.tx(), row).await?.then_some(TAKEN_BACK),
     };
     tell(&mut write, step, &loaded.api, row, told(&made)).await?;
     write.commit().await?;
@@ -147,17 +147,55 @@ pub(crate) async fn retired(
     after["state"] = json!(VersionState::Retired);
     let step = Step {
         action: "version.retire",
-        event: "version.retired",
+        event: Some("version.retired"),
     };
     tell(write, step, api, row, after).await?;
     // Gateways find it with its API from now on.
     write.changed(Kind::Api, api.id).await
 }
 
-/// How a step is called in the audit, and among events.
+/// How a step is called in the audit, and among events where it is one.
 struct Step {
     action: &'static str,
-    event: &'static str,
+    event: Option<&'static str>,
+}
+
+/// Whether anybody may have heard that the version is deprecated: not where all that was announced
+/// still waits for its turn, as it is not told once it is taken back. What events are not kept of was
+/// told long ago.
+async fn heard<C: ConnectionTrait>(db: &C, row: &version::Model) -> Result<bool> {
+    // The first announcement is of the moment itself.
+    let since = row.deprecated_at.unwrap_or(row.created_at) - Duration::milliseconds(1);
+    let announced = event::Entity::had(row.id, ANNOUNCED, since);
+    let begun = announced
+        .clone()
+        .filter(event::Column::MailedAt.is_not_null());
+    Ok(announced.count(db).await? == 0 || begun.count(db).await? > 0)
+}
+
+/// Tells of it where another step, publishing, takes the announcement back; `row` is as it was before.
+pub(super) async fn taken_back(
+    write: &mut Write<'_>,
+    api: &api::Model,
+    row: &version::Model,
+) -> Result<()> {
+    let is_deprecated = row.state()? == VersionState::Deprecated;
+    if is_deprecated && heard(write.tx(), row).await? {
+        write
+            .event(stepped(TAKEN_BACK, api, row, Value::Null))
+            .await?;
+    }
+    Ok(())
+}
+
+fn stepped(kind: &'static str, api: &api::Model, row: &version::Model, told: Value) -> Event {
+    Event {
+        kind,
+        organization: Some(api.organization_id.into()),
+        object_kind: "version",
+        object: row.id,
+        payload: json!({ "api": api.name, "version": row.slug, "told": told }),
+    }
 }
 
 async fn tell(
@@ -171,14 +209,9 @@ async fn tell(
     let audit = Audit::new(step.action, "version", before.id).of(organization);
     let audit = audit.before(told(before)).after(&after);
     write.audit(audit).await?;
-    let event = Event {
-        kind: step.event,
-        organization: Some(organization),
-        object_kind: "version",
-        object: before.id,
-        payload: json!({ "api": api.name, "version": before.slug, "told": after }),
-    };
-    write.event(event).await?;
+    if let Some(kind) = step.event {
+        write.event(stepped(kind, api, before, after)).await?;
+    }
     write.changed(Kind::Version, before.id).await
 }
 

@@ -72,6 +72,7 @@ pub async fn publish(
     }
     products::offer(&mut write, &loaded, input.product).await?;
     tell(&mut write, &loaded, "version.publish", &made, &note).await?;
+    lifecycle::taken_back(&mut write, &loaded.api, &loaded.version).await?;
     write.commit().await?;
     get(ctx, id).await
 }

@@ -56,7 +56,7 @@ pub fn view(page: Nodes) -> AnyView {
     );
     let content = view! {
         {PageHead::new("Gateway nodes")
-            .lede("Each node reports every 5 seconds and after each change. The state number is that of the last change of the configuration that it serves. CPU is in cores; dropped are traffic records lost since its start.")}
+            .lede("Each node reports every 5 seconds and after each change. The state number is that of the last change of the configuration that it serves. What a node cannot read of it, as a newer release wrote it, is refused there until the node is updated; its log names each. CPU is in cores; dropped are traffic records lost since its start.")}
         {Table::new(Shape::Rows, columns).rows(rows).or_empty(empty)}
     };
     page.at.page(Menu::Nodes, content)
@@ -90,13 +90,17 @@ fn row(node: &Node, now: chrono::DateTime<chrono::Utc>) -> AnyView {
         lost => view! { {Badge::new(Tone::Warn, Icon::Warn, format::count(lost.unsigned_abs()))} }
             .into_any(),
     };
+    let unread = (node.unreadable > 0).then(|| {
+        let count = format::count(node.unreadable.unsigned_abs());
+        view! { {Badge::new(Tone::Warn, Icon::Warn, format!("{count} not read"))} }.into_any()
+    });
     view! {
         <tr>
             <td>
                 <b>{node.name.clone()}</b>
                 <span class="sub">{labels.join(", ")} ", started " {format::time(node.started_at, now)}</span>
             </td>
-            <td data-label="State">{state}</td>
+            <td data-label="State">{state} {unread}</td>
             <td class="n" data-label="State number">{format::count(node.state.unsigned_abs())} <span class="sub">{behind}</span></td>
             <td data-label="Version"><span class="mono">{node.version.clone()}</span></td>
             <td class="nowrap" data-label="Last seen">{format::time(node.last_seen_at, now)}</td>

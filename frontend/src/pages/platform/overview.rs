@@ -116,6 +116,14 @@ fn remarks(page: &Overview, alive: u64, dropped: u64) -> Vec<(Tone, Text)> {
             "Nodes have dropped traffic records: dashboards show less than was answered.".into(),
         ));
     }
+    let is_short = |node: &Node| node.alive && node.unreadable > 0;
+    if page.nodes.iter().any(is_short) {
+        remarks.push((
+            Tone::Warn,
+            "Nodes cannot read all of the configuration, as a newer release wrote it: what hangs on that is refused there until they are updated."
+                .into(),
+        ));
+    }
     if page.without_smtp {
         remarks.push((Tone::Info, "No SMTP server is configured (smtp_url): mails are not sent but wait in the outbox, where you can read them.".into()));
     }

@@ -59,6 +59,7 @@ pub(super) fn retired(own: u32, dice: u32) -> Vec<snapshot::Retired> {
         revision: 1,
         route: snapshot::Route::at(path(place, false)),
         deprecation: deprecation(dice >> 3),
+        cors: None,
     });
     one.into_iter().collect()
 }

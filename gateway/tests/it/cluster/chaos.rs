@@ -19,6 +19,18 @@ struct Loss {
     is_saved: bool,
 }
 
+impl Loss {
+    /// Nodes notice it, and find what they have told when Redis is back.
+    const fn of(what: &'static str) -> Self {
+        Self {
+            what,
+            is_noticed: true,
+            forgets: false,
+            is_saved: false,
+        }
+    }
+}
+
 /// A subject's next request; whether it is let through.
 async fn ask(client: &mut Client, who: &str) -> bool {
     let status = client.get("/by", &[&format!("X-Who: {who}")]).await.status;
@@ -116,8 +128,7 @@ async fn chaos(
     };
     let what = loss.what;
     let begun = Instant::now();
-    let nodes = two(&redis).await;
-    let places = [nodes[0].place, nodes[1].place];
+    let (_nodes, places) = two(&redis).await;
     let mut some = few(places[0], "some", 20).await + few(places[1], "some", 20).await;
     assert_eq!(some, 40, "{what}");
     if loss.is_saved {
@@ -195,13 +206,11 @@ async fn chaos(
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn redis_is_killed() {
+/// Killed and started again: it has forgotten all that it had not written to its disk.
+async fn killed(loss: Loss) {
     let loss = Loss {
-        what: "killed",
-        is_noticed: true,
         forgets: true,
-        is_saved: false,
+        ..loss
     };
     chaos(
         loss,
@@ -212,31 +221,23 @@ async fn redis_is_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn redis_is_killed() {
+    killed(Loss::of("killed")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn redis_comes_back_with_what_it_knew_some_time_ago() {
-    let loss = Loss {
-        what: "restored",
-        is_noticed: true,
-        forgets: true,
+    killed(Loss {
         is_saved: true,
-    };
-    chaos(
-        loss,
-        async |redis| redis.kill(),
-        async |redis| redis.start_again().await,
-    )
+        ..Loss::of("restored")
+    })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_is_stopped() {
-    let loss = Loss {
-        what: "stopped",
-        is_noticed: true,
-        forgets: false,
-        is_saved: false,
-    };
     chaos(
-        loss,
+        Loss::of("stopped"),
         async |redis| redis.signal("STOP"),
         async |redis| redis.signal("CONT"),
     )
@@ -246,10 +247,9 @@ async fn redis_is_stopped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_is_emptied() {
     let loss = Loss {
-        what: "emptied",
         is_noticed: false,
         forgets: true,
-        is_saved: false,
+        ..Loss::of("emptied")
     };
     chaos(
         loss,
@@ -261,14 +261,8 @@ async fn redis_is_emptied() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_is_read_only() {
-    let loss = Loss {
-        what: "read-only",
-        is_noticed: true,
-        forgets: false,
-        is_saved: false,
-    };
     chaos(
-        loss,
+        Loss::of("read-only"),
         async |redis| drop(redis.ask(&["REPLICAOF", "127.0.0.1", "1"]).await),
         async |redis| drop(redis.ask(&["REPLICAOF", "NO", "ONE"]).await),
     )
@@ -286,8 +280,7 @@ async fn no_request_waits_for_a_redis_that_hangs() {
     let Some(redis) = RedisServer::start().await else {
         return;
     };
-    let nodes = two(&redis).await;
-    let places = [nodes[0].place, nodes[1].place];
+    let (_nodes, places) = two(&redis).await;
     redis.signal("STOP");
     let mut clients = Vec::new();
     for (node, place) in places.into_iter().enumerate() {

@@ -1,5 +1,11 @@
 //! `concurrency` and `auth_guard`: what is counted is given back, and forgotten.
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
 use crate::rig::{Client, Rig, key};
 
 const COUNTING: &str = r#"
@@ -148,5 +154,71 @@ async fn who_is_refused_too_often_is_not_heard_for_a_while() {
         "portunus_policy_observed_total{kind=\"auth_guard\"} 8",
     ] {
         assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
+}
+
+const TUNNEL: &str = r#"
+portunus: 1
+upstreams: { u: { targets: [{ url: "http://@TARGET@" }], timeouts: { idle: 1h } } }
+apis:
+  shop:
+    versions:
+      v1: { match: { path: /x }, upstream: u, policies: [{ concurrency: { limit: 1, by: [route] } }] }
+"#;
+const HANDSHAKE: &[u8] = b"GET /x HTTP/1.1\r\nHost: t\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+const SWITCHED: &[u8] =
+    b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+
+/// Switches to a WebSocket, and then ends its own side or does not, whatever the other one does.
+async fn switching(ends: bool) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut got = Vec::new();
+            while !got.ends_with(b"\r\n\r\n") && stream.read_buf(&mut got).await.unwrap() > 0 {}
+            stream.write_all(SWITCHED).await.unwrap();
+            if ends {
+                stream.shutdown().await.unwrap();
+            }
+            open.push(stream);
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_websocket_gives_its_place_back_however_long_the_other_side_stays() {
+    for upstream_ends in [true, false] {
+        let target = switching(upstream_ends).await;
+        let rig = Rig::new(&TUNNEL.replace("@TARGET@", &target.to_string())).await;
+        let is_free = async || {
+            let metrics = rig.admin("/metrics").await.body;
+            metrics.contains("portunus_concurrency_subjects 0")
+        };
+        let mut stream = TcpStream::connect(rig.handle.gateway).await.unwrap();
+        stream.write_all(HANDSHAKE).await.unwrap();
+        let mut got = Vec::new();
+        while !got.ends_with(b"\r\n\r\n") {
+            assert!(stream.read_buf(&mut got).await.unwrap() > 0);
+        }
+        assert!(got.starts_with(b"HTTP/1.1 101 "));
+        if upstream_ends {
+            assert_eq!(stream.read_buf(&mut got).await.unwrap(), 0);
+            assert!(is_free().await, "before the client can know");
+            continue;
+        }
+        assert!(!is_free().await);
+        stream.shutdown().await.unwrap();
+        // Far from an hour together.
+        let mut left = 100;
+        while !is_free().await {
+            assert!(left > 0, "its place did not come back");
+            left -= 1;
+            rig.advance(6);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 }

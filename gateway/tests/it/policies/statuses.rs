@@ -95,6 +95,37 @@ async fn a_guard_counts_what_the_upstream_said() {
     }
 }
 
+const CHUNKED: &str = r#"
+portunus: 1
+upstreams: { echo: { targets: [{ url: "http://@UPSTREAM@" }] } }
+apis:
+  shop:
+    versions:
+      none: { match: { path: /none }, upstream: echo, policies: [{ transform: { response: { status: 204 } } }] }
+      reset: { match: { path: /reset }, upstream: echo, policies: [{ transform: { response: { status: 205 } } }] }
+      same: { match: { path: /same }, upstream: echo, policies: [{ transform: { response: { status: 304 } } }] }
+"#;
+
+/// Neither side's connection is lost to a body that nobody gets, however it is framed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_in_chunks_that_nobody_gets_costs_no_connection() {
+    let rig = Rig::new(CHUNKED).await;
+    let mut client = rig.client().await;
+    for (path, status, length) in [
+        ("/none/chunks", 204, None),
+        ("/reset/chunks", 205, Some("0")),
+        ("/same/chunks", 304, None),
+        ("/none/chunks", 204, None),
+    ] {
+        let answer = client.get(path, &[]).await;
+        assert_eq!((answer.status, &*answer.body), (status, ""), "{path}");
+        assert_eq!(answer.field("content-length"), length, "{path}");
+        assert_eq!(answer.field("transfer-encoding"), None, "{path}");
+        assert_eq!(answer.field("connection"), None, "{path}");
+    }
+    assert_eq!(rig.upstream.connections(), 1);
+}
+
 const BROKEN: &str = r#"
 portunus: 1
 upstreams: { broken: { targets: [{ url: "http://@BROKEN@" }] } }
