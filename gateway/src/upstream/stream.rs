@@ -98,7 +98,7 @@ impl Stream {
     }
 
     /// Hands over what there is of the request's body and there is room for. True when anything
-    /// moved.
+    /// moved, and when it is the client that is waited for.
     fn send(&mut self, cx: &mut Context<'_>, inflow: &mut dyn Inflow) -> Result<bool, Cut> {
         let mut moved = false;
         while !self.is_sent {
@@ -122,7 +122,7 @@ impl Stream {
             }
             let mut data = Vec::new();
             match inflow.poll_fill(cx, &mut data) {
-                Poll::Pending => return Ok(moved),
+                Poll::Pending => return Ok(true),
                 Poll::Ready(Err(cut)) => return Err(cut),
                 Poll::Ready(Ok(())) => {}
             }
