@@ -145,6 +145,16 @@ impl Pool {
         }
     }
 
+    /// Nothing more is asked over a connection of HTTP/2 that did not answer: its other side may be
+    /// gone without a word, which the system finds out in a quarter of an hour. What is under way
+    /// there goes on.
+    pub(super) fn retire(&self, target: u32, shared: &Shared) {
+        self.with(target, |idle| {
+            idle.shared
+                .retain(|(one, _)| !Rc::ptr_eq(&one.place, &shared.place));
+        });
+    }
+
     /// The shorter of our own patience and the other side's promise less a second.
     pub(super) fn keep_ms(&self, promised_secs: Option<u64>) -> u64 {
         let promised = promised_secs.map(|seconds| seconds.saturating_sub(1).saturating_mul(1000));
