@@ -258,3 +258,14 @@ async fn a_shared_connection_that_does_not_answer_gets_nothing_more() {
     let answer = as_time_goes_by(&rig, rig.get("/x", &[])).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_is_too_late_in_all_has_failed() {
+    let silent = hesitant(&[]).await;
+    let breaker = "breaker: { errors: { ratio: 50, least: 2 } }, retries:";
+    let text = before(silent, "total: 200ms", "").replace("retries:", breaker);
+    let rig = rig(&text).await;
+    for code in ["upstream_timeout", "upstream_timeout", "circuit_open"] {
+        assert_eq!(rig.get("/x", &[]).await.code(), code);
+    }
+}
