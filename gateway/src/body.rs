@@ -19,6 +19,15 @@ use crate::worker::Worker;
 /// At most this many bytes are appended at a time.
 pub(crate) const ROOM: usize = 64 * 1024 - 256;
 
+/// Lets go of the first `gone` bytes of `out` before more is added. A buffer that is filled up before
+/// it is empty would else hold all that ever went through it; less is moved here than is let go.
+pub(crate) fn make_room(out: &mut Vec<u8>, gone: &mut usize) {
+    if *gone >= ROOM || *gone == out.len() {
+        out.drain(..*gone);
+        *gone = 0;
+    }
+}
+
 /// A body ended before its time; why stands in [`crate::client::Client::fault`] or nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cut;

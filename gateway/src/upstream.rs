@@ -35,7 +35,7 @@ use rustls_pki_types::ServerName;
 
 use crate::record::NameId;
 
-pub(crate) use attempts::{Attempts, Ticket};
+pub(crate) use attempts::{Attempts, Ticket, overdue};
 pub(crate) use balance::identity;
 pub(crate) use budget::Vitals;
 pub(crate) use chance::chance;

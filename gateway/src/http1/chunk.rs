@@ -106,8 +106,9 @@ impl Chunked {
 
 /// Behind the last chunk: its size and no trailers.
 pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
-/// Four digits hold whatever is appended at a time.
+/// Four digits hold what is appended at a time, as a rule.
 const SIZE_LINE: &[u8] = b"0000\r\n";
+const LARGEST: usize = 0xffff;
 
 /// Leaves room for the size of what is appended next.
 pub(crate) fn begin_chunk(out: &mut Vec<u8>) {
@@ -120,10 +121,27 @@ pub(crate) fn end_chunk(out: &mut Vec<u8>, start: usize) {
     if size == 0 {
         return out.truncate(start);
     }
+    if size > LARGEST {
+        return end_chunks(out, start);
+    }
     for (place, shift) in out[start..start + 4].iter_mut().zip([12, 8, 4, 0]) {
         *place = b"0123456789abcdef"[size >> shift & 15];
     }
     out.extend_from_slice(b"\r\n");
+}
+
+/// The same of more than one chunk holds: what encodes a body keeps some of it back, and appends
+/// that with what comes next.
+#[cold]
+fn end_chunks(out: &mut Vec<u8>, start: usize) {
+    let data = out.split_off(start + SIZE_LINE.len());
+    out.truncate(start);
+    for part in data.chunks(LARGEST) {
+        let start = out.len();
+        begin_chunk(out);
+        out.extend_from_slice(part);
+        end_chunk(out, start);
+    }
 }
 
 #[cfg(test)]
@@ -183,7 +201,11 @@ mod tests {
 
     #[test]
     fn what_is_framed_is_read_again() {
-        for size in [0, 1, 15, 16, 255, 4096, crate::body::ROOM] {
+        let more = [LARGEST, LARGEST + 1, 2 * LARGEST + 7, 1 << 20];
+        for size in [0, 1, 15, 16, 255, 4096, crate::body::ROOM]
+            .into_iter()
+            .chain(more)
+        {
             let data = vec![b'x'; size];
             let mut framed = b"before".to_vec();
             begin_chunk(&mut framed);

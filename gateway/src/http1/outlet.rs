@@ -11,7 +11,7 @@ use tokio::io::AsyncWrite;
 
 use super::chunk::{self, LAST_CHUNK};
 use super::inlet::Inlet;
-use crate::body::{Answer, Cut, Delivery, Outflow, ROOM};
+use crate::body::{Answer, Cut, Delivery, Outflow, ROOM, make_room};
 use crate::buffer::Buffer;
 use crate::client::Client;
 use crate::date;
@@ -41,6 +41,8 @@ pub(super) struct Outlet<'c> {
     out: Buffer,
     at: usize,
     in_chunks: bool,
+    /// The head is all that may come.
+    is_bare: bool,
     /// The connection lives on behind this answer.
     pub(super) keeps: bool,
 }
@@ -58,6 +60,7 @@ impl<'c> Outlet<'c> {
             out: Buffer::new(),
             at: 0,
             in_chunks: false,
+            is_bare: false,
             keeps: false,
         }
     }
@@ -137,6 +140,7 @@ impl<'c> Outlet<'c> {
                 self.in_chunks = true;
             }
         }
+        self.is_bare = is_bare;
         self.keeps = keeps;
         match (keeps, shape.is_old) {
             (false, _) => out.extend_from_slice(b"connection: close\r\n\r\n"),
@@ -194,11 +198,18 @@ impl<'c> Outlet<'c> {
         delivery: &mut Delivery,
         inlet: &mut Inlet<'_>,
     ) -> Poll<Result<bool, Cut>> {
+        make_room(&mut self.out, &mut self.at);
         let out = self.out.open();
-        if !self.in_chunks {
-            return delivery.poll_fill(cx, inlet, out);
-        }
         let start = out.len();
+        if !self.in_chunks {
+            let polled = delivery.poll_fill(cx, inlet, out);
+            if self.is_bare && out.len() > start {
+                // It would be read as the next answer.
+                out.truncate(start);
+                return Poll::Ready(Err(Cut));
+            }
+            return polled;
+        }
         chunk::begin_chunk(out);
         let polled = delivery.poll_fill(cx, inlet, out);
         chunk::end_chunk(out, start);

@@ -334,6 +334,18 @@ impl<'a> Attempts<'a> {
     }
 }
 
+/// A request was given up together with its tries, as its time in all was over: the last of them, to
+/// the target of this name, has failed.
+#[cold]
+pub(crate) fn overdue(worker: &Worker, upstream: &Upstream, target: NameId) {
+    let mut members = upstream.targets.iter();
+    if let Some(index) = members.position(|member| member.target.name == target) {
+        let mut attempts = Attempts::new(worker, Way::open(upstream), 0);
+        attempts.current = index;
+        attempts.failed();
+    }
+}
+
 impl Drop for Attempts<'_> {
     fn drop(&mut self) {
         self.upstream.vitals.active.fetch_sub(1, Relaxed);

@@ -7,14 +7,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::address;
 use domain::snapshot;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use h2::client::SendRequest;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 
 use super::link::Link;
 use super::{Host, Resolver, Target};
 use crate::http2;
+use crate::settings::Settings;
 use crate::socket::Socket;
 use crate::worker::Worker;
 
@@ -96,26 +99,53 @@ async fn dial(
     target: &Target,
     settings: &snapshot::Settings,
 ) -> Result<Socket, ConnectError> {
-    let mut last = ConnectError::Unresolved;
-    for address in addresses(target, &worker.settings.resolver).await? {
-        // Judged here and not only when it was saved: names change what they resolve to.
-        if address::judge(address, settings, &worker.settings.own_addresses).is_err() {
-            last = ConnectError::Refused;
-            continue;
-        }
-        match TcpStream::connect(address).await {
-            Ok(stream) => return establish(target, stream).await,
-            Err(error) => last = ConnectError::Unreachable(error),
+    let stream = reach(&worker.settings, settings, target).await?;
+    establish(target, stream).await
+}
+
+/// Connects to one of the target's addresses.
+pub(super) async fn reach(
+    settings: &Settings,
+    allowed: &snapshot::Settings,
+    target: &Target,
+) -> Result<TcpStream, ConnectError> {
+    let mut known = addresses(target, &settings.resolver).await?;
+    // Judged here and not only when it was saved: names change what they resolve to.
+    known.retain(|known| address::judge(*known, allowed, &settings.own_addresses).is_ok());
+    if known.is_empty() {
+        return Err(ConnectError::Refused);
+    }
+    first_of(&known).await.map_err(ConnectError::Unreachable)
+}
+
+/// After which an address that is silent is not waited for alone (RFC 8305 §5).
+const HEAD_START: Duration = Duration::from_millis(250);
+
+/// Connects to the first of `addresses` that accepts: a name stays good while one of them is.
+async fn first_of(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    let mut others = addresses.iter();
+    let mut running = FuturesUnordered::new();
+    running.extend(others.next().map(|first| TcpStream::connect(*first)));
+    loop {
+        let failed = tokio::select! {
+            biased;
+            over = running.next() => match over {
+                Some(Ok(stream)) => return Ok(stream),
+                Some(Err(error)) => Some(error),
+                None => return Err(io::ErrorKind::AddrNotAvailable.into()),
+            },
+            () = sleep(HEAD_START), if others.len() > 0 => None,
+        };
+        match (others.next(), failed) {
+            (Some(next), _) => running.push(TcpStream::connect(*next)),
+            (None, Some(error)) if running.is_empty() => return Err(error),
+            (None, _) => {}
         }
     }
-    Err(last)
 }
 
 /// Where a target may be, not judged yet.
-pub(super) async fn addresses(
-    target: &Target,
-    resolver: &Resolver,
-) -> Result<Vec<SocketAddr>, ConnectError> {
+async fn addresses(target: &Target, resolver: &Resolver) -> Result<Vec<SocketAddr>, ConnectError> {
     let resolved = match &target.host {
         Host::Address(ip) => return Ok(vec![SocketAddr::new(*ip, target.port)]),
         Host::Name(resolved) => resolved,

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Ticket;
 use super::head::{self, Framing, Head};
-use crate::body::{Cut, Inflow, ROOM};
+use crate::body::{Cut, Inflow, ROOM, make_room};
 use crate::buffer::Buffer;
 use crate::deadline::Deadline;
 use crate::http1::{self, Chunked};
@@ -47,6 +47,8 @@ pub(crate) struct Link {
     sent: usize,
     /// Whether anything of the request was written.
     has_sent: bool,
+    /// TLS keeps nothing of what was written to itself.
+    is_flushed: bool,
     sending: Sending,
     /// Of the answer, not taken yet from `taken` on.
     input: Buffer,
@@ -94,6 +96,7 @@ impl Link {
             out: Buffer::new(),
             sent: 0,
             has_sent: false,
+            is_flushed: true,
             sending: Sending::Done,
             input: Buffer::new(),
             taken: 0,
@@ -160,7 +163,8 @@ impl Link {
         }
     }
 
-    /// Writes as much of the request as goes. True when anything moved.
+    /// Writes as much of the request as goes. True when anything moved, and when it is the client
+    /// that is waited for: neither time is the other side's.
     fn send(&mut self, cx: &mut Context<'_>, inflow: &mut dyn Inflow) -> Result<bool, Cut> {
         let mut moved = false;
         let mut waits = false;
@@ -169,6 +173,7 @@ impl Link {
                 && !waits
                 && self.out.len() - self.sent < ROOM
             {
+                make_room(&mut self.out, &mut self.sent);
                 match take(cx, inflow, self.out.open(), chunked) {
                     Poll::Pending => waits = true,
                     Poll::Ready(Err(cut)) => return Err(cut),
@@ -181,14 +186,21 @@ impl Link {
                 }
             }
             if self.sent == self.out.len() {
-                if !self.out.is_empty() {
-                    self.out.close();
-                    self.sent = 0;
-                    // TLS keeps bytes of its own.
-                    let _ = Pin::new(&mut self.socket).poll_flush(cx);
+                self.out.close();
+                self.sent = 0;
+                if !self.is_flushed {
+                    match Pin::new(&mut self.socket).poll_flush(cx) {
+                        // What is not through yet is asked for again.
+                        Poll::Pending => {}
+                        Poll::Ready(Ok(())) => {
+                            self.is_flushed = true;
+                            moved = true;
+                        }
+                        Poll::Ready(Err(_)) => return Ok(self.give_up()),
+                    }
                 }
                 if waits || !matches!(self.sending, Sending::Body { .. }) {
-                    return Ok(moved);
+                    return Ok(moved || waits);
                 }
                 continue;
             }
@@ -197,21 +209,26 @@ impl Link {
                 Poll::Ready(Ok(count)) if count > 0 => {
                     self.sent += count;
                     self.has_sent = true;
+                    self.is_flushed = false;
                     moved = true;
                 }
-                Poll::Ready(_) => {
-                    self.out.close();
-                    self.sent = 0;
-                    self.sending = Sending::Broken;
-                    self.keeps = false;
-                    return Ok(true);
-                }
+                Poll::Ready(_) => return Ok(self.give_up()),
             }
         }
     }
 
+    /// The other side takes nothing more. True: that is news.
+    fn give_up(&mut self) -> bool {
+        self.out.close();
+        self.sent = 0;
+        self.is_flushed = true;
+        self.sending = Sending::Broken;
+        self.keeps = false;
+        true
+    }
+
     /// Sends the request along and waits for the answer's head. `first_byte_ms` counts from when
-    /// the last of the request moved.
+    /// the last of the request moved, and not while its client is waited for.
     pub(super) fn poll_answer(
         &mut self,
         cx: &mut Context<'_>,
@@ -254,7 +271,8 @@ impl Link {
 
     /// Whether the whole request is written, or cannot be.
     fn is_sent(&self) -> bool {
-        self.sent == self.out.len() && !matches!(self.sending, Sending::Body { .. })
+        let is_written = self.sent == self.out.len() && self.is_flushed;
+        is_written && !matches!(self.sending, Sending::Body { .. })
     }
 
     /// Takes over what was read, up to the end of a head that is an answer's.
@@ -356,3 +374,6 @@ fn take(
     }
     polled
 }
+
+#[cfg(test)]
+mod tests;

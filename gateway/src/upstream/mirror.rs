@@ -141,8 +141,10 @@ impl Shadow {
                 drop(attempts);
                 swallow(worker, &mut sent.outflow, &mut body).await
             }
-            Err(_) => {
-                attempts.failed();
+            Err((failure, _)) => {
+                if failure.is_the_targets() {
+                    attempts.failed();
+                }
                 false
             }
         }

@@ -138,11 +138,27 @@ impl Pool {
         })
     }
 
-    /// Keeps a new connection of HTTP/2 for those that come after.
+    /// Keeps a new connection of HTTP/2 for those that come after. Of many that were made at once,
+    /// as there was none yet, those beyond the bound carry a single request.
     pub(super) fn keep(&self, target: u32, shared: Shared) {
-        if !self.departed.has(target) {
-            self.with(target, |idle| idle.shared.push((shared, None)));
+        if self.departed.has(target) {
+            return;
         }
+        self.with(target, |idle| {
+            if idle.shared.len() < SHARED {
+                idle.shared.push((shared, None));
+            }
+        });
+    }
+
+    /// Nothing more is asked over a connection of HTTP/2 that did not answer: its other side may be
+    /// gone without a word, which the system finds out in a quarter of an hour. What is under way
+    /// there goes on.
+    pub(super) fn retire(&self, target: u32, shared: &Shared) {
+        self.with(target, |idle| {
+            idle.shared
+                .retain(|(one, _)| !Rc::ptr_eq(&one.place, &shared.place));
+        });
     }
 
     /// The shorter of our own patience and the other side's promise less a second.

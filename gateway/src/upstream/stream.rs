@@ -98,7 +98,7 @@ impl Stream {
     }
 
     /// Hands over what there is of the request's body and there is room for. True when anything
-    /// moved.
+    /// moved, and when it is the client that is waited for.
     fn send(&mut self, cx: &mut Context<'_>, inflow: &mut dyn Inflow) -> Result<bool, Cut> {
         let mut moved = false;
         while !self.is_sent {
@@ -122,7 +122,7 @@ impl Stream {
             }
             let mut data = Vec::new();
             match inflow.poll_fill(cx, &mut data) {
-                Poll::Pending => return Ok(moved),
+                Poll::Pending => return Ok(true),
                 Poll::Ready(Err(cut)) => return Err(cut),
                 Poll::Ready(Ok(())) => {}
             }
@@ -179,14 +179,19 @@ impl Stream {
         if let Some(web) = &self.web {
             web.head(&mut fields);
         }
+        // The library takes several of one value, and more digits than others do: a client of
+        // HTTP/1.1 would get a body that ends in two places.
         let mut lengths = fields.all(Name::ContentLength);
-        self.left = match (lengths.next(), lengths.next()) {
-            _ if body.is_end_stream() => Some(0),
-            (Some(value), None) => content_length(value),
-            _ => None,
+        let length = match (lengths.next(), lengths.next()) {
+            (None, _) => None,
+            (Some(value), None) => Some(content_length(value).ok_or(Lost::Ended)?),
+            (Some(_), Some(_)) => return Poll::Ready(Err(Lost::Ended)),
         };
         drop(lengths);
-        self.is_over = body.is_end_stream();
+        // Nor does it mind what comes behind a head that ends an answer (RFC 9110 §6.4.1): such a
+        // client would take it for the next one.
+        self.is_over = body.is_end_stream() || matches!(parts.status.as_u16(), 204 | 304);
+        self.left = if self.is_over { Some(0) } else { length };
         self.body = Some(body);
         Poll::Ready(Ok(Head {
             status: parts.status.as_u16(),

@@ -173,7 +173,7 @@ fn enter<'a>(worker: &Worker, upstream: &'a Upstream) -> Result<Way<'a>, Closed>
 }
 
 impl<'a> Way<'a> {
-    const fn open(upstream: &'a Upstream) -> Self {
+    pub(super) const fn open(upstream: &'a Upstream) -> Self {
         Self {
             upstream,
             instead: None,

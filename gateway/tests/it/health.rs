@@ -225,3 +225,18 @@ async fn names_are_resolved_in_the_background() {
     assert_eq!(rig.get("/x", &[]).await.status, 200);
     assert_eq!((one.requests(), two.requests()), (2, 1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_is_silent_leaves_the_others_of_its_name() {
+    let (silent, _filled) = crate::circuit::stuck().await;
+    let good = Upstream::start().await;
+    let told = Told::default();
+    let all = [silent, nobody().await, good.address];
+    told.addresses.lock().unwrap().extend(all);
+    let text = "portunus: 1\nupstreams: { u: { targets: [{ url: \"http://books.test\" }], retries: { tries: 1 } } }\n\
+         apis: { x: { versions: { v1: { match: { path: /x }, upstream: u } } } }\n";
+    let resolver = told.resolver();
+    let rig = Rig::with(text, |settings| settings.resolver = resolver).await;
+    let answer = rig.get("/x", &[]).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}

@@ -58,5 +58,6 @@ mod tokens;
 mod traffic;
 mod unreadable;
 mod upstream_certificates;
+mod upstream_http2;
 mod upstreams;
 mod versions;

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::circuit::stuck;
-use crate::rig::Rig;
+use crate::rig::{Rig, Upstream};
 use crate::upstreams::{metric, over, rig};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -196,4 +196,76 @@ async fn over_http2_the_stream_alone_is_reset() {
         );
     }
     assert_eq!(rig.handle.connections(), 1, "the connection goes on");
+}
+
+/// Else clients could have targets ejected, which they need only to be slow for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_takes_its_time_is_no_target_that_does() {
+    let upstream = Upstream::start().await;
+    let rig = rig(&before(upstream.address, "first_byte: 3s", "")).await;
+    let mut client = rig.client().await;
+    let head = b"POST /x HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\nab";
+    client.write(head).await;
+    while upstream.connections() == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    // Its own time for the rest is ten seconds.
+    rig.advance(5);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    client.write(b"cd").await;
+    let answer = client.read().await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.json()["body"], "abcd");
+}
+
+/// An upstream of HTTP/2 that answers nothing on its first connection, as if its machine were gone.
+async fn deaf_at_first() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut is_deaf = true;
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut connection = h2::server::handshake(stream).await.unwrap();
+                let mut unanswered = Vec::new();
+                while let Some(Ok((_, mut respond))) = connection.accept().await {
+                    if is_deaf {
+                        unanswered.push(respond);
+                    } else {
+                        let answer = http::Response::new(());
+                        respond.send_response(answer, true).unwrap();
+                    }
+                }
+            });
+            is_deaf = false;
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shared_connection_that_does_not_answer_gets_nothing_more() {
+    let target = deaf_at_first().await;
+    let text = before(target, "first_byte: 5s", "");
+    let text = text.replace("upstreams: { u: {", "upstreams: { u: { protocol: http2,");
+    let rig = rig(&text).await;
+    let mut client = rig.client().await;
+    client.write(GET).await;
+    let answer = as_time_goes_by(&rig, client.read()).await;
+    assert_eq!(answer.status, 504, "{}", answer.body);
+    let answer = as_time_goes_by(&rig, rig.get("/x", &[])).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_is_too_late_in_all_has_failed() {
+    let silent = hesitant(&[]).await;
+    let breaker = "breaker: { errors: { ratio: 50, least: 2 } }, retries:";
+    let text = before(silent, "total: 200ms", "").replace("retries:", breaker);
+    let rig = rig(&text).await;
+    for code in ["upstream_timeout", "upstream_timeout", "circuit_open"] {
+        assert_eq!(rig.get("/x", &[]).await.code(), code);
+    }
 }

@@ -72,7 +72,10 @@ pub(super) async fn send(
                     ..sent
                 });
             }
-            Err(None) => return Err((Failure::TimedOut, tries)),
+            Err(None) => {
+                worker.pool.retire(number, &shared);
+                return Err((Failure::TimedOut, tries));
+            }
             Err(Some(Lost::Client)) => return Err((Failure::Client, tries)),
             Err(Some(Lost::Removed)) => return Err((Failure::Removed, tries)),
             Err(Some(lost)) => lost,

@@ -3,21 +3,20 @@
 use std::pin::pin;
 
 use bytes::Bytes;
+use domain::snapshot;
 use domain::upstream::{Active, Protocol};
-use domain::{address, snapshot};
 use http::header::{CONNECTION, HOST, USER_AGENT};
 use http::{HeaderValue, Request, Uri};
 use http_body_util::Empty;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::grpc;
 use crate::settings::Settings;
 use crate::upstream::Target;
-use crate::upstream::connect::{ConnectError, addresses};
+use crate::upstream::connect::{ConnectError, reach};
 
 /// Why a target did not pass.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +55,7 @@ async fn ask(
     target: &Target,
     rule: &Active,
 ) -> Result<(), Failed> {
-    let stream = connect(settings, allowed, target).await?;
+    let stream = reach(settings, allowed, target).await?;
     match &target.tls {
         None => exchange(stream, target, rule).await,
         Some(tls) => {
@@ -65,25 +64,6 @@ async fn ask(
             exchange(stream.map_err(ConnectError::Tls)?, target, rule).await
         }
     }
-}
-
-async fn connect(
-    settings: &Settings,
-    allowed: &snapshot::Settings,
-    target: &Target,
-) -> Result<TcpStream, ConnectError> {
-    let mut last = ConnectError::Unresolved;
-    for address in addresses(target, &settings.resolver).await? {
-        if address::judge(address, allowed, &settings.own_addresses).is_err() {
-            last = ConnectError::Refused;
-            continue;
-        }
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = ConnectError::Unreachable(error),
-        }
-    }
-    Err(last)
 }
 
 /// The answer's head is all that is wanted: whatever comes behind it is dropped.
