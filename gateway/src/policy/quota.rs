@@ -54,7 +54,8 @@ impl Quota {
         let admission = counter.admit(self.limit, call.wall_secs());
         call.shown.push(self.shown(&counter, admission));
         if admission.admitted {
-            call.taken.push(Taken::Counter(counter));
+            let period = counter.period();
+            call.taken.push(Taken::Counter(counter, period));
             return Flow::Next;
         }
         self.refuse(admission)

@@ -60,33 +60,34 @@ impl Counter {
     }
 
     /// Counts one request at `now` (seconds since 1970) unless `limit` is reached. A refused one
-    /// costs nothing.
+    /// costs nothing: it writes nothing, so it is in nobody's way, also where a period ends just now.
     pub fn admit(&self, limit: u64, now: i64) -> Admission {
-        let before = self.used_at(now, |used| used.fetch_add(1, Ordering::Relaxed));
-        let admission = self.judge(before, limit, now);
-        if !admission.admitted {
-            self.used.fetch_sub(1, Ordering::Relaxed);
-        }
-        admission
+        self.look(now);
+        let others = self.others.load(Ordering::Relaxed);
+        let more = |used: u64| (used.saturating_add(others) < limit).then(|| used + 1);
+        let before = self
+            .used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        self.judge(before.unwrap_or_else(|used| used), others, limit, now)
     }
 
     /// What [`Counter::admit`] would say, and nothing is counted.
     pub fn peek(&self, limit: u64, now: i64) -> Admission {
-        let before = self.used_at(now, |used| used.load(Ordering::Relaxed));
-        self.judge(before, limit, now)
+        self.look(now);
+        let others = self.others.load(Ordering::Relaxed);
+        self.judge(self.used.load(Ordering::Relaxed), others, limit, now)
     }
 
-    /// Asks for the count of the period that `now` lies in.
-    fn used_at(&self, now: i64, ask: impl FnOnce(&AtomicU64) -> u64) -> u64 {
+    /// Turns to the period that `now` lies in.
+    fn look(&self, now: i64) {
         if now >= self.end.load(Ordering::Acquire) {
             self.turn(now);
         }
-        ask(&self.used)
     }
 
-    /// About one more request, `before` of which this node had in the period.
-    fn judge(&self, before: u64, limit: u64, now: i64) -> Admission {
-        let total = before.saturating_add(self.others.load(Ordering::Relaxed));
+    /// About one more request, `before` of which this node had in the period, and `others` the others.
+    fn judge(&self, before: u64, others: u64, limit: u64, now: i64) -> Admission {
+        let total = before.saturating_add(others);
         let end = self.end.load(Ordering::Relaxed);
         Admission {
             admitted: total < limit,
@@ -103,8 +104,12 @@ impl Counter {
             .unsigned_abs()
     }
 
-    /// Takes a counted request back: something else refused it.
-    pub fn give_back(&self) {
+    /// Takes a request back that was counted in `period`: something else refused it. What was counted
+    /// in a period that is over makes no room in the present one.
+    pub fn give_back(&self, period: i64) {
+        if self.period() != period {
+            return;
+        }
         let _ = self
             .used
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
@@ -135,7 +140,8 @@ impl Counter {
         self.end.store(next.timestamp(), Ordering::Release);
     }
 
-    pub(crate) fn period(&self) -> i64 {
+    /// First instant of the present period, in seconds since 1970.
+    pub fn period(&self) -> i64 {
         self.start.load(Ordering::Relaxed)
     }
 
@@ -264,8 +270,40 @@ mod tests {
         assert!(quotas.set_total(&key(), 0, 8));
         assert_eq!(counter.admit(100, 0).left, 91);
         assert!(!quotas.set_total(&key(), DAY, 50) || counter.total() == 9);
-        counter.give_back();
+        counter.give_back(0);
         assert_eq!(counter.total(), 8);
+    }
+
+    #[test]
+    fn what_is_given_back_late_makes_no_room_in_the_next_period() {
+        let quotas = Quotas::default();
+        let counter = quotas.counter(&key(), Period::Day, Tz::UTC, at(0));
+        assert!(counter.admit(2, 0).admitted);
+        let period = counter.period();
+        let admitted = [(); 3].map(|()| counter.admit(2, DAY).admitted);
+        assert_eq!(admitted, [true, true, false]);
+        counter.give_back(period);
+        assert!(!counter.admit(2, DAY).admitted);
+        counter.give_back(counter.period());
+        assert!(counter.admit(2, DAY).admitted);
+    }
+
+    /// Whoever is refused has nothing to take back, which a period that begins meanwhile would miss.
+    #[test]
+    fn each_period_admits_its_limit_whoever_is_refused_as_it_begins() {
+        const PERIODS: i64 = 3000;
+        let quotas = Quotas::default();
+        let counter = &quotas.counter(&key(), Period::Day, Tz::UTC, at(0));
+        let calls = || {
+            let admitted = |day: i64| (0..8).filter(move |_| counter.admit(3, day * DAY).admitted);
+            (0..PERIODS).map(|day| admitted(day).count()).sum::<usize>()
+        };
+        let admitted: usize = std::thread::scope(|scope| {
+            let threads = [(); 4].map(|()| scope.spawn(calls));
+            let sums = threads.map(|thread| thread.join().unwrap());
+            sums.into_iter().sum()
+        });
+        assert_eq!(admitted, 3 * PERIODS as usize);
     }
 
     #[test]

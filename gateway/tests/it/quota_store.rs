@@ -88,7 +88,7 @@ impl Node {
     fn used(&self, subject: u128) -> u64 {
         let counter = self.counter(subject);
         let admission = counter.admit(1 << 40, Utc::now().timestamp());
-        counter.give_back();
+        counter.give_back(counter.period());
         (1 << 40) - admission.left - 1
     }
 
