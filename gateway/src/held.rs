@@ -279,6 +279,7 @@ mod tests {
         let mut held = Held::new(&mut silent, &holdings, of(1), &metrics);
         assert!(matches!(held.collect(9).await, Err(Unheld::Late)));
     }
+
     #[tokio::test]
     async fn what_is_only_looked_at_goes_on_whoever_has_time_for_it() {
         const LONG: usize = 100_000;
