@@ -290,7 +290,7 @@ fn run<'a>(step: &'a Step, place: usize, call: &mut Call<'a>) -> Flow {
         Running::Expression(policy) => policy.run(call),
         Running::ExtAuth(policy) => policy.run(call),
         Running::RateLimit(policy) => policy.run(call, place, step.label, step.observe),
-        Running::Quota(policy) => policy.run(call, place),
+        Running::Quota(policy) => policy.run(call, place, step.observe),
         Running::IpFilter(policy) => policy.run(call),
         Running::RequestLimits(policy) => policy.run(call, step.label, step.observe),
         Running::AuthGuard(policy) => policy.run(call),
