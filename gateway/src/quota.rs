@@ -91,7 +91,10 @@ impl Quotas {
         let mut shard = self.shard(self.shard_of(key));
         match shard.get(key) {
             Some(counter) if counter.counts(period, zone) => counter.clone(),
-            Some(_) | None => {
+            former => {
+                if let Some(former) = former {
+                    former.replace();
+                }
                 let counter = Arc::new(Counter::new(period, zone, now));
                 if let Some((start, total)) = self.known().remove(key) {
                     counter.set_total(start, total);

@@ -1,6 +1,6 @@
 //! One counter: atomics for the present period, and what earlier periods still owe the store.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -37,6 +37,9 @@ pub struct Counter {
     /// Periods that ended with something not taken: (start, end, by). Also held while the period
     /// turns, so that it turns once.
     owed: Mutex<Vec<(i64, i64, u64)>>,
+    /// Another one has its place, as its policy's period was changed. What is counted here nobody asks
+    /// for, also when the period is the former one again.
+    replaced: AtomicBool,
 }
 
 impl Counter {
@@ -52,11 +55,18 @@ impl Counter {
             taken: AtomicU64::new(0),
             confirmed: AtomicU64::new(0),
             owed: Mutex::default(),
+            replaced: AtomicBool::new(false),
         }
     }
 
+    /// Whether it is the one that is meant, for whoever has kept it.
     pub(crate) fn counts(&self, kind: Period, zone: Tz) -> bool {
-        self.kind == kind && self.zone == zone
+        self.kind == kind && self.zone == zone && !self.replaced.load(Ordering::Relaxed)
+    }
+
+    /// Whoever has kept it looks up the one that is meant.
+    pub(super) fn replace(&self) {
+        self.replaced.store(true, Ordering::Relaxed);
     }
 
     /// Counts one request at `now` (seconds since 1970) unless `limit` is reached. A refused one
@@ -304,6 +314,19 @@ mod tests {
             sums.into_iter().sum()
         });
         assert_eq!(admitted, 3 * PERIODS as usize);
+    }
+
+    #[test]
+    fn after_a_change_and_its_opposite_what_was_kept_counts_no_more() {
+        let quotas = Quotas::default();
+        let counter = |period| quotas.counter(&key(), period, Tz::UTC, at(0));
+        let kept = counter(Period::Month);
+        assert!(kept.counts(Period::Month, Tz::UTC));
+        counter(Period::Day).admit(5, 0);
+        assert!(!kept.counts(Period::Month, Tz::UTC), "nobody would hear");
+        counter(Period::Month).admit(5, 0);
+        assert!(counter(Period::Month).counts(Period::Month, Tz::UTC));
+        assert_eq!(quotas.take(10).len(), 1);
     }
 
     #[test]
