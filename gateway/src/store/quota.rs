@@ -148,8 +148,8 @@ async fn save(journal: &mut Journal) {
 /// The database's side.
 struct Remote {
     store: QuotaStore,
-    /// Keys whose totals are followed.
-    held: HashSet<QuotaKey>,
+    /// Keys whose totals are followed, each with the start of its period.
+    held: HashSet<(QuotaKey, i64)>,
     /// Up to where totals are known; `None` before the first pass.
     seen: Option<rows::Cursor>,
 }
@@ -198,12 +198,13 @@ impl Remote {
         Ok(())
     }
 
-    /// The totals of subjects that this node has begun to hold since the last turn.
+    /// The totals of subjects that this node has begun to hold since the last turn, or whose period has
+    /// begun here: of a period in which it has counted nothing yet it was not told.
     async fn follow_new(&mut self) -> Result<(), DbErr> {
         let keys = self.store.quotas.keys();
         let new: Vec<_> = keys
             .iter()
-            .filter(|(key, _)| !self.held.contains(key))
+            .filter(|held| !self.held.contains(*held))
             .collect();
         if new.is_empty() && self.held.len() == keys.len() {
             return Ok(());
@@ -215,7 +216,7 @@ impl Remote {
         let totals = rows::of(&self.store.db, &asked).await?;
         self.set(totals);
         // Also forgets what the node has let go of.
-        self.held = keys.into_iter().map(|(key, _)| key).collect();
+        self.held = keys.into_iter().collect();
         Ok(())
     }
 

@@ -166,6 +166,47 @@ async fn two_nodes_share_a_quota_within_the_stated_overshoot() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_others_used_is_known_where_a_period_begins_later() {
+    each_backend(async |database: TestDatabase| {
+        const LIMIT: u64 = 100;
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let nodes = [
+            Node::start("one", &database.url, one.path()).await,
+            Node::start("two", &database.url, two.path()).await,
+        ];
+        let [first, second] = &nodes;
+        // Both hold the subject in this month, and the first alone in the next.
+        assert_eq!((first.ask(1, LIMIT, 1), second.ask(1, LIMIT, 1)), (1, 1));
+        let next = (Utc::now() + chrono::Duration::days(40)).timestamp();
+        let counter = first.counter(1);
+        assert!((0..90).all(|_| counter.admit(LIMIT, next).admitted));
+        until("both months are stored", async || {
+            stored(&database.url, 1).await == 92
+        })
+        .await;
+        // What came behind it everybody has heard of: nobody looks so far back any more.
+        for subject in [2, 3] {
+            first.ask(subject, LIMIT, 1);
+            until("another subject is stored", async || {
+                stored(&database.url, subject).await == 1
+            })
+            .await;
+        }
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        let counter = second.counter(1);
+        assert!(counter.admit(LIMIT, next).admitted);
+        until("the second knows what the first has used", async || {
+            counter.peek(LIMIT, next).left == LIMIT - 92
+        })
+        .await;
+        for node in nodes {
+            node.stop().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn counts_survive_a_crash_and_the_database_being_away() {
     let Some(database) = TestDatabase::postgres().await else {
         return;
