@@ -208,15 +208,16 @@ impl Quotas {
         }
     }
 
-    /// Every key that this node holds, with the start of its present period.
-    pub fn keys(&self) -> Vec<(QuotaKey, i64)> {
+    /// Every key that this node holds, with the start of its present period, and whether the store has
+    /// something of that from this node.
+    pub fn keys(&self) -> Vec<(QuotaKey, i64, bool)> {
         let mut out = Vec::new();
         for index in 0..SHARDS {
             let shard = self.shard(index);
             out.extend(
                 shard
                     .iter()
-                    .map(|(key, counter)| (key.clone(), counter.period())),
+                    .map(|(key, counter)| (key.clone(), counter.period(), counter.is_stored())),
             );
         }
         out

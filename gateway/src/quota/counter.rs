@@ -183,6 +183,11 @@ impl Counter {
         }
     }
 
+    /// The store has something of the present period from this node.
+    pub(super) fn is_stored(&self) -> bool {
+        self.confirmed.load(Ordering::Relaxed) > 0
+    }
+
     pub(super) fn set_total(&self, period: i64, total: u64) {
         let _turning = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
         if self.start.load(Ordering::Relaxed) == period {

@@ -148,8 +148,8 @@ async fn save(journal: &mut Journal) {
 /// The database's side.
 struct Remote {
     store: QuotaStore,
-    /// Keys whose totals are followed, each with the start of its period.
-    held: HashSet<(QuotaKey, i64)>,
+    /// Keys whose totals are followed, as [`Quotas::keys`] tells of them.
+    held: HashSet<(QuotaKey, i64, bool)>,
     /// Up to where totals are known; `None` before the first pass.
     seen: Option<rows::Cursor>,
 }
@@ -199,7 +199,8 @@ impl Remote {
     }
 
     /// The totals of subjects that this node has begun to hold since the last turn, or whose period has
-    /// begun here: of a period in which it has counted nothing yet it was not told.
+    /// begun here, and once more where its first count of that is stored: before that it was not told
+    /// of what others change.
     async fn follow_new(&mut self) -> Result<(), DbErr> {
         let keys = self.store.quotas.keys();
         let new: Vec<_> = keys
@@ -211,7 +212,7 @@ impl Remote {
         }
         let asked: Vec<_> = new
             .iter()
-            .map(|(key, period)| to_key(key, *period))
+            .map(|(key, period, _)| to_key(key, *period))
             .collect();
         let totals = rows::of(&self.store.db, &asked).await?;
         self.set(totals);
