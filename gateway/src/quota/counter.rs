@@ -37,6 +37,9 @@ pub struct Counter {
     /// Periods that ended with something not taken: (start, end, by). Also held while the period
     /// turns, so that it turns once.
     owed: Mutex<Vec<(i64, i64, u64)>>,
+    /// Start of the period before, and all that counted in it: a clock that was set may be set back.
+    former: AtomicI64,
+    former_total: AtomicU64,
     /// Another one has its place, as its policy's period was changed. What is counted here nobody asks
     /// for, also when the period is the former one again.
     replaced: AtomicBool,
@@ -55,6 +58,8 @@ impl Counter {
             taken: AtomicU64::new(0),
             confirmed: AtomicU64::new(0),
             owed: Mutex::default(),
+            former: AtomicI64::new(i64::MIN),
+            former_total: AtomicU64::new(0),
             replaced: AtomicBool::new(false),
         }
     }
@@ -90,9 +95,16 @@ impl Counter {
 
     /// Turns to the period that `now` lies in.
     fn look(&self, now: i64) {
-        if now >= self.end.load(Ordering::Acquire) {
+        if !self.is_now(now) {
             self.turn(now);
         }
+    }
+
+    /// Whether the present period is the one that `now` lies in, as far as requests come in the order
+    /// of their times.
+    fn is_now(&self, now: i64) -> bool {
+        const LATE: i64 = 60;
+        now < self.end.load(Ordering::Acquire) && now >= self.start.load(Ordering::Relaxed) - LATE
     }
 
     /// About one more request, `before` of which this node had in the period, and `others` the others.
@@ -131,22 +143,29 @@ impl Counter {
     #[cold]
     fn turn(&self, now: i64) {
         let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
-        let end = self.end.load(Ordering::Acquire);
-        if now < end {
+        if self.is_now(now) {
             return;
         }
         let Some(instant) = DateTime::from_timestamp(now, 0) else {
             return;
         };
+        let (start, next) = self.kind.bounds(instant, self.zone);
+        let (start, former) = (start.timestamp(), self.start.load(Ordering::Relaxed));
         let used = self.used.swap(0, Ordering::Relaxed);
         let taken = self.taken.swap(0, Ordering::Relaxed);
         if used > taken {
-            owed.push((self.start.load(Ordering::Relaxed), end, used - taken));
+            let end = self.end.load(Ordering::Relaxed);
+            owed.push((former, end, used - taken));
         }
+        let known = match self.former.swap(former, Ordering::Relaxed) == start {
+            true => self.former_total.load(Ordering::Relaxed),
+            false => 0,
+        };
+        let others = self.others.swap(known, Ordering::Relaxed);
+        self.former_total
+            .store(used.saturating_add(others), Ordering::Relaxed);
         self.confirmed.store(0, Ordering::Relaxed);
-        self.others.store(0, Ordering::Relaxed);
-        let (start, next) = self.kind.bounds(instant, self.zone);
-        self.start.store(start.timestamp(), Ordering::Relaxed);
+        self.start.store(start, Ordering::Relaxed);
         self.end.store(next.timestamp(), Ordering::Release);
     }
 
@@ -309,9 +328,16 @@ mod tests {
         const PERIODS: i64 = 3000;
         let quotas = Quotas::default();
         let counter = &quotas.counter(&key(), Period::Day, Tz::UTC, at(0));
+        let together = &std::sync::Barrier::new(4);
         let calls = || {
-            let admitted = |day: i64| (0..8).filter(move |_| counter.admit(3, day * DAY).admitted);
-            (0..PERIODS).map(|day| admitted(day).count()).sum::<usize>()
+            let day = |day: i64| {
+                together.wait();
+                // Some were on their way already as it began.
+                let late = std::iter::repeat_n(day * DAY - 1, 4);
+                let times = late.chain(std::iter::repeat_n(day * DAY, 8));
+                times.filter(|now| counter.admit(3, *now).admitted).count()
+            };
+            (0..PERIODS).map(day).sum::<usize>()
         };
         let admitted: usize = std::thread::scope(|scope| {
             let threads = [(); 4].map(|()| scope.spawn(calls));
@@ -319,6 +345,23 @@ mod tests {
             sums.into_iter().sum()
         });
         assert_eq!(admitted, 3 * PERIODS as usize);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_and_set_back_begins_nothing_anew() {
+        let quotas = Quotas::default();
+        let counter = quotas.counter(&key(), Period::Day, Tz::UTC, at(0));
+        let admits = |now| counter.admit(2, now).admitted;
+        assert_eq!([10, 20].map(admits), [true, true]);
+        // A day forward and back: what was counted there counts when that day comes.
+        assert_eq!([DAY + 30, 40].map(admits), [true, false]);
+        assert_eq!([DAY, DAY + 1].map(admits), [true, false]);
+        // One that only comes late is one of today's.
+        assert!(!admits(DAY - 1));
+        let taken = quotas.take(10);
+        let of = |day| taken.iter().filter(move |one| one.period == day);
+        let sums = [0, DAY].map(|day| of(day).map(|one| one.by).sum::<u64>());
+        assert_eq!(sums, [2, 2]);
     }
 
     #[test]
