@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::policy::any_of::Identity;
-use crate::policy::{AttachPoint, Jwt, Policy, Stage};
+use crate::policy::{AttachPoint, Jwt, Mode, Policy, Stage};
 
 /// A policy in a chain, with its source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -14,8 +14,9 @@ pub struct Effective<'a> {
 
 /// Merges the attach points organization < API < version < operation: of most kinds the nearest
 /// wins, those that add up all stay. Whoever says how callers are known says it alone: the nearest
-/// place with policies of identity, of whatever kinds. Then the plan's, which always add. The order is by stage, and
-/// inside a stage as declared, farthest attach point first.
+/// place with policies of identity, of whatever kinds; but one that only observes opens nothing that
+/// another kind keeps closed. Then the plan's, which always add. The order is by stage, and inside a
+/// stage as declared, farthest attach point first.
 pub fn chain<'a>(
     organization: &'a [Policy],
     api: &'a [Policy],
@@ -56,7 +57,8 @@ pub fn chain<'a>(
 
 fn replaces(nearer: &Policy, policy: &Policy) -> bool {
     let is_identity = |policy: &Policy| policy.kind().stage() == Stage::Identity;
-    nearer.kind() == policy.kind() || is_identity(nearer) && is_identity(policy)
+    let decides = nearer.mode() == Mode::Enforce;
+    nearer.kind() == policy.kind() || decides && is_identity(nearer) && is_identity(policy)
 }
 
 /// Whether any policy of a chain identifies the caller: then subscription access is implied.
@@ -121,6 +123,28 @@ mod tests {
             ]
         );
         assert!(asks_for_identity(&chain));
+    }
+
+    #[test]
+    fn the_nearest_place_says_how_callers_are_known_unless_it_only_observes() {
+        let version = policies(r#"[{"key_auth":{}}]"#);
+        for (operation, kinds) in [
+            (r#"[{"basic_auth":{}}]"#, &["basic_auth"][..]),
+            (
+                r#"[{"basic_auth":{"mode":"observe"}}]"#,
+                &["key_auth", "basic_auth"],
+            ),
+            (
+                r#"[{"basic_auth":{"mode":"observe"}},{"mtls":{}}]"#,
+                &["basic_auth", "mtls"],
+            ),
+            (r#"[{"key_auth":{"mode":"observe"}}]"#, &["key_auth"]),
+        ] {
+            let operation = policies(operation);
+            let found = chain(&[], &[], &version, &operation, &[]);
+            let found: Vec<_> = found.iter().map(|e| e.policy.kind().as_str()).collect();
+            assert_eq!(found, kinds);
+        }
     }
 
     #[test]

@@ -5,8 +5,8 @@ mod key;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -72,8 +72,13 @@ struct Header {
     typ: String,
     alg: String,
     jwk: Value,
-    #[serde(default)]
-    crit: Option<IgnoredAny>,
+    #[serde(default, deserialize_with = "is_there")]
+    crit: bool,
+}
+
+/// Whatever it holds, `null` included.
+fn is_there<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(value).map(|_| true)
 }
 
 #[derive(Deserialize)]
@@ -107,7 +112,7 @@ impl<'a> Proof<'a> {
         if header.typ != "dpop+jwt" {
             return Err("The proof is of another type: typ is dpop+jwt.");
         }
-        if header.crit.is_some() {
+        if header.crit {
             return Err("The proof asks for an extension that is not known.");
         }
         let algorithm = ALGORITHMS

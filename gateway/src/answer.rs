@@ -198,8 +198,9 @@ impl Refusal {
             push_number(&mut fields, "retry-after", seconds);
         }
         let more = self.more.as_ref().map(|more| &more.1);
-        if status == 401 && more.is_none_or(|more| more.named("www-authenticate").next().is_none())
-        {
+        // RFC 9110 §15.5.2, and RFC 6750 §3 for a token that does not reach so far.
+        let challenges = status == 401 || self.code == Code::ScopeMissing;
+        if challenges && more.is_none_or(|more| more.named("www-authenticate").next().is_none()) {
             fields.push("www-authenticate", challenge(self.code).as_bytes());
         }
         if let Some(allow) = &self.allow {
@@ -261,6 +262,7 @@ const fn challenge(code: Code) -> &'static str {
         Code::ProofInvalid => {
             "DPoP realm=\"portunus\", error=\"invalid_dpop_proof\", algs=\"ES256 ES384 EdDSA PS256 RS256\""
         }
+        Code::ScopeMissing => "Bearer realm=\"portunus\", error=\"insufficient_scope\"",
         Code::KeyMissing | Code::TokenMissing => "Bearer realm=\"portunus\"",
         _ => "Bearer realm=\"portunus\", error=\"invalid_token\"",
     }

@@ -59,7 +59,8 @@ pub(crate) struct Known<'a> {
 pub(crate) enum Taken {
     Cell(Arc<Cell>, Rate),
     Hit(Arc<Cell>, Hit),
-    Counter(Arc<Counter>),
+    /// In the period that began then.
+    Counter(Arc<Counter>, i64),
 }
 
 impl Taken {
@@ -67,7 +68,7 @@ impl Taken {
         match self {
             Self::Cell(cell, rate) => cell.give_back(rate),
             Self::Hit(cell, hit) => hit.give_back(&cell),
-            Self::Counter(counter) => counter.give_back(),
+            Self::Counter(counter, period) => counter.give_back(period),
         }
     }
 }

@@ -1,14 +1,21 @@
 //! A request's body that is taken whole before it goes on, because a policy looks into it.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use domain::id::OrganizationId;
 
 use crate::body::{Cut, Inflow, Outflow, ROOM};
 use crate::buffer::Buffer;
-use crate::holdings::{Charge, Holdings};
+use crate::forward::Stop;
+use crate::holdings::{Beside, Charge, Holdings};
 use crate::metrics::WorkerMetrics;
+
+/// A request waits no longer than this for its turn with somebody who looks into its body and changes
+/// nothing.
+const LOOKED_AT_WITHIN: Duration = Duration::from_millis(10);
 
 /// Why a body is not there as a whole.
 pub(crate) enum Unheld {
@@ -101,6 +108,26 @@ impl<'i> Held<'i> {
 
     pub(crate) fn restore(&mut self, bytes: Buffer) {
         self.bytes = bytes;
+    }
+
+    /// Has what was taken looked into, for no longer than a request waits that goes on in any case.
+    ///
+    /// # Errors
+    /// Nobody had time for it.
+    pub(crate) async fn look<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&[u8]) -> T + Send + 'static,
+    ) -> Result<T, Stop> {
+        let beside = Beside::of(self.holdings, self.bytes.len());
+        // Shared, as it is needed also where the work's turn does not come.
+        let body = Arc::new(self.lend());
+        let shared = body.clone();
+        let looked = beside
+            .run_within(LOOKED_AT_WITHIN, move || work(&shared))
+            .await;
+        let body = Arc::try_unwrap(body);
+        self.restore(body.unwrap_or_else(|shared| Buffer::around(shared.to_vec())));
+        looked
     }
 
     /// Another body goes on in its place, if there is room for it. It was taken whole.
@@ -251,5 +278,20 @@ mod tests {
         let mut silent = Silent;
         let mut held = Held::new(&mut silent, &holdings, of(1), &metrics);
         assert!(matches!(held.collect(9).await, Err(Unheld::Late)));
+    }
+
+    #[tokio::test]
+    async fn what_is_only_looked_at_goes_on_whoever_has_time_for_it() {
+        const LONG: usize = 100_000;
+        let (metrics, holdings) = (WorkerMetrics::default(), Holdings::default());
+        let mut parts = Parts(vec![vec![1; LONG]], None);
+        let mut held = Held::new(&mut parts, &holdings, of(1), &metrics);
+        assert!(held.collect(LONG as u64).await.is_ok());
+        let looked = held.look(<[u8]>::len).await;
+        assert!(looked.is_ok_and(|length| length == LONG));
+        let busy = holdings.all_turns().await;
+        assert!(held.look(<[u8]>::len).await.is_err());
+        drop(busy);
+        assert_eq!(all(&mut held).await, [1; LONG]);
     }
 }

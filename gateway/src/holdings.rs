@@ -253,6 +253,12 @@ impl Holdings {
             ..Self::default()
         }
     }
+
+    /// So that nobody else has one.
+    pub(crate) async fn all_turns(&self) -> Option<tokio::sync::OwnedSemaphorePermit> {
+        let turns = self.turns.clone();
+        turns.acquire_many_owned(CHECKED_AT_ONCE as u32).await.ok()
+    }
 }
 
 #[cfg(test)]
@@ -305,7 +311,7 @@ mod tests {
         assert!(there.is_ok_and(|other| other != worker));
         assert_eq!(holdings.turns.available_permits(), CHECKED_AT_ONCE);
         // What nobody should wait for is left.
-        let turns = holdings.turns.clone().acquire_many_owned(2).await.unwrap();
+        let turns = holdings.all_turns().await;
         let soon = || Beside::of(&holdings, LONG + 1).run_within(Duration::ZERO, here);
         assert!(soon().await.is_err());
         drop(turns);

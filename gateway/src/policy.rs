@@ -281,18 +281,18 @@ fn heed(flow: Flow, step: &Step, call: &mut Call<'_>) -> Result<(), Stop> {
 fn run<'a>(step: &'a Step, place: usize, call: &mut Call<'a>) -> Flow {
     let known = if step.observe { call.known() } else { None };
     let flow = match &step.running {
-        Running::KeyAuth(policy) => policy.run(call),
+        Running::KeyAuth(policy) => policy.run(call, step.observe),
         Running::Jwt(policy) => policy.run(call),
         Running::Introspection(policy) => policy.run(call),
         Running::BasicAuth(policy) => policy.run(call),
         Running::HttpSignature(policy) => policy.run(call),
         Running::Mtls(policy) => policy.run(call),
-        Running::AnyOf(policy) => policy.run(call),
+        Running::AnyOf(policy) => policy.run(call, step.observe),
         Running::Scopes(policy) => policy.run(call),
         Running::Expression(policy) => policy.run(call),
         Running::ExtAuth(policy) => policy.run(call),
         Running::RateLimit(policy) => policy.run(call, place, step.label, step.observe),
-        Running::Quota(policy) => policy.run(call, place),
+        Running::Quota(policy) => policy.run(call, place, step.observe),
         Running::IpFilter(policy) => policy.run(call),
         Running::RequestLimits(policy) => policy.run(call, step.label, step.observe),
         Running::AuthGuard(policy) => policy.run(call),

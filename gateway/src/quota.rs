@@ -91,7 +91,10 @@ impl Quotas {
         let mut shard = self.shard(self.shard_of(key));
         match shard.get(key) {
             Some(counter) if counter.counts(period, zone) => counter.clone(),
-            Some(_) | None => {
+            former => {
+                if let Some(former) = former {
+                    former.replace();
+                }
                 let counter = Arc::new(Counter::new(period, zone, now));
                 if let Some((start, total)) = self.known().remove(key) {
                     counter.set_total(start, total);
@@ -205,15 +208,16 @@ impl Quotas {
         }
     }
 
-    /// Every key that this node holds, with the start of its present period.
-    pub fn keys(&self) -> Vec<(QuotaKey, i64)> {
+    /// Every key that this node holds, with the start of its present period, and whether the store has
+    /// something of that from this node.
+    pub fn keys(&self) -> Vec<(QuotaKey, i64, bool)> {
         let mut out = Vec::new();
         for index in 0..SHARDS {
             let shard = self.shard(index);
             out.extend(
                 shard
                     .iter()
-                    .map(|(key, counter)| (key.clone(), counter.period())),
+                    .map(|(key, counter)| (key.clone(), counter.period(), counter.is_stored())),
             );
         }
         out

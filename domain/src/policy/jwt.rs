@@ -290,7 +290,10 @@ mod tests {
             one.as_object_mut().unwrap().extend(more);
             json!({ "issuers": [one] })
         };
-        let key = json!({ "kty": "EC", "crv": "P-256", "x": "x", "y": "y" });
+        // Any 32 bytes.
+        let number = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
+        let of = |crv: &str| json!({ "kty": "EC", "crv": crv, "x": number, "y": number });
+        let key = of("P-256");
         for (policy, wrong) in [
             (issuer(json!({})), vec![]),
             (
@@ -324,8 +327,17 @@ mod tests {
                 vec!["/issuers/0/jwks"],
             ),
             (
-                issuer(json!({ "jwks": { "keys": [key, { "kty": "oct", "k": "c2VjcmV0" }] } })),
-                vec!["/issuers/0/jwks/keys/1"],
+                issuer(json!({ "jwks": { "keys": [key, { "kty": "oct" }, { "kty": "RSA" }] } })),
+                vec!["/issuers/0/jwks/keys/1", "/issuers/0/jwks/keys/2"],
+            ),
+            // Of these the first can be used.
+            (
+                issuer(json!({ "jwks": { "keys": [key, of("P-521")] } })),
+                vec![],
+            ),
+            (
+                issuer(json!({ "jwks": { "keys": [of("P-521"), of("P-384"), { "kty": "EC" }] } })),
+                vec!["/issuers/0/jwks"],
             ),
             (
                 issuer(json!({ "jwks": { "keys": [{ "kty": "RSA", "d": "x" }] } })),

@@ -244,6 +244,7 @@ fn what_is_no_proof() {
         json!({ "alg": "EdDSA" }),
         json!({ "alg": null }),
         json!({ "crit": ["b64"] }),
+        json!({ "crit": null }),
         json!({ "jwk": null }),
         json!({ "jwk": "x" }),
         json!({ "alg": "HS256", "jwk": { "kty": "oct", "k": "c2VjcmV0" } }),

@@ -13,6 +13,8 @@ pub(crate) struct Shown<'a> {
     pub(crate) left: u64,
     /// Seconds until it is full again.
     pub(crate) reset: u64,
+    /// What a request takes of it.
+    pub(crate) cost: u64,
     /// Whether `left` is without this request.
     pub(crate) taken: bool,
 }
@@ -20,6 +22,8 @@ pub(crate) struct Shown<'a> {
 /// Limits of one request that are shown beside the usual few; what is beyond them is enforced all
 /// the same.
 const MOST_BESIDE: usize = 6;
+/// Bytes of a list of as many: a name has at most 40, a number 16 and a time 7.
+const ROOM: usize = 640;
 
 /// The limits of one request, in place for the usual few.
 #[derive(Debug, Default)]
@@ -46,7 +50,7 @@ impl<'a> ShownLimits<'a> {
             .chain(&mut self.more)
             .filter(|shown| shown.taken)
         {
-            shown.left += 1;
+            shown.left += shown.cost;
             shown.taken = false;
         }
     }
@@ -70,7 +74,7 @@ impl<'a> ShownLimits<'a> {
         if self.first[0].is_none() {
             return;
         }
-        let (mut policy, mut state) = (Text::<512>::new(), Text::<512>::new());
+        let (mut policy, mut state) = (Text::<ROOM>::new(), Text::<ROOM>::new());
         let items = self.first.iter().flatten().chain(&self.more);
         for (index, item) in items.enumerate() {
             if index > 0 {
@@ -114,6 +118,7 @@ mod tests {
             window: 60,
             left: 57,
             reset: 31,
+            cost: 5,
             taken: true,
         });
         shown.push(Shown {
@@ -122,6 +127,7 @@ mod tests {
             window: 86400,
             left: 9,
             reset: 5,
+            cost: 1,
             taken: false,
         });
         shown.write(&mut fields);
@@ -132,5 +138,33 @@ mod tests {
             "ratelimit-policy: \"minute\";q=100;w=60, \"quota\";q=1000;w=86400\r\n\
              ratelimit: \"minute\";r=57;t=31, \"quota\";r=9;t=5\r\n"
         );
+        shown.give_back();
+        let mut fields = Fields::new(b"");
+        shown.write(&mut fields);
+        let left = fields.named("ratelimit").next();
+        assert_eq!(left, Some(&b"\"minute\";r=62;t=31, \"quota\";r=9;t=5"[..]));
+    }
+
+    #[test]
+    fn eight_are_shown_however_long_they_are() {
+        let name = "n".repeat(40);
+        let mut shown = ShownLimits::default();
+        for _ in 0..9 {
+            shown.push(Shown {
+                name: &name,
+                quota: 1_000_000_000_000_000,
+                window: 31 * 86_400,
+                left: 999_999_999_999_999,
+                reset: 31 * 86_400,
+                cost: 1,
+                taken: true,
+            });
+        }
+        let mut fields = Fields::new(b"");
+        shown.write(&mut fields);
+        for name in ["ratelimit-policy", "ratelimit"] {
+            let list = fields.named(name).next().unwrap_or_default();
+            assert_eq!(list.split(|b| *b == b',').count(), 8, "{name}");
+        }
     }
 }

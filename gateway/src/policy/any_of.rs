@@ -45,9 +45,9 @@ impl Way {
         }
     }
 
-    fn run<'a>(&'a self, call: &mut Call<'a>) -> Flow {
+    fn run<'a>(&'a self, call: &mut Call<'a>, observe: bool) -> Flow {
         match self {
-            Self::KeyAuth(policy) => policy.run(call),
+            Self::KeyAuth(policy) => policy.run(call, observe),
             Self::Jwt(policy) => policy.run(call),
             Self::Introspection(policy) => policy.run(call),
             Self::BasicAuth(policy) => policy.run(call),
@@ -114,7 +114,7 @@ impl AnyOf {
         });
         match (stand_in, key) {
             (Some(_), Some(policy)) => policy.peek(call, stand_in),
-            (Some(_), None) | (None, _) => self.run(call),
+            (Some(_), None) | (None, _) => self.run(call, false),
         }
     }
 
@@ -171,7 +171,8 @@ impl AnyOf {
         }
     }
 
-    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>) -> Flow {
+    /// One that only `observe`s leaves what nobody has looked at.
+    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>, observe: bool) -> Flow {
         // Its fields are its own, whoever is believed in the end.
         for way in &self.of {
             match way {
@@ -185,11 +186,11 @@ impl AnyOf {
             Some(chosen) => {
                 for (index, way) in self.of.iter().enumerate() {
                     let is_same = self.of[chosen].is_bearer() && way.is_bearer();
-                    if index != chosen && !is_same && way.is_taken(call) {
+                    if !observe && index != chosen && !is_same && way.is_taken(call) {
                         way.forget(call);
                     }
                 }
-                self.of[chosen].run(call)
+                self.of[chosen].run(call, observe)
             }
             None if self.optional => Flow::Next,
             None => {

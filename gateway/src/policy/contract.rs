@@ -138,6 +138,13 @@ pub(crate) async fn contract(
             Ok(()) => {
                 let found = match Beside::of(&call.worker.holdings, held.bytes().len()) {
                     Beside::Here => step.running.judge_body(call, held.bytes()),
+                    Beside::There(_) if step.observe => {
+                        let Ok(found) = held.look(step.running.work(call)).await else {
+                            call.worker.metrics.requests_unchecked.add(1);
+                            continue;
+                        };
+                        found
+                    }
                     there @ Beside::There(_) => {
                         let (work, body) = (step.running.work(call), held.lend());
                         let done = there.run(move || (work(&body), body)).await;
@@ -148,19 +155,21 @@ pub(crate) async fn contract(
                 };
                 judged(step, call, step.running.code(), found)?;
             }
+            // It goes on unseen: nobody is refused for what was only to be looked at.
+            Err(Unheld::Late | Unheld::NoRoom) if step.observe => {
+                call.worker.metrics.requests_unchecked.add(1);
+            }
+            // Its own bound, and it only watches: the request goes on as it is.
+            Err(Unheld::TooLong) if step.observe => {
+                step.decides(call);
+            }
             Err(Unheld::Late) => {
                 call.worker.metrics.late(Late::Body);
-                if !step.observe {
-                    step.decides(call);
-                    call.record.decided_by = step.label;
-                }
+                step.decides(call);
+                call.record.decided_by = step.label;
                 return Err(Refusal::new(Code::RequestTimeout).close().into());
             }
             Err(Unheld::Cut) => return Err(forward::cut(call)),
-            // Its own bound, and it only watches: the request goes on as it is.
-            Err(Unheld::TooLong | Unheld::NoRoom) if step.observe => {
-                step.decides(call);
-            }
             Err(Unheld::TooLong) => {
                 step.decides(call);
                 call.record.decided_by = step.label;

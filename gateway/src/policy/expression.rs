@@ -119,7 +119,7 @@ impl Object for Request<'_, '_> {
             "method" => Value::text(head.method.as_str()),
             "path" => Value::text(head.canonical()),
             "host" => Value::Text(String::from_utf8_lossy(head.fields.get(Name::Host)?)),
-            "scheme" => Value::text(self.call.peer.scheme()),
+            "scheme" => Value::text(self.call.scheme()),
             "address" => owned(self.call.peer_address()),
             "size" => Value::Int(i64::try_from(self.call.length?).ok()?),
             "headers" => Value::Object(&self.headers),

@@ -36,8 +36,8 @@ impl KeyAuth {
         }
     }
 
-    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>) -> Flow {
-        match self.shown(call) {
+    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>, observe: bool) -> Flow {
+        match self.shown(call, observe) {
             Some(digest) => Self::judge(call, digest, true),
             None => self.nobody(),
         }
@@ -45,7 +45,7 @@ impl KeyAuth {
 
     /// The same with the key of `stand_in`, if there is one, as the one that is shown.
     pub(crate) fn peek<'a>(&'a self, call: &mut Call<'a>, stand_in: Option<&StandIn>) -> Flow {
-        match (stand_in, self.shown(call)) {
+        match (stand_in, self.shown(call, false)) {
             (Some(stand_in), _) => Self::judge(call, stand_in.digest, stand_in.judged),
             (None, Some(digest)) => Self::judge(call, digest, true),
             (None, None) => self.nobody(),
@@ -87,19 +87,25 @@ impl KeyAuth {
     }
 
     /// The digest of the key that is shown, `Some(None)` if it is none by its form; `None` when no
-    /// key is shown. Takes the key out of the request.
-    fn shown(&self, call: &mut Call<'_>) -> Option<Option<KeyDigest>> {
+    /// key is shown. Takes the key out of the request; where it only `observe`s, none but ours, as
+    /// others are the upstream's.
+    fn shown(&self, call: &mut Call<'_>, observe: bool) -> Option<Option<KeyDigest>> {
+        let goes = |shown: &[u8]| !observe || shown.starts_with(b"ptn_");
         // Cut out whether or not it is the one that counts: no key reaches an upstream.
         let by_query = self.query.as_deref().and_then(|name| {
             let (value, rest) = query::cut(call.head.query().unwrap_or_default(), name)?;
-            let digest = digest(value.as_bytes());
-            call.head.cut_query = Some(rest);
+            let (digest, goes) = (digest(value.as_bytes()), goes(value.as_bytes()));
+            if goes {
+                call.head.cut_query = Some(rest);
+            }
             Some(digest)
         });
         let fields = &mut call.head.fields;
         if let Some(shown) = fields.get(Name::ApiKey) {
-            let digest = digest(shown);
-            fields.remove(Name::ApiKey);
+            let (digest, goes) = (digest(shown), goes(shown));
+            if goes {
+                fields.remove(Name::ApiKey);
+            }
             Some(digest)
         } else if let Some(shown) = fields.get(Name::Authorization).and_then(bearer_key) {
             let digest = digest(shown);

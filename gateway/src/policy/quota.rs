@@ -46,15 +46,19 @@ impl Quota {
         }
     }
 
-    /// A caller who is unknown has no quota: only a rate limit can count addresses.
-    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>, place: usize) -> Flow {
+    /// A caller who is unknown has no quota: only a rate limit can count addresses. One that only
+    /// `observe`s is shown to nobody, as nobody is held to it.
+    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>, place: usize, observe: bool) -> Flow {
         let Some(counter) = self.counter(call, place) else {
             return Flow::Next;
         };
         let admission = counter.admit(self.limit, call.wall_secs());
-        call.shown.push(self.shown(&counter, admission));
+        if !observe {
+            call.shown.push(self.shown(&counter, admission));
+        }
         if admission.admitted {
-            call.taken.push(Taken::Counter(counter));
+            let period = counter.period();
+            call.taken.push(Taken::Counter(counter, period));
             return Flow::Next;
         }
         self.refuse(admission)
@@ -89,6 +93,7 @@ impl Quota {
             window: counter.length(),
             left: admission.left,
             reset: admission.reset,
+            cost: 1,
             taken: admission.admitted,
         }
     }

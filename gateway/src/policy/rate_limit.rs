@@ -135,7 +135,7 @@ impl RateLimit {
         let cell = self.cell(call, place);
         if let Some(window) = &self.window {
             let (verdict, hit) = window.admit(&cell, call.wall_ms());
-            call.shown.push(self.shown(verdict));
+            self.show(call, verdict, observe);
             if verdict.admitted {
                 self.owe(call, || Owed::hit(self, &cell, hit));
                 call.taken.push(Taken::Hit(cell, hit));
@@ -149,13 +149,20 @@ impl RateLimit {
             return self.wait(call, delay, cell, label);
         }
         let (verdict, cost) = self.admit(call, &cell);
-        call.shown.push(self.shown(verdict));
+        self.show(call, verdict, observe);
         if verdict.admitted {
             let full_at = call.now_ns().saturating_add(verdict.full_in);
             self.take(call, cell, cost, full_at);
             return Flow::Next;
         }
         self.exceeded(call, verdict, observe)
+    }
+
+    /// What nobody is held to is shown to nobody.
+    fn show<'a>(&'a self, call: &mut Call<'a>, verdict: Verdict, observe: bool) {
+        if !observe {
+            call.shown.push(self.shown(verdict));
+        }
     }
 
     /// It has none. One that only observes lets the request go on, and keeps the cost to itself.
@@ -210,6 +217,7 @@ impl RateLimit {
             window: self.window_secs,
             left: verdict.left * u64::from(self.cost),
             reset: seconds(verdict.full_in),
+            cost: u64::from(self.cost),
             taken: verdict.admitted,
         }
     }

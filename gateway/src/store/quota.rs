@@ -148,8 +148,8 @@ async fn save(journal: &mut Journal) {
 /// The database's side.
 struct Remote {
     store: QuotaStore,
-    /// Keys whose totals are followed.
-    held: HashSet<QuotaKey>,
+    /// Keys whose totals are followed, as [`Quotas::keys`] tells of them.
+    held: HashSet<(QuotaKey, i64, bool)>,
     /// Up to where totals are known; `None` before the first pass.
     seen: Option<rows::Cursor>,
 }
@@ -198,24 +198,26 @@ impl Remote {
         Ok(())
     }
 
-    /// The totals of subjects that this node has begun to hold since the last turn.
+    /// The totals of subjects that this node has begun to hold since the last turn, or whose period has
+    /// begun here, and once more where its first count of that is stored: before that it was not told
+    /// of what others change.
     async fn follow_new(&mut self) -> Result<(), DbErr> {
         let keys = self.store.quotas.keys();
         let new: Vec<_> = keys
             .iter()
-            .filter(|(key, _)| !self.held.contains(key))
+            .filter(|held| !self.held.contains(*held))
             .collect();
         if new.is_empty() && self.held.len() == keys.len() {
             return Ok(());
         }
         let asked: Vec<_> = new
             .iter()
-            .map(|(key, period)| to_key(key, *period))
+            .map(|(key, period, _)| to_key(key, *period))
             .collect();
         let totals = rows::of(&self.store.db, &asked).await?;
         self.set(totals);
         // Also forgets what the node has let go of.
-        self.held = keys.into_iter().map(|(key, _)| key).collect();
+        self.held = keys.into_iter().collect();
         Ok(())
     }
 

@@ -88,7 +88,7 @@ impl Node {
     fn used(&self, subject: u128) -> u64 {
         let counter = self.counter(subject);
         let admission = counter.admit(1 << 40, Utc::now().timestamp());
-        counter.give_back();
+        counter.give_back(counter.period());
         (1 << 40) - admission.left - 1
     }
 
@@ -161,6 +161,52 @@ async fn two_nodes_share_a_quota_within_the_stated_overshoot() {
         tokio::time::sleep(Duration::from_millis(500)).await;
         assert_eq!(third.ask(1, LIMIT, 5), 0);
         assert_eq!(third.used(1), admitted);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_used_is_known_wherever_a_subject_comes_later() {
+    each_backend(async |database: TestDatabase| {
+        const LIMIT: u64 = 100;
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let nodes = [
+            Node::start("one", &database.url, one.path()).await,
+            Node::start("two", &database.url, two.path()).await,
+        ];
+        let [first, second] = &nodes;
+        // One that the second holds and counts nothing of: whoever came was refused by something else.
+        assert_eq!(second.used(4), 0);
+        // Both hold the subject in this month, and the first alone in the next.
+        assert_eq!((first.ask(1, LIMIT, 1), second.ask(1, LIMIT, 1)), (1, 1));
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        assert_eq!(first.ask(4, LIMIT, 91), 91);
+        let next = (Utc::now() + chrono::Duration::days(40)).timestamp();
+        let counter = first.counter(1);
+        assert!((0..90).all(|_| counter.admit(LIMIT, next).admitted));
+        until("both months are stored", async || {
+            stored(&database.url, 1).await == 92 && stored(&database.url, 4).await == 91
+        })
+        .await;
+        // What came behind it everybody has heard of: nobody looks so far back any more.
+        for subject in [2, 3] {
+            first.ask(subject, LIMIT, 1);
+            until("another subject is stored", async || {
+                stored(&database.url, subject).await == 1
+            })
+            .await;
+        }
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        let counter = second.counter(1);
+        assert!(counter.admit(LIMIT, next).admitted);
+        assert_eq!(second.ask(4, LIMIT, 1), 1);
+        until("the second knows what the first has used", async || {
+            counter.peek(LIMIT, next).left == LIMIT - 92 && second.used(4) == 92
+        })
+        .await;
+        for node in nodes {
+            node.stop().await;
+        }
     })
     .await;
 }

@@ -407,6 +407,8 @@ async fn scopes_decide_behind_the_token() {
         assert_eq!(answer.status, status, "{scope} {path}");
         if status == 403 {
             assert_eq!(answer.code(), "scope_missing");
+            let challenge = answer.field("www-authenticate").unwrap();
+            assert!(challenge.contains("insufficient_scope"), "{challenge}");
         }
     }
 }

@@ -6,8 +6,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use super::MAX_TOKEN_KEYS;
+use super::{Algorithm, MAX_TOKEN_KEYS};
 use crate::problem::Invalid;
+use crate::proof::ProofKey;
 
 /// Bytes of an RSA modulus: 2048 to 4096 bits. Less is forged, and more is dear to check, for
 /// whoever shows a token.
@@ -30,13 +31,13 @@ pub fn is_of_good_size(key: &Value) -> bool {
 }
 
 /// What is wrong with keys that are written in a policy.
-pub(super) fn check(jwks: &Value) -> Option<Invalid> {
+pub(super) fn check(jwks: &Value) -> Vec<Invalid> {
     let keys = jwks.get("keys").and_then(|keys| keys.as_array());
     let Some(keys) = keys.filter(|keys| (1..=MAX_TOKEN_KEYS).contains(&keys.len())) else {
         let message = "Give a set of 1 to 100 keys: { \"keys\": [ … ] }.";
-        return Some(Invalid::new("/jwks", message));
+        return vec![Invalid::new("/jwks", message)];
     };
-    keys.iter().enumerate().find_map(|(index, key)| {
+    let wrong = |(index, key): (usize, &Value)| {
         let text = |name: &str| key.get(name).and_then(|value| value.as_str());
         let is_public = matches!(text("kty"), Some("RSA" | "EC" | "OKP"));
         // RFC 7518 §6: what only the signer may know.
@@ -54,7 +55,21 @@ pub(super) fn check(jwks: &Value) -> Option<Invalid> {
         } else {
             None
         }
-    })
+    };
+    let found: Vec<Invalid> = keys.iter().enumerate().filter_map(wrong).collect();
+    if found.is_empty() && !keys.iter().any(is_usable) {
+        let message = "None of these can be used: give a whole key of RSA, P-256, P-384 or Ed25519 \
+                       that signs.";
+        return vec![Invalid::new("/jwks", message)];
+    }
+    found
+}
+
+/// Whether signatures can be checked with it. In a set with others, one that is not is passed over.
+fn is_usable(key: &Value) -> bool {
+    let signs = key.get("use").is_none_or(|purpose| purpose == "sig");
+    let is_known = |name: &Value| Algorithm::ALL.iter().any(|one| name == one.as_str());
+    signs && key.get("alg").is_none_or(is_known) && ProofKey::read(key).is_ok()
 }
 
 #[cfg(test)]
@@ -78,11 +93,11 @@ mod tests {
             (rsa(number(256), "AA".into()), false),
             (rsa("%".into(), "AQAB".into()), false),
             (json!({ "kty": "RSA" }), false),
-            (json!({ "kty": "EC" }), true),
         ] {
             assert_eq!(is_of_good_size(&key), good, "{key}");
-            let wrong = check(&json!({ "keys": [key] })).map(|one| one.pointer);
-            assert_eq!(wrong.is_none(), good, "{wrong:?}");
+            let wrong = check(&json!({ "keys": [key] }));
+            assert_eq!(wrong.is_empty(), good, "{wrong:?}");
         }
+        assert!(is_of_good_size(&json!({ "kty": "EC" })));
     }
 }

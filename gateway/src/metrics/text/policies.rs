@@ -125,7 +125,7 @@ pub(super) fn write(
     page.one(
         "requests_unchecked_total",
         "counter",
-        "Request bodies that transform was to observe and let pass unseen, as there was no room or they did not come in time.",
+        "Request bodies that a policy was to observe and let pass unseen, as there was no room, no time, or they did not come in time.",
         sum(|w| w.requests_unchecked.get()),
     );
     page.one(

@@ -69,7 +69,7 @@ impl Facts {
                 method: head.method.as_str().to_owned(),
                 path: head.canonical().to_owned(),
                 host: head.fields.get(Name::Host).map(text),
-                scheme: call.peer.scheme(),
+                scheme: call.scheme(),
                 address: call.peer_address().to_string(),
                 size: call.length.and_then(|length| i64::try_from(length).ok()),
                 headers: Headers(

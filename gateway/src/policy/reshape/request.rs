@@ -1,7 +1,6 @@
 //! Bodies of requests: taken whole and made anew, or only looked into.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use domain::contract::{Place, Violation};
 use domain::policy::transform::Format;
@@ -9,7 +8,6 @@ use domain::problem::Code;
 
 use super::{Reshape, format_of, mark};
 use crate::answer::Refusal;
-use crate::buffer::Buffer;
 use crate::call::Call;
 use crate::forward::{self, Stop};
 use crate::held::{Held, Unheld};
@@ -18,10 +16,6 @@ use crate::metrics::Late;
 use crate::policy::Step;
 use crate::policy::validate::unreadable;
 use crate::target;
-
-/// A request waits no longer than this for its turn with somebody who looks into its body and changes
-/// nothing.
-const LOOKED_AT_WITHIN: Duration = Duration::from_millis(10);
 
 /// Changes what is sent, in the order of the chain. What only observes finds out whether it could.
 pub(crate) async fn request(
@@ -104,14 +98,8 @@ pub(crate) async fn request(
 /// Finds out whether a body could be changed; it goes on as it is.
 async fn look(step: &Step<Arc<Reshape>>, call: &mut Call<'_>, held: &mut Held<'_>, from: Format) {
     let (reshape, facts) = (step.running.clone(), step.running.facts(call));
-    let beside = Beside::of(&call.worker.holdings, held.bytes().len());
-    // Shared, as it is needed also where the work's turn does not come.
-    let body = Arc::new(held.lend());
-    let shared = body.clone();
-    let work = move || reshape.change(from, &shared, facts.as_ref()).is_err();
-    let looked = beside.run_within(LOOKED_AT_WITHIN, work).await;
-    let body = Arc::try_unwrap(body);
-    held.restore(body.unwrap_or_else(|shared| Buffer::around(shared.to_vec())));
+    let work = move |body: &[u8]| reshape.change(from, body, facts.as_ref()).is_err();
+    let looked = held.look(work).await;
     match looked {
         Ok(true) => {
             step.decides(call);

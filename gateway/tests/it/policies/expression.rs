@@ -128,3 +128,25 @@ async fn conditions_look_at_labels() {
         assert_eq!(get(path, number).await, status, "{path} {number}");
     }
 }
+
+const SECURE: &str = r#"
+portunus: 1
+upstreams: { echo: { targets: [{ url: "http://@UPSTREAM@" }] } }
+apis:
+  shop:
+    versions:
+      v1: { match: { path: /secure }, upstream: echo, policies: [{ expression: { allow: 'request.scheme == "https"' } }] }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_scheme_is_what_the_client_spoke() {
+    for (trusted, status) in [("127.0.0.0/8", 200), ("10.0.0.0/8", 403)] {
+        let rig = Rig::with(SECURE, |settings| {
+            settings.trusted_proxies = vec![trusted.parse().unwrap()];
+        })
+        .await;
+        let by_tls = rig.get("/secure", &["X-Forwarded-Proto: https"]).await;
+        assert_eq!(by_tls.status, status, "{trusted}");
+        assert_eq!(rig.get("/secure", &[]).await.status, 403, "{trusted}");
+    }
+}

@@ -190,3 +190,42 @@ async fn who_calls_is_whom_the_policy_that_enforces_has_found() {
         }
     }
 }
+
+const THEIRS: &str = r#"
+portunus: 1
+upstreams: { echo: { targets: [{ url: "http://@UPSTREAM@" }] } }
+apis:
+  shop:
+    versions:
+      key: { match: { path: /key }, upstream: echo, policies: [{ key_auth: { mode: observe, query: key } }] }
+      either: { match: { path: /either }, upstream: echo, policies: [{ any_of: { mode: observe, of: [{ key_auth: { query: key } }, { basic_auth: {} }] } }] }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_upstream_asks_its_own_callers_for_reaches_it() {
+    let rig = Rig::new(THEIRS).await;
+    let own = key(1);
+    let theirs = "Basic dTpw";
+    for path in ["/key", "/either"] {
+        for (shown, is_theirs) in [("mine", true), (own.as_str(), false)] {
+            let request = get(
+                &format!("{path}/x?key={shown}&a=1"),
+                &format!("X-Api-Key: {shown}\r\nAuthorization: {theirs}"),
+            );
+            let answer = rig.send(&request).await;
+            assert_eq!(answer.status, 200, "{request}");
+            let by_field = answer.seen("x-api-key");
+            assert_eq!(by_field.as_deref(), is_theirs.then_some(shown), "{request}");
+            assert_eq!(
+                answer.seen("authorization").as_deref(),
+                Some(theirs),
+                "{request}"
+            );
+            let target = match is_theirs {
+                true => "/x?key=mine&a=1",
+                false => "/x?a=1",
+            };
+            assert_eq!(answer.seen_path(), target, "{request}");
+        }
+    }
+}
