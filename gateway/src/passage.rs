@@ -49,20 +49,28 @@ pub(crate) fn trace(fields: &mut Fields) -> TraceId {
     trace
 }
 
+/// Fields that one message may nominate in `Connection`: as many as it may have, as a rule. Each is
+/// looked for among all.
+const NOMINATED: usize = 100;
+
+/// What stands in `Connection`, one by one.
+fn options(fields: &Fields) -> impl Iterator<Item = &[u8]> {
+    let lines = fields.all(Name::Connection);
+    lines.flat_map(|line| line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii))
+}
+
 /// Removes what ends at this hop, `Connection`'s nominations included.
 fn strip_hop(fields: &mut Fields) {
     if !fields.had(HOP) {
         return;
     }
     let mut nominated: Vec<Vec<u8>> = Vec::new();
-    for value in fields.all(Name::Connection) {
-        for token in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
-            let kind = Name::of(token);
-            // These name no field that is ever sent.
-            let is_option = token.eq_ignore_ascii_case(b"close") || token.is_empty();
-            if !is_option && !kind.ends_here() && !kind.is_protected() {
-                nominated.push(token.to_owned());
-            }
+    for token in options(fields).take(NOMINATED) {
+        let kind = Name::of(token);
+        // These name no field that is ever sent.
+        let is_option = token.eq_ignore_ascii_case(b"close") || token.is_empty();
+        if !is_option && !kind.ends_here() && !kind.is_protected() {
+            nominated.push(token.to_owned());
         }
     }
     for name in nominated {
@@ -96,6 +104,10 @@ pub(crate) fn strip_request(
             | Name::Forwarded => trusted,
             _ => true,
         });
+    }
+    if options(fields).nth(NOMINATED).is_some() {
+        let detail = format!("The header connection names more than {NOMINATED} others.");
+        return Err(Refusal::new(Code::BadRequest).detail(detail));
     }
     strip_hop(fields);
     strip_keys(fields);

@@ -50,6 +50,34 @@ fn what_must_not_pass_does_not() {
     );
 }
 
+/// Each name costs a look through all fields: there is no honest reason for so many.
+#[test]
+fn a_connection_that_names_more_than_there_can_be_is_refused() {
+    let many = |count| vec!["x-a"; count].join(", ");
+    for (lines, is_good) in [
+        (&[many(NOMINATED)][..], true),
+        (&[many(NOMINATED + 1)], false),
+        (&[many(NOMINATED), "close".to_owned()], false),
+        (&[",".repeat(16_000)], false),
+    ] {
+        let mut request = map(&[("x-a", "1"), ("x-b", "2")]);
+        for line in lines {
+            request.push("connection", line.as_bytes());
+        }
+        let mut answer = request.twin();
+        assert_eq!(strip_request(&mut request, false, "s").is_ok(), is_good);
+        strip_response(&mut answer, "s");
+        let left = names(&answer);
+        assert!(!left.iter().any(|line| line.starts_with("connection")));
+        if is_good {
+            assert_eq!(
+                (names(&request), left),
+                (vec!["x-b=2".to_owned()], vec!["x-b=2".to_owned()])
+            );
+        }
+    }
+}
+
 #[test]
 fn a_trace_passes_whole_or_not_at_all() {
     let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
