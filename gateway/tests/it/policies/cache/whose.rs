@@ -86,7 +86,7 @@ async fn whatever_the_upstream_may_write_into_an_answer_tells_it_apart() {
             "X-Real-Ip: 1.1.1.1",
             "Forwarded: for=1.1.1.1",
         ] {
-            get(&rig, path, MINUTE, &[*field]).await;
+            get(&rig, path, MINUTE, &[field]).await;
             let count = origin.count();
             assert_eq!(count, asked, "{path}, {field}: who asks is nothing to it");
         }
