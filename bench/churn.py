@@ -15,7 +15,7 @@ from rig import BASE, Point, Rig
 from served import Served
 
 CHANGES, CHANGES_PER_SECOND = 10_000, 200
-HEAD = ["", "requests", "failed", "CPU µs/request", "p50 ms", "p99 ms", "p99 beside before"]
+HEAD = ["", "requests", "failed", "CPU µs/request", "p50 ms", "p99 ms", "p99 beside quiet"]
 WANTED = ["what", "figure", "must", "goal", "reached"]
 
 
@@ -62,7 +62,9 @@ def part(rig: Rig, rounds: int, seconds: float) -> str:
     found["behind"] = [asked(paced) for _ in range(rounds)]
     served.stop()
 
-    quiet = statistics.median(figures[5] for figures, _ in found["before"])
+    # Both sides of the changes: what drifts meanwhile, as the database grows, is in neither's favour.
+    quiet = statistics.median(figures[5] for phase in ("before", "behind") for figures, _ in found[phase])
+    slower = [figures[5] / quiet for figures, _ in found["meanwhile"]]
     cost = lambda phase: sum(cpu for _, cpu in found[phase]) / sum(figures[0] for figures, _ in found[phase])
     failed = {
         phase: sum(total - good + errors for (good, total, _, errors, _, _), _ in windows)
@@ -74,7 +76,7 @@ def part(rig: Rig, rounds: int, seconds: float) -> str:
         rows.append([
             phase, f"{sum(figures[1] for figures, _ in windows):,}", f"{failed[phase]:,}", f"{cost(phase) / 1000:.1f}",
             f"{middle(4) / 1000:.2f}", f"{middle(5) / 1000:.2f}",
-            "–" if phase == "before" else report.spread([figures[5] / quiet for figures, _ in windows]),
+            report.spread([figures[5] / quiet for figures, _ in windows]),
         ])
     more = (cost("meanwhile") - cost("before")) * sum(figures[0] for figures, _ in found["meanwhile"]) / CHANGES / 1e6
     lost = failed["meanwhile"] + failed["behind"]
@@ -86,6 +88,7 @@ def part(rig: Rig, rounds: int, seconds: float) -> str:
         + report.table(WANTED, [
             [f"requests that failed during {CHANGES:,} changes and behind them", f"{lost:,}", "0", "0", report.reached(lost, 0, 0)],
             ["CPU of one change", f"{more:.2f} ms", "≤ 20 ms", "≤ 1 ms", report.reached(more, 20, 1)],
+            ["p99 during the changes / before and behind them", report.spread(slower), "≤ 1.20", "–", report.reached(statistics.median(slower), 1.2)],
         ])
         + "\n" + report.table(HEAD, rows)
     )

@@ -20,8 +20,9 @@ pub(crate) async fn give_back() {
     interval.tick().await;
     let_go_of_start();
     loop {
-        // SAFETY: it may be called at any time from any thread; it touches free memory only.
-        unsafe { libmimalloc_sys::mi_collect(false) };
+        // SAFETY: it may be called at any time from any thread; it touches free memory only. Forced, it
+        // also looks through what ended threads have left.
+        unsafe { libmimalloc_sys::mi_collect(true) };
         interval.tick().await;
     }
 }

@@ -64,10 +64,21 @@ fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
 pub fn read(
     path: &Path,
     number: u64,
-    variable: &dyn Fn(&str) -> Option<String>,
+    variable: &(dyn Fn(&str) -> Option<String> + Sync),
 ) -> Result<Read, Vec<Invalid>> {
-    let (outcome, print) = read_noting(path, number, variable);
+    let (outcome, print) = apart(|| read_noting(path, number, variable));
     outcome.map(|snapshot| Read { snapshot, print })
+}
+
+/// Does it in a thread of its own, and copies what comes of it. What is read lies between what it was
+/// read from, in pages that would be held by the one when the other is gone: twice of what a state
+/// needs. The copy lies in pages of its own, and all of the thread's can go.
+fn apart<T: Clone + Send>(work: impl FnOnce() -> T + Send) -> T {
+    let made = std::thread::scope(|scope| scope.spawn(work).join());
+    match made {
+        Ok(made) => T::clone(&made),
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
 }
 
 /// Like [`read`]; also what a file that is wrong looked like, so that it is complained of once.
@@ -134,7 +145,7 @@ pub async fn follow(path: PathBuf, first: Read, changes: Changes) {
             continue;
         }
         let (from, next) = (path.clone(), number + 1);
-        let read = move || read_noting(&from, next, &|name| std::env::var(name).ok());
+        let read = move || apart(|| read_noting(&from, next, &|name| std::env::var(name).ok()));
         let Ok((outcome, seen)) = tokio::task::spawn_blocking(read).await else {
             continue;
         };
