@@ -127,3 +127,48 @@ async fn a_wrong_answer_brings_no_keys() {
     })
     .await;
 }
+
+/// The policy would answer 500 when it is loaded.
+#[test]
+fn a_set_of_which_no_key_can_be_used_is_refused_at_save() {
+    let good = json!({
+        "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+    });
+    let with = |name: &str, value: &str| {
+        let mut key = good.clone();
+        key[name] = json!(value);
+        key
+    };
+    for (keys, is_good) in [
+        (vec![good.clone()], true),
+        (vec![with("use", "sig"), json!({ "kty": "EC" })], true),
+        (vec![with("use", "enc")], false),
+        (vec![with("alg", "none")], false),
+        (vec![with("x", "AA")], false),
+        (vec![json!({ "kty": "EC" })], false),
+    ] {
+        let issuer = json!({
+            "issuer": "https://a.test", "audience": ["a"], "jwks": { "keys": keys }
+        });
+        let file = json!({
+            "portunus": 1,
+            "upstreams": { "u": { "targets": [{ "url": "http://127.0.0.1:1" }] } },
+            "apis": { "x": { "versions": { "v1": {
+                "match": { "path": "/x" }, "upstream": "u",
+                "policies": [{ "jwt": { "issuers": [issuer] } }]
+            } } } }
+        });
+        let read = domain::manifest::read(&file.to_string(), &|_| None);
+        let wrong = read.and_then(|manifest| {
+            let nothing = |_: &str| Err("There is none.".to_owned());
+            domain::manifest::resolve(&manifest, 1, &nothing)
+        });
+        let wrong: Vec<String> = match wrong {
+            Ok(_) => Vec::new(),
+            Err(wrong) => wrong.into_iter().map(|one| one.pointer).collect(),
+        };
+        let pointer = "/apis/x/versions/v1/policies/0/jwt/issuers/0/jwks";
+        let expected: &[&str] = if is_good { &[] } else { &[pointer] };
+        assert_eq!(wrong, expected, "{keys:?}");
+    }
+}

@@ -29,7 +29,6 @@ apis:
       open: { match: { path: /open }, upstream: echo, policies: [{ jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], optional: true, application: optional, forward: true } }] }
       scoped: { match: { path: /scoped }, upstream: echo, policies: [{ jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], application: optional } }, { scopes: { all: [read] } }], operations: [{ match: { method: GET, path: /admin }, policies: [{ scopes: { any: [admin], claim: realm.roles } }] }] }
       either: { match: { path: /either }, upstream: echo, policies: [{ any_of: { of: [{ key_auth: {} }, { jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], headers: { X-User: sub } } }] } }] }
-      fixed: { match: { path: /fixed }, upstream: echo, policies: [{ jwt: { issuers: [{ issuer: "https://other.test", audience: [a], jwks: { keys: [{ kty: EC, use: enc, crv: P-256, x: "AA", y: "AA" }] } }] } }] }
       limited: { match: { path: /limited }, upstream: echo, policies: [{ jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], optional: true, application: optional } }, { rate_limit: { limit: 1, window: 60s, claims: [sub, realm.roles] } }] }
       watched: { match: { path: /watched }, upstream: echo, policies: [{ jwt: { mode: observe, issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }] } }] }
       varied: { match: { path: /varied }, upstream: varied, policies: [{ jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], application: optional } }] }
@@ -318,11 +317,6 @@ async fn what_is_not_believed() {
             code => assert_eq!(answer.code(), code, "{change}"),
         }
     }
-    assert_eq!(
-        world.call("/fixed", &good).await.status,
-        500,
-        "keys of no use"
-    );
     let answer = world.rig.get("/shop", &[]).await;
     assert_eq!(answer.code(), "token_missing");
     let field = format!("Authorization: Bearer {good}");
