@@ -145,12 +145,14 @@ impl World {
         let text = FILE.replace("@ISSUER@", &issuer.address);
         let rig = Rig::with(&text, change).await;
         let world = Self { rig, issuer };
-        let good = world.good();
+        let (good, mut asked) = (world.good(), 0);
         until("the issuer's keys", async || {
+            asked += 1;
             world.call("/shop", &good).await.status == 200
         })
         .await;
-        world.rig.records();
+        // The last one's record comes behind its answer.
+        world.rig.wait_records(asked).await;
         world
     }
 
