@@ -100,7 +100,7 @@ fn row(node: &Node, now: chrono::DateTime<chrono::Utc>) -> AnyView {
                 <b>{node.name.clone()}</b>
                 <span class="sub">{labels.join(", ")} ", started " {format::time(node.started_at, now)}</span>
             </td>
-            <td data-label="State">{state} {unread}</td>
+            <td data-label="State">{state} " " {unread}</td>
             <td class="n" data-label="State number">{format::count(node.state.unsigned_abs())} <span class="sub">{behind}</span></td>
             <td data-label="Version"><span class="mono">{node.version.clone()}</span></td>
             <td class="nowrap" data-label="Last seen">{format::time(node.last_seen_at, now)}</td>
