@@ -2,14 +2,38 @@
 //! and looks at it again only when somebody asks it for more: a gateway that has read a million
 //! keys and then rests would hold several times what it needs. And the executable's own pages that
 //! only the start needed stay with the process until the system runs short of memory.
+//!
+//! There are two allocators: SQLite is C, and takes its memory from the C library.
 
-// One function of the allocator that its safe wrapper leaves out, and one of the system.
+// Functions of the allocators that their safe wrappers leave out, and one of the system.
 #![allow(unsafe_code)]
 
 use std::time::Duration;
 
 /// How often it is looked for. It takes microseconds when there is none.
 const EVERY: Duration = Duration::from_secs(5);
+
+/// As long as a process gives back at once what it lets go of: a state is read then, out of several
+/// times its size. What is kept for a while lies between what stays, and much of it is never found
+/// again.
+const START: u32 = 12;
+
+/// Milliseconds for which the allocator keeps what was let go of, as it does by itself: giving back
+/// and asking again costs more than a request.
+const KEPT_FOR: std::ffi::c_long = 10;
+
+/// `mi_option_purge_delay`, which the wrapper has no name for.
+const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
+
+/// For the start, which [`give_back`] ends.
+pub(crate) fn at_start() {
+    keep_for(0);
+}
+
+fn keep_for(milliseconds: std::ffi::c_long) {
+    // SAFETY: it may be set at any time from any thread.
+    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, milliseconds) };
+}
 
 /// Gives memory back from time to time, for good.
 pub(crate) async fn give_back() {
@@ -19,11 +43,24 @@ pub(crate) async fn give_back() {
     interval.tick().await;
     interval.tick().await;
     let_go_of_start();
-    loop {
+    for turn in 0_u32.. {
+        if turn == START {
+            keep_for(KEPT_FOR);
+        }
         // SAFETY: it may be called at any time from any thread; it touches free memory only. Forced, it
         // also looks through what ended threads have left.
         unsafe { libmimalloc_sys::mi_collect(true) };
+        trim();
         interval.tick().await;
+    }
+}
+
+/// The C library keeps what SQLite let go of: as much as the largest query needed.
+fn trim() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: it may be called at any time from any thread (malloc_trim(3)).
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
 

@@ -20,6 +20,7 @@ pub(super) fn settings(
     let layers = Layers::load(file, std::env::vars().collect(), flags);
     let settings = Settings::read(&layers)?;
     log(&settings)?;
+    crate::memory::at_start();
     for name in &layers.unknown {
         tracing::warn!("There is no setting {name}, so the variable does nothing.");
     }

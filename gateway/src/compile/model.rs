@@ -66,7 +66,8 @@ impl Dirty {
 #[derive(Default)]
 pub(super) struct Model {
     pub(super) organizations: HashMap<OrganizationId, Organization>,
-    pub(super) apis: HashMap<ApiId, Api>,
+    /// Each by itself: a map has more room than it needs, and an API is not small.
+    pub(super) apis: HashMap<ApiId, Box<Api>>,
     /// Shared with the places where they answer.
     pub(super) versions: HashMap<VersionId, Arc<Version>>,
     pub(super) upstreams: HashMap<UpstreamId, Upstream>,
@@ -111,7 +112,7 @@ impl Model {
                 dirty.retired = true;
             }
             item.policies.shrink_to_fit();
-            self.apis.insert(item.id, item);
+            self.apis.insert(item.id, Box::new(item));
         }
         for item in parts.versions {
             self.remove_version(item.id, &mut dirty);
