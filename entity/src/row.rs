@@ -70,20 +70,34 @@ pub(crate) fn signed(value: u64) -> i64 {
 /// seconds.
 pub(crate) fn tuples(backend: DbBackend, rows: usize, columns: usize) -> String {
     use std::fmt::Write;
+    if backend != DbBackend::Postgres {
+        let row = format!("({})", vec!["?"; columns].join(", "));
+        return vec![row.as_str(); rows].join(", ");
+    }
     let mut text = String::with_capacity(rows * columns * 8);
     for row in 0..rows {
         text.push_str(if row == 0 { "(" } else { ", (" });
         for column in 1..=columns {
             let comma = if column == 1 { "" } else { ", " };
             // Writing to a String cannot fail.
-            let _ = match backend {
-                DbBackend::Postgres => write!(text, "{comma}${}", row * columns + column),
-                _ => write!(text, "{comma}?"),
-            };
+            let _ = write!(text, "{comma}${}", row * columns + column);
         }
         text.push(')');
     }
     text
+}
+
+/// `rows` in pieces of `most` (a power of two), halved for what is left over: so a few statements
+/// serve any number of rows, and the connection keeps them prepared. One of another length each time
+/// would be parsed anew, which costs nearly as much as it does.
+pub(crate) fn pieces<T>(rows: &[T], most: usize) -> impl Iterator<Item = &[T]> {
+    let mut rest = rows;
+    std::iter::from_fn(move || {
+        let largest = 1_usize << rest.len().checked_ilog2()?;
+        let (now, later) = rest.split_at(most.min(largest));
+        rest = later;
+        Some(now)
+    })
 }
 
 #[cfg(test)]
@@ -94,6 +108,22 @@ mod tests {
     fn places_of_parameters() {
         assert_eq!(tuples(DbBackend::Postgres, 2, 2), "($1, $2), ($3, $4)");
         assert_eq!(tuples(DbBackend::Sqlite, 2, 2), "(?, ?), (?, ?)");
+    }
+
+    #[test]
+    fn pieces_are_of_few_lengths_and_leave_nothing_out() {
+        for (rows, lengths) in [
+            (0, &[][..]),
+            (1, &[1]),
+            (7, &[4, 2, 1]),
+            (8, &[8]),
+            (29, &[8, 8, 8, 4, 1]),
+        ] {
+            let rows: Vec<usize> = (0..rows).collect();
+            let found: Vec<usize> = pieces(&rows, 8).map(<[usize]>::len).collect();
+            assert_eq!(found, lengths);
+            assert_eq!(pieces(&rows, 8).collect::<Vec<_>>().concat(), rows);
+        }
     }
 
     #[test]

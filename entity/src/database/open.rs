@@ -13,6 +13,8 @@ use super::{DatabaseError, Databases};
 
 /// How long a caller waits for a connection, and a start for the database.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Statements that a connection keeps prepared: more than a batch of traffic has, of any length.
+const PREPARED: usize = 200;
 
 #[derive(Debug, Clone)]
 pub struct DatabaseSettings {
@@ -145,7 +147,7 @@ async fn sqlite(
         .journal_mode(SqliteJournalMode::Wal)
         .foreign_keys(true)
         .busy_timeout(PATIENCE)
-        .statement_cache_capacity(200)
+        .statement_cache_capacity(PREPARED)
         .disable_statement_logging();
     let pool = SqlitePoolOptions::new()
         .max_connections(connections)
@@ -177,6 +179,7 @@ pub(super) fn postgres_options(url: &str) -> Result<PgConnectOptions, DatabaseEr
     let options: PgConnectOptions = url.parse().map_err(|_| DatabaseError::Url)?;
     Ok(options
         .application_name("portunus")
+        .statement_cache_capacity(PREPARED)
         .disable_statement_logging())
 }
 

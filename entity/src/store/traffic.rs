@@ -10,6 +10,7 @@ mod prune;
 mod raw;
 mod rollup;
 mod scope;
+mod sums;
 mod usage;
 mod variants;
 

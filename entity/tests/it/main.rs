@@ -10,6 +10,7 @@ mod nodes;
 mod observed;
 mod quota;
 mod snapshot;
+mod sums;
 mod traffic;
 mod unread;
 mod variants;

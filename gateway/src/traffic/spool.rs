@@ -9,6 +9,7 @@
 mod cursor;
 mod details;
 mod directory;
+mod growing;
 mod segment;
 
 use std::collections::VecDeque;
@@ -157,8 +158,7 @@ impl Spool {
             pending += 1;
             active.unmarked += 1;
             if active.unmarked >= self.settings.batch_records {
-                segment::push_mark(&mut self.frames);
-                active.marked();
+                active.mark(&mut self.frames);
             }
             if self.frames.len() >= WRITE {
                 break;
@@ -175,9 +175,10 @@ impl Spool {
         Ok(())
     }
 
-    /// The next batch in order, or `None` when all were given out. It stays in the spool until
-    /// [`Spool::stored`] is told of it; a process that dies before gives it out again, with its id.
-    pub fn next_batch(&mut self) -> io::Result<Option<Batch>> {
+    /// The next batch in order that has ended, or `None` when all of these were given out. It stays
+    /// in the spool until [`Spool::stored`] is told of it; a process that dies before gives it out
+    /// again, with its id.
+    pub fn next_ended(&mut self) -> io::Result<Option<Batch>> {
         loop {
             let Some((number, len)) = self.current() else {
                 return Ok(None);
@@ -235,9 +236,8 @@ impl Spool {
         (!batch.records.is_empty() || !batch.details.is_empty()).then_some(batch)
     }
 
-    /// The segment that the next batch lies in and how far it may be read. A batch that is still
-    /// growing is ended here, by a mark, because now somebody wants it.
-    fn current(&mut self) -> Option<(u64, u64)> {
+    /// The segment that the next batch lies in and how far its batches have ended.
+    fn current(&self) -> Option<(u64, u64)> {
         if let Some(closed) = self
             .closed
             .iter()
@@ -245,20 +245,9 @@ impl Spool {
         {
             return Some((closed.number, closed.len));
         }
-        let active = self.active.as_mut()?;
-        if active.unmarked > 0 {
-            self.frames.clear();
-            segment::push_mark(&mut self.frames);
-            if let Err(error) = active.write(&self.frames) {
-                tracing::error!(%error, "the traffic spool cannot be written");
-                self.close_active();
-                return self.current();
-            }
-            self.figures.bytes += self.frames.len() as u64;
-            active.marked();
-        }
-        let end = self.read.segment == self.active_number && self.read.offset >= active.len;
-        (!end && active.len > HEAD).then_some((self.active_number, active.len))
+        let ended = self.active.as_ref()?.ended;
+        let is_read = self.read.segment == self.active_number && self.read.offset >= ended;
+        (!is_read && ended > HEAD).then_some((self.active_number, ended))
     }
 
     /// Nothing more is read from the segment. Should it be the one that is appended to (its disk

@@ -6,9 +6,8 @@
 //! spool moves only when a batch comes back stored.
 
 mod lost;
+mod spooling;
 
-use std::collections::VecDeque;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc as acks;
@@ -21,11 +20,12 @@ use tokio::sync::mpsc;
 
 use super::figures::Figures;
 use super::lines::Lines;
-use super::spool::{Batch, Spool, SpoolError, SpoolSettings};
+use super::spool::{SpoolError, SpoolSettings};
 use crate::record::Rings;
 use crate::store::TrafficStore;
 use crate::store::traffic as upload;
 use lost::Lost;
+use spooling::{READY, Spooling};
 
 /// How often the rings are drained. A `kill -9` loses what was answered since, so that twice this
 /// stays well below 100 ms.
@@ -42,8 +42,6 @@ const AT_ONCE: usize = 32;
 const DETAILS: Duration = Duration::from_millis(5);
 /// The same at the end.
 const LAST_DETAILS: Duration = Duration::from_secs(2);
-/// Batches between thread and task: one in work and one ready.
-const READY: usize = 2;
 /// How often a spool that another process held is looked for.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -79,23 +77,11 @@ impl Writer {
         let out = match destination {
             Destination::Lines(lines) => Out::Lines(lines),
             Destination::Store(settings, store) => {
-                let second = settings.second();
-                let (own, other) = match Spool::open(settings.clone()) {
-                    Ok(spool) => (spool, second),
-                    Err(SpoolError::Busy(_)) => (Spool::open(second)?, settings),
-                    Err(error) => return Err(error),
-                };
                 let (give, given) = mpsc::channel(READY);
                 let (back, done) = acks::channel();
+                let spooling = Spooling::open(settings, give, done)?;
                 tokio::spawn(upload::run(store, given, back, figures.clone()));
-                Out::Spool(Box::new(Spooling {
-                    own,
-                    other,
-                    former: None,
-                    give,
-                    done,
-                    in_work: VecDeque::new(),
-                }))
+                Out::Spool(Box::new(spooling))
             }
         };
         let work = Work {
@@ -148,25 +134,6 @@ enum Out {
     Spool(Box<Spooling>),
 }
 
-struct Spooling {
-    own: Spool,
-    /// Where the process before or behind this one has its spool.
-    other: SpoolSettings,
-    /// What it left, until that is stored.
-    former: Option<Spool>,
-    give: mpsc::Sender<Batch>,
-    done: acks::Receiver<Batch>,
-    /// Batches that were given; they come back in the same order.
-    in_work: VecDeque<Whose>,
-}
-
-/// Which spool a batch is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Whose {
-    Own,
-    Former,
-}
-
 impl Work {
     fn run(mut self) {
         let mut looked: Option<Instant> = None;
@@ -186,6 +153,10 @@ impl Work {
                 #[allow(clippy::disallowed_methods)]
                 Out::Lines(_) => std::thread::sleep(pause),
                 Out::Spool(spooling) => {
+                    if stopping {
+                        // Nothing is to come that it could wait for.
+                        spooling.own.end_batch();
+                    }
                     if looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
                         looked = Some(Instant::now());
                         spooling.look_for_former();
@@ -286,103 +257,6 @@ impl Out {
             Self::Lines(_) if lost.lines => {}
             Self::Lines(lines) => lost.note(lines.append(records)),
             Self::Spool(spooling) => lost.records += spooling.own.append(records).dropped,
-        }
-    }
-}
-
-impl Spooling {
-    /// Opens what another process left, once it is gone.
-    fn look_for_former(&mut self) {
-        if self.former.is_some() || !self.other.has_segments() {
-            return;
-        }
-        match Spool::open(self.other.clone()) {
-            Ok(spool) => self.former = Some(spool),
-            Err(SpoolError::Busy(_)) => {}
-            Err(error) => tracing::warn!(%error, "An earlier spool of traffic cannot be read."),
-        }
-    }
-
-    /// Hands out batches and takes stored ones back until `next`. `true`: nothing is left to store.
-    fn turn(&mut self, next: Instant, figures: &Figures) -> bool {
-        loop {
-            let more = self.hand_out().unwrap_or_else(|error| {
-                tracing::error!(%error, "The traffic spool cannot be read.");
-                false
-            });
-            self.report(figures);
-            let wait = next.saturating_duration_since(Instant::now());
-            match self.done.recv_timeout(wait) {
-                Ok(batch) => self.take_back(&batch),
-                Err(acks::RecvTimeoutError::Timeout) => return self.in_work.is_empty() && !more,
-                Err(acks::RecvTimeoutError::Disconnected) => {
-                    // The runtime is gone: what is spooled waits for the next start. This thread is
-                    // the writer's own.
-                    #[allow(clippy::disallowed_methods)]
-                    std::thread::sleep(wait);
-                    return true;
-                }
-            }
-        }
-    }
-
-    /// `true` when a batch could not be handed out because enough are in work.
-    fn hand_out(&mut self) -> io::Result<bool> {
-        while self.in_work.len() < READY {
-            let Some((whose, batch)) = self.next_batch()? else {
-                return Ok(false);
-            };
-            // There is room: as many fit as may be in work.
-            if self.give.try_send(batch).is_err() {
-                return Ok(false);
-            }
-            self.in_work.push_back(whose);
-        }
-        Ok(true)
-    }
-
-    /// What is older goes first.
-    fn next_batch(&mut self) -> io::Result<Option<(Whose, Batch)>> {
-        if let Some(former) = &mut self.former {
-            if let Some(batch) = former.next_batch()? {
-                return Ok(Some((Whose::Former, batch)));
-            }
-            if !self.in_work.contains(&Whose::Former)
-                && let Some(former) = self.former.take()
-            {
-                former.remove()?;
-            }
-        }
-        let batch = self.own.next_batch()?;
-        Ok(batch.map(|batch| (Whose::Own, batch)))
-    }
-
-    fn take_back(&mut self, batch: &Batch) {
-        let spool = match self.in_work.pop_front() {
-            Some(Whose::Own) => Some(&mut self.own),
-            Some(Whose::Former) => self.former.as_mut(),
-            None => None,
-        };
-        if let Some(spool) = spool
-            && let Err(error) = spool.stored(batch)
-        {
-            // The cursor stays behind: after a restart the batch comes again, under its id.
-            tracing::error!(%error, "The cursor of the traffic spool cannot be written.");
-        }
-    }
-
-    fn report(&self, figures: &Figures) {
-        let own = self.own.figures();
-        let former = self.former.as_ref().map(Spool::figures).unwrap_or_default();
-        for (figure, value) in [
-            (&figures.spool_bytes, own.bytes + former.bytes),
-            (
-                &figures.waiting_bytes,
-                own.waiting_bytes + former.waiting_bytes,
-            ),
-            (&figures.lost_bytes, own.lost_bytes + former.lost_bytes),
-        ] {
-            figure.store(value, Ordering::Relaxed);
         }
     }
 }

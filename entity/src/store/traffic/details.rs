@@ -11,7 +11,7 @@ use sea_orm::{
 };
 
 use crate::request_detail::{Column, Entity};
-use crate::row::{read_json, signed, tuples, write_json};
+use crate::row::{pieces, read_json, signed, tuples, write_json};
 
 /// Most requests of one provider, and most bytes of them.
 pub const SHARE: (i64, i64) = (10_000, 256 * 1024 * 1024);
@@ -28,7 +28,7 @@ const COLUMNS: [&str; 9] = [
     "bytes",
     "seen",
 ];
-/// Rows of one statement, halved for what is left over.
+/// Rows of one statement.
 const MOST_ROWS: usize = 128;
 
 /// Requests of each provider that were added, and bytes of them.
@@ -38,23 +38,15 @@ pub(super) type Added = BTreeMap<OrganizationId, (i64, i64)>;
 pub(super) async fn insert(tx: &DatabaseTransaction, details: &[Detail]) -> Result<Added, DbErr> {
     let backend = tx.get_database_backend();
     let mut added = Added::new();
-    let mut rest = details;
-    let mut rows = MOST_ROWS;
-    while rows > 0 {
-        let sql = sql(backend, rows);
-        while rest.len() >= rows {
-            let (now, later) = rest.split_at(rows);
-            let mut all = Vec::with_capacity(rows * COLUMNS.len());
-            for detail in now {
-                let bytes = values(detail, &mut all)?;
-                let (count, sum) = added.entry(detail.provider).or_default();
-                *count += 1;
-                *sum += bytes;
-            }
-            run(tx, &sql, all).await?;
-            rest = later;
+    for details in pieces(details, MOST_ROWS) {
+        let mut all = Vec::with_capacity(details.len() * COLUMNS.len());
+        for detail in details {
+            let bytes = values(detail, &mut all)?;
+            let (count, sum) = added.entry(detail.provider).or_default();
+            *count += 1;
+            *sum += bytes;
         }
-        rows /= 2;
+        run(tx, &sql(backend, details.len()), all).await?;
     }
     Ok(added)
 }

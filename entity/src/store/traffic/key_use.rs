@@ -11,9 +11,10 @@ use sea_orm::{
 };
 
 use crate::key_use::{Column, Entity, Model};
-use crate::row::tuples;
+use crate::row::{pieces, tuples};
 
-const CHUNK: usize = 500;
+/// Rows of one statement.
+const MOST_ROWS: usize = 256;
 
 /// When a credential was used. `None` is never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,7 +41,7 @@ pub(super) async fn merge(tx: &DatabaseTransaction, records: &[Record]) -> Resul
         }
     }
     let uses: Vec<_> = uses.into_iter().collect();
-    for uses in uses.chunks(CHUNK) {
+    for uses in pieces(&uses, MOST_ROWS) {
         let newer = |column: &str| {
             format!(
                 "{column} = CASE WHEN excluded.{column} > key_use.{column} THEN excluded.{column} ELSE key_use.{column} END"
@@ -81,7 +82,7 @@ pub async fn key_uses<C: ConnectionTrait>(
     credentials: &[CredentialId],
 ) -> Result<BTreeMap<CredentialId, KeyUse>, DbErr> {
     let mut found = BTreeMap::new();
-    for credentials in credentials.chunks(CHUNK) {
+    for credentials in credentials.chunks(MOST_ROWS) {
         let ids = credentials.iter().map(|credential| credential.uuid());
         let rows = Entity::find()
             .filter(Column::Credential.is_in(ids))

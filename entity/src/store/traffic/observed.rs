@@ -14,9 +14,13 @@ use uuid::Uuid;
 use super::raw::environment_code;
 use super::scope::{Resolution, Scope, Side, Stretch};
 use super::usage::bounded;
-use crate::row::{signed, tuples, unsigned};
+use crate::row::{pieces, signed, tuples, unsigned};
 
 const KEY: &str = "provider, at, version, environment, policy, consumer, application";
+/// Parameters of a row: its key and the count.
+const PLACES: usize = 8;
+/// Rows of one statement.
+const MOST_ROWS: usize = 256;
 
 /// Requests of one application that a policy would have refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,9 +69,7 @@ pub(super) async fn merge(tx: &DatabaseTransaction, records: &[Record]) -> Resul
         }
     }
     for (resolution, counts) in [(Resolution::Minute, minutes), (Resolution::Hour, hours)] {
-        for ((at, key), count) in counts {
-            add(tx, resolution.observed(), at, key, count).await?;
-        }
+        add(tx, resolution.observed(), counts).await?;
     }
     Ok(())
 }
@@ -75,36 +77,42 @@ pub(super) async fn merge(tx: &DatabaseTransaction, records: &[Record]) -> Resul
 async fn add(
     tx: &DatabaseTransaction,
     table: &str,
-    at: i64,
-    key: ObservedKey,
-    count: u64,
+    counts: BTreeMap<(i64, ObservedKey), u64>,
 ) -> Result<(), DbErr> {
     let backend = tx.get_database_backend();
-    let ObservedKey {
-        provider,
-        version,
-        environment,
-        policy,
-        consumer,
-        application,
-    } = key;
-    let values: Vec<Value> = vec![
-        provider.uuid().into(),
-        at.into(),
-        version.uuid().into(),
-        environment_code(environment).into(),
-        policy.into(),
-        consumer.uuid().into(),
-        application.uuid().into(),
-        signed(count).into(),
-    ];
-    let sql = format!(
-        "INSERT INTO {table} ({KEY}, count) VALUES {} \
-         ON CONFLICT ({KEY}) DO UPDATE SET count = {table}.count + excluded.count",
-        tuples(backend, 1, values.len()),
-    );
-    let write = Statement::from_sql_and_values(backend, sql, values);
-    tx.execute_raw(write).await.map(drop)
+    let counts: Vec<_> = counts.into_iter().collect();
+    for counts in pieces(&counts, MOST_ROWS) {
+        let mut values = Vec::with_capacity(counts.len() * PLACES);
+        for ((at, key), count) in counts {
+            let ObservedKey {
+                provider,
+                version,
+                environment,
+                policy,
+                consumer,
+                application,
+            } = key;
+            let row: [Value; PLACES] = [
+                provider.uuid().into(),
+                (*at).into(),
+                version.uuid().into(),
+                environment_code(*environment).into(),
+                policy.clone().into(),
+                consumer.uuid().into(),
+                application.uuid().into(),
+                signed(*count).into(),
+            ];
+            values.extend(row);
+        }
+        let sql = format!(
+            "INSERT INTO {table} ({KEY}, count) VALUES {} \
+             ON CONFLICT ({KEY}) DO UPDATE SET count = {table}.count + excluded.count",
+            tuples(backend, counts.len(), PLACES),
+        );
+        tx.execute_raw(Statement::from_sql_and_values(backend, sql, values))
+            .await?;
+    }
+    Ok(())
 }
 
 #[derive(FromQueryResult)]

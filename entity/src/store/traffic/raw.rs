@@ -4,7 +4,7 @@ use domain::key::Environment;
 use domain::traffic::Record;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement, Value};
 
-use crate::row::{signed, tuples};
+use crate::row::{pieces, signed, tuples};
 
 /// In the order of [`values`].
 const COLUMNS: [&str; 35] = [
@@ -45,30 +45,19 @@ const COLUMNS: [&str; 35] = [
     "cached",
 ];
 
-/// Rows of one statement, halved for what is left over: so there are nine statements in all, which
-/// the connection keeps prepared. 35 × 256 parameters are a quarter of what SQLite takes.
+/// Rows of one statement: 35 × 256 parameters are a quarter of what SQLite takes.
 const MOST_ROWS: usize = 256;
 
 pub(super) async fn insert(tx: &DatabaseTransaction, records: &[Record]) -> Result<(), DbErr> {
-    let mut rest = records;
-    let mut rows = MOST_ROWS;
-    while rows > 0 {
-        let sql = sql(tx.get_database_backend(), rows);
-        while rest.len() >= rows {
-            let (now, later) = rest.split_at(rows);
-            let mut all = Vec::with_capacity(rows * COLUMNS.len());
-            for record in now {
-                values(record, &mut all);
-            }
-            tx.execute_raw(Statement::from_sql_and_values(
-                tx.get_database_backend(),
-                &sql,
-                all,
-            ))
-            .await?;
-            rest = later;
+    let backend = tx.get_database_backend();
+    for records in pieces(records, MOST_ROWS) {
+        let mut all = Vec::with_capacity(records.len() * COLUMNS.len());
+        for record in records {
+            values(record, &mut all);
         }
-        rows /= 2;
+        let sql = sql(backend, records.len());
+        tx.execute_raw(Statement::from_sql_and_values(backend, sql, all))
+            .await?;
     }
     Ok(())
 }

@@ -9,8 +9,8 @@ use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 use uuid::Uuid;
 
-use super::rollup::histogram;
 use super::scope::{Scope, Stretch};
+use super::sums::histogram;
 use crate::row::unsigned;
 
 /// Steps of the series that are read at once, so that a busy month does not fill the memory.

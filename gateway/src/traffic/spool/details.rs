@@ -37,8 +37,7 @@ impl Spool {
         let is_full =
             active.unmarked >= self.settings.batch_records || active.unmarked_bytes >= BATCH_BYTES;
         if is_full {
-            segment::push_mark(&mut self.frames);
-            active.marked();
+            active.mark(&mut self.frames);
         }
         active.write(&self.frames)?;
         self.figures.bytes += self.frames.len() as u64;

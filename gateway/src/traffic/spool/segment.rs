@@ -53,6 +53,8 @@ pub(super) struct Active {
     file: File,
     /// Bytes that were written whole.
     pub(super) len: u64,
+    /// Bytes up to the end of the last mark; what is behind them is a batch that still grows.
+    pub(super) ended: u64,
     /// Records after the last mark, and requests' details.
     pub(super) unmarked: usize,
     /// Bytes of the latter.
@@ -75,6 +77,7 @@ impl Active {
         Ok(Self {
             file,
             len: HEAD,
+            ended: HEAD,
             unmarked: 0,
             unmarked_bytes: 0,
         })
@@ -88,8 +91,10 @@ impl Active {
         Ok(())
     }
 
-    /// A mark ends what there was.
-    pub(super) const fn marked(&mut self) {
+    /// Appends the mark that ends what there was to `frames`, which are to be written next.
+    pub(super) fn mark(&mut self, frames: &mut Vec<u8>) {
+        push_mark(frames);
+        self.ended = self.len + frames.len() as u64;
         self.unmarked = 0;
         self.unmarked_bytes = 0;
     }
@@ -134,7 +139,7 @@ pub(super) fn push_detail(out: &mut Vec<u8>, detail: &Detail) -> bool {
 }
 
 /// Appends the frame that ends a batch.
-pub(super) fn push_mark(out: &mut Vec<u8>) {
+fn push_mark(out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(&[0; FRAME]);
     finish_frame(&mut out[start..], MARK);

@@ -117,6 +117,36 @@ fn a_replay_cuts_the_same_batches_under_the_same_ids() {
 }
 
 #[test]
+fn a_batch_that_grows_is_left_until_it_ends() {
+    fn ended(spool: &mut Spool) -> Vec<Batch> {
+        std::iter::from_fn(|| spool.next_ended().unwrap()).collect()
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let settings = SpoolSettings {
+        batch_records: 4,
+        ..SpoolSettings::new(directory.path().to_owned())
+    };
+    let mut spool = Spool::open(settings).unwrap();
+    assert!(!spool.end_batch());
+    spool.append(&records(0..3));
+    assert_eq!(ended(&mut spool), []);
+    spool.append(&records(3..9));
+    let mut given = ended(&mut spool);
+    assert_eq!(all(&given), records(0..8));
+    assert!(spool.end_batch());
+    assert!(!spool.end_batch());
+    given.extend(ended(&mut spool));
+    assert_eq!(all(&given), records(0..9));
+    spool.append(&records(9..11));
+    assert_eq!(ended(&mut spool), []);
+    // The process dies here: what was given out comes again as it was, and what grew behind it.
+    drop(spool);
+    let mut again = drain(&mut open(directory.path()));
+    assert_eq!(all(&again.split_off(3)), records(9..11));
+    assert_eq!(again, given);
+}
+
+#[test]
 fn a_torn_tail_is_cut_and_nothing_else() {
     let directory = tempfile::tempdir().unwrap();
     let mut spool = open(directory.path());
