@@ -134,6 +134,7 @@ fn copied(from: &draft::Model) -> Result<DraftSettings> {
     let mut settings = DraftSettings::read(from);
     let is_taken = |pointer: &str| !pointer.starts_with("/operations/");
     settings.unreadable.retain(|one| is_taken(&one.pointer));
+    settings.operations.clear();
     settings.whole()
 }
 
