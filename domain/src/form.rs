@@ -8,6 +8,7 @@
 
 mod fields;
 mod places;
+pub mod policies;
 mod read;
 mod rows;
 mod schema;

@@ -5,7 +5,7 @@ use domain::actor::{Actor, OrganizationRole};
 use domain::api::Visibility;
 use domain::id::{ApiId, OrganizationId, TeamId};
 use domain::label::Label;
-use domain::policy::Policy;
+use domain::policy::{Kept, Policy};
 use domain::snapshot;
 use sea_orm::Condition;
 use sea_orm::entity::prelude::*;
@@ -140,6 +140,11 @@ impl Model {
 
     pub fn policies(&self) -> Result<Vec<Policy>, RowError> {
         read_json("api.policies", &self.policies)
+    }
+
+    /// The same as far as this release can read them, for whoever only looks at them.
+    pub fn kept(&self) -> Kept {
+        Kept::read(&self.policies)
     }
 
     pub fn purges(&self) -> Result<Vec<snapshot::Purged>, RowError> {

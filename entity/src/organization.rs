@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::id::{OrganizationId, UserId};
 use domain::organization::OrganizationState;
-use domain::policy::Policy;
+use domain::policy::{Kept, Policy};
 use domain::route::Grant;
 use domain::snapshot;
 use sea_orm::entity::prelude::*;
@@ -80,6 +80,11 @@ impl Model {
 
     pub fn policies(&self) -> Result<Vec<Policy>, RowError> {
         read_json("organization.policies", &self.policies)
+    }
+
+    /// The same as far as this release can read them, for whoever only looks at them.
+    pub fn kept(&self) -> Kept {
+        Kept::read(&self.policies)
     }
 
     /// What the operator granted, as the rules of routes want it.

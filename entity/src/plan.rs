@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::id::{OrganizationId, PlanId, ProductId};
 use domain::lifecycle::PlanState;
 use domain::plan::Approval;
-use domain::policy::Policy;
+use domain::policy::{Kept, Policy};
 use domain::snapshot;
 use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
@@ -121,6 +121,11 @@ impl Model {
 
     pub fn policies(&self) -> Result<Vec<Policy>, RowError> {
         read_json("plan.policies", &self.policies)
+    }
+
+    /// The same as far as this release can read them, for whoever only looks at them.
+    pub fn kept(&self) -> Kept {
+        Kept::read(&self.policies)
     }
 
     /// What it grants beside the calls themselves.

@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use domain::id::{RevisionId, VersionId};
+use domain::policy::take_unreadable;
+use domain::problem::Invalid;
 use domain::snapshot;
 use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
@@ -74,8 +76,38 @@ impl Model {
         read_json("revision.snapshot", &self.snapshot)
     }
 
+    /// The same as far as this release can read it, for whoever only looks at it; and what it cannot
+    /// read, with pointers into it: `/policies/0`, and none where only its place is left.
+    pub fn kept(&self) -> Result<(snapshot::Revision, Vec<Invalid>), RowError> {
+        let error = match self.snapshot() {
+            Ok(made) => return Ok((made, Vec::new())),
+            Err(error) => error,
+        };
+        if let Some(read) = without_unreadable(&self.snapshot) {
+            return Ok(read);
+        }
+        let message = format!("This revision cannot be read: {}.", error.reason);
+        let place = self.place().ok_or(error)?;
+        Ok((place, vec![Invalid::new("", message)]))
+    }
+
     /// Where it answers, if that can be read.
     pub fn place(&self) -> Option<snapshot::Revision> {
         snapshot::Revision::place(self.id.into(), self.number.unsigned_abs(), &self.snapshot)
     }
+}
+
+/// A revision without those of its policies that cannot be read; `None` where that is not all.
+fn without_unreadable(written: &str) -> Option<(snapshot::Revision, Vec<Invalid>)> {
+    let mut written: serde_json::Value = serde_json::from_str(written).ok()?;
+    let mut found = take_unreadable(written.get_mut("policies")?, "/policies");
+    let operations = written.get_mut("operations")?.as_array_mut()?;
+    for (index, operation) in operations.iter_mut().enumerate() {
+        if let Some(policies) = operation.get_mut("policies") {
+            let at = format!("/operations/{index}/policies");
+            found.extend(take_unreadable(policies, &at));
+        }
+    }
+    let made = serde_json::from_value(written).ok()?;
+    (!found.is_empty()).then_some((made, found))
 }

@@ -5,6 +5,7 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use sea_orm::{DbBackend, DbErr};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// A row holds something that this version cannot read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +28,11 @@ pub fn read_json<T: DeserializeOwned>(column: &'static str, text: &str) -> Resul
         column,
         reason: error.to_string(),
     })
+}
+
+/// JSON of a TEXT column as it is written, whatever it says; a text where it is no JSON.
+pub fn as_written(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
 /// Writes JSON for a TEXT column.

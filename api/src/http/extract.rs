@@ -3,6 +3,8 @@
 // Wrapped here so that nobody else needs them.
 #![allow(clippy::disallowed_types)]
 
+mod shape;
+
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -154,23 +156,8 @@ pub fn body_refused(rejection: BytesRejection) -> Error {
 
 fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value: T = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let inner = error.inner();
-        if inner.is_syntax() || inner.is_eof() {
-            return Error::new(
-                Code::BadRequest,
-                format!(
-                    "The body is not JSON: line {}, column {}.",
-                    inner.line(),
-                    inner.column()
-                ),
-            );
-        }
-        // serde's sentence names the type and the place; the place is the pointer's business.
-        let told = inner.to_string();
-        let told = told.split(" at line ").next().unwrap_or_default();
-        Error::field(pointer(error.path()), sentence(told))
-    })?;
+    let value: T = serde_path_to_error::deserialize(&mut reader)
+        .map_err(|error| shape::refused::<T>(bytes, &error))?;
     reader
         .end()
         .map_err(|_| Error::new(Code::BadRequest, "Something follows the JSON value."))?;
@@ -199,7 +186,9 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
         match segment {
             Segment::Seq { index } => out.push_str(&format!("/{index}")),
             Segment::Map { key } => out.push_str(&format!("/{}", nul::escaped(key))),
-            Segment::Enum { .. } | Segment::Unknown => {}
+            // What is read here has a variant with something in it as a member of that name.
+            Segment::Enum { variant } => out.push_str(&format!("/{}", nul::escaped(variant))),
+            Segment::Unknown => {}
         }
         out
     })

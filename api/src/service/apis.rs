@@ -11,7 +11,7 @@ use domain::problem::Code;
 use domain::snapshot::Kind;
 use domain::wire::apis::{Api, CreateApi, EditApi};
 use domain::wire::{Page, TeamPaging};
-use entity::row::write_json;
+use entity::row::{as_written, write_json};
 use entity::{api, version};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ModelTrait,
@@ -151,7 +151,7 @@ pub async fn edit(ctx: &Ctx, id: ApiId, if_match: Option<i64>, input: EditApi) -
         let seen = load(ctx, ctx.db(), id, Action::EditApi).await?;
         written::policies(Some(policies))?;
         let below = version::Column::ApiId.eq(seen.id);
-        documents::fit_below(ctx.db(), below, &seen.policies()?, policies).await?;
+        documents::fit_below(ctx.db(), below, &seen.kept().policies, policies).await?;
     }
     let mut write = Write::begin(ctx).await?;
     let row = load(ctx, write.tx(), id, Action::EditApi).await?;
@@ -181,7 +181,7 @@ pub(crate) async fn apply(
     let written = Written::edited(&row, &input)?;
     let policies = written::policies(input.policies.as_deref())?;
     if let Some(all) = &input.policies {
-        let already = row.policies()?;
+        let already = row.kept().policies;
         named::refuse(write.tx(), row.organization_id.into(), all, &already).await?;
     }
     let mut active: api::ActiveModel = row.into();
@@ -260,7 +260,7 @@ fn summary(row: &api::Model) -> Result<serde_json::Value> {
         "tags": row.tags()?,
         "labels": row.labels()?,
         "visibility": row.visibility,
-        "policies": row.policies()?,
+        "policies": as_written(&row.policies),
     }))
 }
 
@@ -277,6 +277,7 @@ async fn show_all<C: ConnectionTrait>(
     let teams = names::teams(db, rows.iter().map(|row| row.team_id)).await?;
     let mut versions = versions::summaries(ctx, db, rows.iter().map(|row| row.id)).await?;
     let shown = rows.into_iter().map(|row| {
+        let kept = row.kept();
         Ok(Api {
             id: row.id.into(),
             organization: row.organization_id.into(),
@@ -284,7 +285,8 @@ async fn show_all<C: ConnectionTrait>(
             tags: row.tags()?,
             labels: row.labels()?,
             visibility: row.visibility()?,
-            policies: row.policies()?,
+            policies: kept.policies,
+            unreadable: kept.unreadable,
             versions: versions.remove(&row.id).unwrap_or_default(),
             name: row.name,
             slug: row.slug,

@@ -14,6 +14,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
     RelationTrait, Select,
 };
+use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
@@ -177,9 +178,10 @@ fn any(text: &str, is: &impl Fn(&[Policy]) -> bool) -> bool {
     fn inside(value: &serde_json::Value, is: &impl Fn(&[Policy]) -> bool) -> bool {
         match value {
             serde_json::Value::Array(all) => {
-                let policies = serde_json::from_value::<Vec<Policy>>(value.clone());
-                policies.is_ok_and(|policies| is(&policies))
-                    || all.iter().any(|one| inside(one, is))
+                // Those that this release can read, beside others that it cannot.
+                let policies = all.iter().filter_map(|one| Policy::deserialize(one).ok());
+                let policies: Vec<Policy> = policies.collect();
+                is(&policies) || all.iter().any(|one| inside(one, is))
             }
             serde_json::Value::Object(all) => all.values().any(|one| inside(one, is)),
             _ => false,

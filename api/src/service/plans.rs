@@ -13,7 +13,7 @@ use domain::problem::Code;
 use domain::snapshot::Kind;
 use domain::wire::Named;
 use domain::wire::plans::{CreatePlan, EditPlan, Plan, Price, Terms};
-use entity::row::read_json;
+use entity::row::{as_written, read_json};
 use entity::{plan, product, subscription};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ModelTrait,
@@ -117,7 +117,7 @@ pub async fn edit(ctx: &Ctx, id: PlanId, if_match: Option<i64>, input: EditPlan)
     let mut write = Write::begin(ctx).await?;
     let (row, product) = load(ctx, write.tx(), id, Action::EditProduct).await?;
     expect(if_match, row.etag)?;
-    let already = row.policies()?;
+    let already = row.kept().policies;
     named::refuse(write.tx(), row.organization_id.into(), &policies, &already).await?;
     if row.state()? == PlanState::Closed {
         return Err(Error::new(
@@ -267,7 +267,7 @@ fn summary(row: &plan::Model) -> Result<serde_json::Value> {
         "approval": row.approval,
         "terms_revision": row.terms_revision,
         "priority": row.priority,
-        "policies": row.policies()?,
+        "policies": as_written(&row.policies),
         "scopes": row.scopes()?,
         "price": price(row)?,
         "max_per_application": row.max_per_application,
@@ -310,7 +310,7 @@ async fn show_all(
     for row in rows {
         let only: Vec<Uuid> = read_json("plan.organizations", &row.organizations)?;
         let organizations = names::organizations(db, only.iter().copied()).await?;
-        let limits = row.policies()?;
+        let limits = row.kept();
         shown.push(Plan {
             id: row.id.into(),
             product: Named {
@@ -322,9 +322,10 @@ async fn show_all(
             approval: row.approval()?,
             terms: terms(&row),
             price: price(&row)?,
-            overshoot: overshoot(u32::try_from(nodes).unwrap_or(u32::MAX), &limits)
+            overshoot: overshoot(u32::try_from(nodes).unwrap_or(u32::MAX), &limits.policies)
                 .map(|bound| bound.to_string()),
-            policies: limits,
+            policies: limits.policies,
+            unreadable: limits.unreadable,
             scopes: row.scopes()?,
             priority: row.priority.clamp(-100, 100) as i8,
             max_per_application: row

@@ -36,6 +36,7 @@ mod support;
 mod teams;
 mod tokens;
 mod traffic;
+mod unreadable;
 mod upstreams;
 mod versions;
 mod webhook_messages;

@@ -209,6 +209,17 @@ async fn what_is_wrong_with_policies_is_told_by_its_place() {
             (json!([limit, limit]), vec!["/policies/1/rate_limit/name"]),
             (json!([{ "cors": { "origins": ["*"] } }, { "cors": { "name": "b", "origins": ["*"] } }]), vec!["/policies/1/cors"]),
             (json!(many), vec!["/policies"]),
+            (
+                json!([{ "mirror": { "percent": 300, "x": 1 } }, limit, { "moon": {} }, 7, { "rate_limit": { "limit": 0, "window": "60s" } }]),
+                vec![
+                    "/policies/0/mirror/x",
+                    "/policies/0/mirror/upstream",
+                    "/policies/0/mirror/percent",
+                    "/policies/2/moon",
+                    "/policies/3",
+                    "/policies/4/rate_limit/limit",
+                ],
+            ),
         ] {
             let refused = world.owner.client.put(&path, json!({ "policies": policies })).await.refused(Code::ValidationFailed);
             assert_eq!(refused.pointers(), pointers, "{}", refused.text);

@@ -34,7 +34,7 @@ pub(super) fn group(
         match members.get_mut(&part.name) {
             Some(value) if is_said => self::value(&part.control, value, &pointer, found),
             _ if part.required => {
-                found.push(Invalid::new(pointer, missing(&part.control)));
+                tell(found, pointer, missing(&part.control));
                 members.insert(part.name.clone(), stand_in(&part.control));
             }
             _ => {}
@@ -51,12 +51,22 @@ pub(super) fn unknown(
 ) {
     let is_known = |name: &String| parts.iter().any(|part| part.name == *name);
     for name in members.keys().filter(|name| !is_known(name)) {
+        if found.len() > MOST_PROBLEMS {
+            return;
+        }
         let names: Vec<String> = parts
             .iter()
             .map(|part| format!("`{}`", part.name))
             .collect();
         let message = format!("There is no such field. There are {}.", names.join(", "));
-        found.push(Invalid::new(format!("{at}/{}", token(name)), message));
+        tell(found, format!("{at}/{}", token(name)), message);
+    }
+}
+
+/// Notes a problem, as far as they are told: behind them is one more, which says that there are.
+fn tell(found: &mut Vec<Invalid>, at: impl Into<String>, message: impl Into<String>) {
+    if found.len() <= MOST_PROBLEMS {
+        found.push(Invalid::new(at, message));
     }
 }
 
@@ -93,7 +103,7 @@ fn value(control: &Control, value: &mut Value, at: &str, found: &mut Vec<Invalid
         (Control::Pairs { .. }, Value::Object(members)) => {
             for (name, value) in members.iter_mut().filter(|(_, value)| !value.is_string()) {
                 let at = format!("{at}/{}", token(name));
-                found.push(Invalid::new(at, "Write a text."));
+                tell(found, at, "Write a text.");
                 *value = json!("x");
             }
             return;
@@ -133,7 +143,7 @@ fn value(control: &Control, value: &mut Value, at: &str, found: &mut Vec<Invalid
             "Write names with values.".to_owned()
         }
     };
-    found.push(Invalid::new(at, message));
+    tell(found, at, message);
     *value = stand_in(control);
 }
 
@@ -157,7 +167,7 @@ fn line(line: &Line, item: &mut Value, at: &str, found: &mut Vec<Invalid>) {
         (Line::Short(parts), Value::Object(members)) => group(parts, members, at, found),
         (Line::Text | Line::Short(_), Value::String(text)) if !text.contains('\0') => {}
         (Line::Text | Line::Short(_), _) => {
-            found.push(Invalid::new(at, "Write a text."));
+            tell(found, at, "Write a text.");
             *item = json!("x");
         }
     }
@@ -172,7 +182,7 @@ fn one_of(choices: &[Choice], value: &mut Value, at: &str, found: &mut Vec<Inval
         .map(|one| format!("`{}`", one.text()))
         .collect();
     let message = format!("Choose one of {}.", names.join(", "));
-    found.push(Invalid::new(at, message));
+    tell(found, at, message);
     if let Some(first) = choices.first() {
         *value = first.value.clone();
     }

@@ -234,6 +234,30 @@ impl Sheet {
     /// All that is wrong, with pointers from the policy's fields: `/limit`. What could not be read
     /// has the name of its field instead.
     pub fn policy(&self) -> Result<Policy, Vec<Invalid>> {
+        let (read, found) = self.read();
+        let at_fields = found.iter().map(|invalid| self.places.at_field(invalid));
+        let told = at_fields.filter(|invalid| {
+            let mut wrong = self.wrong.iter();
+            !wrong.any(|known| !known.pointer.is_empty() && known.pointer == invalid.pointer)
+        });
+        let mut all: Vec<Invalid> = self.wrong.iter().cloned().chain(told).collect();
+        all.truncate(shape::MOST_PROBLEMS);
+        match read {
+            Some(policy) if all.is_empty() => Ok(policy),
+            Some(_) | None => Err(all),
+        }
+    }
+
+    /// All that is wrong with what stands behind a kind, with pointers from there: `/limit`.
+    pub(super) fn problems(kind: PolicyKind, members: Map<String, Value>) -> Vec<Invalid> {
+        let (_, mut found) = Self::with(kind, members).read();
+        found.truncate(shape::MOST_PROBLEMS);
+        found
+    }
+
+    /// The policy with what has a wrong shape put right, if it can be read then; and all that is
+    /// wrong with it, by its shape and by its rules.
+    fn read(&self) -> (Option<Policy>, Vec<Invalid>) {
         let mut members = self.members.clone();
         let mut found = Vec::new();
         shape::group(parts(self.kind), &mut members, "", &mut found);
@@ -267,17 +291,7 @@ impl Sheet {
             .map(|one| Invalid::new(inner(&one.pointer), one.message));
         let more: Vec<Invalid> = more.filter(|one| !is_told(&one.pointer)).collect();
         found.extend(more);
-        let at_fields = found.iter().map(|invalid| self.places.at_field(invalid));
-        let told = at_fields.filter(|invalid| {
-            let mut wrong = self.wrong.iter();
-            !wrong.any(|known| !known.pointer.is_empty() && known.pointer == invalid.pointer)
-        });
-        let mut all: Vec<Invalid> = self.wrong.iter().cloned().chain(told).collect();
-        all.truncate(shape::MOST_PROBLEMS);
-        match read {
-            Ok(policy) if all.is_empty() => Ok(policy),
-            Ok(_) | Err(_) => Err(all),
-        }
+        (read.ok(), found)
     }
 
     /// What the policy cannot say in any form: two rows of one name, or one without.

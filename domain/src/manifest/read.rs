@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::Manifest;
+use crate::form::policies;
 use crate::problem::Invalid;
 
 /// Largest file, in bytes. Keys may be many.
@@ -15,7 +16,8 @@ const MAX_DEPTH: usize = 64;
 const MOST_PROBLEMS: usize = 100;
 
 /// Reads a file. `variable` looks up a name in the environment. What is wrong is told together:
-/// every missing variable, and of each entry of a section the first thing that has a wrong shape.
+/// every missing variable, all that is wrong with policies, and of each entry of a section the first
+/// other thing that has a wrong shape.
 pub fn read(
     text: &str,
     variable: &dyn Fn(&str) -> Option<String>,
@@ -32,10 +34,21 @@ pub fn read(
     }
     let mut wrong = Vec::new();
     fill(&mut value, "", variable, &mut wrong);
+    let mut looked = false;
     loop {
         match serde_path_to_error::deserialize::<_, Manifest>(&value) {
             Ok(manifest) if wrong.is_empty() => return Ok(manifest),
             Ok(_) => return Err(wrong),
+            Err(_) if !looked => {
+                looked = true;
+                let mut found = policies::take_wrong(&mut value);
+                found.retain(|one| wrong.iter().all(|known| known.pointer != one.pointer));
+                wrong.extend(found);
+                if wrong.len() >= MOST_PROBLEMS {
+                    wrong.truncate(MOST_PROBLEMS);
+                    return Err(wrong);
+                }
+            }
             Err(error) => {
                 let pointer = pointer(error.path());
                 let told = wrong.iter().any(|known| known.pointer == pointer);
@@ -240,6 +253,26 @@ mod tests {
             let problems = read(text, &none).unwrap_err();
             assert!(problems[0].pointer.starts_with(pointer), "{problems:?}");
         }
+        let many = read(
+            "portunus: 1\npolicies: [{hologram: {}}]\napis: {x: {versions: {v1: {match: {path: /x}, speed: 9, \
+             policies: [{mirror: {percent: 300}}, {rate_limit: {limit: 0, window: 60s}}]}}}}\n\
+             products: {p: {versions: [x/v1], plans: {gold: {policies: [{key_auth: {name: \"${N}\", x: 1}}]}}}}",
+            &none,
+        )
+        .unwrap_err();
+        let pointers: Vec<_> = many.iter().map(|one| one.pointer.as_str()).collect();
+        assert_eq!(
+            pointers,
+            [
+                "/products/p/plans/gold/policies/0/key_auth/name",
+                "/policies/0/hologram",
+                "/apis/x/versions/v1/policies/0/mirror/upstream",
+                "/apis/x/versions/v1/policies/0/mirror/percent",
+                "/apis/x/versions/v1/policies/1/rate_limit/limit",
+                "/products/p/plans/gold/policies/0/key_auth/x",
+                "/apis/x/versions/v1/speed",
+            ]
+        );
         let many = read(
             "portunus: 1\nupstreams: {a: {targets: [{url: \"${NOPE}\"}]}, b: {target: 1}}\n\
              apis: {\"x/y\": {versions: {v1: {speed: 9}}}, z: {versions: 1}}\nproducts: {p: {plan: {}}}",

@@ -10,6 +10,7 @@ use crate::api::Visibility;
 use crate::id::{ApiId, OrganizationId, TeamId};
 use crate::label::Label;
 use crate::policy::Policy;
+use crate::problem::Invalid;
 
 /// Most tags of one API.
 pub const MAX_TAGS: usize = 20;
@@ -33,6 +34,10 @@ pub struct Api {
     pub visibility: Visibility,
     /// Edited live, each change audited.
     pub policies: Vec<Policy>,
+    /// What of them this release cannot read, with pointers into the list as it is kept; it is
+    /// not in `policies`, and whoever sets those takes it away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<Invalid>,
     /// Newest first.
     pub versions: Vec<VersionSummary>,
     pub created_at: DateTime<Utc>,

@@ -7,6 +7,7 @@ use crate::actor::{OrganizationRole, TeamRole};
 use crate::id::{InvitationId, OrganizationId, TeamId, UserId};
 use crate::organization::OrganizationState;
 use crate::policy::Policy;
+use crate::problem::Invalid;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Organization {
@@ -54,6 +55,10 @@ pub struct EditOrganization {
 pub struct OrganizationPolicies {
     pub organization: OrganizationId,
     pub policies: Vec<Policy>,
+    /// What of them this release cannot read, with pointers into the list as it is kept; it is
+    /// not in `policies`, and whoever sets those takes it away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<Invalid>,
     /// The organization's, for `If-Match`.
     pub etag: i64,
 }

@@ -9,6 +9,7 @@ use crate::id::PlanId;
 use crate::lifecycle::PlanState;
 use crate::plan::Approval;
 use crate::policy::Policy;
+use crate::problem::Invalid;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Plan {
@@ -25,6 +26,10 @@ pub struct Plan {
     /// Where requests wait, those of the highest go first: -100 to 100.
     pub priority: i8,
     pub policies: Vec<Policy>,
+    /// What of them this release cannot read, with pointers into the list as it is kept; it is
+    /// not in `policies`, and whoever sets those takes it away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<Invalid>,
     /// What tokens of its subscribers may allow at the product's APIs (RFC 6749 §3.3).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<String>,

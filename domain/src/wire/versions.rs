@@ -10,6 +10,7 @@ use crate::id::{ApiId, OperationId, OrganizationId, ProductId, RevisionId, Upstr
 use crate::lifecycle::VersionState;
 use crate::openapi::Severity;
 use crate::policy::{AttachPoint, Policy};
+use crate::problem::Invalid;
 use crate::snapshot::Route;
 use crate::upstream::{CallerIs, Chosen};
 
@@ -67,8 +68,12 @@ pub struct Draft {
     pub policies: Vec<Policy>,
     pub operations_mode: Operations,
     pub operations: Vec<DraftOperation>,
+    /// What of it this release cannot read, with pointers as those of `blockers`; "" is all of it. It
+    /// is left out here, and nothing of the draft changes before it is written anew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<Invalid>,
     /// What stands in the way of publishing, with pointers into this draft; empty when nothing.
-    pub blockers: Vec<crate::problem::Invalid>,
+    pub blockers: Vec<Invalid>,
     pub updated_at: DateTime<Utc>,
 }
 
@@ -221,6 +226,9 @@ pub struct Revision {
     pub route: Route,
     pub operations: u64,
     pub policies: Vec<Policy>,
+    /// What of it this release cannot read, with pointers into it; "" is all but the route.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<Invalid>,
     pub note: String,
     pub published_by: Who,
     pub published_at: DateTime<Utc>,
@@ -234,7 +242,11 @@ pub struct EffectivePolicies {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<OperationId>,
     pub chain: Vec<EffectivePolicy>,
-    /// No policy identifies the caller: anybody may call.
+    /// What stands on the way and this release cannot read. Gateways that cannot either refuse the
+    /// calls.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<UnreadablePolicies>,
+    /// No policy identifies the caller: anybody may call. Never where one cannot be read.
     pub open: bool,
 }
 
@@ -245,6 +257,20 @@ pub struct EffectivePolicy {
     /// The attach point's name: the API's slug, the version's, the plan's.
     pub place: String,
     pub policy: Policy,
+}
+
+/// What of the policies of a place cannot be read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct UnreadablePolicies {
+    #[schema(value_type = String, example = "version")]
+    pub from: AttachPoint,
+    /// The attach point's name, as that of a policy in the chain.
+    pub place: String,
+    /// JSON Pointer into what is kept there: `/2` in the list of an organization, an API or a plan,
+    /// `/policies/2` in a version; "" is all of it.
+    pub pointer: String,
+    /// Why it cannot be read.
+    pub message: String,
 }
 
 /// A new API by import: what was made, and what the lint says.

@@ -28,6 +28,7 @@ mod routes;
 mod samples;
 mod sessions;
 mod support;
+mod unreadable;
 mod upstream_secrets;
 mod upstreams;
 mod webhooks;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use domain::effective;
 use domain::plan::Approval;
-use domain::policy::Policy;
+use domain::policy::Kept;
 use domain::wire::catalog::{CatalogEntry, CatalogVersion};
 use entity::row::read_word;
 use entity::{api, organization, plan, product_version, revision, version};
@@ -33,19 +33,20 @@ pub(super) async fn show_all(ctx: &Ctx, rows: Vec<api::Model>) -> Result<Vec<Cat
     let mut shown = Vec::with_capacity(rows.len());
     for row in rows {
         let served = versions.remove(&row.id).unwrap_or_default();
-        let of_organization: Vec<Policy> = match owners.get(&row.organization_id) {
-            Some(owner) => owner.policies()?,
-            None => Vec::new(),
-        };
-        let of_api = row.policies()?;
-        let asks = |policies: &[Policy]| {
-            effective::asks_for_identity(&effective::chain(
-                &of_organization,
-                &of_api,
-                policies,
-                &[],
-                &[],
-            ))
+        let owner = owners.get(&row.organization_id);
+        let of_organization = owner.map(organization::Model::kept).unwrap_or_default();
+        let of_api = row.kept();
+        let asks = |of_version: &Kept| {
+            let places = [&of_organization, &of_api, of_version];
+            // What cannot be read may ask for a key.
+            places.iter().any(|kept| !kept.unreadable.is_empty())
+                || effective::asks_for_identity(&effective::chain(
+                    &of_organization.policies,
+                    &of_api.policies,
+                    &of_version.policies,
+                    &[],
+                    &[],
+                ))
         };
         shown.push(CatalogEntry {
             id: row.id.into(),
@@ -53,7 +54,7 @@ pub(super) async fn show_all(ctx: &Ctx, rows: Vec<api::Model>) -> Result<Vec<Cat
             visibility: row.visibility()?,
             owner: named.get(row.organization_id),
             team: teams.get(row.team_id).name,
-            needs_key: served.first().is_some_and(|(_, policies)| asks(policies)),
+            needs_key: served.first().is_some_and(|(_, kept)| asks(kept)),
             versions: served.into_iter().map(|(version, _)| version).collect(),
             approval: approvals.get(&row.id).copied(),
             updated_at: row.updated_at,
@@ -67,10 +68,7 @@ pub(super) async fn show_all(ctx: &Ctx, rows: Vec<api::Model>) -> Result<Vec<Cat
 }
 
 /// Served versions by API, newest first, each with its policies.
-async fn served(
-    ctx: &Ctx,
-    apis: Vec<Uuid>,
-) -> Result<HashMap<Uuid, Vec<(CatalogVersion, Vec<Policy>)>>> {
+async fn served(ctx: &Ctx, apis: Vec<Uuid>) -> Result<HashMap<Uuid, Vec<(CatalogVersion, Kept)>>> {
     let rows = version::Entity::find()
         .filter(version::Column::ApiId.is_in(apis))
         .filter(version::Column::State.is_in(SERVED))
@@ -92,7 +90,10 @@ async fn served(
         let Some(revision) = row.current_revision_id.and_then(|id| revisions.get(&id)) else {
             continue;
         };
-        let made = revision.snapshot()?;
+        // One whose place cannot be read is not there for callers either.
+        let Ok((made, unreadable)) = revision.kept() else {
+            continue;
+        };
         let shown = CatalogVersion {
             id: row.id.into(),
             state: row.state()?,
@@ -107,10 +108,11 @@ async fn served(
             published_at: revision.created_at,
             slug: row.slug,
         };
-        found
-            .entry(row.api_id)
-            .or_default()
-            .push((shown, made.policies));
+        let kept = Kept {
+            policies: made.policies,
+            unreadable,
+        };
+        found.entry(row.api_id).or_default().push((shown, kept));
     }
     Ok(found)
 }

@@ -115,7 +115,7 @@ fn for_reader(ctx: &Ctx, plan: &plan::Model) -> Result<bool> {
 }
 
 fn show_plan(plan: plan::Model, nodes: u32) -> Result<OfferedPlan> {
-    let policies = plan.policies()?;
+    let policies = plan.kept().policies;
     Ok(OfferedPlan {
         id: plan.id.into(),
         state: plan.state()?,

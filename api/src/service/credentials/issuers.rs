@@ -54,8 +54,8 @@ async fn of_version<C: ConnectionTrait>(
     let owner = organization::Entity::find_by_id(api.organization_id)
         .one(db)
         .await?;
-    let of_organization = owner.map_or(Ok(Vec::new()), |owner| owner.policies())?;
-    let of_api = api.policies()?;
+    let of_organization = owner.map(|owner| owner.kept().policies).unwrap_or_default();
+    let of_api = api.kept().policies;
     let chain = effective::chain(&of_organization, &of_api, &revision.policies, &[], &[]);
     let issuers = effective::issuers(&chain).into_iter();
     Ok(issuers

@@ -6,7 +6,7 @@ use domain::id::OrganizationId;
 use domain::policy::{AttachPoint, check_all};
 use domain::snapshot::Kind;
 use domain::wire::organizations as wire;
-use entity::row::write_json;
+use entity::row::{as_written, write_json};
 use entity::{organization, version};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel};
 use serde_json::json;
@@ -26,7 +26,7 @@ pub async fn policies(ctx: &Ctx, id: OrganizationId) -> Result<wire::Organizatio
     let row = organization::Entity::find_by_id(id.uuid())
         .one(ctx.db())
         .await?;
-    shown(row.ok_or_else(Error::not_found)?)
+    Ok(shown(row.ok_or_else(Error::not_found)?))
 }
 
 /// Puts these in the place of all that there are.
@@ -54,12 +54,13 @@ pub async fn set_policies(
     // What costs little is told first.
     expect(if_match, seen.etag)?;
     let below = version::Column::OrganizationId.eq(id.uuid());
-    documents::fit_below(ctx.db(), below, &seen.policies()?, &input.policies).await?;
+    documents::fit_below(ctx.db(), below, &seen.kept().policies, &input.policies).await?;
     let mut write = Write::begin(ctx).await?;
     let row = load(&write, id).await?;
     expect(if_match, row.etag)?;
-    let (before, etag) = (row.policies()?, row.etag);
-    named::refuse(write.tx(), id, &input.policies, &before).await?;
+    let (before, etag) = (as_written(&row.policies), row.etag);
+    let already = row.kept().policies;
+    named::refuse(write.tx(), id, &input.policies, &already).await?;
     let mut changed = row.into_active_model();
     changed.policies = Set(stored);
     changed.etag = Set(etag + 1);
@@ -74,13 +75,15 @@ pub async fn set_policies(
         .await?;
     write.changed(Kind::Organization, id).await?;
     write.commit().await?;
-    shown(row)
+    Ok(shown(row))
 }
 
-fn shown(row: organization::Model) -> Result<wire::OrganizationPolicies> {
-    Ok(wire::OrganizationPolicies {
+fn shown(row: organization::Model) -> wire::OrganizationPolicies {
+    let kept = row.kept();
+    wire::OrganizationPolicies {
         organization: row.organization_id(),
-        policies: row.policies()?,
+        policies: kept.policies,
+        unreadable: kept.unreadable,
         etag: row.etag,
-    })
+    }
 }

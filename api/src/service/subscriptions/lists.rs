@@ -50,9 +50,10 @@ pub async fn allowed(
         .filter(plan::Column::Id.is_in(plans))
         .all(ctx.db())
         .await?;
-    rows.into_iter()
-        .map(|row| Ok((row.id.into(), row.policies()?)))
-        .collect()
+    let allowed = rows.into_iter();
+    Ok(allowed
+        .map(|row| (row.id.into(), row.kept().policies))
+        .collect())
 }
 
 /// Of the applications that the caller's teams own.

@@ -126,7 +126,9 @@ pub(crate) async fn is_free<C: ConnectionTrait>(db: &C, prefix: &str) -> Result<
         .all(db)
         .await?;
     for row in drafts {
-        if covers(prefix, &DraftSettings::read(&row)?.route.path) {
+        let settings = DraftSettings::read(&row);
+        // One that cannot be read may be for any place.
+        if settings.is_lost() || covers(prefix, &settings.route.path) {
             return Ok(false);
         }
     }

@@ -1,115 +1,33 @@
 //! The draft: the one mutable form of a version. Gateways never see it; publishing checks it
 //! again, because what it points to may have changed.
 
+mod settings;
 mod shown;
 
 use domain::actor::Action;
 use domain::api::Operations;
-use domain::id::{OperationId, UpstreamId, VersionId};
+use domain::id::{OperationId, VersionId};
 use domain::openapi::{Document, Method};
-use domain::policy::{AttachPoint, KeyAuth, Policy, check_all};
-use domain::problem::Invalid;
+use domain::policy::{KeyAuth, Policy};
 use domain::route;
 use domain::snapshot::Route;
-use domain::upstream::{Chosen, MAX_CHOSEN};
 use domain::wire::versions::{EditDraft, SetDocument, Version};
-use entity::row::{read_json, write_json};
+use entity::row::{as_written, write_json};
 use entity::{api, draft, operation, version};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ConnectionTrait, EntityTrait, sea_query::OnConflict,
 };
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
+pub(crate) use settings::DraftSettings;
 pub(super) use shown::{blockers, contract, show};
 
 use super::{Loaded, SLUG_TAKEN, claims, get, load};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::service::{documents, named, upstreams};
+use crate::service::{documents, upstreams};
 use crate::write::{Audit, Write, expect};
-
-/// The JSON of `draft.settings`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct DraftSettings {
-    pub(crate) route: Route,
-    pub(crate) upstream: Option<UpstreamId>,
-    pub(crate) test_upstream: Option<UpstreamId>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) upstreams: Vec<Chosen>,
-    pub(crate) policies: Vec<Policy>,
-    pub(crate) operations_mode: Operations,
-    /// Only of operations that have policies of their own.
-    pub(crate) operations: Vec<(OperationId, Vec<Policy>)>,
-}
-
-impl DraftSettings {
-    pub(crate) fn read(row: &draft::Model) -> Result<Self> {
-        Ok(read_json("draft.settings", &row.settings)?)
-    }
-
-    pub(crate) fn of_operation(&self, id: OperationId) -> Vec<Policy> {
-        let found = self.operations.iter().find(|(known, _)| *known == id);
-        found
-            .map(|(_, policies)| policies.clone())
-            .unwrap_or_default()
-    }
-
-    /// What is wrong with the policies, version's and operations', with pointers into the draft.
-    fn check_policies(&self) -> Vec<Invalid> {
-        let version = check_all(&self.policies, AttachPoint::Version)
-            .into_iter()
-            .map(|found| found.under("/policies"));
-        let operations = self.operations.iter().flat_map(|(id, policies)| {
-            let at = format!("/operations/{id}/policies");
-            check_all(policies, AttachPoint::Operation)
-                .into_iter()
-                .map(move |found| found.under(&at))
-        });
-        version.chain(operations).collect()
-    }
-
-    /// What is wrong with the upstreams for some callers, and which of them are not there.
-    async fn check_chosen<C: ConnectionTrait>(
-        &self,
-        db: &C,
-        organization: Uuid,
-    ) -> Result<Vec<Invalid>> {
-        let found = Chosen::check(&self.upstreams).into_iter();
-        let mut found: Vec<Invalid> = found.map(|one| one.under("/upstreams")).collect();
-        for (index, one) in self.upstreams.iter().enumerate().take(MAX_CHOSEN) {
-            if !upstreams::exists(db, organization, one.upstream).await? {
-                let message = "Choose an upstream of this organization.";
-                found.push(Invalid::new(
-                    format!("/upstreams/{index}/upstream"),
-                    message,
-                ));
-            }
-        }
-        Ok(found)
-    }
-
-    /// Whether the organization has the upstreams and lists that they name. What is as in `already`
-    /// was looked at then, and is kept since.
-    pub(super) async fn check_asked<C: ConnectionTrait>(
-        &self,
-        db: &C,
-        organization: Uuid,
-        already: Option<&Self>,
-    ) -> Result<Vec<Invalid>> {
-        let mut places = Vec::new();
-        if already.is_none_or(|already| already.policies != self.policies) {
-            places.push(("/policies".to_owned(), &*self.policies));
-        }
-        for one in &self.operations {
-            if already.is_none_or(|already| !already.operations.contains(one)) {
-                places.push((format!("/operations/{}/policies", one.0), &*one.1));
-            }
-        }
-        named::check(db, organization.into(), &places).await
-    }
-}
 
 /// A method and template of the document that gateways can match.
 #[derive(Debug, Clone)]
@@ -158,8 +76,7 @@ pub(crate) async fn insert(
     let settings = match from {
         Some(from) => DraftSettings {
             route,
-            operations: Vec::new(),
-            ..DraftSettings::read(from)?
+            ..copied(from)?
         },
         None => DraftSettings {
             route,
@@ -169,6 +86,7 @@ pub(crate) async fn insert(
             policies: vec![Policy::KeyAuth(KeyAuth::default())],
             operations_mode: Operations::Open,
             operations: Vec::new(),
+            unreadable: Vec::new(),
         },
     };
     let row = version::Model {
@@ -211,6 +129,15 @@ pub(crate) async fn insert(
     Ok(row)
 }
 
+/// What a further version takes over. Policies of operations are of a version's own.
+fn copied(from: &draft::Model) -> Result<DraftSettings> {
+    let mut settings = DraftSettings::read(from);
+    let is_taken = |pointer: &str| !pointer.starts_with("/operations/");
+    settings.unreadable.retain(|one| is_taken(&one.pointer));
+    settings.operations.clear();
+    settings.whole()
+}
+
 /// Puts a document, and perhaps an upstream, into a draft. Policies of operations that the
 /// document no longer has go with them.
 pub(crate) async fn fill(
@@ -224,7 +151,7 @@ pub(crate) async fn fill(
         .one(write.tx())
         .await?
         .ok_or_else(Error::not_found)?;
-    let mut settings = DraftSettings::read(&row)?;
+    let mut settings = DraftSettings::read(&row).whole()?;
     let had_document = row.document_id.is_some();
     let etag = row.etag + 1;
     let mut active: draft::ActiveModel = row.into();
@@ -322,8 +249,8 @@ pub async fn edit_draft(
     let write = Write::begin(ctx).await?;
     let loaded = load(ctx, write.tx(), id, Action::EditApi).await?;
     expect(if_match, loaded.etag())?;
-    let before = DraftSettings::read(&loaded.draft)?;
-    let after = edited(write.tx(), &loaded, before.clone(), input).await?;
+    let before = as_written(&loaded.draft.settings);
+    let after = edited(write.tx(), &loaded, input).await?;
     let mut active: draft::ActiveModel = loaded.draft.clone().into();
     active.settings = Set(write_json("draft.settings", &after)?);
     active.updated_at = Set(ctx.now);
@@ -340,10 +267,12 @@ pub async fn edit_draft(
 async fn edited<C: ConnectionTrait>(
     db: &C,
     loaded: &Loaded,
-    mut settings: DraftSettings,
     input: EditDraft,
 ) -> Result<DraftSettings> {
     let organization = loaded.api.organization_id;
+    let mut settings = DraftSettings::read(&loaded.draft);
+    settings.replaced_by(&input);
+    let mut settings = settings.whole()?;
     let already = settings.clone();
     for (pointer, id) in [
         ("/upstream", input.upstream),

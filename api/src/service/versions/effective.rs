@@ -3,12 +3,13 @@
 use domain::actor::Action;
 use domain::effective;
 use domain::id::{OperationId, PlanId, VersionId};
-use domain::policy::{AttachPoint, Policy};
-use domain::wire::versions::{EffectivePolicies, EffectivePolicy};
-use entity::{organization, plan};
+use domain::policy::{AttachPoint, Kept, Policy};
+use domain::wire::versions::{EffectivePolicies, EffectivePolicy, UnreadablePolicies};
+use entity::{organization, plan, revision};
 use sea_orm::{ConnectionTrait, EntityTrait};
 
-use super::{DraftSettings, current_revision, load};
+use super::revisions::{current_row, readable};
+use super::{DraftSettings, load};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 
@@ -26,42 +27,26 @@ pub async fn effective(
         .one(db)
         .await?;
     let organization = organization.ok_or_else(Error::not_found)?;
-    let of_organization: Vec<Policy> = organization.policies()?;
-    let of_api = loaded.api.policies()?;
-    let served = if draft {
-        None
-    } else {
-        current_revision(db, loaded.version.current_revision_id).await?
+    let of_organization = organization.kept();
+    let of_api = loaded.api.kept();
+    let served = match draft {
+        true => None,
+        false => current_row(db, loaded.version.current_revision_id).await?,
     };
     let (of_version, of_operation) = match served {
-        Some((_, revision)) => {
-            let found = revision
-                .operations
-                .into_iter()
-                .find(|known| Some(known.id) == operation);
-            (
-                revision.policies,
-                found.map(|found| found.policies).unwrap_or_default(),
-            )
-        }
-        None => {
-            let settings = DraftSettings::read(&loaded.draft)?;
-            let found = operation
-                .map(|id| settings.of_operation(id))
-                .unwrap_or_default();
-            (settings.policies, found)
-        }
+        Some(row) => of_revision(&row, operation),
+        None => of_draft(DraftSettings::read(&loaded.draft), operation),
     };
     let (of_plan, plan_slug) = match plan {
         Some(plan) => policies_of_plan(ctx, db, plan).await?,
-        None => (Vec::new(), String::new()),
+        None => (Kept::default(), String::new()),
     };
     let chain = effective::chain(
-        &of_organization,
-        &of_api,
-        &of_version,
+        &of_organization.policies,
+        &of_api.policies,
+        &of_version.policies,
         &of_operation,
-        &of_plan,
+        &of_plan.policies,
     );
     let place = |from: AttachPoint| match from {
         AttachPoint::Organization => organization.slug.clone(),
@@ -70,10 +55,27 @@ pub async fn effective(
         AttachPoint::Operation => operation.map(|id| id.to_string()).unwrap_or_default(),
         AttachPoint::Plan => plan_slug.clone(),
     };
+    let unreadable: Vec<UnreadablePolicies> = [
+        (AttachPoint::Organization, &of_organization),
+        (AttachPoint::Api, &of_api),
+        (AttachPoint::Version, &of_version),
+        (AttachPoint::Plan, &of_plan),
+    ]
+    .into_iter()
+    .flat_map(|(from, kept)| kept.unreadable.iter().map(move |one| (from, one)))
+    .map(|(from, one)| UnreadablePolicies {
+        from,
+        place: place(from),
+        pointer: one.pointer.clone(),
+        message: one.message.clone(),
+    })
+    .collect();
     Ok(EffectivePolicies {
         version: id,
         operation,
-        open: !effective::asks_for_identity(&chain),
+        // What cannot be read may ask who calls.
+        open: unreadable.is_empty() && !effective::asks_for_identity(&chain),
+        unreadable,
         chain: chain
             .into_iter()
             .map(|effective| EffectivePolicy {
@@ -85,11 +87,34 @@ pub async fn effective(
     })
 }
 
+/// The policies of a revision, and of one of its operations. What of the version cannot be read is told
+/// with the former, of whichever operation it is: gateways refuse all of its calls.
+fn of_revision(row: &revision::Model, operation: Option<OperationId>) -> (Kept, Vec<Policy>) {
+    let (made, unreadable) = readable(row);
+    let mut operations = made.operations.into_iter();
+    let found = operations.find(|known| Some(known.id) == operation);
+    let version = Kept {
+        policies: made.policies,
+        unreadable,
+    };
+    (version, found.map(|one| one.policies).unwrap_or_default())
+}
+
+/// The same of a draft.
+fn of_draft(settings: DraftSettings, operation: Option<OperationId>) -> (Kept, Vec<Policy>) {
+    let found = operation.map(|id| settings.of_operation(id));
+    let version = Kept {
+        policies: settings.policies,
+        unreadable: settings.unreadable,
+    };
+    (version, found.unwrap_or_default())
+}
+
 async fn policies_of_plan<C: ConnectionTrait>(
     ctx: &Ctx,
     db: &C,
     id: PlanId,
-) -> Result<(Vec<Policy>, String)> {
+) -> Result<(Kept, String)> {
     let row = plan::Entity::find_by_id(id.uuid())
         .one(db)
         .await?
@@ -97,5 +122,5 @@ async fn policies_of_plan<C: ConnectionTrait>(
     let product =
         crate::service::products::load(ctx, db, row.product_id.into(), Action::ReadProduct).await?;
     debug_assert_eq!(product.id, row.product_id);
-    Ok((row.policies()?, row.slug))
+    Ok((row.kept(), row.slug))
 }

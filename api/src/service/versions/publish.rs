@@ -41,7 +41,7 @@ pub async fn publish(
     // A large document takes a while to load; outside of the transaction it holds up nobody.
     let seen = load(ctx, ctx.db(), id, Action::EditApi).await?;
     let mut model = load_model(ctx.db(), seen.draft.document_id).await?;
-    let settings = DraftSettings::read(&seen.draft)?;
+    let settings = DraftSettings::read(&seen.draft);
     let uncheckable = contract(ctx.db(), &seen, &settings).await?;
     if !uncheckable.is_empty() {
         return Err(Error::invalid(uncheckable));
@@ -54,7 +54,7 @@ pub async fn publish(
     }
     let state = loaded.state()?.step(VersionStep::Publish)?;
     lifecycle::before_sunset(&loaded, ctx.now)?;
-    let settings = DraftSettings::read(&loaded.draft)?;
+    let settings = DraftSettings::read(&loaded.draft);
     let made = next_revision(ctx, write.tx(), &loaded, &settings, model.as_ref()).await?;
     revision::Entity::insert(stored(ctx, &loaded, &made, &note)?)
         .exec_without_returning(write.tx())
@@ -221,7 +221,10 @@ pub async fn promote(
         .one(write.tx())
         .await?
         .ok_or_else(Error::not_found)?;
-    let made = row.snapshot()?;
+    let made = row.snapshot().map_err(|error| {
+        let message = "This release cannot read the revision, maybe as a newer one wrote it. Update Portunus, or publish a new one.";
+        Error::new(Code::Conflict, message).with_source(error)
+    })?;
     check_upstreams(write.tx(), &loaded, &made).await?;
     if state.is_served() {
         claims::check(write.tx(), &loaded, &made.route).await?;

@@ -1,9 +1,10 @@
 //! Revisions: what publishing made, and the documents that belong to them.
 
 use domain::actor::Action;
-use domain::id::VersionId;
+use domain::api::Operations;
+use domain::id::{UpstreamId, VersionId};
 use domain::openapi;
-use domain::problem::Code;
+use domain::problem::{Code, Invalid};
 use domain::snapshot;
 use domain::wire::versions::Revision;
 use domain::wire::{Page, Paging};
@@ -29,38 +30,68 @@ pub async fn list(ctx: &Ctx, id: VersionId, paging: &Paging) -> Result<Page<Revi
     let page = window.page(rows, |row| row.id);
     let people = names::people(ctx.db(), page.items.iter().map(|row| row.created_by)).await?;
     let items = page.items.into_iter().map(|row| {
-        let made = row.snapshot()?;
-        Ok(Revision {
+        let (made, unreadable) = readable(&row);
+        Revision {
             id: made.id,
             number: made.number,
             current: loaded.version.current_revision_id == Some(row.id),
             route: made.route,
             operations: made.operations.len() as u64,
             policies: made.policies,
+            unreadable,
             note: row.note,
             published_by: people.name(row.created_by),
             published_at: row.created_at,
-        })
+        }
     });
     Ok(Page {
-        items: items.collect::<Result<_>>()?,
+        items: items.collect(),
         next: page.next,
     })
 }
 
-/// The snapshot that gateways serve, with its row; `None` before the first publish.
+/// As far as this release can read a revision, and what it cannot. One of which nothing can be read
+/// has an empty path.
+pub(super) fn readable(row: &revision::Model) -> (snapshot::Revision, Vec<Invalid>) {
+    row.kept().unwrap_or_else(|error| {
+        let nowhere = snapshot::Revision {
+            id: row.id.into(),
+            number: row.number.unsigned_abs(),
+            route: snapshot::Route::at(""),
+            upstream: UpstreamId::NIL,
+            test_upstream: None,
+            upstreams: Vec::new(),
+            policies: Vec::new(),
+            operations_mode: Operations::Open,
+            operations: Vec::new(),
+        };
+        let message = format!("This revision cannot be read: {}.", error.reason);
+        (nowhere, vec![Invalid::new("", message)])
+    })
+}
+
+/// The snapshot that gateways serve, as far as this release can read it, with its row; `None` before
+/// the first publish, and where not even its place can be read.
 pub(crate) async fn current<C: ConnectionTrait>(
     db: &C,
     revision_id: Option<Uuid>,
 ) -> Result<Option<(revision::Model, snapshot::Revision)>> {
-    let Some(id) = revision_id else {
-        return Ok(None);
-    };
-    let Some(row) = revision::Entity::find_by_id(id).one(db).await? else {
-        return Ok(None);
-    };
-    let made = row.snapshot()?;
-    Ok(Some((row, made)))
+    let row = current_row(db, revision_id).await?;
+    Ok(row.and_then(|row| {
+        let (made, _) = row.kept().ok()?;
+        Some((row, made))
+    }))
+}
+
+/// The row of the revision that gateways serve.
+pub(super) async fn current_row<C: ConnectionTrait>(
+    db: &C,
+    revision_id: Option<Uuid>,
+) -> Result<Option<revision::Model>> {
+    match revision_id {
+        Some(id) => Ok(revision::Entity::find_by_id(id).one(db).await?),
+        None => Ok(None),
+    }
 }
 
 /// In which syntax a raw document is asked for.

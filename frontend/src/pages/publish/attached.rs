@@ -2,10 +2,12 @@
 //! and the kinds to add.
 
 use domain::policy::{AttachPoint, Policy, PolicyKind, Stage};
+use domain::problem::Invalid;
 use leptos::prelude::*;
 
 use super::policy::{self, Edit, Open};
 use crate::icon::{Icon, icon};
+use crate::part::{boxes::callout, state::Tone};
 
 /// The policies of one place, and the one that is open.
 #[derive(Clone, Debug)]
@@ -14,6 +16,9 @@ pub struct Attached {
     /// The address of the page.
     pub home: String,
     pub policies: Vec<Policy>,
+    /// What stands there besides and cannot be read. Nothing is edited then: saving puts a list in
+    /// the place of all that there is.
+    pub unreadable: Vec<Invalid>,
     pub may_edit: bool,
     pub open: Open,
     /// What is shown of what is open.
@@ -28,9 +33,20 @@ impl Attached {
             point,
             home,
             policies,
+            unreadable: Vec::new(),
             may_edit,
             open: Open::None,
             edit: None,
+        }
+    }
+
+    /// The same with what of the place cannot be read.
+    #[must_use]
+    pub fn without(self, unreadable: &[Invalid]) -> Self {
+        Self {
+            may_edit: self.may_edit && unreadable.is_empty(),
+            unreadable: unreadable.to_vec(),
+            ..self
         }
     }
 
@@ -51,6 +67,7 @@ impl Attached {
             None => "editor editor--two",
         };
         view! {
+            {not_read(&self.unreadable)}
             <div class=class>
                 <div class="stages">{self.stages()} {add}</div>
                 <div class="editor-main">{above} {self.middle(save)}</div>
@@ -111,6 +128,24 @@ impl Attached {
     }
 }
 
+/// What of the policies of a place cannot be read, and what to do about it.
+pub(super) fn not_read(unreadable: &[Invalid]) -> Option<AnyView> {
+    let lines = unreadable.iter().map(|one| {
+        let place =
+            (!one.pointer.is_empty()).then(|| view! { " " <code>{one.pointer.clone()}</code> });
+        view! { <li>{one.message.clone()} {place}</li> }
+    });
+    let body = view! {
+        <p><b>"Not all policies here can be read"</b></p>
+        <ul>{lines.collect_view()}</ul>
+        <p>
+            "A newer release may have written them. They are kept, and gateways that cannot read them refuse the calls that would meet them. "
+            "Nothing can be edited here meanwhile: update Portunus, or write all policies of this place anew over the management API."
+        </p>
+    };
+    (!unreadable.is_empty()).then(|| callout(Tone::Warn, body))
+}
+
 /// The address that opens a policy by what it is called, at the page of its place.
 pub(super) fn address_of(home: &str, policy: &Policy) -> String {
     let (kind, name) = (policy.kind().as_str(), policy.name());
@@ -137,6 +172,8 @@ pub struct Nearer {
     /// The page of its policies.
     pub home: String,
     pub policies: Vec<Policy>,
+    /// Not all that it has can be read.
+    pub is_partial: bool,
     /// Kinds of the page's policies that it does not meet, because its own stand for them.
     pub replaced: Vec<PolicyKind>,
 }
@@ -153,10 +190,11 @@ pub(super) fn nearer(title: &'static str, about: &'static str, places: &[Nearer]
             )
         });
         let steps = steps.collect_view();
-        let none = place
-            .policies
-            .is_empty()
+        let none = (place.policies.is_empty() && !place.is_partial)
             .then(|| view! { <li><span class="sub">"nothing of its own"</span></li> });
+        let partial = place
+            .is_partial
+            .then(|| view! { <li><span class="sub">"not all of its own can be read"</span></li> });
         let replaced = place.replaced.iter().map(|kind| {
             view! { <li><span class="sub">"in place of " <code>{kind.as_str()}</code> " of this page"</span></li> }
         });
@@ -164,6 +202,7 @@ pub(super) fn nearer(title: &'static str, about: &'static str, places: &[Nearer]
             <li class="stage"><a href=place.home.clone()>{place.name.clone()}</a></li>
             {none}
             {steps}
+            {partial}
             {replaced.collect_view()}
         }
     };

@@ -51,16 +51,35 @@ pub(super) fn effective(
             view! { {head} {step(&effective.policy, from(effective, frame, operation))} }
         })
         .collect_view();
-    let access = if chain.open {
-        "No policy asks who calls: the version is open to everybody."
-    } else {
-        "An effective subscription is asked for as well; the caller's plan adds its limits."
+    let unread = chain.unreadable.iter().map(|one| {
+        let from = format!("{} {}", one.from.as_str(), one.place);
+        let at =
+            (!one.pointer.is_empty()).then(|| view! { " " <code>{one.pointer.clone()}</code> });
+        view! {
+            <li>
+                <span class="row">
+                    <span>{one.message.clone()}</span>
+                    <span class="sub">{from} {at}</span>
+                </span>
+            </li>
+        }
+    });
+    let unread = (!chain.unreadable.is_empty())
+        .then(|| view! { <li class="stage">"Not read"</li> {unread.collect_view()} });
+    let access = match (chain.unreadable.is_empty(), chain.open) {
+        (false, _) => {
+            "Not all policies on the way can be read. Gateways that cannot read them either refuse the calls."
+        }
+        (true, true) => "No policy asks who calls: the version is open to everybody.",
+        (true, false) => {
+            "An effective subscription is asked for as well; the caller's plan adds its limits."
+        }
     };
     view! {
         <aside class="chain" aria-labelledby="chain-h">
             <h2 id="chain-h">"Effective chain"</h2>
             <p class="small soft">{access}</p>
-            <ol>{rows}<li class="stage">"Upstream"</li><li class="stage">"Record"</li></ol>
+            <ol>{unread} {rows}<li class="stage">"Upstream"</li><li class="stage">"Record"</li></ol>
         </aside>
     }
     .into_any()

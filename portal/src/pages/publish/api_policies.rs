@@ -30,7 +30,7 @@ impl Place for OfApi {
         let home = format!("{}/apis/{}/policies", workspace.address(), api.id);
         let (organization, team) = (api.organization, Some(api.team.id));
         let may = workspace.ctx().can(Action::EditApi, organization, team);
-        Attached::new(AttachPoint::Api, home, api.policies.clone(), may)
+        Attached::new(AttachPoint::Api, home, api.policies.clone(), may).without(&api.unreadable)
     }
 
     fn etag(&self) -> i64 {
@@ -77,9 +77,8 @@ impl Place for OfApi {
 
 /// What a version has of its own, and which of its API's policies it does not meet for that.
 async fn own(workspace: &Workspace, id: VersionId, of_api: &[Policy]) -> Result<Nearer> {
-    let chain = versions::effective(workspace.ctx(), id, false, None, None)
-        .await?
-        .chain;
+    let found = versions::effective(workspace.ctx(), id, false, None, None).await?;
+    let (chain, mut unreadable) = (found.chain, found.unreadable.iter());
     let from = |point: AttachPoint| {
         let some = chain.iter().filter(move |one| one.from == point);
         some.map(|one| &one.policy)
@@ -93,6 +92,7 @@ async fn own(workspace: &Workspace, id: VersionId, of_api: &[Policy]) -> Result<
         name: String::new(),
         home: String::new(),
         policies: from(AttachPoint::Version).cloned().collect(),
+        is_partial: unreadable.any(|one| one.from == AttachPoint::Version),
         replaced,
     })
 }

@@ -38,6 +38,7 @@ impl Place for OfOperation {
         let home = format!("{version}/operations/{}/policies", self.operation.id);
         let policies = self.operation.policies.clone();
         Attached::new(AttachPoint::Operation, home, policies, self.frame.may_edit)
+            .without(&self.frame.version.draft.unreadable)
     }
 
     fn etag(&self) -> i64 {

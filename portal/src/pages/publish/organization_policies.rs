@@ -36,6 +36,7 @@ impl Place for OfOrganization {
             self.0.policies.clone(),
             may,
         )
+        .without(&self.0.unreadable)
     }
 
     fn etag(&self) -> i64 {
@@ -62,7 +63,9 @@ impl Place for OfOrganization {
             Err(error) if error.code == Code::Forbidden => Vec::new(),
             Err(error) => return Err(error.into()),
         };
-        let own = seen.into_iter().filter(|api| !api.policies.is_empty());
+        let own = seen
+            .into_iter()
+            .filter(|api| !api.policies.is_empty() || !api.unreadable.is_empty());
         Ok(Policies {
             at: at(workspace),
             name: workspace.organization.name.clone(),
@@ -94,6 +97,7 @@ fn nearer(workspace: &Workspace, all: &[Policy], api: Api) -> Nearer {
         name: api.name,
         home: format!("{}/apis/{}/policies", workspace.address(), api.id),
         policies: api.policies,
+        is_partial: !api.unreadable.is_empty(),
         replaced,
     }
 }

@@ -22,6 +22,9 @@ use crate::{
 /// written as three.
 pub(super) const FORM: usize = 1024 * 1024;
 
+/// Why policies are not saved beside others that cannot be read: a list takes the place of all.
+pub(super) const WOULD_BE_LOST: &str = "Not all policies here can be read, maybe as a newer release wrote      them, and saving would lose those. Update Portunus, or write all policies of this place anew over      the management API.";
+
 /// Where policies stand.
 pub(super) trait Place: Sized + Send + Sync {
     const TITLE: &'static str;
@@ -92,7 +95,11 @@ pub(super) async fn save<P: Place>(
         Ok(typed) => typed,
         Err(failure) => return too_long(&workspace, place, &address, failure).await,
     };
-    let present = place.attached(&workspace).policies;
+    let attached = place.attached(&workspace);
+    if !attached.unreadable.is_empty() {
+        return Err(Failure::because(Code::Conflict, WOULD_BE_LOST));
+    }
+    let present = attached.policies;
     let kind = sheets::kind(&typed, &present, &address)?;
     sheets::bounded(kind, &typed)?;
     let sent = Sent {

@@ -45,6 +45,7 @@ impl Place for OfPlan {
         let may = self.plan.state != PlanState::Closed
             && workspace.ctx().can(Action::EditProduct, organization, team);
         Attached::new(AttachPoint::Plan, home, self.plan.policies.clone(), may)
+            .without(&self.plan.unreadable)
     }
 
     fn etag(&self) -> i64 {

@@ -17,7 +17,7 @@ use frontend::icon::Icon;
 use frontend::pages::publish::plan;
 use frontend::part::confirm::Question;
 
-use super::{Ids, at, fields::Fields, products};
+use super::{Ids, at, fields::Fields, places::WOULD_BE_LOST, products};
 use crate::{
     failure::{Failure, Result},
     pages::confirm,
@@ -258,6 +258,9 @@ async fn at_fields(workspace: &Workspace, typed: Typed, mut error: api::Error) -
 /// those of one that is there are edited on a page of their own.
 fn written(typed: &Typed, before: Option<&Plan>) -> (EditPlan, Vec<Invalid>) {
     let mut fields = Fields::of(typed);
+    if before.is_some_and(|plan| !plan.unreadable.is_empty()) {
+        fields.wrong.push(Invalid::new("", WOULD_BE_LOST));
+    }
     let policies = match before {
         Some(plan) => plan.policies.clone(),
         None => rate(typed, &mut fields)

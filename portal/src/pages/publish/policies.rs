@@ -29,6 +29,7 @@ impl Place for OfVersion {
         let home = format!("{}/policies", versions::address(workspace, &frame.version));
         let policies = frame.version.draft.policies.clone();
         Attached::new(AttachPoint::Version, home, policies, frame.may_edit)
+            .without(&frame.version.draft.unreadable)
     }
 
     fn etag(&self) -> i64 {

@@ -7,7 +7,6 @@ use domain::policy::{Looks, Policy};
 use domain::problem::Invalid;
 use domain::wire::versions::{Draft, DraftChosen, DraftOperation};
 use entity::organization;
-use entity::row::read_json;
 use sea_orm::{ConnectionTrait, EntityTrait};
 use uuid::Uuid;
 
@@ -23,7 +22,8 @@ pub(in crate::service::versions) async fn blockers<C: ConnectionTrait>(
     loaded: &Loaded,
     settings: &DraftSettings,
 ) -> Result<Vec<Invalid>> {
-    let mut found = settings.check_policies();
+    let mut found = settings.unreadable.clone();
+    found.extend(settings.check_policies());
     let organization = loaded.api.organization_id;
     found.extend(settings.check_asked(db, organization, None).await?);
     found.extend(settings.check_chosen(db, organization).await?);
@@ -73,10 +73,10 @@ pub(in crate::service::versions) async fn contract<C: ConnectionTrait>(
             .then(|| Invalid::new("/policies", message));
         return Ok(missing.into_iter().collect());
     };
-    let api: Vec<Policy> = read_json("api.policies", &loaded.api.policies)?;
+    let api = loaded.api.kept().policies;
     let organization = organization::Entity::find_by_id(loaded.api.organization_id);
     let organization = organization.one(db).await?.ok_or_else(Error::not_found)?;
-    let organization: Vec<Policy> = read_json("organization.policies", &organization.policies)?;
+    let organization = organization.kept().policies;
     let mut all = own;
     all.extend([&api, &organization]);
     match looks(&all) {
@@ -87,7 +87,7 @@ pub(in crate::service::versions) async fn contract<C: ConnectionTrait>(
 
 pub(in crate::service::versions) async fn show(ctx: &Ctx, loaded: &Loaded) -> Result<Draft> {
     let db = ctx.db();
-    let settings = DraftSettings::read(&loaded.draft)?;
+    let settings = DraftSettings::read(&loaded.draft);
     let mut found = blockers(db, loaded, &settings).await?;
     if let Err(refused) = claims::check(db, loaded, &settings.route).await {
         found.extend(refused.invalid);
@@ -125,6 +125,7 @@ pub(in crate::service::versions) async fn show(ctx: &Ctx, loaded: &Loaded) -> Re
         policies: settings.policies,
         operations_mode: settings.operations_mode,
         operations,
+        unreadable: settings.unreadable,
         blockers: found,
         updated_at: loaded.draft.updated_at,
     })

@@ -4,7 +4,7 @@ use domain::policy::Policy;
 use domain::wire::plans::Plan;
 use leptos::prelude::*;
 
-use super::super::attached::Attached;
+use super::super::attached::{Attached, not_read};
 use super::super::policy;
 use super::At;
 use crate::{
@@ -65,6 +65,7 @@ pub(super) fn summary(plan: &Plan, own: &str) -> AnyView {
     let home = format!("{own}/policies");
     view! {
         <h2>"Limits and other policies"</h2>
+        {not_read(&plan.unreadable)}
         <div class="stages">
             {list(&plan.policies, &home)}
             <div><a class="btn" href=home.clone()>{icon(Icon::Plus)} "Add a policy"</a></div>

@@ -75,10 +75,12 @@ fn revision_row(
     } else {
         ().into_any()
     };
+    let unread = (!revision.unreadable.is_empty())
+        .then(|| view! { <span class="sub">"Not all of it can be read by this release."</span> });
     view! {
         <tr>
             <td class="n"><b>{revision.number}</b></td>
-            <td data-label="Note">{note}<span class="sub">{revision.published_by.name.clone()}</span></td>
+            <td data-label="Note">{note}<span class="sub">{revision.published_by.name.clone()}</span> {unread}</td>
             <td class="mono" data-label="Path">{revision.route.path.clone()}</td>
             <td class="n" data-label="Operations">{format::count(revision.operations)}</td>
             <td data-label="Published">{format::time(revision.published_at, now)}</td>
