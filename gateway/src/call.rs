@@ -13,7 +13,7 @@ use crate::client::{Client, Peer};
 use crate::fields::Name;
 use crate::head::Head;
 use crate::lease::Leases;
-use crate::limiter::{Cell, Cells, Hit, Rate};
+use crate::limiter::{Cell, Cells, Hit, Portion};
 use crate::nonces::{Kind, Once, Room, Unusable, Used};
 use crate::policy::{Chain, Cors, Finishing, Noted, Owed, Step, Wait, Waits};
 use crate::quota::{Counter, Quotas};
@@ -57,16 +57,17 @@ pub(crate) struct Known<'a> {
 /// Something counted for this request, to be put back if a later step refuses it.
 #[derive(Debug)]
 pub(crate) enum Taken {
-    Cell(Arc<Cell>, Rate),
+    Cell(Arc<Cell>, Portion),
     Hit(Arc<Cell>, Hit),
     /// In the period that began then.
     Counter(Arc<Counter>, i64),
 }
 
 impl Taken {
-    fn give_back(self) {
+    /// At a time in nanoseconds of the gateway's clock.
+    fn give_back(self, now: u64) {
         match self {
-            Self::Cell(cell, rate) => cell.give_back(rate),
+            Self::Cell(cell, portion) => cell.put_back(now, portion),
             Self::Hit(cell, hit) => hit.give_back(&cell),
             Self::Counter(counter, period) => counter.give_back(period),
         }
@@ -88,12 +89,15 @@ impl TakenList {
         }
     }
 
-    pub(crate) fn give_back(&mut self) {
-        self.first
-            .iter_mut()
-            .filter_map(Option::take)
-            .for_each(Taken::give_back);
-        self.more.drain(..).for_each(Taken::give_back);
+    const fn is_empty(&self) -> bool {
+        self.first[0].is_none()
+    }
+
+    fn give_back(&mut self, now: u64) {
+        let first = self.first.iter_mut().filter_map(Option::take);
+        for taken in first.chain(self.more.drain(..)) {
+            taken.give_back(now);
+        }
     }
 }
 
@@ -323,7 +327,11 @@ impl<'a> Call<'a> {
 
     /// Puts back what this request took: something refused it, and nothing of it was sent on.
     pub(crate) fn give_back(&mut self) {
-        self.taken.give_back();
+        if !self.taken.is_empty() {
+            // It may be much later than when that was taken.
+            let now = self.worker.settings.clock.micros() * 1000;
+            self.taken.give_back(now);
+        }
         if !self.used.is_empty() {
             self.worker.shared.nonces.give_back(&mut self.used);
         }
