@@ -11,7 +11,7 @@ use url::Url;
 
 pub use algorithm::Algorithm;
 pub use bound::Bound;
-pub use keys::is_of_good_size;
+pub use keys::{is_for_signatures, is_of_good_size};
 
 use super::header::{is_name, is_reserved};
 use super::{Mode, Written, mode_and_name};
