@@ -48,11 +48,11 @@ impl Way {
     fn run<'a>(&'a self, call: &mut Call<'a>, observe: bool) -> Flow {
         match self {
             Self::KeyAuth(policy) => policy.run(call, observe),
-            Self::Jwt(policy) => policy.run(call),
-            Self::Introspection(policy) => policy.run(call),
-            Self::BasicAuth(policy) => policy.run(call),
-            Self::HttpSignature(policy) => policy.run(call),
-            Self::Mtls(policy) => policy.run(call),
+            Self::Jwt(policy) => policy.run(call, observe),
+            Self::Introspection(policy) => policy.run(call, observe),
+            Self::BasicAuth(policy) => policy.run(call, observe),
+            Self::HttpSignature(policy) => policy.run(call, observe),
+            Self::Mtls(policy) => policy.run(call, observe),
         }
     }
 

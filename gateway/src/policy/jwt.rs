@@ -139,7 +139,8 @@ impl Jwt {
         })
     }
 
-    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>) -> Flow {
+    /// One that only `observe`s leaves to the upstream what it would get without it.
+    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>, observe: bool) -> Flow {
         self.holder.clear(call);
         let token = match shown(call) {
             Some(token) => token,
@@ -153,7 +154,7 @@ impl Jwt {
         match self.verify(call, token.1) {
             Ok(verified) => {
                 let claims = verified.claims.clone();
-                let issuer = claims.get("iss").and_then(Value::as_str);
+                let issuer = verified.claims.get("iss").and_then(Value::as_str);
                 let issuer = issuer.unwrap_or_default();
                 let is_own = token.1.starts_with(TOKEN_PREFIX.as_bytes());
                 // That it was verified before says nothing of who shows it now.
@@ -175,9 +176,8 @@ impl Jwt {
                     true => Issued::Own,
                     false => Issued::By(issuer),
                 };
-                let flow = self.holder.believe(call, &claims, issued, [proof, own]);
-                call.token = Some(claims);
-                flow
+                let once = [proof, own];
+                self.holder.believe(call, claims, issued, once, observe)
             }
             Err(Refused::Fault(Fault::Invalid(why))) => invalid(why),
             Err(Refused::Fault(Fault::Expired)) => Flow::refuse(Refusal::new(Code::TokenExpired)),

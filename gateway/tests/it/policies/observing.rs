@@ -13,7 +13,7 @@ apis:
   shop:
     versions:
       key: { match: { path: /key }, upstream: echo, policies: [{ key_auth: { mode: observe } }] }
-      password: { match: { path: /password }, upstream: echo, policies: [{ basic_auth: { mode: observe } }] }
+      password: { match: { path: /password }, upstream: echo, policies: [{ basic_auth: { mode: observe, header: X-User } }] }
       certificate: { match: { path: /certificate }, upstream: echo, policies: [{ mtls: { mode: observe } }] }
       either: { match: { path: /either }, upstream: echo, policies: [{ any_of: { mode: observe, of: [{ key_auth: {} }, { basic_auth: {} }] } }] }
       scoped: { match: { path: /scoped }, upstream: echo, policies: [{ scopes: { mode: observe, all: [read] } }] }
@@ -139,6 +139,23 @@ async fn what_is_only_watched_passes_and_is_told() {
     let metrics = rig.admin("/metrics").await.body;
     let decided = "portunus_policy_decided_total{";
     assert!(!metrics.contains(decided), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_is_only_watched_goes_no_further_and_its_user_is_not_told() {
+    let rig = Rig::new(WATCHED).await;
+    let pair = STANDARD.encode("mobile:a password of many letters");
+    let fields = format!("Authorization: Basic {pair}\r\nX-User: forged");
+    let answer = rig.send(&get("/password", &fields)).await;
+    assert_eq!(answer.status, 200);
+    for (field, is_seen) in [
+        ("x-portunus-application", true),
+        // It is one of ours.
+        ("authorization", false),
+        ("x-user", false),
+    ] {
+        assert_eq!(answer.seen(field).is_some(), is_seen, "{field}");
+    }
 }
 
 const BOTH: &str = r#"
