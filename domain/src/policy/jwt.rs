@@ -144,6 +144,9 @@ fn is_minute(span: &Span) -> bool {
     *span == minute()
 }
 
+/// By how much the clocks of an issuer may differ at most.
+pub const MAX_SKEW: Span = Span::from_secs(300);
+
 /// Most keys of one issuer.
 pub const MAX_TOKEN_KEYS: usize = 100;
 
@@ -232,7 +235,7 @@ impl Issuer {
         if self.algorithms.is_empty() || self.algorithms.len() > Algorithm::ALL.len() {
             found.push(Invalid::new("/algorithms", "Name 1 to 9 algorithms."));
         }
-        if self.skew > Span::from_secs(300) {
+        if self.skew > MAX_SKEW {
             found.push(Invalid::new("/skew", "Give at most 5 minutes."));
         }
         match (&self.jwks, &self.jwks_uri) {

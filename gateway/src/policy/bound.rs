@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::id::CredentialId;
-use domain::policy::jwt::Bound;
+use domain::policy::jwt::{Bound, MAX_SKEW};
 use domain::problem::Code;
 use domain::proof::{Proof, Wanted};
 use serde_json::Value;
@@ -25,7 +25,7 @@ use crate::token::{Claims, has_signed};
 /// Tokens that are good once are remembered for as long at most, in seconds.
 const LONGEST: f64 = 3600.0;
 
-/// A token by its `jti`, until it is over. `skew` is in seconds.
+/// A token by its `jti`, until it is over.
 ///
 /// # Errors
 /// Why it cannot be told from others.
@@ -33,7 +33,6 @@ pub(super) fn token_once(
     call: &Call<'_>,
     claims: &Claims,
     issuer: &str,
-    skew: u64,
 ) -> Result<Once, &'static str> {
     let id = claims
         .get("jti")
@@ -43,10 +42,7 @@ pub(super) fn token_once(
         return Err("It has no jti, so it cannot be good once.");
     }
     let ends = claims.get("exp").and_then(Value::as_f64);
-    let left = ends.unwrap_or_default() - call.wall_secs() as f64;
-    if left > LONGEST {
-        return Err("It is good for more than an hour, so it cannot be good once.");
-    }
+    let left = remembered(ends.unwrap_or_default(), call.wall_secs())?;
     // Of the API's owner: nobody else's use of the token counts here.
     let mut digest = Sha256::new_with_prefix("token\0");
     digest.update(call.route.provider.uuid().as_bytes());
@@ -56,9 +52,19 @@ pub(super) fn token_once(
     Ok(Once {
         kind: Kind::Token,
         digest: digest.finalize().into(),
-        // Longer than it is good, whatever clocks do meanwhile.
-        left: Duration::from_secs(left.max(0.0) as u64 + skew + 60),
+        left,
     })
+}
+
+/// How long a token is remembered that `ends` then: longer than it is good for any policy, as each
+/// has a skew of its own, whatever clocks do meanwhile.
+fn remembered(ends: f64, now: i64) -> Result<Duration, &'static str> {
+    let left = ends - now as f64;
+    if left > LONGEST {
+        return Err("It is good for more than an hour, so it cannot be good once.");
+    }
+    let beyond = MAX_SKEW.as_secs_ceil() + 60;
+    Ok(Duration::from_secs(left.max(0.0) as u64 + beyond))
 }
 
 fn proof_once(proof: &Proof<'_>, now: i64) -> Once {
@@ -188,5 +194,27 @@ fn proof(
     match has_signed(&proof) {
         true => Ok(proof_once(&proof, now)),
         false => Err("The proof was not signed by its key."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_good_once_is_remembered_for_longer_than_anybody_takes_it() {
+        for (ends, seconds) in [
+            (1000.0, Some(360)),
+            (1300.5, Some(660)),
+            (4600.0, Some(3960)),
+            (4601.0, None),
+            // Some take it for five minutes more.
+            (700.0, Some(360)),
+            (-1e300, Some(360)),
+            (1e300, None),
+        ] {
+            let left = remembered(ends, 1000).ok();
+            assert_eq!(left.map(|left| left.as_secs()), seconds, "{ends}");
+        }
     }
 }

@@ -163,13 +163,10 @@ impl Jwt {
                     Err(refused) => return refused,
                 };
                 let own = match self.single_use {
-                    true => {
-                        let skew = self.skew(issuer, is_own);
-                        match bound::token_once(call, &claims, issuer, skew) {
-                            Ok(once) => Some(once),
-                            Err(why) => return invalid(why),
-                        }
-                    }
+                    true => match bound::token_once(call, &claims, issuer) {
+                        Ok(once) => Some(once),
+                        Err(why) => return invalid(why),
+                    },
                     false => None,
                 };
                 let issued = match is_own {
@@ -190,15 +187,6 @@ impl Jwt {
 
     pub(super) fn clear(&self, call: &mut Call<'_>) {
         self.holder.clear(call);
-    }
-
-    /// By how much the clocks of an issuer's tokens may differ, in seconds.
-    fn skew(&self, issuer: &str, is_own: bool) -> u64 {
-        let named = self.issuers.iter().find_map(|one| match &one.whose {
-            Whose::Named(wanted) if !is_own && *wanted.issuer == *issuer => Some(wanted.skew),
-            Whose::Named(_) | Whose::Platform => None,
-        });
-        named.unwrap_or(SKEW)
     }
 
     fn verify(&self, call: &Call<'_>, text: &[u8]) -> Result<Rc<Verified>, Refused> {
