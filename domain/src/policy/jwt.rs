@@ -67,6 +67,11 @@ pub struct Jwt {
     #[serde(default, skip_serializing_if = "Bound::is_default")]
     #[schemars(title = "Bound tokens", !skip_serializing_if)]
     pub bound: Bound,
+    /// Proofs of DPoP have a nonce of the gateway, so that nobody makes them beforehand: without one, or
+    /// with an old one, a call is answered with the one to use (RFC 9449 §9).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(title = "Proofs with a nonce")]
+    pub proof_nonce: bool,
     /// Each token has a `jti` and is good for one call, on each gateway node. Such tokens live for
     /// an hour at most.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -193,6 +198,10 @@ impl Written for Jwt {
         {
             found.push(Invalid::new("/client_claim", CLAIM));
         }
+        if self.proof_nonce && self.bound == Bound::None {
+            let message = "With bound: none nobody looks at proofs.";
+            found.push(Invalid::new("/proof_nonce", message));
+        }
         if self.headers.len() > 20 {
             found.push(Invalid::new("/headers", "Set at most 20 fields."));
         }
@@ -305,6 +314,11 @@ mod tests {
             ),
             (issuer(json!({ "jwks": { "keys": [key] } })), vec![]),
             (json!({ "issuers": [] }), vec!["/issuers"]),
+            (
+                json!({ "platform": true, "proof_nonce": true, "bound": "none" }),
+                vec!["/proof_nonce"],
+            ),
+            (json!({ "platform": true, "proof_nonce": true }), vec![]),
             (
                 issuer(json!({ "issuer": "idp" })),
                 vec!["/issuers/0/issuer"],

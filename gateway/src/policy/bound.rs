@@ -17,7 +17,7 @@ use super::Flow;
 use super::bearer::invalid;
 use crate::answer::Refusal;
 use crate::call::Call;
-use crate::fields::Name;
+use crate::fields::{Fields, Name};
 use crate::head::Scheme;
 use crate::nonces::{Kind, Once, Unusable};
 use crate::token::{Claims, has_signed};
@@ -92,13 +92,14 @@ pub(super) fn use_up(
     })
 }
 
-/// Whether a token that is believed is its client's own, as far as its issuer has bound it. `Some` is
-/// what must not be used again.
+/// Whether a token that is believed is its client's own, as far as its issuer has bound it, in proofs
+/// by a `nonce` of ours where that is asked for. `Some` is what must not be used again.
 ///
 /// # Errors
 /// The refusal.
 pub(super) fn prove(
     bound: Bound,
+    nonce: bool,
     call: &Call<'_>,
     claims: &Claims,
     (scheme, token): (Scheme, &[u8]),
@@ -133,8 +134,8 @@ pub(super) fn prove(
     }
     match (key, scheme) {
         (Some(thumbprint), _) => {
-            let once = proof(call, scheme, token, thumbprint).map_err(unproven)?;
-            Ok(Some(once))
+            let once = proof(call, scheme, token, thumbprint, nonce);
+            once.map(Some).map_err(|why| why.refused(call))
         }
         (None, Scheme::Bearer) => Ok(None),
         (None, Scheme::Dpop) => Err(unproven(
@@ -145,6 +146,33 @@ pub(super) fn prove(
 
 fn unproven(why: &str) -> Flow {
     Flow::refuse(Refusal::new(Code::ProofInvalid).detail(why))
+}
+
+/// Why a proof does not count.
+enum Unproven {
+    Wrong(&'static str),
+    /// It has no nonce of ours, or one whose time is over.
+    Nonce,
+}
+
+impl From<&'static str> for Unproven {
+    fn from(why: &'static str) -> Self {
+        Self::Wrong(why)
+    }
+}
+
+impl Unproven {
+    fn refused(self, call: &Call<'_>) -> Flow {
+        match self {
+            Self::Wrong(why) => unproven(why),
+            Self::Nonce => {
+                let nonce = call.worker.proof_nonces.at(call.wall_secs());
+                let mut fields = Fields::new(b"");
+                fields.push("dpop-nonce", nonce.as_bytes());
+                Flow::refuse(Refusal::new(Code::ProofNonce).told(401, fields))
+            }
+        }
+    }
 }
 
 /// RFC 8705 §3: the client has shown this certificate in its handshake.
@@ -167,19 +195,22 @@ fn proof(
     scheme: Scheme,
     token: &[u8],
     thumbprint: &str,
-) -> Result<Once, &'static str> {
+    nonce: bool,
+) -> Result<Once, Unproven> {
     if scheme != Scheme::Dpop {
-        return Err(
+        return Err(Unproven::Wrong(
             "The token is bound to a key: send it as `Authorization: DPoP`, with a proof beside it.",
-        );
+        ));
     }
     let mut fields = call.head.fields.named("dpop");
     let (Some(text), None) = (fields.next(), fields.next()) else {
-        return Err("Send one proof, in the field DPoP.");
+        return Err(Unproven::Wrong("Send one proof, in the field DPoP."));
     };
     let proof = Proof::read(text.trim_ascii())?;
     if !proof.key.is(thumbprint) {
-        return Err("The proof is of another key than the token.");
+        return Err(Unproven::Wrong(
+            "The proof is of another key than the token.",
+        ));
     }
     let host = call.head.fields.get(Name::Host).unwrap_or_default();
     let origin = format!("{}://{}", call.scheme(), String::from_utf8_lossy(host));
@@ -191,9 +222,17 @@ fn proof(
         token: Some(token),
         now,
     })?;
+    // Whoever explains a call need not have one that is fresh.
+    if nonce && !call.worker.explains {
+        let known = &call.worker.proof_nonces;
+        let shown = proof.nonce.as_deref();
+        if !shown.is_some_and(|shown| known.takes(shown, now)) {
+            return Err(Unproven::Nonce);
+        }
+    }
     match has_signed(&proof) {
         true => Ok(proof_once(&proof, now)),
-        false => Err("The proof was not signed by its key."),
+        false => Err(Unproven::Wrong("The proof was not signed by its key.")),
     }
 }
 

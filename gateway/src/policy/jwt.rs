@@ -26,6 +26,8 @@ pub(crate) struct Jwt {
     issuers: Box<[Issuer]>,
     optional: bool,
     bound: Bound,
+    /// Proofs have a nonce of the gateway's.
+    proof_nonce: bool,
     single_use: bool,
     holder: Holder,
     sets: Arc<KeySets>,
@@ -128,6 +130,7 @@ impl Jwt {
             issuers: platform.into_iter().chain(issuers).collect(),
             optional: policy.optional,
             bound: policy.bound,
+            proof_nonce: policy.proof_nonce,
             single_use: policy.single_use,
             holder: Holder::compile(
                 policy.client_claim.as_deref(),
@@ -158,7 +161,8 @@ impl Jwt {
                 let issuer = issuer.unwrap_or_default();
                 let is_own = token.1.starts_with(TOKEN_PREFIX.as_bytes());
                 // That it was verified before says nothing of who shows it now.
-                let proof = match bound::prove(self.bound, call, &claims, token) {
+                let nonce = self.proof_nonce;
+                let proof = match bound::prove(self.bound, nonce, call, &claims, token) {
                     Ok(proof) => proof,
                     Err(refused) => return refused,
                 };

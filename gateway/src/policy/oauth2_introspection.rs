@@ -147,7 +147,7 @@ impl Introspection {
         match self.judge(&claims, call.wall_secs()) {
             Ok(()) => {
                 // What is remembered of it says nothing of who shows it now.
-                let proof = match bound::prove(self.bound, call, &claims, token) {
+                let proof = match bound::prove(self.bound, false, call, &claims, token) {
                     Ok(proof) => proof,
                     Err(refused) => return refused,
                 };
