@@ -1,5 +1,7 @@
 //! One request on its way: what is known of it so far. Steps read and extend it.
 
+mod taken;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -13,10 +15,10 @@ use crate::client::{Client, Peer};
 use crate::fields::Name;
 use crate::head::Head;
 use crate::lease::Leases;
-use crate::limiter::{Cell, Cells, Hit, Portion};
+use crate::limiter::Cells;
 use crate::nonces::{Kind, Once, Room, Unusable, Used};
 use crate::policy::{Chain, Cors, Finishing, Noted, Owed, Step, Wait, Waits};
-use crate::quota::{Counter, Quotas};
+use crate::quota::Quotas;
 use crate::record::{NameId, Watch};
 use crate::report::Report;
 use crate::standing::Pass;
@@ -24,6 +26,8 @@ use crate::state::{Application, Key, Plan, Route, State, Subscription};
 use crate::tls::Certificate;
 use crate::token::Claims;
 use crate::worker::Worker;
+
+pub(crate) use taken::{Taken, TakenList};
 
 /// Who calls, once a policy said so.
 #[derive(Debug, Clone, Copy)]
@@ -49,56 +53,9 @@ impl<'a> Caller<'a> {
 
 /// Who was known to call before a policy that only observes.
 pub(crate) struct Known<'a> {
-    caller: Caller<'a>,
+    caller: Option<Caller<'a>>,
     watching: Option<(PolicyKind, Watch)>,
     token: Option<Arc<Claims>>,
-}
-
-/// Something counted for this request, to be put back if a later step refuses it.
-#[derive(Debug)]
-pub(crate) enum Taken {
-    Cell(Arc<Cell>, Portion),
-    Hit(Arc<Cell>, Hit),
-    /// In the period that began then.
-    Counter(Arc<Counter>, i64),
-}
-
-impl Taken {
-    /// At a time in nanoseconds of the gateway's clock.
-    fn give_back(self, now: u64) {
-        match self {
-            Self::Cell(cell, portion) => cell.put_back(now, portion),
-            Self::Hit(cell, hit) => hit.give_back(&cell),
-            Self::Counter(counter, period) => counter.give_back(period),
-        }
-    }
-}
-
-/// What was taken, in place for the usual few.
-#[derive(Debug, Default)]
-pub(crate) struct TakenList {
-    first: [Option<Taken>; 2],
-    more: Vec<Taken>,
-}
-
-impl TakenList {
-    pub(crate) fn push(&mut self, taken: Taken) {
-        match self.first.iter_mut().find(|place| place.is_none()) {
-            Some(place) => *place = Some(taken),
-            None => self.more.push(taken),
-        }
-    }
-
-    const fn is_empty(&self) -> bool {
-        self.first[0].is_none()
-    }
-
-    fn give_back(&mut self, now: u64) {
-        let first = self.first.iter_mut().filter_map(Option::take);
-        for taken in first.chain(self.more.drain(..)) {
-            taken.give_back(now);
-        }
-    }
 }
 
 /// A request that has found its route.
@@ -353,13 +310,16 @@ impl<'a> Call<'a> {
     pub(crate) fn identify(&mut self, caller: Caller<'a>) {
         self.caller = Some(caller);
         // Whoever was found by a policy that only observes is not the one who calls now.
-        self.watching = None;
+        if self.watching.take().is_some() {
+            self.token = None;
+        }
     }
 
     /// Who calls, as far as it is known.
     pub(crate) fn known(&self) -> Option<Known<'a>> {
-        Some(Known {
-            caller: self.caller?,
+        let is_known = self.caller.is_some() || self.token.is_some();
+        is_known.then(|| Known {
+            caller: self.caller,
             watching: self.watching,
             token: self.token.clone(),
         })
@@ -370,12 +330,14 @@ impl<'a> Call<'a> {
     pub(crate) fn watch(&mut self, known: Option<Known<'a>>, by: (PolicyKind, Watch)) {
         match known {
             Some(known) => {
-                self.recognize(&known.caller);
-                self.caller = Some(known.caller);
+                if let Some(caller) = &known.caller {
+                    self.recognize(caller);
+                }
+                self.caller = known.caller;
                 self.watching = known.watching;
                 self.token = known.token;
             }
-            None if self.caller.is_some() => self.watching = Some(by),
+            None if self.caller.is_some() || self.token.is_some() => self.watching = Some(by),
             None => {}
         }
     }

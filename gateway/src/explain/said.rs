@@ -37,7 +37,7 @@ impl Walk<'_> {
         let counts = &self.explainer.counts;
         match &step.running {
             Running::KeyAuth(policy) => {
-                let flow = policy.peek(call, self.stand_in.as_ref());
+                let flow = policy.peek(call, self.stand_in.as_ref(), step.observe);
                 let why = whose("key", call, "No key is shown, and none is asked for.");
                 Said {
                     flow,
@@ -99,7 +99,7 @@ impl Walk<'_> {
                 Said::of(flow, why)
             }
             Running::AnyOf(policy) => {
-                let flow = policy.peek(call, self.stand_in.as_ref());
+                let flow = policy.peek(call, self.stand_in.as_ref(), step.observe);
                 let why = whose(
                     "credential",
                     call,
