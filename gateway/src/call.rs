@@ -308,9 +308,15 @@ impl<'a> Call<'a> {
     }
 
     pub(crate) fn identify(&mut self, caller: Caller<'a>) {
+        self.forget_watched();
         self.caller = Some(caller);
-        // Whoever was found by a policy that only observes is not the one who calls now.
+    }
+
+    /// It is known who calls, be it somebody of no application: whoever was found by a policy that
+    /// only observes is not the one.
+    pub(crate) fn forget_watched(&mut self) {
         if self.watching.take().is_some() {
+            self.caller = None;
             self.token = None;
         }
     }

@@ -166,8 +166,9 @@ impl Holder {
                 return refused;
             }
         }
-        if let Some(caller) = caller {
-            call.identify(caller);
+        match caller {
+            Some(caller) => call.identify(caller),
+            None => call.forget_watched(),
         }
         // The upstream may ask for it itself; what is ours never gets there.
         if !observe {

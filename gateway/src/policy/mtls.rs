@@ -65,7 +65,7 @@ impl Mtls {
                 }
             }
             None => match self.application {
-                Membership::Optional => {}
+                Membership::Optional => call.forget_watched(),
                 Membership::Required => {
                     let refusal = Refusal::new(Code::NotSubscribed);
                     return Flow::refuse(

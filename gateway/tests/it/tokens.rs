@@ -33,10 +33,11 @@ apis:
       watched: { match: { path: /watched }, upstream: echo, policies: [{ jwt: { mode: observe, issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], headers: { X-User: sub } } }] }
       lent: { match: { path: /lent }, upstream: echo, policies: [{ jwt: { mode: observe, issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }] } }, { scopes: { all: [read] } }] }
       beside: { match: { path: /beside }, upstream: echo, policies: [{ jwt: { mode: observe, issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], application: optional } }, { key_auth: {} }, { scopes: { all: [read] } }] }
+      strange: { match: { path: /strange }, upstream: echo, policies: [{ key_auth: { mode: observe } }, { jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], application: optional } }] }
       varied: { match: { path: /varied }, upstream: varied, policies: [{ jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], application: optional } }] }
       chosen: { match: { path: /chosen }, upstream: echo, upstreams: [{ when: { claim: { name: realm.roles, value: dev } }, upstream: varied }, { when: { claim: { name: sub, value: bob } }, upstream: varied }], policies: [{ jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], application: optional } }] }
 products:
-  shop: { versions: [shop/v1, shop/open, shop/either, shop/lent, shop/beside], plans: { free: { policies: [{ rate_limit: { limit: 1000, window: 60s } }] } } }
+  shop: { versions: [shop/v1, shop/open, shop/either, shop/lent, shop/beside, shop/strange], plans: { free: { policies: [{ rate_limit: { limit: 1000, window: 60s } }] } } }
 applications:
   mobile: { clients: [{ name: c, issuer: "@ISSUER@", client_id: mobile }, { name: old, issuer: "@ISSUER@", client_id: old, expires_at: "2026-01-01T00:00:00Z" }], keys: [{ name: k, value: "@KEY1@" }], subscriptions: [{ product: shop, plan: free }] }
 "#;
@@ -227,6 +228,11 @@ async fn what_only_watches_leaves_the_token_to_the_upstream_and_tells_it_nothing
         ];
         let answer = world.rig.get("/beside", &[&fields[0], &fields[1]]).await;
         assert_eq!(answer.code(), "scope_missing", "{client}");
+        // And who shows a stranger's token does not call as the application of a watched key.
+        let answer = world.rig.get("/strange", &[&fields[0], &fields[1]]).await;
+        assert_eq!(answer.status, 200, "{client}");
+        let application = answer.seen("x-portunus-application");
+        assert_eq!(application.is_some(), client == "mobile", "{client}");
     }
 }
 
