@@ -119,6 +119,7 @@ codes! {
     TokenInvalid "token_invalid" 401 "Token invalid" "The token is not one of ours, or was changed or withdrawn. Get a new one."
     TokenExpired "token_expired" 401 "Token expired" "The token's time is over. Get a new one."
     ProofInvalid "proof_invalid" 401 "Proof invalid" "The token is bound to a key of its client, and was not shown with a proof of that key which counts here; the detail says why. Send it as Authorization: DPoP, with a new proof (RFC 9449)."
+    ProofNonce "proof_nonce" 401 "Nonce needed" "The proof needs a nonce of the gateway, or has one whose time is over. Make a new proof with the one in DPoP-Nonce as its nonce, and send the call again (RFC 9449 §9)."
     PasswordMissing "password_missing" 401 "Password missing" "Send a user name and password as Authorization: Basic. They are made on an application's page in the portal."
     PasswordInvalid "password_invalid" 401 "Password invalid" "No such user name with this password. Check that both were copied whole."
     SignatureMissing "signature_missing" 401 "Signature missing" "Sign the request as RFC 9421 says, with a key whose public half is on the application's page in the portal."

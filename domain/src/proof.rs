@@ -45,6 +45,8 @@ pub struct Proof<'a> {
     pub signature: &'a str,
     /// Its `jti`: no two of one key have the same.
     pub id: String,
+    /// Of whoever it is shown to, where that hands them out (RFC 9449 §8, §9).
+    pub nonce: Option<String>,
     /// Seconds since 1970.
     pub made: i64,
     method: String,
@@ -89,6 +91,8 @@ struct Claims {
     iat: f64,
     #[serde(default)]
     ath: Option<String>,
+    #[serde(default)]
+    nonce: Option<String>,
 }
 
 impl<'a> Proof<'a> {
@@ -135,6 +139,7 @@ impl<'a> Proof<'a> {
             message,
             signature,
             id: claims.jti,
+            nonce: claims.nonce,
             made: claims.iat as i64,
             method: claims.htm,
             address: claims.htu,

@@ -6,6 +6,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::policy::jwt::is_for_signatures;
+
 /// How a key signs: the names of the registry of HTTP signature algorithms (RFC 9421 §6.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub enum SigningAlgorithm {
@@ -77,7 +79,7 @@ impl SigningKey {
         if ["d", "p", "q", "k"].iter().any(|name| text(name).is_some()) {
             return Err(PRIVATE);
         }
-        if !matches!(text("use"), None | Some("sig")) {
+        if !is_for_signatures(jwk) {
             return Err("The key is not for signatures.");
         }
         let part = |name: &str| {

@@ -262,6 +262,10 @@ const fn challenge(code: Code) -> &'static str {
         Code::ProofInvalid => {
             "DPoP realm=\"portunus\", error=\"invalid_dpop_proof\", algs=\"ES256 ES384 EdDSA PS256 RS256\""
         }
+        // RFC 9449 §9: with the nonce in a field of its own.
+        Code::ProofNonce => {
+            "DPoP realm=\"portunus\", error=\"use_dpop_nonce\", algs=\"ES256 ES384 EdDSA PS256 RS256\""
+        }
         Code::ScopeMissing => "Bearer realm=\"portunus\", error=\"insufficient_scope\"",
         Code::KeyMissing | Code::TokenMissing => "Bearer realm=\"portunus\"",
         _ => "Bearer realm=\"portunus\", error=\"invalid_token\"",
@@ -323,7 +327,9 @@ mod tests {
     #[test]
     fn a_proof_is_asked_for_by_what_is_taken() {
         let algorithms = format!("algs=\"{}\"", domain::proof::ALGS);
-        assert!(challenge(Code::ProofInvalid).ends_with(&algorithms));
+        for code in [Code::ProofInvalid, Code::ProofNonce] {
+            assert!(challenge(code).ends_with(&algorithms));
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! One request on its way: what is known of it so far. Steps read and extend it.
 
+mod taken;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -13,10 +15,10 @@ use crate::client::{Client, Peer};
 use crate::fields::Name;
 use crate::head::Head;
 use crate::lease::Leases;
-use crate::limiter::{Cell, Cells, Hit, Rate};
+use crate::limiter::Cells;
 use crate::nonces::{Kind, Once, Room, Unusable, Used};
 use crate::policy::{Chain, Cors, Finishing, Noted, Owed, Step, Wait, Waits};
-use crate::quota::{Counter, Quotas};
+use crate::quota::Quotas;
 use crate::record::{NameId, Watch};
 use crate::report::Report;
 use crate::standing::Pass;
@@ -24,6 +26,8 @@ use crate::state::{Application, Key, Plan, Route, State, Subscription};
 use crate::tls::Certificate;
 use crate::token::Claims;
 use crate::worker::Worker;
+
+pub(crate) use taken::{Taken, TakenList};
 
 /// Who calls, once a policy said so.
 #[derive(Debug, Clone, Copy)]
@@ -49,52 +53,9 @@ impl<'a> Caller<'a> {
 
 /// Who was known to call before a policy that only observes.
 pub(crate) struct Known<'a> {
-    caller: Caller<'a>,
+    caller: Option<Caller<'a>>,
     watching: Option<(PolicyKind, Watch)>,
     token: Option<Arc<Claims>>,
-}
-
-/// Something counted for this request, to be put back if a later step refuses it.
-#[derive(Debug)]
-pub(crate) enum Taken {
-    Cell(Arc<Cell>, Rate),
-    Hit(Arc<Cell>, Hit),
-    /// In the period that began then.
-    Counter(Arc<Counter>, i64),
-}
-
-impl Taken {
-    fn give_back(self) {
-        match self {
-            Self::Cell(cell, rate) => cell.give_back(rate),
-            Self::Hit(cell, hit) => hit.give_back(&cell),
-            Self::Counter(counter, period) => counter.give_back(period),
-        }
-    }
-}
-
-/// What was taken, in place for the usual few.
-#[derive(Debug, Default)]
-pub(crate) struct TakenList {
-    first: [Option<Taken>; 2],
-    more: Vec<Taken>,
-}
-
-impl TakenList {
-    pub(crate) fn push(&mut self, taken: Taken) {
-        match self.first.iter_mut().find(|place| place.is_none()) {
-            Some(place) => *place = Some(taken),
-            None => self.more.push(taken),
-        }
-    }
-
-    pub(crate) fn give_back(&mut self) {
-        self.first
-            .iter_mut()
-            .filter_map(Option::take)
-            .for_each(Taken::give_back);
-        self.more.drain(..).for_each(Taken::give_back);
-    }
 }
 
 /// A request that has found its route.
@@ -323,7 +284,11 @@ impl<'a> Call<'a> {
 
     /// Puts back what this request took: something refused it, and nothing of it was sent on.
     pub(crate) fn give_back(&mut self) {
-        self.taken.give_back();
+        if !self.taken.is_empty() {
+            // It may be much later than when that was taken.
+            let now = self.worker.settings.clock.micros() * 1000;
+            self.taken.give_back(now);
+        }
         if !self.used.is_empty() {
             self.worker.shared.nonces.give_back(&mut self.used);
         }
@@ -343,15 +308,24 @@ impl<'a> Call<'a> {
     }
 
     pub(crate) fn identify(&mut self, caller: Caller<'a>) {
+        self.forget_watched();
         self.caller = Some(caller);
-        // Whoever was found by a policy that only observes is not the one who calls now.
-        self.watching = None;
+    }
+
+    /// It is known who calls, be it somebody of no application: whoever was found by a policy that
+    /// only observes is not the one.
+    pub(crate) fn forget_watched(&mut self) {
+        if self.watching.take().is_some() {
+            self.caller = None;
+            self.token = None;
+        }
     }
 
     /// Who calls, as far as it is known.
     pub(crate) fn known(&self) -> Option<Known<'a>> {
-        Some(Known {
-            caller: self.caller?,
+        let is_known = self.caller.is_some() || self.token.is_some();
+        is_known.then(|| Known {
+            caller: self.caller,
             watching: self.watching,
             token: self.token.clone(),
         })
@@ -362,12 +336,14 @@ impl<'a> Call<'a> {
     pub(crate) fn watch(&mut self, known: Option<Known<'a>>, by: (PolicyKind, Watch)) {
         match known {
             Some(known) => {
-                self.recognize(&known.caller);
-                self.caller = Some(known.caller);
+                if let Some(caller) = &known.caller {
+                    self.recognize(caller);
+                }
+                self.caller = known.caller;
                 self.watching = known.watching;
                 self.token = known.token;
             }
-            None if self.caller.is_some() => self.watching = Some(by),
+            None if self.caller.is_some() || self.token.is_some() => self.watching = Some(by),
             None => {}
         }
     }

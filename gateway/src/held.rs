@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use domain::id::OrganizationId;
+use tokio::time::{Instant, timeout_at};
 
 use crate::body::{Cut, Inflow, Outflow, ROOM};
 use crate::buffer::Buffer;
@@ -37,6 +38,8 @@ pub(crate) struct Held<'i> {
     at: usize,
     /// All of it was taken.
     is_whole: bool,
+    /// It is not waited for any more, by nobody: from the first who asks for it on.
+    until: Option<Instant>,
     holdings: &'i Holdings,
     charge: Charge<'i>,
 }
@@ -53,22 +56,26 @@ impl<'i> Held<'i> {
             bytes: Buffer::new(),
             at: 0,
             is_whole: false,
+            until: None,
             holdings,
             charge: holdings.charge(of, metrics),
         }
     }
 
-    /// Takes all of it, up to `most` bytes.
+    /// Takes all of it, up to `most` bytes. However many ask for it, its client has its time once.
     pub(crate) async fn collect(&mut self, most: u64) -> Result<(), Unheld> {
         let known = self.whole().or(self.inner.length());
-        if known.is_some_and(|length| length > most) {
+        // What another has taken, who wanted more, is there in any case.
+        if known.unwrap_or(self.bytes.len() as u64) > most {
             return Err(Unheld::TooLong);
         }
         if self.inner.is_done() {
             self.is_whole = true;
             return Ok(());
         }
-        let taken = tokio::time::timeout(self.holdings.within, self.take(most)).await;
+        let within = self.holdings.within;
+        let until = *self.until.get_or_insert_with(|| Instant::now() + within);
+        let taken = timeout_at(until, self.take(most)).await;
         taken.unwrap_or(Err(Unheld::Late))
     }
 
@@ -278,6 +285,34 @@ mod tests {
         let mut silent = Silent;
         let mut held = Held::new(&mut silent, &holdings, of(1), &metrics);
         assert!(matches!(held.collect(9).await, Err(Unheld::Late)));
+    }
+
+    #[tokio::test]
+    async fn however_many_ask_for_it_it_is_waited_for_once() {
+        const WITHIN: Duration = Duration::from_millis(300);
+        let metrics = WorkerMetrics::default();
+        let holdings = Holdings::within(WITHIN);
+        let mut silent = Silent;
+        let mut held = Held::new(&mut silent, &holdings, of(1), &metrics);
+        assert!(matches!(held.collect(9).await, Err(Unheld::Late)));
+        let began = Instant::now();
+        for _ in 0..5 {
+            assert!(matches!(held.collect(9).await, Err(Unheld::Late)));
+        }
+        assert!(began.elapsed() < WITHIN);
+    }
+
+    #[tokio::test]
+    async fn who_wants_less_than_was_taken_waits_for_no_more() {
+        let (metrics, holdings) = (WorkerMetrics::default(), Holdings::default());
+        let mut parts = Parts(vec![vec![1; 4], vec![2; 4], vec![3; 4]], None);
+        let mut held = Held::new(&mut parts, &holdings, of(1), &metrics);
+        for (most, taken) in [(5, 8), (2, 8), (7, 8), (9, 12), (8, 12)] {
+            let collected = held.collect(most).await;
+            assert!(matches!(collected, Err(Unheld::TooLong)), "{most}");
+            assert_eq!(held.bytes().len(), taken, "{most}");
+        }
+        assert!(held.collect(12).await.is_ok());
     }
 
     #[tokio::test]

@@ -132,7 +132,7 @@ impl Lease {
         }
     }
 
-    /// One of those that were admitted did not go on.
+    /// One of those that were admitted just now did not go on.
     pub(crate) fn give_back(&self) {
         // What Redis being away has written off may have been this one.
         let less = |spent: u64| Some(spent.saturating_sub(1));
@@ -143,13 +143,19 @@ impl Lease {
 }
 
 impl Lease {
-    /// One of those that were admitted costs so many nanoseconds of `rate` more, or less. Redis is
-    /// told of whole requests. Whether more is spent now than was granted.
-    fn settle(&self, rate: Rate, nanos: i64) -> bool {
+    /// Of one of those that were admitted, which took so many nanoseconds, as many come `back`.
+    pub(crate) fn put_back(&self, taken: u64, back: u64) {
+        let back = i64::try_from(back).unwrap_or(i64::MAX);
+        self.settle(taken, -back);
+    }
+
+    /// One of those that were admitted, each of which takes so many nanoseconds, costs so many more,
+    /// or less. Redis is told of whole requests. Whether more is spent now than was granted.
+    fn settle(&self, taken: u64, nanos: i64) -> bool {
         let interval = i64::try_from(self.interval.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
         let interval = interval.max(1);
         // The node's own part of a bucket takes longer for each.
-        let own = i128::from(nanos) * i128::from(interval) / i128::from(rate.interval.max(1));
+        let own = i128::from(nanos) * i128::from(interval) / i128::from(taken.max(1));
         let own = i64::try_from(own).unwrap_or(0);
         self.rest.fetch_add(own, Ordering::Relaxed);
         let part = |rest: i64| {
@@ -295,7 +301,7 @@ impl Leases {
     /// What a request costs turned out to be more or less, by what its cell counted at `rate`: the
     /// other nodes hear of it.
     pub(crate) fn settle(&self, cell: &Arc<Cell>, lease: &Lease, rate: Rate, nanos: i64) {
-        let is_over = lease.settle(rate, nanos);
+        let is_over = lease.settle(rate.interval, nanos);
         self.note(cell, lease, is_over);
     }
 
@@ -333,3 +339,5 @@ impl Leases {
 
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod tests;

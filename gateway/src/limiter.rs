@@ -4,6 +4,7 @@
 //! subscriptions hold theirs; others are looked up in [`Cells`] once and kept by each worker.
 
 mod costs;
+mod portion;
 mod turns;
 mod window;
 
@@ -17,6 +18,7 @@ use crate::lease::Lease;
 use turns::Turns;
 
 pub(crate) use costs::Mark;
+pub(crate) use portion::Portion;
 pub(crate) use turns::{Joined, Wish, join, join_shared, serve};
 pub(crate) use window::{Hit, Window};
 
@@ -88,6 +90,8 @@ impl Verdict {
 #[derive(Debug, Default)]
 pub(crate) struct Cell {
     arrival: AtomicU64,
+    /// When it was last found full, or less than a request from it.
+    found_full: AtomicU64,
     /// What most buckets are without.
     beside: OnceLock<Box<Beside>>,
 }
@@ -114,8 +118,8 @@ impl Cell {
             ..Beside::default()
         };
         Self {
-            arrival: AtomicU64::new(0),
             beside: OnceLock::from(Box::new(beside)),
+            ..Self::default()
         }
     }
 
@@ -137,7 +141,10 @@ impl Cell {
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => return verdict,
+                Ok(_) => {
+                    self.note_full(now, rate, verdict.full_in);
+                    return verdict;
+                }
                 Err(changed) => arrival = changed,
             }
         }
@@ -156,6 +163,7 @@ impl Cell {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
         let arrival = before.unwrap_or_else(|arrival| arrival);
         let used = arrival.max(now).saturating_add(rate.interval) - now;
+        self.note_full(now, rate, used);
         Verdict {
             admitted: true,
             left: rate.tolerance.saturating_sub(used) / rate.interval,
@@ -194,7 +202,7 @@ impl Cell {
         }
     }
 
-    /// Puts an admitted request back: something else refused it.
+    /// Puts a request back that was admitted just now: nobody makes it.
     pub(crate) fn give_back(&self, rate: Rate) {
         let back = |arrival: u64| Some(arrival.saturating_sub(rate.interval));
         let _ = self

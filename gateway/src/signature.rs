@@ -133,9 +133,14 @@ fn signed(
     head: &Head,
     around: Around,
 ) -> Result<Signed, &'static str> {
-    let number = |name: &str| {
-        let found = input.params.get(sfv::KeyRef::from_str(name).ok()?)?;
-        found.as_integer().map(i64::from)
+    // One that is there and no whole number is none that could be passed over (RFC 9421 §2.3).
+    let number = |name: &str| -> Result<Option<i64>, &'static str> {
+        let key = sfv::KeyRef::from_str(name).ok();
+        let Some(found) = key.and_then(|key| input.params.get(key)) else {
+            return Ok(None);
+        };
+        let number = found.as_integer().map(i64::from);
+        number.map(Some).ok_or("One of its times is no number.")
     };
     let mut covered = Vec::new();
     let mut base = String::new();
@@ -162,8 +167,8 @@ fn signed(
     let _ = write!(base, "\"@signature-params\": {params}");
     Ok(Signed {
         key: text(input, "keyid").ok_or("It names no key (keyid).")?,
-        created: number("created").ok_or("It does not say when it was created.")?,
-        expires: number("expires"),
+        created: number("created")?.ok_or("It does not say when it was created.")?,
+        expires: number("expires")?,
         nonce: text(input, "nonce"),
         algorithm: text(input, "alg"),
         covered,
@@ -333,6 +338,9 @@ mod tests {
             (r#"a=(host);created=1;keyid="k""#, "a=:AA==:"),
             (r#"a=();created=1"#, "a=:AA==:"),
             (r#"a=();created="1";keyid="k""#, "a=:AA==:"),
+            (r#"a=();created=1;expires="2";keyid="k""#, "a=:AA==:"),
+            (r#"a=();created=1;expires=2.5;keyid="k""#, "a=:AA==:"),
+            (r#"a=();created=1;expires;keyid="k""#, "a=:AA==:"),
             (r#"a=();created=1;keyid=k"#, "a=:AA==:"),
         ] {
             let mut head = Head::of(Method::GET, "/").unwrap();

@@ -4,6 +4,7 @@
 mod fetch;
 mod keys;
 mod proof;
+mod proof_nonces;
 mod seen;
 
 use base64::Engine;
@@ -17,6 +18,7 @@ use serde_json::{Map, Value};
 pub(crate) use fetch::keep_loaded;
 pub(crate) use keys::{KeySet, KeySets, Loaded};
 pub(crate) use proof::has_signed;
+pub(crate) use proof_nonces::ProofNonces;
 pub(crate) use seen::{Seen, Verified, values};
 
 /// Longer ones are not looked at.

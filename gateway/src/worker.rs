@@ -36,7 +36,7 @@ use crate::request_id::Ids;
 use crate::settings::Settings;
 use crate::standing::Lasting;
 use crate::state::State;
-use crate::token::Seen;
+use crate::token::{ProofNonces, Seen};
 use crate::upstream::Pool;
 use crate::waiting::{Waiting, WaitingOnNode};
 use crate::watched::{Users, Watched};
@@ -91,6 +91,7 @@ pub(crate) struct Worker {
     counters: RefCell<HashMap<CellKey, Arc<Counter>>>,
     /// Tokens that are known to be good.
     pub(crate) seen: RefCell<Seen>,
+    pub(crate) proof_nonces: ProofNonces,
     /// Bodies that policies look into.
     pub(crate) holdings: Holdings,
     pub(crate) waiting: Waiting,
@@ -113,6 +114,7 @@ impl Worker {
         let random = (RandomState::new(), RandomState::new());
         Self {
             pool: Pool::new(&settings),
+            proof_nonces: ProofNonces::new(settings.gateway_key.as_ref()),
             settings,
             shared,
             state: RefCell::new(None),

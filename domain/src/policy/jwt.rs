@@ -11,7 +11,7 @@ use url::Url;
 
 pub use algorithm::Algorithm;
 pub use bound::Bound;
-pub use keys::is_of_good_size;
+pub use keys::{is_for_signatures, is_of_good_size};
 
 use super::header::{is_name, is_reserved};
 use super::{Mode, Written, mode_and_name};
@@ -67,6 +67,11 @@ pub struct Jwt {
     #[serde(default, skip_serializing_if = "Bound::is_default")]
     #[schemars(title = "Bound tokens", !skip_serializing_if)]
     pub bound: Bound,
+    /// Proofs of DPoP have a nonce of the gateway, so that nobody makes them beforehand: without one, or
+    /// with an old one, a call is answered with the one to use (RFC 9449 §9).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(title = "Proofs with a nonce")]
+    pub proof_nonce: bool,
     /// Each token has a `jti` and is good for one call, on each gateway node. Such tokens live for
     /// an hour at most.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -144,6 +149,9 @@ fn is_minute(span: &Span) -> bool {
     *span == minute()
 }
 
+/// By how much the clocks of an issuer may differ at most.
+pub const MAX_SKEW: Span = Span::from_secs(300);
+
 /// Most keys of one issuer.
 pub const MAX_TOKEN_KEYS: usize = 100;
 
@@ -190,6 +198,10 @@ impl Written for Jwt {
         {
             found.push(Invalid::new("/client_claim", CLAIM));
         }
+        if self.proof_nonce && self.bound == Bound::None {
+            let message = "With bound: none nobody looks at proofs.";
+            found.push(Invalid::new("/proof_nonce", message));
+        }
         if self.headers.len() > 20 {
             found.push(Invalid::new("/headers", "Set at most 20 fields."));
         }
@@ -232,7 +244,7 @@ impl Issuer {
         if self.algorithms.is_empty() || self.algorithms.len() > Algorithm::ALL.len() {
             found.push(Invalid::new("/algorithms", "Name 1 to 9 algorithms."));
         }
-        if self.skew > Span::from_secs(300) {
+        if self.skew > MAX_SKEW {
             found.push(Invalid::new("/skew", "Give at most 5 minutes."));
         }
         match (&self.jwks, &self.jwks_uri) {
@@ -302,6 +314,11 @@ mod tests {
             ),
             (issuer(json!({ "jwks": { "keys": [key] } })), vec![]),
             (json!({ "issuers": [] }), vec!["/issuers"]),
+            (
+                json!({ "platform": true, "proof_nonce": true, "bound": "none" }),
+                vec!["/proof_nonce"],
+            ),
+            (json!({ "platform": true, "proof_nonce": true }), vec![]),
             (
                 issuer(json!({ "issuer": "idp" })),
                 vec!["/issuers/0/issuer"],

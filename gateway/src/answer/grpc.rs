@@ -56,6 +56,11 @@ pub(super) fn answer(refusal: &Refusal, media_type: &str) -> Answer {
     if let Some(seconds) = refusal.retry_after {
         super::push_number(&mut fields, "retry-after", seconds);
     }
+    // Without it no other proof counts either (RFC 9449 §9).
+    let more = refusal.more.as_ref().map(|more| &more.1);
+    if let Some(nonce) = more.and_then(|more| more.named("dpop-nonce").next()) {
+        fields.push("dpop-nonce", nonce);
+    }
     Answer {
         status: 200,
         fields,

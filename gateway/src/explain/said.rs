@@ -37,7 +37,7 @@ impl Walk<'_> {
         let counts = &self.explainer.counts;
         match &step.running {
             Running::KeyAuth(policy) => {
-                let flow = policy.peek(call, self.stand_in.as_ref());
+                let flow = policy.peek(call, self.stand_in.as_ref(), step.observe);
                 let why = whose("key", call, "No key is shown, and none is asked for.");
                 Said {
                     flow,
@@ -46,7 +46,7 @@ impl Walk<'_> {
                 }
             }
             Running::Jwt(policy) => {
-                let flow = policy.run(call);
+                let flow = policy.run(call, step.observe);
                 let why = whose(
                     "token",
                     call,
@@ -59,7 +59,7 @@ impl Walk<'_> {
                 Said::of(Flow::Next, ASKS_WHOSE.to_owned())
             }
             Running::Introspection(policy) => Said::of(
-                policy.run(call),
+                policy.run(call, step.observe),
                 "No token is shown, and none is asked for.".to_owned(),
             ),
             Running::ExtAuth(_) => Said::of(
@@ -70,7 +70,7 @@ impl Walk<'_> {
                 Said::of(Flow::Next, ASKS_WHOSE.to_owned())
             }
             Running::BasicAuth(policy) => {
-                let flow = policy.run(call);
+                let flow = policy.run(call, step.observe);
                 Said::of(
                     flow,
                     whose(
@@ -81,7 +81,7 @@ impl Walk<'_> {
                 )
             }
             Running::HttpSignature(policy) => {
-                let flow = policy.run(call);
+                let flow = policy.run(call, step.observe);
                 let why = whose(
                     "signature",
                     call,
@@ -90,7 +90,7 @@ impl Walk<'_> {
                 Said::of(flow, why)
             }
             Running::Mtls(policy) => {
-                let flow = policy.run(call);
+                let flow = policy.run(call, step.observe);
                 let why = whose(
                     "certificate",
                     call,
@@ -99,7 +99,7 @@ impl Walk<'_> {
                 Said::of(flow, why)
             }
             Running::AnyOf(policy) => {
-                let flow = policy.peek(call, self.stand_in.as_ref());
+                let flow = policy.peek(call, self.stand_in.as_ref(), step.observe);
                 let why = whose(
                     "credential",
                     call,

@@ -26,6 +26,38 @@ fn five_a_minute() {
 }
 
 #[test]
+fn what_is_refilled_is_not_put_back() {
+    let rate = Rate::new(10, 10_000, 10);
+    let start = 1_000 * SECOND;
+    // How many are admitted right behind one that is refused later, so many seconds later, and then.
+    for (behind, seconds, others, left) in [
+        (0, 0, 0, 10),
+        (0, 0, 9, 1),
+        (9, 0, 0, 1),
+        // The bucket was not full since.
+        (9, 4, 0, 5),
+        (4, 2, 5, 3),
+        // It was, and others have taken all of it.
+        (0, 2, 10, 0),
+        (9, 60, 10, 0),
+        (0, 60, 0, 10),
+    ] {
+        let cell = Cell::default();
+        let admit = |count: usize, now| {
+            let admitted = (0..count).filter(|_| cell.admit(now, rate).admitted);
+            admitted.count()
+        };
+        assert_eq!(admit(1, start), 1);
+        let portion = cell.portion(rate);
+        let now = start + seconds * SECOND;
+        let admitted = (admit(behind, start), admit(others, now));
+        assert_eq!(admitted, (behind, others));
+        cell.put_back(now, portion);
+        assert_eq!(admit(20, now), left, "{behind} {seconds} {others}");
+    }
+}
+
+#[test]
 fn what_a_request_costs_is_settled_afterwards() {
     let rate = Rate::new(10, 10_000, 10).owing();
     let start = 1_000 * SECOND;

@@ -48,11 +48,11 @@ impl Way {
     fn run<'a>(&'a self, call: &mut Call<'a>, observe: bool) -> Flow {
         match self {
             Self::KeyAuth(policy) => policy.run(call, observe),
-            Self::Jwt(policy) => policy.run(call),
-            Self::Introspection(policy) => policy.run(call),
-            Self::BasicAuth(policy) => policy.run(call),
-            Self::HttpSignature(policy) => policy.run(call),
-            Self::Mtls(policy) => policy.run(call),
+            Self::Jwt(policy) => policy.run(call, observe),
+            Self::Introspection(policy) => policy.run(call, observe),
+            Self::BasicAuth(policy) => policy.run(call, observe),
+            Self::HttpSignature(policy) => policy.run(call, observe),
+            Self::Mtls(policy) => policy.run(call, observe),
         }
     }
 
@@ -103,7 +103,12 @@ impl AnyOf {
     }
 
     /// The same with the key of `stand_in`, if there is one, as the one that is shown.
-    pub(crate) fn peek<'a>(&'a self, call: &mut Call<'a>, stand_in: Option<&StandIn>) -> Flow {
+    pub(crate) fn peek<'a>(
+        &'a self,
+        call: &mut Call<'a>,
+        stand_in: Option<&StandIn>,
+        observe: bool,
+    ) -> Flow {
         let key = self.of.iter().find_map(|way| match way {
             Way::KeyAuth(policy) => Some(policy),
             Way::Jwt(_)
@@ -113,8 +118,8 @@ impl AnyOf {
             | Way::Mtls(_) => None,
         });
         match (stand_in, key) {
-            (Some(_), Some(policy)) => policy.peek(call, stand_in),
-            (Some(_), None) | (None, _) => self.run(call, false),
+            (Some(_), Some(policy)) => policy.peek(call, stand_in, observe),
+            (Some(_), None) | (None, _) => self.run(call, observe),
         }
     }
 

@@ -51,7 +51,8 @@ impl BasicAuth {
         }
     }
 
-    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>) -> Flow {
+    /// One that only `observe`s tells the upstream nothing.
+    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>, observe: bool) -> Flow {
         self.clear(call);
         if !Self::is_shown(call) {
             return match self.optional {
@@ -90,7 +91,7 @@ impl BasicAuth {
                 return Flow::refuse(refusal.detail(why));
             }
         }
-        if let Some(name) = &self.header {
+        if let Some(name) = self.header.as_ref().filter(|_| !observe) {
             let user = user_of(&pair);
             // A name of other letters cannot stand in a field (RFC 9110 §5.5).
             if let Ok(user) = str::from_utf8(user)

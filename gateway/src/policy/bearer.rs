@@ -2,6 +2,7 @@
 //! that are believed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use domain::id::CredentialId;
 use domain::key::{KeyDigest, TOKEN_PREFIX};
@@ -106,16 +107,17 @@ impl Holder {
     }
 
     /// Finds whose token it is, notes what of it may be used `once`, and tells the upstream what it
-    /// says.
+    /// says, unless that is only to `observe`.
     pub(super) fn believe<'a>(
         &'a self,
         call: &mut Call<'a>,
-        claims: &Claims,
+        claims: Arc<Claims>,
         whose: Whose<'_>,
         once: [Option<Once>; 2],
+        observe: bool,
     ) -> Flow {
         let is_own = matches!(whose, Whose::Own);
-        let text = |name: &str| claim(claims, name).and_then(Value::as_str);
+        let text = |name: &str| claim(&claims, name).and_then(Value::as_str);
         let client = match &self.client_claim {
             Some(name) if !is_own => text(name),
             Some(_) | None => text("client_id").or_else(|| text("azp")),
@@ -164,9 +166,20 @@ impl Holder {
                 return refused;
             }
         }
-        if let Some(caller) = caller {
-            call.identify(caller);
+        match caller {
+            Some(caller) => call.identify(caller),
+            None => call.forget_watched(),
         }
+        // The upstream may ask for it itself; what is ours never gets there.
+        if !observe {
+            self.tell(call, &claims, is_own);
+        }
+        call.token = Some(claims);
+        Flow::Next
+    }
+
+    /// What the upstream gets of a token.
+    fn tell<'a>(&'a self, call: &mut Call<'a>, claims: &Claims, is_own: bool) {
         // What we issue is good for every API that its client may call.
         if !self.forward || is_own {
             call.head.fields.remove(Name::Authorization);
@@ -177,7 +190,6 @@ impl Holder {
                 call.told.push((name, value));
             }
         }
-        Flow::Next
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::id::CredentialId;
-use domain::policy::jwt::Bound;
+use domain::policy::jwt::{Bound, MAX_SKEW};
 use domain::problem::Code;
 use domain::proof::{Proof, Wanted};
 use serde_json::Value;
@@ -17,7 +17,7 @@ use super::Flow;
 use super::bearer::invalid;
 use crate::answer::Refusal;
 use crate::call::Call;
-use crate::fields::Name;
+use crate::fields::{Fields, Name};
 use crate::head::Scheme;
 use crate::nonces::{Kind, Once, Unusable};
 use crate::token::{Claims, has_signed};
@@ -25,7 +25,7 @@ use crate::token::{Claims, has_signed};
 /// Tokens that are good once are remembered for as long at most, in seconds.
 const LONGEST: f64 = 3600.0;
 
-/// A token by its `jti`, until it is over. `skew` is in seconds.
+/// A token by its `jti`, until it is over.
 ///
 /// # Errors
 /// Why it cannot be told from others.
@@ -33,7 +33,6 @@ pub(super) fn token_once(
     call: &Call<'_>,
     claims: &Claims,
     issuer: &str,
-    skew: u64,
 ) -> Result<Once, &'static str> {
     let id = claims
         .get("jti")
@@ -43,10 +42,7 @@ pub(super) fn token_once(
         return Err("It has no jti, so it cannot be good once.");
     }
     let ends = claims.get("exp").and_then(Value::as_f64);
-    let left = ends.unwrap_or_default() - call.wall_secs() as f64;
-    if left > LONGEST {
-        return Err("It is good for more than an hour, so it cannot be good once.");
-    }
+    let left = remembered(ends.unwrap_or_default(), call.wall_secs())?;
     // Of the API's owner: nobody else's use of the token counts here.
     let mut digest = Sha256::new_with_prefix("token\0");
     digest.update(call.route.provider.uuid().as_bytes());
@@ -56,9 +52,19 @@ pub(super) fn token_once(
     Ok(Once {
         kind: Kind::Token,
         digest: digest.finalize().into(),
-        // Longer than it is good, whatever clocks do meanwhile.
-        left: Duration::from_secs(left.max(0.0) as u64 + skew + 60),
+        left,
     })
+}
+
+/// How long a token is remembered that `ends` then: longer than it is good for any policy, as each
+/// has a skew of its own, whatever clocks do meanwhile.
+fn remembered(ends: f64, now: i64) -> Result<Duration, &'static str> {
+    let left = ends - now as f64;
+    if left > LONGEST {
+        return Err("It is good for more than an hour, so it cannot be good once.");
+    }
+    let beyond = MAX_SKEW.as_secs_ceil() + 60;
+    Ok(Duration::from_secs(left.max(0.0) as u64 + beyond))
 }
 
 fn proof_once(proof: &Proof<'_>, now: i64) -> Once {
@@ -86,13 +92,14 @@ pub(super) fn use_up(
     })
 }
 
-/// Whether a token that is believed is its client's own, as far as its issuer has bound it. `Some` is
-/// what must not be used again.
+/// Whether a token that is believed is its client's own, as far as its issuer has bound it, in proofs
+/// by a `nonce` of ours where that is asked for. `Some` is what must not be used again.
 ///
 /// # Errors
 /// The refusal.
 pub(super) fn prove(
     bound: Bound,
+    nonce: bool,
     call: &Call<'_>,
     claims: &Claims,
     (scheme, token): (Scheme, &[u8]),
@@ -127,8 +134,8 @@ pub(super) fn prove(
     }
     match (key, scheme) {
         (Some(thumbprint), _) => {
-            let once = proof(call, scheme, token, thumbprint).map_err(unproven)?;
-            Ok(Some(once))
+            let once = proof(call, scheme, token, thumbprint, nonce);
+            once.map(Some).map_err(|why| why.refused(call))
         }
         (None, Scheme::Bearer) => Ok(None),
         (None, Scheme::Dpop) => Err(unproven(
@@ -139,6 +146,33 @@ pub(super) fn prove(
 
 fn unproven(why: &str) -> Flow {
     Flow::refuse(Refusal::new(Code::ProofInvalid).detail(why))
+}
+
+/// Why a proof does not count.
+enum Unproven {
+    Wrong(&'static str),
+    /// It has no nonce of ours, or one whose time is over.
+    Nonce,
+}
+
+impl From<&'static str> for Unproven {
+    fn from(why: &'static str) -> Self {
+        Self::Wrong(why)
+    }
+}
+
+impl Unproven {
+    fn refused(self, call: &Call<'_>) -> Flow {
+        match self {
+            Self::Wrong(why) => unproven(why),
+            Self::Nonce => {
+                let nonce = call.worker.proof_nonces.at(call.wall_secs());
+                let mut fields = Fields::new(b"");
+                fields.push("dpop-nonce", nonce.as_bytes());
+                Flow::refuse(Refusal::new(Code::ProofNonce).told(401, fields))
+            }
+        }
+    }
 }
 
 /// RFC 8705 §3: the client has shown this certificate in its handshake.
@@ -161,19 +195,22 @@ fn proof(
     scheme: Scheme,
     token: &[u8],
     thumbprint: &str,
-) -> Result<Once, &'static str> {
+    nonce: bool,
+) -> Result<Once, Unproven> {
     if scheme != Scheme::Dpop {
-        return Err(
+        return Err(Unproven::Wrong(
             "The token is bound to a key: send it as `Authorization: DPoP`, with a proof beside it.",
-        );
+        ));
     }
     let mut fields = call.head.fields.named("dpop");
     let (Some(text), None) = (fields.next(), fields.next()) else {
-        return Err("Send one proof, in the field DPoP.");
+        return Err(Unproven::Wrong("Send one proof, in the field DPoP."));
     };
     let proof = Proof::read(text.trim_ascii())?;
     if !proof.key.is(thumbprint) {
-        return Err("The proof is of another key than the token.");
+        return Err(Unproven::Wrong(
+            "The proof is of another key than the token.",
+        ));
     }
     let host = call.head.fields.get(Name::Host).unwrap_or_default();
     let origin = format!("{}://{}", call.scheme(), String::from_utf8_lossy(host));
@@ -185,8 +222,38 @@ fn proof(
         token: Some(token),
         now,
     })?;
+    // Whoever explains a call need not have one that is fresh.
+    if nonce && !call.worker.explains {
+        let known = &call.worker.proof_nonces;
+        let shown = proof.nonce.as_deref();
+        if !shown.is_some_and(|shown| known.takes(shown, now)) {
+            return Err(Unproven::Nonce);
+        }
+    }
     match has_signed(&proof) {
         true => Ok(proof_once(&proof, now)),
-        false => Err("The proof was not signed by its key."),
+        false => Err(Unproven::Wrong("The proof was not signed by its key.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_good_once_is_remembered_for_longer_than_anybody_takes_it() {
+        for (ends, seconds) in [
+            (1000.0, Some(360)),
+            (1300.5, Some(660)),
+            (4600.0, Some(3960)),
+            (4601.0, None),
+            // Some take it for five minutes more.
+            (700.0, Some(360)),
+            (-1e300, Some(360)),
+            (1e300, None),
+        ] {
+            let left = remembered(ends, 1000).ok();
+            assert_eq!(left.map(|left| left.as_secs()), seconds, "{ends}");
+        }
     }
 }

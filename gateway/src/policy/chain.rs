@@ -180,6 +180,9 @@ impl Chain {
                 list.push(step(finishing, effective, bit, context));
             }
         }
+        // Who only observes looks before whoever enforces takes out what it has looked at; but those who
+        // take passwords out in either mode.
+        identity.sort_by_key(|step: &Step| !step.observe || step.running.takes_passwords());
         of_shape.append(&mut of_edge);
         let asks = |step: &Step| step.running.asks();
         let asks = identity.iter().chain(&access).any(asks);

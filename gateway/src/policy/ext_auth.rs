@@ -187,7 +187,8 @@ impl ExtAuth {
         parts.key()
     }
 
-    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>) -> Flow {
+    /// One that only `observe`s tells the upstream nothing.
+    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>, observe: bool) -> Flow {
         let learned = call.learned.take().map(|learned| *learned);
         for name in &self.pass {
             call.head.fields.remove_named(name.as_bytes());
@@ -207,7 +208,7 @@ impl ExtAuth {
         };
         match &decision.verdict {
             Verdict::Allowed => {
-                for (place, value) in &decision.told {
+                for (place, value) in decision.told.iter().filter(|_| !observe) {
                     call.told.push((&self.pass[*place], value.clone()));
                 }
                 Flow::Next

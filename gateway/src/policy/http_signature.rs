@@ -64,7 +64,8 @@ impl HttpSignature {
         call.head.fields.remove_named(b"signature-input");
     }
 
-    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>) -> Flow {
+    /// One that only `observe`s leaves the signature to the upstream.
+    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>, observe: bool) -> Flow {
         if !Self::is_shown(call) {
             return match self.optional {
                 true => Flow::Next,
@@ -111,7 +112,9 @@ impl HttpSignature {
         // A body that was taken away is another one.
         call.signed = self.body && (call.length != Some(0) || signed.covers("content-digest"));
         // Its work is done.
-        Self::forget(call);
+        if !observe {
+            Self::forget(call);
+        }
         Flow::Next
     }
 

@@ -26,6 +26,8 @@ pub(crate) struct Jwt {
     issuers: Box<[Issuer]>,
     optional: bool,
     bound: Bound,
+    /// Proofs have a nonce of the gateway's.
+    proof_nonce: bool,
     single_use: bool,
     holder: Holder,
     sets: Arc<KeySets>,
@@ -128,6 +130,7 @@ impl Jwt {
             issuers: platform.into_iter().chain(issuers).collect(),
             optional: policy.optional,
             bound: policy.bound,
+            proof_nonce: policy.proof_nonce,
             single_use: policy.single_use,
             holder: Holder::compile(
                 policy.client_claim.as_deref(),
@@ -139,7 +142,8 @@ impl Jwt {
         })
     }
 
-    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>) -> Flow {
+    /// One that only `observe`s leaves to the upstream what it would get without it.
+    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>, observe: bool) -> Flow {
         self.holder.clear(call);
         let token = match shown(call) {
             Some(token) => token,
@@ -153,31 +157,28 @@ impl Jwt {
         match self.verify(call, token.1) {
             Ok(verified) => {
                 let claims = verified.claims.clone();
-                let issuer = claims.get("iss").and_then(Value::as_str);
+                let issuer = verified.claims.get("iss").and_then(Value::as_str);
                 let issuer = issuer.unwrap_or_default();
                 let is_own = token.1.starts_with(TOKEN_PREFIX.as_bytes());
                 // That it was verified before says nothing of who shows it now.
-                let proof = match bound::prove(self.bound, call, &claims, token) {
+                let nonce = self.proof_nonce;
+                let proof = match bound::prove(self.bound, nonce, call, &claims, token) {
                     Ok(proof) => proof,
                     Err(refused) => return refused,
                 };
                 let own = match self.single_use {
-                    true => {
-                        let skew = self.skew(issuer, is_own);
-                        match bound::token_once(call, &claims, issuer, skew) {
-                            Ok(once) => Some(once),
-                            Err(why) => return invalid(why),
-                        }
-                    }
+                    true => match bound::token_once(call, &claims, issuer) {
+                        Ok(once) => Some(once),
+                        Err(why) => return invalid(why),
+                    },
                     false => None,
                 };
                 let issued = match is_own {
                     true => Issued::Own,
                     false => Issued::By(issuer),
                 };
-                let flow = self.holder.believe(call, &claims, issued, [proof, own]);
-                call.token = Some(claims);
-                flow
+                let once = [proof, own];
+                self.holder.believe(call, claims, issued, once, observe)
             }
             Err(Refused::Fault(Fault::Invalid(why))) => invalid(why),
             Err(Refused::Fault(Fault::Expired)) => Flow::refuse(Refusal::new(Code::TokenExpired)),
@@ -190,15 +191,6 @@ impl Jwt {
 
     pub(super) fn clear(&self, call: &mut Call<'_>) {
         self.holder.clear(call);
-    }
-
-    /// By how much the clocks of an issuer's tokens may differ, in seconds.
-    fn skew(&self, issuer: &str, is_own: bool) -> u64 {
-        let named = self.issuers.iter().find_map(|one| match &one.whose {
-            Whose::Named(wanted) if !is_own && *wanted.issuer == *issuer => Some(wanted.skew),
-            Whose::Named(_) | Whose::Platform => None,
-        });
-        named.unwrap_or(SKEW)
     }
 
     fn verify(&self, call: &Call<'_>, text: &[u8]) -> Result<Rc<Verified>, Refused> {

@@ -44,8 +44,13 @@ impl KeyAuth {
     }
 
     /// The same with the key of `stand_in`, if there is one, as the one that is shown.
-    pub(crate) fn peek<'a>(&'a self, call: &mut Call<'a>, stand_in: Option<&StandIn>) -> Flow {
-        match (stand_in, self.shown(call, false)) {
+    pub(crate) fn peek<'a>(
+        &'a self,
+        call: &mut Call<'a>,
+        stand_in: Option<&StandIn>,
+        observe: bool,
+    ) -> Flow {
+        match (stand_in, self.shown(call, observe)) {
             (Some(stand_in), _) => Self::judge(call, stand_in.digest, stand_in.judged),
             (None, Some(digest)) => Self::judge(call, digest, true),
             (None, None) => self.nobody(),
@@ -55,7 +60,7 @@ impl KeyAuth {
     /// Whether something is shown that is to be a key.
     pub(super) fn is_shown(&self, call: &Call<'_>) -> bool {
         let fields = &call.head.fields;
-        let query = call.head.query().unwrap_or_default();
+        let query = call.head.sent_query().unwrap_or_default();
         let by_query = self.query.as_deref();
         let by_query = by_query.is_some_and(|name| query::cut(query, name).is_some());
         by_query
@@ -68,14 +73,19 @@ impl KeyAuth {
 
     /// Takes out what is shown, unseen.
     pub(super) fn forget(&self, call: &mut Call<'_>) {
+        self.cut(call);
+        let fields = &mut call.head.fields;
+        fields.remove(Name::ApiKey);
+        fields.retain(|kind, _, value| kind != Name::Authorization || bearer_key(value).is_none());
+    }
+
+    /// Takes its parameter out of the query.
+    fn cut(&self, call: &mut Call<'_>) {
         let query = call.head.query().unwrap_or_default();
         let name = self.query.as_deref();
         if let Some((_, rest)) = name.and_then(|name| query::cut(query, name)) {
             call.head.cut_query = Some(rest);
         }
-        let fields = &mut call.head.fields;
-        fields.remove(Name::ApiKey);
-        fields.retain(|kind, _, value| kind != Name::Authorization || bearer_key(value).is_none());
     }
 
     fn nobody(&self) -> Flow {
@@ -87,29 +97,32 @@ impl KeyAuth {
     }
 
     /// The digest of the key that is shown, `Some(None)` if it is none by its form; `None` when no
-    /// key is shown. Takes the key out of the request; where it only `observe`s, none but ours, as
-    /// others are the upstream's.
+    /// key is shown. Takes the key out of the request; where it only `observe`s, none but ours in the
+    /// query, as others are the upstream's, and ours in fields get there in no case.
     fn shown(&self, call: &mut Call<'_>, observe: bool) -> Option<Option<KeyDigest>> {
-        let goes = |shown: &[u8]| !observe || shown.starts_with(b"ptn_");
         // Cut out whether or not it is the one that counts: no key reaches an upstream.
         let by_query = self.query.as_deref().and_then(|name| {
-            let (value, rest) = query::cut(call.head.query().unwrap_or_default(), name)?;
-            let (digest, goes) = (digest(value.as_bytes()), goes(value.as_bytes()));
+            // As it was sent: one that observes may have cut it out.
+            let (value, _) = query::cut(call.head.sent_query().unwrap_or_default(), name)?;
+            let goes = !observe || value.starts_with("ptn_");
+            let digest = digest(value.as_bytes());
             if goes {
-                call.head.cut_query = Some(rest);
+                self.cut(call);
             }
             Some(digest)
         });
         let fields = &mut call.head.fields;
         if let Some(shown) = fields.get(Name::ApiKey) {
-            let (digest, goes) = (digest(shown), goes(shown));
-            if goes {
+            let digest = digest(shown);
+            if !observe {
                 fields.remove(Name::ApiKey);
             }
             Some(digest)
         } else if let Some(shown) = fields.get(Name::Authorization).and_then(bearer_key) {
             let digest = digest(shown);
-            fields.remove(Name::Authorization);
+            if !observe {
+                fields.remove(Name::Authorization);
+            }
             Some(digest)
         } else {
             by_query

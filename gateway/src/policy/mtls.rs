@@ -32,7 +32,8 @@ impl Mtls {
         secure.is_some_and(|secure| secure.certificate.is_some())
     }
 
-    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>) -> Flow {
+    /// One that only `observe`s tells the upstream nothing.
+    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>, observe: bool) -> Flow {
         let secure = call.peer.secure.as_ref();
         let shown = secure.and_then(|secure| Some((secure, secure.certificate.as_deref()?)));
         let Some((secure, shown)) = shown else {
@@ -64,7 +65,7 @@ impl Mtls {
                 }
             }
             None => match self.application {
-                Membership::Optional => {}
+                Membership::Optional => call.forget_watched(),
                 Membership::Required => {
                     let refusal = Refusal::new(Code::NotSubscribed);
                     return Flow::refuse(
@@ -73,7 +74,7 @@ impl Mtls {
                 }
             },
         }
-        if self.forward {
+        if self.forward && !observe {
             call.certificate = Some(shown);
         }
         Flow::Next

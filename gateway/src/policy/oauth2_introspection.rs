@@ -118,7 +118,8 @@ impl Introspection {
         read(&reply, self.cache, call.wall_secs()).map(|one| Known::Token(Arc::new(one)))
     }
 
-    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>) -> Flow {
+    /// One that only `observe`s leaves to the upstream what it would get without it.
+    pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>, observe: bool) -> Flow {
         self.clear(call);
         let learned = call.learned.take().map(|learned| *learned);
         let token = match shown(call) {
@@ -146,14 +147,12 @@ impl Introspection {
         match self.judge(&claims, call.wall_secs()) {
             Ok(()) => {
                 // What is remembered of it says nothing of who shows it now.
-                let proof = match bound::prove(self.bound, call, &claims, token) {
+                let proof = match bound::prove(self.bound, false, call, &claims, token) {
                     Ok(proof) => proof,
                     Err(refused) => return refused,
                 };
-                let whose = Whose::By(&self.issuer);
-                let flow = self.holder.believe(call, &claims, whose, [proof, None]);
-                call.token = Some(claims);
-                flow
+                let (whose, once) = (Whose::By(&self.issuer), [proof, None]);
+                self.holder.believe(call, claims, whose, once, observe)
             }
             Err(Fault::Invalid(why)) => invalid(why),
             Err(Fault::Expired) => Flow::refuse(Refusal::new(Code::TokenExpired)),

@@ -184,7 +184,8 @@ impl RateLimit {
     /// Notes what was taken of a bucket, which is full again at `full_at`.
     fn take<'a>(&'a self, call: &mut Call<'a>, cell: Arc<Cell>, cost: Rate, full_at: u64) {
         self.owe(call, || Owed::cost(self, &cell, full_at));
-        call.taken.push(Taken::Cell(cell, cost));
+        let portion = cell.portion(cost);
+        call.taken.push(Taken::Cell(cell, portion));
     }
 
     fn owe<'a>(&self, call: &mut Call<'a>, owed: impl FnOnce() -> Owed<'a>) {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
-use domain::policy::jwt::{Algorithm, Issuer, MAX_TOKEN_KEYS, is_of_good_size};
-use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
+use domain::policy::jwt::{Algorithm, Issuer, MAX_TOKEN_KEYS, is_for_signatures, is_of_good_size};
+use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{AlgorithmFamily, DecodingKey};
 use serde::Deserialize;
 use serde_json::Value;
@@ -87,10 +87,9 @@ impl Loaded {
     pub(super) fn omitted(&self) -> Option<Omitted> {
         let keys = self.written.get("keys").and_then(Value::as_array)?;
         let (looked_at, beyond) = keys.split_at(keys.len().min(MAX_TOKEN_KEYS));
-        let signs = |key: &Value| key.get("use").is_none_or(|purpose| purpose == "sig");
         let other_size = looked_at
             .iter()
-            .filter(|key| signs(key) && !is_of_good_size(key))
+            .filter(|key| is_for_signatures(key) && !is_of_good_size(key))
             .count();
         let omitted = Omitted {
             beyond: beyond.len(),
@@ -127,11 +126,10 @@ impl Loaded {
 
 fn key(written: &Value) -> Option<Key> {
     let jwk = Jwk::deserialize(written).ok()?;
-    let common = &jwk.common;
-    if !matches!(common.public_key_use, None | Some(PublicKeyUse::Signature)) {
+    if matches!(written.get("kty")?.as_str()?, "oct") || !is_of_good_size(written) {
         return None;
     }
-    if matches!(written.get("kty")?.as_str()?, "oct") || !is_of_good_size(written) {
+    if !is_for_signatures(written) {
         return None;
     }
     let text = |name: &str| written.get(name)?.as_str();
@@ -256,6 +254,33 @@ mod tests {
             let id = bytes.to_string();
             let fitting = loaded.fitting(Some(&id), Algorithm::RS256);
             assert_eq!(fitting.count(), found, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn keys_sign_only_as_they_say() {
+        let number = URL_SAFE_NO_PAD.encode([0xff_u8; 256]);
+        let (pkcs, pss) = (Algorithm::RS256, Algorithm::PS256);
+        for (said, algorithm, found) in [
+            (json!({}), pkcs, 1),
+            (json!({}), pss, 1),
+            (json!({ "use": "sig", "alg": "RS256" }), pkcs, 1),
+            (json!({ "alg": "RS256" }), pss, 0),
+            (json!({ "alg": "RSA-OAEP" }), pkcs, 0),
+            (json!({ "use": "enc" }), pkcs, 0),
+            (json!({ "use": "other" }), pkcs, 0),
+            (json!({ "key_ops": ["verify"] }), pkcs, 1),
+            (json!({ "key_ops": ["encrypt", "wrapKey"] }), pkcs, 0),
+            (json!({ "key_ops": ["sign"] }), pkcs, 0),
+            (json!({ "key_ops": [] }), pkcs, 0),
+            (json!({ "use": "sig", "key_ops": ["encrypt"] }), pkcs, 0),
+        ] {
+            let mut key = json!({ "kty": "RSA", "n": number, "e": "AQAB" });
+            let more = said.as_object().unwrap().clone();
+            key.as_object_mut().unwrap().extend(more);
+            let loaded = Loaded::read(&json!({ "keys": [key] })).unwrap();
+            let fitting = loaded.fitting(None, algorithm);
+            assert_eq!(fitting.count(), found, "{said}");
         }
     }
 

@@ -29,7 +29,7 @@ apis:
       lost: { match: { path: /lost }, upstream: echo, policies: [{ oauth2_introspection: { upstream: nowhere, issuer: "https://login" } }] }
       slow: { match: { path: /slow }, upstream: echo, policies: [{ oauth2_introspection: { upstream: login, path: /slow, issuer: "https://login", timeout: 200ms } }] }
       either: { match: { path: /either }, upstream: echo, policies: [{ any_of: { of: [{ jwt: { issuers: [{ issuer: "https://o", audience: [a], jwks: { keys: [{ kty: EC, crv: P-256, alg: ES256, x: "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", y: "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" }] } }] } }, { oauth2_introspection: { upstream: login, issuer: "https://login" } }, { basic_auth: {} }] } }] }
-      watched: { match: { path: /watched }, upstream: echo, policies: [{ oauth2_introspection: { mode: observe, upstream: login, issuer: "https://login" } }] }
+      watched: { match: { path: /watched }, upstream: echo, policies: [{ oauth2_introspection: { mode: observe, upstream: login, issuer: "https://login", headers: { X-User: sub } } }] }
       basic: { match: { path: /basic }, upstream: echo, policies: [{ basic_auth: { header: X-User } }] }
       open: { match: { path: /open }, upstream: echo }
       forward: { match: { path: /forward }, upstream: echo, policies: [{ key_auth: { optional: true } }, { ext_auth: { upstream: authz, path: "/decide?who=us", pass: [X-Role] } }] }
@@ -42,6 +42,7 @@ apis:
       wary: { match: { path: /wary }, upstream: echo, policies: [{ ext_auth: { upstream: authz, path: /decide, undecided: pass, headers: [x-ticket], cache: { for: 60s, by: [path] } } }] }
       platform: { match: { path: /platform }, upstream: echo, policies: [{ any_of: { of: [{ oauth2_introspection: { upstream: login, issuer: "https://login" } }, { jwt: { platform: true } }] } }] }
       seen: { match: { path: /seen }, upstream: echo, policies: [{ ext_auth: { mode: observe, form: opa, upstream: authz } }] }
+      noted: { match: { path: /noted }, upstream: echo, policies: [{ ext_auth: { mode: observe, form: authzen, upstream: authz, headers: [x-ticket], pass: [X-Role] } }] }
       crowded: { match: { path: /crowded }, upstream: echo, policies: [{ oauth2_introspection: { upstream: login, path: /pause, issuer: "https://login", application: optional, timeout: 20s, most_at_once: 2 } }] }
       hasty: { match: { path: /hasty }, upstream: echo, policies: [{ ext_auth: { upstream: authz, path: /pause, undecided: pass, timeout: 20s, most_at_once: 2 } }] }
       filled: { match: { path: /filled }, upstream: echo, policies: [{ ext_auth: { upstream: narrow, path: /pause, undecided: pass, timeout: 20s } }] }
@@ -400,6 +401,33 @@ async fn watching_asks_and_refuses_nothing() {
     let records = world.rig.wait_records(4).await;
     assert!(
         records.iter().all(|record| record.observed != 0),
+        "{records:?}"
+    );
+}
+
+#[tokio::test]
+async fn watching_tells_the_upstream_nothing() {
+    let world = World::new().await;
+    for (path, shown, own, role) in [
+        (
+            "/watched",
+            "Authorization: Bearer good",
+            "authorization",
+            "x-user",
+        ),
+        ("/noted", "X-Ticket: go", "x-ticket", "x-role"),
+    ] {
+        let forged = format!("{role}: forged");
+        let answer = world.rig.get(path, &[shown, &forged]).await;
+        assert_eq!(answer.status, 200, "{path}");
+        // What is shown goes on, and nobody says what the policy would.
+        let value = shown.split_once(": ").map(|(_, value)| value.to_owned());
+        assert_eq!(answer.seen(own), value, "{path}");
+        assert_eq!(answer.seen(role), None, "{path}");
+    }
+    let records = world.rig.wait_records(2).await;
+    assert!(
+        records.iter().all(|record| record.observed == 0),
         "{records:?}"
     );
 }

@@ -23,9 +23,10 @@ apis:
       loose: { match: { path: /loose }, upstream: echo, policies: [{ jwt: { issuers: [@ISSUER@], bound: none } }] }
       once: { match: { path: /once }, upstream: echo, policies: [{ jwt: { issuers: [@ISSUER@], application: optional, single_use: true } }] }
       thrice: { match: { path: /thrice }, upstream: echo, policies: [{ jwt: { issuers: [@ISSUER@], single_use: true } }, { rate_limit: { limit: 1, window: 60s } }] }
+      fresh: { match: { path: /fresh }, upstream: echo, policies: [{ jwt: { issuers: [@ISSUER@], proof_nonce: true } }] }
       either: { match: { path: /either }, upstream: echo, policies: [{ any_of: { of: [{ basic_auth: {} }, { jwt: { issuers: [@ISSUER@] } }] } }] }
   bank: { versions: { v1: { match: { path: /bank }, upstream: echo, policies: [{ jwt: { issuers: [@ISSUER@], application: optional, single_use: true } }] } } }
-products: { shop: { versions: [shop/v1, shop/strict, shop/loose, shop/once, shop/thrice, shop/either], plans: { free: {} } } }
+products: { shop: { versions: [shop/v1, shop/strict, shop/loose, shop/once, shop/thrice, shop/fresh, shop/either], plans: { free: {} } } }
 applications:
   mobile: { clients: [{ name: c, issuer: "https://idp.test", client_id: mobile }], passwords: [{ name: p, user: mobile, value: "a password of many letters" }], subscriptions: [{ product: shop, plan: free }] }
 "#;
@@ -189,6 +190,45 @@ async fn a_bound_token_is_shown_with_its_proof() {
     let proof = world.proof("/shop", &free, json!({}));
     let needless = world.call("/shop", &free, &proof).await;
     assert_eq!(refused(&needless), is("proof_invalid"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_has_a_nonce_where_that_is_asked_for() {
+    let world = World::new().await;
+    let token = world.bound();
+    let call = async |nonce: Value, id: &str| {
+        let proof = world.proof("/fresh", &token, json!({ "nonce": nonce, "jti": id }));
+        world.call("/fresh", &token, &proof).await
+    };
+    let wanted = |answer: &Answer| {
+        assert_eq!(refused(answer), is("proof_nonce"));
+        let challenge = answer.field("www-authenticate").unwrap();
+        assert!(challenge.starts_with("DPoP "), "{challenge}");
+        assert!(challenge.contains("error=\"use_dpop_nonce\""));
+        answer.field("dpop-nonce").unwrap().to_owned()
+    };
+    let nonce = wanted(&call(json!(null), "1").await);
+    for none in ["", "x", &nonce[1..]] {
+        assert_eq!(wanted(&call(json!(none), "1").await), nonce, "{none}");
+    }
+    // It is the proof's own name that is good once, and no refusal has used that up.
+    assert_eq!(call(json!(nonce), "1").await.status, 200);
+    assert_eq!(refused(&call(json!(nonce), "1").await), is("proof_invalid"));
+    assert_eq!(call(json!(nonce), "2").await.status, 200);
+    // Nor does a nonce make a proof good that is none.
+    let old = json!({ "nonce": nonce, "iat": world.now() - 121 });
+    let old = world.proof("/fresh", &token, old);
+    let old = world.call("/fresh", &token, &old).await;
+    assert_eq!(refused(&old), is("proof_invalid"));
+    world.rig.advance(599);
+    assert_eq!(call(json!(nonce), "3").await.status, 200);
+    world.rig.advance(1);
+    let next = wanted(&call(json!(nonce), "4").await);
+    assert_ne!(next, nonce);
+    assert_eq!(call(json!(next), "4").await.status, 200);
+    // Where nobody asks for one, it does no harm.
+    let proof = world.proof("/shop", &token, json!({ "nonce": "x" }));
+    assert_eq!(world.call("/shop", &token, &proof).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

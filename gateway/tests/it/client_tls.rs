@@ -412,6 +412,7 @@ async fn a_certificate_is_as_good_as_a_key() {
         "v1": api("/known", json!({ "mtls": { "forward": true } })),
         "v2": api("/any", json!({ "mtls": { "application": "optional" } })),
         "v3": api("/other", json!({ "mtls": { "optional": true } })),
+        "v4": api("/watched", json!({ "mtls": { "mode": "observe", "forward": true } })),
     } });
     file["products"] =
         json!({ "p": { "versions": ["certified/v1", "certified/v2"], "plans": { "free": {} } } });
@@ -439,8 +440,11 @@ async fn a_certificate_is_as_good_as_a_key() {
     assert_eq!(answer.seen("client-cert"), Some(format!(":{encoded}:")));
     assert_eq!(answer.seen("client-cert-chain"), None);
     assert_eq!(answer.seen("x-portunus-plan").as_deref(), Some("free"));
-    let answer = send("/any/x", "Client-Cert: :AAAA:\r\n").await;
-    assert_eq!((answer.status, answer.seen("client-cert")), (200, None));
+    for path in ["/any/x", "/watched/x"] {
+        let answer = send(path, "Client-Cert: :AAAA:\r\n").await;
+        let seen = answer.seen("client-cert");
+        assert_eq!((answer.status, seen), (200, None), "{path}");
+    }
     // Known, but its application is not subscribed to this one.
     assert_eq!(send("/other/x", "").await.code(), "not_subscribed");
     for (path, status) in [("/known/x", 403), ("/any/x", 403), ("/other/x", 200)] {

@@ -222,6 +222,12 @@ async fn what_was_changed_or_is_over_counts_not() {
     let mut watched = Request::new("POST", "/watched", "{}", now);
     watched.sent = Some("[]");
     assert_eq!(watched.send(&rig).await.status, 200);
+    // And with its signature, which the upstream may ask for itself.
+    watched.sent = None;
+    let answer = watched.send(&rig).await;
+    assert!(answer.seen("x-portunus-application").is_some());
+    assert!(answer.seen("signature").is_some());
+    assert!(answer.seen("signature-input").is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]

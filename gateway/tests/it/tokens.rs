@@ -30,11 +30,14 @@ apis:
       scoped: { match: { path: /scoped }, upstream: echo, policies: [{ jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], application: optional } }, { scopes: { all: [read] } }], operations: [{ match: { method: GET, path: /admin }, policies: [{ scopes: { any: [admin], claim: realm.roles } }] }] }
       either: { match: { path: /either }, upstream: echo, policies: [{ any_of: { of: [{ key_auth: {} }, { jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], headers: { X-User: sub } } }] } }] }
       limited: { match: { path: /limited }, upstream: echo, policies: [{ jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], optional: true, application: optional } }, { rate_limit: { limit: 1, window: 60s, claims: [sub, realm.roles] } }] }
-      watched: { match: { path: /watched }, upstream: echo, policies: [{ jwt: { mode: observe, issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }] } }] }
+      watched: { match: { path: /watched }, upstream: echo, policies: [{ jwt: { mode: observe, issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], headers: { X-User: sub } } }] }
+      lent: { match: { path: /lent }, upstream: echo, policies: [{ jwt: { mode: observe, issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }] } }, { scopes: { all: [read] } }] }
+      beside: { match: { path: /beside }, upstream: echo, policies: [{ jwt: { mode: observe, issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], application: optional } }, { key_auth: {} }, { scopes: { all: [read] } }] }
+      strange: { match: { path: /strange }, upstream: echo, policies: [{ key_auth: { mode: observe } }, { jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], application: optional } }] }
       varied: { match: { path: /varied }, upstream: varied, policies: [{ jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], application: optional } }] }
       chosen: { match: { path: /chosen }, upstream: echo, upstreams: [{ when: { claim: { name: realm.roles, value: dev } }, upstream: varied }, { when: { claim: { name: sub, value: bob } }, upstream: varied }], policies: [{ jwt: { issuers: [{ issuer: "@ISSUER@", audience: [shop], algorithms: [ES256] }], application: optional } }] }
 products:
-  shop: { versions: [shop/v1, shop/open, shop/either], plans: { free: { policies: [{ rate_limit: { limit: 1000, window: 60s } }] } } }
+  shop: { versions: [shop/v1, shop/open, shop/either, shop/lent, shop/beside, shop/strange], plans: { free: { policies: [{ rate_limit: { limit: 1000, window: 60s } }] } } }
 applications:
   mobile: { clients: [{ name: c, issuer: "@ISSUER@", client_id: mobile }, { name: old, issuer: "@ISSUER@", client_id: old, expires_at: "2026-01-01T00:00:00Z" }], keys: [{ name: k, value: "@KEY1@" }], subscriptions: [{ product: shop, plan: free }] }
 "#;
@@ -196,6 +199,41 @@ pub(crate) fn sign(claims: &Value, kid: &str, key: &EncodingKey) -> String {
     let mut header = Header::new(Algorithm::ES256);
     header.kid = Some(kid.to_owned());
     encode(&header, claims, key).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_watches_leaves_the_token_to_the_upstream_and_tells_it_nothing() {
+    let world = World::new(Duration::from_secs(30)).await;
+    let good = world.good();
+    let answer = world.call("/watched", &good).await;
+    assert_eq!(answer.status, 200);
+    for (field, value) in [
+        ("authorization", Some(format!("Bearer {good}"))),
+        // Nobody but the policy says who it is, in either mode.
+        ("x-user", None),
+        ("x-roles", Some("god".to_owned())),
+    ] {
+        assert_eq!(answer.seen(field), value, "{field}");
+    }
+    // Nobody is allowed anything by a token that would be refused.
+    for (client, status) in [("mobile", 200), ("unknown", 403)] {
+        let claims = world.claiming(json!({ "client_id": client, "scope": "read" }));
+        let token = sign(&claims, "one", &first());
+        let answer = world.call("/lent", &token).await;
+        assert_eq!(answer.status, status, "{client}");
+        // Nor by one that is only watched, where a key says who calls.
+        let fields = [
+            format!("Authorization: Bearer {token}"),
+            format!("X-Api-Key: {}", key(1).as_str()),
+        ];
+        let answer = world.rig.get("/beside", &[&fields[0], &fields[1]]).await;
+        assert_eq!(answer.code(), "scope_missing", "{client}");
+        // And who shows a stranger's token does not call as the application of a watched key.
+        let answer = world.rig.get("/strange", &[&fields[0], &fields[1]]).await;
+        assert_eq!(answer.status, 200, "{client}");
+        let application = answer.seen("x-portunus-application");
+        assert_eq!(application.is_some(), client == "mobile", "{client}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

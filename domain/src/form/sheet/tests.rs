@@ -48,7 +48,7 @@ fn full() -> Vec<Policy> {
     let all = json!([
         { "key_auth": { "mode": "observe", "name": "k", "optional": true, "query": "api_key" } },
         { "jwt": { "name": "login", "optional": true, "client_claim": "cid", "application": "optional",
-            "headers": { "X-User": "sub", "X-Role": "realm.roles" }, "forward": true, "bound": "required", "single_use": true, "issuers": [
+            "headers": { "X-User": "sub", "X-Role": "realm.roles" }, "forward": true, "bound": "required", "proof_nonce": true, "single_use": true, "issuers": [
             { "issuer": "https://a.example", "audience": ["x", "y\nz"], "algorithms": ["ES256", "RS256"], "skew": "5s" },
             { "issuer": "https://b.example", "audience": ["x"], "jwks_uri": "https://b.example/keys" },
             { "issuer": "c", "audience": ["x"], "jwks": { "keys": [{ "kty": "RSA", "n": "ü\n", "e": "AQAB" }] } }] } },

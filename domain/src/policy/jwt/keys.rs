@@ -30,6 +30,17 @@ pub fn is_of_good_size(key: &Value) -> bool {
         && length("e").is_some_and(|length| EXPONENT.contains(&length))
 }
 
+/// Whether a key may be one that signs: of what it says of its `use` and its `key_ops` nothing is to
+/// the contrary (RFC 7517 §4.2, §4.3).
+pub fn is_for_signatures(key: &Value) -> bool {
+    let said = |name: &str| key.get(name).filter(|said| !said.is_null());
+    let verifies = |all: &Value| {
+        let mut all = all.as_array().into_iter().flatten();
+        all.any(|one| one == "verify")
+    };
+    said("use").is_none_or(|purpose| purpose == "sig") && said("key_ops").is_none_or(verifies)
+}
+
 /// What is wrong with keys that are written in a policy.
 pub(super) fn check(jwks: &Value) -> Vec<Invalid> {
     let keys = jwks.get("keys").and_then(|keys| keys.as_array());
@@ -67,9 +78,8 @@ pub(super) fn check(jwks: &Value) -> Vec<Invalid> {
 
 /// Whether signatures can be checked with it. In a set with others, one that is not is passed over.
 fn is_usable(key: &Value) -> bool {
-    let signs = key.get("use").is_none_or(|purpose| purpose == "sig");
     let is_known = |name: &Value| Algorithm::ALL.iter().any(|one| name == one.as_str());
-    signs && key.get("alg").is_none_or(is_known) && ProofKey::read(key).is_ok()
+    is_for_signatures(key) && key.get("alg").is_none_or(is_known) && ProofKey::read(key).is_ok()
 }
 
 #[cfg(test)]
@@ -99,5 +109,32 @@ mod tests {
             assert_eq!(wrong.is_empty(), good, "{wrong:?}");
         }
         assert!(is_of_good_size(&json!({ "kty": "EC" })));
+    }
+
+    #[test]
+    fn keys_say_what_they_are_for() {
+        for (said, signs) in [
+            (json!({}), true),
+            (json!({ "use": "sig" }), true),
+            (json!({ "use": null, "key_ops": null }), true),
+            (json!({ "key_ops": ["verify"] }), true),
+            (json!({ "use": "sig", "key_ops": ["sign", "verify"] }), true),
+            (json!({ "use": "enc" }), false),
+            (json!({ "use": "SIG" }), false),
+            (json!({ "use": ["sig"] }), false),
+            (json!({ "use": "enc", "key_ops": ["verify"] }), false),
+            (json!({ "use": "sig", "key_ops": ["encrypt"] }), false),
+            (json!({ "key_ops": ["sign"] }), false),
+            (json!({ "key_ops": ["Verify"] }), false),
+            (json!({ "key_ops": [] }), false),
+            (json!({ "key_ops": "verify" }), false),
+        ] {
+            assert_eq!(is_for_signatures(&said), signs, "{said}");
+            let number = URL_SAFE_NO_PAD.encode([1_u8; 32]);
+            let mut key = json!({ "kty": "EC", "crv": "P-256", "x": number, "y": number });
+            let said = said.as_object().unwrap().clone();
+            key.as_object_mut().unwrap().extend(said);
+            assert_eq!(is_usable(&key), signs, "{key}");
+        }
     }
 }

@@ -173,3 +173,61 @@ async fn requests_wait_for_their_turn() {
     let metrics = rig.admin("/metrics").await.body;
     assert!(metrics.contains("portunus_requests_waiting 0"), "{metrics}");
 }
+
+/// `@MORE@` are limits behind it, so that a request takes a while.
+const REFUSED: &str = r#"
+portunus: 1
+upstreams: { echo: { targets: [{ url: "http://@UPSTREAM@" }] } }
+apis:
+  shop:
+    versions:
+      all:
+        match: { path: /all }
+        upstream: echo
+        policies:
+          - key_auth: {}
+          - rate_limit: { name: own, limit: 1, window: 24h, by: [application], headers: [X-Own] }
+          - rate_limit: { name: shared, limit: 1, window: 24h, by: [application], headers: [X-Round] }
+@MORE@
+products:
+  shop: { versions: [shop/all], plans: { free: {} } }
+applications:
+  a: { keys: [{ name: a, value: "@KEY1@" }], subscriptions: [{ product: shop, plan: free }] }
+"#;
+
+/// Whoever is refused takes nothing of the limits behind, not even for an instant: others find them
+/// whole at any time.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_limit_refuses_is_in_nobodys_way_at_those_behind_it() {
+    const AT_ONCE: usize = 8;
+    let more = |index: usize| {
+        format!(
+            "          - rate_limit: {{ name: more{index}, limit: 1000000, window: 1s, by: [application], headers: [X-Round] }}\n"
+        )
+    };
+    let more: String = (0..40).map(more).collect();
+    let rig = Rig::new(&REFUSED.replace("@MORE@\n", &more)).await;
+    let key = format!("X-Api-Key: {}", key(1).as_str());
+    let first = rig.get("/all", &[&key, "X-Own: busy", "X-Round: 0"]).await;
+    assert_eq!(first.status, 200);
+    let mut busy = Vec::new();
+    for _ in 0..4 {
+        busy.push(rig.client().await);
+    }
+    for round in 1..80 {
+        let field = format!("X-Round: {round}");
+        let refused =
+            format!("GET /all HTTP/1.1\r\nHost: a\r\n{key}\r\nX-Own: busy\r\n{field}\r\n\r\n");
+        for client in &mut busy {
+            client.write(refused.repeat(AT_ONCE).as_bytes()).await;
+        }
+        let own = format!("X-Own: {round}");
+        let answer = rig.get("/all", &[&key, &own, &field]).await;
+        assert_eq!(answer.status, 200, "{round}: {answer:?}");
+        for client in &mut busy {
+            for _ in 0..AT_ONCE {
+                assert_eq!(client.read().await.status, 429, "{round}");
+            }
+        }
+    }
+}

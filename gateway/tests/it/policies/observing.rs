@@ -13,7 +13,7 @@ apis:
   shop:
     versions:
       key: { match: { path: /key }, upstream: echo, policies: [{ key_auth: { mode: observe } }] }
-      password: { match: { path: /password }, upstream: echo, policies: [{ basic_auth: { mode: observe } }] }
+      password: { match: { path: /password }, upstream: echo, policies: [{ basic_auth: { mode: observe, header: X-User } }] }
       certificate: { match: { path: /certificate }, upstream: echo, policies: [{ mtls: { mode: observe } }] }
       either: { match: { path: /either }, upstream: echo, policies: [{ any_of: { mode: observe, of: [{ key_auth: {} }, { basic_auth: {} }] } }] }
       scoped: { match: { path: /scoped }, upstream: echo, policies: [{ scopes: { mode: observe, all: [read] } }] }
@@ -141,6 +141,23 @@ async fn what_is_only_watched_passes_and_is_told() {
     assert!(!metrics.contains(decided), "{metrics}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_is_only_watched_goes_no_further_and_its_user_is_not_told() {
+    let rig = Rig::new(WATCHED).await;
+    let pair = STANDARD.encode("mobile:a password of many letters");
+    let fields = format!("Authorization: Basic {pair}\r\nX-User: forged");
+    let answer = rig.send(&get("/password", &fields)).await;
+    assert_eq!(answer.status, 200);
+    for (field, is_seen) in [
+        ("x-portunus-application", true),
+        // It is one of ours.
+        ("authorization", false),
+        ("x-user", false),
+    ] {
+        assert_eq!(answer.seen(field).is_some(), is_seen, "{field}");
+    }
+}
+
 const BOTH: &str = r#"
 portunus: 1
 upstreams: { echo: { targets: [{ url: "http://@UPSTREAM@" }] } }
@@ -227,5 +244,40 @@ async fn what_the_upstream_asks_its_own_callers_for_reaches_it() {
             };
             assert_eq!(answer.seen_path(), target, "{request}");
         }
+    }
+}
+
+const MOVING: &str = r#"
+portunus: 1
+upstreams: { echo: { targets: [{ url: "http://@UPSTREAM@" }] } }
+apis:
+  shop:
+    versions:
+      new: { match: { path: /new }, upstream: echo, policies: [{ key_auth: {} }, { any_of: { mode: observe, of: [{ key_auth: {} }, { mtls: {} }] } }] }
+      old: { match: { path: /old }, upstream: echo, policies: [{ any_of: { of: [{ key_auth: { query: key } }, { mtls: {} }] } }, { key_auth: { mode: observe, query: key } }] }
+products: { shop: { versions: [shop/new, shop/old], plans: { free: {} } } }
+applications:
+  mobile: { keys: [{ name: k, value: "@KEY1@" }], subscriptions: [{ product: shop, plan: free }] }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_is_tried_out_sees_what_the_one_before_it_takes_out() {
+    let rig = Rig::new(MOVING).await;
+    let own = key(1);
+    let by_field = format!("X-Api-Key: {}", own.as_str());
+    let by_query = format!("/old/x?key={}&a=1", own.as_str());
+    for (target, field, seen) in [
+        ("/new/x", &*by_field, "/x"),
+        ("/old/x", &*by_field, "/x"),
+        (&*by_query, "", "/x?a=1"),
+    ] {
+        let answer = rig.send(&get(target, field)).await;
+        assert_eq!(answer.status, 200, "{target}: {answer:?}");
+        assert_eq!(answer.seen_path(), seen, "{target}");
+        assert_eq!(answer.seen("x-api-key"), None, "{target}");
+        let plan = answer.seen("x-portunus-plan");
+        assert_eq!(plan.as_deref(), Some("free"), "{target}");
+        let record = rig.wait_records(1).await.remove(0);
+        assert_eq!(record.observed_by, "", "{target}");
     }
 }
