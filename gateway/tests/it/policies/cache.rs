@@ -16,6 +16,7 @@ const CACHE: &str = r#"
 portunus: 1
 upstreams:
   origin: { targets: [{ url: "http://@ORIGIN@" }], retries: { tries: 1 } }
+  echo: { targets: [{ url: "http://@UPSTREAM@" }] }
   named: { targets: [{ url: "http://@ORIGIN@" }], credential: { basic: { user: us, password: ours } } }
   fused: { targets: [{ url: "http://@ORIGIN@" }], retries: { tries: 1 }, breaker: { errors: { least: 1, pause: 1h } } }
 apis:
@@ -30,6 +31,7 @@ apis:
       packed: { match: { path: /packed }, upstream: origin, policies: [{ cache: {} }, { compress: { min_bytes: 0 } }, { cors: { origins: ["https://a.test"] } }, { rate_limit: { limit: 9, window: 1m } }] }
       own: { match: { path: /own }, upstream: named, policies: [{ cache: {} }] }
       keyed: { match: { path: /keyed }, upstream: origin, policies: [{ cache: {} }, { key_auth: { optional: true } }] }
+      asked: { match: { path: /asked }, upstream: origin, policies: [{ cache: {} }, { ext_auth: { upstream: echo, headers: [x-session] } }] }
 products:
   shop: { versions: [shop/keyed], plans: { free: {} } }
 applications:
