@@ -173,7 +173,7 @@ async fn the_upstream_says_in_short_that_nothing_changed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_ask_for_what_they_have_not() {
     let (rig, origin) = rig().await;
-    let tagged = "200 | Cache-Control: max-age=60 | ETag: \"a\" | Last-Modified: Fri, 20 Nov 2026 11:00:00 GMT";
+    let tagged = "200 | Cache-Control: max-age=60 | ETag: \"a\" | Last-Modified: Fri, 20 Nov 2026 11:00:00 GMT | Content-Digest: sha-256=:x=: | Repr-Digest: sha-256=:x=:";
     get(&rig, "/plain", tagged, &[]).await;
     for (fields, status, body) in [
         (&["If-None-Match: \"b\", W/\"a\""][..], 304, ""),
@@ -219,6 +219,11 @@ async fn clients_ask_for_what_they_have_not() {
             _ => None,
         };
         assert_eq!(given.field("content-range"), expected, "{what}");
+        // A part is not what the whole's digest is of, whose own says so wherever it stands.
+        let digest = given.field("content-digest").is_some();
+        assert_eq!(digest, status == 200, "{what}");
+        let whole = given.field("repr-digest").is_some();
+        assert_eq!(whole, matches!(status, 200 | 206), "{what}");
         if status == 304 {
             assert_eq!(given.field("etag"), Some("\"a\""));
             assert_eq!(given.field("content-type"), None);
