@@ -298,6 +298,15 @@ async fn a_change_takes_out_what_it_changed() {
         let asked = if goes { 3 } else { 2 };
         assert_eq!(origin.count(), asked, "{method} {path} {answer}");
     }
+    let (rig, origin) = rig().await;
+    let path = "/plain/a?next=http://other/";
+    get(&rig, path, MINUTE, &[]).await;
+    rig.send(&format!(
+        "POST /plain HTTP/1.1\r\nHost: test\r\nX-Answer: 201 | Location: {path}\r\nContent-Length: 0\r\n\r\n"
+    ))
+    .await;
+    get(&rig, path, MINUTE, &[]).await;
+    assert_eq!(origin.count(), 3, "another host in a query is none");
 }
 
 #[tokio::test(flavor = "multi_thread")]
