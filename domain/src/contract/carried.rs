@@ -1,5 +1,7 @@
 //! Values out of texts: parameters by their style (OpenAPI "Style Values"), and forms.
 
+mod path;
+
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
@@ -8,7 +10,7 @@ use serde_json::{Map, Value};
 use super::operations::Parameter;
 use super::schema::{Index, Kinds, Schemas};
 use super::{Asked, Operation, Place, Violation, build, violation};
-use crate::openapi::{PathTemplate, Segment, Style};
+use crate::openapi::{PathTemplate, Style};
 
 /// Most parameters of a query, or fields of a form, that are looked at.
 const MOST: usize = 1000;
@@ -27,6 +29,7 @@ type Sent = Result<Option<Value>, &'static str>;
 
 const TWICE: &str = "This parameter is there more than once.";
 const TOO_MUCH: &str = "This has more parts than can be checked.";
+const OTHERWISE: &str = "This is not written in its style.";
 
 impl<'a> Carried<'a> {
     pub(super) fn new(schemas: &'a Schemas, asked: &'a dyn Asked, template: &str) -> Self {
@@ -54,35 +57,6 @@ impl<'a> Carried<'a> {
             Place::Cookie => self.in_cookie(parameter),
             Place::Body => Ok(None),
         }
-    }
-
-    fn in_path(&self, parameter: &Parameter) -> Sent {
-        let Some(template) = &self.template else {
-            return Ok(None);
-        };
-        let path = self.asked.path();
-        let segments = path.strip_prefix('/').unwrap_or(path).split('/');
-        for (written, sent) in template.segments().iter().zip(segments) {
-            match written {
-                Segment::Parameter(name) if *name == parameter.name => {
-                    let prefix = format!(";{name}=");
-                    let sent = match parameter.style {
-                        Style::Label => sent.strip_prefix('.'),
-                        Style::Matrix => sent.strip_prefix(prefix.as_str()),
-                        _ => Some(sent),
-                    };
-                    let sent = sent.ok_or("This is not written in its style.")?;
-                    let separator = match (parameter.style, parameter.explode) {
-                        (Style::Label, true) => '.',
-                        _ => ',',
-                    };
-                    return self.text(parameter, sent, separator).map(Some);
-                }
-                // What a segment like `{id}.json` mixes is not looked at.
-                Segment::Literal(_) | Segment::Parameter(_) | Segment::Mixed { .. } => {}
-            }
-        }
-        Ok(None)
     }
 
     fn in_header(&self, parameter: &Parameter) -> Sent {
@@ -155,7 +129,7 @@ impl<'a> Carried<'a> {
             let key = key
                 .strip_suffix(']')
                 .filter(|key| !key.contains(['[', ']']));
-            let key = key.ok_or("This is not written in its style.")?;
+            let key = key.ok_or(OTHERWISE)?;
             let value = self.member(parameter.schema, key, &decoded(value)?);
             if members.insert(key.to_owned(), value).is_some() {
                 return Err(TWICE);
@@ -192,10 +166,10 @@ impl<'a> Carried<'a> {
         if parameter.is_json {
             return json(&whole);
         }
-        // A comma that belongs to a value is encoded, so it is split first; the others are not
-        // allowed in a query as they are.
+        // What belongs to a value is encoded, so it is split first; the others are not allowed in a
+        // query as they are.
         let parts: Vec<Cow<'_, str>> = match separator {
-            ',' | '.' => raw
+            ',' | '.' | ';' => raw
                 .split(separator)
                 .map(decoded)
                 .collect::<Result<_, _>>()?,

@@ -163,6 +163,12 @@ fn parameters_are_read_by_their_style() {
             .extend(own.as_object().unwrap().clone());
         json!({"parameters": [parameter]})
     };
+    let exploded = |schema: &Value| {
+        of(
+            "path",
+            json!({"schema": schema, "style": "matrix", "explode": true}),
+        )
+    };
     let none: &[(&str, &str)] = &[];
     for (operation, path, headers, expected) in [
         (of("path", json!({"schema": integer})), "/a/7/b", none, ""),
@@ -206,6 +212,45 @@ fn parameters_are_read_by_their_style() {
             none,
             "path /p This is not written in its style.",
         ),
+        (
+            of("path", json!({"schema": {"const": ""}, "style": "matrix"})),
+            "/a/;p/b",
+            none,
+            "",
+        ),
+        (
+            of("path", json!({"schema": array, "style": "matrix"})),
+            "/a/;p=1,2/b",
+            none,
+            "",
+        ),
+        (exploded(&array), "/a/;p=1;p=2/b", none, ""),
+        (
+            exploded(&array),
+            "/a/;p=1;p=x/b",
+            none,
+            "path /p/1 This is an integer.",
+        ),
+        (
+            exploded(&array),
+            "/a/;p=1;q=2/b",
+            none,
+            "path /p This is not written in its style.",
+        ),
+        (exploded(&object), "/a/;x=1/b", none, ""),
+        (
+            exploded(&object),
+            "/a/;x=1;y=2/b",
+            none,
+            "path /p/y There is no such member.",
+        ),
+        (
+            exploded(&object),
+            "/a/;x=1%3By=2/b",
+            none,
+            "path /p/x This is an integer.",
+        ),
+        (exploded(&integer), "/a/;p=7/b", none, ""),
         (
             of("header", json!({"schema": array})),
             "/a/1/b",
