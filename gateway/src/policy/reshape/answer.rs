@@ -17,12 +17,8 @@ use crate::passing::Passing;
 use crate::policy::Step;
 use crate::policy::whole::Whole;
 
-/// What the changes of an answer need of its request, where there are any. Asks for an answer that
-/// can be looked into: not encoded, and whole where it may be changed.
-pub(crate) fn expect_answer(
-    steps: &[Step<Arc<Reshape>>],
-    call: &mut Call<'_>,
-) -> Option<Option<Facts>> {
+/// What the changes of an answer need of its request, where there are any.
+pub(crate) fn answer_facts(steps: &[Step<Arc<Reshape>>], call: &Call<'_>) -> Option<Option<Facts>> {
     if steps.is_empty() {
         return None;
     }
@@ -30,6 +26,14 @@ pub(crate) fn expect_answer(
         .iter()
         .any(|step| step.running.becomes.is_some())
         .then(|| Facts::of(call));
+    Some(facts)
+}
+
+/// Asks for an answer that can be looked into: not encoded, and whole where it may be changed.
+pub(crate) fn expect_answer(steps: &[Step<Arc<Reshape>>], call: &mut Call<'_>) {
+    if steps.is_empty() {
+        return;
+    }
     let names: &[&str] = match steps.iter().all(|step| step.observe) {
         true => &["accept-encoding"],
         false => &["accept-encoding", "range", "if-range"],
@@ -37,7 +41,6 @@ pub(crate) fn expect_answer(
     for name in names {
         call.head.fields.remove_named(name.as_bytes());
     }
-    Some(facts)
 }
 
 /// Changes what is answered. What cannot be is not let through: it may hold what was to be taken
