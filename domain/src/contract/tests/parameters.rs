@@ -14,6 +14,9 @@ fn parameters_are_read_by_their_style() {
     let array = json!({"type": "array", "items": {"type": "integer"}, "maxItems": 3});
     let object = json!({"type": "object", "properties": {"x": {"type": "integer"}},
         "additionalProperties": false});
+    let open = json!({"type": "object", "properties": {"x": {"type": "integer"}},
+        "additionalProperties": {"type": "integer"}});
+    let any = json!({"type": "object", "additionalProperties": true});
     let query = |own: Value| {
         let mut parameter = json!({"name": "p", "in": "query"});
         parameter
@@ -115,6 +118,14 @@ fn parameters_are_read_by_their_style() {
         ),
         (query(json!({"schema": object, "required": true})), "", ""),
         (query(json!({"schema": object})), "x=1&x=2", TWICE),
+        (query(json!({"schema": open})), "x=1&y=2&key=k", ""),
+        (
+            query(json!({"schema": open})),
+            "x=1&y=a",
+            "query /p/y This is an integer.",
+        ),
+        (query(json!({"schema": open})), "y=1&y=2", TWICE),
+        (query(json!({"schema": any})), "y=a&y=b", ""),
         (
             query(json!({"schema": object, "style": "deepObject"})),
             "p[x]=1&p[x]=2",
