@@ -19,9 +19,11 @@ upstreams:
   echo: { targets: [{ url: "http://@UPSTREAM@" }] }
   named: { targets: [{ url: "http://@ORIGIN@" }], credential: { basic: { user: us, password: ours } } }
   fused: { targets: [{ url: "http://@ORIGIN@" }], retries: { tries: 1 }, breaker: { errors: { least: 1, pause: 1h } } }
+  spared: { targets: [{ url: "http://@ORIGIN@" }], retries: { tries: 1 }, breaker: { errors: { least: 1, pause: 1h } }, fallback: { upstream: origin } }
 apis:
   shop:
     versions:
+      spared: { match: { path: /spared }, upstream: spared, policies: [{ cache: {} }] }
       fused: { match: { path: /fused }, upstream: fused, policies: [{ cache: { stale_if_error: 5m } }] }
       plain: { match: { path: /plain }, upstream: origin, policies: [{ cache: {} }] }
       ttl: { match: { path: /ttl }, upstream: origin, policies: [{ cache: { ttl: 30s, heuristic: true, key_headers: [X-Tenant] } }] }

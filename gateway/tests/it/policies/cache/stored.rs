@@ -344,6 +344,19 @@ async fn stale_answers_stand_in_for_failures() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_stands_in_is_asked_what_the_client_asks() {
+    let (rig, origin) = rig().await;
+    let of = |tag: &str| format!("200 | Cache-Control: max-age=5 | ETag: \"{tag}\"");
+    get(&rig, "/spared", &of("a"), &[]).await;
+    rig.advance(10);
+    // The circuit opens.
+    assert_eq!(get(&rig, "/spared", "503", &[]).await.status, 503);
+    let got = get(&rig, "/spared", &of("b"), &["If-None-Match: \"b\""]).await;
+    assert_eq!((got.status, got.field("etag")), (304, Some("\"b\"")));
+    assert_eq!(origin.count(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stale_answer_is_the_fallback_of_an_open_circuit() {
     let (rig, origin) = rig().await;
     for (seconds, path, answer, status, told) in [
