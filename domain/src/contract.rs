@@ -168,7 +168,7 @@ impl Contract {
         };
         let mut found = Vec::new();
         let mut steps = STEPS;
-        let carried = Carried::new(&self.schemas, asked, &operation.template);
+        let carried = Carried::new(&self.schemas, asked, operation);
         if carried.is_too_much() {
             let message = "There are more parameters than can be checked.";
             return vec![violation(Place::Query, "", message.to_owned())];
@@ -196,7 +196,7 @@ impl Contract {
             }
         }
         if rules.declared_query {
-            found.extend(carried.undeclared(operation));
+            found.extend(carried.undeclared());
         }
         found.truncate(MOST_VIOLATIONS);
         found

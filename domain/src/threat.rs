@@ -164,9 +164,10 @@ impl Lookout {
 
     /// As it is, and decoded where it still is encoded.
     fn looks_like(&self, text: &[u8]) -> Option<&'static str> {
-        // Most values are words and numbers.
+        // Most values are words and numbers. Names with two underscores in a row may be those of the
+        // insides of a language.
         let is_plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
-        if text.iter().all(is_plain) {
+        if text.iter().all(is_plain) && !text.windows(2).any(|two| two == b"__") {
             return self.own(text);
         }
         let found = self.matches(text);

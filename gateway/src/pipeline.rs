@@ -176,10 +176,7 @@ async fn inspected(
         gate(call, refused)?;
     }
     let steps = chain.reshaped_answers();
-    let expected = policy::expect_answer(steps, call);
-    if let Some(step) = chain.answers() {
-        policy::expect_checked(step, call);
-    }
+    let facts = policy::answer_facts(steps, call);
     let served = if chain.contract().is_empty() && chain.reshaped_requests().is_empty() {
         beyond(call, inflow).await
     } else {
@@ -189,7 +186,7 @@ async fn inspected(
         (Ok(answer), Some(step)) => policy::check_answer(step, call, inflow, answer).await,
         (served, _) => served,
     };
-    let mut served = match (served, expected) {
+    let mut served = match (served, facts) {
         (Ok(answer), Some(facts)) => {
             policy::reshape_answer(steps, call, facts, inflow, answer).await
         }
@@ -232,11 +229,17 @@ async fn held(call: &mut Call<'_>, inflow: &mut dyn Inflow) -> Result<Answer, St
 
 /// From the policies that answer on.
 async fn beyond(call: &mut Call<'_>, inflow: &mut dyn Inflow) -> Result<Answer, Stop> {
+    // Not before: whoever looks at the request sees the fields as they came.
+    let chain = call.chain;
+    policy::expect_answer(chain.reshaped_answers(), call);
+    if let Some(step) = chain.answers() {
+        policy::expect_checked(step, call);
+    }
     // For what its limits say, and then for what is delayed on purpose.
     wait(call, inflow).await?;
     answers(call)?;
     wait(call, inflow).await?;
-    if let Some(step) = call.chain.cache() {
+    if let Some(step) = chain.cache() {
         return cache::exchange(call, step, inflow).await;
     }
     let way = way(call)?;

@@ -1,5 +1,7 @@
 //! Values out of texts: parameters by their style (OpenAPI "Style Values"), and forms.
 
+mod path;
+
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
@@ -8,7 +10,7 @@ use serde_json::{Map, Value};
 use super::operations::Parameter;
 use super::schema::{Index, Kinds, Schemas};
 use super::{Asked, Operation, Place, Violation, build, violation};
-use crate::openapi::{PathTemplate, Segment, Style};
+use crate::openapi::{PathTemplate, Style};
 
 /// Most parameters of a query, or fields of a form, that are looked at.
 const MOST: usize = 1000;
@@ -17,6 +19,7 @@ const MOST: usize = 1000;
 pub(super) struct Carried<'a> {
     schemas: &'a Schemas,
     asked: &'a dyn Asked,
+    operation: &'a Operation,
     template: Option<PathTemplate>,
     /// Names and values of the query, the names decoded.
     query: Vec<(Cow<'a, str>, &'a str)>,
@@ -27,14 +30,20 @@ type Sent = Result<Option<Value>, &'static str>;
 
 const TWICE: &str = "This parameter is there more than once.";
 const TOO_MUCH: &str = "This has more parts than can be checked.";
+const OTHERWISE: &str = "This is not written in its style.";
 
 impl<'a> Carried<'a> {
-    pub(super) fn new(schemas: &'a Schemas, asked: &'a dyn Asked, template: &str) -> Self {
+    pub(super) fn new(
+        schemas: &'a Schemas,
+        asked: &'a dyn Asked,
+        operation: &'a Operation,
+    ) -> Self {
         let query = pairs(asked.query().unwrap_or_default());
         Self {
             schemas,
             asked,
-            template: PathTemplate::parse(template).ok(),
+            operation,
+            template: PathTemplate::parse(&operation.template).ok(),
             is_too_much: query.len() > MOST,
             query,
         }
@@ -54,35 +63,6 @@ impl<'a> Carried<'a> {
             Place::Cookie => self.in_cookie(parameter),
             Place::Body => Ok(None),
         }
-    }
-
-    fn in_path(&self, parameter: &Parameter) -> Sent {
-        let Some(template) = &self.template else {
-            return Ok(None);
-        };
-        let path = self.asked.path();
-        let segments = path.strip_prefix('/').unwrap_or(path).split('/');
-        for (written, sent) in template.segments().iter().zip(segments) {
-            match written {
-                Segment::Parameter(name) if *name == parameter.name => {
-                    let prefix = format!(";{name}=");
-                    let sent = match parameter.style {
-                        Style::Label => sent.strip_prefix('.'),
-                        Style::Matrix => sent.strip_prefix(prefix.as_str()),
-                        _ => Some(sent),
-                    };
-                    let sent = sent.ok_or("This is not written in its style.")?;
-                    let separator = match (parameter.style, parameter.explode) {
-                        (Style::Label, true) => '.',
-                        _ => ',',
-                    };
-                    return self.text(parameter, sent, separator).map(Some);
-                }
-                // What a segment like `{id}.json` mixes is not looked at.
-                Segment::Literal(_) | Segment::Parameter(_) | Segment::Mixed { .. } => {}
-            }
-        }
-        Ok(None)
     }
 
     fn in_header(&self, parameter: &Parameter) -> Sent {
@@ -155,7 +135,7 @@ impl<'a> Carried<'a> {
             let key = key
                 .strip_suffix(']')
                 .filter(|key| !key.contains(['[', ']']));
-            let key = key.ok_or("This is not written in its style.")?;
+            let key = key.ok_or(OTHERWISE)?;
             let value = self.member(parameter.schema, key, &decoded(value)?);
             if members.insert(key.to_owned(), value).is_some() {
                 return Err(TWICE);
@@ -164,11 +144,18 @@ impl<'a> Carried<'a> {
         Ok(object(parameter, members))
     }
 
-    /// Each member of the schema is a parameter of its own.
+    /// Each member of the schema is a parameter of its own. Where the object takes others, so is
+    /// whatever nobody declares; of those that are not plain nobody says how they are written.
     fn members(&self, parameter: &Parameter) -> Sent {
+        let others = self.additional(parameter.schema).filter(|schema| {
+            let kinds = self.schemas.kinds(*schema);
+            kinds.0 != 0 && !kinds.has(Kinds::ARRAY | Kinds::OBJECT)
+        });
         let mut members = Map::new();
         for (name, value) in &self.query {
-            if let Some(schema) = self.property(parameter.schema, name) {
+            let own = self.property(parameter.schema, name);
+            let other = || others.filter(|_| !self.is_declared(name));
+            if let Some(schema) = own.or_else(other) {
                 let value = self.schemas.coerce(schema, &decoded(value)?);
                 if members.insert(name.to_string(), value).is_some() {
                     return Err(TWICE);
@@ -192,10 +179,10 @@ impl<'a> Carried<'a> {
         if parameter.is_json {
             return json(&whole);
         }
-        // A comma that belongs to a value is encoded, so it is split first; the others are not
-        // allowed in a query as they are.
+        // What belongs to a value is encoded, so it is split first; the others are not allowed in a
+        // query as they are.
         let parts: Vec<Cow<'_, str>> = match separator {
-            ',' | '.' => raw
+            ',' | '.' | ';' => raw
                 .split(separator)
                 .map(decoded)
                 .collect::<Result<_, _>>()?,
@@ -273,6 +260,16 @@ impl<'a> Carried<'a> {
         additional.is_some_and(|additional| !self.schemas.get(additional).never)
     }
 
+    /// The schema of these.
+    fn additional(&self, schema: Index) -> Option<Index> {
+        let additional = self.schemas.shape(schema, |node| {
+            let object = node.object.as_ref()?;
+            // Where patterns are, it depends on the name.
+            object.additional.filter(|_| object.patterns.is_empty())
+        });
+        additional.filter(|additional| !self.schemas.get(*additional).never)
+    }
+
     fn member(&self, schema: Index, name: &str, text: &str) -> Value {
         match self.property(schema, name) {
             Some(schema) => self.schemas.coerce(schema, text),
@@ -280,32 +277,41 @@ impl<'a> Carried<'a> {
         }
     }
 
+    fn in_queries(&self) -> impl Iterator<Item = &'a Parameter> {
+        let all = self.operation.parameters.iter();
+        all.filter(|one| one.place == Place::Query)
+    }
+
+    /// Whether a parameter, a member of one, or a security scheme has this name in the query.
+    fn is_declared(&self, name: &str) -> bool {
+        let is_one = |parameter: &Parameter| match parameter.style {
+            Style::DeepObject => {
+                let rest = name.strip_prefix(parameter.name.as_str());
+                rest.is_some_and(|rest| rest.starts_with('[') && rest.ends_with(']'))
+            }
+            _ if name == parameter.name => true,
+            _ => self.is_spread(parameter) && self.property(parameter.schema, name).is_some(),
+        };
+        self.in_queries().any(is_one) || self.operation.keys.iter().any(|key| key == name)
+    }
+
+    /// Whether its members are parameters of their own.
+    fn is_spread(&self, parameter: &Parameter) -> bool {
+        let kinds = self.schemas.kinds(parameter.schema);
+        parameter.explode && kinds.has(Kinds::OBJECT) && !parameter.is_json
+    }
+
     /// Names in the query that the operation does not know.
-    pub(super) fn undeclared(&self, operation: &Operation) -> Vec<Violation> {
-        let in_query = || {
-            operation
-                .parameters
-                .iter()
-                .filter(|one| one.place == Place::Query)
+    pub(super) fn undeclared(&self) -> Vec<Violation> {
+        let takes_others = |parameter: &Parameter| {
+            let is_deep = parameter.style == Style::DeepObject;
+            !is_deep && self.is_spread(parameter) && self.is_free(parameter.schema)
         };
-        let is_known = |name: &str| {
-            let is_one = |parameter: &Parameter| match parameter.style {
-                Style::DeepObject => {
-                    let rest = name.strip_prefix(parameter.name.as_str());
-                    rest.is_some_and(|rest| rest.starts_with('[') && rest.ends_with(']'))
-                }
-                _ if name == parameter.name => true,
-                _ => {
-                    parameter.explode
-                        && self.schemas.kinds(parameter.schema).has(Kinds::OBJECT)
-                        && (self.property(parameter.schema, name).is_some()
-                            || self.is_free(parameter.schema))
-                }
-            };
-            in_query().any(is_one) || operation.keys.iter().any(|key| key == name)
-        };
-        let unknown = self.query.iter().filter(|(name, _)| !is_known(name));
-        let told = unknown.map(|(name, _)| {
+        if self.in_queries().any(takes_others) {
+            return Vec::new();
+        }
+        let names = self.query.iter().map(|(name, _)| name);
+        let told = names.filter(|name| !self.is_declared(name)).map(|name| {
             let name: String = name.chars().take(100).collect();
             let pointer = format!("/{}", build::escaped(&name));
             let message = "The document knows no such parameter.".to_owned();

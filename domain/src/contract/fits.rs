@@ -2,8 +2,9 @@
 
 mod compound;
 mod scalar;
+mod variants;
 
-use super::schema::{Beside, Discriminator, Index, Kinds, Node, Schemas, short};
+use super::schema::{Beside, Index, Kinds, Node, Schemas, short};
 use super::value::{Value, is_integer, size};
 use super::{MOST_VIOLATIONS, Place, Violation};
 use crate::openapi::Side;
@@ -21,6 +22,8 @@ pub(super) struct Fitting<'c> {
     /// Of the schemas on the way here, those of [`Node::family`]; behind `own` for this value.
     families: Vec<&'c [Index]>,
     own: usize,
+    /// What discriminators have named on the way here, each for which value.
+    named: Vec<(Index, &'c Value<'c>)>,
     depth: u32,
     /// Alternatives are tried: what does not fit there is no violation yet.
     quiet: u32,
@@ -66,6 +69,7 @@ impl<'c> Fitting<'c> {
             side: Side::Request,
             families: Vec::new(),
             own: 0,
+            named: Vec::new(),
             depth: 0,
             quiet: 0,
             way: Vec::new(),
@@ -292,83 +296,6 @@ impl<'c> Fitting<'c> {
             }
         }
         fits
-    }
-
-    fn variant(
-        &mut self,
-        rule: &'c Discriminator,
-        name: &Value<'_>,
-        value: &'c Value<'c>,
-        seen: Option<&mut Seen<'c>>,
-    ) -> bool {
-        let name = name.as_str().unwrap_or_default();
-        match rule.variants.get(name) {
-            Some(schema) => self.beside_it(*schema, value, seen),
-            None => self.say(|| format!("\"{}\" names no variant.", short(&rule.property))),
-        }
-    }
-
-    fn any(
-        &mut self,
-        any: &[Index],
-        value: &'c Value<'c>,
-        mut seen: Option<&mut Seen<'c>>,
-    ) -> bool {
-        let mut fits = any.is_empty();
-        for schema in any {
-            let mut fresh = seen.is_some().then(Seen::default);
-            if !self.try_quietly(*schema, value, fresh.as_mut()) {
-                continue;
-            }
-            fits = true;
-            match (seen.as_deref_mut(), fresh) {
-                (Some(seen), Some(fresh)) => seen.add(fresh),
-                _ => break,
-            }
-        }
-        fits || self.none_of(any, value)
-    }
-
-    fn one(&mut self, one: &[Index], value: &'c Value<'c>, seen: Option<&mut Seen<'c>>) -> bool {
-        let mut found: Option<Option<Seen<'c>>> = None;
-        for schema in one {
-            let mut fresh = seen.is_some().then(Seen::default);
-            if self.try_quietly(*schema, value, fresh.as_mut()) {
-                if found.is_some() {
-                    return self.say(|| "It fits more than one of the variants.".to_owned());
-                }
-                found = Some(fresh);
-            }
-        }
-        match found {
-            None => one.is_empty() || self.none_of(one, value),
-            Some(fresh) => {
-                if let (Some(seen), Some(fresh)) = (seen, fresh) {
-                    seen.add(fresh);
-                }
-                true
-            }
-        }
-    }
-
-    /// Of several variants, the only one of the value's kind tells what is wrong.
-    fn none_of(&mut self, variants: &[Index], value: &'c Value<'c>) -> bool {
-        if self.quiet > 0 {
-            return false;
-        }
-        if !self.spend(variants.len() as u64) {
-            return false;
-        }
-        let schemas = self.schemas;
-        let is_near = |schema: &&Index| {
-            let kinds = schemas.kinds(**schema);
-            kinds.0 == 0 || is_of(value, kinds)
-        };
-        let mut near = variants.iter().filter(is_near);
-        match (near.next(), near.next()) {
-            (Some(only), None) => self.fits(*only, value, None),
-            _ => self.say(|| "It fits none of the variants.".to_owned()),
-        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! Regular expressions of ECMA-262, as JSON Schema has them, run in one pass over the text.
 
+use std::iter::Peekable;
+use std::str::Chars;
+
 use regex::{Regex, RegexBuilder};
 
 /// Bytes of compiled patterns, and the steps that each byte of a text takes with one of that size:
@@ -36,45 +39,56 @@ impl Pattern {
     }
 }
 
+/// What stands in a class before the character that is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// One character, with which a range may begin.
+    One,
+    /// The sign of a range that has begun.
+    Range,
+    /// Nothing with which one may begin.
+    Other,
+}
+
 /// Where the two syntaxes mean different things: `\d` and `\w` are ASCII in ECMA-262, and `[`, `&`
-/// and `~` in a class stand for themselves.
+/// and `~` in a class stand for themselves, as does `-` where no range is: beside `\w` and its like,
+/// behind a range, and at either end.
 fn translate(written: &str) -> String {
     let mut out = String::with_capacity(written.len() + 16);
-    let mut is_class = false;
+    let mut class: Option<Before> = None;
     let mut chars = written.chars().peekable();
     while let Some(c) = chars.next() {
+        let Some(before) = class else {
+            class = outside(c, &mut chars, &mut out);
+            continue;
+        };
+        let one = match before {
+            Before::Range => Before::Other,
+            Before::One | Before::Other => Before::One,
+        };
+        class = Some(one);
         match c {
-            '\\' => match (chars.next(), is_class) {
-                (Some('d'), false) => out.push_str("[0-9]"),
-                (Some('d'), true) => out.push_str("0-9"),
-                (Some('D'), false) => out.push_str("[^0-9]"),
-                (Some('w'), false) => out.push_str("[A-Za-z0-9_]"),
-                (Some('w'), true) => out.push_str("A-Za-z0-9_"),
-                (Some('W'), false) => out.push_str("[^A-Za-z0-9_]"),
-                // Identity escapes that the other syntax does not know.
-                (Some(c @ ('<' | '>' | '_')), _) => out.push(c),
-                (Some(c), _) => {
-                    out.push('\\');
-                    out.push(c);
+            '\\' => match chars.next() {
+                Some(set) if is_set(set) => {
+                    class = Some(Before::Other);
+                    match set {
+                        'd' => out.push_str("0-9"),
+                        'w' => out.push_str("A-Za-z0-9_"),
+                        _ => escaped(set, &mut out),
+                    }
                 }
-                (None, _) => out.push('\\'),
+                Some(c) => escaped(c, &mut out),
+                None => out.push('\\'),
             },
-            '[' if is_class => out.push_str("\\["),
-            '[' => {
-                let is_negated = chars.next_if_eq(&'^').is_some();
-                if chars.next_if_eq(&']').is_some() {
-                    // Everything, and nothing.
-                    out.push_str(if is_negated { "[\\s\\S]" } else { "[^\\s\\S]" });
-                } else {
-                    is_class = true;
-                    out.push_str(if is_negated { "[^" } else { "[" });
-                }
-            }
-            ']' if is_class => {
-                is_class = false;
+            ']' => {
+                class = None;
                 out.push(']');
             }
-            '&' | '~' if is_class => {
+            '-' if before == Before::One && begins_one(chars.clone()) => {
+                class = Some(Before::Range);
+                out.push('-');
+            }
+            '[' | '&' | '~' | '-' => {
                 out.push('\\');
                 out.push(c);
             }
@@ -82,6 +96,53 @@ fn translate(written: &str) -> String {
         }
     }
     out
+}
+
+/// Translates what begins with a character that is in no class; what of one it begins.
+fn outside(c: char, chars: &mut Peekable<Chars<'_>>, out: &mut String) -> Option<Before> {
+    match c {
+        '\\' => match chars.next() {
+            Some('d') => out.push_str("[0-9]"),
+            Some('D') => out.push_str("[^0-9]"),
+            Some('w') => out.push_str("[A-Za-z0-9_]"),
+            Some('W') => out.push_str("[^A-Za-z0-9_]"),
+            Some(c) => escaped(c, out),
+            None => out.push('\\'),
+        },
+        '[' => {
+            let is_negated = chars.next_if_eq(&'^').is_some();
+            if chars.next_if_eq(&']').is_none() {
+                out.push_str(if is_negated { "[^" } else { "[" });
+                return Some(Before::Other);
+            }
+            // Everything, and nothing.
+            out.push_str(if is_negated { "[\\s\\S]" } else { "[^\\s\\S]" });
+        }
+        _ => out.push(c),
+    }
+    None
+}
+
+fn escaped(c: char, out: &mut String) {
+    // Identity escapes that the other syntax does not know.
+    if !matches!(c, '<' | '>' | '_') {
+        out.push('\\');
+    }
+    out.push(c);
+}
+
+/// Whether one character follows with which a range ends: neither the class's end nor many at once.
+fn begins_one(mut chars: Peekable<Chars<'_>>) -> bool {
+    match chars.next() {
+        None | Some(']') => false,
+        Some('\\') => chars.next().is_none_or(|c| !is_set(c)),
+        Some(_) => true,
+    }
+}
+
+/// Whether its escape stands for many characters.
+const fn is_set(escape: char) -> bool {
+    matches!(escape, 'd' | 'D' | 'w' | 'W' | 's' | 'S' | 'p' | 'P')
 }
 
 #[cfg(test)]
@@ -106,6 +167,24 @@ mod tests {
             ("b", "abc", true),
             (r"^\u00e9$", "é", true),
             (r"^\p{L}+$", "née", true),
+            // A range, and where none is.
+            ("^[a-c]$", "b", true),
+            (r"^[\x61-\x63]$", "b", true),
+            (r"^[\w-]+$", "a-b", true),
+            (r"^[\w-~]$", "-", true),
+            (r"^[\w-~]$", "{", false),
+            (r"^[\w-.]+$", "a-b.c", true),
+            (r"^[+-\w]$", "-", true),
+            (r"^[+-\w]$", "<", false),
+            (r"^[+-\d]$", ",", false),
+            ("^[a-c-e]$", "d", false),
+            ("^[a-c-e]$", "-", true),
+            ("^[-a]$", "-", true),
+            ("^[a-]$", "-", true),
+            ("^[!--]$", "%", true),
+            ("^[--/]$", ".", true),
+            (r"^[\]-a]$", "_", true),
+            (r"^[^\w-~]$", "{", true),
         ] {
             let pattern = Pattern::read(written).unwrap();
             assert_eq!(pattern.fits(text), fits, "{written} {text}");

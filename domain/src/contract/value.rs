@@ -266,5 +266,39 @@ pub(super) fn is_multiple(number: &Number, of: &Number) -> bool {
         return false;
     };
     let quotient = number / of;
-    quotient.is_finite() && (quotient - quotient.round()).abs() <= quotient.abs().max(1.0) * 1e-9
+    // Both were rounded when they were read, and so was this: each by half of it at most.
+    let rounding = 4.0 * f64::EPSILON * quotient.abs();
+    quotient.is_finite() && (quotient - quotient.round()).abs() <= rounding
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn multiples_are_told_however_large_or_small() {
+        for (number, of, is) in [
+            ("0.3", "0.1", true),
+            ("1.1", "0.1", true),
+            ("4.35", "0.01", true),
+            ("-4.35", "0.01", true),
+            ("0.0075", "0.0001", true),
+            ("0.00751", "0.0001", false),
+            ("19.99", "0.01", true),
+            ("5000000.01", "0.01", true),
+            ("5000000.005", "0.01", false),
+            ("123456789.125", "0.01", false),
+            ("1e-10", "0.1", false),
+            ("0", "0.1", true),
+            ("0.0", "0.1", true),
+            ("7", "2", false),
+            ("9007199254740993", "2", false),
+            ("12391239123", "1e-8", true),
+            ("1e308", "0.123456789", false),
+            ("1", "0", false),
+        ] {
+            let read = |text| serde_json::from_str::<Number>(text).unwrap();
+            assert_eq!(is_multiple(&read(number), &read(of)), is, "{number} {of}");
+        }
+    }
 }

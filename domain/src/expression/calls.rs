@@ -92,6 +92,9 @@ fn size(value: &Value<'_>) -> Option<i64> {
     let size = match value {
         Value::Text(text) => text.chars().count(),
         Value::Bytes(bytes) => bytes.len(),
+        // Counted where they are: nobody wants a copy of them.
+        Value::List(items) => items.len(),
+        Value::Map(members) => members.len(),
         other => other.items()?.len(),
     };
     i64::try_from(size).ok()

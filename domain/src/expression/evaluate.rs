@@ -60,7 +60,8 @@ impl<'e> Evaluation<'e> {
                 let from = self.value(from)?;
                 self.spend(from.weight())?;
                 let missing = || Failure::Missing(name.to_string());
-                from.member(name).ok_or_else(missing)?
+                let value = from.member(name).ok_or_else(missing)?;
+                self.paid(value)?
             }
             Node::Has(from, name) => {
                 // What is not there has no fields.
@@ -70,7 +71,8 @@ impl<'e> Evaluation<'e> {
                     Err(failure) => return Err(failure),
                 };
                 self.spend(from.weight())?;
-                Value::Bool(from.member(name).is_some())
+                let member = from.member(name).map(|member| self.paid(member));
+                Value::Bool(member.transpose()?.is_some())
             }
             Node::Index(from, index) => {
                 let (from, index) = (self.value(from)?, self.value(index)?);
@@ -117,10 +119,30 @@ impl<'e> Evaluation<'e> {
     fn variable(&mut self, name: &str) -> Valued<'e> {
         let bound = self.bound.iter().rev().find(|(known, _)| *known == name);
         if let Some((_, value)) = bound {
-            return Ok(value.clone());
+            let value = value.clone();
+            return self.paid(value);
         }
         let value = self.scope.field(name).map(Value::plain);
         value.ok_or_else(|| Failure::Missing(name.to_owned()))
+    }
+
+    /// Spends what it cost to copy it from where it stays: a short name stands for a long text as often
+    /// as it is written.
+    fn paid(&mut self, value: Value<'e>) -> Valued<'e> {
+        self.spend(value.copied())?;
+        Ok(value)
+    }
+
+    /// Spends what it costs to copy its items or keys.
+    fn pay_items(&mut self, of: &Value<'_>) -> Result<(), Failure> {
+        match of {
+            Value::List(items) => items.iter().try_for_each(|item| self.spend(item.copied())),
+            Value::Map(members) => {
+                let mut keys = members.iter().map(|(key, _)| key);
+                keys.try_for_each(|key| self.spend(key.copied()))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn bool(&mut self, node: &'e Node) -> Result<bool, Failure> {
@@ -181,7 +203,8 @@ impl<'e> Evaluation<'e> {
             _ => Failure::Missing("such item".to_owned()),
         };
         if let Value::Text(name) = index {
-            return from.member(name).ok_or_else(missing);
+            let value = from.member(name).ok_or_else(missing)?;
+            return self.paid(value);
         }
         if let Value::Map(members) = from {
             for (key, _) in members.iter() {
@@ -189,8 +212,10 @@ impl<'e> Evaluation<'e> {
                 self.charge(index)?;
             }
             let found = members.iter().find(|(key, _)| key.equals(index));
-            return found.map(|(_, value)| value.clone()).ok_or_else(missing);
+            let found = found.map(|(_, value)| value.clone());
+            return self.paid(found.ok_or_else(missing)?);
         }
+        self.pay_items(from)?;
         let items = from.items().ok_or(Failure::Kind("[]"))?;
         let at = index.whole().ok_or(Failure::Kind("[]"))?;
         let at = usize::try_from(at).map_err(|_| missing())?;
@@ -237,6 +262,7 @@ impl<'e> Evaluation<'e> {
         arguments: &'e [Node],
     ) -> Valued<'e> {
         let over = self.value(over)?;
+        self.pay_items(&over)?;
         let items = over.items().ok_or(Failure::Kind("a macro"))?;
         self.spend(items.len() as u32)?;
         let mut kept = Vec::new();
@@ -244,6 +270,7 @@ impl<'e> Evaluation<'e> {
         let mut matching = 0;
         let all = items.len();
         for item in items {
+            self.spend(item.copied())?;
             self.bound.push((name, item.clone()));
             let outcome = self.one(kind, arguments);
             self.bound.pop();

@@ -291,11 +291,18 @@ fn hostile_expressions_end() {
     let shared = "[0]".to_owned() + &".map(a, [a, a])".repeat(40);
     let doubled = "['xxxxxxxxxxxxxxxx']".to_owned() + &".map(x, x + x)".repeat(40);
     let doubled_bytes = doubled.replace("['", "[b'");
+    // What is made once and named often is copied each time.
+    let long = format!("'{}'.lowerAscii()", "X".repeat(1200));
     for text in [
         format!("{list}.all(a, {list}.all(b, a + b > 0))"),
         format!("{list}.exists(a, [a, a, a].exists(b, {list} == []) || a > 1)"),
         doubled,
         doubled_bytes,
+        format!("[{long}].map(made, {list}.map(one, made))"),
+        format!("[[{long}]].map(made, {list}.map(one, made[0]))"),
+        format!("[[{long}]].map(made, {list}.all(one, made.all(text, true)))"),
+        format!("[{{'a': {long}}}].map(made, {list}.map(one, made.a))"),
+        format!("[{{'a': {long}}}].map(made, {list}.all(one, has(made.a)))"),
         format!("{shared} == 0"),
         format!("{{{shared}: 1}}[{shared}]"),
         format!("{shared} in [{shared}]"),

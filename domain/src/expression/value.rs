@@ -141,6 +141,14 @@ impl<'v> Value<'v> {
         u32::try_from(weight).unwrap_or(u32::MAX)
     }
 
+    /// What a copy of it costs: what an expression made is copied byte by byte, all else is shared.
+    pub(super) fn copied(&self) -> u32 {
+        match self {
+            Self::Text(Cow::Owned(_)) | Self::Bytes(Cow::Owned(_)) => self.weight(),
+            _ => 0,
+        }
+    }
+
     /// Values of other kinds are unequal; numbers are compared by what they are worth.
     pub(super) fn equals(&self, other: &Value<'_>) -> bool {
         match (self, other) {

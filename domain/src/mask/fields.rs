@@ -3,7 +3,7 @@
 use super::MASK;
 
 /// Parts of names that speak of a credential.
-const PARTS: [&str; 19] = [
+const PARTS: [&str; 21] = [
     "api-key",
     "apikey",
     "assertion",
@@ -13,9 +13,11 @@ const PARTS: [&str; 19] = [
     "cookie",
     "credential",
     "csrf",
+    "hmac",
     "jwt",
     "otp",
     "passc",
+    "passp",
     "passw",
     "secret",
     "session",
@@ -25,9 +27,9 @@ const PARTS: [&str; 19] = [
     "xsrf",
 ];
 /// Whole names. Scripts in browsers have no other field than the last to send a token to a WebSocket.
-const NAMES: [&str; 4] = ["dpop", "x-auth", "x-pin", "sec-websocket-protocol"];
-/// How names of keys end.
-const KEY: &str = "-key";
+const NAMES: [&str; 3] = ["dpop", "x-pin", "sec-websocket-protocol"];
+/// How names of keys end, and of what is made with one.
+const ENDS: [&str; 3] = ["-key", "-auth", "-sign"];
 /// Those that end so and are none.
 const NO_KEYS: [&str; 2] = ["idempotency-key", "sec-websocket-key"];
 /// Fields that hold an address.
@@ -60,7 +62,7 @@ pub fn same_name(one: &str, other: &str) -> bool {
 /// Whether a field carries a credential, by its name.
 pub fn is_secret(name: &str) -> bool {
     let name = plain(name);
-    let is_key = name.ends_with(KEY) && !NO_KEYS.contains(&name.as_str());
+    let is_key = ENDS.iter().any(|end| name.ends_with(end)) && !NO_KEYS.contains(&name.as_str());
     is_key || NAMES.contains(&name.as_str()) || PARTS.iter().any(|part| name.contains(part))
 }
 
@@ -124,10 +126,17 @@ mod tests {
             ("X-Key", true),
             ("X-OTP", true),
             ("X-Passcode", true),
+            ("KC-API-PASSPHRASE", true),
+            ("OK-ACCESS-SIGN", true),
+            ("X-Shopify-Hmac-Sha256", true),
+            ("X-Auth", true),
+            ("X-Sentry-Auth", true),
             ("Sec-WebSocket-Protocol", true),
             ("Sec-WebSocket-Key", false),
             ("Idempotency-Key", false),
             ("X-Keyboard", false),
+            ("X-Auth-Level", false),
+            ("X-Design", false),
             ("Accept", false),
             ("Content-Type", false),
             ("WWW-Authenticate", false),

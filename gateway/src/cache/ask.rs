@@ -45,6 +45,8 @@ impl<'a> Visit<'a> {
                 return failed.inspect_err(|_| call.give_back());
             }
         };
+        // What stands in for the upstream is asked on the client's own conditions.
+        let validates = validates.filter(|_| way.instead.is_none());
         if way.instead.is_some() {
             passage::readdress(&mut call.head.fields, self.upstream, way.upstream);
         } else if let Some(stored) = validates {

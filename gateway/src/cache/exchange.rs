@@ -190,7 +190,7 @@ fn arrive<'a>(
         return Ok(None);
     }
     let (upstream, beside) = forward::choose_upstream(call)?;
-    let told = call.told.clone();
+    let told = key::told(call);
     let cache = &call.worker.shared.cache;
     let carried = key::carried(call, |bytes| cache.number(bytes));
     // What only watches asks nobody.

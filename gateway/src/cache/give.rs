@@ -110,6 +110,10 @@ pub(super) fn give(
             let told = format!("bytes {}-{}/{all}", range.start, range.end - 1);
             fields.set("content-length", range.len().to_string().as_bytes());
             fields.set("content-range", told.as_bytes());
+            // Those of the whole: a part has others (RFC 9530 §2), and `Repr-Digest` is the whole's.
+            for name in ["content-digest", "content-md5"] {
+                fields.remove_named(name.as_bytes());
+            }
             (206, range)
         }
         Part::Outside => {

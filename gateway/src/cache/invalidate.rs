@@ -105,7 +105,10 @@ impl<'a> Changed<'a> {
 /// not this one's to take out.
 fn here<'v>(call: &Call<'_>, value: &'v str) -> Option<(&'v str, Option<&'v str>)> {
     let value = value.split('#').next()?;
-    let path = if value.starts_with("//") || value.contains("://") {
+    // Behind a slash or a question mark an address is somebody's parameter.
+    let scheme = value.split_once("://").map(|(scheme, _)| scheme);
+    let has_host = scheme.is_some_and(|scheme| !scheme.contains(['/', '?']));
+    let path = if value.starts_with("//") || has_host {
         let (_, behind) = value.split_once("//")?;
         let at = behind.find(['/', '?']).unwrap_or(behind.len());
         let host = call.head.fields.get(Name::ForwardedHost)?;

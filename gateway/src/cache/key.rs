@@ -8,6 +8,7 @@ use super::stored::{Asker, Owner};
 use crate::buffer::Buffer;
 use crate::call::Call;
 use crate::fields::{Fields, Name, any_of};
+use crate::policy::Running;
 use crate::state::Upstream;
 
 /// What of a place is the same for all paths of a request.
@@ -153,9 +154,33 @@ pub(super) fn carried<T>(call: &Call<'_>, number: impl FnOnce(&[u8]) -> T) -> Op
     is_something.then(|| number(out))
 }
 
+/// What the upstream learns of who calls: what policies tell it, and the fields by which another
+/// server let the request in, as the upstream may go by them as well. Credentials and cookies that
+/// everybody knows as such count by themselves.
+pub(super) fn told<'a>(call: &Call<'a>) -> Vec<(&'a str, String)> {
+    let mut told = call.told.clone();
+    let access = call.chain.beyond.as_ref().map(|beyond| &beyond.access);
+    for step in access.into_iter().flatten().filter(|step| !step.observe) {
+        let Running::ExtAuth(policy) = &step.running else {
+            continue;
+        };
+        for name in policy.tells() {
+            if matches!(
+                Name::of(name.as_bytes()),
+                Name::Authorization | Name::ApiKey | Name::Cookie
+            ) {
+                continue;
+            }
+            let lines = call.head.fields.named(name);
+            told.extend(lines.map(|line| (&**name, line.escape_ascii().to_string())));
+        }
+    }
+    told
+}
+
 /// What is known of a caller before its request is made ready.
 pub(super) struct Shown<'s> {
-    /// What the upstream learns of its token.
+    /// As [`told`] has it.
     pub(super) told: &'s [(&'s str, String)],
     pub(super) carried: Option<u128>,
     pub(super) has_cookie: bool,

@@ -61,7 +61,8 @@ fn field(name: &str, value: &str, rules: &LogDetail) -> Field {
         mask::is_secret(name) || own.any(|known| mask::same_name(known, name)) || holds_key(value);
     let shown = match is_masked {
         true => MASK.to_owned(),
-        false if mask::is_address(name) => mask::address(value),
+        // Whatever the field is called: an address may have a password in it, or be a key itself.
+        false if mask::is_address(name) || value.contains("://") => mask::address(value),
         false => value.to_owned(),
     };
     Field {

@@ -113,6 +113,11 @@ impl ExtAuth {
         })
     }
 
+    /// Names of the request's fields that the server is told, where they are named.
+    pub(crate) fn tells(&self) -> &[Box<str>] {
+        &self.headers
+    }
+
     /// Asks about the call, or remembers one that was like it.
     pub(crate) async fn ask(&self, call: &Call<'_>) -> Option<Learned> {
         // What is asked about, and what calls are alike in, is what the upstream would get.

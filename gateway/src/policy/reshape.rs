@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::call::Call;
 use crate::fields::{Fields, Name};
 use crate::text::Text;
-pub(crate) use answer::{answer, expect_answer};
+pub(crate) use answer::{answer, answer_facts, expect_answer};
 pub(super) use answer::{remade, settle};
 pub(crate) use facts::Facts;
 use facts::Scope;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Step;
+use super::reshape::undigested;
 use super::whole::Whole;
 use crate::body::{Answer, Inflow, Outflow};
 use crate::call::Call;
@@ -47,6 +48,7 @@ pub(crate) async fn restate(
             return Err(stop);
         }
         answer.body = Outflow::empty();
+        undigested(&mut answer.fields);
         answer.fields.remove(Name::ContentLength);
         for name in ["content-type", "content-encoding", "content-language"] {
             answer.fields.remove_named(name.as_bytes());

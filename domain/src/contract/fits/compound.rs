@@ -239,6 +239,7 @@ impl<'c> Fitting<'c> {
             side: self.side,
             families: Vec::new(),
             own: 0,
+            named: Vec::new(),
             depth: self.depth,
             quiet: 1,
             way: Vec::new(),

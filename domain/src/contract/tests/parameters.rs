@@ -14,6 +14,9 @@ fn parameters_are_read_by_their_style() {
     let array = json!({"type": "array", "items": {"type": "integer"}, "maxItems": 3});
     let object = json!({"type": "object", "properties": {"x": {"type": "integer"}},
         "additionalProperties": false});
+    let open = json!({"type": "object", "properties": {"x": {"type": "integer"}},
+        "additionalProperties": {"type": "integer"}});
+    let any = json!({"type": "object", "additionalProperties": true});
     let query = |own: Value| {
         let mut parameter = json!({"name": "p", "in": "query"});
         parameter
@@ -115,6 +118,14 @@ fn parameters_are_read_by_their_style() {
         ),
         (query(json!({"schema": object, "required": true})), "", ""),
         (query(json!({"schema": object})), "x=1&x=2", TWICE),
+        (query(json!({"schema": open})), "x=1&y=2&key=k", ""),
+        (
+            query(json!({"schema": open})),
+            "x=1&y=a",
+            "query /p/y This is an integer.",
+        ),
+        (query(json!({"schema": open})), "y=1&y=2", TWICE),
+        (query(json!({"schema": any})), "y=a&y=b", ""),
         (
             query(json!({"schema": object, "style": "deepObject"})),
             "p[x]=1&p[x]=2",
@@ -163,6 +174,12 @@ fn parameters_are_read_by_their_style() {
             .extend(own.as_object().unwrap().clone());
         json!({"parameters": [parameter]})
     };
+    let exploded = |schema: &Value| {
+        of(
+            "path",
+            json!({"schema": schema, "style": "matrix", "explode": true}),
+        )
+    };
     let none: &[(&str, &str)] = &[];
     for (operation, path, headers, expected) in [
         (of("path", json!({"schema": integer})), "/a/7/b", none, ""),
@@ -206,6 +223,45 @@ fn parameters_are_read_by_their_style() {
             none,
             "path /p This is not written in its style.",
         ),
+        (
+            of("path", json!({"schema": {"const": ""}, "style": "matrix"})),
+            "/a/;p/b",
+            none,
+            "",
+        ),
+        (
+            of("path", json!({"schema": array, "style": "matrix"})),
+            "/a/;p=1,2/b",
+            none,
+            "",
+        ),
+        (exploded(&array), "/a/;p=1;p=2/b", none, ""),
+        (
+            exploded(&array),
+            "/a/;p=1;p=x/b",
+            none,
+            "path /p/1 This is an integer.",
+        ),
+        (
+            exploded(&array),
+            "/a/;p=1;q=2/b",
+            none,
+            "path /p This is not written in its style.",
+        ),
+        (exploded(&object), "/a/;x=1/b", none, ""),
+        (
+            exploded(&object),
+            "/a/;x=1;y=2/b",
+            none,
+            "path /p/y There is no such member.",
+        ),
+        (
+            exploded(&object),
+            "/a/;x=1%3By=2/b",
+            none,
+            "path /p/x This is an integer.",
+        ),
+        (exploded(&integer), "/a/;p=7/b", none, ""),
         (
             of("header", json!({"schema": array})),
             "/a/1/b",

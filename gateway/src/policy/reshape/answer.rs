@@ -17,12 +17,8 @@ use crate::passing::Passing;
 use crate::policy::Step;
 use crate::policy::whole::Whole;
 
-/// What the changes of an answer need of its request, where there are any. Asks for an answer that
-/// can be looked into: not encoded, and whole where it may be changed.
-pub(crate) fn expect_answer(
-    steps: &[Step<Arc<Reshape>>],
-    call: &mut Call<'_>,
-) -> Option<Option<Facts>> {
+/// What the changes of an answer need of its request, where there are any.
+pub(crate) fn answer_facts(steps: &[Step<Arc<Reshape>>], call: &Call<'_>) -> Option<Option<Facts>> {
     if steps.is_empty() {
         return None;
     }
@@ -30,6 +26,14 @@ pub(crate) fn expect_answer(
         .iter()
         .any(|step| step.running.becomes.is_some())
         .then(|| Facts::of(call));
+    Some(facts)
+}
+
+/// Asks for an answer that can be looked into: not encoded, and whole where it may be changed.
+pub(crate) fn expect_answer(steps: &[Step<Arc<Reshape>>], call: &mut Call<'_>) {
+    if steps.is_empty() {
+        return;
+    }
     let names: &[&str] = match steps.iter().all(|step| step.observe) {
         true => &["accept-encoding"],
         false => &["accept-encoding", "range", "if-range"],
@@ -37,7 +41,6 @@ pub(crate) fn expect_answer(
     for name in names {
         call.head.fields.remove_named(name.as_bytes());
     }
-    Some(facts)
 }
 
 /// Changes what is answered. What cannot be is not let through: it may hold what was to be taken
@@ -185,15 +188,51 @@ pub(in crate::policy) fn settle(fields: &mut Fields) {
     }
 }
 
-/// It may say who called: caches behind us must not give it to others.
+/// It may say who called: caches behind us must not give it to others, whatever they go by.
 fn keep_private(fields: &mut Fields) {
-    let lines: Vec<Vec<u8>> = fields.named("cache-control").map(<[u8]>::to_vec).collect();
-    let says = |word: &[u8]| {
-        lines
-            .iter()
-            .any(|line| memchr::memmem::find(line, word).is_some())
-    };
-    if !says(b"no-store") && !says(b"private") && !lines.is_empty() {
+    // Who knows one of these does not look at the other (RFC 9213 §2.2).
+    for name in ["cdn-cache-control", "surrogate-control", "x-accel-expires"] {
+        fields.remove_named(name.as_bytes());
+    }
+    let is_said = fields.named("cache-control").any(|line| {
+        let mut directives = line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        // One that names fields is about these alone.
+        directives.any(|one| {
+            one.eq_ignore_ascii_case(b"no-store") || one.eq_ignore_ascii_case(b"private")
+        })
+    });
+    if !is_said {
         fields.set("cache-control", b"private");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_say_who_called_is_for_nobody_else() {
+        for (lines, is) in [
+            (&[][..], "private"),
+            (&[("Expires", "Fri, 27 Nov 2026 12:00:00 GMT")], "private"),
+            (&[("Cache-Control", "public, max-age=60")], "private"),
+            (&[("Cache-Control", "private=\"set-cookie\"")], "private"),
+            (&[("Cache-Control", "max-age=60, x-private")], "private"),
+            (
+                &[("Cache-Control", "max-age=60, Private")],
+                "max-age=60, Private",
+            ),
+            (&[("Cache-Control", "no-store")], "no-store"),
+            (&[("CDN-Cache-Control", "max-age=60")], "private"),
+        ] {
+            let mut fields = Fields::new(b"");
+            for (name, value) in lines {
+                fields.push(name, value.as_bytes());
+            }
+            keep_private(&mut fields);
+            let told: Vec<&[u8]> = fields.named("cache-control").collect();
+            assert_eq!(told, [is.as_bytes()], "{lines:?}");
+            assert_eq!(fields.named("cdn-cache-control").count(), 0);
+        }
     }
 }

@@ -16,11 +16,14 @@ const CACHE: &str = r#"
 portunus: 1
 upstreams:
   origin: { targets: [{ url: "http://@ORIGIN@" }], retries: { tries: 1 } }
+  echo: { targets: [{ url: "http://@UPSTREAM@" }] }
   named: { targets: [{ url: "http://@ORIGIN@" }], credential: { basic: { user: us, password: ours } } }
   fused: { targets: [{ url: "http://@ORIGIN@" }], retries: { tries: 1 }, breaker: { errors: { least: 1, pause: 1h } } }
+  spared: { targets: [{ url: "http://@ORIGIN@" }], retries: { tries: 1 }, breaker: { errors: { least: 1, pause: 1h } }, fallback: { upstream: origin } }
 apis:
   shop:
     versions:
+      spared: { match: { path: /spared }, upstream: spared, policies: [{ cache: {} }] }
       fused: { match: { path: /fused }, upstream: fused, policies: [{ cache: { stale_if_error: 5m } }] }
       plain: { match: { path: /plain }, upstream: origin, policies: [{ cache: {} }] }
       ttl: { match: { path: /ttl }, upstream: origin, policies: [{ cache: { ttl: 30s, heuristic: true, key_headers: [X-Tenant] } }] }
@@ -30,6 +33,7 @@ apis:
       packed: { match: { path: /packed }, upstream: origin, policies: [{ cache: {} }, { compress: { min_bytes: 0 } }, { cors: { origins: ["https://a.test"] } }, { rate_limit: { limit: 9, window: 1m } }] }
       own: { match: { path: /own }, upstream: named, policies: [{ cache: {} }] }
       keyed: { match: { path: /keyed }, upstream: origin, policies: [{ cache: {} }, { key_auth: { optional: true } }] }
+      asked: { match: { path: /asked }, upstream: origin, policies: [{ cache: {} }, { ext_auth: { upstream: echo, headers: [x-session] } }] }
 products:
   shop: { versions: [shop/keyed], plans: { free: {} } }
 applications:

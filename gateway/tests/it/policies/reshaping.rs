@@ -51,6 +51,13 @@ apis:
           - transform:
               request: { body: { becomes: '{"seen": ["cookie", "x-api-key", "authorization"].filter(n, n in request.headers).map(n, request.headers[n])}' } }
               response: { body: { becomes: '{"sent": body.seen, "seen": ["x-upstream-token", "authorization", "x-api-key", "host"].filter(n, n in request.headers), "host": request.host}' } }
+      told:
+        match: { path: /told }
+        upstream: mirror
+        policies:
+          - transform:
+              request: { body: { becomes: '{"takes": request.headers["accept-encoding"], "part": request.headers.range}' } }
+              response: { body: { remove: [/none] } }
       strict: { match: { path: /strict }, openapi: notes.yaml, upstream: mirror, policies: [{ validate: {} }, { transform: { request: { body: { becomes: "{'wrapped': body}" } } } }] }
 "##;
 
@@ -322,6 +329,18 @@ async fn what_is_sent_is_checked_as_it_came() {
         metrics.contains("portunus_held_bytes 0\n"),
         "nothing is held any more"
     );
+}
+
+/// Also where the answer is changed, for which these two do not go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sent_is_changed_by_the_fields_that_came() {
+    let (rig, mirror) = start().await;
+    let fields = [JSON, TO_JSON, "Accept-Encoding: gzip", "Range: bytes=0-3"];
+    let answer = post(&rig, "/told/x", &fields, "{}").await;
+    let wanted = json!({ "takes": "gzip", "part": "bytes=0-3" });
+    assert_eq!((answer.status, answer.json()), (200, wanted));
+    assert_eq!(mirror.field("accept-encoding"), None);
+    assert_eq!(mirror.field("range"), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

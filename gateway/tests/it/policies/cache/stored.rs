@@ -173,7 +173,7 @@ async fn the_upstream_says_in_short_that_nothing_changed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_ask_for_what_they_have_not() {
     let (rig, origin) = rig().await;
-    let tagged = "200 | Cache-Control: max-age=60 | ETag: \"a\" | Last-Modified: Fri, 20 Nov 2026 11:00:00 GMT";
+    let tagged = "200 | Cache-Control: max-age=60 | ETag: \"a\" | Last-Modified: Fri, 20 Nov 2026 11:00:00 GMT | Content-Digest: sha-256=:x=: | Repr-Digest: sha-256=:x=:";
     get(&rig, "/plain", tagged, &[]).await;
     for (fields, status, body) in [
         (&["If-None-Match: \"b\", W/\"a\""][..], 304, ""),
@@ -219,6 +219,11 @@ async fn clients_ask_for_what_they_have_not() {
             _ => None,
         };
         assert_eq!(given.field("content-range"), expected, "{what}");
+        // A part is not what the whole's digest is of, whose own says so wherever it stands.
+        let digest = given.field("content-digest").is_some();
+        assert_eq!(digest, status == 200, "{what}");
+        let whole = given.field("repr-digest").is_some();
+        assert_eq!(whole, matches!(status, 200 | 206), "{what}");
         if status == 304 {
             assert_eq!(given.field("etag"), Some("\"a\""));
             assert_eq!(given.field("content-type"), None);
@@ -293,6 +298,15 @@ async fn a_change_takes_out_what_it_changed() {
         let asked = if goes { 3 } else { 2 };
         assert_eq!(origin.count(), asked, "{method} {path} {answer}");
     }
+    let (rig, origin) = rig().await;
+    let path = "/plain/a?next=http://other/";
+    get(&rig, path, MINUTE, &[]).await;
+    rig.send(&format!(
+        "POST /plain HTTP/1.1\r\nHost: test\r\nX-Answer: 201 | Location: {path}\r\nContent-Length: 0\r\n\r\n"
+    ))
+    .await;
+    get(&rig, path, MINUTE, &[]).await;
+    assert_eq!(origin.count(), 3, "another host in a query is none");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -327,6 +341,19 @@ async fn stale_answers_stand_in_for_failures() {
         (9, "/plain", "500", &[], 500, "answer 10", "fwd=stale"),
     ])
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_in_is_asked_what_the_client_asks() {
+    let (rig, origin) = rig().await;
+    let of = |tag: &str| format!("200 | Cache-Control: max-age=5 | ETag: \"{tag}\"");
+    get(&rig, "/spared", &of("a"), &[]).await;
+    rig.advance(10);
+    // The circuit opens.
+    assert_eq!(get(&rig, "/spared", "503", &[]).await.status, 503);
+    let got = get(&rig, "/spared", &of("b"), &["If-None-Match: \"b\""]).await;
+    assert_eq!((got.status, got.field("etag")), (304, Some("\"b\"")));
+    assert_eq!(origin.count(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

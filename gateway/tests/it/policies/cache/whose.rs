@@ -57,6 +57,27 @@ async fn credentials_that_only_the_upstream_knows_keep_answers_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn answers_to_whom_another_server_let_in_are_no_others() {
+    let (rig, origin) = rig().await;
+    let (one, two) = ("X-Session: one", "X-Session: two");
+    for (path, answer, fields, body) in [
+        ("/asked", MINUTE, &[one][..], "answer 1"),
+        ("/asked", MINUTE, &[one], "answer 1"),
+        ("/asked", MINUTE, &[two], "answer 2"),
+        ("/asked", MINUTE, &[one, two], "answer 3"),
+        ("/asked", MINUTE, &[], "answer 4"),
+        ("/asked", MINUTE, &[one], "answer 1"),
+        ("/asked", MINUTE, &[], "answer 4"),
+        ("/asked/all", PUBLIC, &[one], "answer 5"),
+        ("/asked/all", PUBLIC, &[two], "answer 5"),
+    ] {
+        let got = get(&rig, path, answer, fields).await;
+        assert_eq!(got.body, body, "{path} {fields:?}: {got:?}");
+    }
+    assert_eq!(origin.count(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whatever_the_upstream_may_write_into_an_answer_tells_it_apart() {
     let (rig, origin) = rig().await;
     // Where fields are a part of the key, they are made before it is looked for, and elsewhere not.
