@@ -12,7 +12,7 @@ mod directory;
 mod segment;
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 
 use domain::id::BatchId;
@@ -94,7 +94,7 @@ impl Spool {
         for (number, len) in segments(&directory).map_err(failed)? {
             highest = highest.max(number);
             if number < stored.segment {
-                fs::remove_file(path(&directory, number)).map_err(failed)?;
+                directory::remove(&directory, number).map_err(failed)?;
             } else {
                 closed.push_back(Closed { number, len });
             }
@@ -188,7 +188,7 @@ impl Spool {
                     None => {
                         tracing::warn!(
                             segment = number,
-                            "a segment of the traffic spool has no readable head"
+                            "a segment of the traffic spool is gone, or has no readable head"
                         );
                         self.figures.lost_bytes += len;
                         self.leave(number);
@@ -284,7 +284,7 @@ impl Spool {
             if oldest.number >= self.stored.segment && !all_stored {
                 break;
             }
-            fs::remove_file(path(&self.settings.directory, oldest.number))?;
+            directory::remove(&self.settings.directory, oldest.number)?;
             self.figures.bytes -= oldest.len;
             self.closed.pop_front();
         }
@@ -295,7 +295,7 @@ impl Spool {
     /// not appended to.
     pub(crate) fn remove(self) -> io::Result<()> {
         for Closed { number, len: _ } in &self.closed {
-            fs::remove_file(path(&self.settings.directory, *number))?;
+            directory::remove(&self.settings.directory, *number)?;
         }
         Ok(())
     }

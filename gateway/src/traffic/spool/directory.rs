@@ -82,6 +82,14 @@ pub(super) fn path(directory: &Path, number: u64) -> PathBuf {
     directory.join(format!("{number:016x}.seg"))
 }
 
+/// Removes a segment, or finds that somebody else did.
+pub(super) fn remove(directory: &Path, number: u64) -> io::Result<()> {
+    match fs::remove_file(path(directory, number)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Number and length of each segment, oldest first. Other files are nobody's and are left alone.
 pub(super) fn segments(directory: &Path) -> io::Result<Vec<(u64, u64)>> {
     let mut found = Vec::new();

@@ -1,5 +1,6 @@
 //! What the spool promises across crashes, full disks and damaged files.
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -171,6 +172,47 @@ fn a_full_spool_drops_the_newest_and_recovers() {
     }
     assert_eq!(spool.append(&records(0..20)).written, 20);
     assert!(segments(directory.path()).unwrap().len() <= 2);
+}
+
+#[test]
+fn what_a_full_disk_left_is_not_in_the_way() {
+    let directory = tempfile::tempdir().unwrap();
+    for left in [&b""[..], b"PTNSPOOL"] {
+        let mut spool = open(directory.path());
+        // The disk took a name and a few bytes at most, and later has room again.
+        let next = path(directory.path(), spool.active_number + 1);
+        fs::write(next, left).unwrap();
+        assert_eq!(spool.append(&records(0..2)).written, 2);
+        let batches = drain(&mut spool);
+        assert_eq!(all(&batches), records(0..2));
+        for batch in &batches {
+            spool.stored(batch).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_segment_that_somebody_took_away_holds_nothing_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = SpoolSettings {
+        segment_bytes: 1_000,
+        ..SpoolSettings::new(directory.path().to_owned())
+    };
+    let mut spool = Spool::open(settings).unwrap();
+    for number in 0..20 {
+        spool.append([&record(number)]);
+    }
+    let (first, length) = segments(directory.path()).unwrap()[0];
+    fs::remove_file(path(directory.path(), first)).unwrap();
+    let batches = drain(&mut spool);
+    let read = all(&batches);
+    assert!(read.len() < 20);
+    assert_eq!(read.last(), Some(&record(19)));
+    assert_eq!(spool.figures().lost_bytes, length);
+    for batch in &batches {
+        spool.stored(batch).unwrap();
+    }
+    assert_eq!(spool.figures().waiting_bytes, 0);
 }
 
 #[test]
