@@ -67,8 +67,8 @@ pub struct Writer {
 impl Writer {
     /// Starts the thread, and for a store a task on the present runtime: not one of the workers'.
     ///
-    /// Errors when the spool's directory cannot be used. While another process holds it, as after a
-    /// take-over, a second one beside it is used; what that process leaves is stored from here.
+    /// Errors when the spool's directory cannot be used. While other processes hold it, as after a
+    /// take-over, one beside it is used; what they leave is stored from here.
     pub fn start(
         rings: Arc<Rings>,
         node: String,
@@ -79,18 +79,13 @@ impl Writer {
         let out = match destination {
             Destination::Lines(lines) => Out::Lines(lines),
             Destination::Store(settings, store) => {
-                let second = settings.second();
-                let (own, other) = match Spool::open(settings.clone()) {
-                    Ok(spool) => (spool, second),
-                    Err(SpoolError::Busy(_)) => (Spool::open(second)?, settings),
-                    Err(error) => return Err(error),
-                };
+                let (own, others) = settings.open_free()?;
                 let (give, given) = mpsc::channel(READY);
                 let (back, done) = acks::channel();
                 tokio::spawn(upload::run(store, given, back, figures.clone()));
                 Out::Spool(Box::new(Spooling {
                     own,
-                    other,
+                    others,
                     former: None,
                     give,
                     done,
@@ -150,9 +145,9 @@ enum Out {
 
 struct Spooling {
     own: Spool,
-    /// Where the process before or behind this one has its spool.
-    other: SpoolSettings,
-    /// What it left, until that is stored.
+    /// Where processes before and behind this one have theirs.
+    others: Vec<SpoolSettings>,
+    /// What one of them left, until that is stored.
     former: Option<Spool>,
     give: mpsc::Sender<Batch>,
     done: acks::Receiver<Batch>,
@@ -293,13 +288,18 @@ impl Out {
 impl Spooling {
     /// Opens what another process left, once it is gone.
     fn look_for_former(&mut self) {
-        if self.former.is_some() || !self.other.has_segments() {
+        if self.former.is_some() {
             return;
         }
-        match Spool::open(self.other.clone()) {
-            Ok(spool) => self.former = Some(spool),
-            Err(SpoolError::Busy(_)) => {}
-            Err(error) => tracing::warn!(%error, "An earlier spool of traffic cannot be read."),
+        for other in self.others.iter().filter(|other| other.has_segments()) {
+            match Spool::open(other.clone()) {
+                Ok(spool) => {
+                    self.former = Some(spool);
+                    return;
+                }
+                Err(SpoolError::Busy(_)) => {}
+                Err(error) => tracing::warn!(%error, "An earlier spool of traffic cannot be read."),
+            }
         }
     }
 

@@ -265,6 +265,32 @@ fn one_process_at_a_time_and_nobody_else_reads() {
 }
 
 #[test]
+fn two_processes_that_still_end_leave_a_place_for_a_third() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = SpoolSettings::new(directory.path().join("spool"));
+    let name = |settings: &SpoolSettings| {
+        let name = settings.directory.file_name().unwrap();
+        name.to_str().unwrap().to_owned()
+    };
+    let mut held = Vec::new();
+    for (own, others) in [
+        ("spool", ["spool-2", "spool-3"]),
+        ("spool-2", ["spool", "spool-3"]),
+        ("spool-3", ["spool", "spool-2"]),
+    ] {
+        let (spool, beside) = settings.open_free().unwrap();
+        assert_eq!(name(&spool.settings), own);
+        assert_eq!(beside.iter().map(name).collect::<Vec<_>>(), others);
+        held.push(spool);
+    }
+    let busy = settings.open_free().map(|(spool, _)| spool);
+    assert!(matches!(busy, Err(SpoolError::Busy(_))));
+    drop(held.remove(1));
+    let (spool, _) = settings.open_free().unwrap();
+    assert_eq!(name(&spool.settings), "spool-2");
+}
+
+#[test]
 fn the_fuzzers_corpus_is_survived() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/spool");
     let mut seen = 0;
