@@ -108,3 +108,13 @@ async fn one_whose_turn_never_comes_takes_nobody_along() {
     assert_eq!(early.read().await.status, 200);
     first.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_connection_for_health_leads_to_the_next_process() {
+    let rig = Rig::new(OPEN).await;
+    let mut probe = Client::connect(rig.handle.admin.unwrap()).await;
+    assert_eq!(probe.get("/readyz", &[]).await.status, 200);
+    rig.handle.relieve();
+    assert!(probe.is_closed().await);
+    rig.handle.shutdown().await;
+}
