@@ -27,6 +27,10 @@ use last::Last;
 
 /// How long a node that starts waits for the database before it begins with its disk.
 const FIRST: Duration = Duration::from_secs(2);
+/// How long changes are waited for, and a whole state: who hangs on a connection that a broken line
+/// has left behind is never answered, which the system finds out in a quarter of an hour.
+const PATIENCE: Duration = Duration::from_secs(10);
+const WHOLE: Duration = Duration::from_secs(300);
 
 /// What a source needs.
 #[derive(Debug)]
@@ -74,6 +78,10 @@ impl DatabaseSource {
 
 /// Nobody takes changes any more.
 struct Over;
+
+fn no_answer() -> DbErr {
+    DbErr::Custom("there is no answer in time".to_owned())
+}
 
 fn unread(parts: &Parts) -> impl Iterator<Item = (Kind, Uuid)> {
     parts.unreadable().map(|one| (one.kind, one.id))
@@ -240,7 +248,13 @@ impl Feed {
     async fn look(&mut self) -> Result<Option<Change>, DbErr> {
         let change = match &self.state {
             Some((state, mark)) => {
-                match snapshot::changes_since(&self.db, *state, mark.as_ref()).await? {
+                let asked = snapshot::changes_since(&self.db, *state, mark.as_ref());
+                let Ok(changes) = timeout(PATIENCE, asked).await else {
+                    // It may be that they are too many, and a whole state has more time.
+                    self.state = None;
+                    return Err(no_answer());
+                };
+                match changes? {
                     snapshot::Changes::None => None,
                     snapshot::Changes::Delta(delta) => Some(Change::Delta(delta)),
                     snapshot::Changes::Newer(refused) => Some(Change::Full(refused)),
@@ -256,7 +270,8 @@ impl Feed {
     }
 
     async fn everything(&self) -> Result<Change, DbErr> {
-        let snapshot = snapshot::load(&self.db).await?;
+        let loaded = timeout(WHOLE, snapshot::load(&self.db)).await;
+        let snapshot = loaded.unwrap_or_else(|_late| Err(no_answer()))?;
         Ok(Change::Full(Box::new(snapshot)))
     }
 

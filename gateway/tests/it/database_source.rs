@@ -15,7 +15,9 @@ use gateway::source::disk::Disk;
 use gateway::source::{Change, channel};
 use gateway::store::DatabaseExplainer;
 use migration::testing::{TestDatabase, each_backend};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, DbBackend, EntityTrait};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DbBackend, EntityTrait, TransactionTrait,
+};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
@@ -244,6 +246,32 @@ async fn a_node_serves_on_and_starts_again_without_its_database() {
         }
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_falls_silent_in_the_middle_is_asked_anew() {
+    let Some(database) = TestDatabase::postgres().await else {
+        return;
+    };
+    let editor = connect(&DatabaseSettings::new(&database.url))
+        .await
+        .unwrap();
+    let (line, url) = Switch::in_url(&database.url).await;
+    let mut node = start(&url, None, None).await;
+    node.next_full().await;
+    // The node looks each second: it has asked, and waits, when the line falls silent.
+    let locking = editor.main.begin().await.unwrap();
+    let lock = "LOCK TABLE change IN ACCESS EXCLUSIVE MODE";
+    locking.execute_unprepared(lock).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    line.silence();
+    locking.rollback().await.unwrap();
+    let number = add_organization(&editor, "second").await;
+    let heard = timeout(Duration::from_secs(30), node.changes.recv()).await;
+    match heard.unwrap().unwrap() {
+        Change::Full(snapshot) => assert_eq!(snapshot.state, number),
+        Change::Delta(delta) => panic!("not whole: {delta:?}"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
