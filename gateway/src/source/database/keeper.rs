@@ -14,8 +14,9 @@ use tokio::time::Instant;
 use crate::duty::Pen;
 use crate::source::disk::{Kept, Whole};
 
-/// Changes that wait while others are being written.
-const WAITING: usize = 256;
+/// Changes that wait while others are being written, and as many behind them: a large state is written
+/// for seconds.
+const WAITING: usize = 1024;
 /// Between attempts to keep everything on a disk that fails.
 const AGAIN: Duration = Duration::from_secs(30);
 /// Writes follow each other at most this closely.
