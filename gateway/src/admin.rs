@@ -29,6 +29,8 @@ const CONNECTIONS: usize = 64;
 /// Of what is to be purged, in bytes, and how long it may take to come.
 const LONGEST: usize = 16 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a connection is kept.
+const KEPT: Duration = Duration::from_secs(60);
 
 /// Serves until `stop` says so, or another process does.
 pub(crate) async fn run(listener: TcpListener, node: Arc<Node>, mut stop: watch::Receiver<bool>) {
@@ -83,9 +85,12 @@ async fn serve(stream: TcpStream, node: Arc<Node>) {
     tokio::select! {
         _ = connection.as_mut() => return,
         // Whoever keeps a connection would be told of this process, and not of the one that serves.
-        () = relieved(&mut duty) => connection.as_mut().graceful_shutdown(),
+        () = relieved(&mut duty) => {}
+        // And whoever takes no answer would keep one of the few places.
+        () = tokio::time::sleep(KEPT) => {}
     }
-    let _ = connection.await;
+    connection.as_mut().graceful_shutdown();
+    let _ = tokio::time::timeout(PATIENCE * 2, connection).await;
 }
 
 fn answer(request: &Request<Incoming>, node: &Node) -> Response<Full<Bytes>> {
