@@ -77,6 +77,8 @@ pub struct Spool {
     reader: Option<(u64, Reader)>,
     figures: SpoolFigures,
     frames: Vec<u8>,
+    /// The disk refused what was to be written last.
+    is_refused: bool,
 }
 
 impl Spool {
@@ -114,6 +116,7 @@ impl Spool {
                 ..SpoolFigures::default()
             },
             frames: Vec::new(),
+            is_refused: false,
         })
     }
 
@@ -124,13 +127,22 @@ impl Spool {
         while records.peek().is_some() {
             let result = self.append_some(&mut records, &mut done);
             if let Err((error, pending)) = result {
-                tracing::error!(%error, "the traffic spool cannot be written; records are dropped");
+                self.refused(&error);
                 done.dropped += pending + records.count() as u64;
-                self.close_active();
                 break;
             }
+            self.is_refused &= done.written == 0;
         }
         done
+    }
+
+    /// The segment may end in half a frame now. It is told once: a disk that is full is so for a
+    /// while, and the log may lie there as well.
+    fn refused(&mut self, error: &io::Error) {
+        if !std::mem::replace(&mut self.is_refused, true) {
+            tracing::error!(%error, "the traffic spool cannot be written; what comes is dropped");
+        }
+        self.close_active();
     }
 
     /// Fills and writes one buffer. On error: the records that were in it.
@@ -250,8 +262,7 @@ impl Spool {
             self.frames.clear();
             segment::push_mark(&mut self.frames);
             if let Err(error) = active.write(&self.frames) {
-                tracing::error!(%error, "the traffic spool cannot be written");
-                self.close_active();
+                self.refused(&error);
                 return self.current();
             }
             self.figures.bytes += self.frames.len() as u64;

@@ -194,6 +194,22 @@ fn what_a_full_disk_left_is_not_in_the_way() {
 }
 
 #[test]
+fn what_a_disk_refuses_is_dropped_and_the_next_is_tried() {
+    let directory = tempfile::tempdir().unwrap();
+    let inner = directory.path().join("spool");
+    let mut spool = open(&inner);
+    fs::remove_dir_all(&inner).unwrap();
+    for _ in 0..2 {
+        assert_eq!(spool.append(&records(0..3)).dropped, 3);
+        assert!(spool.is_refused, "told once until it is well");
+    }
+    fs::create_dir(&inner).unwrap();
+    assert_eq!(spool.append(&records(0..3)).written, 3);
+    assert!(!spool.is_refused);
+    assert_eq!(all(&drain(&mut spool)), records(0..3));
+}
+
+#[test]
 fn a_segment_that_somebody_took_away_holds_nothing_up() {
     let directory = tempfile::tempdir().unwrap();
     let settings = SpoolSettings {
