@@ -90,10 +90,14 @@ async fn join(
     let Ok(mut server) = TcpStream::connect(target).await else {
         return;
     };
-    tokio::select! {
-        _ = copy_bidirectional(&mut client, &mut server) => {}
-        _ = on.wait_for(|on| !*on) => {}
-        Ok(()) = silence.changed() => std::future::pending().await,
+    let is_silenced = tokio::select! {
+        _ = copy_bidirectional(&mut client, &mut server) => false,
+        _ = on.wait_for(|on| !*on) => false,
+        silenced = silence.changed() => silenced.is_ok(),
+    };
+    if is_silenced {
+        // Neither side hears of an end.
+        std::future::pending::<()>().await;
     }
 }
 
