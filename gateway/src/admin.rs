@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ const CONNECTIONS: usize = 64;
 /// Of what is to be purged, in bytes, and how long it may take to come.
 const LONGEST: usize = 16 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a connection is kept.
+const KEPT: Duration = Duration::from_secs(60);
 
 /// Serves until `stop` says so, or another process does.
 pub(crate) async fn run(listener: TcpListener, node: Arc<Node>, mut stop: watch::Receiver<bool>) {
@@ -36,8 +39,9 @@ pub(crate) async fn run(listener: TcpListener, node: Arc<Node>, mut stop: watch:
     reached(&mut duty, Duty::Serving).await;
     loop {
         let accepted = tokio::select! {
+            biased;
             _ = stop.wait_for(|stop| *stop) => return,
-            _ = duty.wait_for(|duty| *duty == Duty::Relieved) => return,
+            () = relieved(&mut duty) => return,
             accepted = listener.accept() => accepted,
         };
         let Ok((stream, _)) = accepted else {
@@ -55,7 +59,13 @@ pub(crate) async fn run(listener: TcpListener, node: Arc<Node>, mut stop: watch:
     }
 }
 
+/// Resolves when another process answers on the same address.
+async fn relieved(duty: &mut watch::Receiver<Duty>) {
+    let _ = duty.wait_for(|duty| *duty == Duty::Relieved).await;
+}
+
 async fn serve(stream: TcpStream, node: Arc<Node>) {
+    let mut duty = node.duty.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let node = node.clone();
         async move {
@@ -70,8 +80,17 @@ async fn serve(stream: TcpStream, node: Arc<Node>) {
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(10))
         .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
     // Who asks for health and goes away is no event.
-    let _ = connection.await;
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        // Whoever keeps a connection would be told of this process, and not of the one that serves.
+        () = relieved(&mut duty) => {}
+        // And whoever takes no answer would keep one of the few places.
+        () = tokio::time::sleep(KEPT) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = tokio::time::timeout(PATIENCE * 2, connection).await;
 }
 
 fn answer(request: &Request<Incoming>, node: &Node) -> Response<Full<Bytes>> {

@@ -5,6 +5,7 @@ mod access;
 mod client;
 mod consumers;
 mod contract;
+mod guarded;
 mod ip_lists;
 mod lifecycle;
 mod model;
@@ -49,6 +50,8 @@ pub(crate) enum NotTaken {
     Newer(u32),
     #[error("changes between state {have} and {from} are missing")]
     Gap { have: u64, from: u64 },
+    #[error("compiling it, or one before it, ended abnormally; a whole state is needed")]
+    HalfDone,
 }
 
 /// Holds the source of the present state and compiles what changes.
@@ -90,6 +93,8 @@ pub(crate) struct Compiler {
     ip_lists: ip_lists::Names,
     /// Where versions stand in the state, to find them again.
     placed_routes: HashMap<VersionId, Arc<snapshot::Version>>,
+    /// The last change was left in the middle.
+    is_half_done: bool,
     state: State,
 }
 
@@ -125,6 +130,7 @@ impl Compiler {
             left: HashSet::new(),
             ip_lists: ip_lists::Names::default(),
             placed_routes: HashMap::new(),
+            is_half_done: false,
             state: State {
                 number: 0,
                 routes: domain::route::Routes::default(),

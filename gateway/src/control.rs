@@ -34,6 +34,7 @@ pub(crate) struct Told {
 pub(crate) struct NotTakenCounts {
     newer: AtomicU64,
     gap: AtomicU64,
+    half_done: AtomicU64,
     /// By [`Kind::ALL`].
     unread: [AtomicU64; Kind::ALL.len()],
 }
@@ -43,12 +44,13 @@ impl NotTakenCounts {
         let count = match why {
             NotTaken::Newer(_) => &self.newer,
             NotTaken::Gap { .. } => &self.gap,
+            NotTaken::HalfDone => &self.half_done,
         };
         count.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn read(&self) -> [u64; 2] {
-        [&self.newer, &self.gap].map(|count| count.load(Ordering::Relaxed))
+    pub(crate) fn read(&self) -> [u64; 3] {
+        [&self.newer, &self.gap, &self.half_done].map(|count| count.load(Ordering::Relaxed))
     }
 
     fn note_unread(&self, counts: [u64; Kind::ALL.len()]) {
@@ -150,10 +152,7 @@ pub(crate) async fn run(mut changes: mpsc::Receiver<Change>, mut compiler: Compi
         };
         // Compiling a million keys takes time that is not this runtime's to give.
         let compiled = tokio::task::spawn_blocking(move || {
-            let result = change.map(|change| match change {
-                Change::Full(snapshot) => compiler.full(*snapshot),
-                Change::Delta(delta) => compiler.delta(*delta),
-            });
+            let result = change.map(|change| compiler.take(change));
             retired.sweep();
             (compiler, retired, result)
         });
@@ -196,8 +195,11 @@ pub(crate) async fn run(mut changes: mpsc::Receiver<Change>, mut compiler: Compi
             Some(Err(error)) => {
                 tracing::error!(%error, "A configuration change was not taken; the last state stays.");
                 told.not_taken.count(&error);
-                if let NotTaken::Gap { .. } = error {
-                    told.needs_full.send_replace(true);
+                match error {
+                    NotTaken::Gap { .. } | NotTaken::HalfDone => {
+                        told.needs_full.send_replace(true);
+                    }
+                    NotTaken::Newer(_) => {}
                 }
             }
         }

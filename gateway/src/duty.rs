@@ -22,6 +22,15 @@ impl Duty {
     pub(crate) fn is_over(self) -> bool {
         self >= Self::Relieved
     }
+
+    /// What follows when the process is to end. Where its turn never came, the connections in the
+    /// queues and the data directory are another's, who accepts and writes on.
+    pub(crate) const fn at_the_end(self) -> Self {
+        match self {
+            Self::Waiting | Self::Relieved => Self::Relieved,
+            Self::Serving | Self::Leaving => Self::Leaving,
+        }
+    }
 }
 
 /// Resolves when the gateway has got as far as `duty`, or is gone.

@@ -38,8 +38,12 @@ impl Inherited {
     }
 }
 
-/// At least `count` listeners on one port, those of `inherited` among them. Sharing a port would
-/// hide that somebody else has it, so it is first bound alone, unless it is inherited.
+/// At least `count` listeners on one port. Sharing a port would hide that somebody else has it, so it
+/// is first bound alone.
+///
+/// Where some are `inherited`, it is those, and the same again where they are too few: a new one would
+/// get its share of the connections from now on, and nobody accepts these before this process's turn,
+/// or ever, should that not come.
 pub(crate) fn listeners(
     address: SocketAddr,
     count: usize,
@@ -52,28 +56,29 @@ pub(crate) fn listeners(
             StartError::Listen(address, error)
         }
     };
-    let mut address = address;
-    if let Some(first) = inherited.first() {
-        address = first.local_addr().map_err(explain)?;
-    } else {
-        let alone = socket(address, false).map_err(explain)?;
-        alone.listen(1).map_err(explain)?;
-        let bound = alone.local_addr().map_err(explain)?;
-        address = bound.as_socket().unwrap_or(address);
+    if !inherited.is_empty() {
+        for listener in &inherited {
+            listener.set_nonblocking(true).map_err(explain)?;
+        }
+        for at in 0..count.saturating_sub(inherited.len()) {
+            let again = inherited[at].try_clone().map_err(explain)?;
+            inherited.push(again);
+        }
+        return Ok(inherited);
     }
-    let open = || -> io::Result<TcpListener> {
+    let alone = socket(address, false).map_err(explain)?;
+    alone.listen(1).map_err(explain)?;
+    let bound = alone.local_addr().map_err(explain)?;
+    let address = bound.as_socket().unwrap_or(address);
+    drop(alone);
+    let open = |_| -> io::Result<TcpListener> {
         let shared = socket(address, true)?;
         shared.listen(BACKLOG)?;
         shared.set_nonblocking(true)?;
         Ok(shared.into())
     };
-    for listener in &inherited {
-        listener.set_nonblocking(true).map_err(explain)?;
-    }
-    for _ in inherited.len()..count {
-        inherited.push(open().map_err(explain)?);
-    }
-    Ok(inherited)
+    let opened: io::Result<_> = (0..count).map(open).collect();
+    opened.map_err(explain)
 }
 
 /// Those who have connected and were not accepted yet, as many as the queue holds. It is closed.
@@ -112,6 +117,27 @@ fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_waits_for_a_process_whose_turn_has_not_come() {
+        let first = listeners("127.0.0.1:0".parse().unwrap(), 1, Vec::new()).unwrap();
+        let address = first[0].local_addr().unwrap();
+        let again = vec![first[0].try_clone().unwrap()];
+        let again = listeners(address, 4, again).unwrap();
+        assert_eq!(again.len(), 4);
+        let connect = |_| std::net::TcpStream::connect(address).unwrap();
+        let clients: Vec<_> = (0..32).map(connect).collect();
+        drop(again);
+        let begun = std::time::Instant::now();
+        let mut taken = 0;
+        while taken < clients.len() && begun.elapsed().as_secs() < 5 {
+            match first[0].accept() {
+                Ok(_) => taken += 1,
+                Err(_) => std::thread::yield_now(),
+            }
+        }
+        assert_eq!(taken, clients.len());
+    }
 
     #[test]
     fn a_taken_port_is_an_error_unless_it_is_inherited() {

@@ -157,7 +157,7 @@ pub fn prepare(
         match thread(index, listeners, orders, make) {
             Ok(thread) => threads.push(thread),
             Err(error) => {
-                duty.send_replace(Duty::Leaving);
+                duty.send_replace(Duty::Relieved);
                 return Err(StartError::Thread(error));
             }
         }
@@ -362,13 +362,7 @@ impl Handle {
     /// rest. Stop the traffic writer afterwards: the last records are in the rings then.
     pub async fn shutdown(self) {
         *self.kept() = Inherited::default();
-        self.duty.send_if_modified(|duty| {
-            let alone = *duty != Duty::Relieved;
-            if alone {
-                *duty = Duty::Leaving;
-            }
-            alone
-        });
+        self.duty.send_modify(|duty| *duty = duty.at_the_end());
         let threads = self.threads;
         let join = move || {
             threads

@@ -72,6 +72,7 @@ async fn serve(gateway: &Gateway, settings: &Settings) -> anyhow::Result<()> {
         () = &mut stop => None,
         successor = successors.next(|| offer(&plane, &held)) => Some(successor),
     };
+    let successor = successor.or_else(|| successors.preparing());
     let Some(mut successor) = successor else {
         plane.leave().await;
         return Ok(());

@@ -1,10 +1,12 @@
 //! Where the databases are, and who this node is.
 
+use std::io::Write;
 use std::path::Path;
 
 use domain::id::NodeId;
 use domain::snapshot::SCHEMA;
 use entity::database::{DatabaseSettings, Databases, connect};
+use gateway::disk_file;
 
 use crate::settings::{Problems, Settings};
 
@@ -86,7 +88,13 @@ pub(super) fn node(given: Option<&str>, data: &Path) -> Result<(NodeId, String),
         }
     };
     let name = given.map_or(name, str::to_owned);
-    std::fs::write(&path, format!("{id} {name}\n")).map_err(|error| cannot(&error))?;
+    let text = format!("{id} {name}\n");
+    if kept.is_none_or(|kept| kept != text) {
+        // Whole, or as it was: a node without its id is another one, and sends again what that had
+        // counted.
+        disk_file::replace(&path, |file| file.write_all(text.as_bytes()))
+            .map_err(|error| cannot(&error))?;
+    }
     Ok((id, name))
 }
 
@@ -129,6 +137,15 @@ mod tests {
             (id, "edge-1".to_owned())
         );
         assert_eq!(node(None, data.path()).unwrap(), (id, "edge-1".to_owned()));
+        // A disk that fills up meanwhile takes nothing of what was there.
+        let former = data.path().join("former");
+        std::fs::hard_link(data.path().join("node"), &former).unwrap();
+        assert_eq!(
+            node(Some("edge-2"), data.path()).unwrap(),
+            (id, "edge-2".to_owned())
+        );
+        let kept = std::fs::read_to_string(former).unwrap();
+        assert_eq!(kept, format!("{id} edge-1\n"));
         std::fs::write(data.path().join("node"), "not-an-id x").unwrap();
         assert!(node(None, data.path()).is_err());
     }

@@ -17,6 +17,7 @@ use std::time::Duration;
 use gateway::Inherited;
 use gateway::quota::Used;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Mutex;
 
 use self::wire::{Line, Name, Wire};
 use crate::settings::Problems;
@@ -37,7 +38,11 @@ pub(super) struct Offer {
 
 /// The side of the process that serves: waits for one that wants to take over.
 #[derive(Debug)]
-pub(super) struct Successors(Option<UnixListener>);
+pub(super) struct Successors {
+    listener: Option<UnixListener>,
+    /// One that was given everything, and is not ready yet.
+    preparing: Mutex<Option<Wire>>,
+}
 
 impl Successors {
     /// In the data directory, which is this process's own. A place where no socket can be made
@@ -57,17 +62,26 @@ impl Successors {
         let listener = listen().inspect_err(|error| {
             tracing::warn!(%error, "No other process can take over from this one.");
         });
-        Self(listener.ok())
+        Self {
+            listener: listener.ok(),
+            preparing: Mutex::default(),
+        }
+    }
+
+    /// Who prepares just now, for a process that is told to end meanwhile: the two must not both have
+    /// what only one can have while this one ends.
+    pub(super) fn preparing(self) -> Option<Successor> {
+        self.preparing.into_inner().map(Successor)
     }
 
     /// Resolves when another process is ready to serve in this one's place.
     pub(super) async fn next(&self, offer: impl Fn() -> io::Result<Offer>) -> Successor {
-        let Some(listener) = &self.0 else {
+        let Some(listener) = &self.listener else {
             return std::future::pending().await;
         };
         loop {
             let prepared = match listener.accept().await {
-                Ok((stream, _)) => prepare(stream, &offer).await,
+                Ok((stream, _)) => self.prepare(stream, &offer).await,
                 Err(error) => {
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     Err(error)
@@ -81,38 +95,42 @@ impl Successors {
             }
         }
     }
-}
 
-/// Gives everything away, and waits for the other to be ready, however long that takes.
-async fn prepare(
-    stream: UnixStream,
-    offer: &impl Fn() -> io::Result<Offer>,
-) -> io::Result<Successor> {
-    let mut wire = Wire::new(stream);
-    match within(wire.receive()).await? {
-        Line::Ask { version: _ } => {}
-        other => return Err(wire::unexpected(&other)),
-    }
-    tracing::info!("Another process prepares to take over.");
-    let Offer {
-        lock,
-        gateway,
-        portal,
-    } = offer()?;
-    let listeners = [
-        (Name::Gateway, gateway.plain),
-        (Name::GatewayTls, gateway.tls),
-        (Name::Admin, gateway.admin.into_iter().collect()),
-        (Name::Portal, portal.into_iter().collect()),
-    ];
-    let mut given = vec![(Name::Lock, lock)];
-    for (name, listeners) in listeners {
-        given.extend(listeners.into_iter().map(|one| (name, OwnedFd::from(one))));
-    }
-    within(wire.give(given)).await?;
-    match wire.receive().await? {
-        Line::Ready => Ok(Successor(wire)),
-        other => Err(wire::unexpected(&other)),
+    /// Gives everything away, and waits for the other to be ready, however long that takes.
+    async fn prepare(
+        &self,
+        stream: UnixStream,
+        offer: &impl Fn() -> io::Result<Offer>,
+    ) -> io::Result<Successor> {
+        let mut wire = Wire::new(stream);
+        match within(wire.receive()).await? {
+            Line::Ask { version: _ } => {}
+            other => return Err(wire::unexpected(&other)),
+        }
+        tracing::info!("Another process prepares to take over.");
+        let Offer {
+            lock,
+            gateway,
+            portal,
+        } = offer()?;
+        let listeners = [
+            (Name::Gateway, gateway.plain),
+            (Name::GatewayTls, gateway.tls),
+            (Name::Admin, gateway.admin.into_iter().collect()),
+            (Name::Portal, portal.into_iter().collect()),
+        ];
+        let mut given = vec![(Name::Lock, lock)];
+        for (name, listeners) in listeners {
+            given.extend(listeners.into_iter().map(|one| (name, OwnedFd::from(one))));
+        }
+        within(wire.give(given)).await?;
+        let mut preparing = self.preparing.lock().await;
+        let said = preparing.insert(wire).receive().await;
+        match (said, preparing.take()) {
+            (Ok(Line::Ready), Some(wire)) => Ok(Successor(wire)),
+            (Ok(other), _) => Err(wire::unexpected(&other)),
+            (Err(error), _) => Err(error),
+        }
     }
 }
 
@@ -122,7 +140,7 @@ async fn within<T>(future: impl Future<Output = io::Result<T>>) -> io::Result<T>
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-/// A process that is ready to serve.
+/// A process that is ready to serve, or will be.
 #[derive(Debug)]
 pub(super) struct Successor(Wire);
 
@@ -231,11 +249,13 @@ impl Predecessor {
     /// that ends meanwhile has stopped as well. Afterwards: what it has counted on.
     pub(super) async fn relieve(mut self) -> Remains {
         let relieved = async {
-            self.wire.send(&Line::Ready).await?;
-            // It may have to wait for its database first.
-            match self.wire.receive().await? {
-                Line::Relieved => Ok(()),
-                other => Err(wire::unexpected(&other)),
+            let said = self.wire.send(&Line::Ready).await;
+            // It may have to wait for its database first. One that was told to end meanwhile has let go
+            // already, and may be gone.
+            match self.wire.receive().await {
+                Ok(Line::Relieved) => Ok(()),
+                Ok(other) => Err(wire::unexpected(&other)),
+                Err(error) => said.and(Err(error)),
             }
         };
         if let Err(error) = relieved.await {
@@ -267,4 +287,36 @@ fn cannot(path: &Path, error: &io::Error) -> Problems {
         "Taking over through {} has failed: {error}.",
         path.display()
     )])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_is_told_to_end_lets_go_for_one_that_still_prepares() {
+        let data = tempfile::tempdir().unwrap();
+        let successors = Successors::listen(data.path());
+        let offer = || -> io::Result<Offer> {
+            Ok(Offer {
+                lock: tempfile::tempfile()?.into(),
+                gateway: Inherited::default(),
+                portal: None,
+            })
+        };
+        let predecessor = tokio::select! {
+            _ = successors.next(offer) => panic!("nobody was ready"),
+            asked = Predecessor::ask(data.path()) => asked.unwrap().unwrap(),
+        };
+        // It ends before the other has said anything.
+        let mut successor = successors.preparing().unwrap();
+        successor.go().await;
+        let written = r#"{"key":{"attach":"00000000-0000-0000-0000-000000000001","name":"q",
+            "subject":"00000000-0000-0000-0000-000000000002"},"period":0,"by":2,"until":9}"#;
+        let used: Used = serde_json::from_str(written).unwrap();
+        successor.counted(vec![used.clone()]).await;
+        drop(successor);
+        let relieved = tokio::time::timeout(PATIENCE, predecessor.relieve());
+        assert_eq!(relieved.await.unwrap().counted().await, [used]);
+    }
 }

@@ -161,7 +161,7 @@ async fn serve(up: &Up, settings: Settings) -> anyhow::Result<()> {
         successor = successors.next(offer) => Some(successor),
     };
     drop(kept);
-    if let Some(mut successor) = successor {
+    if let Some(mut successor) = successor.or_else(|| successors.preparing()) {
         let leaving = tokio::spawn(management.leave(settings.drain));
         data_plane.relieve().await;
         successor.go().await;

@@ -360,6 +360,36 @@ async fn what_is_old_goes() {
     .await;
 }
 
+#[tokio::test]
+async fn what_is_old_goes_also_behind_rows_of_a_clock_that_was_wrong() {
+    crate::each(async |databases| {
+        let db = databases.traffic;
+        let day = 86_400;
+        // More of them than one step looks at.
+        let ahead: Vec<Record> = (0..5_100)
+            .map(|number| Record {
+                at: at(3_650 * day),
+                ..record(number)
+            })
+            .collect();
+        write_batch(&db, batch("ahead"), &ahead).await.unwrap();
+        let records: Vec<Record> = (0..4).map(|number| record(number * day)).collect();
+        write_batch(&db, batch("after"), &records).await.unwrap();
+        let kept = Kept {
+            requests: TimeDelta::days(2),
+            ..Kept::default()
+        };
+        prune(&db, &kept, at(3 * day + 60)).await.unwrap();
+        let filter = RequestFilter {
+            to: Some(at(day / 2)),
+            ..RequestFilter::default()
+        };
+        let left = requests(&db, &provider(), &filter, None, 10).await.unwrap();
+        assert_eq!(left, []);
+    })
+    .await;
+}
+
 /// How many records a second are stored, with rollups; run with `--release --run-ignored all`.
 #[tokio::test]
 #[ignore = "a measurement, of use in a release build only"]

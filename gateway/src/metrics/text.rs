@@ -43,7 +43,7 @@ pub(crate) struct Gauges {
     /// `api/version` by the route's number.
     pub(crate) routes: HashMap<u32, Arc<str>>,
     /// States and changes that were not taken, by why.
-    pub(crate) not_taken: [u64; 2],
+    pub(crate) not_taken: [u64; 3],
     /// Objects of the state that cannot be read, by [`Kind::ALL`].
     pub(crate) unread: [u64; Kind::ALL.len()],
     pub(crate) upkeep: Arc<Upkeep>,
@@ -242,7 +242,8 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         "counter",
         "Configuration states and changes that were not taken, by why.",
     );
-    for (why, count) in ["newer_schema", "gap"].iter().zip(gauges.not_taken) {
+    let why = ["newer_schema", "gap", "half_done"];
+    for (why, count) in why.iter().zip(gauges.not_taken) {
         let _ = writeln!(
             page.0,
             "portunus_config_refused_total{{why=\"{why}\"}} {count}"

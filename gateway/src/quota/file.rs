@@ -43,8 +43,8 @@ pub fn load(quotas: &Quotas, data: &Path, now: DateTime<Utc>) -> io::Result<usiz
         Err(error) => return Err(error),
     };
     let mut count = 0;
-    for line in BufReader::new(file).lines() {
-        let Ok(line) = serde_json::from_str::<Line>(&line?) else {
+    for line in BufReader::new(file).split(b'\n') {
+        let Ok(line) = serde_json::from_slice::<Line>(&line?) else {
             continue;
         };
         let Ok(zone) = line.zone.parse() else {
@@ -138,6 +138,10 @@ mod tests {
             .counter(&key, Period::Month, Tz::UTC, now)
             .admit(9, now.timestamp());
         save(&before, data.path()).unwrap();
+        // A line that is not even text.
+        let path = data.path().join(NAME);
+        let damaged = [&b"\xff\xfe\n"[..], &std::fs::read(&path).unwrap()].concat();
+        std::fs::write(path, damaged).unwrap();
 
         let after = Quotas::default();
         assert_eq!(load(&after, data.path(), now).unwrap(), 1);

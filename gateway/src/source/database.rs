@@ -9,13 +9,12 @@ mod keeper;
 mod last;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::snapshot::{Kind, Mark, Parts, SCHEMA};
 use entity::snapshot;
 use sea_orm::{DatabaseConnection, DbErr};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
@@ -23,13 +22,15 @@ use super::disk::{Disk, Kept, Whole};
 use super::{Change, Changes};
 use crate::duty::Pen;
 use ears::Ears;
-use keeper::{Keep, Lost};
+use keeper::{Keep, Keeping};
 use last::Last;
 
 /// How long a node that starts waits for the database before it begins with its disk.
 const FIRST: Duration = Duration::from_secs(2);
-/// Between attempts to keep a state on a disk that fails.
-const KEEP_AGAIN: Duration = Duration::from_secs(30);
+/// How long changes are waited for, and a whole state: who hangs on a connection that a broken line
+/// has left behind is never answered, which the system finds out in a quarter of an hour.
+const PATIENCE: Duration = Duration::from_secs(10);
+const WHOLE: Duration = Duration::from_secs(300);
 
 /// What a source needs.
 #[derive(Debug)]
@@ -52,22 +53,15 @@ pub struct DatabaseSource {
 impl DatabaseSource {
     /// Runs until the gateway's end of the channel is gone. Spawn it on the separate runtime.
     pub async fn run(self) {
-        let (keep, kept) = mpsc::channel(keeper::WAITING);
-        let lost = Lost::default();
+        let (keep, coming) = keeper::channel();
         let keeper = self.disk.clone().map(|disk| {
-            tokio::spawn(keeper::run(
-                Kept::new(disk),
-                self.pen.clone(),
-                kept,
-                lost.clone(),
-            ))
+            let kept = Kept::new(disk);
+            tokio::spawn(keeper::run(kept, self.pen.clone(), coming))
         });
         let feed = Feed {
             db: self.main,
             changes: self.changes,
             keep: keeper.is_some().then_some(keep),
-            lost,
-            kept_again: Instant::now(),
             state: None,
             unread: BTreeSet::new(),
             away: false,
@@ -85,6 +79,10 @@ impl DatabaseSource {
 /// Nobody takes changes any more.
 struct Over;
 
+fn no_answer() -> DbErr {
+    DbErr::Custom("there is no answer in time".to_owned())
+}
+
 fn unread(parts: &Parts) -> impl Iterator<Item = (Kind, Uuid)> {
     parts.unreadable().map(|one| (one.kind, one.id))
 }
@@ -93,10 +91,7 @@ fn unread(parts: &Parts) -> impl Iterator<Item = (Kind, Uuid)> {
 struct Feed {
     db: DatabaseConnection,
     changes: Changes,
-    keep: Option<mpsc::Sender<Keep>>,
-    lost: Lost,
-    /// When everything may be handed to the disk again.
-    kept_again: Instant,
+    keep: Option<Keeping>,
     /// Number and mark of the state that was handed over; `None` asks for everything.
     state: Option<(u64, Option<Mark>)>,
     /// What of it could not be read. While there is any, the disk is not told which change it is of:
@@ -122,7 +117,7 @@ impl Feed {
             if ears.needs_full() {
                 self.state = None;
             }
-            if self.has_lost()
+            if self.disk_wants_all()
                 && let Err(error) = self.keep_again().await
             {
                 self.failed(&error);
@@ -183,7 +178,7 @@ impl Feed {
             }
             let first = Change::Full(snapshot);
             self.changes.send(first).await.map_err(|_| Over)?;
-            self.keep(keep).await;
+            self.keep(keep);
         } else if self.away {
             tracing::warn!("There is no last good state on disk: waiting for the database.");
         }
@@ -213,22 +208,17 @@ impl Feed {
         tracing::warn!("The configuration database does not answer in time.");
     }
 
-    async fn keep(&mut self, what: Option<Keep>) {
-        if let (Some(keep), Some(what)) = (&self.keep, what)
-            && keep.send(what).await.is_err()
+    fn keep(&mut self, what: Option<Keep>) {
+        if let Some(what) = what
+            && self.keep.as_mut().is_none_or(|keep| !keep.hand(what))
         {
             self.keep = None;
         }
     }
 
-    /// Whether the disk needs everything anew. Not at once, as it will not be well at once.
-    fn has_lost(&mut self) -> bool {
+    fn disk_wants_all(&mut self) -> bool {
         let now = Instant::now();
-        let has = now >= self.kept_again && self.lost.swap(false, Ordering::Relaxed);
-        if has {
-            self.kept_again = now + KEEP_AGAIN;
-        }
-        has
+        self.keep.as_mut().is_some_and(|keep| keep.wants_all(now))
     }
 
     /// Hands everything to the disk, and nothing to the gateway. What comes later may have been in
@@ -236,7 +226,7 @@ impl Feed {
     async fn keep_again(&mut self) -> Result<(), DbErr> {
         let change = self.everything().await?;
         if let Ok((_, copy)) = self.copied(change).await {
-            self.keep(copy).await;
+            self.keep(copy);
         }
         Ok(())
     }
@@ -258,7 +248,13 @@ impl Feed {
     async fn look(&mut self) -> Result<Option<Change>, DbErr> {
         let change = match &self.state {
             Some((state, mark)) => {
-                match snapshot::changes_since(&self.db, *state, mark.as_ref()).await? {
+                let asked = snapshot::changes_since(&self.db, *state, mark.as_ref());
+                let Ok(changes) = timeout(PATIENCE, asked).await else {
+                    // It may be that they are too many, and a whole state has more time.
+                    self.state = None;
+                    return Err(no_answer());
+                };
+                match changes? {
                     snapshot::Changes::None => None,
                     snapshot::Changes::Delta(delta) => Some(Change::Delta(delta)),
                     snapshot::Changes::Newer(refused) => Some(Change::Full(refused)),
@@ -274,7 +270,8 @@ impl Feed {
     }
 
     async fn everything(&self) -> Result<Change, DbErr> {
-        let snapshot = snapshot::load(&self.db).await?;
+        let loaded = timeout(WHOLE, snapshot::load(&self.db)).await;
+        let snapshot = loaded.unwrap_or_else(|_late| Err(no_answer()))?;
         Ok(Change::Full(Box::new(snapshot)))
     }
 
@@ -286,7 +283,7 @@ impl Feed {
         let (change, copy) = self.copied(change).await?;
         self.changes.send(change).await.map_err(|_| Over)?;
         self.state = Some(state);
-        self.keep(copy).await;
+        self.keep(copy);
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 //! and then follows what changes; one question at a time.
 
 use domain::explain::{Asked, Explanation, KeyState, Sight};
+use domain::snapshot::Mark;
 use entity::database::Databases;
 use entity::snapshot::{self, Changes};
 use entity::store::quota as rows;
@@ -31,7 +32,14 @@ pub struct DatabaseExplainer {
     counts: Counts,
     /// Sums of quotas are read for each answer; a gateway in this process has them already.
     totals: bool,
-    held: Mutex<Option<Explainer>>,
+    held: Mutex<Option<Held>>,
+}
+
+/// A state to ask about, and what the change of its number was.
+#[derive(Debug)]
+struct Held {
+    explainer: Explainer,
+    mark: Option<Mark>,
 }
 
 impl DatabaseExplainer {
@@ -62,8 +70,8 @@ impl DatabaseExplainer {
         sight: &Sight,
     ) -> Result<Explanation, NotExplained> {
         let mut held = self.held.lock().await;
-        let explainer = self.newest(held.take()).await?;
-        let explainer = held.insert(explainer);
+        let newest = self.newest(held.take()).await?;
+        let Held { explainer, mark: _ } = held.insert(newest);
         let told = explainer.explain(asked, key, sight);
         if !self.totals || told.quotas.is_empty() {
             return Ok(told.explanation);
@@ -82,14 +90,20 @@ impl DatabaseExplainer {
 
     /// What is held, with what changed since; all anew where that is not possible. What was held is
     /// gone when this fails.
-    async fn newest(&self, held: Option<Explainer>) -> Result<Explainer, NotExplained> {
-        if let Some(mut explainer) = held {
-            match snapshot::changes_since(&self.databases.main, explainer.state(), None).await? {
-                Changes::None => return Ok(explainer),
+    async fn newest(&self, held: Option<Held>) -> Result<Held, NotExplained> {
+        if let Some(Held {
+            mut explainer,
+            mark,
+        }) = held
+        {
+            let (db, state) = (&self.databases.main, explainer.state());
+            match snapshot::changes_since(db, state, mark.as_ref()).await? {
+                Changes::None => return Ok(Held { explainer, mark }),
                 Changes::Delta(delta) => {
+                    let mark = delta.put.mark.clone();
                     return compiling(move || {
                         explainer.follow(*delta)?;
-                        Ok(explainer)
+                        Ok(Held { explainer, mark })
                     })
                     .await;
                 }
@@ -98,15 +112,20 @@ impl DatabaseExplainer {
             }
         }
         let all = snapshot::load(&self.databases.main).await?;
+        let mark = all.parts.mark.clone();
         let (settings, counts) = (self.settings.clone(), self.counts.clone());
-        compiling(move || Ok(Explainer::new(all, settings, counts)?)).await
+        compiling(move || {
+            let explainer = Explainer::new(all, settings, counts)?;
+            Ok(Held { explainer, mark })
+        })
+        .await
     }
 }
 
 /// Compiling a million keys takes seconds, which are not this runtime's to give.
 async fn compiling(
-    act: impl FnOnce() -> Result<Explainer, NotExplained> + Send + 'static,
-) -> Result<Explainer, NotExplained> {
+    act: impl FnOnce() -> Result<Held, NotExplained> + Send + 'static,
+) -> Result<Held, NotExplained> {
     let compiled = tokio::task::spawn_blocking(act).await;
     compiled.map_err(|_| NotExplained::Abnormal)?
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
 
 use domain::traffic::{Detail, Record};
@@ -114,12 +114,23 @@ impl Log {
         }
     }
 
+    /// Half a line at the end, as a kill or a full disk leaves it, does not take the next one along.
     fn reopen(&self) -> io::Result<(BufWriter<File>, u64)> {
         let mut options = OpenOptions::new();
         options.append(true).create(true).mode(0o600);
         let file = options.open(&self.path)?;
-        let bytes = file.metadata()?.len();
-        Ok((BufWriter::with_capacity(256 * 1024, file), bytes))
+        let metadata = file.metadata()?;
+        let mut bytes = metadata.len();
+        let mut out = BufWriter::with_capacity(256 * 1024, file);
+        if metadata.is_file() && bytes > 0 {
+            let mut last = [0];
+            File::open(&self.path)?.read_exact_at(&mut last, bytes - 1)?;
+            if last != *b"\n" {
+                out.write_all(b"\n")?;
+                bytes += 1;
+            }
+        }
+        Ok((out, bytes))
     }
 
     fn turn(&mut self) -> io::Result<()> {
@@ -154,5 +165,28 @@ mod tests {
             assert_eq!(serde_json::from_str::<Record>(line).unwrap(), record);
         }
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn half_a_line_takes_no_other_along() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("traffic.jsonl");
+        let names = record::Names::default();
+        let record = record::Record::default().resolve(&names, "n");
+        let append = || {
+            let mut lines = Lines::new(path.clone(), 1_000_000);
+            lines.append(std::slice::from_ref(&record)).unwrap();
+            lines.flush().unwrap();
+        };
+        append();
+        let mut torn = fs::read(&path).unwrap();
+        torn.truncate(torn.len() - 5);
+        fs::write(&path, torn).unwrap();
+        append();
+        append();
+        let text = fs::read_to_string(&path).unwrap();
+        let read = |line| serde_json::from_str::<Record>(line).ok();
+        let read: Vec<Option<Record>> = text.lines().map(read).collect();
+        assert_eq!(read, [None, Some(record.clone()), Some(record.clone())]);
     }
 }

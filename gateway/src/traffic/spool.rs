@@ -13,7 +13,7 @@ mod growing;
 mod segment;
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 
 use domain::id::BatchId;
@@ -78,6 +78,8 @@ pub struct Spool {
     reader: Option<(u64, Reader)>,
     figures: SpoolFigures,
     frames: Vec<u8>,
+    /// The disk refused what was to be written last.
+    is_refused: bool,
 }
 
 impl Spool {
@@ -95,7 +97,7 @@ impl Spool {
         for (number, len) in segments(&directory).map_err(failed)? {
             highest = highest.max(number);
             if number < stored.segment {
-                fs::remove_file(path(&directory, number)).map_err(failed)?;
+                directory::remove(&directory, number).map_err(failed)?;
             } else {
                 closed.push_back(Closed { number, len });
             }
@@ -115,6 +117,7 @@ impl Spool {
                 ..SpoolFigures::default()
             },
             frames: Vec::new(),
+            is_refused: false,
         })
     }
 
@@ -125,13 +128,22 @@ impl Spool {
         while records.peek().is_some() {
             let result = self.append_some(&mut records, &mut done);
             if let Err((error, pending)) = result {
-                tracing::error!(%error, "the traffic spool cannot be written; records are dropped");
+                self.refused(&error);
                 done.dropped += pending + records.count() as u64;
-                self.close_active();
                 break;
             }
+            self.is_refused &= done.written == 0;
         }
         done
+    }
+
+    /// The segment may end in half a frame now. It is told once: a disk that is full is so for a
+    /// while, and the log may lie there as well.
+    fn refused(&mut self, error: &io::Error) {
+        if !std::mem::replace(&mut self.is_refused, true) {
+            tracing::error!(%error, "the traffic spool cannot be written; what comes is dropped");
+        }
+        self.close_active();
     }
 
     /// Fills and writes one buffer. On error: the records that were in it.
@@ -189,7 +201,7 @@ impl Spool {
                     None => {
                         tracing::warn!(
                             segment = number,
-                            "a segment of the traffic spool has no readable head"
+                            "a segment of the traffic spool is gone, or has no readable head"
                         );
                         self.figures.lost_bytes += len;
                         self.leave(number);
@@ -273,7 +285,7 @@ impl Spool {
             if oldest.number >= self.stored.segment && !all_stored {
                 break;
             }
-            fs::remove_file(path(&self.settings.directory, oldest.number))?;
+            directory::remove(&self.settings.directory, oldest.number)?;
             self.figures.bytes -= oldest.len;
             self.closed.pop_front();
         }
@@ -284,7 +296,7 @@ impl Spool {
     /// not appended to.
     pub(crate) fn remove(self) -> io::Result<()> {
         for Closed { number, len: _ } in &self.closed {
-            fs::remove_file(path(&self.settings.directory, *number))?;
+            directory::remove(&self.settings.directory, *number)?;
         }
         Ok(())
     }

@@ -65,8 +65,8 @@ pub struct Writer {
 impl Writer {
     /// Starts the thread, and for a store a task on the present runtime: not one of the workers'.
     ///
-    /// Errors when the spool's directory cannot be used. While another process holds it, as after a
-    /// take-over, a second one beside it is used; what that process leaves is stored from here.
+    /// Errors when the spool's directory cannot be used. While other processes hold it, as after a
+    /// take-over, one beside it is used; what they leave is stored from here.
     pub fn start(
         rings: Arc<Rings>,
         node: String,

@@ -3,16 +3,21 @@
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
+use domain::explain::{Asked, KeyState, Sight};
 use domain::id::OrganizationId;
 use domain::seal::KeyRing;
 use domain::snapshot::{Kind, Organization};
 use entity::database::{DatabaseSettings, Databases, begin_write, connect, connect_later};
+use gateway::Settings;
 use gateway::duty::Pen;
 use gateway::source::database::DatabaseSource;
 use gateway::source::disk::Disk;
 use gateway::source::{Change, channel};
+use gateway::store::DatabaseExplainer;
 use migration::testing::{TestDatabase, each_backend};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, DbBackend, EntityTrait};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DbBackend, EntityTrait, TransactionTrait,
+};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
@@ -53,6 +58,16 @@ async fn remove_organization(databases: &Databases, slug: &str) -> u64 {
         .unwrap();
     tx.commit().await.unwrap();
     number
+}
+
+/// The same number, and another change: the database is one that was restored.
+async fn restore(databases: &Databases, number: u64) {
+    let row = entity::change::ActiveModel {
+        number: Set(number as i64),
+        object_id: Set(uuid::Uuid::from_u128(9)),
+        ..Default::default()
+    };
+    row.update(&databases.main).await.unwrap();
 }
 
 struct Running {
@@ -234,6 +249,32 @@ async fn a_node_serves_on_and_starts_again_without_its_database() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_falls_silent_in_the_middle_is_asked_anew() {
+    let Some(database) = TestDatabase::postgres().await else {
+        return;
+    };
+    let editor = connect(&DatabaseSettings::new(&database.url))
+        .await
+        .unwrap();
+    let (line, url) = Switch::in_url(&database.url).await;
+    let mut node = start(&url, None, None).await;
+    node.next_full().await;
+    // The node looks each second: it has asked, and waits, when the line falls silent.
+    let locking = editor.main.begin().await.unwrap();
+    let lock = "LOCK TABLE change IN ACCESS EXCLUSIVE MODE";
+    locking.execute_unprepared(lock).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    line.silence();
+    locking.rollback().await.unwrap();
+    let number = add_organization(&editor, "second").await;
+    let heard = timeout(Duration::from_secs(30), node.changes.recv()).await;
+    match heard.unwrap().unwrap() {
+        Change::Full(snapshot) => assert_eq!(snapshot.state, number),
+        Change::Delta(delta) => panic!("not whole: {delta:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_starts_again_asks_for_what_has_changed_only() {
     each_backend(async |database: TestDatabase| {
         let editor = connect(&DatabaseSettings::new(&database.url))
@@ -273,17 +314,50 @@ async fn a_node_that_starts_again_asks_for_what_has_changed_only() {
             add_organization(&editor, &format!("away-{round}")).await;
         }
 
-        // The same number, and another change: the database is one that was restored.
         let newest = entity::change::newest(&editor.main).await.unwrap();
-        let row = entity::change::ActiveModel {
-            number: Set(last as i64),
-            object_id: Set(uuid::Uuid::from_u128(9)),
-            ..Default::default()
-        };
-        row.update(&editor.main).await.unwrap();
+        restore(&editor, last).await;
         let mut node = start(&database.url, None, Some(disk.clone())).await;
         let state = node.next_full().await;
         assert_eq!((state.state, state.parts.organizations.len()), (newest, 7));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_explains_takes_a_restored_database_as_another_one() {
+    each_backend(async |database: TestDatabase| {
+        let databases = connect(&DatabaseSettings::new(&database.url))
+            .await
+            .unwrap();
+        let last = add_organization(&databases, "first").await;
+        let explainer = DatabaseExplainer::alone(databases.clone(), Settings::default());
+        let asked = Asked {
+            method: "GET".into(),
+            target: "http://a.test/".into(),
+            ..Asked::default()
+        };
+        let told = async || {
+            let told = explainer.explain(&asked, KeyState::Judged, &Sight::Everything);
+            let told = told.await.unwrap();
+            (told.state, told.verdict.code.unwrap())
+        };
+        assert_eq!(told().await, (last, "no_route".to_owned()));
+        let now = Utc::now();
+        let host = entity::host::ActiveModel {
+            id: Set(uuid::Uuid::from_u128(8)),
+            organization_id: Set(None),
+            host: Set("a.test".into()),
+            tls: Set(Some("required".into())),
+            client_ca: Set(None),
+            client_crl: Set(None),
+            client_crl_current: Set(None),
+            created_at: Set(now),
+            updated_at: Set(now),
+            etag: Set(1),
+        };
+        host.insert(&databases.main).await.unwrap();
+        restore(&databases, last).await;
+        assert_eq!(told().await, (last, "https_required".to_owned()));
     })
     .await;
 }

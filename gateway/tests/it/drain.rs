@@ -3,7 +3,10 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::rig::Rig;
+use gateway::source::{Change, channel};
+use gateway::{Inherited, Settings, prepare};
+
+use crate::rig::{Client, Rig, Upstream, snapshot};
 
 const OPEN: &str = r#"
 portunus: 1
@@ -80,4 +83,38 @@ async fn a_drain_ends_in_time() {
         .await
         .unwrap();
     assert!(busy.try_read().await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_whose_turn_never_comes_takes_nobody_along() {
+    let upstream = Upstream::start().await;
+    let settings = || Settings {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        admin: None,
+        workers: Some(1),
+        ..Settings::default()
+    };
+    let (changes, received) = channel();
+    let first = prepare(settings(), received, Inherited::default()).unwrap();
+    let mut early = Client::connect(first.gateway).await;
+    early.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let (_none, nothing) = channel();
+    let second = prepare(settings(), nothing, first.listeners().unwrap()).unwrap();
+    second.shutdown().await;
+    let state = snapshot(OPEN, &upstream, 1);
+    changes.send(Change::Full(Box::new(state))).await.unwrap();
+    first.ready().await;
+    first.begin();
+    assert_eq!(early.read().await.status, 200);
+    first.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_connection_for_health_leads_to_the_next_process() {
+    let rig = Rig::new(OPEN).await;
+    let mut probe = Client::connect(rig.handle.admin.unwrap()).await;
+    assert_eq!(probe.get("/readyz", &[]).await.status, 200);
+    rig.handle.relieve();
+    assert!(probe.is_closed().await);
+    rig.handle.shutdown().await;
 }

@@ -11,17 +11,25 @@ use domain::seal::KeyRing;
 use entity::database::{DatabaseSettings, connect_later};
 use gateway::quota::{Counter, QuotaKey};
 use gateway::settings::Settings;
-use gateway::source::channel;
-use gateway::source::disk::Disk;
+use gateway::source::disk::{Disk, NAME};
+use gateway::source::{Changes, channel};
 use gateway::store::node::Identity;
 use gateway::store::{Join, Joined};
-use gateway::{Handle, start};
+use gateway::{Handle, Inherited, prepare};
 use migration::testing::{TestDatabase, each_backend};
 use sea_orm::EntityTrait;
 
 use crate::switch::{Switch, until};
 
 async fn joined(url: &str, data: &std::path::Path) -> (Handle, Joined) {
+    let (handle, join, changes) = waiting(url, data).await;
+    let joined = join.start(&handle, changes).unwrap();
+    handle.begin();
+    (handle, joined)
+}
+
+/// Its turn has not come.
+async fn waiting(url: &str, data: &std::path::Path) -> (Handle, Join, Changes) {
     let settings = Settings {
         listen: "127.0.0.1:0".parse().unwrap(),
         admin: None,
@@ -32,7 +40,7 @@ async fn joined(url: &str, data: &std::path::Path) -> (Handle, Joined) {
     };
     let clock = settings.clock.clone();
     let (changes, received) = channel();
-    let handle = start(settings, received).unwrap();
+    let handle = prepare(settings, received, Inherited::default()).unwrap();
     let join = Join {
         databases: connect_later(&DatabaseSettings::new(url)).await.unwrap(),
         database_url: url.to_owned(),
@@ -47,8 +55,7 @@ async fn joined(url: &str, data: &std::path::Path) -> (Handle, Joined) {
         disk: Some(Disk::new(data, &KeyRing::new(vec![[1; 32]]))),
         clock,
     };
-    let joined = join.start(&handle, changes).unwrap();
-    (handle, joined)
+    (handle, join, changes)
 }
 
 /// A counter of a month, in which the test does not end.
@@ -139,6 +146,22 @@ async fn calls_are_logged_also_those_of_a_restart_without_the_database() {
         handle.shutdown().await;
         joined_again.leave().await;
         assert_eq!(logged().await.len(), 3);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_whose_turn_never_comes_writes_no_state() {
+    each_backend(async |database: TestDatabase| {
+        let data = database.directory.path().join("data");
+        let (handle, join, changes) = waiting(&database.url, &data).await;
+        let joined = join.prepare(&handle, changes).unwrap();
+        handle.ready().await;
+        handle.shutdown().await;
+        joined.leave().await;
+        // The file is written beside all that, should it be.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!(!data.join(NAME).exists());
     })
     .await;
 }

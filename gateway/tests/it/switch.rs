@@ -1,4 +1,5 @@
-//! A switch in the line to a database: TCP on loopback that can be cut and joined again.
+//! A switch in the line to a database: TCP on loopback that can be cut and joined again, or fall
+//! silent.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use tokio::sync::watch;
 
 pub(crate) struct Switch {
     on: watch::Sender<bool>,
+    silenced: watch::Sender<()>,
     address: SocketAddr,
 }
 
@@ -18,14 +20,21 @@ impl Switch {
     /// Begins joined, in front of `host:port`.
     pub(crate) async fn before(target: String) -> Self {
         let (on, state) = watch::channel(true);
+        let (silenced, silence) = watch::channel(());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(join(client, target.clone(), state.clone()));
+                let mut silence = silence.clone();
+                silence.mark_unchanged();
+                tokio::spawn(join(client, target.clone(), state.clone(), silence));
             }
         });
-        Self { on, address }
+        Self {
+            on,
+            silenced,
+            address,
+        }
     }
 
     /// In front of a PostgreSQL database; a SQLite file has no line to cut.
@@ -61,18 +70,34 @@ impl Switch {
     pub(crate) fn join(&self) {
         self.on.send_replace(true);
     }
+
+    /// Nothing passes any more over the connections that there are, and nobody is told. New ones are
+    /// as ever.
+    pub(crate) fn silence(&self) {
+        self.silenced.send_replace(());
+    }
 }
 
-async fn join(mut client: TcpStream, target: String, mut on: watch::Receiver<bool>) {
+async fn join(
+    mut client: TcpStream,
+    target: String,
+    mut on: watch::Receiver<bool>,
+    mut silence: watch::Receiver<()>,
+) {
     if !*on.borrow_and_update() {
         return;
     }
     let Ok(mut server) = TcpStream::connect(target).await else {
         return;
     };
-    tokio::select! {
-        _ = copy_bidirectional(&mut client, &mut server) => {}
-        _ = on.wait_for(|on| !*on) => {}
+    let is_silenced = tokio::select! {
+        _ = copy_bidirectional(&mut client, &mut server) => false,
+        _ = on.wait_for(|on| !*on) => false,
+        silenced = silence.changed() => silenced.is_ok(),
+    };
+    if is_silenced {
+        // Neither side hears of an end.
+        std::future::pending::<()>().await;
     }
 }
 

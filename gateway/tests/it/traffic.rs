@@ -135,6 +135,30 @@ async fn a_batch_that_was_stored_before_the_crash_is_not_stored_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_several_processes_left_is_stored_by_one() {
+    each_backend(async |database: TestDatabase| {
+        let databases = open(&database.url).await;
+        let rings = rings();
+        let directory = database.directory.path();
+        push(&rings, 0..300);
+        let mut records = Vec::new();
+        rings.drain(|record| records.push(record.resolve(rings.names(), "node")));
+        for (name, left) in ["spool", "spool-2", "spool-3"]
+            .into_iter()
+            .zip(records.chunks(100))
+        {
+            let mut spool = Spool::open(SpoolSettings::new(directory.join(name))).unwrap();
+            assert_eq!(spool.append(left).written, 100);
+        }
+        let writer = writer(&rings, directory, &databases);
+        until("all of it", async || counts(&databases).await.0 >= 300).await;
+        writer.stop(Duration::from_secs(5)).await;
+        assert_eq!(counts(&databases).await, (300, 300, 300));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn traffic_waits_in_the_spool_while_the_database_is_away() {
     let Some(database) = TestDatabase::postgres().await else {
         return;

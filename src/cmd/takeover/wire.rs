@@ -19,7 +19,8 @@ const MOST: usize = 253;
 /// Bytes of a line, so that a peer gone mad fills no memory: a million counters fit.
 const LONGEST: usize = 256 * 1024 * 1024;
 
-/// Lines, in the order in which they are said.
+/// Lines, in the order in which they are said: `Relieved` before `Ready` where the process was told to
+/// end meanwhile.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Line {

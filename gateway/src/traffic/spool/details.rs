@@ -15,8 +15,7 @@ impl Spool {
     /// is half full or the disk refused.
     pub fn append_detail(&mut self, detail: &Detail) -> bool {
         self.try_append_detail(detail).unwrap_or_else(|error| {
-            tracing::error!(%error, "the traffic spool cannot be written; details are dropped");
-            self.close_active();
+            self.refused(&error);
             false
         })
     }

@@ -5,6 +5,11 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::Spool;
+
+/// Ends of the names of the directories that processes of one node may use at a time.
+const BESIDE: [&str; 3] = ["", "-2", "-3"];
+
 /// Where the spool lies and how large its parts are.
 #[derive(Debug, Clone)]
 pub struct SpoolSettings {
@@ -29,10 +34,28 @@ impl SpoolSettings {
         }
     }
 
-    /// A spool beside this one, for a process that takes over while this one is in use.
-    pub(crate) fn second(&self) -> Self {
+    /// Opens the first place that no other process has: this one, or one of two beside it, for a
+    /// process that takes over while another ends, or still waits for the store with what one before
+    /// it has left. Says also which the other places are.
+    pub(crate) fn open_free(&self) -> Result<(Spool, Vec<Self>), SpoolError> {
+        let mut places: Vec<Self> = BESIDE.iter().map(|end| self.with(end)).collect();
+        for at in 0..BESIDE.len() {
+            match Spool::open(places[at].clone()) {
+                Ok(spool) => {
+                    places.remove(at);
+                    return Ok((spool, places));
+                }
+                Err(SpoolError::Busy(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(SpoolError::Busy(self.directory.clone()))
+    }
+
+    /// With `end` behind the directory's name.
+    fn with(&self, end: &str) -> Self {
         let mut directory = self.directory.clone().into_os_string();
-        directory.push("-2");
+        directory.push(end);
         Self {
             directory: directory.into(),
             ..self.clone()
@@ -80,6 +103,14 @@ pub(super) fn claim(directory: &Path) -> Result<File, SpoolError> {
 
 pub(super) fn path(directory: &Path, number: u64) -> PathBuf {
     directory.join(format!("{number:016x}.seg"))
+}
+
+/// Removes a segment, or finds that somebody else did.
+pub(super) fn remove(directory: &Path, number: u64) -> io::Result<()> {
+    match fs::remove_file(path(directory, number)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Number and length of each segment, oldest first. Other files are nobody's and are left alone.

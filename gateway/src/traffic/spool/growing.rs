@@ -26,9 +26,8 @@ impl Spool {
         match active.write(&self.frames) {
             Ok(()) => self.figures.bytes += self.frames.len() as u64,
             Err(error) => {
-                tracing::error!(%error, "the traffic spool cannot be written");
                 // The end of a segment ends its last batch as well.
-                self.close_active();
+                self.refused(&error);
             }
         }
         true

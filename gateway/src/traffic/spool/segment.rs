@@ -7,7 +7,7 @@
 //! whole: the torn tail. Details are JSON, in as many frames as they need; a release that does not
 //! know these passes over them.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -62,7 +62,12 @@ pub(super) struct Active {
 }
 
 impl Active {
+    /// A file that has not even a whole head is no segment: a full disk left it of an earlier attempt,
+    /// and it would be in the way of every later one.
     pub(super) fn create(path: &Path, id: SegmentId) -> io::Result<Self> {
+        if fs::metadata(path).is_ok_and(|there| there.len() < HEAD) {
+            fs::remove_file(path)?;
+        }
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -187,8 +192,13 @@ pub(super) struct Reader<R = File> {
 }
 
 impl Reader {
+    /// `None` also without a file: somebody has made room on the disk.
     pub(super) fn open(path: &Path) -> io::Result<Option<Self>> {
-        Self::of(File::open(path)?)
+        match File::open(path) {
+            Ok(file) => Self::of(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 

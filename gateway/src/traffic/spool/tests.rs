@@ -1,5 +1,6 @@
 //! What the spool promises across crashes, full disks and damaged files.
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -9,6 +10,8 @@ use domain::key::Environment;
 use proptest::prelude::*;
 
 use super::*;
+
+mod details;
 
 fn record(number: u32) -> Record {
     Record {
@@ -204,6 +207,63 @@ fn a_full_spool_drops_the_newest_and_recovers() {
 }
 
 #[test]
+fn what_a_full_disk_left_is_not_in_the_way() {
+    let directory = tempfile::tempdir().unwrap();
+    for left in [&b""[..], b"PTNSPOOL"] {
+        let mut spool = open(directory.path());
+        // The disk took a name and a few bytes at most, and later has room again.
+        let next = path(directory.path(), spool.active_number + 1);
+        fs::write(next, left).unwrap();
+        assert_eq!(spool.append(&records(0..2)).written, 2);
+        let batches = drain(&mut spool);
+        assert_eq!(all(&batches), records(0..2));
+        for batch in &batches {
+            spool.stored(batch).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_a_disk_refuses_is_dropped_and_the_next_is_tried() {
+    let directory = tempfile::tempdir().unwrap();
+    let inner = directory.path().join("spool");
+    let mut spool = open(&inner);
+    fs::remove_dir_all(&inner).unwrap();
+    for _ in 0..2 {
+        assert_eq!(spool.append(&records(0..3)).dropped, 3);
+        assert!(spool.is_refused, "told once until it is well");
+    }
+    fs::create_dir(&inner).unwrap();
+    assert_eq!(spool.append(&records(0..3)).written, 3);
+    assert!(!spool.is_refused);
+    assert_eq!(all(&drain(&mut spool)), records(0..3));
+}
+
+#[test]
+fn a_segment_that_somebody_took_away_holds_nothing_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = SpoolSettings {
+        segment_bytes: 1_000,
+        ..SpoolSettings::new(directory.path().to_owned())
+    };
+    let mut spool = Spool::open(settings).unwrap();
+    for number in 0..20 {
+        spool.append([&record(number)]);
+    }
+    let (first, length) = segments(directory.path()).unwrap()[0];
+    fs::remove_file(path(directory.path(), first)).unwrap();
+    let batches = drain(&mut spool);
+    let read = all(&batches);
+    assert!(read.len() < 20);
+    assert_eq!(read.last(), Some(&record(19)));
+    assert_eq!(spool.figures().lost_bytes, length);
+    for batch in &batches {
+        spool.stored(batch).unwrap();
+    }
+    assert_eq!(spool.figures().waiting_bytes, 0);
+}
+
+#[test]
 fn a_damaged_frame_costs_its_segment_only() {
     let directory = tempfile::tempdir().unwrap();
     let mut spool = open(directory.path());
@@ -253,6 +313,32 @@ fn one_process_at_a_time_and_nobody_else_reads() {
 }
 
 #[test]
+fn two_processes_that_still_end_leave_a_place_for_a_third() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = SpoolSettings::new(directory.path().join("spool"));
+    let name = |settings: &SpoolSettings| {
+        let name = settings.directory.file_name().unwrap();
+        name.to_str().unwrap().to_owned()
+    };
+    let mut held = Vec::new();
+    for (own, others) in [
+        ("spool", ["spool-2", "spool-3"]),
+        ("spool-2", ["spool", "spool-3"]),
+        ("spool-3", ["spool", "spool-2"]),
+    ] {
+        let (spool, beside) = settings.open_free().unwrap();
+        assert_eq!(name(&spool.settings), own);
+        assert_eq!(beside.iter().map(name).collect::<Vec<_>>(), others);
+        held.push(spool);
+    }
+    let busy = settings.open_free().map(|(spool, _)| spool);
+    assert!(matches!(busy, Err(SpoolError::Busy(_))));
+    drop(held.remove(1));
+    let (spool, _) = settings.open_free().unwrap();
+    assert_eq!(name(&spool.settings), "spool-2");
+}
+
+#[test]
 fn the_fuzzers_corpus_is_survived() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/spool");
     let mut seen = 0;
@@ -287,107 +373,4 @@ proptest! {
         let read = all(&drain(&mut spool));
         prop_assert_eq!(read.last(), Some(&record(0)));
     }
-}
-
-fn detail(number: u32, length: usize) -> Detail {
-    let body = domain::traffic::detail::Body {
-        text: Some("x".repeat(length)),
-        ..Default::default()
-    };
-    let mut seen = domain::traffic::detail::Seen::default();
-    seen.answer.body = Some(body);
-    Detail::of(&record(number), seen)
-}
-
-#[test]
-fn details_come_out_whole_beside_records() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut spool = open(directory.path());
-    let details: Vec<Detail> = [0, 100, 59_000, 60_000, 200_000]
-        .iter()
-        .zip(0..)
-        .map(|(length, number)| detail(number, *length))
-        .collect();
-    spool.append(&records(0..2));
-    for one in &details {
-        assert!(spool.append_detail(one));
-    }
-    spool.append(&records(2..3));
-    let batches = drain(&mut spool);
-    assert_eq!(all(&batches), records(0..3));
-    let found = batches.iter().flat_map(|batch| batch.details.clone());
-    assert_eq!(found.collect::<Vec<_>>(), details);
-    // Nothing but details is a batch as well, and comes again under its id until it is stored.
-    assert!(spool.append_detail(&details[1]));
-    let batch = spool.next_batch().unwrap().unwrap();
-    assert_eq!((batch.records.len(), batch.details.len()), (0, 1));
-    drop(spool);
-    let mut spool = open(directory.path());
-    let again = drain(&mut spool);
-    assert_eq!(again.last().unwrap().id, batch.id);
-    for batch in &again {
-        spool.stored(batch).unwrap();
-    }
-    drop(spool);
-    assert_eq!(open(directory.path()).next_batch().unwrap(), None);
-}
-
-#[test]
-fn long_details_end_a_batch_and_leave_room_for_records() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut spool = open(directory.path());
-    for number in 0..10 {
-        assert!(spool.append_detail(&detail(number, 1_000_000)));
-    }
-    let sizes: Vec<usize> = drain(&mut spool)
-        .iter()
-        .map(|batch| batch.details.len())
-        .collect();
-    assert_eq!(sizes, [5, 5]);
-    // What was in the batch before counts no more, whoever ended that.
-    let mut spool = open(&directory.path().join("again"));
-    for _ in 0..3 {
-        for number in 0..4 {
-            assert!(spool.append_detail(&detail(number, 1_000_000)));
-        }
-        let batches = drain(&mut spool);
-        assert_eq!(batches.len(), 1);
-        assert_eq!(batches[0].details.len(), 4);
-    }
-    assert!(
-        !spool.append_detail(&detail(0, 3_000_000)),
-        "longer than any may be"
-    );
-    let settings = SpoolSettings {
-        max_bytes: 100_000,
-        ..SpoolSettings::new(directory.path().join("small"))
-    };
-    let mut small = Spool::open(settings).unwrap();
-    assert!(small.append_detail(&detail(0, 40_000)));
-    assert!(!small.append_detail(&detail(1, 40_000)));
-    assert_eq!(small.append(&records(0..100)).dropped, 0);
-    assert_eq!(
-        drain(&mut small)
-            .iter()
-            .map(|batch| batch.details.len())
-            .sum::<usize>(),
-        1
-    );
-}
-
-#[test]
-fn details_that_were_torn_are_lost_alone() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut spool = open(directory.path());
-    spool.append(&records(0..2));
-    assert!(spool.append_detail(&detail(0, 150_000)));
-    drop(spool);
-    let path = directory.path().join(format!("{:016x}.seg", 1));
-    let bytes = std::fs::read(&path).unwrap();
-    std::fs::write(&path, &bytes[..bytes.len() - 10]).unwrap();
-    let mut spool = open(directory.path());
-    let batches = drain(&mut spool);
-    assert_eq!(all(&batches), records(0..2));
-    assert!(batches.iter().all(|batch| batch.details.is_empty()));
-    assert_eq!(spool.figures().unreadable, 1);
 }

@@ -21,9 +21,9 @@ const GATHER: Duration = Duration::from_millis(500);
 /// The thread's side: the spool that records go into, and what is under way of it.
 pub(super) struct Spooling {
     pub(super) own: Spool,
-    /// Where the process before or behind this one has its spool.
-    other: SpoolSettings,
-    /// What it left, until that is stored.
+    /// Where processes before and behind this one have theirs.
+    others: Vec<SpoolSettings>,
+    /// What one of them left, until that is stored.
     former: Option<Spool>,
     give: mpsc::Sender<Batch>,
     done: acks::Receiver<Batch>,
@@ -41,21 +41,16 @@ enum Whose {
 }
 
 impl Spooling {
-    /// Opens the spool, or the second one beside it while another process holds it.
+    /// Opens the spool, or one beside it while other processes hold it.
     pub(super) fn open(
         settings: SpoolSettings,
         give: mpsc::Sender<Batch>,
         done: acks::Receiver<Batch>,
     ) -> Result<Self, SpoolError> {
-        let second = settings.second();
-        let (own, other) = match Spool::open(settings.clone()) {
-            Ok(spool) => (spool, second),
-            Err(SpoolError::Busy(_)) => (Spool::open(second)?, settings),
-            Err(error) => return Err(error),
-        };
+        let (own, others) = settings.open_free()?;
         Ok(Self {
             own,
-            other,
+            others,
             former: None,
             give,
             done,
@@ -66,13 +61,18 @@ impl Spooling {
 
     /// Opens what another process left, once it is gone.
     pub(super) fn look_for_former(&mut self) {
-        if self.former.is_some() || !self.other.has_segments() {
+        if self.former.is_some() {
             return;
         }
-        match Spool::open(self.other.clone()) {
-            Ok(spool) => self.former = Some(spool),
-            Err(SpoolError::Busy(_)) => {}
-            Err(error) => tracing::warn!(%error, "An earlier spool of traffic cannot be read."),
+        for other in self.others.iter().filter(|other| other.has_segments()) {
+            match Spool::open(other.clone()) {
+                Ok(spool) => {
+                    self.former = Some(spool);
+                    return;
+                }
+                Err(SpoolError::Busy(_)) => {}
+                Err(error) => tracing::warn!(%error, "An earlier spool of traffic cannot be read."),
+            }
         }
     }
 
