@@ -13,7 +13,6 @@ use h2::client::SendRequest;
 
 use gone::Departed;
 
-use super::Target;
 use super::link::Link;
 use crate::settings::Settings;
 
@@ -91,15 +90,11 @@ impl Pool {
     }
 
     /// A connection to `target` that is still good, if there is one.
-    pub(super) fn take(&self, target: &Target, now_ms: u64) -> Option<Box<Link>> {
-        self.with(target.number, |idle| {
+    pub(super) fn take(&self, target: u32, now_ms: u64) -> Option<Box<Link>> {
+        self.with(target, |idle| {
             while let Some(mut link) = idle.links.pop() {
-                if now_ms >= link.kept_at + link.keep_ms {
-                    // All below it are older.
-                    idle.links.clear();
-                    return None;
-                }
-                if link.is_usable() {
+                // Those below it are older, but may have been promised a longer time.
+                if now_ms < link.kept_at + link.keep_ms && link.is_usable() {
                     return Some(link);
                 }
             }
@@ -194,7 +189,30 @@ impl Pool {
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::{TcpListener, TcpStream};
+
     use super::*;
+    use crate::deadline::Sweeper;
+    use crate::socket::Socket;
+
+    #[tokio::test]
+    async fn one_whose_time_is_over_does_not_take_older_ones_along() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (pool, sweeper) = (Pool::new(&Settings::default()), Sweeper::default());
+        let mut far = Vec::new();
+        for (promised, kept_at) in [(None, 1000), (Some(2), 1500)] {
+            let near = TcpStream::connect(listener.local_addr().unwrap()).await;
+            far.push(listener.accept().await.unwrap());
+            let socket = Socket::Plain(near.unwrap());
+            let mut link = Link::new(socket, sweeper.deadline(), 0);
+            link.keep_ms = pool.keep_ms(promised);
+            pool.give_back(Box::new(link), kept_at);
+        }
+        // The second was good until 2500, and the first is until 5000.
+        let taken = |now| pool.take(0, now).map(|link| link.kept_at);
+        assert_eq!(taken(3000), Some(1000));
+        assert_eq!(taken(3000), None);
+    }
 
     #[test]
     fn a_connection_is_kept_for_the_shorter_of_two_times() {
