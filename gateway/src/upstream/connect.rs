@@ -122,7 +122,7 @@ pub(super) async fn reach(
 const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Connects to the first of `addresses` that accepts: a name stays good while one of them is.
-async fn first_of(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+pub(crate) async fn first_of(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     let mut others = addresses.iter();
     let mut running = FuturesUnordered::new();
     running.extend(others.next().map(|first| TcpStream::connect(*first)));
