@@ -39,7 +39,7 @@ pub(crate) struct Attempts<'a> {
     /// The present try, where those are counted by target.
     stay: Option<Stay>,
     place: Option<Place>,
-    probe: Option<Probing>,
+    probe: Option<Arc<Probing>>,
     /// The target that the client's cookie names.
     preferred: Option<usize>,
     /// The targets of the request's variant, as bits.
@@ -335,12 +335,18 @@ impl<'a> Attempts<'a> {
 }
 
 /// A request was given up together with its tries, as its time in all was over: the last of them, to
-/// the target of this name, has failed.
+/// the target of this name, has failed, and so has what it probed, if it did.
 #[cold]
-pub(crate) fn overdue(worker: &Worker, upstream: &Upstream, target: NameId) {
+pub(crate) fn overdue(
+    worker: &Worker,
+    upstream: &Upstream,
+    target: NameId,
+    probe: Option<Arc<Probing>>,
+) {
     let mut members = upstream.targets.iter();
     if let Some(index) = members.position(|member| member.target.name == target) {
         let mut attempts = Attempts::new(worker, Way::open(upstream), 0);
+        attempts.probe = probe;
         attempts.current = index;
         attempts.failed();
     }

@@ -258,6 +258,23 @@ async fn the_whole_may_take_so_long() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_probe_whose_time_is_over_opens_the_circuit_again() {
+    let target = Upstream::start().await;
+    let more = format!("{ERRORS}, timeouts: {{ total: 300ms }}");
+    let rig = rig(&over(&[target.address], &more)).await;
+    for _ in 0..4 {
+        assert_eq!(rig.get("/x/hold", &[]).await.code(), "upstream_timeout");
+    }
+    assert_eq!(rig.get("/x/hold", &[]).await.code(), "circuit_open");
+    rig.advance(12);
+    settle().await;
+    assert_eq!(rig.get("/x/hold", &[]).await.code(), "upstream_timeout");
+    assert_eq!(rig.get("/x/hold", &[]).await.code(), "circuit_open");
+    let opened = metric(&rig, "portunus_upstream_circuit_opened_total ").await;
+    assert_eq!(opened, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_has_begun_is_cut_off_in_the_end() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     // The rest of its body never comes.
