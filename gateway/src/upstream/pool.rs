@@ -1,9 +1,10 @@
 //! Idle upstream connections of one worker, by target. The one used last is used first, so that
 //! the others grow old and go.
 
+mod flight;
 mod gone;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -11,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use h2::client::SendRequest;
 
+use flight::Flight;
 use gone::Departed;
 
 use super::link::Link;
@@ -26,20 +28,24 @@ struct Idle {
     links: Vec<Box<Link>>,
     /// Connections of HTTP/2, and since when each was seen without a request.
     shared: Vec<(Shared, Option<u64>)>,
+    flight: Option<Rc<Flight>>,
 }
 
 /// A connection of HTTP/2, and a handle that each request on it holds, to be counted by.
 #[derive(Clone)]
 pub(super) struct Shared {
     pub(super) sender: SendRequest<Bytes>,
-    pub(super) place: Rc<()>,
+    pub(super) place: Rc<Place>,
 }
+
+/// When something of any answer came over the connection last, in the worker's milliseconds.
+pub(super) type Place = Cell<u64>;
 
 impl Shared {
     pub(super) fn new(sender: SendRequest<Bytes>) -> Self {
         Self {
             sender,
-            place: Rc::new(()),
+            place: Rc::default(),
         }
     }
 
@@ -127,14 +133,21 @@ impl Pool {
             idle.shared.retain(|(shared, _)| shared.is_open());
             let has_room =
                 |shared: &Shared| shared.active() < shared.sender.current_max_send_streams();
-            let found = idle.shared.iter().find(|(shared, _)| has_room(shared));
-            let busiest = idle.shared.first().filter(|_| idle.shared.len() >= SHARED);
-            found.or(busiest).map(|(shared, _)| shared.clone())
+            let all = idle.shared.iter().map(|(shared, _)| shared);
+            let found = match all.clone().find(|shared| has_room(shared)) {
+                None if idle.shared.len() >= SHARED => all.min_by_key(|shared| shared.active()),
+                found => found,
+            };
+            found.cloned()
         })
     }
 
-    /// Keeps a new connection of HTTP/2 for those that come after. Of many that were made at once,
-    /// as there was none yet, those beyond the bound carry a single request.
+    /// Whose turn it is to make one.
+    pub(super) fn flight(&self, target: u32) -> Rc<Flight> {
+        self.with(target, |idle| idle.flight.get_or_insert_default().clone())
+    }
+
+    /// Keeps a new connection of HTTP/2 for those that come after.
     pub(super) fn keep(&self, target: u32, shared: Shared) {
         if self.departed.has(target) {
             return;
@@ -149,10 +162,10 @@ impl Pool {
     /// Nothing more is asked over a connection of HTTP/2 that did not answer: its other side may be
     /// gone without a word, which the system finds out in a quarter of an hour. What is under way
     /// there goes on.
-    pub(super) fn retire(&self, target: u32, shared: &Shared) {
+    pub(super) fn retire(&self, target: u32, place: &Rc<Place>) {
         self.with(target, |idle| {
             idle.shared
-                .retain(|(one, _)| !Rc::ptr_eq(&one.place, &shared.place));
+                .retain(|(one, _)| !Rc::ptr_eq(&one.place, place));
         });
     }
 
