@@ -1,13 +1,14 @@
 //! What one connection has under way, and what is held against it: streams that the client reset,
 //! answers that it does not take.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use tokio::task::AbortHandle;
 
 use super::inflow::Streamed;
 use super::request;
@@ -34,6 +35,8 @@ pub(super) struct Connection {
     heads: Tally,
     /// Since when no request is under way.
     idle_since: Cell<u64>,
+    /// When the client took anything last.
+    took_at: Cell<u64>,
     has_asked: Cell<bool>,
     is_barred: Cell<bool>,
     is_cut: Cell<bool>,
@@ -50,6 +53,7 @@ impl Connection {
             control: Tally::default(),
             heads: Tally::default(),
             idle_since: Cell::new(now),
+            took_at: Cell::new(now),
             has_asked: Cell::new(false),
             is_barred: Cell::new(false),
             is_cut: Cell::new(false),
@@ -80,6 +84,19 @@ impl Connection {
         self.heads.give_back();
     }
 
+    /// The client takes what is sent to it.
+    pub(super) fn takes(&self) {
+        self.took_at.set(self.worker.sweeper.now());
+    }
+
+    /// The request that began last is answered by this task.
+    pub(super) fn runs(&self, task: AbortHandle) {
+        let streams = self.streams.borrow();
+        if let Some(stream) = streams.last().and_then(Weak::upgrade) {
+            let _ = stream.task.set(task);
+        }
+    }
+
     /// The certificate of its client does not count any more.
     pub(super) fn bar(&self) {
         self.is_barred.set(true);
@@ -99,7 +116,8 @@ impl Connection {
         self.is_cut.get()
     }
 
-    /// What takes too long, if anything.
+    /// What takes too long, if anything. An answer that the client does not take while it takes others
+    /// is given up alone.
     pub(super) fn late(&self, now: u64) -> Option<Late> {
         let limits = &self.worker.settings.limits;
         let mut streams = self.streams.borrow_mut();
@@ -118,9 +136,20 @@ impl Connection {
             0 => false,
             since => now.saturating_sub(since) >= stall,
         };
-        let mut live = streams.iter().filter_map(Weak::upgrade);
-        live.any(|stream| is_stalled(&stream))
-            .then_some(Late::Write)
+        let takes_others = now.saturating_sub(self.took_at.get()) < stall / 2;
+        let live = streams.iter().filter_map(Weak::upgrade);
+        for stream in live.filter(is_stalled) {
+            match stream.task.get() {
+                Some(task) if takes_others => {
+                    // What is left of it goes with its task, and the library resets the stream.
+                    task.abort();
+                    stream.offered.set(0);
+                    self.worker.metrics.late(Late::Write);
+                }
+                Some(_) | None => return Some(Late::Write),
+            }
+        }
+        None
     }
 }
 
@@ -150,6 +179,7 @@ impl Tally {
 struct Stream {
     /// When a part of the answer was handed over that the client has not taken yet; 0 for none.
     offered: Cell<u64>,
+    task: OnceCell<AbortHandle>,
 }
 
 /// Held from a request's head to the last byte of its answer. Let go before that, it was reset.
@@ -163,6 +193,7 @@ impl Exchange {
     pub(super) fn begin(connection: Rc<Connection>) -> Self {
         let stream = Rc::new(Stream {
             offered: Cell::new(0),
+            task: OnceCell::new(),
         });
         let mut streams = connection.streams.borrow_mut();
         // The next look is half a second away, and a flood is faster.

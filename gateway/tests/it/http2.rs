@@ -89,6 +89,39 @@ async fn many_requests_go_over_one_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_not_taken_ends_without_the_others() {
+    let rig = Rig::new(FILE).await;
+    let stream = TcpStream::connect(rig.handle.gateway).await.unwrap();
+    let mut builder = h2::client::Builder::new();
+    // The one that is not taken leaves room for others.
+    builder.initial_connection_window_size(1 << 20);
+    let (mut sender, connection): (_, Connection<TcpStream>) =
+        builder.handshake::<_, Bytes>(stream).await.unwrap();
+    tokio::spawn(connection);
+    let big = get("/x/big").body(()).unwrap();
+    let (answer, _) = sender.send_request(big, true).unwrap();
+    let mut body = answer.await.unwrap().into_body();
+    for _ in 0..4 {
+        rig.advance(10);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let small = get("/x").body(()).unwrap();
+        assert_eq!(ask(&mut sender, small, "").await.0, 200);
+    }
+    let end = async {
+        loop {
+            if let Err(error) = body.data().await.expect("it is not whole") {
+                return error;
+            }
+        }
+    };
+    let end = tokio::time::timeout(PATIENCE, end).await.expect("an end");
+    assert_eq!(end.reason(), Some(h2::Reason::CANCEL), "{end}");
+    let late = "portunus_timed_out_total{phase=\"write\"}";
+    assert_eq!(metric(&rig, late).await, 1);
+    assert_eq!(rig.handle.connections(), 1, "it goes on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ambiguous_and_oversized_requests_are_refused() {
     let rig = Rig::new(FILE).await;
     let mut sender = connect(&rig).await;
