@@ -9,7 +9,7 @@ use gateway::explain::Explainer;
 use crate::explain::shop::{asked, explain};
 use crate::rig::moody::Moody;
 use crate::rig::{Rig, Upstream, snapshot};
-use crate::upstreams::metric;
+use crate::upstreams::{DOWN_FOR_AN_HOUR, always, metric};
 
 /// A file over a stable target and a canary.
 fn file(stable: SocketAddr, canary: SocketAddr, split: &str) -> String {
@@ -70,6 +70,18 @@ async fn a_request_may_name_its_variant() {
         client.get("/x", &[field]).await;
         assert_eq!(canary.requests(), canaries, "{field}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_variants_target_is_none_to_ask_instead() {
+    let stable = Upstream::start().await;
+    let canary = always(DOWN_FOR_AN_HOUR).await;
+    let text = file(stable.address, canary, NAMED).replace("tries: 1", "tries: 2");
+    let rig = rig(&text).await;
+    let answer = rig.get("/x", &["X-Variant: canary"]).await;
+    assert_eq!(answer.status, 503);
+    let records = rig.wait_records(1).await;
+    assert_eq!(records[0].tries, 1, "its own wants to be left alone");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,7 +23,7 @@ pub async fn rig(text: &str) -> Rig {
 }
 
 pub const DOWN: &str = "HTTP/1.1 503 Down\r\nContent-Length: 0\r\n\r\n";
-const DOWN_FOR_AN_HOUR: &str =
+pub const DOWN_FOR_AN_HOUR: &str =
     "HTTP/1.1 503 Down\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n";
 pub const FINE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
