@@ -100,7 +100,7 @@ pub(super) async fn connect_http2(
             .initial_connection_window_size(CONNECTION_WINDOW)
             .initial_max_send_streams(UNTOLD)
             .max_header_list_size(HEADER_LIST);
-        let (sender, mut connection) = builder.handshake(socket).await?;
+        let (sender, mut connection) = builder.handshake::<_, Bytes>(socket).await?;
         // Its first frame says how many requests it takes at a time (RFC 9113 §3.4): those who share
         // it are to know before they send more.
         let told = poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {

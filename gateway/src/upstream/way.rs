@@ -135,8 +135,8 @@ pub(crate) fn stand_in<'a>(
     let Some(other) = usable else {
         return Err(refusal);
     };
+    let mut way = alone(worker, other).map_err(Closed::refusal)?;
     worker.metrics.upstream_fell_back.add(1);
-    let mut way = enter(worker, other).map_err(Closed::refusal)?;
     way.instead = Some(fallback.label);
     Ok(way)
 }
