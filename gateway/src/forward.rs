@@ -187,9 +187,10 @@ async fn tries(
     let (worker, upstream) = (call.worker, way.upstream);
     let spare = way.instead.is_none().then_some(way.spare);
     let key = balance_key(call, upstream);
+    // Who stands in has variants of its own.
+    let drawn = call.variant.filter(|_| way.instead.is_none());
     let mut attempts = Attempts::new(worker, way, key);
     if let Some(split) = &upstream.split {
-        let drawn = call.variant;
         let index = drawn.unwrap_or_else(|| variant(call, split, upstream::chance));
         attempts.keep_to(split.variants[index].members);
     }
