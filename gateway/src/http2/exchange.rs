@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use tokio::task::AbortHandle;
 
@@ -26,6 +26,9 @@ const CONTROL: u32 = 2_000;
 /// were compressed to, streams beyond those that may be open, and what is malformed. A client that
 /// has not heard yet how many streams it may open has some of these.
 const HEADS: u32 = 256;
+/// Answers whose ends lie with the library for too long, while their client takes others. Nobody can
+/// take these out but by ending the connection, and each may have 64 KiB.
+const MOST_LEFT: usize = 4;
 
 pub(super) struct Connection {
     pub(super) worker: Rc<Worker>,
@@ -137,15 +140,18 @@ impl Connection {
             since => now.saturating_sub(since) >= stall,
         };
         let takes_others = now.saturating_sub(self.took_at.get()) < stall / 2;
+        let mut left = 0;
         let live = streams.iter().filter_map(Weak::upgrade);
         for stream in live.filter(is_stalled) {
-            match stream.task.get() {
+            let task = stream.task.get().filter(|task| !task.is_finished());
+            match task {
                 Some(task) if takes_others => {
                     // What is left of it goes with its task, and the library resets the stream.
                     task.abort();
                     stream.offered.set(0);
                     self.worker.metrics.late(Late::Write);
                 }
+                None if takes_others && left < MOST_LEFT => left += 1,
                 Some(_) | None => return Some(Late::Write),
             }
         }
@@ -210,6 +216,12 @@ impl Exchange {
             is_done: false,
         }
     }
+
+    /// From now on it is for the client to take what there is.
+    fn offer(&self) {
+        let now = self.connection.worker.sweeper.now();
+        self.stream.offered.set(now.max(1));
+    }
 }
 
 impl Drop for Exchange {
@@ -227,6 +239,26 @@ pub(super) struct Answered {
     /// With what is left of the request; `None` for nothing at all.
     delivery: Option<(Delivery, Streamed)>,
     exchange: Exchange,
+}
+
+/// A part of an answer. Its stream is known until the library has written or dropped it.
+pub(super) struct Piece {
+    bytes: Bytes,
+    _stream: Rc<Stream>,
+}
+
+impl Buf for Piece {
+    fn remaining(&self) -> usize {
+        self.bytes.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.bytes.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+    }
 }
 
 /// As the library's type for errors wants it.
@@ -271,19 +303,19 @@ impl Answered {
 }
 
 impl Body for Answered {
-    type Data = Bytes;
+    type Data = Piece;
     type Error = CutOff;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
+    ) -> Poll<Option<Result<Frame<Piece>, CutOff>>> {
         let this = self.get_mut();
-        // Whoever asks for more has got rid of what there was.
-        this.exchange.stream.offered.set(0);
         let Some((delivery, inflow)) = &mut this.delivery else {
             return Poll::Ready(None);
         };
+        // Whoever asks for more has got rid of what there was.
+        this.exchange.stream.offered.set(0);
         let mut data = Vec::new();
         let filled = ready!(delivery.poll_fill(cx, inflow, &mut data));
         let is_over = match filled {
@@ -297,6 +329,8 @@ impl Body for Answered {
         if is_over && data.is_empty() {
             this.exchange.is_done = true;
             let trailers = delivery.trailers().map(request::map);
+            // Nobody asks any more what became of the last part.
+            this.exchange.offer();
             // What is counted ends here.
             this.delivery = None;
             return Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))));
@@ -305,11 +339,12 @@ impl Body for Answered {
             this.exchange.is_done = true;
             this.delivery = None;
         }
-        let connection = &this.exchange.connection;
-        connection.control.give_back();
-        let now = connection.worker.sweeper.now();
-        this.exchange.stream.offered.set(now.max(1));
-        Poll::Ready(Some(Ok(Frame::data(data.into()))))
+        this.exchange.connection.control.give_back();
+        this.exchange.offer();
+        Poll::Ready(Some(Ok(Frame::data(Piece {
+            bytes: data.into(),
+            _stream: this.exchange.stream.clone(),
+        }))))
     }
 
     fn is_end_stream(&self) -> bool {
