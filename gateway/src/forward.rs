@@ -97,7 +97,7 @@ pub(crate) async fn forward(
     let spent = (u64::from(call.record.elapsed()) / 1000).saturating_sub(call.waited_ms);
     let left = total.saturating_sub(spent);
     let end = call.worker.sweeper.now() + left;
-    let upstream = way.upstream;
+    let (upstream, probe) = (way.upstream, way.probe.clone());
     let exchange = exchange(call, way, inflow);
     match tokio::time::timeout(Duration::from_millis(left), exchange).await {
         Ok(mut result) => {
@@ -110,7 +110,7 @@ pub(crate) async fn forward(
             call.worker.metrics.upstream_failed.add(1);
             // Neither a client that was slow with a body nor what was asked before used it up.
             if inflow.length() == Some(0) && left >= total / 2 {
-                upstream::overdue(call.worker, upstream, call.record.target);
+                upstream::overdue(call.worker, upstream, call.record.target, probe);
             }
             Err(timeout(NOT_WHOLE).into())
         }
@@ -187,9 +187,10 @@ async fn tries(
     let (worker, upstream) = (call.worker, way.upstream);
     let spare = way.instead.is_none().then_some(way.spare);
     let key = balance_key(call, upstream);
+    // Who stands in has variants of its own.
+    let drawn = call.variant.filter(|_| way.instead.is_none());
     let mut attempts = Attempts::new(worker, way, key);
     if let Some(split) = &upstream.split {
-        let drawn = call.variant;
         let index = drawn.unwrap_or_else(|| variant(call, split, upstream::chance));
         attempts.keep_to(split.variants[index].members);
     }

@@ -20,7 +20,7 @@ use crate::client::Peer;
 use crate::metrics::Late;
 use crate::socket::Socket;
 use crate::worker::Worker;
-use exchange::Connection;
+use exchange::{Connection, Exchange};
 use meter::Metered;
 
 /// What every connection of HTTP/2 begins with where nothing was agreed before (RFC 9113 §3.4).
@@ -41,13 +41,14 @@ const LOOK_MS: u64 = 500;
 /// How long a client may take to see why it is sent away.
 const PARTING_MS: u64 = 1000;
 
-/// Tasks of a connection stay on its worker.
-#[derive(Debug, Clone, Copy)]
-struct Local;
+/// Tasks of a connection stay on its worker: one for each request, right when that has begun.
+#[derive(Clone)]
+struct Local(Rc<Connection>);
 
 impl<F: Future<Output: 'static> + 'static> hyper::rt::Executor<F> for Local {
     fn execute(&self, future: F) {
-        tokio::task::spawn_local(future);
+        let task = tokio::task::spawn_local(future);
+        self.0.runs(task.abort_handle());
     }
 }
 
@@ -58,9 +59,11 @@ pub(crate) async fn serve(worker: Rc<Worker>, socket: Socket, peer: Peer) {
     let shared = connection.clone();
     let service = service_fn(move |request| {
         shared.asked();
-        request::answer(shared.clone(), request)
+        // Not when its task first runs: the task is to be known to it.
+        let exchange = Exchange::begin(shared.clone());
+        request::answer(shared.clone(), exchange, request)
     });
-    let serving = http2::Builder::new(Local)
+    let serving = http2::Builder::new(Local(connection.clone()))
         .max_concurrent_streams(limits.http2_streams)
         .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
         .initial_stream_window_size(STREAM_WINDOW)

@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
-use crate::upstream::{Resolved, Resolver, Roots, client_config};
+use crate::upstream::{Resolved, Resolver, Roots, client_config, first_of};
 
 /// Why there is no answer; a clause about the server.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +83,7 @@ pub(crate) async fn get(reach: &Reach<'_>, asked: &Asked<'_>) -> Result<Bytes, F
 }
 
 async fn connect(reach: &Reach<'_>, host: &Host<&str>, port: u16) -> Result<TcpStream, Failed> {
-    let addresses = match host {
+    let mut addresses = match host {
         Host::Ipv4(ip) => vec![SocketAddr::new((*ip).into(), port)],
         Host::Ipv6(ip) => vec![SocketAddr::new((*ip).into(), port)],
         Host::Domain(name) if address::is_metadata_name(name) => return Err(Failed::Refused),
@@ -92,18 +92,15 @@ async fn connect(reach: &Reach<'_>, host: &Host<&str>, port: u16) -> Result<TcpS
             resolved.addresses(reach.resolver).await.to_vec()
         }
     };
-    let mut last = Failed::Unresolved;
-    for address in addresses {
-        if address::judge(address, reach.allowed, reach.own).is_err() {
-            last = Failed::Refused;
-            continue;
-        }
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = Failed::Unreachable(error),
-        }
+    if addresses.is_empty() {
+        return Err(Failed::Unresolved);
     }
-    Err(last)
+    addresses.retain(|one| address::judge(*one, reach.allowed, reach.own).is_ok());
+    if addresses.is_empty() {
+        return Err(Failed::Refused);
+    }
+    let connected = first_of(&addresses).await;
+    connected.map_err(Failed::Unreachable)
 }
 
 async fn exchange<S>(stream: S, asked: &Asked<'_>) -> Result<Bytes, Failed>

@@ -39,7 +39,7 @@ pub(crate) use attempts::{Attempts, Ticket, overdue};
 pub(crate) use balance::identity;
 pub(crate) use budget::Vitals;
 pub(crate) use chance::chance;
-pub(crate) use connect::ConnectError;
+pub(crate) use connect::{ConnectError, first_of};
 pub(crate) use delay::Delay;
 pub(crate) use link::Link;
 pub(crate) use mirror::Shadow;

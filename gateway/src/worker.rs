@@ -85,8 +85,8 @@ pub(crate) struct Worker {
     pub(crate) draining: Cell<bool>,
     /// Connections without a request are closed.
     pub(crate) leaving: Cell<bool>,
-    /// Connections that are open, for the drain.
-    pub(crate) open: Cell<usize>,
+    /// Each connection that is open holds it as well, for the drain to count, however it ends.
+    open: Rc<()>,
     cells: RefCell<HashMap<CellKey, Arc<limiter::Cell>>>,
     counters: RefCell<HashMap<CellKey, Arc<Counter>>>,
     /// Tokens that are known to be good.
@@ -125,7 +125,7 @@ impl Worker {
             scratch: RefCell::new(vec![0; SCRATCH].into()),
             draining: Cell::new(false),
             leaving: Cell::new(false),
-            open: Cell::new(0),
+            open: Rc::new(()),
             cells: RefCell::default(),
             counters: RefCell::default(),
             seen: RefCell::default(),
@@ -296,12 +296,11 @@ fn accept(
         return;
     };
     worker.metrics.accept();
+    let held = (worker.open.clone(), place);
     let worker = worker.clone();
-    worker.open.set(worker.open.get() + 1);
     tokio::task::spawn_local(async move {
-        client::serve(worker.clone(), stream, address, door).await;
-        worker.open.set(worker.open.get() - 1);
-        drop(place);
+        client::serve(worker, stream, address, door).await;
+        drop(held);
     });
 }
 
@@ -377,14 +376,18 @@ async fn drain(worker: &Worker, mut duty: watch::Receiver<Duty>) {
         .is_err()
     {
         tracing::warn!(
-            connections = worker.open.get(),
+            connections = open(worker),
             "Requests in flight were cut off at the end of the drain."
         );
     }
 }
 
 async fn all_gone(worker: &Worker) {
-    while worker.open.get() > 0 {
+    while open(worker) > 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+fn open(worker: &Worker) -> usize {
+    Rc::strong_count(&worker.open) - 1
 }

@@ -148,8 +148,9 @@ impl<'a> Visit<'a> {
                 call.worker.metrics.cache_stale.add(1);
                 let answer = self.give(call, stored, seconds(call), How::StandsIn(status));
                 if matches!(code, Code::CircuitOpen | Code::NoHealthyTarget) {
-                    // Where it has one of its own, that was counted already.
-                    if self.upstream.fallback.is_none() {
+                    // Where an answer stands in for it as well, that was counted already.
+                    let fallback = self.upstream.fallback.as_ref();
+                    if fallback.is_none_or(|one| one.answer.is_none()) {
                         call.worker.metrics.upstream_fell_back.add(1);
                     }
                     call.record.decided_by = self.step.running.fallback;

@@ -24,7 +24,7 @@ use crate::fields::Fields;
 use crate::head::Head;
 use crate::passage;
 use crate::state::Upstream;
-use crate::upstream::{Attempts, Copied, Outgoing, Sent, admit, chance, send};
+use crate::upstream::{Attempts, Copied, Outgoing, Sent, alone, chance, send};
 use crate::worker::Worker;
 
 /// Of one worker at a time; what is above is left for the next request.
@@ -176,7 +176,8 @@ impl Refresh {
         let worker = &*self.worker;
         let clock = &worker.settings.clock;
         let asked = clock.wall(clock.micros()) / 1_000_000;
-        let way = admit(worker, &self.upstream, None).ok()?;
+        // Nothing stands in for it: the kept answer does already.
+        let way = alone(worker, &self.upstream).ok()?;
         let mut attempts = Attempts::new(worker, way, chance());
         if let (Some(split), Some(variant)) = (&self.upstream.split, self.variant) {
             attempts.keep_to(split.variants[variant].members);
@@ -190,14 +191,18 @@ impl Refresh {
         };
         let mut nothing = Copied::nothing(worker.metrics.clone());
         let sent = send(worker, &self.settings, target, outgoing, &mut nothing).await;
-        let Ok(Sent {
+        let Sent {
             mut head,
             mut outflow,
             ..
-        }) = sent
-        else {
-            attempts.failed();
-            return None;
+        } = match sent {
+            Ok(sent) => sent,
+            Err((failure, _)) => {
+                if failure.is_the_targets() {
+                    attempts.failed();
+                }
+                return None;
+            }
         };
         attempts.answered(head.status);
         outflow.hold(attempts.ticket());

@@ -1,13 +1,14 @@
 //! What one connection has under way, and what is held against it: streams that the client reset,
 //! answers that it does not take.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
+use tokio::task::AbortHandle;
 
 use super::inflow::Streamed;
 use super::request;
@@ -25,6 +26,9 @@ const CONTROL: u32 = 2_000;
 /// were compressed to, streams beyond those that may be open, and what is malformed. A client that
 /// has not heard yet how many streams it may open has some of these.
 const HEADS: u32 = 256;
+/// Answers whose ends lie with the library for too long, while their client takes others. Nobody can
+/// take these out but by ending the connection, and each may have 64 KiB.
+const MOST_LEFT: usize = 4;
 
 pub(super) struct Connection {
     pub(super) worker: Rc<Worker>,
@@ -34,6 +38,8 @@ pub(super) struct Connection {
     heads: Tally,
     /// Since when no request is under way.
     idle_since: Cell<u64>,
+    /// When the client took anything last.
+    took_at: Cell<u64>,
     has_asked: Cell<bool>,
     is_barred: Cell<bool>,
     is_cut: Cell<bool>,
@@ -50,6 +56,7 @@ impl Connection {
             control: Tally::default(),
             heads: Tally::default(),
             idle_since: Cell::new(now),
+            took_at: Cell::new(now),
             has_asked: Cell::new(false),
             is_barred: Cell::new(false),
             is_cut: Cell::new(false),
@@ -80,6 +87,19 @@ impl Connection {
         self.heads.give_back();
     }
 
+    /// The client takes what is sent to it.
+    pub(super) fn takes(&self) {
+        self.took_at.set(self.worker.sweeper.now());
+    }
+
+    /// The request that began last is answered by this task.
+    pub(super) fn runs(&self, task: AbortHandle) {
+        let streams = self.streams.borrow();
+        if let Some(stream) = streams.last().and_then(Weak::upgrade) {
+            let _ = stream.task.set(task);
+        }
+    }
+
     /// The certificate of its client does not count any more.
     pub(super) fn bar(&self) {
         self.is_barred.set(true);
@@ -99,7 +119,8 @@ impl Connection {
         self.is_cut.get()
     }
 
-    /// What takes too long, if anything.
+    /// What takes too long, if anything. An answer that the client does not take while it takes others
+    /// is given up alone.
     pub(super) fn late(&self, now: u64) -> Option<Late> {
         let limits = &self.worker.settings.limits;
         let mut streams = self.streams.borrow_mut();
@@ -118,9 +139,23 @@ impl Connection {
             0 => false,
             since => now.saturating_sub(since) >= stall,
         };
-        let mut live = streams.iter().filter_map(Weak::upgrade);
-        live.any(|stream| is_stalled(&stream))
-            .then_some(Late::Write)
+        let takes_others = now.saturating_sub(self.took_at.get()) < stall / 2;
+        let mut left = 0;
+        let live = streams.iter().filter_map(Weak::upgrade);
+        for stream in live.filter(is_stalled) {
+            let task = stream.task.get().filter(|task| !task.is_finished());
+            match task {
+                Some(task) if takes_others => {
+                    // What is left of it goes with its task, and the library resets the stream.
+                    task.abort();
+                    stream.offered.set(0);
+                    self.worker.metrics.late(Late::Write);
+                }
+                None if takes_others && left < MOST_LEFT => left += 1,
+                Some(_) | None => return Some(Late::Write),
+            }
+        }
+        None
     }
 }
 
@@ -150,6 +185,7 @@ impl Tally {
 struct Stream {
     /// When a part of the answer was handed over that the client has not taken yet; 0 for none.
     offered: Cell<u64>,
+    task: OnceCell<AbortHandle>,
 }
 
 /// Held from a request's head to the last byte of its answer. Let go before that, it was reset.
@@ -163,6 +199,7 @@ impl Exchange {
     pub(super) fn begin(connection: Rc<Connection>) -> Self {
         let stream = Rc::new(Stream {
             offered: Cell::new(0),
+            task: OnceCell::new(),
         });
         let mut streams = connection.streams.borrow_mut();
         // The next look is half a second away, and a flood is faster.
@@ -178,6 +215,12 @@ impl Exchange {
             stream,
             is_done: false,
         }
+    }
+
+    /// From now on it is for the client to take what there is.
+    fn offer(&self) {
+        let now = self.connection.worker.sweeper.now();
+        self.stream.offered.set(now.max(1));
     }
 }
 
@@ -196,6 +239,26 @@ pub(super) struct Answered {
     /// With what is left of the request; `None` for nothing at all.
     delivery: Option<(Delivery, Streamed)>,
     exchange: Exchange,
+}
+
+/// A part of an answer. Its stream is known until the library has written or dropped it.
+pub(super) struct Piece {
+    bytes: Bytes,
+    _stream: Rc<Stream>,
+}
+
+impl Buf for Piece {
+    fn remaining(&self) -> usize {
+        self.bytes.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.bytes.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+    }
 }
 
 /// As the library's type for errors wants it.
@@ -240,19 +303,19 @@ impl Answered {
 }
 
 impl Body for Answered {
-    type Data = Bytes;
+    type Data = Piece;
     type Error = CutOff;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
+    ) -> Poll<Option<Result<Frame<Piece>, CutOff>>> {
         let this = self.get_mut();
-        // Whoever asks for more has got rid of what there was.
-        this.exchange.stream.offered.set(0);
         let Some((delivery, inflow)) = &mut this.delivery else {
             return Poll::Ready(None);
         };
+        // Whoever asks for more has got rid of what there was.
+        this.exchange.stream.offered.set(0);
         let mut data = Vec::new();
         let filled = ready!(delivery.poll_fill(cx, inflow, &mut data));
         let is_over = match filled {
@@ -266,6 +329,8 @@ impl Body for Answered {
         if is_over && data.is_empty() {
             this.exchange.is_done = true;
             let trailers = delivery.trailers().map(request::map);
+            // Nobody asks any more what became of the last part.
+            this.exchange.offer();
             // What is counted ends here.
             this.delivery = None;
             return Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))));
@@ -274,11 +339,12 @@ impl Body for Answered {
             this.exchange.is_done = true;
             this.delivery = None;
         }
-        let connection = &this.exchange.connection;
-        connection.control.give_back();
-        let now = connection.worker.sweeper.now();
-        this.exchange.stream.offered.set(now.max(1));
-        Poll::Ready(Some(Ok(Frame::data(data.into()))))
+        this.exchange.connection.control.give_back();
+        this.exchange.offer();
+        Poll::Ready(Some(Ok(Frame::data(Piece {
+            bytes: data.into(),
+            _stream: this.exchange.stream.clone(),
+        }))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -34,6 +34,13 @@ impl Metered {
             connection,
         }
     }
+
+    fn wrote(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if matches!(polled, Poll::Ready(Ok(1..))) {
+            self.connection.takes();
+        }
+        polled
+    }
 }
 
 impl Drop for Metered {
@@ -74,7 +81,8 @@ impl AsyncWrite for Metered {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, bytes)
+        let polled = Pin::new(&mut self.socket).poll_write(cx, bytes);
+        self.wrote(polled)
     }
 
     fn poll_write_vectored(
@@ -82,7 +90,8 @@ impl AsyncWrite for Metered {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(cx, parts)
+        let polled = Pin::new(&mut self.socket).poll_write_vectored(cx, parts);
+        self.wrote(polled)
     }
 
     fn is_write_vectored(&self) -> bool {

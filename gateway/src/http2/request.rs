@@ -18,12 +18,12 @@ use crate::http1::{METHOD_BYTES, content_length, is_odd};
 use crate::pipeline;
 use crate::settings::Limits;
 
-/// Answers one request.
+/// Answers the one request that `exchange` began with.
 pub(super) async fn answer(
     connection: Rc<Connection>,
+    exchange: Exchange,
     request: Request<Incoming>,
 ) -> Result<Response<Answered>, Infallible> {
-    let exchange = Exchange::begin(connection.clone());
     let worker = connection.worker.clone();
     let (mut parts, incoming) = request.into_parts();
     let to_head = parts.method == Method::HEAD;

@@ -39,7 +39,7 @@ pub(crate) struct Attempts<'a> {
     /// The present try, where those are counted by target.
     stay: Option<Stay>,
     place: Option<Place>,
-    probe: Option<Probing>,
+    probe: Option<Arc<Probing>>,
     /// The target that the client's cookie names.
     preferred: Option<usize>,
     /// The targets of the request's variant, as bits.
@@ -160,17 +160,22 @@ impl<'a> Attempts<'a> {
         self.worker.sweeper.now()
     }
 
-    fn choose(&self) -> Option<usize> {
+    /// All targets that may be chosen, and the healthy ones of them.
+    fn eligible(&self, now: u64) -> (u64, u64) {
         let members = &*self.upstream.targets;
-        let now = self.now();
         let all = u64::MAX >> (64 - members.len().clamp(1, 64));
         let healthy = each(all)
             .filter(|index| members[*index].pulse.is_healthy(now))
             .fold(0, |set, index| set | 1 << index);
-        let (all, healthy) = match healthy & self.among {
+        match healthy & self.among {
             0 => (all, healthy),
             own => (all & self.among, own),
-        };
+        }
+    }
+
+    fn choose(&self) -> Option<usize> {
+        let now = self.now();
+        let (all, healthy) = self.eligible(now);
         if let Some(preferred) = self.preferred
             && healthy & !self.tried & 1 << preferred != 0
         {
@@ -315,11 +320,8 @@ impl<'a> Attempts<'a> {
     }
 
     fn has_other(&self) -> bool {
-        let now = self.now();
-        let members = self.upstream.targets.iter().enumerate();
-        members
-            .filter(|(index, _)| self.tried & 1 << index == 0 && self.upstream.targets.len() > 1)
-            .any(|(_, member)| member.pulse.is_healthy(now))
+        let (_, healthy) = self.eligible(self.now());
+        !self.upstream.lone && healthy & !self.tried != 0
     }
 
     /// What must live as long as the answer.
@@ -335,12 +337,18 @@ impl<'a> Attempts<'a> {
 }
 
 /// A request was given up together with its tries, as its time in all was over: the last of them, to
-/// the target of this name, has failed.
+/// the target of this name, has failed, and so has what it probed, if it did.
 #[cold]
-pub(crate) fn overdue(worker: &Worker, upstream: &Upstream, target: NameId) {
+pub(crate) fn overdue(
+    worker: &Worker,
+    upstream: &Upstream,
+    target: NameId,
+    probe: Option<Arc<Probing>>,
+) {
     let mut members = upstream.targets.iter();
     if let Some(index) = members.position(|member| member.target.name == target) {
         let mut attempts = Attempts::new(worker, Way::open(upstream), 0);
+        attempts.probe = probe;
         attempts.current = index;
         attempts.failed();
     }

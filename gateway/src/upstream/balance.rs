@@ -26,14 +26,13 @@ pub(crate) fn rotate(
     weight: impl Fn(usize) -> u32,
 ) -> Option<usize> {
     let mut best: Option<usize> = None;
-    let mut total = 0;
+    let total: i64 = each(set).map(|index| i64::from(weight(index))).sum();
     for index in each(set) {
         if rotation.len() <= index {
             rotation.resize(index + 1, 0);
         }
-        let weight = i64::from(weight(index));
-        rotation[index] += weight;
-        total += weight;
+        // What turns by other weights left over is worth a round of these at most.
+        rotation[index] = rotation[index].clamp(-total, total) + i64::from(weight(index));
         if best.is_none_or(|best| rotation[index] > rotation[best]) {
             best = Some(index);
         }
@@ -97,6 +96,19 @@ mod tests {
             .collect();
         assert_eq!(turns, [0, 0, 1, 0, 2, 0, 0]);
         assert_eq!(rotate(&mut rotation, 0, |_| 1), None);
+    }
+
+    #[test]
+    fn a_rotation_forgets_other_weights() {
+        let mut rotation = Vec::new();
+        for _ in 0..500 {
+            rotate(&mut rotation, 0b11, |index| [1000, 1][index]);
+        }
+        let mut counts = [0; 2];
+        for _ in 0..10 {
+            counts[rotate(&mut rotation, 0b11, |_| 1).unwrap()] += 1;
+        }
+        assert!(counts.iter().all(|count| *count >= 4), "{counts:?}");
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! A new upstream connection: resolve, judge every address, connect to the one judged, TLS.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,6 +12,7 @@ use domain::address;
 use domain::snapshot;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use h2::Reason;
 use h2::client::SendRequest;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
@@ -40,6 +44,24 @@ pub(crate) enum ConnectError {
     Http2(#[from] h2::Error),
 }
 
+impl ConnectError {
+    /// The same for another who waited for that connection.
+    pub(super) fn again(&self) -> Self {
+        let same = |error: &io::Error| io::Error::new(error.kind(), error.to_string());
+        match self {
+            Self::Unresolved => Self::Unresolved,
+            Self::Refused => Self::Refused,
+            Self::TimedOut => Self::TimedOut,
+            Self::Unreachable(error) => Self::Unreachable(same(error)),
+            Self::Tls(error) => Self::Tls(same(error)),
+            Self::NotHttp2 => Self::NotHttp2,
+            Self::Http2(error) => {
+                Self::Http2(error.reason().unwrap_or(Reason::INTERNAL_ERROR).into())
+            }
+        }
+    }
+}
+
 /// A connection of HTTP/1.1 within `limit_ms`, handshakes included.
 pub(super) async fn connect(
     worker: &Worker,
@@ -57,14 +79,14 @@ pub(super) async fn connect(
     Ok(Box::new(Link::new(socket, deadline, target.number)))
 }
 
-/// The same of HTTP/2: it is driven by a task of its own, as many requests share it.
+/// The same of HTTP/2 within `limit`: it is driven by a task of its own, as many requests share it.
 pub(super) async fn connect_http2(
     worker: &Worker,
     target: &Target,
     settings: &snapshot::Settings,
-    limit_ms: u64,
+    limit: Duration,
 ) -> Result<SendRequest<Bytes>, ConnectError> {
-    let dialled = timeout(Duration::from_millis(limit_ms), async {
+    let dialled = timeout(limit, async {
         let socket = dial(worker, target, settings).await?;
         if let Socket::Tls(stream) = &socket
             && stream.get_ref().1.alpn_protocol() != Some(http2::ALPN)
@@ -76,8 +98,19 @@ pub(super) async fn connect_http2(
             .enable_push(false)
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
+            .initial_max_send_streams(UNTOLD)
             .max_header_list_size(HEADER_LIST);
-        Ok(builder.handshake(socket).await?)
+        let (sender, mut connection) = builder.handshake::<_, Bytes>(socket).await?;
+        // Its first frame says how many requests it takes at a time (RFC 9113 §3.4): those who share
+        // it are to know before they send more.
+        let told = poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(Err(ended())),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+            Poll::Pending if sender.current_max_send_streams() == UNTOLD => Poll::Pending,
+            Poll::Pending => Poll::Ready(Ok(())),
+        });
+        told.await?;
+        Ok((sender, connection))
     });
     let (sender, connection) = dialled.await.map_err(|_| ConnectError::TimedOut)??;
     worker.metrics.upstream_dialled.add(1);
@@ -93,6 +126,13 @@ pub(super) async fn connect_http2(
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 const HEADER_LIST: u32 = 64 * 1024;
+/// Requests at a time before the other side has said how many: more than it can say, and not what
+/// the library takes where it leaves it open.
+const UNTOLD: usize = usize::MAX - 1;
+
+fn ended() -> ConnectError {
+    ConnectError::Unreachable(io::ErrorKind::UnexpectedEof.into())
+}
 
 async fn dial(
     worker: &Worker,
@@ -122,7 +162,7 @@ pub(super) async fn reach(
 const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Connects to the first of `addresses` that accepts: a name stays good while one of them is.
-async fn first_of(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+pub(crate) async fn first_of(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     let mut others = addresses.iter();
     let mut running = FuturesUnordered::new();
     running.extend(others.next().map(|first| TcpStream::connect(*first)));

@@ -10,7 +10,7 @@ use domain::snapshot;
 use domain::upstream::Mirror;
 
 use super::replay::Copied;
-use super::{Attempts, Outgoing, Vitals, admit, chance, send};
+use super::{Attempts, Outgoing, Vitals, alone, chance, send};
 use crate::body::{Inflow, Outflow};
 use crate::call::Call;
 use crate::head::Head;
@@ -121,7 +121,7 @@ impl Shadow {
     /// True when there was an answer.
     async fn exchange(&self, mut body: Copied) -> bool {
         let worker = &*self.worker;
-        let Ok(way) = admit(worker, &self.upstream, None) else {
+        let Ok(way) = alone(worker, &self.upstream) else {
             return false;
         };
         let mut attempts = Attempts::new(worker, way, chance());

@@ -1,9 +1,10 @@
 //! Idle upstream connections of one worker, by target. The one used last is used first, so that
 //! the others grow old and go.
 
+mod flight;
 mod gone;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -11,9 +12,9 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use h2::client::SendRequest;
 
+use flight::Flight;
 use gone::Departed;
 
-use super::Target;
 use super::link::Link;
 use crate::settings::Settings;
 
@@ -27,20 +28,24 @@ struct Idle {
     links: Vec<Box<Link>>,
     /// Connections of HTTP/2, and since when each was seen without a request.
     shared: Vec<(Shared, Option<u64>)>,
+    flight: Option<Rc<Flight>>,
 }
 
 /// A connection of HTTP/2, and a handle that each request on it holds, to be counted by.
 #[derive(Clone)]
 pub(super) struct Shared {
     pub(super) sender: SendRequest<Bytes>,
-    pub(super) place: Rc<()>,
+    pub(super) place: Rc<Place>,
 }
+
+/// When something of any answer came over the connection last, in the worker's milliseconds.
+pub(super) type Place = Cell<u64>;
 
 impl Shared {
     pub(super) fn new(sender: SendRequest<Bytes>) -> Self {
         Self {
             sender,
-            place: Rc::new(()),
+            place: Rc::default(),
         }
     }
 
@@ -91,15 +96,11 @@ impl Pool {
     }
 
     /// A connection to `target` that is still good, if there is one.
-    pub(super) fn take(&self, target: &Target, now_ms: u64) -> Option<Box<Link>> {
-        self.with(target.number, |idle| {
+    pub(super) fn take(&self, target: u32, now_ms: u64) -> Option<Box<Link>> {
+        self.with(target, |idle| {
             while let Some(mut link) = idle.links.pop() {
-                if now_ms >= link.kept_at + link.keep_ms {
-                    // All below it are older.
-                    idle.links.clear();
-                    return None;
-                }
-                if link.is_usable() {
+                // Those below it are older, but may have been promised a longer time.
+                if now_ms < link.kept_at + link.keep_ms && link.is_usable() {
                     return Some(link);
                 }
             }
@@ -132,14 +133,21 @@ impl Pool {
             idle.shared.retain(|(shared, _)| shared.is_open());
             let has_room =
                 |shared: &Shared| shared.active() < shared.sender.current_max_send_streams();
-            let found = idle.shared.iter().find(|(shared, _)| has_room(shared));
-            let busiest = idle.shared.first().filter(|_| idle.shared.len() >= SHARED);
-            found.or(busiest).map(|(shared, _)| shared.clone())
+            let all = idle.shared.iter().map(|(shared, _)| shared);
+            let found = match all.clone().find(|shared| has_room(shared)) {
+                None if idle.shared.len() >= SHARED => all.min_by_key(|shared| shared.active()),
+                found => found,
+            };
+            found.cloned()
         })
     }
 
-    /// Keeps a new connection of HTTP/2 for those that come after. Of many that were made at once,
-    /// as there was none yet, those beyond the bound carry a single request.
+    /// Whose turn it is to make one.
+    pub(super) fn flight(&self, target: u32) -> Rc<Flight> {
+        self.with(target, |idle| idle.flight.get_or_insert_default().clone())
+    }
+
+    /// Keeps a new connection of HTTP/2 for those that come after.
     pub(super) fn keep(&self, target: u32, shared: Shared) {
         if self.departed.has(target) {
             return;
@@ -154,10 +162,10 @@ impl Pool {
     /// Nothing more is asked over a connection of HTTP/2 that did not answer: its other side may be
     /// gone without a word, which the system finds out in a quarter of an hour. What is under way
     /// there goes on.
-    pub(super) fn retire(&self, target: u32, shared: &Shared) {
+    pub(super) fn retire(&self, target: u32, place: &Rc<Place>) {
         self.with(target, |idle| {
             idle.shared
-                .retain(|(one, _)| !Rc::ptr_eq(&one.place, &shared.place));
+                .retain(|(one, _)| !Rc::ptr_eq(&one.place, place));
         });
     }
 
@@ -194,7 +202,30 @@ impl Pool {
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::{TcpListener, TcpStream};
+
     use super::*;
+    use crate::deadline::Sweeper;
+    use crate::socket::Socket;
+
+    #[tokio::test]
+    async fn one_whose_time_is_over_does_not_take_older_ones_along() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (pool, sweeper) = (Pool::new(&Settings::default()), Sweeper::default());
+        let mut far = Vec::new();
+        for (promised, kept_at) in [(None, 1000), (Some(2), 1500)] {
+            let near = TcpStream::connect(listener.local_addr().unwrap()).await;
+            far.push(listener.accept().await.unwrap());
+            let socket = Socket::Plain(near.unwrap());
+            let mut link = Link::new(socket, sweeper.deadline(), 0);
+            link.keep_ms = pool.keep_ms(promised);
+            pool.give_back(Box::new(link), kept_at);
+        }
+        // The second was good until 2500, and the first is until 5000.
+        let taken = |now| pool.take(0, now).map(|link| link.kept_at);
+        assert_eq!(taken(3000), Some(1000));
+        assert_eq!(taken(3000), None);
+    }
 
     #[test]
     fn a_connection_is_kept_for_the_shorter_of_two_times() {

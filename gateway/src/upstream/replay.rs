@@ -41,6 +41,8 @@ pub(crate) fn is_short(length: u64) -> bool {
 /// Bytes that count into what the worker keeps, for as long as they are there.
 struct Store {
     bytes: Buffer,
+    /// What it counts for: its bytes, and those that are to come where room was taken for them.
+    counted: u64,
     metrics: Arc<WorkerMetrics>,
 }
 
@@ -48,27 +50,35 @@ impl Store {
     const fn new(metrics: Arc<WorkerMetrics>) -> Self {
         Self {
             bytes: Buffer::new(),
+            counted: 0,
             metrics,
         }
     }
 
-    fn has_room(&self, more: u64) -> bool {
-        let fits = self.metrics.upstream_kept_bytes.get() + more <= MOST_OF_WORKER;
-        if !fits {
+    /// Takes room for so many bytes in all, if there is room.
+    fn take_room(&mut self, bytes: u64) -> bool {
+        let more = bytes.saturating_sub(self.counted);
+        let fits = more == 0 || self.metrics.upstream_kept_bytes.get() + more <= MOST_OF_WORKER;
+        if fits {
+            self.count(more);
+        } else {
             self.metrics.upstream_not_kept.add(1);
         }
         fits
     }
 
+    fn count(&mut self, more: u64) {
+        self.counted += more;
+        self.metrics.upstream_kept_bytes.add(more);
+    }
+
     fn add(&mut self, more: &[u8]) {
-        let held = &self.metrics.upstream_kept_bytes;
-        held.add(more.len() as u64);
         self.bytes.open().extend_from_slice(more);
     }
 
     fn clear(&mut self) {
-        let held = &self.metrics.upstream_kept_bytes;
-        held.take(self.bytes.len() as u64);
+        self.metrics.upstream_kept_bytes.take(self.counted);
+        self.counted = 0;
         self.bytes.close();
     }
 }
@@ -88,8 +98,6 @@ pub(crate) struct Replay<'i> {
     at: usize,
     /// Nothing of it is gone.
     is_whole: bool,
-    /// There is room for all of it.
-    has_room: bool,
     /// Each gets a copy as soon as all is there.
     shadows: Vec<Shadow>,
 }
@@ -105,7 +113,6 @@ impl<'i> Replay<'i> {
             store: Rc::new(Store::new(metrics)),
             at: 0,
             is_whole: true,
-            has_room: false,
             shadows,
         }
     }
@@ -115,8 +122,8 @@ impl<'i> Replay<'i> {
         let Some(store) = Rc::get_mut(&mut self.store) else {
             return;
         };
-        let is_short = is_short((store.bytes.len() + more.len()) as u64);
-        if is_short && (self.has_room || store.has_room(more.len() as u64)) {
+        let length = (store.bytes.len() + more.len()) as u64;
+        if is_short(length) && store.take_room(length) {
             store.add(more);
             self.at = store.bytes.len();
             return;
@@ -139,13 +146,12 @@ impl<'i> Replay<'i> {
     /// Takes all of it beforehand, for a body whose length is known to be short. `None`: there is
     /// no room, and nothing was taken.
     pub(crate) async fn collect(&mut self) -> Result<Option<Copied>, Cut> {
-        if !self
-            .store
-            .has_room(self.inner.length().unwrap_or(MOST as u64))
-        {
+        let length = self.inner.length().unwrap_or(MOST as u64);
+        let store = Rc::get_mut(&mut self.store);
+        let has_room = store.is_some_and(|store| store.take_room(length));
+        if !has_room {
             return Ok(None);
         }
-        self.has_room = true;
         let mut taken = Buffer::new();
         while !self.is_done() {
             poll_fn(|cx| self.poll_fill(cx, taken.open())).await?;
@@ -228,6 +234,7 @@ impl Copied {
     /// Of a request of our own.
     pub(crate) fn of(bytes: &[u8], metrics: Arc<WorkerMetrics>) -> Self {
         let mut store = Store::new(metrics);
+        store.count(bytes.len() as u64);
         store.add(bytes);
         Self {
             store: Rc::new(store),

@@ -4,11 +4,12 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use futures::future::BoxFuture;
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
 
 type Ask = dyn Fn(String, u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync;
 
@@ -42,12 +43,18 @@ impl fmt::Debug for Resolver {
     }
 }
 
+/// What a question comes to; `None` where there is no answer.
+type Asking = Shared<BoxFuture<'static, Option<Arc<Vec<SocketAddr>>>>>;
+
 /// One name and port, shared by all targets that have them, in all states.
 #[derive(Debug)]
 pub(crate) struct Resolved {
     name: Box<str>,
     port: u16,
     known: ArcSwap<Vec<SocketAddr>>,
+    /// The question under way: the system's resolver holds a thread for each, also for one that
+    /// nobody waits for any more.
+    asking: Mutex<Option<Asking>>,
 }
 
 impl Resolved {
@@ -56,6 +63,7 @@ impl Resolved {
             name: name.into(),
             port,
             known: ArcSwap::default(),
+            asking: Mutex::default(),
         }
     }
 
@@ -75,19 +83,41 @@ impl Resolved {
 
     /// Asks anew; false when there is no answer within `patience`, and what is known stays.
     pub(crate) async fn refresh(&self, resolver: &Resolver, patience: Duration) -> bool {
-        tokio::time::timeout(patience, self.ask(resolver))
-            .await
-            .unwrap_or(false)
+        let asked = tokio::time::timeout(patience, self.ask(resolver)).await;
+        asked.unwrap_or_else(|_| {
+            // The next one does not wait for this.
+            *self.asking() = None;
+            false
+        })
     }
 
     async fn ask(&self, resolver: &Resolver) -> bool {
-        match (resolver.0)(self.name.to_string(), self.port).await {
-            Ok(found) if !found.is_empty() => {
-                self.known.store(Arc::new(found));
-                true
-            }
-            Ok(_) | Err(_) => false,
+        let ask = || {
+            let asked = (resolver.0)(self.name.to_string(), self.port);
+            let good = |found: Vec<SocketAddr>| (!found.is_empty()).then(|| Arc::new(found));
+            asked
+                .map(move |found| found.ok().and_then(good))
+                .boxed()
+                .shared()
+        };
+        let asking = self.asking().get_or_insert_with(ask).clone();
+        let found = asking.clone().await;
+        let mut present = self.asking();
+        // Of those who hear it the first; one that was given up must not be in the place of a later.
+        let is_first = present.as_ref().is_some_and(|one| one.ptr_eq(&asking));
+        if is_first {
+            *present = None;
         }
+        if let Some(found) = &found
+            && (is_first || self.known.load().is_empty())
+        {
+            self.known.store(found.clone());
+        }
+        found.is_some()
+    }
+
+    fn asking(&self) -> MutexGuard<'_, Option<Asking>> {
+        self.asking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -126,6 +156,29 @@ mod tests {
             assert_eq!(resolved.refresh(&resolver, MINUTE).await, refreshed);
             assert_eq!(*resolved.addresses(&resolver).await, address(last));
         }
+    }
+
+    #[tokio::test]
+    async fn those_who_ask_at_once_ask_one_question() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let (tell, told) = tokio::sync::watch::channel(false);
+        let counted = asked.clone();
+        let resolver = Resolver::new(move |_, port| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let mut told = told.clone();
+            async move {
+                let _ = told.wait_for(|told| *told).await;
+                Ok(vec![SocketAddr::from(([10, 0, 0, 1], port))])
+            }
+        });
+        let resolved = Resolved::new("h", 80);
+        // This one does not wait for the answer, and the question goes on.
+        let gone = tokio::time::timeout(Duration::ZERO, resolved.addresses(&resolver)).await;
+        assert!(gone.is_err());
+        let all = futures::future::join_all((0..9).map(|_| resolved.addresses(&resolver)));
+        let (all, _) = tokio::join!(all, async { tell.send_replace(true) });
+        assert!(all.iter().all(|found| found.len() == 1), "{all:?}");
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test]

@@ -174,7 +174,7 @@ async fn over_http1(
     loop {
         tries += 1;
         let kept = if tries == 1 {
-            worker.pool.take(target, worker.sweeper.now())
+            worker.pool.take(target.number, worker.sweeper.now())
         } else {
             None
         };

@@ -13,7 +13,7 @@ use http::{HeaderMap, Request};
 use super::Ticket;
 use super::grpc_web::Web;
 use super::head::{Framing, Head};
-use super::pool::Shared;
+use super::pool::{Place, Shared};
 use crate::body::{Cut, Inflow};
 use crate::deadline::Deadline;
 use crate::fields::{Fields, Name};
@@ -23,7 +23,7 @@ use crate::worker::Worker;
 
 /// Until it is dropped; then the other side is told that nobody listens any more.
 pub(crate) struct Stream {
-    _place: Rc<()>,
+    pub(super) place: Rc<Place>,
     pub(crate) target: u32,
     send: SendStream<Bytes>,
     /// All of the request is handed over, or nobody takes it.
@@ -71,16 +71,17 @@ impl From<h2::Error> for Lost {
 impl Stream {
     /// Hands the head over. `is_bare`: it has no body.
     pub(super) fn begin(
-        shared: &mut Shared,
+        shared: Shared,
         target: u32,
         request: Request<()>,
         is_bare: bool,
         web: Option<Web>,
         deadline: Deadline,
     ) -> Result<Self, Lost> {
-        let (answer, send) = shared.sender.send_request(request, is_bare)?;
+        let Shared { mut sender, place } = shared;
+        let (answer, send) = sender.send_request(request, is_bare)?;
         Ok(Self {
-            _place: shared.place.clone(),
+            place,
             target,
             send,
             is_sent: is_bare,
@@ -174,6 +175,7 @@ impl Stream {
             return Poll::Pending;
         };
         let (parts, body) = answered?.into_parts();
+        self.place.set(worker.sweeper.now());
         self.deadline.clear();
         let mut fields = fields_of(&parts.headers);
         if let Some(web) = &self.web {
@@ -243,7 +245,10 @@ impl Stream {
                 web.end(&trailers, out);
             }
         }
-        if polled.is_ready() {
+        if let Poll::Ready(read) = polled {
+            if read.is_ok() {
+                self.place.set(worker.sweeper.now());
+            }
             self.deadline.clear();
             return polled;
         }

@@ -33,7 +33,8 @@ pub(crate) struct Way<'a> {
     /// Where copies of its requests go.
     pub(crate) mirror: Option<&'a Arc<Upstream>>,
     pub(super) place: Option<Place>,
-    pub(super) probe: Option<Probing>,
+    /// Shared with whoever may give the request up in all, as that is an outcome as well.
+    pub(crate) probe: Option<Arc<Probing>>,
 }
 
 /// One of the requests in flight that an upstream may have, until it is dropped.
@@ -48,7 +49,7 @@ impl Drop for Place {
 
 /// A request that probes, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Probing {
+pub(crate) struct Probing {
     vitals: Arc<Vitals>,
     pub(super) probe: Probe,
 }
@@ -134,8 +135,8 @@ pub(crate) fn stand_in<'a>(
     let Some(other) = usable else {
         return Err(refusal);
     };
+    let mut way = alone(worker, other).map_err(Closed::refusal)?;
     worker.metrics.upstream_fell_back.add(1);
-    let mut way = enter(worker, other).map_err(Closed::refusal)?;
     way.instead = Some(fallback.label);
     Ok(way)
 }
@@ -161,10 +162,10 @@ fn enter<'a>(worker: &Worker, upstream: &'a Upstream) -> Result<Way<'a>, Closed>
         match vitals.circuit.admit(errors, now) {
             Ok(Admitted::Usual) => {}
             Ok(Admitted::Probe(probe)) => {
-                way.probe = Some(Probing {
+                way.probe = Some(Arc::new(Probing {
                     vitals: vitals.clone(),
                     probe,
-                });
+                }));
             }
             Err(wait) => return Err(Closed::Open(wait)),
         }

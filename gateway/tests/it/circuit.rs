@@ -243,6 +243,29 @@ async fn a_fixed_answer_stands_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_stands_in_for_who_gets_copies() {
+    let (main, shadow) = (Upstream::start().await, nobody().await);
+    let text = format!(
+        "portunus: 1\nupstreams:\n  \
+         main: {{ targets: [{{ url: \"http://{}\" }}], mirror: {{ upstream: shadow }} }}\n  \
+         shadow: {{ targets: [{{ url: \"http://{shadow}\" }}]{ERRORS}, fallback: {{ answer: {{ status: 200 }} }} }}\n\
+         apis: {{ x: {{ versions: {{ v1: {{ match: {{ path: /x }}, upstream: main }} }} }} }}\n",
+        main.address
+    );
+    let rig = rig(&text).await;
+    for failed in 1..=6 {
+        assert_eq!(rig.get("/x", &[]).await.status, 200);
+        while metric(&rig, "portunus_upstream_mirror_failed_total ").await < failed {
+            settle().await;
+        }
+    }
+    for (name, count) in [("circuit_refused", 2), ("fell_back", 0)] {
+        let name = format!("portunus_upstream_{name}_total ");
+        assert_eq!(metric(&rig, &name).await, count, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_whole_may_take_so_long() {
     let target = Upstream::start().await;
     let rig = rig(&over(&[target.address], ", timeouts: { total: 300ms }")).await;
@@ -255,6 +278,23 @@ async fn the_whole_may_take_so_long() {
     let detail = late.json()["detail"].as_str().unwrap().to_owned();
     assert!(detail.contains("in all"), "{detail}");
     target.release.notify_one();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_whose_time_is_over_opens_the_circuit_again() {
+    let target = Upstream::start().await;
+    let more = format!("{ERRORS}, timeouts: {{ total: 300ms }}");
+    let rig = rig(&over(&[target.address], &more)).await;
+    for _ in 0..4 {
+        assert_eq!(rig.get("/x/hold", &[]).await.code(), "upstream_timeout");
+    }
+    assert_eq!(rig.get("/x/hold", &[]).await.code(), "circuit_open");
+    rig.advance(12);
+    settle().await;
+    assert_eq!(rig.get("/x/hold", &[]).await.code(), "upstream_timeout");
+    assert_eq!(rig.get("/x/hold", &[]).await.code(), "circuit_open");
+    let opened = metric(&rig, "portunus_upstream_circuit_opened_total ").await;
+    assert_eq!(opened, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,12 +1,15 @@
 //! The end of a gateway: what is in flight is answered, then it is gone.
 
-use std::sync::atomic::Ordering;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gateway::source::{Change, channel};
-use gateway::{Inherited, Settings, prepare};
+use gateway::{Inherited, Resolver, Settings, prepare};
 
 use crate::rig::{Client, Rig, Upstream, snapshot};
+use crate::upstreams::metric;
 
 const OPEN: &str = r#"
 portunus: 1
@@ -117,4 +120,31 @@ async fn a_kept_connection_for_health_leads_to_the_next_process() {
     rig.handle.relieve();
     assert!(probe.is_closed().await);
     rig.handle.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_ended_in_a_panic_is_not_waited_for() {
+    let panics = Arc::new(AtomicBool::new(false));
+    let told = panics.clone();
+    let resolver = Resolver::new(move |_, _| {
+        assert!(!told.load(Ordering::Relaxed), "a panic of this test's own");
+        async { Err(io::Error::other("no answer")) }
+    });
+    let text = OPEN.replace("@UPSTREAM@", "books.test");
+    let rig = Rig::with(&text, |settings| {
+        settings.resolver = resolver;
+        settings.drain = Duration::from_secs(60);
+    })
+    .await;
+    // The next one who asks is the request.
+    while metric(&rig, "portunus_upstream_resolves_failed_total ").await == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panics.store(true, Ordering::Relaxed);
+    let mut client = rig.client().await;
+    client.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert!(client.try_read().await.is_none());
+    tokio::time::timeout(Duration::from_secs(30), rig.handle.shutdown())
+        .await
+        .unwrap();
 }

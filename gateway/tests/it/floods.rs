@@ -344,7 +344,7 @@ async fn all_that_h2load_asks_is_answered() {
 /// The system would keep it, and ask on whether it is wanted, for as long as the client likes.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_client_does_not_take_is_thrown_away() {
-    let rig = rig(|limits| limits.write_stall = Duration::from_secs(1)).await;
+    let rig = rig(|limits| limits.write_stall = Duration::from_secs(2)).await;
     let mut client = TcpStream::connect(rig.handle.gateway).await.unwrap();
     // More than the buffers on the way hold.
     let requests = "GET /big HTTP/1.1\r\nHost: b.test\r\n\r\n".repeat(20);

@@ -89,6 +89,69 @@ async fn many_requests_go_over_one_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_not_taken_ends_without_the_others() {
+    let rig = Rig::new(FILE).await;
+    let stream = TcpStream::connect(rig.handle.gateway).await.unwrap();
+    let mut builder = h2::client::Builder::new();
+    // The one that is not taken leaves room for others.
+    builder.initial_connection_window_size(1 << 20);
+    let (mut sender, connection): (_, Connection<TcpStream>) =
+        builder.handshake::<_, Bytes>(stream).await.unwrap();
+    tokio::spawn(connection);
+    let big = get("/x/big").body(()).unwrap();
+    let (answer, _) = sender.send_request(big, true).unwrap();
+    let mut body = answer.await.unwrap().into_body();
+    for _ in 0..4 {
+        rig.advance(10);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let small = get("/x").body(()).unwrap();
+        assert_eq!(ask(&mut sender, small, "").await.0, 200);
+    }
+    let end = async {
+        loop {
+            if let Err(error) = body.data().await.expect("it is not whole") {
+                return error;
+            }
+        }
+    };
+    let end = tokio::time::timeout(PATIENCE, end).await.expect("an end");
+    assert_eq!(end.reason(), Some(h2::Reason::CANCEL), "{end}");
+    let late = "portunus_timed_out_total{phase=\"write\"}";
+    assert_eq!(metric(&rig, late).await, 1);
+    assert_eq!(rig.handle.connections(), 1, "it goes on");
+}
+
+/// The end of an answer is the library's as soon as a byte of it may go.
+#[tokio::test(flavor = "multi_thread")]
+async fn ends_of_answers_that_are_not_taken_do_not_pile_up() {
+    for (count, goes_on) in [(4, true), (5, false)] {
+        let rig = Rig::new(FILE).await;
+        let stream = TcpStream::connect(rig.handle.gateway).await.unwrap();
+        let mut builder = h2::client::Builder::new();
+        builder.initial_window_size(1);
+        let (mut sender, connection): (_, Connection<TcpStream>) =
+            builder.handshake::<_, Bytes>(stream).await.unwrap();
+        tokio::spawn(connection);
+        let mut untaken = Vec::new();
+        for _ in 0..count {
+            let request = get("/x").body(()).unwrap();
+            let (answer, _) = sender.send_request(request, true).unwrap();
+            untaken.push(answer.await.unwrap());
+        }
+        for _ in 0..2 {
+            rig.advance(10);
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let head = Request::head("http://a.test/x").body(()).unwrap();
+            assert_eq!(ask(&mut sender, head, "").await.0, 200, "{count}");
+        }
+        rig.advance(10);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let open = rig.handle.connections();
+        assert_eq!(open, u64::from(goes_on), "{count}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ambiguous_and_oversized_requests_are_refused() {
     let rig = Rig::new(FILE).await;
     let mut sender = connect(&rig).await;

@@ -9,7 +9,7 @@ use gateway::explain::Explainer;
 use crate::explain::shop::{asked, explain};
 use crate::rig::moody::Moody;
 use crate::rig::{Rig, Upstream, snapshot};
-use crate::upstreams::metric;
+use crate::upstreams::{DOWN_FOR_AN_HOUR, always, metric, nobody};
 
 /// A file over a stable target and a canary.
 fn file(stable: SocketAddr, canary: SocketAddr, split: &str) -> String {
@@ -70,6 +70,44 @@ async fn a_request_may_name_its_variant() {
         client.get("/x", &[field]).await;
         assert_eq!(canary.requests(), canaries, "{field}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_variants_target_is_none_to_ask_instead() {
+    let stable = Upstream::start().await;
+    let canary = always(DOWN_FOR_AN_HOUR).await;
+    let text = file(stable.address, canary, NAMED).replace("tries: 1", "tries: 2");
+    let rig = rig(&text).await;
+    let answer = rig.get("/x", &["X-Variant: canary"]).await;
+    assert_eq!(answer.status, 503);
+    let records = rig.wait_records(1).await;
+    assert_eq!(records[0].tries, 1, "its own wants to be left alone");
+}
+
+/// A cache draws the variant beforehand, as it is among what an answer is found by.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_stands_in_has_variants_of_its_own() {
+    let (a, b, c) = (nobody().await, nobody().await, nobody().await);
+    let (one, two) = (Upstream::start().await, Upstream::start().await);
+    let target = |address, variant| format!("{{ url: \"http://{address}\", variant: {variant} }}");
+    let text = format!(
+        "portunus: 1\nupstreams:\n  \
+         main: {{ retries: {{ tries: 1 }}, breaker: {{ errors: {{ least: 4 }} }}, fallback: {{ upstream: spare }}, targets: [{}, {}, {}], \
+         split: {{ variants: {{ a: {{ share: 0 }}, b: {{ share: 0 }}, c: {{ share: 1 }} }} }} }}\n  \
+         spare: {{ targets: [{}, {}], split: {{ variants: {{ a: {{ share: 1 }}, b: {{ share: 1 }} }} }} }}\n\
+         apis: {{ x: {{ versions: {{ v1: {{ match: {{ path: /x }}, upstream: main, policies: [{{ cache: {{ ttl: 60s }} }}] }} }} }} }}\n",
+        target(a, "a"),
+        target(b, "b"),
+        target(c, "c"),
+        target(one.address, "a"),
+        target(two.address, "b"),
+    );
+    let rig = rig(&text).await;
+    for _ in 0..4 {
+        assert_eq!(rig.get("/x", &[]).await.status, 502);
+    }
+    assert_eq!(rig.get("/x", &[]).await.status, 200);
+    assert_eq!(one.requests() + two.requests(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,8 @@
 //! them it was.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -257,6 +259,56 @@ async fn a_shared_connection_that_does_not_answer_gets_nothing_more() {
     assert_eq!(answer.status, 504, "{}", answer.body);
     let answer = as_time_goes_by(&rig, rig.get("/x", &[])).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+/// An upstream of HTTP/2 that never answers `/slow`, how many connections it has had, and how many
+/// requests have come.
+async fn picky() -> (SocketAddr, Arc<AtomicUsize>, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (had, come): (Arc<AtomicUsize>, Arc<AtomicUsize>) = Default::default();
+    let (connections, requests) = (had.clone(), come.clone());
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            connections.fetch_add(1, Ordering::Relaxed);
+            let requests = requests.clone();
+            tokio::spawn(async move {
+                let mut connection = h2::server::handshake(stream).await.unwrap();
+                let mut unanswered = Vec::new();
+                while let Some(Ok((request, mut respond))) = connection.accept().await {
+                    requests.fetch_add(1, Ordering::Relaxed);
+                    if request.uri().path() == "/slow" {
+                        unanswered.push(respond);
+                    } else {
+                        let answer = http::Response::new(());
+                        respond.send_response(answer, true).unwrap();
+                    }
+                }
+            });
+        }
+    });
+    (address, had, come)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shared_connection_that_answers_others_goes_on() {
+    let (target, connections, requests) = picky().await;
+    let text = before(target, "first_byte: 5s", "");
+    let text = text.replace("upstreams: { u: {", "upstreams: { u: { protocol: http2,");
+    let rig = rig(&text).await;
+    let mut slow = rig.client().await;
+    slow.write(b"GET /x/slow HTTP/1.1\r\nHost: t\r\n\r\n").await;
+    while requests.load(Ordering::Relaxed) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Workers look at the clock every 100 ms.
+    rig.advance(2);
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    assert_eq!(rig.get("/x", &[]).await.status, 200);
+    assert_eq!(as_time_goes_by(&rig, slow.read()).await.status, 504);
+    assert_eq!(rig.get("/x", &[]).await.status, 200);
+    assert_eq!(connections.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use gateway::Resolver;
 use http::Response;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::rig::Rig;
 use crate::upstreams::{metric, over, rig};
@@ -89,49 +90,109 @@ async fn a_length_that_is_read_in_two_ways_is_no_answer() {
     }
 }
 
-/// An upstream that knows how many connections it has.
-async fn counting() -> (SocketAddr, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let open = Arc::new(AtomicUsize::new(0));
-    let counted = open.clone();
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let open = counted.clone();
-            open.fetch_add(1, Ordering::Relaxed);
-            tokio::spawn(async move {
-                let mut connection = h2::server::handshake(stream).await.unwrap();
-                while let Some(Ok((_, mut respond))) = connection.accept().await {
-                    respond.send_response(Response::new(()), true).unwrap();
-                }
-                open.fetch_sub(1, Ordering::Relaxed);
-            });
-        }
-    });
-    (address, open)
+/// An upstream that takes so many requests at a time on a connection, and answers none before it is
+/// told to.
+struct Waiting {
+    address: SocketAddr,
+    connections: Arc<AtomicUsize>,
+    requests: Arc<AtomicUsize>,
+    answers: watch::Sender<bool>,
+}
+
+impl Waiting {
+    async fn start(streams: u32) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let waiting = Self {
+            address: listener.local_addr().unwrap(),
+            connections: Arc::default(),
+            requests: Arc::default(),
+            answers: watch::Sender::new(false),
+        };
+        let (connections, requests) = (waiting.connections.clone(), waiting.requests.clone());
+        let told = waiting.answers.subscribe();
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                connections.fetch_add(1, Ordering::Relaxed);
+                let (requests, told) = (requests.clone(), told.clone());
+                tokio::spawn(async move {
+                    let mut builder = h2::server::Builder::new();
+                    builder.max_concurrent_streams(streams);
+                    let handshake = builder.handshake::<_, Bytes>(stream).await;
+                    let mut connection = handshake.unwrap();
+                    while let Some(Ok((_, mut respond))) = connection.accept().await {
+                        requests.fetch_add(1, Ordering::Relaxed);
+                        let mut told = told.clone();
+                        tokio::spawn(async move {
+                            let _ = told.wait_for(|told| *told).await;
+                            respond.send_response(Response::new(()), true).unwrap();
+                        });
+                    }
+                });
+            }
+        });
+        waiting
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_connections_that_were_made_at_once_eight_are_kept() {
+async fn a_burst_makes_as_many_connections_as_its_requests_need() {
     const CLIENTS: usize = 20;
-    let (address, open) = counting().await;
-    // All of them wait for the name, so that none finds a connection of another.
-    let (known, knows) = tokio::sync::watch::channel(false);
-    let resolver = Resolver::new(move |_, _| {
-        let mut knows = knows.clone();
-        async move {
-            let _ = knows.wait_for(|knows| *knows).await;
-            Ok(vec![address])
+    // Streams that a connection takes; connections, of which there are eight at most; and requests
+    // that have come over them before the first is answered.
+    for (streams, connections, requests) in [(100, 1, 20), (20, 1, 20), (7, 3, 20), (2, 8, 16)] {
+        let target = Waiting::start(streams).await;
+        // All of them wait for the name, so that none finds a connection of another.
+        let (known, knows) = watch::channel(false);
+        let address = target.address;
+        let resolver = Resolver::new(move |_, _| {
+            let mut knows = knows.clone();
+            async move {
+                let _ = knows.wait_for(|knows| *knows).await;
+                Ok(vec![address])
+            }
+        });
+        let text = "portunus: 1\nupstreams: { u: { targets: [{ url: \"http://books.test\" }], protocol: http2, timeouts: { connect: 20s } } }\n\
+             apis: { x: { versions: { v1: { match: { path: /x }, upstream: u } } } }\n";
+        let rig = Rig::with(text, |settings| {
+            settings.workers = Some(1);
+            settings.resolver = resolver;
+        })
+        .await;
+        let mut clients = Vec::new();
+        for _ in 0..CLIENTS {
+            let mut client = rig.client().await;
+            client.write(GET).await;
+            clients.push(client);
         }
-    });
-    let text = "portunus: 1\nupstreams: { u: { targets: [{ url: \"http://books.test\" }], protocol: http2, timeouts: { connect: 20s } } }\n\
-         apis: { x: { versions: { v1: { match: { path: /x }, upstream: u } } } }\n";
-    let rig = Rig::with(text, |settings| {
-        settings.workers = Some(1);
-        settings.resolver = resolver;
-    })
-    .await;
+        while metric(&rig, "portunus_requests_in_flight ").await < CLIENTS as u64 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        known.send_replace(true);
+        let come = async {
+            while target.requests.load(Ordering::Relaxed) < requests {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let come = tokio::time::timeout(Duration::from_secs(20), come).await;
+        assert!(come.is_ok(), "{streams} streams: {:?}", target.requests);
+        target.answers.send_replace(true);
+        for client in &mut clients {
+            assert_eq!(client.read().await.status, 200, "{streams} streams");
+        }
+        let made = target.connections.load(Ordering::Relaxed);
+        assert_eq!(made, connections, "{streams} streams");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_wait_for_a_connection_that_fails_fail_with_it() {
+    const CLIENTS: usize = 20;
+    // It takes connections and says nothing of HTTP/2 before it ends them.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let more = ", protocol: http2, retries: { tries: 1 }, timeouts: { connect: 20s }";
+    let rig = rig(&over(&[address], more)).await;
     let mut clients = Vec::new();
     for _ in 0..CLIENTS {
         let mut client = rig.client().await;
@@ -141,15 +202,9 @@ async fn of_connections_that_were_made_at_once_eight_are_kept() {
     while metric(&rig, "portunus_requests_in_flight ").await < CLIENTS as u64 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    known.send_replace(true);
+    let (stream, _) = listener.accept().await.unwrap();
+    drop(stream);
     for client in &mut clients {
-        assert_eq!(client.read().await.status, 200);
+        assert_eq!(client.read().await.code(), "upstream_unreachable");
     }
-    let few = async {
-        while open.load(Ordering::Relaxed) > 8 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    let few = tokio::time::timeout(Duration::from_secs(20), few).await;
-    assert!(few.is_ok(), "{} are open", open.load(Ordering::Relaxed));
 }

@@ -23,7 +23,7 @@ pub async fn rig(text: &str) -> Rig {
 }
 
 pub const DOWN: &str = "HTTP/1.1 503 Down\r\nContent-Length: 0\r\n\r\n";
-const DOWN_FOR_AN_HOUR: &str =
+pub const DOWN_FOR_AN_HOUR: &str =
     "HTTP/1.1 503 Down\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n";
 pub const FINE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
@@ -278,4 +278,29 @@ async fn a_target_that_is_taken_out_finishes_what_it_has() {
     assert_eq!((old.requests(), new.requests()), (1, 1));
     old.release.notify_one();
     assert_eq!(held.read().await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_another_upstream_takes_has_fallen_back() {
+    let (main, spare) = (nobody().await, Upstream::start().await);
+    let text = format!(
+        "portunus: 1\nupstreams:\n  \
+         main: {{ targets: [{{ url: \"http://{main}\" }}], retries: {{ tries: 1 }}, breaker: {{ errors: {{ least: 4 }} }}, fallback: {{ upstream: spare }} }}\n  \
+         spare: {{ targets: [{{ url: \"http://{}\" }}], breaker: {{ in_flight: 1 }} }}\n\
+         apis: {{ x: {{ versions: {{ v1: {{ match: {{ path: /x }}, upstream: main }} }} }} }}\n",
+        spare.address
+    );
+    let rig = rig(&text).await;
+    for _ in 0..4 {
+        assert_eq!(rig.get("/x", &[]).await.status, 502);
+    }
+    let mut held = rig.client().await;
+    held.write(b"GET /x/hold HTTP/1.1\r\nHost: t\r\n\r\n").await;
+    while spare.requests() == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(rig.get("/x", &[]).await.code(), "circuit_open");
+    spare.release.notify_one();
+    assert_eq!(held.read().await.status, 200);
+    assert_eq!(metric(&rig, "portunus_upstream_fell_back_total ").await, 1);
 }

@@ -6,9 +6,10 @@ use std::sync::Mutex;
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::*;
+use crate::upstream::Resolver;
 
 /// Longer than any of these tests takes.
 const LONG: Duration = Duration::from_secs(60);
@@ -186,6 +187,28 @@ async fn an_answer_comes_in_time() {
     let source = (halting.url(WELL_KNOWN), true);
     let patience = Duration::from_secs(1);
     assert_eq!(ask(&settings, &allowed, source, patience).await, late);
+}
+
+#[tokio::test]
+async fn an_address_that_is_silent_leaves_the_others_of_its_name() {
+    // Its queue is full: connections to it stay in the making.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let silent = listener.local_addr().unwrap();
+    let (brief, mut filled) = (Duration::from_millis(200), Vec::new());
+    while let Ok(Ok(stream)) = timeout(brief, TcpStream::connect(silent)).await {
+        filled.push(stream);
+    }
+    let server = Server::start(|_, _| Some(ok(r#"{"keys":[]}"#))).await;
+    let all = vec![silent, server.address];
+    let settings = Settings {
+        resolver: Resolver::new(move |_, _| std::future::ready(Ok(all.clone()))),
+        ..Settings::default()
+    };
+    let source = ("http://issuer.test/keys".to_owned(), false);
+    let found = ask(&settings, &allowing(LOOPBACK), source, LONG).await;
+    assert_eq!(found, Ok(json!({ "keys": [] })));
 }
 
 /// Where upstreams may lie, and nowhere else, whoever names it.

@@ -1,5 +1,6 @@
 //! What is kept of bodies.
 
+use std::pin::pin;
 use std::task::Waker;
 
 use super::*;
@@ -120,4 +121,41 @@ async fn a_worker_keeps_only_so_much() {
     let mut copied = replay.collect().await.unwrap().unwrap();
     assert!(replay.is_done());
     assert_eq!(all(&mut copied), [0, 0, 1, 1, 1]);
+}
+
+/// Of so many bytes, none of which has come.
+struct Awaited(u64);
+
+impl Inflow for Awaited {
+    fn length(&self) -> Option<u64> {
+        Some(self.0)
+    }
+
+    fn is_done(&self) -> bool {
+        false
+    }
+
+    fn poll_fill(&mut self, _: &mut Context<'_>, _: &mut Vec<u8>) -> Poll<Result<(), Cut>> {
+        Poll::Pending
+    }
+
+    fn poll_gone(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn what_is_awaited_has_its_room_already() {
+    let metrics: Arc<WorkerMetrics> = Arc::default();
+    metrics.upstream_kept_bytes.add(MOST_OF_WORKER - 10);
+    let mut cx = Context::from_waker(Waker::noop());
+    let (mut one, mut other) = (Awaited(6), Awaited(6));
+    let mut first = Replay::new(&mut one, metrics.clone(), vec![]);
+    let mut second = Replay::new(&mut other, metrics.clone(), vec![]);
+    assert!(pin!(first.collect()).poll(&mut cx).is_pending());
+    assert!(second.collect().await.unwrap().is_none());
+    drop(first);
+    assert!(pin!(second.collect()).poll(&mut cx).is_pending());
+    drop(second);
+    assert_eq!(metrics.upstream_kept_bytes.get(), MOST_OF_WORKER - 10);
 }

@@ -9,11 +9,12 @@ use domain::snapshot;
 use h2::client::SendRequest;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Request, Uri, Version};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Failure, Outgoing, Sent, TRIES};
 use crate::body::{Inflow, Outflow};
 use crate::fields::Name;
+use crate::state::Upstream;
 use crate::upstream::Target;
 use crate::upstream::connect::{ConnectError, connect_http2};
 use crate::upstream::grpc_web::Web;
@@ -35,24 +36,9 @@ pub(super) async fn send(
     let mut tries = 0;
     loop {
         tries += 1;
-        let shared = worker.pool.share(target.number);
-        let reused = shared.is_some();
         let began = worker.settings.clock.micros();
-        let mut shared = match shared {
-            Some(shared) => {
-                worker.metrics.upstream_reused.add(1);
-                shared
-            }
-            None => {
-                let leave = begin_connect(worker, upstream);
-                let _leave = leave.ok_or((Failure::Full, tries))?;
-                let sender = connect_http2(worker, target, settings, upstream.connect_ms).await;
-                let sender = sender.map_err(|error| (Failure::Connect(error), tries))?;
-                let shared = Shared::new(sender);
-                worker.pool.keep(target.number, shared.clone());
-                shared
-            }
-        };
+        let found = find(worker, settings, target, upstream).await;
+        let (mut shared, reused) = found.map_err(|failure| (failure, tries))?;
         if let Err(error) = room(&mut shared.sender, upstream.connect_ms).await {
             // Closed since it was looked at, or it has no room for so long.
             if reused && tries < TRIES && !matches!(error, ConnectError::TimedOut) {
@@ -64,7 +50,7 @@ pub(super) async fn send(
         connect_us = connect_us.max(u32::try_from(took).unwrap_or(u32::MAX));
         let request = request(&outgoing, target).ok_or((Failure::Reset, tries))?;
         let number = target.number;
-        let lost = match exchange(worker, &mut shared, number, request, &outgoing, inflow).await {
+        let lost = match exchange(worker, shared, number, request, &outgoing, inflow).await {
             Ok(sent) => {
                 return Ok(Sent {
                     tries,
@@ -72,10 +58,7 @@ pub(super) async fn send(
                     ..sent
                 });
             }
-            Err(None) => {
-                worker.pool.retire(number, &shared);
-                return Err((Failure::TimedOut, tries));
-            }
+            Err(None) => return Err((Failure::TimedOut, tries)),
             Err(Some(Lost::Client)) => return Err((Failure::Client, tries)),
             Err(Some(Lost::Removed)) => return Err((Failure::Removed, tries)),
             Err(Some(lost)) => lost,
@@ -93,6 +76,46 @@ pub(super) async fn send(
     }
 }
 
+/// A connection, and whether others had it before. Who finds none with room makes one, while the
+/// others wait for it.
+async fn find(
+    worker: &Worker,
+    settings: &snapshot::Settings,
+    target: &Target,
+    upstream: &Upstream,
+) -> Result<(Shared, bool), Failure> {
+    let (pool, number) = (&worker.pool, target.number);
+    let kept = || {
+        let shared = pool.share(number)?;
+        worker.metrics.upstream_reused.add(1);
+        Some((shared, true))
+    };
+    if let Some(found) = kept() {
+        return Ok(found);
+    }
+    let end = Instant::now() + Duration::from_millis(upstream.connect_ms);
+    let flight = pool.flight(number);
+    let turn = timeout_at(end, flight.turn()).await;
+    let turn = turn.unwrap_or(Err(ConnectError::TimedOut));
+    let _turn = turn.map_err(Failure::Connect)?;
+    if let Some(found) = kept() {
+        return Ok(found);
+    }
+    let _leave = begin_connect(worker, upstream).ok_or(Failure::Full)?;
+    let left = end.saturating_duration_since(Instant::now());
+    match connect_http2(worker, target, settings, left).await {
+        Ok(sender) => {
+            let shared = Shared::new(sender);
+            pool.keep(number, shared.clone());
+            Ok((shared, false))
+        }
+        Err(error) => {
+            flight.failed(&error);
+            Err(Failure::Connect(error))
+        }
+    }
+}
+
 /// Waits until one more stream may begin.
 async fn room(sender: &mut SendRequest<Bytes>, limit_ms: u64) -> Result<(), ConnectError> {
     let ready = poll_fn(|cx| sender.poll_ready(cx));
@@ -104,7 +127,7 @@ async fn room(sender: &mut SendRequest<Bytes>, limit_ms: u64) -> Result<(), Conn
 /// `Err(None)`: not in time.
 async fn exchange(
     worker: &Worker,
-    shared: &mut Shared,
+    shared: Shared,
     target: u32,
     request: Request<()>,
     outgoing: &Outgoing<'_>,
@@ -112,7 +135,7 @@ async fn exchange(
 ) -> Result<Sent, Option<Lost>> {
     let is_bare = inflow.length() == Some(0);
     let web = Web::of(&outgoing.head.fields);
-    let deadline = worker.sweeper.deadline();
+    let (deadline, began) = (worker.sweeper.deadline(), worker.sweeper.now());
     let mut stream = Stream::begin(shared, target, request, is_bare, web, deadline)?;
     let first_byte_ms = outgoing.upstream.first_byte_ms;
     stream.idle_ms = outgoing.upstream.idle_ms;
@@ -124,7 +147,14 @@ async fn exchange(
             Poll::Pending => Poll::Pending,
         },
     );
-    let head = head.await.ok_or(None)??;
+    let Some(head) = head.await else {
+        // Others are answered: it is the request that takes long.
+        if stream.place.get() <= began {
+            worker.pool.retire(target, &stream.place);
+        }
+        return Err(None);
+    };
+    let head = head?;
     Ok(Sent {
         head,
         outflow: Outflow::Stream(Box::new(stream)),
