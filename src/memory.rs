@@ -104,8 +104,10 @@ fn unwritten(line: &str, own: &std::path::Path) -> Option<std::ops::Range<usize>
     Some(address(start)?..address(end)?)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
+    #![cfg(target_os = "linux")]
+
     use super::*;
 
     #[test]
