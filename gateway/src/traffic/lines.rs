@@ -9,6 +9,10 @@ use domain::traffic::{Detail, Record};
 
 use super::line::Line;
 
+/// Bytes that are handed to the kernel at once: few enough to stay in a core's own cache beside what its
+/// worker needs there, and dozens of lines.
+const BUFFER: usize = 64 * 1024;
+
 /// A file of records, one JSON object per line, and one of details of requests beside it.
 #[derive(Debug)]
 pub struct Lines {
@@ -119,7 +123,7 @@ impl Log {
         options.append(true).create(true).mode(0o600);
         let file = options.open(&self.path)?;
         let bytes = file.metadata()?.len();
-        Ok((BufWriter::with_capacity(256 * 1024, file), bytes))
+        Ok((BufWriter::with_capacity(BUFFER, file), bytes))
     }
 
     fn turn(&mut self) -> io::Result<()> {
