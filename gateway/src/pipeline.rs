@@ -105,6 +105,7 @@ async fn serve(
             None => refusal.into(),
         })?
     };
+    route.fetch();
     report.note_route(route);
     let (found, preflight) = operation::chosen(report, route, &head, prefix);
     let (chain, refused) = match found {
