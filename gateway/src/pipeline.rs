@@ -90,7 +90,8 @@ async fn serve(
 
     target::method(&head)?;
     target::path(&mut head)?;
-    report.note_path(head.canonical());
+    let path = head.canonical();
+    report.note_path(path);
     let (route, prefix) = {
         let host = target::host(&head)?;
         if !state.tls.asks_nothing()
@@ -99,7 +100,7 @@ async fn serve(
             report.code = Some(Code::HttpsRequired);
             return Ok(answer);
         }
-        let found = place::find(state, &host, &head, report);
+        let found = place::find(state, &host, path, &head, report);
         found.map_err(|refusal| match place::preflight(&head, report) {
             Some(answer) => Stop::Answered(Box::new(answer)),
             None => refusal.into(),
@@ -107,7 +108,7 @@ async fn serve(
     };
     route.fetch();
     report.note_route(route);
-    let (found, preflight) = operation::chosen(report, route, &head, prefix);
+    let (found, preflight) = operation::chosen(report, route, &head, &path[prefix..]);
     let (chain, refused) = match found {
         Ok(chain) => (chain, None),
         // What acts on answers acts on this one as well, where that can be told.
