@@ -336,10 +336,15 @@ impl Link {
         }
     }
 
-    /// Whether another request may be sent: nothing outstanding, not closed by the other side.
+    /// Whether another request may be sent, as far as is known: nothing is outstanding.
+    pub(super) fn is_over(&self) -> bool {
+        let is_through = self.reading == DONE && self.sending == Sending::Done && self.is_sent();
+        is_through && self.keeps && self.input.is_empty()
+    }
+
+    /// The same, and whether the other side has not closed it meanwhile.
     pub(super) fn is_usable(&mut self) -> bool {
-        let is_over = self.reading == DONE && self.sending == Sending::Done && self.is_sent();
-        if !is_over || !self.keeps || !self.input.is_empty() {
+        if !self.is_over() {
             return false;
         }
         let mut one = [0];
