@@ -76,7 +76,12 @@ impl Visit<'_> {
             };
             return Look::Goes(None, why);
         };
-        let now = seconds(call);
+        // Of one that did not wait the clock was looked at a moment ago.
+        let now = if waited {
+            seconds(call)
+        } else {
+            call.now_us / 1_000_000
+        };
         let stale = match judge(&stored, &self.wishes, now) {
             Verdict::Give { stale } => stale,
             Verdict::Ask(why) => return Look::Goes(Some(stored), why),
