@@ -44,7 +44,7 @@ const LONGEST: usize = 32;
 impl Name {
     pub(crate) fn of(name: &[u8]) -> Self {
         let (start, behind) = name.split_at(name.len().min(LONGEST));
-        let mut small = [0; LONGEST];
+        let mut small = [0_u8; LONGEST];
         small[..start.len()].copy_from_slice(start);
         small.make_ascii_lowercase();
         match (small[0], name.len()) {
