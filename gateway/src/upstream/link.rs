@@ -4,7 +4,7 @@
 mod answer;
 
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -344,13 +344,7 @@ impl Link {
 
     /// The same, and whether the other side has not closed it meanwhile.
     pub(super) fn is_usable(&mut self) -> bool {
-        if !self.is_over() {
-            return false;
-        }
-        let mut one = [0];
-        let mut cx = Context::from_waker(Waker::noop());
-        let read = Pin::new(&mut self.socket).poll_read(&mut cx, &mut ReadBuf::new(&mut one));
-        read.is_pending()
+        self.is_over() && self.socket.is_quiet()
     }
 
     /// The socket, and what came over it already: it speaks something else from here on.
