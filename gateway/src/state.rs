@@ -8,6 +8,7 @@ mod labels;
 
 use std::collections::HashSet;
 use std::hint::black_box;
+use std::mem::offset_of;
 use std::sync::Arc;
 
 use domain::id::{ApiId, OperationId, OrganizationId, UpstreamId, VersionId};
@@ -117,6 +118,11 @@ pub(crate) struct Route {
     /// Of the API.
     pub(crate) labels: Labels,
 }
+
+/// What stands in front of a route that several hold: two counts.
+const COUNTS: usize = 2 * size_of::<usize>();
+
+const _: () = assert!(COUNTS + offset_of!(Route, test_beside) <= 4 * 64);
 
 impl Route {
     /// Asks for all lines of the processor's cache that a request is about to look at, and for what hangs
