@@ -215,9 +215,10 @@ fn arrive<'a>(
         upstream,
         key_headers: &policy.key_headers,
     };
+    let canonical = call.head.canonical();
     let resource = Resource {
-        canonical: call.head.canonical(),
-        rest: call.rest(),
+        canonical,
+        rest: call.rest_of(canonical),
         query: call.head.query(),
     };
     let place = key::place(cache, call, spot, call.variant, resource);
