@@ -202,9 +202,14 @@ impl KeyDigest {
         u64::from_be_bytes(first)
     }
 
-    /// Compares all bytes in constant time.
+    /// Compares all bytes in constant time, eight at a time.
     pub fn matches(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
+        let (ours, theirs) = (self.0.as_chunks::<8>().0, other.0.as_chunks::<8>().0);
+        let words = ours.iter().zip(theirs);
+        let differs = words.fold(0_u64, |differs, (our, their)| {
+            differs | (u64::from_ne_bytes(*our) ^ u64::from_ne_bytes(*their))
+        });
+        differs.ct_eq(&0).into()
     }
 
     /// Reads 64 hexadecimal digits, as `sha256` in a declarative file has them.

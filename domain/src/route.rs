@@ -33,6 +33,9 @@ pub use tree::{Tree, covers};
 /// is none: empty, a list, with userinfo or with other foreign characters (RFC 9110 §7.2).
 pub fn host(authority: &str) -> Option<std::borrow::Cow<'_, str>> {
     use std::borrow::Cow;
+    if is_plain(authority.as_bytes()) {
+        return Some(Cow::Borrowed(authority));
+    }
     let (name, port) = match authority.strip_prefix('[') {
         Some(rest) => {
             let end = rest.find(']')?;
@@ -65,6 +68,15 @@ pub fn host(authority: &str) -> Option<std::borrow::Cow<'_, str>> {
     } else {
         Cow::Borrowed(name)
     })
+}
+
+/// Whether it is matched as it is, as most hosts are: a name in small letters, without a port or a dot
+/// at its end.
+fn is_plain(host: &[u8]) -> bool {
+    let is_plain = |byte: &u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b'_')
+    };
+    matches!(host.len(), 1..=255) && host.last() != Some(&b'.') && host.iter().all(is_plain)
 }
 
 /// All routes by host: exact before `*.x` (the longest first) before any. Trees are shared by

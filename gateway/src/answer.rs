@@ -46,6 +46,9 @@ struct Instead {
 }
 
 impl Refusal {
+    /// A usual request passes a hundred places where it might be refused: as this is cold, what they would
+    /// do stands out of its way in the executable.
+    #[cold]
     pub(crate) fn new(code: Code) -> Self {
         Self {
             code,

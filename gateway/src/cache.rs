@@ -13,6 +13,7 @@ mod give;
 mod invalidate;
 mod keeping;
 mod key;
+mod look;
 mod purge;
 mod refresh;
 pub(crate) mod second;

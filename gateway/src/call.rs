@@ -175,8 +175,13 @@ impl<'a> Call<'a> {
 
     /// The path that goes on to the target.
     pub(crate) fn rest(&self) -> &str {
+        self.rest_of(self.head.canonical())
+    }
+
+    /// The same where the canonical path is at hand.
+    pub(crate) fn rest_of<'p>(&'p self, canonical: &'p str) -> &'p str {
         match &self.rewritten {
-            None => &self.head.canonical()[self.rest..],
+            None => &canonical[self.rest..],
             Some(path) => path,
         }
     }

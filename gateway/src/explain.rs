@@ -263,7 +263,8 @@ impl Walk<'_> {
 
         target::method(&head)?;
         target::path(&mut head)?;
-        self.read(|read| read.path = Some(masked(head.canonical())));
+        let path = head.canonical();
+        self.read(|read| read.path = Some(masked(path)));
         let (route, prefix) = {
             let host = target::host(&head)?;
             self.read(|read| read.host = Some(host.to_string()));
@@ -286,7 +287,7 @@ impl Walk<'_> {
                 return Err(Refusal::new(code).into());
             }
             self.runners_up(state, &host, &head);
-            let found = place::find(state, &host, &head, &mut report);
+            let found = place::find(state, &host, path, &head, &mut report);
             found.map_err(|refusal| match place::preflight(&head, &mut report) {
                 Some(answer) => End::Answered(answer.status),
                 None => refusal.into(),
@@ -294,7 +295,7 @@ impl Walk<'_> {
         };
         report.note_route(route);
         self.out.explanation.route = explainer.compiler.place_of(route.version);
-        let (chain, preflight) = operation::chosen(&mut report, route, &head, prefix);
+        let (chain, preflight) = operation::chosen(&mut report, route, &head, &path[prefix..]);
         self.operation(route, report.operation, chain.is_ok());
         let chain =
             chain.map_err(|refusal| because(refusal, route, report.operation, explainer))?;

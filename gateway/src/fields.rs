@@ -207,12 +207,23 @@ impl Fields {
 
     pub(crate) fn remove(&mut self, kind: Name) {
         if self.had(kind.bit()) {
-            self.retain(|known, _, _| known != kind);
+            self.remove_kinds(|known| known == kind);
+        }
+    }
+
+    /// Takes out all of the kinds that `goes` says yes to.
+    pub(crate) fn remove_kinds(&mut self, goes: impl Fn(Name) -> bool) {
+        for line in &mut self.lines {
+            line.gone |= goes(line.kind);
         }
     }
 
     pub(crate) fn remove_named(&mut self, name: &[u8]) {
-        self.retain(|_, known, _| !known.eq_ignore_ascii_case(name));
+        // Their lengths tell most names apart, without a look at their bytes.
+        let like = |line: &&mut Line| usize::from(line.name) == name.len() && !line.gone;
+        for line in self.lines.iter_mut().filter(like) {
+            line.gone = self.bytes[line.name()].eq_ignore_ascii_case(name);
+        }
     }
 
     /// Keeps what `keep` says yes to; it is asked with kind, name and value.
@@ -247,7 +258,7 @@ impl Fields {
         let value = bytes.len();
         write(bytes);
         // Wherever it came from, a value ends no line (RFC 9110 §5.5).
-        if memchr::memchr3(b'\r', b'\n', 0, &bytes[value..]).is_some() {
+        if ends_line(&bytes[value..]) {
             return bytes.truncate(start);
         }
         let length = bytes.len() - value;
@@ -303,6 +314,14 @@ impl Fields {
         }
         out.extend_from_slice(&self.bytes[run]);
     }
+}
+
+/// A short value is gone through sooner than what searches many bytes at a time has begun.
+fn ends_line(value: &[u8]) -> bool {
+    if value.len() < 16 {
+        return value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0));
+    }
+    memchr::memchr3(b'\r', b'\n', 0, value).is_some()
 }
 
 impl Drop for Fields {

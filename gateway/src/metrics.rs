@@ -48,13 +48,15 @@ const BOUNDS: [u32; 15] = [
     2_500_000, 10_000_000, 30_000_000,
 ];
 
-/// Counters of one route on one worker.
+/// Counters of one route on one worker. A request writes to two lines of the processor's cache: to the
+/// first, and to that of its latency.
 #[derive(Debug, Default)]
+#[repr(C, align(64))]
 pub(crate) struct Lane {
+    latency_sum: Count,
     /// By class of status: index 0 is none of 1xx to 5xx.
     classes: [Count; 6],
     latency: [Count; BOUNDS.len() + 1],
-    latency_sum: Count,
 }
 
 impl Lane {

@@ -13,15 +13,14 @@ use crate::state::Route;
 /// What answers a preflight, and where its label is.
 type Preflight<'a> = Option<(&'a Step<Finishing>, &'a Cors)>;
 
-/// The chain of policies that a request meets. A preflight meets that of the request that it asks
-/// about, where that has `cors`.
+/// The chain of policies that a request meets, whose canonical path is `inside` behind the version's
+/// prefix. A preflight meets that of the request that it asks about, where that has `cors`.
 pub(crate) fn chosen<'a>(
     report: &mut Report,
     route: &'a Route,
     head: &Head,
-    prefix: usize,
+    inside: &str,
 ) -> (Result<&'a Chain, Refusal>, Preflight<'a>) {
-    let inside = &head.canonical()[prefix..];
     if head.method == Method::OPTIONS
         && let Some(method) = cors::asked_method(head)
         && let Some((chain, cors)) = asked_about(route, method, inside)

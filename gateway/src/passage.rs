@@ -44,7 +44,7 @@ pub(crate) fn trace(fields: &mut Fields) -> TraceId {
     }
     let trace = TraceId::of(fields.all(Name::Traceparent));
     if trace == TraceId::NONE {
-        fields.retain(|kind, _, _| !matches!(kind, Name::Traceparent | Name::Tracestate));
+        fields.remove_kinds(|kind| matches!(kind, Name::Traceparent | Name::Tracestate));
     }
     trace
 }
@@ -76,7 +76,7 @@ fn strip_hop(fields: &mut Fields) {
     for name in nominated {
         fields.remove_named(&name);
     }
-    fields.retain(|kind, _, _| !kind.ends_here());
+    fields.remove_kinds(Name::ends_here);
 }
 
 /// Takes out of a request what must not reach an upstream.
@@ -95,14 +95,14 @@ pub(crate) fn strip_request(
             let detail = format!("The header {name} would pass for one that the gateway sets.");
             return Err(Refusal::new(Code::BadRequest).detail(detail));
         }
-        fields.retain(|kind, _, _| match kind {
-            Name::Underscore | Name::Portunus => false,
+        fields.remove_kinds(|kind| match kind {
+            Name::Underscore | Name::Portunus => true,
             Name::ForwardedFor
             | Name::ForwardedHost
             | Name::ForwardedProto
             | Name::Forwarding
-            | Name::Forwarded => trusted,
-            _ => true,
+            | Name::Forwarded => !trusted,
+            _ => false,
         });
     }
     if options(fields).nth(NOMINATED).is_some() {

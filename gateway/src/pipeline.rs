@@ -90,7 +90,8 @@ async fn serve(
 
     target::method(&head)?;
     target::path(&mut head)?;
-    report.note_path(head.canonical());
+    let path = head.canonical();
+    report.note_path(path);
     let (route, prefix) = {
         let host = target::host(&head)?;
         if !state.tls.asks_nothing()
@@ -99,14 +100,15 @@ async fn serve(
             report.code = Some(Code::HttpsRequired);
             return Ok(answer);
         }
-        let found = place::find(state, &host, &head, report);
+        let found = place::find(state, &host, path, &head, report);
         found.map_err(|refusal| match place::preflight(&head, report) {
             Some(answer) => Stop::Answered(Box::new(answer)),
             None => refusal.into(),
         })?
     };
+    route.fetch();
     report.note_route(route);
-    let (found, preflight) = operation::chosen(report, route, &head, prefix);
+    let (found, preflight) = operation::chosen(report, route, &head, &path[prefix..]);
     let (chain, refused) = match found {
         Ok(chain) => (chain, None),
         // What acts on answers acts on this one as well, where that can be told.
@@ -141,7 +143,7 @@ async fn answered(
     inflow: &mut dyn Inflow,
 ) -> Result<Answer, Stop> {
     if !call.chain.is_straight() {
-        return Box::pin(inspected(call, refused, inflow)).await;
+        return inspected(call, refused, inflow).await;
     }
     match admitted(call, refused)? {
         Some(way) => forward(call, way, inflow).await,
@@ -161,7 +163,8 @@ async fn later(call: &mut Call<'_>, inflow: &mut dyn Inflow) -> Result<Answer, S
     forward(call, way, inflow).await
 }
 
-/// The same for a request that policies look into, or that may be answered with what is kept.
+/// The same for a request that policies look into, or that may be answered with what is kept. All of it
+/// that is large is in boxes: the latter needs none of them.
 async fn inspected(
     call: &mut Call<'_>,
     refused: Option<Refusal>,
@@ -170,7 +173,6 @@ async fn inspected(
     let chain = call.chain;
     if chain.asks() {
         open(call, refused)?;
-        // In a box of its own: it is many times as large as all that others need.
         Box::pin(ask_and_admit(call)).await?;
     } else {
         gate(call, refused)?;
@@ -180,15 +182,17 @@ async fn inspected(
     let served = if chain.contract().is_empty() && chain.reshaped_requests().is_empty() {
         beyond(call, inflow).await
     } else {
-        held(call, inflow).await
+        Box::pin(held(call, inflow)).await
     };
     let served = match (served, chain.answers()) {
-        (Ok(answer), Some(step)) => policy::check_answer(step, call, inflow, answer).await,
+        (Ok(answer), Some(step)) => {
+            Box::pin(policy::check_answer(step, call, inflow, answer)).await
+        }
         (served, _) => served,
     };
     let mut served = match (served, facts) {
         (Ok(answer), Some(facts)) => {
-            policy::reshape_answer(steps, call, facts, inflow, answer).await
+            Box::pin(policy::reshape_answer(steps, call, facts, inflow, answer)).await
         }
         (served, _) => served,
     };
@@ -199,7 +203,7 @@ async fn inspected(
         Err(_) => {}
     }
     match (served, chain.status()) {
-        (Ok(answer), Some(step)) => policy::restate(step, call, inflow, answer).await,
+        (Ok(answer), Some(step)) => Box::pin(policy::restate(step, call, inflow, answer)).await,
         (served, _) => served,
     }
 }
@@ -243,7 +247,7 @@ async fn beyond(call: &mut Call<'_>, inflow: &mut dyn Inflow) -> Result<Answer, 
         return cache::exchange(call, step, inflow).await;
     }
     let way = way(call)?;
-    forward(call, way, inflow).await
+    Box::pin(forward(call, way, inflow)).await
 }
 
 /// What comes before anything is sent. `None`: it waits on purpose.

@@ -32,15 +32,16 @@ impl Asked for Head {
     }
 }
 
-/// The version that answers, and the length of its prefix. `report` gets what the place tells,
-/// whatever the answer will be.
+/// The version that answers at the canonical `path` of `head`, and the length of its prefix. `report`
+/// gets what the place tells, whatever the answer will be.
 pub(crate) fn find<'s>(
     state: &'s State,
     host: &str,
+    path: &str,
     head: &Head,
     report: &mut Report,
 ) -> Result<(&'s Route, usize), Refusal> {
-    let chosen = match state.routes.find(host, head.canonical()) {
+    let chosen = match state.routes.find(host, path) {
         None => Err(Refusal::new(Code::NoRoute)),
         Some((Spot::Only(route), prefix)) => Ok((&**route, prefix)),
         Some((Spot::Choice(choice), prefix)) => {

@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -17,6 +17,23 @@ pub(crate) enum Socket {
 }
 
 impl Socket {
+    /// Whether it is open and nothing waits to be read, as far as is known. Nobody is woken when that
+    /// changes.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        let mut one = [0];
+        match self {
+            Self::Plain(stream) => {
+                let read = stream.try_read(&mut one);
+                read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+            }
+            Self::Tls(stream) => {
+                let mut cx = Context::from_waker(Waker::noop());
+                let read = Pin::new(stream).poll_read(&mut cx, &mut ReadBuf::new(&mut one));
+                read.is_pending()
+            }
+        }
+    }
+
     /// Whoever closes it from now on throws away what the other side has not taken. The system would
     /// else keep all of it, and ask on, for a peer that does not read: megabytes for each connection
     /// whose place is free already.

@@ -24,6 +24,8 @@ pub(crate) struct Shown<'a> {
 const MOST_BESIDE: usize = 6;
 /// Bytes of a list of as many: a name has at most 40, a number 16 and a time 7.
 const ROOM: usize = 640;
+/// The same of the usual few, with the longest numbers there are.
+const USUAL_ROOM: usize = 192;
 
 /// The limits of one request, in place for the usual few.
 #[derive(Debug, Default)]
@@ -74,7 +76,15 @@ impl<'a> ShownLimits<'a> {
         if self.first[0].is_none() {
             return;
         }
-        let (mut policy, mut state) = (Text::<ROOM>::new(), Text::<ROOM>::new());
+        if self.more.is_empty() {
+            self.write_in::<USUAL_ROOM>(fields);
+        } else {
+            self.write_in::<ROOM>(fields);
+        }
+    }
+
+    fn write_in<const N: usize>(&self, fields: &mut Fields) {
+        let (mut policy, mut state) = (Text::<N>::new(), Text::<N>::new());
         let items = self.first.iter().flatten().chain(&self.more);
         for (index, item) in items.enumerate() {
             if index > 0 {

@@ -1,5 +1,6 @@
 //! What the cache does with a request: answers it, or lets it go on and keeps what comes back.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +14,11 @@ use super::flight::{Joined, wait};
 use super::give::{Forwarded, How, give, mark};
 use super::invalidate;
 use super::key::{self, Resource, Shown, Spot};
+use super::look::{Look, Verdict, judge};
 use super::refresh;
 use super::stored::{Asker, Stored};
 use super::wishes::Wishes;
-use super::{Cache, Found, Moment, vary};
+use super::{Cache, Moment};
 use crate::answer::Refusal;
 use crate::body::{Answer, Inflow, Outflow};
 use crate::call::Call;
@@ -44,12 +46,11 @@ pub(super) struct Visit<'a> {
     pub(super) aside: Option<Aside<'a>>,
 }
 
-/// What is to be done with what was found.
-enum Verdict {
-    /// It is given as it is; `stale`: a new one is fetched as well.
-    Give { stale: bool },
-    /// The upstream is asked.
-    Ask(Forwarded),
+/// How far a request comes at once.
+enum Begun<'f> {
+    Ended(Result<Answer, Stop>),
+    /// In a box: what is answered with what is kept does not pay for its size.
+    Goes(Pin<Box<dyn Future<Output = Result<Answer, Stop>> + 'f>>),
 }
 
 /// Answers a request that nothing refused, from the cache or the upstream.
@@ -58,49 +59,48 @@ pub(crate) async fn exchange<'a>(
     step: &'a Step<policy::Cache>,
     inflow: &mut dyn Inflow,
 ) -> Result<Answer, Stop> {
-    let ready = arrive(call, step).inspect_err(|_| call.give_back())?;
-    let Some(mut visit) = ready else {
-        return pass(call, step, inflow).await;
+    match begin(call, step, inflow) {
+        Begun::Ended(answer) => answer,
+        Begun::Goes(rest) => rest.await,
+    }
+}
+
+fn begin<'f, 'a>(
+    call: &'f mut Call<'a>,
+    step: &'a Step<policy::Cache>,
+    inflow: &'f mut dyn Inflow,
+) -> Begun<'f> {
+    let mut visit = match arrive(call, step).inspect_err(|_| call.give_back()) {
+        Ok(Some(visit)) => visit,
+        Ok(None) => return Begun::Goes(Box::pin(pass(call, step, inflow))),
+        Err(refusal) => return Begun::Ended(Err(refusal.into())),
     };
+    match visit.look(call, false) {
+        Look::Given(answer) => Begun::Ended(Ok(answer)),
+        look => Begun::Goes(Box::pin(search(call, visit, look, inflow))),
+    }
+}
+
+/// Goes on behind a first `look`: to the others who ask the same, to the second level, and to the
+/// upstream.
+async fn search<'a>(
+    call: &mut Call<'a>,
+    mut visit: Visit<'a>,
+    mut look: Look,
+    inflow: &mut dyn Inflow,
+) -> Result<Answer, Stop> {
+    let step = visit.step;
     let mut waits_until = None;
     let (found, why, flight) = loop {
-        let Found {
-            stored: found,
-            has_others,
-            moment,
-        } = visit.find(call);
-        visit.moment = moment;
-        let now = seconds(call);
-        let verdict = match &found {
-            Some(stored) => judge(stored, &visit.wishes, now),
-            None if has_others => Verdict::Ask(Forwarded::VaryMiss),
-            None => Verdict::Ask(Forwarded::Miss),
-        };
-        let why = match (verdict, &found) {
-            (Verdict::Give { stale }, Some(stored)) if step.decides(call) => {
-                let metrics = &call.worker.metrics;
-                call.record.cached = if stale { Cached::Stale } else { Cached::Hit };
-                if stale {
-                    metrics.cache_stale.add(1);
-                    visit.make_ready(call);
-                    refresh::begin(call, &visit, stored);
-                } else {
-                    metrics.cache_hits.add(1);
-                }
-                let waited = waits_until.is_some();
-                let how = How::Hit {
-                    waited,
-                    shared: false,
-                };
-                return Ok(visit.give(call, stored, now, how));
-            }
-            // It would have been given: the upstream is asked all the same.
-            (Verdict::Give { .. }, _) => break (None, Forwarded::Bypass, None),
-            (Verdict::Ask(why), _) => why,
+        let (found, why) = match look {
+            Look::Given(answer) => return Ok(answer),
+            Look::Watched => break (None, Forwarded::Bypass, None),
+            Look::Goes(found, why) => (found, why),
         };
         if visit.wishes.asked.only_if_cached {
             break (found, why, None);
         }
+        let now = seconds(call);
         let key = key::flight(visit.place, visit.asker.owner).filter(|key| {
             !visit.cache.shard(visit.place).is_unkept(*key, now) && why != Forwarded::Request
         });
@@ -128,6 +128,7 @@ pub(crate) async fn exchange<'a>(
                 if is_kept && visit.is_missing(call) {
                     break (None, Forwarded::VaryMiss, None);
                 }
+                look = visit.look(call, true);
             }
         }
     };
@@ -175,7 +176,7 @@ pub(crate) async fn exchange<'a>(
     visit.note(call, Cached::Miss);
     // Where it only watches, nothing that is kept is given, in no case.
     let found = shared.or(found).filter(|_| !step.observe);
-    // In a box of its own: what is answered from the cache does not pay for its size.
+    // In a box of its own: what others who ask the same bring does not pay for its size.
     Box::pin(visit.ask(call, inflow, found, why, flight, share)).await
 }
 
@@ -214,9 +215,10 @@ fn arrive<'a>(
         upstream,
         key_headers: &policy.key_headers,
     };
+    let canonical = call.head.canonical();
     let resource = Resource {
-        canonical: call.head.canonical(),
-        rest: call.rest(),
+        canonical,
+        rest: call.rest_of(canonical),
         query: call.head.query(),
     };
     let place = key::place(cache, call, spot, call.variant, resource);
@@ -281,32 +283,6 @@ pub(super) fn wall(call: &Call<'_>) -> u64 {
     clock.wall(clock.micros()) / 1_000_000
 }
 
-fn judge(stored: &Stored, wishes: &Wishes, now: u64) -> Verdict {
-    let (usage, asked) = (&stored.usage, &wishes.asked);
-    let age = usage.age_at(now);
-    // Nothing is as new as what max-age=0 asks for.
-    let too_old = asked.max_age.is_some_and(|most| most == 0 || age > most);
-    if asked.no_cache || too_old {
-        return Verdict::Ask(Forwarded::Request);
-    }
-    if usage.is_fresh(now) {
-        let left = usage.lifetime - age;
-        return match asked.min_fresh {
-            Some(least) if left < least => Verdict::Ask(Forwarded::Request),
-            Some(_) | None => Verdict::Give { stale: false },
-        };
-    }
-    let behind = usage.behind(now);
-    let may_be_stale = !usage.is_strict && !usage.no_cache && asked.min_fresh.is_none();
-    if may_be_stale && asked.max_stale.is_some_and(|most| behind <= most) {
-        return Verdict::Give { stale: false };
-    }
-    if may_be_stale && behind <= usage.while_revalidate {
-        return Verdict::Give { stale: true };
-    }
-    Verdict::Ask(Forwarded::Stale)
-}
-
 impl Visit<'_> {
     pub(super) fn give(
         &self,
@@ -339,25 +315,9 @@ impl Visit<'_> {
     }
 
     /// Adds to the request what comes last, unless it has it.
-    fn make_ready(&mut self, call: &mut Call<'_>) {
+    pub(super) fn make_ready(&mut self, call: &mut Call<'_>) {
         if !std::mem::replace(&mut self.is_ready, true) {
             passage::add_request(call, self.upstream);
         }
-    }
-
-    fn find(&mut self, call: &mut Call<'_>) -> Found {
-        let version = call.route.version.uuid();
-        let (cache, upstream) = (self.cache, self.upstream);
-        cache.find(version, self.place, self.asker.owner, |vary| {
-            let is_ours = |name: &str| passage::is_ours(name, upstream);
-            if vary.iter().any(|(name, _)| is_ours(name)) {
-                self.make_ready(call);
-            }
-            vary::matches(vary, &call.head.fields)
-        })
-    }
-
-    fn is_missing(&mut self, call: &mut Call<'_>) -> bool {
-        self.find(call).stored.is_none()
     }
 }

@@ -37,49 +37,51 @@ pub(crate) enum Name {
     Tracestate,
 }
 
+/// No name above is longer: names are looked at in a place of this length, in small letters, so that
+/// it takes a few steps whatever they are.
+const LONGEST: usize = 32;
+
 impl Name {
     pub(crate) fn of(name: &[u8]) -> Self {
-        let is = |text: &str| name.eq_ignore_ascii_case(text.as_bytes());
-        let begins = |text: &str| {
-            let start = name.get(..text.len());
-            start.is_some_and(|start| start.eq_ignore_ascii_case(text.as_bytes()))
-        };
-        let first = name.first().map_or(0, u8::to_ascii_lowercase);
-        match (first, name.len()) {
-            (b'a', 6) if is("accept") => Self::Accept,
-            (b'a', 13) if is("authorization") => Self::Authorization,
-            (b'c', 6) if is("cookie") => Self::Cookie,
-            (b'c', 10) if is("connection") => Self::Connection,
-            (b'c', 11) if is("client-cert") => Self::Portunus,
-            (b'c', 17) if is("client-cert-chain") => Self::Portunus,
-            (b'c', 12) if is("content-type") => Self::ContentType,
-            (b'c', 14) if is("content-length") => Self::ContentLength,
-            (b'd', 4) if is("date") => Self::Date,
-            (b'e', 6) if is("expect") => Self::Expect,
-            (b'f', 9) if is("forwarded") => Self::Forwarded,
-            (b'h', 4) if is("host") => Self::Host,
-            (b'h', 14) if is("http2-settings") => Self::Hop,
-            (b'k', 10) if is("keep-alive") => Self::KeepAlive,
-            (b'p', 16) if is("proxy-connection") => Self::Hop,
-            (b'p', 18) if is("proxy-authenticate") => Self::Hop,
-            (b'p', 19) if is("proxy-authorization") => Self::Hop,
-            (b'r', 11) if is("retry-after") => Self::RetryAfter,
-            (b's', 10) if is("set-cookie") => Self::SetCookie,
-            (b't', 2) if is("te") => Self::Hop,
-            (b't', 7) if is("trailer") => Self::Hop,
-            (b't', 10) if is("tracestate") => Self::Tracestate,
-            (b't', 11) if is("traceparent") => Self::Traceparent,
-            (b't', 17) if is("transfer-encoding") => Self::TransferEncoding,
-            (b'u', 7) if is("upgrade") => Self::Upgrade,
-            (b'x', 9) if is("x-api-key") => Self::ApiKey,
-            (b'x', 9) if is("x-real-ip") => Self::Forwarding,
-            (b'x', 12) if is("x-request-id") => Self::RequestId,
-            (b'x', 15) if is("x-forwarded-for") => Self::ForwardedFor,
-            (b'x', 16) if is("x-forwarded-host") => Self::ForwardedHost,
-            (b'x', 17) if is("x-forwarded-proto") => Self::ForwardedProto,
-            _ if has_underscore(name) => Self::Underscore,
-            (b'x', _) if begins("x-forwarded-") => Self::Forwarding,
-            (b'x', _) if begins("x-portunus-") => Self::Portunus,
+        let (start, behind) = name.split_at(name.len().min(LONGEST));
+        let mut small = [0_u8; LONGEST];
+        small[..start.len()].copy_from_slice(start);
+        small.make_ascii_lowercase();
+        match (small[0], name.len()) {
+            (b'a', 6) if begins(&small, b"accept") => Self::Accept,
+            (b'a', 13) if begins(&small, b"authorization") => Self::Authorization,
+            (b'c', 6) if begins(&small, b"cookie") => Self::Cookie,
+            (b'c', 10) if begins(&small, b"connection") => Self::Connection,
+            (b'c', 11) if begins(&small, b"client-cert") => Self::Portunus,
+            (b'c', 17) if begins(&small, b"client-cert-chain") => Self::Portunus,
+            (b'c', 12) if begins(&small, b"content-type") => Self::ContentType,
+            (b'c', 14) if begins(&small, b"content-length") => Self::ContentLength,
+            (b'd', 4) if begins(&small, b"date") => Self::Date,
+            (b'e', 6) if begins(&small, b"expect") => Self::Expect,
+            (b'f', 9) if begins(&small, b"forwarded") => Self::Forwarded,
+            (b'h', 4) if begins(&small, b"host") => Self::Host,
+            (b'h', 14) if begins(&small, b"http2-settings") => Self::Hop,
+            (b'k', 10) if begins(&small, b"keep-alive") => Self::KeepAlive,
+            (b'p', 16) if begins(&small, b"proxy-connection") => Self::Hop,
+            (b'p', 18) if begins(&small, b"proxy-authenticate") => Self::Hop,
+            (b'p', 19) if begins(&small, b"proxy-authorization") => Self::Hop,
+            (b'r', 11) if begins(&small, b"retry-after") => Self::RetryAfter,
+            (b's', 10) if begins(&small, b"set-cookie") => Self::SetCookie,
+            (b't', 2) if begins(&small, b"te") => Self::Hop,
+            (b't', 7) if begins(&small, b"trailer") => Self::Hop,
+            (b't', 10) if begins(&small, b"tracestate") => Self::Tracestate,
+            (b't', 11) if begins(&small, b"traceparent") => Self::Traceparent,
+            (b't', 17) if begins(&small, b"transfer-encoding") => Self::TransferEncoding,
+            (b'u', 7) if begins(&small, b"upgrade") => Self::Upgrade,
+            (b'x', 9) if begins(&small, b"x-api-key") => Self::ApiKey,
+            (b'x', 9) if begins(&small, b"x-real-ip") => Self::Forwarding,
+            (b'x', 12) if begins(&small, b"x-request-id") => Self::RequestId,
+            (b'x', 15) if begins(&small, b"x-forwarded-for") => Self::ForwardedFor,
+            (b'x', 16) if begins(&small, b"x-forwarded-host") => Self::ForwardedHost,
+            (b'x', 17) if begins(&small, b"x-forwarded-proto") => Self::ForwardedProto,
+            _ if has_underscore(&small) || has_underscore(behind) => Self::Underscore,
+            (b'x', _) if begins(&small, b"x-forwarded-") => Self::Forwarding,
+            (b'x', _) if begins(&small, b"x-portunus-") => Self::Portunus,
             _ => Self::Other,
         }
     }
@@ -123,6 +125,11 @@ impl Name {
     }
 }
 
+/// Of as many bytes as are known beforehand, which are compared as words.
+fn begins<const N: usize>(small: &[u8; LONGEST], text: &[u8; N]) -> bool {
+    small.first_chunk() == Some(text)
+}
+
 /// Names are short: all of one is looked at in fewer steps than finding the first would take.
 fn has_underscore(name: &[u8]) -> bool {
     name.iter()
@@ -158,6 +165,9 @@ mod tests {
             ("TraceParent", Name::Traceparent),
             ("tracestate", Name::Tracestate),
             ("x-forwarded", Name::Other),
+            ("X-Forwarded-By-One-Who-Has-Many-Letters", Name::Forwarding),
+            ("a-name-of-many-letters-which-ends-with_", Name::Underscore),
+            ("Accept\0", Name::Other),
             ("", Name::Other),
         ] {
             assert_eq!(Name::of(name.as_bytes()), is, "{name}");

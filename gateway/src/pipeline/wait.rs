@@ -36,6 +36,11 @@ pub(super) async fn wait(call: &mut Call<'_>, inflow: &mut dyn Inflow) -> Result
     if !has_to(call) {
         return Ok(());
     }
+    // In a box: few wait, and the others should not pay for its size.
+    Box::pin(patiently(call, inflow)).await
+}
+
+async fn patiently(call: &mut Call<'_>, inflow: &mut dyn Inflow) -> Result<(), Stop> {
     let worker = call.worker;
     let mut patient = Patient {
         call,

@@ -3,6 +3,7 @@
 mod documented;
 mod one;
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use domain::effective::Effective;
@@ -224,6 +225,15 @@ impl Chain {
         })
     }
 
+    /// Asks for the lines of the processor's cache that a request is about to look at, all at once.
+    #[inline]
+    pub(crate) fn fetch(&self) {
+        black_box(self.identity.first().map(|step| step.kind));
+        if let Some(beyond) = &self.beyond {
+            beyond.fetch();
+        }
+    }
+
     /// What looks into what is sent; most chains have nothing that does.
     pub(crate) fn contract(&self) -> &[Step<Checking>] {
         match &self.beyond {
@@ -303,6 +313,16 @@ impl Chain {
 }
 
 impl Beyond {
+    /// Of each part whether it is there.
+    fn fetch(&self) {
+        black_box((self.asks, self.access.len(), self.finish.len()));
+        black_box((self.contract.len(), self.answer.len(), self.shape.len()));
+        black_box((self.reshape.len(), self.reshape_answer.len()));
+        black_box((self.cache.is_some(), self.answers.is_some()));
+        black_box((self.status.is_some(), self.mirror.is_some()));
+        black_box(self.detail.is_some());
+    }
+
     /// The one that answers preflights.
     pub(crate) fn cors(&self) -> Option<(&Step<Finishing>, &Cors)> {
         self.finish.iter().find_map(|step| match &step.running {

@@ -22,14 +22,18 @@ const WIDTH: usize = 64;
 /// The first bits of a digest that choose group and shard.
 const BITS: u32 = 2 * WIDTH.ilog2();
 
-/// Keys in the order of their digests.
+/// Keys in the order of their digests. Two of these are one line of the processor's cache, and none is
+/// on two.
 #[derive(Debug, Clone)]
+#[repr(align(32))]
 struct Shard {
     /// Of each digest the bits behind those that choose the shard: to search them touches one line
     /// of the processor's cache or two, where each key is a line of its own.
     starts: Arc<[u32]>,
     keys: Arc<[Key]>,
 }
+
+const _: () = assert!(size_of::<Shard>() == 32);
 
 impl Shard {
     fn of(keys: Vec<Key>) -> Self {

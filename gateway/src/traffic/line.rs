@@ -184,8 +184,12 @@ fn text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
+/// Most numbers of a record are 0 or 1.
 fn number(out: &mut Vec<u8>, number: u64) {
-    out.extend_from_slice(digits(number, &mut [0; 20]));
+    match number {
+        0..=9 => out.push(b'0' + number as u8),
+        _ => out.extend_from_slice(digits(number, &mut [0; 20])),
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,10 @@ use domain::traffic::{Detail, Record};
 
 use super::line::Line;
 
+/// Bytes that are handed to the kernel at once: few enough to stay in a core's own cache beside what its
+/// worker needs there, and dozens of lines.
+const BUFFER: usize = 64 * 1024;
+
 /// A file of records, one JSON object per line, and one of details of requests beside it.
 #[derive(Debug)]
 pub struct Lines {
@@ -121,7 +125,7 @@ impl Log {
         let file = options.open(&self.path)?;
         let metadata = file.metadata()?;
         let mut bytes = metadata.len();
-        let mut out = BufWriter::with_capacity(256 * 1024, file);
+        let mut out = BufWriter::with_capacity(BUFFER, file);
         if metadata.is_file() && bytes > 0 {
             let mut last = [0];
             File::open(&self.path)?.read_exact_at(&mut last, bytes - 1)?;

@@ -4,7 +4,7 @@
 mod answer;
 
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -336,16 +336,15 @@ impl Link {
         }
     }
 
-    /// Whether another request may be sent: nothing outstanding, not closed by the other side.
+    /// Whether another request may be sent, as far as is known: nothing is outstanding.
+    pub(super) fn is_over(&self) -> bool {
+        let is_through = self.reading == DONE && self.sending == Sending::Done && self.is_sent();
+        is_through && self.keeps && self.input.is_empty()
+    }
+
+    /// The same, and whether the other side has not closed it meanwhile.
     pub(super) fn is_usable(&mut self) -> bool {
-        let is_over = self.reading == DONE && self.sending == Sending::Done && self.is_sent();
-        if !is_over || !self.keeps || !self.input.is_empty() {
-            return false;
-        }
-        let mut one = [0];
-        let mut cx = Context::from_waker(Waker::noop());
-        let read = Pin::new(&mut self.socket).poll_read(&mut cx, &mut ReadBuf::new(&mut one));
-        read.is_pending()
+        self.is_over() && self.socket.is_quiet()
     }
 
     /// The socket, and what came over it already: it speaks something else from here on.

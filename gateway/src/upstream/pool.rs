@@ -108,9 +108,10 @@ impl Pool {
         })
     }
 
-    /// Keeps a connection whose exchange is over, for as long as its last answer said at most.
+    /// Keeps a connection whose exchange is over, for as long as its last answer said at most. Whether it
+    /// is closed is looked at when it is taken: now it was heard of a moment ago.
     pub(crate) fn give_back(&self, mut link: Box<Link>, now_ms: u64) {
-        if !link.is_usable() || self.departed.has(link.target) {
+        if !link.is_over() || self.departed.has(link.target) {
             return;
         }
         link.deadline.clear();
