@@ -109,7 +109,7 @@ pub(crate) struct Route {
     pub(crate) upstream: Option<Arc<Upstream>>,
     pub(crate) beside: Beside,
     /// What asks for the version does not go on.
-    pub(crate) strip_selector: Option<Scheme>,
+    pub(crate) strip_selector: Option<Box<Scheme>>,
     pub(crate) test_upstream: Option<Arc<Upstream>>,
     pub(crate) test_beside: Beside,
     /// Upstreams for some callers; the first that fits counts. `None`: there are none.

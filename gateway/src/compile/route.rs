@@ -168,7 +168,7 @@ impl Compiler {
                 .selected
                 .as_ref()
                 .filter(|selected| selected.strip)
-                .map(|selected| selected.scheme.clone()),
+                .map(|selected| Box::new(selected.scheme.clone())),
             enabled: version.enabled,
             suspended: organization.suspended,
             open: match revision.operations_mode {
