@@ -2,6 +2,7 @@
 //! rest with the state before; counters and connections are known by numbers that never change.
 
 mod access;
+mod back;
 mod client;
 mod consumers;
 mod contract;
@@ -182,6 +183,7 @@ impl Compiler {
         let (rest, parts) = consumers::Put::of(snapshot.parts);
         self.state.keys = self.consumers.fill(parts, &mut self.product_numbers);
         let dirty = self.model.put(rest);
+        self.model.fit();
         self.note_left(before);
         let present = &self.model.upstreams;
         self.crews.retain(|id, _| present.contains_key(id));

@@ -13,32 +13,8 @@ use domain::snapshot::{
 use domain::upstream::Fallback;
 use uuid::Uuid;
 
+use super::back::Back;
 use super::ip_lists::Called;
-
-/// References backwards: from what is referred to, to those who do. In pairs, as most are referred
-/// to once: a set for each would be larger than what it holds.
-pub(super) struct Back<K, V>(BTreeSet<(Id<K>, Id<V>)>);
-
-impl<K, V> Default for Back<K, V> {
-    fn default() -> Self {
-        Self(BTreeSet::new())
-    }
-}
-
-impl<K, V> Back<K, V> {
-    fn add(&mut self, key: Id<K>, value: Id<V>) {
-        self.0.insert((key, value));
-    }
-
-    fn remove(&mut self, key: Id<K>, value: Id<V>) {
-        self.0.remove(&(key, value));
-    }
-
-    pub(super) fn of(&self, key: Id<K>) -> impl Iterator<Item = Id<V>> {
-        let all = self.0.range((key, Id::NIL)..);
-        all.take_while(move |pair| pair.0 == key).map(|pair| pair.1)
-    }
-}
 
 /// What must be compiled anew.
 #[derive(Debug, Default)]
@@ -145,6 +121,16 @@ impl Model {
             dirty.settings = true;
         }
         dirty
+    }
+
+    /// Gives back the room that is left over when all was put.
+    pub(super) fn fit(&mut self) {
+        self.apis_of.fit();
+        self.versions_of.fit();
+        self.users_of.fit();
+        self.namers_of.fit();
+        self.products_of.fit();
+        self.predecessors_of.fit();
     }
 
     pub(super) fn remove(&mut self, gone: &[(Kind, Uuid)]) -> Dirty {
