@@ -25,7 +25,7 @@ use std::sync::Arc;
 use domain::api::Purge;
 use domain::id::{ApiId, ProductId, UpstreamId, VersionId};
 use domain::seal::KeyRing;
-use domain::snapshot::{self, Delta, Kind, Purged, SCHEMA, Snapshot};
+use domain::snapshot::{Delta, Kind, Purged, SCHEMA, Snapshot};
 
 use crate::clock::Clock;
 use crate::metrics::RouteNames;
@@ -89,8 +89,6 @@ pub(crate) struct Compiler {
     /// Versions that are not served any more.
     left: HashSet<VersionId>,
     ip_lists: ip_lists::Names,
-    /// Where versions stand in the state, to find them again.
-    placed_routes: HashMap<VersionId, Arc<snapshot::Version>>,
     state: State,
 }
 
@@ -125,7 +123,6 @@ impl Compiler {
             unread: Unread::default(),
             left: HashSet::new(),
             ip_lists: ip_lists::Names::default(),
-            placed_routes: HashMap::new(),
             state: State {
                 number: 0,
                 routes: domain::route::Routes::default(),
@@ -164,7 +161,6 @@ impl Compiler {
             self.roster.leave(&upstream);
         }
         self.client_ends.clear();
-        self.placed_routes.clear();
         self.route_names.clear();
         self.state.routes = domain::route::Routes::default();
         self.state.retired = None;

@@ -20,6 +20,8 @@ use super::ip_lists::Called;
 #[derive(Debug, Default)]
 pub(super) struct Dirty {
     pub(super) versions: HashSet<VersionId>,
+    /// Of those what was replaced or removed: it says where they have answered.
+    pub(super) former: Vec<Arc<Version>>,
     pub(super) upstreams: HashSet<UpstreamId>,
     pub(super) plans: HashSet<PlanId>,
     pub(super) organizations: HashSet<OrganizationId>,
@@ -31,6 +33,7 @@ pub(super) struct Dirty {
 impl Dirty {
     pub(super) fn extend(&mut self, other: Self) {
         self.versions.extend(other.versions);
+        self.former.extend(other.former);
         self.upstreams.extend(other.upstreams);
         self.plans.extend(other.plans);
         self.organizations.extend(other.organizations);
@@ -44,7 +47,7 @@ pub(super) struct Model {
     pub(super) organizations: HashMap<OrganizationId, Organization>,
     /// Each by itself: a map has more room than it needs, and an API is not small.
     pub(super) apis: HashMap<ApiId, Box<Api>>,
-    /// Shared with the places where they answer.
+    /// Shared with the change that is compiled.
     pub(super) versions: HashMap<VersionId, Arc<Version>>,
     pub(super) upstreams: HashMap<UpstreamId, Upstream>,
     pub(super) products: HashMap<ProductId, Product>,
@@ -310,6 +313,7 @@ impl Model {
             if let Some(next) = successor(&old) {
                 self.predecessors_of.remove(next, id);
             }
+            dirty.former.push(old);
         }
     }
 
