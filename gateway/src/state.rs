@@ -20,7 +20,7 @@ use crate::policy::{Chain, Uncompiled};
 use crate::tls::{ClientEnd, Tls};
 use crate::upstream::{Fallback, Hedging, Member, Split, Sticky, Vitals};
 
-pub(crate) use consumer::{Application, Plan, Subscription};
+pub(crate) use consumer::{Application, Dated, Dates, Plan, Subscription};
 pub(crate) use ip_list::IpList;
 pub(crate) use keys::{Key, Keys, Place};
 pub(crate) use labels::{Labels, NO_LABELS};

@@ -12,7 +12,7 @@ use domain::lifecycle::ApplicationState;
 use domain::snapshot::{self, Parts};
 
 use super::numbered;
-use crate::state::{Application, Key, Keys, Subscription};
+use crate::state::{Application, Dated, Dates, Key, Keys, Subscription};
 use by_end::{ByEnd, end};
 
 pub(super) type ProductNumbers = HashMap<ProductId, u32>;
@@ -49,7 +49,7 @@ pub(super) struct Consumers {
     subscriptions: ByEnd,
     /// What belongs to an application that is not there: none, as a rule.
     lone_keys: HashMap<ApplicationId, Vec<Key>>,
-    lone_subscriptions: HashMap<ApplicationId, Vec<Subscription>>,
+    lone_subscriptions: HashMap<ApplicationId, Vec<Dated>>,
     /// Whose each of these is.
     lone_of: HashMap<CredentialId, ApplicationId>,
     lone_owners: HashMap<SubscriptionId, ApplicationId>,
@@ -186,8 +186,8 @@ impl Consumers {
     }
 
     /// Keeps a subscription until its application comes.
-    fn lone_subscription(&mut self, id: ApplicationId, subscription: Subscription) {
-        self.lone_owners.insert(subscription.id, id);
+    fn lone_subscription(&mut self, id: ApplicationId, subscription: Dated) {
+        self.lone_owners.insert(subscription.0.id, id);
         let lone = self.lone_subscriptions.entry(id);
         lone.or_default().push(subscription);
     }
@@ -196,19 +196,10 @@ impl Consumers {
         &mut self,
         source: &snapshot::Subscription,
         products: &mut ProductNumbers,
-    ) -> Subscription {
-        let approved = source.approved_at;
-        Subscription {
-            id: source.id,
-            product: numbered(products, source.product),
-            plan: numbered(&mut self.plan_numbers, source.plan),
-            state: source.state,
-            paused: source.paused,
-            starts_at: source.starts_at,
-            ends_at: source.ends_at,
-            approved_at: approved.map_or(i64::MAX, |at| at.timestamp_micros()),
-            slots: Default::default(),
-        }
+    ) -> Dated {
+        let product = numbered(products, source.product);
+        let plan = numbered(&mut self.plan_numbers, source.plan);
+        (Subscription::new(source, product, plan), Dates::of(source))
     }
 }
 

@@ -9,14 +9,14 @@ use uuid::Uuid;
 
 use super::by_end::end;
 use super::{Consumers, ProductNumbers, Put, is_disabled};
-use crate::state::{Application, Key, Keys, Labels, Place, Subscription};
+use crate::state::{Application, Dated, Key, Keys, Labels, Place};
 
 /// An application that is being made anew.
 struct Draft {
     organization: OrganizationId,
     disabled: bool,
     labels: Labels,
-    access: Vec<Subscription>,
+    access: Vec<Dated>,
 }
 
 /// A change while it is worked out. The keys are as they were until its end.
@@ -124,7 +124,7 @@ impl Consumers {
         work.removed.insert(id);
         self.keyless.remove(&(end(id), id));
         for subscription in access {
-            self.subscriptions.remove(subscription.id, end(id));
+            self.subscriptions.remove(subscription.0.id, end(id));
             self.lone_subscription(id, subscription);
         }
         let own: Vec<&Key> = self.keys_of(id, keys).collect();
@@ -143,12 +143,13 @@ impl Consumers {
             let draft = work.drafts.get_mut(&owner).map(|draft| &mut draft.access);
             let lone = self.lone_subscriptions.get_mut(&owner);
             let all = draft.into_iter().chain(lone);
-            all.for_each(|all| all.retain(|one| one.id != id));
+            all.for_each(|all| all.retain(|(one, _)| one.id != id));
         } else if let Some(owner) = self.owner(id, keys)
             && let Some(draft) = self.draft(work, owner, keys)
         {
-            draft.access.retain(|one| one.id != id);
-            if draft.access.iter().all(|one| end(one.id) != end(id)) {
+            draft.access.retain(|(one, _)| one.id != id);
+            let mut rest = draft.access.iter();
+            if rest.all(|(one, _)| end(one.id) != end(id)) {
                 self.subscriptions.remove(id, end(owner));
             }
         }
@@ -186,7 +187,7 @@ impl Consumers {
                     organization: now.organization,
                     disabled: now.disabled,
                     labels: now.labels.clone(),
-                    access: now.access.iter().map(Subscription::anew).collect(),
+                    access: now.anew(),
                 }))
             }
         }
@@ -218,7 +219,7 @@ impl Consumers {
                 labels,
                 access,
             } = draft;
-            for one in &access {
+            for (one, _) in &access {
                 self.subscriptions.insert(one.id, end(id));
                 self.lone_owners.remove(&one.id);
             }
