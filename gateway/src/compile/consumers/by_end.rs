@@ -8,7 +8,11 @@ use domain::id::Id;
 
 /// The first bits of digests, or the ends of other ids, by the ends of ids.
 #[derive(Debug, Default)]
-pub(super) struct ByEnd(BTreeSet<(u32, u32)>);
+pub(super) struct ByEnd {
+    /// In order, with no room between. What has gone stays here, and leads to nothing.
+    read: Box<[(u32, u32)]>,
+    since: BTreeSet<(u32, u32)>,
+}
 
 /// The last bytes of an id.
 pub(super) const fn end<K>(id: Id<K>) -> u32 {
@@ -23,21 +27,33 @@ impl ByEnd {
 
     /// Of all ids with this end.
     pub(super) fn ending(&self, end: u32) -> impl Iterator<Item = u32> {
-        let own = self.0.range((end, 0)..=(end, u32::MAX));
-        own.map(|(_, found)| *found)
+        let first = self.read.partition_point(|(known, _)| *known < end);
+        let read = self.read[first..].iter();
+        let read = read.take_while(move |(known, _)| *known == end);
+        let since = self.since.range((end, 0)..=(end, u32::MAX));
+        read.chain(since).map(|(_, found)| *found)
     }
 
     pub(super) fn insert<K>(&mut self, id: Id<K>, found: u32) {
-        self.0.insert((end(id), found));
+        let pair = (end(id), found);
+        if self.read.binary_search(&pair).is_err() {
+            self.since.insert(pair);
+        }
     }
 
     pub(super) fn remove<K>(&mut self, id: Id<K>, found: u32) {
-        self.0.remove(&(end(id), found));
+        self.since.remove(&(end(id), found));
     }
 }
 
 impl FromIterator<(u32, u32)> for ByEnd {
     fn from_iter<I: IntoIterator<Item = (u32, u32)>>(all: I) -> Self {
-        Self(all.into_iter().collect())
+        let mut read: Vec<_> = all.into_iter().collect();
+        read.sort_unstable();
+        read.dedup();
+        Self {
+            read: read.into(),
+            since: BTreeSet::new(),
+        }
     }
 }
