@@ -44,7 +44,7 @@ fn judge_by<'a>(
     if state.is_suspended(application.organization) {
         return Err(Code::OrganizationSuspended);
     }
-    if application.disabled {
+    if application.is_disabled() {
         return Err(Code::ApplicationDisabled);
     }
     let mut best: Option<(u64, &Subscription)> = None;

@@ -9,7 +9,7 @@ use domain::lifecycle::PlanState;
 use domain::snapshot;
 use domain::subscription::{SubscriptionState, Terms};
 
-use super::Labels;
+use super::{Labels, NO_LABELS};
 use crate::policy::{Chain, Uncompiled};
 use crate::slot::Slots;
 
@@ -18,13 +18,30 @@ use crate::slot::Slots;
 pub(crate) struct Application {
     pub(crate) id: ApplicationId,
     pub(crate) organization: OrganizationId,
-    pub(crate) disabled: bool,
-    pub(crate) labels: Labels,
     /// Sorted by product, then by time of approval.
     pub(crate) access: Access,
 }
 
-const _: () = assert!(size_of::<Application>() == 96);
+const _: () = assert!(size_of::<Application>() == 80);
+
+/// Subscriptions. Most applications have one and nothing beside it: that stands in their midst.
+#[derive(Debug)]
+pub(crate) enum Access {
+    One(Subscription),
+    Many {
+        all: Box<[Subscription]>,
+        beside: Option<Box<Beside>>,
+    },
+}
+
+/// What few applications have.
+#[derive(Debug)]
+pub(crate) struct Beside {
+    disabled: bool,
+    labels: Labels,
+    /// Of each subscription; empty where none has any.
+    dates: Box<[Dates]>,
+}
 
 impl Application {
     pub(crate) fn new(
@@ -35,18 +52,45 @@ impl Application {
         mut access: Vec<Dated>,
     ) -> Self {
         access.sort_unstable_by_key(|(one, _)| (one.product, one.approved_at(), one.id));
+        let (mut all, mut dates): (Vec<_>, Vec<_>) = access.into_iter().unzip();
+        if dates.iter().all(|dates| *dates == Dates::default()) {
+            dates.clear();
+        }
+        let is_plain = !disabled && labels.is_empty() && dates.is_empty();
+        let only = if is_plain && all.len() == 1 {
+            all.pop()
+        } else {
+            None
+        };
+        let beside = || Beside {
+            disabled,
+            labels,
+            dates: dates.into(),
+        };
         Self {
             id,
             organization,
-            disabled,
-            labels,
-            access: access.into(),
+            access: match only {
+                Some(only) => Access::One(only),
+                None => Access::Many {
+                    all: all.into(),
+                    beside: (!is_plain).then(|| Box::new(beside())),
+                },
+            },
         }
+    }
+
+    pub(crate) fn is_disabled(&self) -> bool {
+        self.beside().is_some_and(|beside| beside.disabled)
+    }
+
+    pub(crate) fn labels(&self) -> &Labels {
+        self.beside().map_or(&NO_LABELS, |beside| &beside.labels)
     }
 
     /// What decides about one of its subscriptions.
     pub(crate) fn terms(&self, subscription: &Subscription, plan: &Plan) -> Terms {
-        let Dates { starts_at, ends_at } = self.access.dates(subscription);
+        let Dates { starts_at, ends_at } = self.dates(subscription);
         Terms {
             state: subscription.status.state(),
             paused: subscription.status.is_paused(),
@@ -59,57 +103,31 @@ impl Application {
     /// Its subscriptions, with nothing of what requests have left in them.
     pub(crate) fn anew(&self) -> Vec<Dated> {
         let all = self.access.iter();
-        all.map(|one| (one.anew(), self.access.dates(one)))
-            .collect()
+        all.map(|one| (one.anew(), self.dates(one))).collect()
     }
-}
 
-/// Subscriptions. Most applications have one, at any time: it stands in their midst.
-#[derive(Debug)]
-pub(crate) enum Access {
-    One(Subscription),
-    Many {
-        all: Box<[Subscription]>,
-        /// Of each; empty where none has any.
-        dates: Box<[Dates]>,
-    },
-}
-
-impl Access {
-    fn dates(&self, subscription: &Subscription) -> Dates {
-        match self {
-            Self::Many { all, dates } if !dates.is_empty() => {
-                let mut both = all.iter().zip(dates);
-                let own = both.find(|(one, _)| one.id == subscription.id);
-                own.map_or_else(Dates::default, |(_, dates)| *dates)
-            }
-            Self::One(_) | Self::Many { .. } => Dates::default(),
+    fn beside(&self) -> Option<&Beside> {
+        match &self.access {
+            Access::One(_) => None,
+            Access::Many { beside, .. } => beside.as_deref(),
         }
+    }
+
+    fn dates(&self, subscription: &Subscription) -> Dates {
+        let Some(beside) = self.beside() else {
+            return Dates::default();
+        };
+        let mut both = self.access.iter().zip(&beside.dates);
+        let own = both.find(|(one, _)| one.id == subscription.id);
+        own.map_or_else(Dates::default, |(_, dates)| *dates)
     }
 }
 
 impl Default for Access {
     fn default() -> Self {
-        Vec::new().into()
-    }
-}
-
-impl From<Vec<Dated>> for Access {
-    fn from(mut all: Vec<Dated>) -> Self {
-        let is_undated = all.iter().all(|(_, dates)| *dates == Dates::default());
-        if is_undated
-            && all.len() == 1
-            && let Some((one, _)) = all.pop()
-        {
-            return Self::One(one);
-        }
-        let (all, mut dates): (Vec<_>, Vec<_>) = all.into_iter().unzip();
-        if is_undated {
-            dates.clear();
-        }
         Self::Many {
-            all: all.into(),
-            dates: dates.into(),
+            all: Box::default(),
+            beside: None,
         }
     }
 }
@@ -268,16 +286,15 @@ mod tests {
                         let source = source(name);
                         (Subscription::new(&source, 1, 2), Dates::of(&source))
                     });
-                    let made = Application {
-                        access: all.collect::<Vec<_>>().into(),
-                        ..Application::default()
+                    let application = |all: Vec<Dated>| {
+                        let (id, organization) = (ApplicationId::NIL, OrganizationId::NIL);
+                        Application::new(id, organization, paused, Labels::default(), all)
                     };
-                    let again = Application {
-                        access: made.anew().into(),
-                        ..Application::default()
-                    };
+                    let made = application(all.collect());
+                    let again = application(made.anew());
                     assert_eq!(format!("{made:?}"), format!("{again:?}"));
                     assert_eq!(made.access.len(), names.len());
+                    assert_eq!(made.is_disabled(), paused);
                     for one in &*made.access {
                         let terms = made.terms(one, &plan);
                         assert_eq!((terms.state, terms.paused), (state, paused));

@@ -185,8 +185,8 @@ impl Consumers {
                 let now = self.application(id, keys)?;
                 Some(new.insert(Draft {
                     organization: now.organization,
-                    disabled: now.disabled,
-                    labels: now.labels.clone(),
+                    disabled: now.is_disabled(),
+                    labels: now.labels().clone(),
                     access: now.anew(),
                 }))
             }
