@@ -44,18 +44,18 @@ fn judge_by<'a>(
     if state.is_suspended(application.organization) {
         return Err(Code::OrganizationSuspended);
     }
-    if application.disabled {
+    if application.is_disabled() {
         return Err(Code::ApplicationDisabled);
     }
-    let mut best: Option<(i64, &Subscription)> = None;
-    let mut refused: Option<(i64, Code)> = None;
+    let mut best: Option<(u64, &Subscription)> = None;
+    let mut refused: Option<(u64, Code)> = None;
     for subscription in subscriptions {
         // Without its plan it says nothing.
         let Some(plan) = state.plan(subscription) else {
             continue;
         };
-        let at = subscription.approved_at;
-        match subscription.terms(plan).judge(now) {
+        let at = subscription.approved_at();
+        match application.terms(subscription, plan).judge(now) {
             Ok(()) if best.is_none_or(|(earliest, _)| at < earliest) => {
                 best = Some((at, subscription))
             }

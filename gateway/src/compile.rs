@@ -2,6 +2,7 @@
 //! rest with the state before; counters and connections are known by numbers that never change.
 
 mod access;
+mod back;
 mod client;
 mod consumers;
 mod contract;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use domain::api::Purge;
 use domain::id::{ApiId, ProductId, UpstreamId, VersionId};
 use domain::seal::KeyRing;
-use domain::snapshot::{self, Delta, Kind, Purged, SCHEMA, Snapshot};
+use domain::snapshot::{Delta, Kind, Purged, SCHEMA, Snapshot};
 
 use crate::clock::Clock;
 use crate::metrics::RouteNames;
@@ -91,8 +92,6 @@ pub(crate) struct Compiler {
     /// Versions that are not served any more.
     left: HashSet<VersionId>,
     ip_lists: ip_lists::Names,
-    /// Where versions stand in the state, to find them again.
-    placed_routes: HashMap<VersionId, Arc<snapshot::Version>>,
     /// The last change was left in the middle.
     is_half_done: bool,
     state: State,
@@ -129,7 +128,6 @@ impl Compiler {
             unread: Unread::default(),
             left: HashSet::new(),
             ip_lists: ip_lists::Names::default(),
-            placed_routes: HashMap::new(),
             is_half_done: false,
             state: State {
                 number: 0,
@@ -169,7 +167,6 @@ impl Compiler {
             self.roster.leave(&upstream);
         }
         self.client_ends.clear();
-        self.placed_routes.clear();
         self.route_names.clear();
         self.state.routes = domain::route::Routes::default();
         self.state.retired = None;
@@ -188,6 +185,7 @@ impl Compiler {
         let (rest, parts) = consumers::Put::of(snapshot.parts);
         self.state.keys = self.consumers.fill(parts, &mut self.product_numbers);
         let dirty = self.model.put(rest);
+        self.model.fit();
         self.note_left(before);
         let present = &self.model.upstreams;
         self.crews.retain(|id, _| present.contains_key(id));

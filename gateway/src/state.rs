@@ -22,7 +22,7 @@ use crate::policy::{Chain, Uncompiled};
 use crate::tls::{ClientEnd, Tls};
 use crate::upstream::{Fallback, Hedging, Member, Split, Sticky, Vitals};
 
-pub(crate) use consumer::{Application, Plan, Subscription};
+pub(crate) use consumer::{Application, Dated, Dates, Plan, Subscription};
 pub(crate) use ip_list::IpList;
 pub(crate) use keys::{Key, Keys, Place};
 pub(crate) use labels::{Labels, NO_LABELS};
@@ -113,7 +113,7 @@ pub(crate) struct Route {
     pub(crate) chosen: Option<Box<[Chosen]>>,
     pub(crate) beside: Beside,
     /// What asks for the version does not go on.
-    pub(crate) strip_selector: Option<Scheme>,
+    pub(crate) strip_selector: Option<Box<Scheme>>,
     pub(crate) test_beside: Beside,
     /// Of the API.
     pub(crate) labels: Labels,

@@ -108,7 +108,7 @@ async fn versions_of_one_api_share_a_place() {
             .parts
             .versions
             .iter()
-            .map(|version| version.revision.route.selector.clone().unwrap())
+            .map(|version| *version.revision.route.selector.clone().unwrap())
             .map(|selector| (selector.header.unwrap(), selector.default))
             .collect();
         served.sort();

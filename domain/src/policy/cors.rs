@@ -61,7 +61,7 @@ impl Cors {
     /// The one of a place, where that has one.
     pub fn among(policies: &[Policy]) -> Option<&Self> {
         policies.iter().find_map(|policy| match policy {
-            Policy::Cors(cors) => Some(cors),
+            Policy::Cors(cors) => Some(&**cors),
             _ => None,
         })
     }

@@ -1,6 +1,6 @@
 //! What of a version's document policies look into, and what in it stands in their way.
 
-use super::{Mock, Policy};
+use super::Policy;
 use crate::canned::Canned;
 use crate::contract::Contract;
 use crate::problem::Invalid;
@@ -25,7 +25,7 @@ impl Looks {
                     looks.requests = true;
                     looks.answers |= policy.responses.is_some();
                 }
-                Policy::Mock(Mock { examples: true, .. }) => looks.examples = true,
+                Policy::Mock(policy) => looks.examples |= policy.examples,
                 _ => {}
             }
         }

@@ -225,7 +225,7 @@ pub(super) mod testing {
     pub(in crate::route) fn broken(text: &str) -> Rule {
         let mut route = route(if text == "unreadable" { "-" } else { text });
         if text == "unreadable" {
-            route.selector = Some(crate::route::Selector::default());
+            route.selector = Some(Box::default());
         } else {
             route.when.push(crate::route::Condition::default());
         }

@@ -23,7 +23,7 @@ pub struct Route {
     pub encoded_slashes: bool,
     /// How a request asks for this version, where others of the API share hosts and path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub selector: Option<Selector>,
+    pub selector: Option<Box<Selector>>,
     /// What a request must have besides; where several versions fit, more conditions win.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub when: Vec<Condition>,

@@ -13,37 +13,15 @@ use domain::snapshot::{
 use domain::upstream::Fallback;
 use uuid::Uuid;
 
+use super::back::Back;
 use super::ip_lists::Called;
-
-/// References backwards: from what is referred to, to those who do. In pairs, as most are referred
-/// to once: a set for each would be larger than what it holds.
-pub(super) struct Back<K, V>(BTreeSet<(Id<K>, Id<V>)>);
-
-impl<K, V> Default for Back<K, V> {
-    fn default() -> Self {
-        Self(BTreeSet::new())
-    }
-}
-
-impl<K, V> Back<K, V> {
-    fn add(&mut self, key: Id<K>, value: Id<V>) {
-        self.0.insert((key, value));
-    }
-
-    fn remove(&mut self, key: Id<K>, value: Id<V>) {
-        self.0.remove(&(key, value));
-    }
-
-    pub(super) fn of(&self, key: Id<K>) -> impl Iterator<Item = Id<V>> {
-        let all = self.0.range((key, Id::NIL)..);
-        all.take_while(move |pair| pair.0 == key).map(|pair| pair.1)
-    }
-}
 
 /// What must be compiled anew.
 #[derive(Debug, Default)]
 pub(super) struct Dirty {
     pub(super) versions: HashSet<VersionId>,
+    /// Of those what was replaced or removed: it says where they have answered.
+    pub(super) former: Vec<Arc<Version>>,
     pub(super) upstreams: HashSet<UpstreamId>,
     pub(super) plans: HashSet<PlanId>,
     pub(super) organizations: HashSet<OrganizationId>,
@@ -55,6 +33,7 @@ pub(super) struct Dirty {
 impl Dirty {
     pub(super) fn extend(&mut self, other: Self) {
         self.versions.extend(other.versions);
+        self.former.extend(other.former);
         self.upstreams.extend(other.upstreams);
         self.plans.extend(other.plans);
         self.organizations.extend(other.organizations);
@@ -68,7 +47,7 @@ pub(super) struct Model {
     pub(super) organizations: HashMap<OrganizationId, Organization>,
     /// Each by itself: a map has more room than it needs, and an API is not small.
     pub(super) apis: HashMap<ApiId, Box<Api>>,
-    /// Shared with the places where they answer.
+    /// Shared with the change that is compiled.
     pub(super) versions: HashMap<VersionId, Arc<Version>>,
     pub(super) upstreams: HashMap<UpstreamId, Upstream>,
     pub(super) products: HashMap<ProductId, Product>,
@@ -145,6 +124,16 @@ impl Model {
             dirty.settings = true;
         }
         dirty
+    }
+
+    /// Gives back the room that is left over when all was put.
+    pub(super) fn fit(&mut self) {
+        self.apis_of.fit();
+        self.versions_of.fit();
+        self.users_of.fit();
+        self.namers_of.fit();
+        self.products_of.fit();
+        self.predecessors_of.fit();
     }
 
     pub(super) fn remove(&mut self, gone: &[(Kind, Uuid)]) -> Dirty {
@@ -324,6 +313,7 @@ impl Model {
             if let Some(next) = successor(&old) {
                 self.predecessors_of.remove(next, id);
             }
+            dirty.former.push(old);
         }
     }
 

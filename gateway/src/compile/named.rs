@@ -47,7 +47,6 @@ impl Compiler {
     }
 
     pub(crate) fn digest_of(&self, id: CredentialId) -> Option<KeyDigest> {
-        let place = self.consumers.place(id, &self.state.keys)?;
-        Some(self.state.keys.at(place)?.digest)
+        Some(self.consumers.key(id, &self.state.keys)?.digest)
     }
 }

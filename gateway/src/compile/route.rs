@@ -29,15 +29,18 @@ impl Compiler {
             if let Some(number) = self.route_numbers.get(id) {
                 self.route_names.remove(*number);
             }
-            if let Some(old) = self.placed_routes.remove(id) {
-                let old = &old.revision.route;
-                for host in hosts(old) {
-                    let there = self.state.routes.remove(host, &old.path);
-                    let mut others = there.map(Spot::into_parts).unwrap_or_default();
-                    others.retain(|(_, other)| other.version != *id);
-                    if let Some(spot) = Spot::new(others) {
-                        self.state.routes.insert(host, &old.path, spot);
-                    }
+        }
+        // Where those stand that are as they were: what is new is not there yet.
+        let present = dirty.versions.iter();
+        let present = present.filter_map(|id| self.model.versions.get(id));
+        for old in dirty.former.iter().chain(present) {
+            let (id, place) = (old.id, &old.revision.route);
+            for host in hosts(place) {
+                let there = self.state.routes.remove(host, &place.path);
+                let mut others = there.map(Spot::into_parts).unwrap_or_default();
+                others.retain(|(_, other)| other.version != id);
+                if let Some(spot) = Spot::new(others) {
+                    self.state.routes.insert(host, &place.path, spot);
                 }
             }
         }
@@ -50,14 +53,14 @@ impl Compiler {
                 self.model.note_namer(*id, asks, lists);
                 let rule = Arc::new(self.rule_of(&version));
                 if let Some(route) = self.route(*id, &rule) {
-                    self.place(version, &rule, &Arc::new(route));
+                    self.place(&version, &rule, &Arc::new(route));
                 }
             }
         }
     }
 
     /// Puts a version beside those that are there already.
-    fn place(&mut self, version: Arc<Version>, rule: &Arc<Rule>, route: &Arc<Route>) {
+    fn place(&mut self, version: &Version, rule: &Arc<Rule>, route: &Arc<Route>) {
         let (id, place) = (version.id, &version.revision.route);
         for host in hosts(place) {
             let there = self.state.routes.remove(host, &place.path);
@@ -74,7 +77,6 @@ impl Compiler {
                 self.state.routes.insert(host, &place.path, spot);
             }
         }
-        self.placed_routes.insert(id, version);
     }
 
     /// What the version asks of a request beyond host and path.
@@ -168,7 +170,7 @@ impl Compiler {
                 .selected
                 .as_ref()
                 .filter(|selected| selected.strip)
-                .map(|selected| selected.scheme.clone()),
+                .map(|selected| Box::new(selected.scheme.clone())),
             enabled: version.enabled,
             suspended: organization.suspended,
             open: match revision.operations_mode {

@@ -171,7 +171,7 @@ impl Object for Caller<'_, '_> {
 pub(super) fn labels_of_caller<'c>(call: &'c Call<'_>) -> &'c Labels {
     match &call.caller {
         Some(caller) if caller.application.organization == call.route.provider => {
-            &caller.application.labels
+            caller.application.labels()
         }
         Some(_) | None => &NO_LABELS,
     }

@@ -192,7 +192,7 @@ impl Keys {
     /// Digests are spread evenly, so a key lies about as far into its shard as its digest lies into
     /// the shard's range: the search begins there and touches a few neighbours, where halving would
     /// wait for memory at each step.
-    pub(crate) fn starting(&self, prefix: u64) -> impl Iterator<Item = &Key> {
+    fn starting(&self, prefix: u64) -> impl Iterator<Item = &Key> {
         let Shard { starts, keys } = self.shard(prefix);
         let start = start(prefix);
         let mut first = ((u64::from(start) * starts.len() as u64) >> 32) as usize;
@@ -210,6 +210,21 @@ impl Keys {
             .iter()
             .take(alike.count())
             .filter(move |key| key.digest.prefix() == prefix)
+    }
+
+    /// The first bits of a digest, by which few keys are found together.
+    pub(crate) const fn first(prefix: u64) -> u32 {
+        (prefix >> 32) as u32
+    }
+
+    /// Those whose digests have these first bits: seldom more than one.
+    pub(crate) fn beginning(&self, first: u32) -> impl Iterator<Item = &Key> {
+        let prefix = u64::from(first) << 32;
+        let Shard { starts, keys } = self.shard(prefix);
+        let (lowest, highest) = (start(prefix), start(prefix | u64::from(u32::MAX)));
+        let from = starts.partition_point(|known| *known < lowest);
+        let up_to = starts.partition_point(|known| *known <= highest);
+        keys[from..up_to].iter()
     }
 
     /// Whether a key is good at this time (microseconds since 1970) and from this address.
@@ -284,111 +299,4 @@ impl Keys {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use domain::id::ApplicationId;
-
-    fn credential(name: &str) -> snapshot::Credential {
-        snapshot::Credential {
-            id: CredentialId::from_name("credential", name),
-            application: ApplicationId::NIL,
-            environment: Environment::Live,
-            digest: KeyDigest::of(name.as_bytes()),
-            lifetime: Lifetime::default(),
-            cidrs: Vec::new(),
-            signs: None,
-        }
-    }
-
-    #[test]
-    fn what_was_put_is_found_until_it_is_gone() {
-        let mut keys = Keys::empty();
-        let names: Vec<String> = (0..20_000).map(|index| format!("key-{index}")).collect();
-        let key = |name: &String| Key::new(&credential(name), Arc::default());
-        keys.edit(Vec::new(), names.iter().map(key).collect());
-        let before = keys.clone();
-        let (gone, kept) = names.split_at(100);
-        let places = gone.iter().map(|name| {
-            let credential = credential(name);
-            (credential.digest.prefix(), credential.id)
-        });
-        keys.edit(places.collect(), Vec::new());
-        for name in &names {
-            let credential = credential(name);
-            let found = before.find(&credential.digest).map(|key| key.id);
-            assert_eq!(found, Some(credential.id), "the old copy is as it was");
-            let place = (credential.digest.prefix(), credential.id);
-            assert_eq!(keys.at(place).is_some(), kept.contains(name), "{name}");
-        }
-        let unknown = KeyDigest::of(b"unknown");
-        assert!(keys.find(&unknown).is_none());
-        // The same first bytes and another end.
-        let mut like = credential(&names[500]).digest;
-        like.0[31] ^= 1;
-        assert!(keys.find(&like).is_none());
-    }
-
-    #[test]
-    fn a_change_copies_one_shard() {
-        let mut keys = Keys::empty();
-        let names = (0..5_000).map(|index| format!("key-{index}"));
-        let key = |name: String| Key::new(&credential(&name), Arc::default());
-        keys.edit(Vec::new(), names.map(key).collect());
-        let before = keys.clone();
-        keys.edit(Vec::new(), vec![key("one more".to_owned())]);
-        let shards = |keys: &Keys| -> Vec<Shard> {
-            let groups = keys.groups.iter();
-            groups.flat_map(|group| group.iter().cloned()).collect()
-        };
-        let (old, new) = (shards(&before), shards(&keys));
-        let copied = old
-            .iter()
-            .zip(&new)
-            .filter(|(a, b)| !Arc::ptr_eq(&a.keys, &b.keys));
-        assert_eq!(copied.count(), 1);
-    }
-
-    #[test]
-    fn what_makes_a_key_good() {
-        let at = |s: i64| chrono::DateTime::from_timestamp(s, 0);
-        let now = 100_000_000;
-        let here = "10.0.0.1".parse().unwrap();
-        let with = |change: fn(&mut snapshot::Credential)| {
-            let mut credential = credential("k");
-            change(&mut credential);
-            credential
-        };
-        let table = [
-            (with(|_| {}), Ok(())),
-            (with(|c| c.environment = Environment::Test), Ok(())),
-            (
-                with(|c| c.lifetime.revoked_at = chrono::DateTime::from_timestamp(1, 0)),
-                Err(Code::KeyRevoked),
-            ),
-            (
-                with(|c| c.lifetime.expires_at = chrono::DateTime::from_timestamp(100, 0)),
-                Err(Code::KeyExpired),
-            ),
-            (
-                with(|c| c.lifetime.retires_at = chrono::DateTime::from_timestamp(101, 0)),
-                Ok(()),
-            ),
-            (
-                with(|c| c.cidrs = vec!["192.168.0.0/16".parse().unwrap()]),
-                Err(Code::IpDenied),
-            ),
-            (
-                with(|c| c.cidrs = vec!["10.0.0.0/8".parse().unwrap()]),
-                Ok(()),
-            ),
-        ];
-        assert!(at(1).is_some());
-        for (credential, verdict) in table {
-            let mut keys = Keys::empty();
-            let key = Key::new(&credential, Arc::default());
-            assert_eq!(key.environment(), credential.environment);
-            keys.restrict(credential.id, &credential.cidrs);
-            assert_eq!(keys.judge(&key, now, here), verdict, "{credential:?}");
-        }
-    }
-}
+mod tests;

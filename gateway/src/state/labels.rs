@@ -12,6 +12,12 @@ pub(crate) struct Labels(Option<Arc<Vec<Label>>>);
 /// Those of a caller who is nobody's here.
 pub(crate) static NO_LABELS: Labels = Labels(None);
 
+impl Labels {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
 impl From<Vec<Label>> for Labels {
     fn from(mut source: Vec<Label>) -> Self {
         source.shrink_to_fit();

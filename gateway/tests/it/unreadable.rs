@@ -16,7 +16,7 @@ async fn a_condition_that_cannot_be_read_costs_its_own_version_only() {
                     let pattern = r#"{"header":"X-Beta","regex":"a)(b"}"#;
                     route.when.push(serde_json::from_str(pattern).unwrap());
                 } else {
-                    route.selector = Some(domain::route::Selector::default());
+                    route.selector = Some(Box::default());
                 }
             }
         }

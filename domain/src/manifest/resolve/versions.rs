@@ -181,7 +181,7 @@ impl<'a> Resolver<'a> {
             path: written.clone(),
             strip_path: version.strip_path,
             encoded_slashes: version.encoded_slashes,
-            selector: version.route.selector.clone(),
+            selector: version.route.selector.clone().map(Box::new),
             when: version.route.when.clone(),
         };
         let wrong = check_rule(&route).into_iter();

@@ -300,7 +300,7 @@ fn rate(typed: &Typed, fields: &mut Fields<'_>) -> Option<Policy> {
         let words = "A burst needs a rate.";
         fields.wrong.push(Invalid::new("/limit", words));
     }
-    Some(Policy::RateLimit(RateLimit {
+    Some(Policy::RateLimit(Box::new(RateLimit {
         mode: Mode::Enforce,
         name: None,
         limit: limit?,
@@ -315,7 +315,7 @@ fn rate(typed: &Typed, fields: &mut Fields<'_>) -> Option<Policy> {
         delay: None,
         waiting: None,
         scope: Scope::default(),
-    }))
+    })))
 }
 
 fn quota(typed: &Typed, fields: &mut Fields<'_>) -> Option<Policy> {

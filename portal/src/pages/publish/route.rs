@@ -10,7 +10,7 @@ use crate::typed::Typed;
 /// The route as the form shows it.
 pub(super) fn shown(form: Form, route: &Route) -> Form {
     let yes = |ticked: bool| if ticked { "yes" } else { "" };
-    let selector = route.selector.clone().unwrap_or_default();
+    let selector = route.selector.as_deref().cloned().unwrap_or_default();
     let (by, name) = match (&selector.header, &selector.accept, &selector.query) {
         (Some(name), ..) => ("header", &**name),
         (None, Some(name), _) => ("accept", &**name),
@@ -50,7 +50,7 @@ pub(super) fn read(typed: &Typed) -> Result<Route, Vec<Invalid>> {
         path: typed.get("path").to_owned(),
         strip_path: typed.is_ticked("strip_path"),
         encoded_slashes: typed.is_ticked("encoded_slashes"),
-        selector: selector(typed),
+        selector: selector(typed).map(Box::new),
         when,
     })
 }
