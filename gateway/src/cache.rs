@@ -35,6 +35,7 @@ use shard::Shard;
 use stored::{Owner, Stored};
 use vary::Vary;
 
+pub(crate) use conditions::entity_tags;
 pub(crate) use exchange::exchange;
 pub(crate) use freshness::Usual;
 pub(crate) use give::Given;

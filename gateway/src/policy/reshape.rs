@@ -16,7 +16,7 @@ use crate::call::Call;
 use crate::fields::{Fields, Name};
 use crate::text::Text;
 pub(crate) use answer::{answer, answer_facts, expect_answer};
-pub(super) use answer::{remade, settle};
+pub(super) use answer::{remade, settle, weaken};
 pub(crate) use facts::Facts;
 use facts::Scope;
 pub(crate) use request::request;
