@@ -199,7 +199,7 @@ fn made(
 }
 
 /// What came behind a body whose bytes are others now.
-pub(in crate::policy) fn remade(trailers: &Fields) -> Fields {
+pub(crate) fn remade(trailers: &Fields) -> Fields {
     let mut trailers = trailers.twin();
     undigested(&mut trailers);
     trailers
