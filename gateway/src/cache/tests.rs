@@ -47,7 +47,7 @@ fn stored(owner: Owner, answer: &[(&str, &str)], target: &str, bytes: usize) -> 
 
 /// To the request that all of them were kept of.
 fn is_like(vary: &Vary) -> bool {
-    vary::matches(vary, &fields(&[("foo", "1")]))
+    vary::Values::default().fit(vary, &fields(&[("foo", "1")]))
 }
 
 fn moment(cache: &Cache, place: u128) -> Moment {
@@ -105,6 +105,33 @@ fn what_replaces_what() {
         put(&cache, 1, stored(Owner::Caller(caller), &[], "h/a", 1));
     }
     assert_eq!(cache.len(), 256, "one place is not everything");
+}
+
+#[test]
+fn a_place_has_few_variants_for_each() {
+    let cache = Cache::new(1 << 20);
+    let variant = |owner, number: usize| {
+        let mut one = stored(owner, &[("vary", "foo")], "h/a", 1);
+        let (name, value): (Box<str>, Box<[u8]>) =
+            ("foo".into(), number.to_string().into_bytes().into());
+        one.vary = [(name, Some(value))].into();
+        put(&cache, 1, one);
+    };
+    variant(YOU, 0);
+    (0..100).for_each(|number| variant(ME, number));
+    assert_eq!(cache.len(), 33, "nobody takes another's room");
+    for (owner, number, is) in [
+        (ME, 99, true),
+        (ME, 68, true),
+        (ME, 67, false),
+        (YOU, 0, true),
+    ] {
+        let value = number.to_string();
+        let found = cache.find(VERSION, 1, Some(owner), |vary| {
+            vary[0].1.as_deref() == Some(value.as_bytes())
+        });
+        assert_eq!(found.stored.is_some(), is, "{owner:?} {number}");
+    }
 }
 
 /// Another node's is of use where nothing newer was seen here, be it for other fields.
