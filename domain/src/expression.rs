@@ -14,6 +14,7 @@ mod kind;
 mod lexer;
 mod node;
 mod parser;
+mod pattern;
 mod time;
 mod value;
 mod written;

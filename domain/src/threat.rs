@@ -164,10 +164,9 @@ impl Lookout {
 
     /// As it is, and decoded where it still is encoded.
     fn looks_like(&self, text: &[u8]) -> Option<&'static str> {
-        // Most values are words and numbers. Names with two underscores in a row may be those of the
-        // insides of a language.
+        // Most values are words and numbers.
         let is_plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
-        if text.iter().all(is_plain) && !text.windows(2).any(|two| two == b"__") {
+        if text.iter().all(is_plain) && !may_name_insides(text) {
             return self.own(text);
         }
         let found = self.matches(text);
@@ -245,6 +244,17 @@ fn escaped(name: &str) -> String {
         }
     }
     out
+}
+
+/// Whether a word may be a name of the insides of a language or of a database: no other word is looked
+/// for by itself.
+fn may_name_insides(word: &[u8]) -> bool {
+    const DATABASE: &[u8] = b"sqlite";
+    word.iter().enumerate().any(|(at, byte)| {
+        let before = &word[..at];
+        let last = &before[at.saturating_sub(DATABASE.len())..];
+        *byte == b'_' && (before.ends_with(b"_") || last.eq_ignore_ascii_case(DATABASE))
+    })
 }
 
 fn memchr(byte: u8, text: &[u8]) -> Option<usize> {

@@ -248,7 +248,7 @@ impl Outflow {
     pub(crate) fn trailers(&self) -> Option<&Fields> {
         match self {
             Self::Stream(stream) => stream.trailers(),
-            Self::Packed(packed) => packed.inner.trailers(),
+            Self::Packed(packed) => packed.trailers(),
             Self::Keeping(keeping) => keeping.inner.trailers(),
             Self::Passing(passing) => passing.inner.trailers(),
             Self::Made(made) => made.trailers.as_ref(),

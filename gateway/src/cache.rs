@@ -36,6 +36,7 @@ use shard::Shard;
 use stored::{Owner, Stored};
 use vary::Vary;
 
+pub(crate) use conditions::entity_tags;
 pub(crate) use exchange::exchange;
 pub(crate) use freshness::Usual;
 pub(crate) use give::Given;
@@ -277,10 +278,18 @@ impl Cache {
         count
     }
 
-    /// Takes out what of a version has a tag. What is under way to other versions is kept.
-    fn remove_tag(&self, version: Uuid, tag: u64) -> usize {
+    /// Takes out what of a version has one of the tags, or more than are counted. What is under way
+    /// to other versions is kept.
+    fn remove_tags(&self, version: Uuid, tags: &[u64]) -> usize {
+        if tags.is_empty() {
+            return 0;
+        }
         self.removals_of(version).fetch_add(1, Relaxed);
-        self.each_shard(|shard| shard.remove_tag(tag))
+        let beyond = tags::beyond(version);
+        self.each_shard(|shard| {
+            let tags = tags.iter().chain([&beyond]);
+            tags.map(|tag| shard.remove_tag(*tag)).sum()
+        })
     }
 
     /// Room for more of a body that is on its way in: a quarter of the bound, for all of them.

@@ -130,8 +130,8 @@ impl<'a> Call<'a> {
         chain: &'a Chain,
         address: IpAddr,
     ) -> Self {
-        let finishing = chain.finishing();
-        let noted = finishing.map(|_| Box::new(Noted::of(&head.fields, &client.peer)));
+        let notes = chain.notes();
+        let noted = notes.then(|| Box::new(Noted::of(&head.fields, &client.peer)));
         Self {
             worker,
             state,

@@ -14,7 +14,9 @@ use zstd::stream::raw::CParameter;
 use crate::body::{Cut, Inflow, Outflow};
 use crate::client::Client;
 use crate::detail::Of;
+use crate::fields::Fields;
 use crate::metrics::WorkerMetrics;
+use crate::policy;
 use crate::worker::Worker;
 
 /// At a time on one worker; each has about a megabyte.
@@ -113,6 +115,8 @@ pub(crate) struct Packed {
     encoder: Option<Encoder>,
     /// As it comes.
     plain: Vec<u8>,
+    /// What came behind it, without digests of bytes that are others now (RFC 9530 §2, §3).
+    trailers: Option<Fields>,
     /// The encoder may hold something back.
     is_held: bool,
     metrics: Arc<WorkerMetrics>,
@@ -142,6 +146,7 @@ impl Packed {
             inner,
             encoder: Some(encoder),
             plain: Vec::new(),
+            trailers: None,
             is_held: false,
             metrics,
             client: client.is_kept().then(|| client.clone()),
@@ -150,6 +155,11 @@ impl Packed {
 
     pub(crate) const fn is_over(&self) -> bool {
         self.encoder.is_none()
+    }
+
+    /// As [`Outflow::trailers`].
+    pub(crate) const fn trailers(&self) -> Option<&Fields> {
+        self.trailers.as_ref()
     }
 
     /// As [`Outflow::poll_fill`].
@@ -185,6 +195,8 @@ impl Packed {
                     }
                     if is_over && let Some(encoder) = self.encoder.take() {
                         encoder.finish(out)?;
+                        let trailers = self.inner.trailers().map(policy::remade);
+                        self.trailers = trailers.filter(|left| left.iter().next().is_some());
                         return Poll::Ready(Ok(true));
                     }
                 }

@@ -94,7 +94,8 @@ pub(crate) use rate_limit::{Owed, RateLimit, settle};
 pub(crate) use redirect::Redirect;
 pub(crate) use request_limits::RequestLimits;
 pub(crate) use reshape::{
-    Reshape, answer as reshape_answer, answer_facts, expect_answer, request as reshape_request,
+    Reshape, answer as reshape_answer, answer_facts, expect_answer, remade,
+    request as reshape_request,
 };
 pub(crate) use restate::restate;
 pub(crate) use rewrite::Rewrite;

@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use chrono::{DateTime, NaiveDate};
 use serde_json::Number;
 
+use super::value::integer;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     Date,
@@ -72,8 +74,8 @@ impl Format {
 
     pub(super) fn fits_number(self, number: &Number) -> bool {
         match self {
-            Self::Int32 => number.as_i64().is_some_and(|n| i32::try_from(n).is_ok()),
-            Self::Int64 => number.as_i64().is_some(),
+            Self::Int32 => integer(number).is_some_and(|n| i32::try_from(n).is_ok()),
+            Self::Int64 => integer(number).is_some_and(|n| i64::try_from(n).is_ok()),
             _ => true,
         }
     }

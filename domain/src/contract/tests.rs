@@ -354,6 +354,11 @@ fn formats_are_checked_where_that_is_asked_for() {
         ("uri", json!("https://a/b"), json!("/b")),
         ("byte", json!("YQ=="), json!("YQ")),
         ("int32", json!(5), json!(5_000_000_000_i64)),
+        ("int32", json!(1.0), json!(1.5)),
+        ("int32", json!(-2_147_483_648.0), json!(2_147_483_648.0)),
+        ("int64", json!(i64::MIN), json!(u64::MAX)),
+        ("int64", json!(5e18), json!(1e19)),
+        ("int64", json!(1.0), json!(1e300)),
         ("of-its-own", json!("a"), json!(null)),
     ] {
         let kind = if format == "of-its-own" {

@@ -251,10 +251,18 @@ fn whole(number: &Number) -> Option<i128> {
     signed.or(number.as_u64().map(i128::from))
 }
 
-/// Without a fraction, as `1.0` is.
+/// Without a fraction, as `1.0` is (JSON Schema 2020-12, validation §6.1.1).
 pub(super) fn is_integer(number: &Number) -> bool {
-    let is_round = |float: f64| float.is_finite() && float.fract() == 0.0;
-    whole(number).is_some() || number.as_f64().is_some_and(is_round)
+    integer(number).is_some()
+}
+
+/// An integer, however it is written. What is beyond all integers is the largest or smallest.
+pub(super) fn integer(number: &Number) -> Option<i128> {
+    let is_round = |float: &f64| float.is_finite() && float.fract() == 0.0;
+    whole(number).or_else(|| {
+        let round = number.as_f64().filter(is_round);
+        round.map(|float| float as i128)
+    })
 }
 
 /// `0.3` is a multiple of `0.1`, whatever binary fractions say.

@@ -102,11 +102,10 @@ impl<'e> Evaluation<'e> {
                 let arguments: Vec<_> = arguments.collect::<Result<_, _>>()?;
                 self.call(*function, &arguments)?
             }
-            Node::Matches(text, regex) => match self.value(text)? {
+            Node::Matches(text, pattern) => match self.value(text)? {
                 Value::Text(text) => {
-                    // A pattern may take long for each byte.
-                    self.spend(u32::try_from(text.len()).unwrap_or(u32::MAX))?;
-                    Value::Bool(regex.is_match(&text))
+                    self.spend(pattern.cost(&text))?;
+                    Value::Bool(pattern.is_in(&text))
                 }
                 _ => return Err(Failure::Kind("matches")),
             },

@@ -1,9 +1,8 @@
 //! An expression as a tree.
 
-use regex::Regex;
-
 use super::function::Function;
 use super::kind::Kind;
+use super::pattern::Pattern;
 
 #[derive(Debug)]
 pub(super) enum Node {
@@ -30,7 +29,7 @@ pub(super) enum Node {
     Choice(Box<[Node; 3]>),
     Infix(Infix, Box<Node>, Box<Node>),
     Call(Function, Vec<Node>),
-    Matches(Box<Node>, Box<Regex>),
+    Matches(Box<Node>, Box<Pattern>),
     Macro(Macro, Box<Node>, Box<str>, Box<[Node]>),
 }
 

@@ -1,19 +1,16 @@
 //! Tokens as a tree, with the precedence of the CEL specification ("Syntax").
 
-use regex::RegexBuilder;
-
 use super::Wrong;
 use super::function::Function;
 use super::kind::Kind;
 use super::lexer::{self, Token};
 use super::node::{Infix, Macro, Node};
+use super::pattern::Pattern;
 
 /// Deepest nesting of brackets, and of operators in front of values.
 const DEEPEST: usize = 24;
 /// Operators, fields and calls of one expression: a chain of them is a tree as deep as it is long.
 const MOST_OPERATORS: usize = 128;
-/// Bytes of a compiled pattern.
-const MOST_PATTERN: usize = 8 * 1024;
 /// Patterns of one expression.
 const MOST_PATTERNS: usize = 8;
 
@@ -330,13 +327,11 @@ impl Parser<'_> {
             if self.patterns > MOST_PATTERNS {
                 return Err(self.wrong(&format!("Use at most {MOST_PATTERNS} patterns.")));
             }
-            let regex = RegexBuilder::new(&pattern)
-                .size_limit(MOST_PATTERN)
-                .dfa_size_limit(MOST_PATTERN)
-                .build();
-            let regex = regex.map_err(|_| self.wrong("This pattern is none, or too large."))?;
+            let pattern = Pattern::read(&pattern);
+            let pattern =
+                pattern.ok_or_else(|| self.wrong("This pattern is none, or too large."))?;
             self.expect(")")?;
-            return Ok(Node::Matches(target.into(), Box::new(regex)));
+            return Ok(Node::Matches(target.into(), Box::new(pattern)));
         }
         let mut arguments = vec![target];
         arguments.extend(self.list(")")?);

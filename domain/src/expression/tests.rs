@@ -293,7 +293,15 @@ fn hostile_expressions_end() {
     let doubled_bytes = doubled.replace("['", "[b'");
     // What is made once and named often is copied each time.
     let long = format!("'{}'.lowerAscii()", "X".repeat(1200));
+    // A pattern costs by its size as well, for each byte.
+    let eight = "[1, 2, 3, 4, 5, 6, 7, 8]";
+    let looked = |pattern: &str| {
+        let text = "x".repeat(1200);
+        format!("{eight}.all(a, !'{text}'.matches('{pattern}'))")
+    };
+    assert_eq!(told(&looked("^b")), "true");
     for text in [
+        looked("(?:[a-y]?){20}z"),
         format!("{list}.all(a, {list}.all(b, a + b > 0))"),
         format!("{list}.exists(a, [a, a, a].exists(b, {list} == []) || a > 1)"),
         doubled,

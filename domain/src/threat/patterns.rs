@@ -63,7 +63,7 @@ const ALL: &[(Group, &str)] = &[
     ),
     (
         Group::Sql,
-        r"\binformation_schema\s*\.|\bpg_catalog\s*\.|\bsqlite_(?:master|schema)\b|\bsys\.(?:databases|objects|columns|tables|schema)\b|\bmysql\.user\b|@@(?:version|datadir|hostname)\b",
+        r"\binformation_schema\s*\.|\bpg_catalog\s*\.|\bsqlite_(?:temp_)?(?:master|schema)\b|\bsys\.(?:databases|objects|columns|tables|schema)\b|\bmysql\.user\b|@@(?:version|datadir|hostname)\b",
     ),
     (
         Group::Sql,

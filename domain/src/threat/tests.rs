@@ -33,6 +33,23 @@ fn what_is_harmless_is_not() {
     assert_eq!(seen, []);
 }
 
+/// The way past the patterns is for words that none of them takes.
+#[test]
+fn words_of_attacks_are_seen_as_by_the_patterns() {
+    let all = all();
+    let texts = ATTACKS.iter().flat_map(|(_, texts)| texts.iter());
+    let words = texts.flat_map(|text| {
+        text.split(|char: char| !char.is_ascii_alphanumeric() && !matches!(char, '_' | '-'))
+    });
+    let mut seen = 0;
+    for word in words {
+        let by_patterns = all.matches(word.as_bytes());
+        assert_eq!(all.looks_like(word.as_bytes()), by_patterns, "{word}");
+        seen += usize::from(by_patterns.is_some());
+    }
+    assert!(seen > 5, "{seen}");
+}
+
 /// Their queries may hold further ones, and nothing else.
 #[test]
 fn addresses_are_looked_at_with_their_queries() {

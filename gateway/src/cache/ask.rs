@@ -103,7 +103,7 @@ impl<'a> Visit<'a> {
             if let Some(stored) = &found {
                 self.headed(stored, &source, &answer, share.as_ref());
             }
-            mark(&mut answer, why, false);
+            mark(self.step, &mut answer, why, false);
             return Ok(answer);
         }
         let draft = self.draft(&source, &answer);
@@ -115,7 +115,7 @@ impl<'a> Visit<'a> {
         if is_kept {
             self.note(call, Cached::Stored);
         }
-        mark(&mut answer, why, is_kept);
+        mark(self.step, &mut answer, why, is_kept);
         Ok(answer)
     }
 

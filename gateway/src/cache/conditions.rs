@@ -81,26 +81,20 @@ impl Conditions {
 
 /// Whether a list of entity tags has this one, weakly compared.
 fn is_named(list: &[u8], etag: &[u8]) -> bool {
-    let opaque = |tag: &[u8]| tag.strip_prefix(b"W/").unwrap_or(tag).to_vec();
-    let etag = opaque(etag);
-    if list.trim_ascii() == b"*" {
-        return true;
+    fn opaque(tag: &[u8]) -> &[u8] {
+        tag.strip_prefix(b"W/").unwrap_or(tag)
     }
-    let mut start = 0;
+    list.trim_ascii() == b"*" || entity_tags(list).any(|tag| opaque(tag) == opaque(etag))
+}
+
+/// The entity tags of a list, as they are written.
+pub(crate) fn entity_tags(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut quoted = false;
-    for at in 0..=list.len() {
-        match list.get(at) {
-            Some(b'"') => quoted = !quoted,
-            Some(b',') | None if !quoted || at == list.len() => {
-                if opaque(list[start..at].trim_ascii()) == etag {
-                    return true;
-                }
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    false
+    let members = list.split(move |byte| {
+        quoted ^= *byte == b'"';
+        *byte == b',' && !quoted
+    });
+    members.map(<[u8]>::trim_ascii)
 }
 
 /// One range of bytes; of several, or of what is none, all is given (RFC 9110 §14.2).

@@ -268,7 +268,7 @@ async fn pass(
         invalidate::after(call, step, upstream, &answer);
         Forwarded::Method
     };
-    mark(&mut answer, why, false);
+    mark(step, &mut answer, why, false);
     Ok(answer)
 }
 

@@ -8,6 +8,7 @@ use super::conditions::{Conditions, Part};
 use super::stored::Stored;
 use crate::body::{Answer, Outflow, ROOM};
 use crate::fields::Fields;
+use crate::policy::{self, Step};
 use crate::text::Text;
 
 /// Why a request went on, as RFC 9211 §2.2 names it.
@@ -167,8 +168,12 @@ pub(super) fn give(
     }
 }
 
-/// Marks an answer that the upstream gave.
-pub(super) fn mark(answer: &mut Answer, why: Forwarded, is_kept: bool) {
+/// Marks an answer that the upstream gave. Where the policy only watches, its client gets it as it
+/// came.
+pub(super) fn mark(step: &Step<policy::Cache>, answer: &mut Answer, why: Forwarded, is_kept: bool) {
+    if step.observe {
+        return;
+    }
     let mut text = Text::<96>::new();
     text.push("Portunus; fwd=").push(why.as_str());
     if is_kept {

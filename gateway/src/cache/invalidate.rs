@@ -95,9 +95,7 @@ impl<'a> Changed<'a> {
         for place in self.places {
             self.cache.invalidate(place);
         }
-        for tag in tags {
-            self.cache.remove_tag(version, *tag);
-        }
+        self.cache.remove_tags(version, tags);
     }
 }
 

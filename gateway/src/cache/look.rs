@@ -108,12 +108,13 @@ impl Visit<'_> {
     fn find(&mut self, call: &mut Call<'_>) -> Found {
         let version = call.route.version.uuid();
         let (cache, upstream) = (self.cache, self.upstream);
+        let mut values = vary::Values::default();
         cache.find(version, self.place, self.asker.owner, |vary| {
             let is_ours = |name: &str| passage::is_ours(name, upstream);
             if vary.iter().any(|(name, _)| is_ours(name)) {
                 self.make_ready(call);
             }
-            vary::matches(vary, &call.head.fields)
+            values.fit(vary, &call.head.fields)
         })
     }
 

@@ -22,7 +22,12 @@ fn takes(purge: &Purge, stored: &Stored) -> bool {
             };
             rest.is_some_and(is_border)
         }
-        Purge::Tag(tag) => stored.tags.contains(&tags::number(tag, stored.version)),
+        Purge::Tag(tag) => {
+            let (tags, version) = (&stored.tags, stored.version);
+            !tags.is_empty()
+                && (tags.contains(&tags::beyond(version))
+                    || tags.contains(&tags::number(tag, version)))
+        }
     }
 }
 

@@ -14,6 +14,9 @@ use super::vary::{self, Vary};
 
 /// Answers of one place: variants by `Vary`, and callers.
 const MOST_OF_PLACE: usize = 256;
+/// Of these for one caller, or for everybody. A request is compared with them while others wait for
+/// the shard.
+const MOST_VARIANTS: usize = 32;
 /// Cells of the two tables below: each place has one, that it may share with others.
 const CELLS: usize = 4096;
 const UNKEPT: usize = 256;
@@ -179,10 +182,16 @@ impl Shard {
     pub(super) fn insert(&mut self, place: u128, stored: Arc<Stored>) {
         self.remove_where(place, |other| replaces(&stored, other));
         let (mut count, mut oldest) = (0, NONE);
-        for (index, _) in self.of(place) {
+        let (mut variants, mut oldest_variant) = (0, NONE);
+        for (index, node) in self.of(place) {
             (count, oldest) = (count + 1, index);
+            if node.stored.owner == stored.owner {
+                (variants, oldest_variant) = (variants + 1, index);
+            }
         }
-        if count >= MOST_OF_PLACE {
+        if variants >= MOST_VARIANTS {
+            self.remove(oldest_variant);
+        } else if count >= MOST_OF_PLACE {
             self.remove(oldest);
         }
         let weight = stored.weight();

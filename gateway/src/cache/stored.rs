@@ -365,10 +365,7 @@ impl Stored {
         }
         let mut draft = Draft::of(source, self.status, &fields)?;
         if answer.named("surrogate-key").next().is_none() {
-            let mut tags = self.tags.to_vec();
-            tags.extend(draft.tags.iter().filter(|tag| !self.tags.contains(tag)));
-            // A purge by one of those that are not counted would not find it.
-            draft.tags = (tags.len() <= tags::MOST).then(|| tags.into())?;
+            draft.tags = tags::joined(&self.tags, &draft.tags, source.version);
         }
         Some(draft.finish(self.body.clone()))
     }

@@ -7,7 +7,7 @@ use super::directives::members;
 use crate::fields::Fields;
 
 /// Of one answer; RFC 9875 §2 asks for 32 at least.
-pub(super) const MOST: usize = 64;
+const MOST: usize = 64;
 const LONGEST: usize = 256;
 
 /// The number of a tag: of one version alone, so that nobody names another's, and on every node the
@@ -21,15 +21,28 @@ pub(crate) fn number(tag: &str, version: uuid::Uuid) -> u64 {
         .fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
+/// What stands in the place of tags that are too many or too long: every purge by a tag takes out
+/// what has it, as it may have that tag. No tag has this number, or none that anybody finds.
+pub(crate) fn beyond(version: uuid::Uuid) -> u64 {
+    let (high, low) = version.as_u64_pair();
+    high ^ low
+}
+
 pub(crate) fn of(answer: &Fields, version: uuid::Uuid) -> Box<[u64]> {
     let mut found: Vec<u64> = Vec::new();
+    let mut is_beyond = false;
     let mut add = |tag: &str| {
-        // A head has room for tens of thousands: those that do not count are not made numbers of.
-        if !(1..=LONGEST).contains(&tag.len()) || found.len() == MOST {
+        // A head has room for tens of thousands: those beyond are not made numbers of.
+        if tag.is_empty() || is_beyond {
+            return;
+        }
+        if tag.len() > LONGEST {
+            is_beyond = true;
             return;
         }
         let number = number(tag, version);
         if !found.contains(&number) {
+            is_beyond = found.len() == MOST;
             found.push(number);
         }
     };
@@ -38,7 +51,20 @@ pub(crate) fn of(answer: &Fields, version: uuid::Uuid) -> Box<[u64]> {
         line.split_ascii_whitespace().for_each(&mut add);
     }
     groups(answer, "cache-groups", &mut add);
+    if is_beyond {
+        return [beyond(version)].into();
+    }
     found.into()
+}
+
+/// Those of two.
+pub(super) fn joined(one: &[u64], other: &[u64], version: uuid::Uuid) -> Box<[u64]> {
+    let mut all = one.to_vec();
+    all.extend(other.iter().filter(|tag| !one.contains(tag)));
+    if all.len() > MOST {
+        return [beyond(version)].into();
+    }
+    all.into()
 }
 
 /// Those that an answer to an unsafe request invalidates (RFC 9875 §3).
@@ -88,10 +114,27 @@ mod tests {
             fields.push(name, value.as_bytes());
             assert_eq!(*of(&fields, version), *is, "{name}: {value}");
         }
-        let many: String = (0..1000).map(|key| format!("k{key} ")).collect();
-        let mut fields = Fields::new(b"");
-        fields.push("Surrogate-Key", many.as_bytes());
-        assert_eq!(of(&fields, version).len(), MOST);
         assert_ne!(tag("a"), number("a", uuid::Uuid::from_u128(2)));
+    }
+
+    #[test]
+    fn tags_beyond_the_bound_have_one_number() {
+        let version = uuid::Uuid::from_u128(1);
+        let many = |count: usize| -> String { (0..count).map(|key| format!("k{key} ")).collect() };
+        for (keys, count) in [
+            (many(MOST), MOST),
+            (many(MOST).repeat(2), MOST),
+            (many(MOST + 1), 1),
+            (many(1000), 1),
+            ("a".repeat(LONGEST) + " b", 2),
+            ("a".repeat(LONGEST + 1) + " b", 1),
+        ] {
+            let mut fields = Fields::new(b"");
+            fields.push("Surrogate-Key", keys.as_bytes());
+            let found = of(&fields, version);
+            assert_eq!(found.len(), count, "{keys}");
+            assert_eq!(found.contains(&beyond(version)), count == 1, "{keys}");
+        }
+        assert_ne!(beyond(version), beyond(uuid::Uuid::from_u128(2)));
     }
 }

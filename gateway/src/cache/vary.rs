@@ -45,9 +45,26 @@ pub(crate) fn values(names: &[Box<str>], request: &Fields) -> Vary {
     with_value.collect()
 }
 
-pub(crate) fn matches(vary: &Vary, request: &Fields) -> bool {
-    vary.iter()
-        .all(|(name, kept)| value(request, name) == *kept)
+/// What was read of one request to compare it with many answers: each field once, as a client may
+/// make both long, and others wait.
+#[derive(Debug, Default)]
+pub(crate) struct Values(Vec<(Box<str>, Option<Box<[u8]>>)>);
+
+impl Values {
+    /// Whether an answer that is told apart so is for `request`.
+    pub(crate) fn fit(&mut self, vary: &Vary, request: &Fields) -> bool {
+        vary.iter()
+            .all(|(name, kept)| self.of(name, request) == kept.as_deref())
+    }
+
+    fn of(&mut self, name: &str, request: &Fields) -> Option<&[u8]> {
+        let known = self.0.iter().position(|(known, _)| **known == *name);
+        let at = known.unwrap_or_else(|| {
+            self.0.push((name.into(), value(request, name)));
+            self.0.len() - 1
+        });
+        self.0[at].1.as_deref()
+    }
 }
 
 /// Whether both tell requests apart by the same fields.
@@ -109,6 +126,22 @@ mod tests {
     }
 
     #[test]
+    fn a_request_is_read_once() {
+        let request = fields(&[("foo", "1"), ("bar", "2")]);
+        let mut values = Values::default();
+        for (vary, asked, is) in [
+            ("foo", &[("foo", "0")][..], false),
+            ("foo, bar", &[("foo", "1"), ("bar", "1")], false),
+            ("foo, bar", &[("foo", "1"), ("bar", "2")], true),
+            ("foo", &[("foo", "1")], true),
+        ] {
+            let kept = of(&fields(&[("vary", vary)]), &fields(asked)).unwrap();
+            assert_eq!(values.fit(&kept, &request), is, "{vary} {asked:?}");
+        }
+        assert_eq!(values.0.len(), 2);
+    }
+
+    #[test]
     fn requests_are_told_apart() {
         for (vary, first, second, same) in [
             ("", &[("foo", "1")][..], &[][..], true),
@@ -135,7 +168,8 @@ mod tests {
             ),
         ] {
             let kept = of(&fields(&[("vary", vary)]), &fields(first)).unwrap();
-            assert_eq!(matches(&kept, &fields(second)), same, "{vary} {second:?}");
+            let is_same = Values::default().fit(&kept, &fields(second));
+            assert_eq!(is_same, same, "{vary} {second:?}");
         }
         for vary in ["*", "Foo, *", ", *", "If-None-Match"] {
             assert!(of(&fields(&[("vary", vary)]), &fields(&[])).is_none());

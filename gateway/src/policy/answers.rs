@@ -190,8 +190,11 @@ pub(crate) async fn checked(
         call.worker.metrics.answers_unchecked.add(1);
         return Ok(answer);
     }
-    // They speak of what the client has.
-    if matches!(status, 100..=199 | 304) {
+    if status == 304 {
+        same(policy, call, index, &mut answer.fields);
+        return Ok(answer);
+    }
+    if matches!(status, 100..=199) {
         return Ok(answer);
     }
     let has_body = call.head.method != http::Method::HEAD && !matches!(status, 204 | 205);
@@ -272,6 +275,20 @@ pub(crate) async fn checked(
     let whole = Arc::try_unwrap(whole).unwrap_or_else(|shared| shared.to_vec());
     drop(charge);
     judge_answer(step, call, answer, whole, judged)
+}
+
+/// A 304 speaks of what the client has, and nobody knows what was taken out of that, unless the client
+/// tells: then it says what was said of it when it came (RFC 9110 §15.4.5).
+fn same(policy: &Answers, call: &Call<'_>, index: usize, fields: &mut Fields) {
+    let strips = policy.responses == Responses::StripUndeclared && !policy.watches;
+    let media_type = media_type_of(fields);
+    let noted = call.noted.as_ref();
+    let is_unchanged = || noted.is_some_and(|noted| noted.holds_unchanged(fields));
+    if strips && policy.bound.contract.may_hide(index, media_type) && !is_unchanged() {
+        undigested(fields);
+        fields.remove(Name::ContentLength);
+        settle(fields);
+    }
 }
 
 /// It goes on as it comes, and is looked into when all of it has passed.

@@ -280,6 +280,16 @@ impl Chain {
         self.beyond.as_ref().is_some_and(|beyond| beyond.asks)
     }
 
+    /// Whether what comes behind an upstream needs something of the request as it came.
+    pub(crate) fn notes(&self) -> bool {
+        self.beyond.as_ref().is_some_and(|beyond| {
+            let judges = |step: &Step<Arc<Answers>>| !step.running.watches();
+            !beyond.finish.is_empty()
+                || beyond.reshape_answer.iter().any(|step| !step.observe)
+                || beyond.answers.as_ref().is_some_and(judges)
+        })
+    }
+
     /// What acts on the answer, where something does.
     pub(crate) fn finishing(&self) -> Option<&Beyond> {
         self.beyond

@@ -3,6 +3,7 @@
 use domain::policy::{self, compress::Coding};
 
 use super::Noted;
+use super::reshape::weaken;
 use crate::body::{Answer, Outflow};
 use crate::call::Call;
 use crate::fields::{Fields, Name};
@@ -60,6 +61,9 @@ impl Compress {
             return;
         }
         super::vary(&mut answer.fields, "Accept-Encoding");
+        if matches!(answer.status, 206 | 304) {
+            return self.agree(noted, &mut answer.fields);
+        }
         let is_short = match &answer.body {
             Outflow::Whole(bytes, _) => (bytes.len() as u64) < self.min_bytes.max(1),
             Outflow::Made(made) => (made.bytes.len() as u64) < self.min_bytes.max(1),
@@ -87,26 +91,41 @@ impl Compress {
         }
     }
 
-    /// Whether an answer may be encoded at all: of a listed type, whole, not encoded yet, and with
-    /// nothing that says what its bytes are.
+    /// What speaks of a whole that this client gets encoded says the same of it (RFC 9110 §15.3.7,
+    /// §15.4.5), unless the client tells that it has it as it is.
+    fn agree(&self, noted: &Noted, fields: &mut Fields) {
+        let is_short = whole_length(fields).is_some_and(|length| length < self.min_bytes.max(1));
+        let is_encoded = !is_short && choose(&self.codings, &noted.accepts).is_some();
+        if is_encoded && !noted.holds_unchanged(fields) {
+            weaken(fields);
+        }
+    }
+
+    /// Whether an answer, or the whole that it speaks of, may be encoded at all: of a listed type, not
+    /// encoded yet, and with nothing that says what its bytes are.
     fn concerns(&self, status: u16, fields: &Fields) -> bool {
-        const SETTLED: [&str; 6] = [
+        const SETTLED: [&str; 5] = [
             "content-encoding",
-            "content-range",
             "content-digest",
             "repr-digest",
             "digest",
             "content-md5",
         ];
-        if matches!(status, 100..=199 | 204..=206 | 304) {
+        let is_part = fields.named("content-range").next().is_some();
+        if matches!(status, 100..=199 | 204 | 205) || is_part && status != 206 {
             return false;
         }
         let media_type = fields.get(Name::ContentType).unwrap_or_default();
         let media_type = media_type.split(|b| *b == b';').next().unwrap_or_default();
         let media_type = String::from_utf8_lossy(media_type.trim_ascii()).to_ascii_lowercase();
+        // Of which type the whole is, these need not say.
+        let is_untold = matches!(
+            (status, &*media_type),
+            (304, "") | (206, "multipart/byteranges")
+        );
         // Each event is to be there at once.
         media_type != "text/event-stream"
-            && self.types.iter().any(|one| one.holds(&media_type))
+            && (is_untold || self.types.iter().any(|one| one.holds(&media_type)))
             && SETTLED
                 .iter()
                 .all(|name| fields.named(name).next().is_none())
@@ -125,10 +144,14 @@ fn mark(fields: &mut Fields, coding: Coding) {
     fields.remove(Name::ContentLength);
     fields.remove_named(b"accept-ranges");
     fields.push("content-encoding", coding.as_str().as_bytes());
-    let etag = fields.named("etag").next().map(<[u8]>::to_vec);
-    if let Some(etag) = etag.filter(|etag| !etag.starts_with(b"W/")) {
-        fields.set("etag", &[b"W/", &etag[..]].concat());
-    }
+    weaken(fields);
+}
+
+/// Of what a part is of, where it tells.
+fn whole_length(fields: &Fields) -> Option<u64> {
+    let told = fields.named("content-range").next()?;
+    let (_, length) = std::str::from_utf8(told).ok()?.split_once('/')?;
+    length.trim().parse().ok()
 }
 
 /// The coding that the client likes best, and at least as much as none.
@@ -241,8 +264,15 @@ mod tests {
             (200, "", "x", "", false),
             (200, "text/event-stream", "x", "", false),
             (200, "application/grpc", "x", "", false),
-            (206, "text/plain", "x", "", false),
-            (304, "text/plain", "x", "", false),
+            (206, "text/plain", "content-range", "bytes 0-1/5", true),
+            (206, "image/png", "content-range", "bytes 0-1/5", false),
+            (206, "multipart/byteranges", "x", "", true),
+            (416, "text/plain", "content-range", "bytes */5", false),
+            (304, "text/plain", "x", "", true),
+            (304, "", "x", "", true),
+            (304, "image/png", "x", "", false),
+            (304, "", "cache-control", "no-transform", false),
+            (204, "text/plain", "x", "", false),
             (200, "text/plain", "content-encoding", "gzip", false),
             (200, "text/plain", "content-digest", "x", false),
             (

@@ -20,6 +20,7 @@ mod mocking;
 mod observing;
 mod reshaping;
 mod reshaping_observed;
+mod reshaping_unchanged;
 mod shaping;
 mod statuses;
 mod threats;

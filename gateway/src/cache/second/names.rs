@@ -135,12 +135,13 @@ impl Secret {
         self.address(version, target)
     }
 
-    /// The same where those with tags have.
+    /// The same where those with tags have, or with more than are counted.
     pub(crate) fn of_tags(&self, version: Uuid, tags: &[u64]) -> Vec<Name> {
         if tags.is_empty() {
             return Vec::new();
         }
-        let tags = tags.iter().map(|tag| self.tag(*tag));
+        let tags = tags.iter().copied().chain([tags::beyond(version)]);
+        let tags = tags.map(|tag| self.tag(tag));
         std::iter::once(self.tagged(version)).chain(tags).collect()
     }
 
@@ -296,7 +297,7 @@ mod tests {
             (Purge::All(false), 0),
             (Purge::Prefix("h/".into()), 2),
             (Purge::Url("https://H/a".into()), 4),
-            (Purge::Tag("t".into()), 4),
+            (Purge::Tag("t".into()), 6),
         ] {
             let names = secret.of_purge(&[one, other], &purge);
             assert_eq!(names.len(), count, "{purge:?}");
@@ -305,6 +306,9 @@ mod tests {
         let url = secret.of_purge(&[one], &Purge::Url("https://H/a".into()));
         let address = secret.of_address(one.uuid(), "h/a");
         assert_eq!(url, [secret.changed(one.uuid(), &address), address]);
+        let tag = secret.of_purge(&[one], &Purge::Tag("t".into()));
+        assert!(tag.contains(&secret.tag(tags::beyond(one.uuid()))));
+        assert!(secret.of_tags(one.uuid(), &[]).is_empty());
     }
 
     #[test]

@@ -53,7 +53,11 @@ pub(crate) async fn answer(
     mut answer: Answer,
 ) -> Result<Answer, Stop> {
     let is_head = call.head.method == http::Method::HEAD;
-    let is_bare = matches!(answer.status, 100..=199 | 204 | 205 | 304);
+    if answer.status == 304 {
+        same(steps, call, &mut answer.fields);
+        return Ok(answer);
+    }
+    let is_bare = matches!(answer.status, 100..=199 | 204 | 205);
     if is_bare || matches!(answer.body, Outflow::Switched(_)) {
         return Ok(answer);
     }
@@ -116,6 +120,28 @@ pub(crate) async fn answer(
     Ok(answer)
 }
 
+/// What the client has was changed when it came: what a 304 says of it is what was said then
+/// (RFC 9110 §15.4.5). Where that says no type, it may have been of one that is changed.
+fn same(steps: &[Step<Arc<Reshape>>], call: &Call<'_>, fields: &mut Fields) {
+    let noted = call.noted.as_ref();
+    if noted.is_some_and(|noted| noted.holds_unchanged(fields)) {
+        return;
+    }
+    let is_untold = fields.get(Name::ContentType).is_none();
+    for step in steps.iter().filter(|step| !step.observe) {
+        match format_of(fields) {
+            Some(from) => mark(fields, None, step.running.to.or(Some(from))),
+            None if is_untold => undigested(fields),
+            None => return,
+        }
+        fields.remove(Name::ContentLength);
+        settle(fields);
+        if step.running.becomes.is_some() {
+            keep_private(fields);
+        }
+    }
+}
+
 /// It goes on as it comes, and whether it could be changed is found out when all of it has passed.
 fn watched(
     step: &Step<Arc<Reshape>>,
@@ -173,7 +199,7 @@ fn made(
 }
 
 /// What came behind a body whose bytes are others now.
-pub(in crate::policy) fn remade(trailers: &Fields) -> Fields {
+pub(crate) fn remade(trailers: &Fields) -> Fields {
     let mut trailers = trailers.twin();
     undigested(&mut trailers);
     trailers
@@ -182,6 +208,11 @@ pub(in crate::policy) fn remade(trailers: &Fields) -> Fields {
 /// The bytes are others now: a strong validator would be a lie, and so would parts of them.
 pub(in crate::policy) fn settle(fields: &mut Fields) {
     fields.remove_named(b"accept-ranges");
+    weaken(fields);
+}
+
+/// Makes a strong entity tag a weak one.
+pub(in crate::policy) fn weaken(fields: &mut Fields) {
     let etag = fields.named("etag").next().map(<[u8]>::to_vec);
     if let Some(etag) = etag.filter(|etag| !etag.starts_with(b"W/")) {
         fields.set("etag", &[b"W/", &etag[..]].concat());

@@ -185,6 +185,8 @@ pub(super) fn write(value: &Value, root: &str) -> Result<Vec<u8>, String> {
         }
         Some(_) | None => write_element(&mut out, root, value, 0)?,
     }
+    // The ends of what was open when all but these fitted.
+    spend(&out, 0)?;
     Ok(out.into_bytes())
 }
 
@@ -301,21 +303,22 @@ fn scalar(value: &Value) -> Result<String, String> {
 }
 
 fn escape(out: &mut String, text: &str, in_attribute: bool) -> Result<(), String> {
-    // The longest escape has six bytes.
-    spend(out, text.len().saturating_mul(6))?;
     for char in text.chars() {
-        match char {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
+        let mut bytes = [0; 4];
+        let written = match char {
+            '&' => "&amp;",
+            '<' => "&lt;",
+            '>' => "&gt;",
+            '"' => "&quot;",
             // A reader would make a space or a line feed of these.
-            '\r' => out.push_str("&#13;"),
-            '\n' if in_attribute => out.push_str("&#10;"),
-            '\t' if in_attribute => out.push_str("&#9;"),
-            char if is_char(char) => out.push(char),
+            '\r' => "&#13;",
+            '\n' if in_attribute => "&#10;",
+            '\t' if in_attribute => "&#9;",
+            char if is_char(char) => &*char.encode_utf8(&mut bytes),
             _ => return Err("A text has a character that XML cannot hold.".to_owned()),
-        }
+        };
+        spend(out, written.len())?;
+        out.push_str(written);
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `validate` on answers: what does not fit the document is counted, taken out or kept back.
 
+use std::io::Read;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -41,6 +42,7 @@ apis:
       after-strip: { match: { path: /after/strip }, openapi: answers.yaml, upstream: after, policies: [{ validate: { body: false, responses: strip_undeclared } }] }
       after-seen: { match: { path: /after/seen }, openapi: answers.yaml, upstream: after, policies: [{ validate: { body: false, responses: observe } }] }
       after-new: { match: { path: /after/new }, openapi: answers.yaml, upstream: after, policies: [{ transform: { response: { body: { remove: [/cost] } } } }] }
+      after-packed: { match: { path: /after/packed }, openapi: answers.yaml, upstream: after, policies: [{ compress: { min_bytes: 1 } }] }
       raw: { match: { path: /raw }, openapi: answers.yaml, upstream: raw, policies: [{ validate: { responses: observe, max_bytes: 20 } }] }
 "#;
 
@@ -253,8 +255,14 @@ async fn undeclared_members_are_taken_out() {
     let same = post(&rig, "/strip/things", &[JSON, etag, digest], r#"{"id":1}"#).await;
     assert_eq!(same.field("etag"), Some("\"a\""));
     assert!(same.field("content-digest").is_some());
+    for (held, is) in [("W/\"a\"", "W/\"a\""), ("\"a\"", "\"a\""), ("*", "W/\"a\"")] {
+        let held = format!("If-None-Match: {held}");
+        let fields = [etag, &*held, "X-Answer-Status: 304"];
+        let same = post(&rig, "/strip/things", &fields, "").await;
+        assert_eq!((same.status, same.field("etag")), (304, Some(is)), "{held}");
+    }
     assert_eq!(metric(&rig, "portunus_answers_stripped_total").await, 3);
-    rig.wait_records(2).await;
+    rig.wait_records(5).await;
 
     // What nobody can look into may hold what was to be taken out.
     for (fields, body) in [
@@ -362,21 +370,34 @@ async fn trailers_come_behind_what_was_looked_at() {
     let stream = TcpStream::connect(rig.handle.gateway).await.unwrap();
     let (sender, connection) = h2::client::handshake(stream).await.unwrap();
     tokio::spawn(connection);
-    for (path, body, has_digest) in [
-        ("block", UNDECLARED, true),
-        ("seen", UNDECLARED, true),
-        ("strip", br#"{"id":1}"#, false),
-        ("new", br#"{"id":1}"#, false),
+    for (path, body, has_digest, accepts) in [
+        ("block", UNDECLARED, true, "gzip"),
+        ("seen", UNDECLARED, true, "gzip"),
+        ("strip", br#"{"id":1}"#, false, "gzip"),
+        ("new", br#"{"id":1}"#, false, "gzip"),
+        ("packed", UNDECLARED, true, "identity"),
+        // The bytes are others.
+        ("packed", UNDECLARED, false, "gzip"),
     ] {
         let mut sender = sender.clone().ready().await.unwrap();
         let request = http::Request::post(format!("http://a.test/after/{path}/things"));
+        let request = request.header("accept-encoding", accepts);
         let sent = sender.send_request(request.body(()).unwrap(), true);
-        let (_, mut answer) = sent.unwrap().0.await.unwrap().into_parts();
+        let (head, mut answer) = sent.unwrap().0.await.unwrap().into_parts();
         let mut got = Vec::new();
         while let Some(data) = answer.data().await {
             got.extend_from_slice(&data.unwrap());
         }
+        if head.headers.contains_key("content-encoding") {
+            let mut plain = Vec::new();
+            flate2::read::GzDecoder::new(&got[..])
+                .read_to_end(&mut plain)
+                .unwrap();
+            got = plain;
+        }
         assert_eq!(got, body, "{path}");
+        let is_packed = (path, accepts) == ("packed", "gzip");
+        assert_eq!(head.headers.contains_key("content-encoding"), is_packed);
         let trailers = answer.trailers().await.unwrap().expect(path);
         assert_eq!(trailers.get("x-after").unwrap(), "late", "{path}");
         assert_eq!(

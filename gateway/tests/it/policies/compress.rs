@@ -140,3 +140,60 @@ async fn a_large_body_shrinks() {
         assert!(plain(&answer).contains(&long));
     }
 }
+
+/// A 304 and a part say the same of the whole as the whole does (RFC 9110 §15.3.7, §15.4.5).
+#[tokio::test(flavor = "multi_thread")]
+async fn what_speaks_of_an_encoded_answer_has_its_entity_tag() {
+    const GZIP: &str = "Accept-Encoding: gzip";
+    let whole = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nETag: \"a\"\r\nContent-Length: 5\r\n\r\nwhole";
+    let same = "HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\n\r\n";
+    let image = "HTTP/1.1 304 Not Modified\r\nContent-Type: image/png\r\nETag: \"a\"\r\n\r\n";
+    let part = "HTTP/1.1 206 Partial Content\r\nContent-Type: text/plain\r\nETag: \"a\"\r\nContent-Range: bytes 0-0/5\r\nContent-Length: 1\r\n\r\nw";
+    let (strong, weak) = ("\"a\"", "W/\"a\"");
+    let steps = [
+        (whole, &[GZIP][..], 200, weak, true),
+        (same, &[GZIP, "If-None-Match: W/\"a\""], 304, weak, true),
+        (
+            same,
+            &[GZIP, "If-None-Match: \"b\", \"a\""],
+            304,
+            strong,
+            true,
+        ),
+        (
+            same,
+            &[GZIP, "If-None-Match: \"a\", W/\"a\""],
+            304,
+            weak,
+            true,
+        ),
+        (same, &[GZIP, "If-None-Match: *"], 304, weak, true),
+        (same, &["If-None-Match: W/\"a\""], 304, strong, true),
+        (image, &[GZIP, "If-None-Match: W/\"a\""], 304, strong, false),
+        (part, &[GZIP, "Range: bytes=0-0"], 206, weak, true),
+        (
+            part,
+            &[GZIP, "Range: bytes=0-0", "If-Range: \"a\""],
+            206,
+            strong,
+            true,
+        ),
+        (part, &["Range: bytes=0-0"], 206, strong, true),
+    ];
+    let rig = rig(vec![steps.iter().map(|step| step.0).collect()]).await;
+    let mut client = rig.client().await;
+    for (_, fields, status, etag, varies) in steps {
+        let answer = client.get("/script", fields).await;
+        let what = format!("{fields:?}: {answer:?}");
+        assert_eq!(
+            (answer.status, answer.field("etag")),
+            (status, Some(etag)),
+            "{what}"
+        );
+        assert_eq!(
+            answer.field("vary"),
+            varies.then_some("Accept-Encoding"),
+            "{what}"
+        );
+    }
+}

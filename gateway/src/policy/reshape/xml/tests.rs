@@ -117,6 +117,30 @@ fn json_is_written_as_xml() {
     }
 }
 
+/// What counts is how long it is, and not how long it could be.
+#[test]
+fn xml_has_a_longest_length() {
+    let around = r#"<?xml version="1.0" encoding="UTF-8"?><a></a>"#.len();
+    let room = LONGEST - around;
+    for (text, fits) in [
+        ("x".repeat(700_000), true),
+        ("x".repeat(room), true),
+        ("x".repeat(room + 1), false),
+        ("ü".repeat(room / 2), true),
+        ("ü".repeat(room / 2 + 1), false),
+        ("&".repeat(room / 5), true),
+        ("&".repeat(room / 5 + 1), false),
+    ] {
+        let written = write(&json!({"a": text}), "root");
+        let what = format!("{} of {:?}", text.len(), text.chars().next());
+        assert_eq!(written.is_ok(), fits, "{what}");
+        assert!(
+            written.is_ok_and(|xml| xml.len() <= LONGEST) == fits,
+            "{what}"
+        );
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn nothing_breaks_the_reader(text in "[<>/a-c='\"& ;!\\[\\]#x0-9-]{0,80}") {

@@ -181,11 +181,12 @@ async fn what_one_node_asked_for_the_others_need_not() {
     .await;
     assert!(status(&anew).contains("fwd=request"), "{anew:?}");
     // Without the field nothing is shared, and what only watches asks nobody.
-    for path in ["/near/a", "/seen/a"] {
+    for (path, why) in [("/near/a", "fwd=uri-miss"), ("/seen/a", "")] {
         let asked = metric(&pair.there, "asked_total").await;
         get(&pair.here, path, MINUTE, &[]).await;
         let got = get(&pair.there, path, MINUTE, &[]).await;
-        assert!(status(&got).contains("fwd=uri-miss"), "{path}: {got:?}");
+        assert!(status(&got).contains(why), "{path}: {got:?}");
+        assert_eq!(status(&got).is_empty(), why.is_empty(), "{path}: {got:?}");
         assert_eq!(metric(&pair.there, "asked_total").await, asked);
     }
     // The limits of the cluster note their nodes in the same Redis.

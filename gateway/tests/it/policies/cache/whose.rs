@@ -184,11 +184,22 @@ async fn other_policies_act_on_each_answer_anew() {
         assert_eq!(names.count(), 1);
     }
     assert_eq!(origin.count(), 1);
+    // Of what was encoded the client has a weak entity tag.
+    let held = ["Accept-Encoding: gzip", "If-None-Match: W/\"a\""];
+    let same = get(&rig, "/packed", answer, &held).await;
+    assert_eq!((same.status, same.field("etag")), (304, Some("W/\"a\"")));
+    assert_eq!(same.field("vary"), Some("Accept-Encoding"));
     let seen = |number: usize| format!("answer {number}");
+    let keyed = format!("{MINUTE} | Surrogate-Key: x");
     for number in 2..=3 {
-        let got = get(&rig, "/seen", MINUTE, &[]).await;
+        let got = get(&rig, "/seen", &keyed, &[]).await;
         assert_eq!(got.body, seen(number), "observing, the upstream answers");
+        let said = (got.field("cache-status"), got.field("surrogate-key"));
+        assert_eq!(said, (None, Some("x")), "and its client sees no cache");
     }
-    let records = rig.wait_records(6).await;
+    let passed = get(&rig, "/seen", &keyed, &["If-Match: *"]).await;
+    let said = (passed.field("cache-status"), passed.field("surrogate-key"));
+    assert_eq!(said, (None, Some("x")));
+    let records = rig.wait_records(8).await;
     assert!(records.iter().any(|record| record.observed != 0));
 }
