@@ -105,9 +105,8 @@ fn unwritten(line: &str, own: &std::path::Path) -> Option<std::ops::Range<usize>
 }
 
 #[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
-    #![cfg(target_os = "linux")]
-
     use super::*;
 
     #[test]

@@ -3,7 +3,10 @@
 use crate::fields::Fields;
 
 /// Names in small letters, and what the request had in them.
-pub(crate) type Vary = Box<[(Box<str>, Option<Box<[u8]>>)]>;
+pub(crate) type Vary = Box<[Value]>;
+
+/// A field's name with its value; `None`: there is no such field.
+type Value = (Box<str>, Option<Box<[u8]>>);
 
 /// Names beyond this make an answer one for one request.
 const MOST: usize = 20;
@@ -48,7 +51,7 @@ pub(crate) fn values(names: &[Box<str>], request: &Fields) -> Vary {
 /// What was read of one request to compare it with many answers: each field once, as a client may
 /// make both long, and others wait.
 #[derive(Debug, Default)]
-pub(crate) struct Values(Vec<(Box<str>, Option<Box<[u8]>>)>);
+pub(crate) struct Values(Vec<Value>);
 
 impl Values {
     /// Whether an answer that is told apart so is for `request`.
