@@ -140,7 +140,7 @@ async fn answered(
     refused: Option<Refusal>,
     inflow: &mut dyn Inflow,
 ) -> Result<Answer, Stop> {
-    if !call.chain.is_straight() {
+    if !call.chain.is_straight(call.state) {
         return Box::pin(inspected(call, refused, inflow)).await;
     }
     match admitted(call, refused)? {
@@ -168,7 +168,7 @@ async fn inspected(
     inflow: &mut dyn Inflow,
 ) -> Result<Answer, Stop> {
     let chain = call.chain;
-    if chain.asks() {
+    if chain.asks(call.state) {
         open(call, refused)?;
         // In a box of its own: it is many times as large as all that others need.
         Box::pin(ask_and_admit(call)).await?;

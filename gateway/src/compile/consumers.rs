@@ -128,6 +128,7 @@ impl Consumers {
             while applications.next_if(|(other, _)| **other < id).is_some() {}
             keys.restrict(source.id, &source.cidrs);
             keys.equip(source.id, source.signs.as_ref());
+            keys.hashes.put(source.id, source.argon2id.as_ref());
             match applications.peek() {
                 Some((other, application)) if **other == id => {
                     placed.push((id, source.digest.prefix()));
@@ -203,6 +204,7 @@ impl Consumers {
             self.credentials.insert(id, source.digest.prefix());
             keys.restrict(id, &source.cidrs);
             keys.equip(id, source.signs.as_ref());
+            keys.hashes.put(id, source.argon2id.as_ref());
             let key = Key::new(&source, Arc::default());
             work.waiting.push((source.application, key));
         }
@@ -293,6 +295,7 @@ impl Consumers {
         }
         keys.restrict(id, &[]);
         keys.equip(id, None);
+        keys.hashes.put(id, None);
     }
 
     fn draft<'w>(&self, work: &'w mut Work, id: ApplicationId) -> Option<&'w mut Draft> {

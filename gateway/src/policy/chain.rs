@@ -13,6 +13,7 @@ use super::{
     Shaping, Step,
 };
 use crate::record::{NameId, Watch};
+use crate::state::State;
 use one::compile;
 
 /// The policies of one attach point's chain, by stage.
@@ -30,6 +31,8 @@ pub(crate) struct Chain {
 pub(crate) struct Beyond {
     /// Something asks other servers who calls, or whether that caller may.
     pub(crate) asks: bool,
+    /// Something takes passwords: those that people chose are compared off the worker.
+    pub(crate) passwords: bool,
     /// What asks more of the caller than a subscription.
     pub(crate) access: Box<[Step]>,
     /// What looks into what is sent.
@@ -186,8 +189,11 @@ impl Chain {
         of_shape.append(&mut of_edge);
         let asks = |step: &Step| step.running.asks();
         let asks = identity.iter().chain(&access).any(asks);
+        let takes = |step: &Step| step.running.takes_passwords();
+        let passwords = identity.iter().any(takes);
         let is_plain = access.is_empty()
             && !asks
+            && !passwords
             && contract.is_empty()
             && answer.is_empty()
             && cache.is_none()
@@ -202,6 +208,7 @@ impl Chain {
         let beyond = (!is_plain).then(|| {
             Box::new(Beyond {
                 asks,
+                passwords,
                 access: access.into(),
                 contract: contract.into(),
                 answer: answer.into(),
@@ -253,9 +260,9 @@ impl Chain {
     }
 
     /// Whether a request goes on as it comes, and its answer comes as it is.
-    pub(crate) fn is_straight(&self) -> bool {
+    pub(crate) fn is_straight(&self, state: &State) -> bool {
         self.beyond.as_ref().is_none_or(|beyond| {
-            !beyond.asks
+            !beyond.asks(state)
                 && beyond.contract.is_empty()
                 && beyond.cache.is_none()
                 && beyond.answers.is_none()
@@ -265,9 +272,10 @@ impl Chain {
         })
     }
 
-    /// Whether other servers are asked before it is let in.
-    pub(crate) fn asks(&self) -> bool {
-        self.beyond.as_ref().is_some_and(|beyond| beyond.asks)
+    /// Whether other servers are asked before it is let in, or a password may have to be compared.
+    pub(crate) fn asks(&self, state: &State) -> bool {
+        let beyond = self.beyond.as_ref();
+        beyond.is_some_and(|beyond| beyond.asks(state))
     }
 
     /// What acts on the answer, where something does.
@@ -303,6 +311,10 @@ impl Chain {
 }
 
 impl Beyond {
+    fn asks(&self, state: &State) -> bool {
+        self.asks || (self.passwords && !state.keys.hashes.is_empty())
+    }
+
     /// The one that answers preflights.
     pub(crate) fn cors(&self) -> Option<(&Step<Finishing>, &Cors)> {
         self.finish.iter().find_map(|step| match &step.running {

@@ -1,6 +1,8 @@
 //! All keys of a state, found by the first bits of their digests. A changed copy shares all but
 //! one shard and the way to it.
 
+mod hashes;
+
 use std::array;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -16,6 +18,7 @@ use ipnet::IpNet;
 
 use super::Application;
 use crate::signature::Signer;
+use hashes::Hashes;
 
 /// Two levels of this many, so that a change copies two short lists of pointers and one shard.
 const WIDTH: usize = 64;
@@ -53,6 +56,7 @@ pub(crate) struct Keys {
     networks: Arc<HashMap<CredentialId, Box<[IpNet]>>>,
     /// Of those that sign requests.
     signers: Arc<HashMap<CredentialId, Signer>>,
+    pub(crate) hashes: Hashes,
 }
 
 /// One key, in one line of the processor's cache.
@@ -152,6 +156,7 @@ impl Keys {
             groups: array::from_fn(|_| group.clone()),
             networks: Arc::default(),
             signers: Arc::default(),
+            hashes: Hashes::default(),
         }
     }
 
@@ -293,6 +298,7 @@ mod tests {
             lifetime: Lifetime::default(),
             cidrs: Vec::new(),
             signs: None,
+            argon2id: None,
         }
     }
 
