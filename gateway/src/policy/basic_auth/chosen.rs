@@ -15,9 +15,11 @@ use crate::passwords::{NOBODYS, QUEUE, QUEUE_OF_KNOWN, Unheard};
 use crate::state::{Key, Place};
 use crate::watched::Rule;
 
-/// Of the organizations that have chosen the same user name, those that are heard: the earliest that
-/// have to do with the route.
-const MOST: usize = 4;
+/// Of those that have the same user name and to do with the route, as many are looked at.
+const MOST_NAMED: usize = 64;
+/// As many are compared for one request. Others are for the next one, as what was wrong is
+/// remembered: who takes somebody's name many times does not keep its owner out.
+const MOST_COMPARED: usize = 4;
 
 /// Wrong passwords of a user name, from wherever; as `auth_guard` counts them unless it is told
 /// otherwise.
@@ -67,7 +69,9 @@ pub(super) async fn find(
     let compared = Cell::new(0);
     let mut is_known = false;
     let mut found = Ok(None);
-    for one in unknown {
+    // Whose password came from there lately is the first, then who had the name first.
+    unknown.sort_by_key(|one: &Try<'_>| !one.place.is_some_and(|place| guesses.knows(place)));
+    for one in unknown.into_iter().take(MOST_COMPARED) {
         let known = one.place.is_some_and(|place| guesses.knows(place));
         is_known |= known;
         let room = if known { QUEUE_OF_KNOWN } else { QUEUE };
@@ -105,21 +109,23 @@ fn tries<'c>(call: &Call<'c>, user: &[u8], password: &[u8]) -> Vec<Try<'c>> {
         hash,
         place,
     };
-    // Others may have the name as well: of those that have nothing to do with the route nobody is told.
-    let concerns = |key: &&Key| {
-        let judged = access::judge(state, &key.application, call.route, call.utc());
-        !matches!(judged, Err(Code::NotSubscribed))
+    // Others may have the name as well: of those that have nothing to do with the route nobody is told,
+    // and those that may call come first.
+    let rank = |key: &Key| match access::judge(state, &key.application, call.route, call.utc()) {
+        Ok(_) => Some(0),
+        Err(Code::NotSubscribed) => None,
+        Err(_) => Some(1),
     };
-    let named = state.keys.all(KeyDigest::of_user(user)).filter(concerns);
+    let named = state.keys.all(KeyDigest::of_user(user));
     let named = named.filter_map(|key| {
-        let hash = state.keys.hashes.of(key.id)?;
-        Some(of(
-            key.id,
-            hash.as_str(),
-            Some((key.digest.prefix(), key.id)),
-        ))
+        let rank = rank(key)?;
+        let hash = state.keys.hashes.of(key.id)?.as_str();
+        let place = (key.digest.prefix(), key.id);
+        Some((rank, of(key.id, hash, Some(place))))
     });
-    let mut tries: Vec<Try<'c>> = named.take(MOST).collect();
+    let mut named: Vec<(u8, Try<'c>)> = named.take(MOST_NAMED).collect();
+    named.sort_by_key(|(rank, _)| *rank);
+    let mut tries: Vec<Try<'c>> = named.into_iter().map(|(_, one)| one).collect();
     if tries.is_empty() {
         tries.push(of(CredentialId::NIL, NOBODYS, None));
     }
