@@ -6,6 +6,7 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::explain::shop::{asked, explain, explainer};
 use crate::rig::{Answer, Rig};
 
 const PASSWORD: &str = "violet anchor";
@@ -204,4 +205,28 @@ async fn an_address_that_guesses_is_not_heard_whatever_the_name() {
     let metrics = rig.admin("/metrics").await.body;
     let line = "portunus_passwords_guessed_total 1\n";
     assert!(metrics.contains(line), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn explaining_compares_nothing() {
+    let rig = rig().await;
+    let explainer = explainer(&rig, &FILE.replace("@HASH@", &hash()));
+    for (path, user, password, why) in [
+        ("/basic", "bo", PASSWORD, "It compares the password"),
+        ("/either", "nobody", "guess", "It compares the password"),
+        (
+            "/basic",
+            "made",
+            "a password of many letters",
+            "A good password",
+        ),
+    ] {
+        let pair = STANDARD.encode(format!("{user}:{password}"));
+        let basic = format!("Basic {pair}");
+        let field = ("Authorization", basic.as_str());
+        let told = explain(&explainer, &asked("GET", path, &[field]));
+        let whys: Vec<&str> = told.steps.iter().map(|step| step.why.as_str()).collect();
+        assert!(whys[0].starts_with(why), "{path} {user}: {whys:?}");
+    }
+    compared(&rig, 0).await;
 }
