@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::certificate::{CertificateName, Facts};
 use crate::key::KeyDigest;
+use crate::password_hash::PasswordHash;
 use crate::problem::Code;
 use crate::signing::SigningKey;
 
@@ -18,7 +19,7 @@ pub enum CredentialKind {
     Client,
     /// A certificate of a TLS client; `mtls` takes it.
     Certificate,
-    /// A user name with a password that we made; `basic_auth` takes it.
+    /// A user name with a password; `basic_auth` takes it.
     Password,
     /// A public key by which the application signs requests; `http_signature` takes it.
     Signature,
@@ -79,6 +80,8 @@ pub enum Claimed {
         keyid: String,
         key: SigningKey,
     },
+    /// A password that somebody chose, for the user name that is the credential's `display_id`.
+    Password(PasswordHash),
 }
 
 impl Claimed {
@@ -87,16 +90,19 @@ impl Claimed {
             Self::Client(_) | Self::Platform(_) => CredentialKind::Client,
             Self::Certificate(_) | Self::CertificateName(_) => CredentialKind::Certificate,
             Self::Signature { .. } => CredentialKind::Signature,
+            Self::Password(_) => CredentialKind::Password,
         }
     }
 
-    /// By which a gateway finds it; `None`: a fingerprint that is none.
+    /// By which a gateway finds it; `None`: a fingerprint that is none, or a password, which is found
+    /// by its user name.
     pub fn digest(&self) -> Option<KeyDigest> {
         match self {
             Self::Client(client) => Some(KeyDigest::of_client(&client.issuer, &client.client_id)),
             Self::Platform(client) => Some(KeyDigest::of_platform_client(client)),
             Self::Signature { keyid, .. } => Some(KeyDigest::of_signing_key(keyid)),
             Self::CertificateName(name) => Some(name.digest()),
+            Self::Password(_) => None,
             Self::Certificate(facts) => {
                 let print = KeyDigest::from_hex(&facts.fingerprint.replace(':', ""))?;
                 Some(KeyDigest::of_certificate(&print.0))

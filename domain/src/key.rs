@@ -169,6 +169,14 @@ impl KeyDigest {
         Self(digest.finalize().into())
     }
 
+    /// Of a user name whose password somebody chose: it is found as a key is, and no key has the same.
+    pub fn of_user(name: &[u8]) -> Self {
+        let mut digest = Sha256::new();
+        digest.update(b"user name\0");
+        digest.update(name);
+        Self(digest.finalize().into())
+    }
+
     /// Of a public key that signs requests, by its `keyid`: it is found as a key is, and no key has the
     /// same.
     pub fn of_signing_key(id: &str) -> Self {

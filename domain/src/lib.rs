@@ -30,6 +30,7 @@ pub mod mask;
 pub mod name;
 pub mod openapi;
 pub mod organization;
+pub mod password_hash;
 pub mod path;
 pub mod plan;
 pub mod policy;

@@ -22,6 +22,7 @@ use crate::id::{
 use crate::key::{Environment, KeyDigest};
 use crate::label::Label;
 use crate::lifecycle::{ApplicationState, PlanState};
+use crate::password_hash::PasswordHash;
 use crate::policy::Policy;
 use crate::policy::ip_filter::Listed;
 use crate::policy::jwt::Algorithm;
@@ -40,7 +41,7 @@ pub const SCHEMA: u32 = 1;
 
 /// What this release keeps of a state: raise it when a kind or a field is added that earlier ones
 /// passed over. What they have kept lacks it, so it is no ground for changes alone.
-pub const FORM: u32 = 6;
+pub const FORM: u32 = 7;
 
 /// A configuration state. `state` is the highest change number in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -271,6 +272,9 @@ pub struct Credential {
     /// Of one that signs requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signs: Option<SigningKey>,
+    /// Of a user name whose password somebody chose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub argon2id: Option<PasswordHash>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -140,27 +140,38 @@ impl Model {
     pub fn to_state(self) -> Result<snapshot::Credential, RowError> {
         let environment = self.environment()?;
         let lifetime = self.lifetime();
+        let unfit = |reason: &str| RowError {
+            column: "credential.claimed",
+            reason: reason.to_owned(),
+        };
         // Of a kind that is not known it may be bound to what this release does not check.
-        let signs = match self.kind()? {
+        let (signs, argon2id) = match self.kind()? {
             CredentialKind::Signature => match self.claimed()? {
-                Some(Claimed::Signature { key, .. }) => Some(key),
+                Some(Claimed::Signature { key, .. }) => (Some(key), None),
                 Some(
                     Claimed::Client(_)
                     | Claimed::Platform(_)
                     | Claimed::Certificate(_)
-                    | Claimed::CertificateName(_),
+                    | Claimed::CertificateName(_)
+                    | Claimed::Password(_),
                 )
-                | None => {
-                    return Err(RowError {
-                        column: "credential.claimed",
-                        reason: "a signature has a public key".to_owned(),
-                    });
-                }
+                | None => return Err(unfit("a signature has a public key")),
             },
-            CredentialKind::Key
-            | CredentialKind::Client
-            | CredentialKind::Certificate
-            | CredentialKind::Password => None,
+            CredentialKind::Password => match self.claimed()? {
+                // One that we made is found by its digest.
+                None => (None, None),
+                Some(Claimed::Password(hash)) => (None, Some(hash)),
+                Some(
+                    Claimed::Client(_)
+                    | Claimed::Platform(_)
+                    | Claimed::Certificate(_)
+                    | Claimed::CertificateName(_)
+                    | Claimed::Signature { .. },
+                ) => return Err(unfit("a password has a hash")),
+            },
+            CredentialKind::Key | CredentialKind::Client | CredentialKind::Certificate => {
+                (None, None)
+            }
         };
         let Self {
             id,
@@ -195,6 +206,7 @@ impl Model {
             lifetime,
             cidrs: read_json("credential.cidrs", &cidrs)?,
             signs,
+            argon2id,
         })
     }
 }

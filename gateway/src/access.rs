@@ -182,6 +182,7 @@ mod tests {
             lifetime: Lifetime::default(),
             cidrs: Vec::new(),
             signs: None,
+            argon2id: None,
         };
         let application = Application {
             organization: OrganizationId::from_uuid(Uuid::from_u128(organization)),

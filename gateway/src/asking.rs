@@ -1,6 +1,6 @@
 //! Questions to other servers that policies put before they decide: sent by the worker as requests to
 //! an upstream, with its balancing, circuit and credential. What is answered holds for a while for
-//! all who ask the same.
+//! all who ask the same, as does what came of passwords that were compared.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -22,8 +22,9 @@ use crate::call::Call;
 use crate::fields::{Fields, Name};
 use crate::head::Head;
 use crate::passage;
+use crate::passwords::{Passwords, Unheard};
 use crate::policy::{Decision, Introspected};
-use crate::state::Upstream;
+use crate::state::{Place, Upstream};
 use crate::upstream::{self, Attempts, Closed, Copied, Failure, Outgoing};
 
 /// Longest answer that is read, in bytes.
@@ -68,6 +69,8 @@ impl Unanswered {
 pub(crate) enum Learned {
     Token(Result<Arc<Introspected>, Unanswered>),
     Decision(Result<Arc<Decision>, Unanswered>),
+    /// Where the key of user name and password is; `None`: nobody has these.
+    Password(Result<Option<Place>, Unheard>),
     /// The request is one that no upstream would get: nobody was asked.
     Refused(Refusal),
 }
@@ -275,6 +278,7 @@ pub(crate) struct Answers {
     flights: Mutex<HashMap<Key, Weak<OnceCell<Known>>>>,
     /// The second of the last line in the log.
     warned: AtomicU64,
+    pub(crate) passwords: Passwords,
 }
 
 /// Questions under way, above which those that ended are let go.
@@ -299,6 +303,7 @@ impl Default for Answers {
             evicted,
             flights: Mutex::default(),
             warned: AtomicU64::new(0),
+            passwords: Passwords::default(),
         }
     }
 }

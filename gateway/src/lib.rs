@@ -49,6 +49,7 @@ mod outgoing;
 mod packed;
 mod passage;
 mod passing;
+mod passwords;
 mod pipeline;
 mod place;
 mod places;

@@ -166,6 +166,10 @@ pub(crate) struct WorkerMetrics {
     pub(crate) questions_failed: Count,
     /// Those that were not put, as too many were under way.
     pub(crate) questions_crowded: Count,
+    /// Passwords that were compared with a hash, that found no place for it, and that were not heard.
+    pub(crate) passwords_compared: Count,
+    pub(crate) passwords_crowded: Count,
+    pub(crate) passwords_guessed: Count,
     /// Let through because nobody decided.
     pub(crate) undecided_passed: Count,
     pub(crate) upstream_hedged: Count,
@@ -242,6 +246,9 @@ impl Default for WorkerMetrics {
             questions: Count::default(),
             questions_failed: Count::default(),
             questions_crowded: Count::default(),
+            passwords_compared: Count::default(),
+            passwords_crowded: Count::default(),
+            passwords_guessed: Count::default(),
             undecided_passed: Count::default(),
             upstream_hedged: Count::default(),
             upstream_hedges_won: Count::default(),

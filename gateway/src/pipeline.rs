@@ -142,7 +142,7 @@ async fn answered(
     refused: Option<Refusal>,
     inflow: &mut dyn Inflow,
 ) -> Result<Answer, Stop> {
-    if !call.chain.is_straight() {
+    if !call.chain.is_straight(call.state) {
         return inspected(call, refused, inflow).await;
     }
     match admitted(call, refused)? {
@@ -171,7 +171,7 @@ async fn inspected(
     inflow: &mut dyn Inflow,
 ) -> Result<Answer, Stop> {
     let chain = call.chain;
-    if chain.asks() {
+    if chain.asks(call.state) {
         open(call, refused)?;
         Box::pin(ask_and_admit(call)).await?;
     } else {

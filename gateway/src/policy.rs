@@ -232,6 +232,7 @@ impl Running {
         match self {
             Self::Introspection(policy) => policy.ask(call).await,
             Self::ExtAuth(policy) => policy.ask(call).await,
+            Self::BasicAuth(_) => BasicAuth::ask(call).await,
             Self::AnyOf(policy) => policy.ask(call).await,
             _ => None,
         }
@@ -251,7 +252,7 @@ pub(crate) fn stage<'a>(steps: &'a [Step], call: &mut Call<'a>) -> Result<(), St
 /// The same where some ask other servers before they decide.
 pub(crate) async fn asking_stage<'a>(steps: &'a [Step], call: &mut Call<'a>) -> Result<(), Stop> {
     for (place, step) in steps.iter().enumerate() {
-        if step.running.asks() {
+        if step.running.asks() || step.running.takes_passwords() {
             call.learned = step.running.ask(call).await.map(Box::new);
         }
         let flow = run(step, place, call);

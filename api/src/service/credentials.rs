@@ -198,7 +198,7 @@ async fn show_all(ctx: &Ctx, rows: Vec<credential::Model>) -> Result<Vec<Credent
                 certificate_name = Some(name.into());
                 (None, None)
             }
-            Some(Claimed::Signature { .. }) => (None, None),
+            Some(Claimed::Signature { .. } | Claimed::Password(_)) => (None, None),
         };
         Ok(Credential {
             id: row.id.into(),

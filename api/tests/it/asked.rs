@@ -2,6 +2,7 @@
 
 use domain::key::KeyDigest;
 use domain::problem::Code;
+use entity::snapshot::{Changes, changes_since};
 use serde_json::{Value, json};
 
 use crate::support::shop::id;
@@ -151,6 +152,102 @@ async fn a_password_is_shown_once_and_found_by_its_digest() {
             .post(&path, json!({ "name": "n", "user": "u" }))
             .await;
         member.refused(Code::Forbidden);
+    })
+    .await;
+}
+
+/// Of a password that is in use elsewhere.
+const HASH: &str =
+    "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+
+#[tokio::test]
+async fn a_password_that_was_chosen_is_kept_as_its_hash() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let mut client = world.owner.client.clone();
+        let application = world.application(&world.owner, world.here, "Batch").await;
+        let other = world.application(&world.owner, world.here, "Other").await;
+        let path = format!("/applications/{application}/passwords");
+        let db = &world.app.plane.databases.main;
+        for (user, field, text) in [
+            ("bätch", "password", "violet anchor seldom"),
+            ("im ported", "argon2id", HASH),
+        ] {
+            let before = entity::snapshot::load(db).await.unwrap().state;
+            let body = json!({ "name": "n", "user": user, field: text });
+            let made = client.post(&path, body).await.ok(201);
+            assert!(!made.text.contains(text) && !made.text.contains("argon2id"));
+            let made = made.json();
+            assert!(made.get("password").is_none(), "it is not told again");
+            assert_eq!(made["credential"]["kind"], "password");
+            assert_eq!(made["credential"]["display_id"], user);
+
+            // Whole states and changes say the same.
+            let state = entity::snapshot::load(db).await.unwrap();
+            let Changes::Delta(delta) = changes_since(db, before, None).await.unwrap() else {
+                panic!("a change is one");
+            };
+            let [put] = delta.put.credentials.as_slice() else {
+                panic!("{:?}", delta.put.credentials);
+            };
+            assert!(state.parts.credentials.contains(put));
+            assert!(put.digest.matches(&KeyDigest::of_user(user.as_bytes())));
+            let hash = put.argon2id.as_ref().unwrap().as_str();
+            match field {
+                "argon2id" => assert_eq!(hash, HASH),
+                _ => {
+                    let passwords = &world.app.plane.passwords;
+                    let verdict = passwords.verify(text, Some(hash.to_owned()));
+                    assert!(verdict.await.unwrap().right);
+                }
+            }
+
+            // The organization has such a user name once, until it is revoked.
+            for path in [&path, &format!("/applications/{other}/passwords")] {
+                let body = json!({ "name": "n", "user": user, "argon2id": HASH });
+                let refused = client.post(path, body).await;
+                let refused = refused.refused(Code::ValidationFailed);
+                assert_eq!(refused.pointers(), ["/user"], "{path}");
+            }
+            let one = format!("/credentials/{}/revoke", id(&made["credential"]));
+            client.post(&one, json!({})).await.ok(200);
+            let state = entity::snapshot::load(db).await.unwrap();
+            assert!(state.parts.credentials.is_empty());
+        }
+
+        let long = "violet anchor ".repeat(10);
+        for (given, pointers) in [
+            (json!({ "password": "short" }), ["/password"]),
+            (json!({ "password": "password" }), ["/password"]),
+            (json!({ "password": "" }), ["/password"]),
+            (json!({ "password": long }), ["/password"]),
+            (
+                json!({ "password": "violet\u{7}anchor seldom" }),
+                ["/password"],
+            ),
+            (json!({ "password": "ptn_pw_violet anchor" }), ["/password"]),
+            (json!({ "argon2id": "" }), ["/argon2id"]),
+            (
+                json!({ "argon2id": HASH.replace("65536", "65537") }),
+                ["/argon2id"],
+            ),
+            (
+                json!({ "argon2id": "$2b$10$abcdefghijklmnopqrstuv" }),
+                ["/argon2id"],
+            ),
+            (
+                json!({ "argon2id": HASH, "password": "violet anchor seldom" }),
+                ["/argon2id"],
+            ),
+        ] {
+            let mut body = json!({ "name": "n", "user": "u" });
+            for (name, value) in given.as_object().unwrap() {
+                body[name] = value.clone();
+            }
+            let refused = client.post(&path, body).await;
+            let refused = refused.refused(Code::ValidationFailed);
+            assert_eq!(refused.pointers(), pointers, "{given}");
+        }
     })
     .await;
 }

@@ -114,5 +114,20 @@ async fn planted(app: &App) -> Vec<String> {
     let body = json!({ "client_certificate": pair });
     client.put(&path, body).await.ok(200);
     secrets.push(A[1].lines().nth(1).unwrap().to_owned());
+    let application = json!({
+        "team": home["memberships"][0]["teams"][0]["team"],
+        "name": "batch",
+        "description": "reads",
+    });
+    let path = format!("/organizations/{organization}/applications");
+    let application = client.post(&path, application).await.ok(201).json();
+    let path = format!(
+        "/applications/{}/passwords",
+        application["id"].as_str().unwrap()
+    );
+    let chosen = "violet anchor seldom";
+    let body = json!({ "name": "n", "user": "batch", "password": chosen });
+    client.post(&path, body).await.ok(201);
+    secrets.push(chosen.to_owned());
     secrets
 }

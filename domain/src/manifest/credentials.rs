@@ -90,6 +90,10 @@ pub struct Password {
     /// that nobody guesses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
+    /// Of a password that somebody chose: its hash, `$argon2id$v=19$m=…,t=…,p=…$salt$hash`, with m up
+    /// to 65536, t up to 5 and p up to 4. The user name then stands once in the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub argon2id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<chrono::DateTime<chrono::Utc>>,
     /// Networks that it may call from; anywhere unless set.

@@ -7,7 +7,8 @@ use crate::problem::Invalid;
 
 /// Finds the application by a user name and password from `Authorization: Basic`. Passwords are
 /// made by the platform on the application's page, long and random as keys are, so they are found
-/// by their digest and nobody can guess one.
+/// by their digest and nobody can guess one. Those that somebody chose are compared with an argon2id
+/// hash, and guesses of them are bounded.
 #[derive(
     Debug,
     Clone,

@@ -149,16 +149,23 @@ pub struct AddSigningKey {
     pub cidrs: Vec<String>,
 }
 
-/// A user name, for which a password is made.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+/// A user name with a password: one that is made, unless it is given here, or its hash.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MakePassword {
     pub name: String,
     #[serde(default)]
     pub environment: Environment,
     /// 1 to 100 characters without a colon (RFC 7617 §2). Others may have the same: the password
-    /// tells them apart.
+    /// tells them apart. With a password that is given, the organization has it once.
     pub user: String,
+    /// 8 to 128 characters. Without it, and without `argon2id`, one is made.
+    #[serde(default)]
+    pub password: Option<String>,
+    /// The hash of a password that is in use elsewhere: `$argon2id$v=19$m=…,t=…,p=…$salt$hash`, with m
+    /// up to 65536, t up to 5 and p up to 4.
+    #[serde(default)]
+    pub argon2id: Option<String>,
     #[serde(default, deserialize_with = "super::moment")]
     pub expires_at: Option<DateTime<Utc>>,
     /// `203.0.113.0/24`, `2001:db8::/32` or a single address.
@@ -166,12 +173,20 @@ pub struct MakePassword {
     pub cidrs: Vec<String>,
 }
 
-/// A password that was just made: this once and never again.
+impl std::fmt::Debug for MakePassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MakePassword({})", self.user)
+    }
+}
+
+/// A user name with its password, where that was just made: this once and never again.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NewPassword {
     pub credential: Credential,
     pub user: String,
-    pub password: String,
+    /// Absent where it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
 }
 
 impl std::fmt::Debug for NewPassword {

@@ -56,13 +56,13 @@ pub(super) async fn credentials<C: ConnectionTrait>(
         column.time("expires_at"),
         column.time("retires_at"),
         column.time("revoked_at"),
-        signs(),
+        proof(),
         "cidrs".to_owned(),
     ];
     // What others issued is not told of once it is revoked: others may say that it is theirs.
     let only = "(claim IS NULL OR revoked_at IS NULL) AND ";
     read(tx, Kind::Credential, only, &line, unread, |mut line| {
-        Some(Credential {
+        let mut one = Credential {
             id: line.id()?,
             application: line.id()?,
             environment: Environment::parse(line.word()?)?,
@@ -72,33 +72,38 @@ pub(super) async fn credentials<C: ConnectionTrait>(
                 retires_at: line.time()?,
                 revoked_at: line.time()?,
             },
-            signs: match line.word()? {
-                "-" => None,
-                written => match read_json("credential.claimed", written).ok()? {
-                    Claimed::Signature { key, .. } => Some(key),
-                    Claimed::Client(_)
-                    | Claimed::Platform(_)
-                    | Claimed::Certificate(_)
-                    | Claimed::CertificateName(_) => return None,
-                },
+            signs: None,
+            argon2id: None,
+            cidrs: Vec::new(),
+        };
+        match line.word()? {
+            "-" => {}
+            written => match read_json("credential.claimed", written).ok()? {
+                Claimed::Signature { key, .. } => one.signs = Some(key),
+                Claimed::Password(hash) => one.argon2id = Some(hash),
+                Claimed::Client(_)
+                | Claimed::Platform(_)
+                | Claimed::Certificate(_)
+                | Claimed::CertificateName(_) => return None,
             },
-            cidrs: match line.0 {
-                "[]" => Vec::new(),
-                written => read_json("credential.cidrs", written).ok()?,
-            },
-        })
+        }
+        if line.0 != "[]" {
+            one.cidrs = read_json("credential.cidrs", line.0).ok()?;
+        }
+        Some(one)
     })
     .await
 }
 
-/// By what a credential signs, as JSON without a space; `-`: it does not. Of a kind that is not known
-/// it is no word at all, and nothing reads the line.
-fn signs() -> String {
+/// By what a credential signs, or what its password is compared with, as JSON without a space; `-`:
+/// neither. Of a kind that is not known it is no word at all, and nothing reads the line.
+fn proof() -> String {
     let signature = CredentialKind::Signature.as_str();
+    let password = CredentialKind::Password.as_str();
     let known = CredentialKind::ALL.map(|kind| format!("'{}'", kind.as_str()));
     let known = known.join(", ");
     format!(
-        "CASE WHEN kind = '{signature}' THEN COALESCE(claimed, '') WHEN kind IN ({known}) THEN '-' ELSE '' END"
+        "CASE WHEN kind = '{signature}' THEN COALESCE(claimed, '') WHEN kind = '{password}' THEN COALESCE(claimed, '-') WHEN kind IN ({known}) THEN '-' ELSE '' END"
     )
 }
 

@@ -155,6 +155,7 @@ impl Consumers {
             while rest.next_if(|other| other.id < id).is_some() {}
             keys.restrict(source.id, &source.cidrs);
             keys.equip(source.id, source.signs.as_ref());
+            keys.hashes.put(source.id, source.argon2id.as_ref());
             match rest.peek() {
                 Some(application) if application.id == id => {
                     put.push(Key::new(&source, (*application).clone()));

@@ -130,6 +130,7 @@ impl Op {
                     revoked_at: time(12),
                 },
                 signs: None,
+                argon2id: None,
                 cidrs: (is(16).then(|| "10.0.0.0/8".parse().unwrap()))
                     .into_iter()
                     .collect(),

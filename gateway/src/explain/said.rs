@@ -5,10 +5,13 @@ use domain::explain::Counted;
 use super::Walk;
 use crate::answer::Shown;
 use crate::call::Call;
-use crate::policy::{Flow, Introspection, RateLimit, Running, Step};
+use crate::policy::{BasicAuth, Flow, Introspection, RateLimit, Running, Step};
 
 const ASKS_WHOSE: &str =
     "It asks the token's server whose it is. Explaining asks nobody, so nobody is known to call.";
+
+const COMPARES: &str = "It compares the password with the hash of one that somebody chose. \
+                        Explaining compares nothing, so nobody is known to call.";
 
 /// What a step said.
 pub(super) struct Said<'a> {
@@ -68,6 +71,12 @@ impl Walk<'_> {
             ),
             Running::AnyOf(policy) if policy.would_ask(call) => {
                 Said::of(Flow::Next, ASKS_WHOSE.to_owned())
+            }
+            Running::BasicAuth(_) if BasicAuth::would_compare(call) => {
+                Said::of(Flow::Next, COMPARES.to_owned())
+            }
+            Running::AnyOf(policy) if policy.would_compare(call) => {
+                Said::of(Flow::Next, COMPARES.to_owned())
             }
             Running::BasicAuth(policy) => {
                 let flow = policy.run(call, step.observe);

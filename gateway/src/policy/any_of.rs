@@ -164,15 +164,19 @@ impl AnyOf {
         asks && Introspection::would_ask(call)
     }
 
+    /// Whether the caller shows a password that is compared with a hash.
+    pub(crate) fn would_compare(&self, call: &Call<'_>) -> bool {
+        let chosen = self.chosen(call);
+        let is_password = chosen.is_some_and(|at| matches!(self.of[at], Way::BasicAuth(_)));
+        is_password && BasicAuth::would_compare(call)
+    }
+
     /// Asks for the way that the caller takes.
     pub(crate) async fn ask(&self, call: &Call<'_>) -> Option<Learned> {
         match &self.of[self.chosen(call)?] {
             Way::Introspection(policy) => policy.ask(call).await,
-            Way::KeyAuth(_)
-            | Way::Jwt(_)
-            | Way::BasicAuth(_)
-            | Way::HttpSignature(_)
-            | Way::Mtls(_) => None,
+            Way::BasicAuth(_) => BasicAuth::ask(call).await,
+            Way::KeyAuth(_) | Way::Jwt(_) | Way::HttpSignature(_) | Way::Mtls(_) => None,
         }
     }
 

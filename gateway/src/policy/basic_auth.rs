@@ -1,5 +1,7 @@
 //! `basic_auth`: finds the application by a user name and its password (RFC 7617).
 
+mod chosen;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::key::KeyDigest;
@@ -9,8 +11,10 @@ use sha2::{Digest, Sha256};
 
 use super::Flow;
 use crate::answer::Refusal;
+use crate::asking::Learned;
 use crate::call::{Call, Caller};
 use crate::fields::Name;
+use crate::passwords::Unheard;
 
 /// Longest pair that is looked at, in bytes.
 const LONGEST: usize = 1024;
@@ -38,6 +42,29 @@ impl BasicAuth {
         lines.any(is_basic)
     }
 
+    /// Whether a password is shown that may be one that somebody chose: it is compared with a hash.
+    pub(crate) fn would_compare(call: &Call<'_>) -> bool {
+        let keys = &call.state.keys;
+        if keys.hashes.is_empty() {
+            return false;
+        }
+        let pair = only(call).and_then(pair);
+        pair.is_some_and(|pair| !is_ours(&pair) && keys.find(&digest(&pair)).is_none())
+    }
+
+    /// Compares what is shown with the hashes of those who have the user name, where somebody has
+    /// chosen a password.
+    pub(crate) async fn ask(call: &Call<'_>) -> Option<Learned> {
+        if !Self::would_compare(call) {
+            return None;
+        }
+        let pair = only(call).and_then(pair)?;
+        let (user, password) = halves(&pair);
+        // In a box of its own: few chains need its size.
+        let found = Box::pin(chosen::find(call, user, password)).await;
+        Some(Learned::Password(found))
+    }
+
     /// Takes out what was shown and is not looked at.
     pub(super) fn forget(call: &mut Call<'_>) {
         let fields = &mut call.head.fields;
@@ -54,6 +81,7 @@ impl BasicAuth {
     /// One that only `observe`s tells the upstream nothing.
     pub(crate) fn run<'a>(&'a self, call: &mut Call<'a>, observe: bool) -> Flow {
         self.clear(call);
+        let learned = call.learned.take().map(|learned| *learned);
         if !Self::is_shown(call) {
             return match self.optional {
                 true => Flow::Next,
@@ -67,18 +95,28 @@ impl BasicAuth {
             let why = "Send one user name and password, as Authorization: Basic (RFC 7617).";
             return Flow::refuse(refusal.detail(why));
         };
-        let digest = KeyDigest::of_password(&Sha256::digest(&pair).into());
         let state = call.state;
-        let Some(key) = state.keys.find(&digest) else {
+        let mut found = state.keys.find(&digest(&pair));
+        let is_chosen = found.is_none();
+        if let (None, Some(Learned::Password(compared))) = (found, learned) {
+            found = match compared {
+                Ok(place) => place.and_then(|place| state.keys.at(place)),
+                Err(unheard) => return unanswered(unheard),
+            };
+        }
+        let Some(key) = found else {
             return refuse(Code::PasswordInvalid);
         };
         let caller = Caller::of(key);
         // Known from here on, so that the record of a refusal says whose it was.
         call.recognize(&caller);
         match state.keys.judge(key, call.wall_us, call.peer_address()) {
-            // It has authenticated here: it goes no further.
+            // It has authenticated here: it goes no further. One that somebody chose may be the
+            // upstream's as well, while this policy only observes.
             Ok(()) => {
-                call.head.fields.remove(Name::Authorization);
+                if !(observe && is_chosen) {
+                    call.head.fields.remove(Name::Authorization);
+                }
                 call.identify(caller);
                 if let Some(noted) = &mut call.noted {
                     noted.is_proved = true;
@@ -92,7 +130,7 @@ impl BasicAuth {
             }
         }
         if let Some(name) = self.header.as_ref().filter(|_| !observe) {
-            let user = user_of(&pair);
+            let (user, _) = halves(&pair);
             // A name of other letters cannot stand in a field (RFC 9110 §5.5).
             if let Ok(user) = str::from_utf8(user)
                 && user.bytes().all(|b| matches!(b, b' '..=b'~'))
@@ -115,11 +153,38 @@ fn only<'c>(call: &'c Call<'_>) -> Option<&'c [u8]> {
 pub(super) fn shown_user<T>(call: &Call<'_>, made: impl FnOnce(&[u8]) -> T) -> Option<T> {
     let mut room = [0; ROOM];
     let pair = pair_in(only(call)?, &mut room)?;
-    Some(made(user_of(pair)))
+    Some(made(halves(pair).0))
 }
 
-fn user_of(pair: &[u8]) -> &[u8] {
-    pair.split(|byte| *byte == b':').next().unwrap_or_default()
+/// User name and password.
+fn halves(pair: &[u8]) -> (&[u8], &[u8]) {
+    let end = pair.iter().position(|byte| *byte == b':');
+    let end = end.unwrap_or(pair.len());
+    (&pair[..end], pair.get(end + 1..).unwrap_or_default())
+}
+
+/// By which a password is found that nobody chose.
+fn digest(pair: &[u8]) -> KeyDigest {
+    KeyDigest::of_password(&Sha256::digest(pair).into())
+}
+
+/// Whether the password is one that the platform made, or something else of its own: nobody may
+/// choose one that begins so.
+fn is_ours(pair: &[u8]) -> bool {
+    halves(pair).1.starts_with(b"ptn_")
+}
+
+/// Of a password that was not compared.
+fn unanswered(unheard: Unheard) -> Flow {
+    Flow::refuse(match unheard {
+        Unheard::Crowded => Refusal::new(Code::Overloaded).retry_after(1),
+        Unheard::Guessed(left) => Refusal::new(Code::Guarded)
+            .detail(
+                "Too many wrong passwords came with this user name, or from this address. It is \
+                 heard again after Retry-After.",
+            )
+            .retry_after(left.div_ceil(1000)),
+    })
 }
 
 fn is_basic(value: &[u8]) -> bool {
@@ -150,6 +215,22 @@ fn pair_in<'r>(value: &[u8], room: &'r mut [u8; ROOM]) -> Option<&'r [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_colon_parts_user_name_and_password() {
+        for (pair, user, password, made) in [
+            ("a:b", "a", "b", false),
+            (":b", "", "b", false),
+            ("a:", "a", "", false),
+            ("a:b:ptn_c", "a", "b:ptn_c", false),
+            ("a:ptn_pw_c", "a", "ptn_pw_c", true),
+            ("a", "a", "", false),
+        ] {
+            let pair = pair.as_bytes();
+            assert_eq!(halves(pair), (user.as_bytes(), password.as_bytes()));
+            assert_eq!(is_ours(pair), made, "{user}:{password}");
+        }
+    }
 
     #[test]
     fn pairs() {

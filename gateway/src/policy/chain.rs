@@ -14,6 +14,7 @@ use super::{
     Shaping, Step,
 };
 use crate::record::{NameId, Watch};
+use crate::state::State;
 use one::compile;
 
 /// The policies of one attach point's chain, by stage.
@@ -31,6 +32,8 @@ pub(crate) struct Chain {
 pub(crate) struct Beyond {
     /// Something asks other servers who calls, or whether that caller may.
     pub(crate) asks: bool,
+    /// Something takes passwords: those that people chose are compared off the worker.
+    pub(crate) passwords: bool,
     /// What asks more of the caller than a subscription.
     pub(crate) access: Box<[Step]>,
     /// What looks into what is sent.
@@ -187,8 +190,11 @@ impl Chain {
         of_shape.append(&mut of_edge);
         let asks = |step: &Step| step.running.asks();
         let asks = identity.iter().chain(&access).any(asks);
+        let takes = |step: &Step| step.running.takes_passwords();
+        let passwords = identity.iter().any(takes);
         let is_plain = access.is_empty()
             && !asks
+            && !passwords
             && contract.is_empty()
             && answer.is_empty()
             && cache.is_none()
@@ -203,6 +209,7 @@ impl Chain {
         let beyond = (!is_plain).then(|| {
             Box::new(Beyond {
                 asks,
+                passwords,
                 access: access.into(),
                 contract: contract.into(),
                 answer: answer.into(),
@@ -263,9 +270,9 @@ impl Chain {
     }
 
     /// Whether a request goes on as it comes, and its answer comes as it is.
-    pub(crate) fn is_straight(&self) -> bool {
+    pub(crate) fn is_straight(&self, state: &State) -> bool {
         self.beyond.as_ref().is_none_or(|beyond| {
-            !beyond.asks
+            !beyond.asks(state)
                 && beyond.contract.is_empty()
                 && beyond.cache.is_none()
                 && beyond.answers.is_none()
@@ -275,9 +282,10 @@ impl Chain {
         })
     }
 
-    /// Whether other servers are asked before it is let in.
-    pub(crate) fn asks(&self) -> bool {
-        self.beyond.as_ref().is_some_and(|beyond| beyond.asks)
+    /// Whether other servers are asked before it is let in, or a password may have to be compared.
+    pub(crate) fn asks(&self, state: &State) -> bool {
+        let beyond = self.beyond.as_ref();
+        beyond.is_some_and(|beyond| beyond.asks(state))
     }
 
     /// Whether what comes behind an upstream needs something of the request as it came.
@@ -331,6 +339,10 @@ impl Beyond {
         black_box((self.cache.is_some(), self.answers.is_some()));
         black_box((self.status.is_some(), self.mirror.is_some()));
         black_box(self.detail.is_some());
+    }
+
+    fn asks(&self, state: &State) -> bool {
+        self.asks || (self.passwords && !state.keys.hashes.is_empty())
     }
 
     /// The one that answers preflights.

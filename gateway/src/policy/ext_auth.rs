@@ -209,7 +209,9 @@ impl ExtAuth {
                 return Flow::Next;
             }
             Some(Learned::Refused(refusal)) => return Flow::refuse(refusal),
-            Some(Learned::Decision(Err(_)) | Learned::Token(_)) | None => return undecided(),
+            Some(Learned::Decision(Err(_)) | Learned::Token(_) | Learned::Password(_)) | None => {
+                return undecided();
+            }
         };
         match &decision.verdict {
             Verdict::Allowed => {

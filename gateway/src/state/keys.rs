@@ -1,6 +1,8 @@
 //! All keys of a state, found by the first bits of their digests. A changed copy shares all but
 //! one shard and the way to it.
 
+mod hashes;
+
 use std::array;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -16,6 +18,7 @@ use ipnet::IpNet;
 
 use super::Application;
 use crate::signature::Signer;
+use hashes::Hashes;
 
 /// Two levels of this many, so that a change copies two short lists of pointers and one shard.
 const WIDTH: usize = 64;
@@ -57,6 +60,7 @@ pub(crate) struct Keys {
     networks: Arc<HashMap<CredentialId, Box<[IpNet]>>>,
     /// Of those that sign requests.
     signers: Arc<HashMap<CredentialId, Signer>>,
+    pub(crate) hashes: Hashes,
 }
 
 /// One key, in one line of the processor's cache.
@@ -156,6 +160,7 @@ impl Keys {
             groups: array::from_fn(|_| group.clone()),
             networks: Arc::default(),
             signers: Arc::default(),
+            hashes: Hashes::default(),
         }
     }
 

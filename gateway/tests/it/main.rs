@@ -14,6 +14,7 @@ mod asking;
 mod bound;
 mod certificate_ends;
 mod chosen;
+mod chosen_passwords;
 mod churn;
 mod circuit;
 mod client_tls;

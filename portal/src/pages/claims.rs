@@ -110,10 +110,16 @@ pub(crate) async fn make_password(
         name: typed.get("name").to_owned(),
         environment,
         user: typed.get("user").to_owned(),
+        password: Some(typed.raw("password"))
+            .filter(|typed| !typed.is_empty())
+            .map(str::to_owned),
+        argon2id: typed.optional("argon2id"),
         expires_at,
         cidrs,
     };
     match service::make_password(here.ctx(), id, input).await {
+        // There is nothing to show of one that was given.
+        Ok(made) if made.password.is_none() => Ok(see(&format!("{}#claims", home(&here, id)))),
         Ok(made) => {
             let page = application::Password {
                 visitor: here.visitor(),
@@ -126,6 +132,7 @@ pub(crate) async fn make_password(
             }))
         }
         Err(error) => {
+            let typed = typed.without("password").without("argon2id");
             let form = typed.refused_under(here.ctx(), error, "cidrs").await?;
             let page = props(&here, found, form, Claiming::Password);
             Ok(here.visit.refused(PASSWORD, || application::claim(page)))

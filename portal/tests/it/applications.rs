@@ -314,3 +314,56 @@ async fn figures_and_log_without_traffic_teach() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_password_is_made_or_taken_as_it_is_given() {
+    each(async |app: App| {
+        let mut developer = app.member("lantern").await;
+        let team = team(&mut developer).await;
+        let home = application(&mut developer, &team, "Lantern iOS").await;
+        let new = format!("{home}/passwords/new");
+        developer.get(&new).await.ok(200).says("Or its hash");
+        let hash = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+        let form = |user: &'static str, password: &'static str, hash: &'static str| {
+            [
+                ("name", "production"),
+                ("environment", "live"),
+                ("user", user),
+                ("password", password),
+                ("argon2id", hash),
+            ]
+        };
+        let made = developer.post(&new, &form("made", "", "")).await.ok(200);
+        made.says("Your password is ready").says("ptn_pw_");
+        developer
+            .post(&new, &form("chosen", "violet anchor seldom", ""))
+            .await
+            .to(&format!("{home}#claims"));
+        developer
+            .post(&new, &form("imported", "", hash))
+            .await
+            .to(&format!("{home}#claims"));
+        let page = developer.get(&home).await.ok(200);
+        page.says("made").says("chosen").says("imported");
+        // Nothing secret is written back into the page.
+        developer
+            .post(&new, &form("weak", "password1", ""))
+            .await
+            .ok(422)
+            .says("id=\"password-e\"")
+            .hides("password1");
+        developer
+            .post(&new, &form("both", "violet anchor seldom", hash))
+            .await
+            .ok(422)
+            .says("id=\"argon2id-e\"")
+            .hides("violet anchor")
+            .hides("c29tZXNhbHQ");
+        developer
+            .post(&new, &form("chosen", "", hash))
+            .await
+            .ok(422)
+            .says("id=\"user-e\"");
+    })
+    .await;
+}

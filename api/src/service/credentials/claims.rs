@@ -7,6 +7,7 @@ use domain::actor::Action;
 use domain::application::{Claimed, TokenClient};
 use domain::certificate::{CertificateName, Facts};
 use domain::id::ApplicationId;
+use domain::key::KeyDigest;
 use domain::problem::Invalid;
 use domain::wire::credentials::{AddCertificate, AddClient, Credential};
 use entity::{application, credential};
@@ -126,22 +127,32 @@ async fn add(
     let mut write = Write::begin(ctx).await?;
     let application =
         applications::load(ctx, write.tx(), application, Action::ManageCredentials).await?;
-    // Within an organization it would be unclear which application calls.
+    must_be_free(&mut write, &application, claim, pointer).await?;
+    let face = Face::Claimed { claim, claimed };
+    let row = insert(&mut write, &application, face, wanted).await?;
+    write.commit().await?;
+    show(ctx, row).await
+}
+
+/// Within an organization it would be unclear which application calls.
+pub(super) async fn must_be_free(
+    write: &mut Write<'_>,
+    application: &application::Model,
+    claim: KeyDigest,
+    pointer: &str,
+) -> Result<()> {
     let there = credential::Entity::in_org(application.organization_id.into())
         .filter(credential::Column::Claim.eq(claim.0.to_vec()))
         .filter(credential::Column::RevokedAt.is_null())
         .one(write.tx())
         .await?;
-    if let Some(there) = there {
-        return Err(Error::field(
+    match there {
+        Some(there) => Err(Error::field(
             pointer,
-            &taken(&mut write, &application, &there).await?,
-        ));
+            &taken(write, application, &there).await?,
+        )),
+        None => Ok(()),
     }
-    let face = Face::Claimed { claim, claimed };
-    let row = insert(&mut write, &application, face, wanted).await?;
-    write.commit().await?;
-    show(ctx, row).await
 }
 
 /// The other application is named only to those who may read it.

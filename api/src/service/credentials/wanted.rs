@@ -4,6 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 use domain::application::{Claimed, CredentialKind};
 use domain::key::{Environment, KeyDigest};
 use domain::name::DisplayName;
+use domain::password_hash::PasswordHash;
 use domain::problem::Code;
 use domain::signing::SigningKey;
 use domain::wire::credentials::{MAX_CIDRS, MAX_CREDENTIALS};
@@ -37,6 +38,11 @@ pub(super) enum Face<'a> {
     Password {
         digest: KeyDigest,
         user: &'a str,
+    },
+    /// A password that somebody chose: its user name is the organization's once.
+    Chosen {
+        user: &'a str,
+        hash: PasswordHash,
     },
     Claimed {
         claim: KeyDigest,
@@ -122,14 +128,21 @@ pub(super) async fn insert(
     let own;
     let ours = match face {
         Face::Password { .. } => CredentialKind::Password,
-        Face::Key { .. } | Face::Claimed { .. } | Face::Signing(_) | Face::Platform { .. } => {
-            CredentialKind::Key
-        }
+        Face::Key { .. }
+        | Face::Chosen { .. }
+        | Face::Claimed { .. }
+        | Face::Signing(_)
+        | Face::Platform { .. } => CredentialKind::Key,
     };
     let (digest, claimed, display_id) = match face {
         Face::Key { digest, display_id } => (Some(digest), None, display_id.to_owned()),
         Face::Password { digest, user } => (Some(digest), None, user.to_owned()),
         Face::Claimed { claim, claimed } => (None, Some((claim, claimed)), display(claimed)),
+        Face::Chosen { user, hash } => {
+            let claim = KeyDigest::of_user(user.as_bytes());
+            own = Claimed::Password(hash);
+            (None, Some((claim, &own)), user.to_owned())
+        }
         Face::Signing(key) => {
             let keyid = id.to_string();
             let claim = KeyDigest::of_signing_key(&keyid);
@@ -192,6 +205,8 @@ fn display(claimed: &Claimed) -> String {
         Claimed::Platform(client) => client,
         Claimed::Signature { keyid, .. } => keyid,
         Claimed::CertificateName(name) => name.as_str(),
+        // Its user name stands beside it.
+        Claimed::Password(_) => "",
         Claimed::Certificate(facts) if facts.subject.is_empty() => &facts.fingerprint,
         Claimed::Certificate(facts) => &facts.subject,
     };

@@ -12,6 +12,7 @@ use crate::certificate::CertificateName;
 use crate::id::ApplicationId;
 use crate::key::{self, Environment, KeyDigest};
 use crate::lifecycle::ApplicationState;
+use crate::password_hash::PasswordHash;
 use crate::signing::SigningKey;
 use crate::snapshot;
 use crate::subscription::SubscriptionState;
@@ -27,6 +28,7 @@ struct Written {
     expires_at: Option<DateTime<Utc>>,
     cidrs: Vec<IpNet>,
     signs: Option<SigningKey>,
+    argon2id: Option<PasswordHash>,
 }
 
 impl Book {
@@ -45,6 +47,7 @@ impl Book {
             expires_at,
             cidrs: cidrs.to_vec(),
             signs: None,
+            argon2id: None,
         };
         self.0.push((pointer, digest, written));
     }
@@ -53,6 +56,13 @@ impl Book {
     fn signs(&mut self, key: Option<SigningKey>) {
         if let Some((_, _, written)) = self.0.last_mut() {
             written.signs = key;
+        }
+    }
+
+    /// What the password of the last one is compared with.
+    fn compares(&mut self, hash: Option<PasswordHash>) {
+        if let Some((_, _, written)) = self.0.last_mut() {
+            written.argon2id = hash;
         }
     }
 }
@@ -102,9 +112,10 @@ impl<'a> Resolver<'a> {
             }
             for (index, password) in application.passwords.iter().enumerate() {
                 let pointer = format!("{pointer}/passwords/{index}");
-                let digest = self.password(&pointer, password);
+                let (digest, hash) = self.password(&pointer, password);
                 let (env, name, cidrs) = (password.env, &password.name, &password.cidrs);
                 book.note(pointer, digest, name, env, password.expires_at, cidrs);
+                book.compares(hash);
             }
             for (index, written) in application.signing_keys.iter().enumerate() {
                 let pointer = format!("{pointer}/signing_keys/{index}");
@@ -160,6 +171,7 @@ impl<'a> Resolver<'a> {
                 },
                 cidrs: written.cidrs,
                 signs: written.signs,
+                argon2id: written.argon2id,
             });
         }
     }
@@ -190,15 +202,20 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn password(&mut self, pointer: &str, written: &Password) -> Option<KeyDigest> {
+    /// By what it is found, and what it is compared with if somebody chose it.
+    fn password(
+        &mut self,
+        pointer: &str,
+        written: &Password,
+    ) -> (Option<KeyDigest>, Option<PasswordHash>) {
         if !is_user_name(&written.user) {
             self.refuse(
                 format!("{pointer}/user"),
                 "Give 1 to 100 characters without a colon.",
             );
         }
-        match (&written.sha256, &written.value) {
-            (Some(hex), None) => {
+        let digest = match (&written.sha256, &written.value, &written.argon2id) {
+            (Some(hex), None, None) => {
                 let digest = KeyDigest::from_hex(hex);
                 if digest.is_none() {
                     self.refuse(
@@ -208,7 +225,13 @@ impl<'a> Resolver<'a> {
                 }
                 digest.map(|pair| KeyDigest::of_password(&pair.0))
             }
-            (None, Some(value)) => {
+            (None, None, Some(text)) => {
+                let hash = PasswordHash::read(text);
+                let hash = hash.map_err(|why| self.refuse(format!("{pointer}/argon2id"), why));
+                let digest = KeyDigest::of_user(written.user.as_bytes());
+                return (Some(digest), hash.ok());
+            }
+            (None, Some(value), None) => {
                 let is_long = (16..=200).contains(&value.chars().count());
                 if !is_long || value.chars().any(char::is_control) {
                     self.refuse(
@@ -219,11 +242,12 @@ impl<'a> Resolver<'a> {
                 let pair = KeyDigest::of(format!("{}:{value}", written.user).as_bytes());
                 Some(KeyDigest::of_password(&pair.0))
             }
-            (Some(_), Some(_)) | (None, None) => {
-                self.refuse(pointer, "Give either sha256 or value.");
+            _ => {
+                self.refuse(pointer, "Give one of sha256, value and argon2id.");
                 None
             }
-        }
+        };
+        (digest, None)
     }
 
     fn digest(&mut self, pointer: &str, written: &Key) -> Option<KeyDigest> {

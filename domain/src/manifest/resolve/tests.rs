@@ -2,6 +2,7 @@
 
 use super::super::read;
 use super::*;
+use crate::key::KeyDigest;
 
 const EXAMPLE: &str = r#"
 portunus: 1
@@ -343,5 +344,41 @@ apis:
         let pointers: Vec<_> = found.iter().map(|one| one.pointer.clone()).collect();
         let expected = format!("/apis/a/versions/v1/deprecated/{pointer}");
         assert_eq!(pointers, [expected], "{rest}");
+    }
+}
+
+#[test]
+fn a_password_stands_in_one_of_three_ways() {
+    const HASH: &str =
+        "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+    let with = |passwords: &str| {
+        let text = format!("portunus: 1\napplications: {{ a: {{ passwords: [{passwords}] }} }}\n");
+        resolved(&text).map(|snapshot| snapshot.parts.credentials)
+    };
+    let found = with(&format!(
+        "{{ name: a, user: bo, argon2id: \"{HASH}\" }}, {{ name: b, user: bo, value: a password of many letters }}"
+    ));
+    let found = found.unwrap();
+    assert_eq!(found[0].digest, KeyDigest::of_user(b"bo"));
+    assert_eq!(found[0].argon2id.as_ref().unwrap().as_str(), HASH);
+    assert_eq!(found[1].argon2id, None);
+    let twice = format!("{{ name: a, user: bo, argon2id: \"{HASH}\" }}");
+    for (passwords, pointer) in [
+        ("{ name: a, user: bo, argon2id: x }".to_owned(), "/argon2id"),
+        (
+            format!("{{ name: a, user: bo, value: x, argon2id: \"{HASH}\" }}"),
+            "",
+        ),
+        ("{ name: a, user: bo }".to_owned(), ""),
+        (
+            format!("{twice}, {}", twice.replace("name: a", "name: b")),
+            "",
+        ),
+    ] {
+        let refused = with(&passwords).unwrap_err();
+        let at = &refused[0].pointer;
+        let index = if passwords.contains("name: b") { 1 } else { 0 };
+        let wanted = format!("/applications/a/passwords/{index}{pointer}");
+        assert_eq!(*at, wanted, "{passwords}");
     }
 }

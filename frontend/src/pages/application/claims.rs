@@ -112,7 +112,17 @@ pub fn claim(page: Claim) -> AnyView {
                 {Field::text("user", "User name")
                     .mono()
                     .placeholder("billing")
-                    .help("Any name without a colon. The password is made for you, as random as a key.")
+                    .help("Any name without a colon.")
+                    .of(&form)}
+                {Field::password("password", "Password")
+                    .unmarked()
+                    .autocomplete("new-password")
+                    .help("Leave it empty, and one is made for you, as random as a key: the best choice. One that programs have already has 8 to 128 characters.")
+                    .of(&form)}
+                {Field::text("argon2id", "Or its hash")
+                    .mono().unmarked()
+                    .placeholder("$argon2id$v=19$m=19456,t=2,p=1$…")
+                    .help("Of a password that another gateway knows: argon2id as a PHC string.")
                     .of(&form)}
             }
             .into_any(),
@@ -151,6 +161,8 @@ pub fn claim(page: Claim) -> AnyView {
     let shown = [
         "name",
         "user",
+        "password",
+        "argon2id",
         "key",
         "issuer",
         "client_id",
@@ -285,7 +297,7 @@ pub fn password(page: Password) -> AnyView {
     );
     let made = page.made;
     let secret = once(Once {
-        value: made.password.clone(),
+        value: made.password.unwrap_or_default(),
         hint: format!("user {}", made.user),
         variable: "PASSWORD".to_owned(),
         done: home,

@@ -84,6 +84,7 @@ impl Consumers {
         for (id, source) in credentials {
             keys.restrict(id, &source.cidrs);
             keys.equip(id, source.signs.as_ref());
+            keys.hashes.put(id, source.argon2id.as_ref());
             let key = Key::new(&source, Arc::default());
             work.waiting.push((source.application, key));
         }
@@ -169,6 +170,7 @@ impl Consumers {
         }
         keys.restrict(id, &[]);
         keys.equip(id, None);
+        keys.hashes.put(id, None);
     }
 
     fn draft<'w>(

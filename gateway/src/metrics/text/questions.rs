@@ -1,4 +1,4 @@
-//! What policies ask other servers.
+//! What policies ask other servers, and passwords that are compared with a hash.
 
 use super::{Page, WorkerMetrics};
 use crate::asking::Answers;
@@ -32,9 +32,34 @@ pub(super) fn write(
         "Requests that went on though nobody decided on them.",
         sum(|w| w.undecided_passed.get()),
     );
-    let Some((bytes, evicted)) = answers.map(Answers::figures) else {
+    page.one(
+        "passwords_compared_total",
+        "counter",
+        "Passwords that were compared with the hash of one that somebody chose.",
+        sum(|w| w.passwords_compared.get()),
+    );
+    page.one(
+        "passwords_crowded_total",
+        "counter",
+        "Passwords that were not compared, as many as may be waited for it.",
+        sum(|w| w.passwords_crowded.get()),
+    );
+    page.one(
+        "passwords_guessed_total",
+        "counter",
+        "Passwords that were not compared, as too many were wrong before.",
+        sum(|w| w.passwords_guessed.get()),
+    );
+    let Some(answers) = answers else {
         return;
     };
+    page.one(
+        "passwords_evicted_total",
+        "counter",
+        "Of passwords that were compared, those that were forgotten early for want of room.",
+        answers.passwords.evicted(),
+    );
+    let (bytes, evicted) = answers.figures();
     page.one(
         "answers_kept_bytes",
         "gauge",

@@ -236,12 +236,15 @@ impl Out<'_> {
         for net in &one.cidrs {
             self.word(&net.to_string());
         }
-        // Behind an empty word, which no network is: longer than a word may be.
-        if let Some(key) = &one.signs {
-            self.word("");
-            self.0
-                .extend_from_slice(&serde_json::to_vec(key).unwrap_or_default());
-        }
+        // Behind an empty word, which no network is: longer than a word may be. One is an object, the
+        // other a text.
+        let behind = match (&one.signs, &one.argon2id) {
+            (Some(key), _) => serde_json::to_vec(key),
+            (None, Some(hash)) => serde_json::to_vec(hash),
+            (None, None) => return,
+        };
+        self.word("");
+        self.0.extend_from_slice(&behind.unwrap_or_default());
     }
 
     fn subscription(&mut self, one: &Subscription) {
@@ -328,11 +331,15 @@ impl<'a> In<'a> {
             },
             cidrs: Vec::new(),
             signs: None,
+            argon2id: None,
         };
         while !self.0.is_empty() {
             match self.word()? {
                 "" => {
-                    credential.signs = Some(serde_json::from_slice(self.0).ok()?);
+                    match self.0 {
+                        [b'"', ..] => credential.argon2id = Some(json(self.0)?),
+                        _ => credential.signs = Some(json(self.0)?),
+                    }
                     break;
                 }
                 net => credential.cidrs.push(net.parse().ok()?),

@@ -6,6 +6,7 @@ use domain::application::Lifetime;
 use domain::id::{ApplicationId, CredentialId, OrganizationId, PlanId, ProductId, SubscriptionId};
 use domain::key::{Environment, KeyDigest};
 use domain::lifecycle::ApplicationState;
+use domain::password_hash::PasswordHash;
 use domain::signing::SigningKey;
 use domain::snapshot::{
     Application, Credential, Delta, Kind, Mark, Organization, Settings, Subscription,
@@ -41,6 +42,10 @@ fn credential(index: usize) -> Credential {
             let n = "A".repeat(342);
             let jwk = format!(r#"{{"kty":"RSA","e":"AQAB","n":"_{n}"}}"#);
             SigningKey::read(&jwk).unwrap()
+        }),
+        argon2id: (index % 5 == 4).then(|| {
+            let (salt, hash) = ("A".repeat(22), "A".repeat(43));
+            PasswordHash::read(&format!("$argon2id$v=19$m=8,t=1,p=1${salt}${hash}")).unwrap()
         }),
         cidrs: ["10.0.0.0/8", "2001:db8::/32"][..index % 3]
             .iter()

@@ -12,6 +12,7 @@ fn credential(name: &str) -> snapshot::Credential {
         lifetime: Lifetime::default(),
         cidrs: Vec::new(),
         signs: None,
+        argon2id: None,
     }
 }
 
