@@ -13,9 +13,10 @@ use axum::response::{IntoResponse, Response};
 use domain::actor::Standing;
 use domain::problem::Code;
 use http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION};
+use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, Method, StatusCode};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
@@ -81,7 +82,8 @@ async fn once(key: String, request: Request, next: Next) -> Result<Response> {
         )
     };
     let bytes = to_bytes(body, BODY_LIMIT).await.map_err(too_large)?;
-    let digest = fingerprint(&parts.method, parts.uri.path(), &bytes);
+    let key_of_ours = ctx.portal_ring().derive("idempotency");
+    let digest = fingerprint(&key_of_ours, &parts.method, parts.uri.path(), &bytes)?;
     match idempotency::begin(&ctx, user, &key, digest).await? {
         Begun::Again(kept) => return replay(&kept, &standing),
         Begun::Now => {}
@@ -100,14 +102,16 @@ async fn once(key: String, request: Request, next: Next) -> Result<Response> {
     Ok(Response::from_parts(parts, Body::from(bytes)))
 }
 
-fn fingerprint(method: &Method, path: &str, body: &[u8]) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    hash.update(method.as_str());
-    hash.update([0]);
-    hash.update(path);
-    hash.update([0]);
-    hash.update(body);
-    hash.finalize().into()
+/// With a key of ours, as a body may hold a password that somebody chose: who reads the table cannot
+/// try others against it.
+fn fingerprint(key: &[u8; 32], method: &Method, path: &str, body: &[u8]) -> Result<[u8; 32]> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(Error::internal)?;
+    for part in [method.as_str(), path] {
+        mac.update(part.as_bytes());
+        mac.update(&[0]);
+    }
+    mac.update(body);
+    Ok(mac.finalize().into_bytes().into())
 }
 
 fn keep(standing: Standing, status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Kept {
