@@ -210,19 +210,19 @@ async fn inspected(
 
 /// With its body taken whole before it goes on.
 async fn held(call: &mut Call<'_>, inflow: &mut dyn Inflow) -> Result<Answer, Stop> {
-    let (worker, chain) = (call.worker, call.chain);
-    let of = call.route.provider;
+    let (worker, chain, of) = (call.worker, call.chain, call.route.provider);
     let mut held = Held::new(inflow, &worker.holdings, of, &worker.metrics);
     let fits = policy::contract(chain.contract(), call, &mut held).await;
     fits.inspect_err(|_| call.give_back())?;
     let changed = policy::reshape_request(chain.reshaped_requests(), call, &mut held).await;
     changed.inspect_err(|_| call.give_back())?;
     if let (None, Some(length)) = (call.length, held.whole()) {
-        // Whoever gets it is told where it ends.
+        // Whoever gets it is told where it ends. Its client took its time for that: it is later now.
         let mut text = Text::<20>::new();
         let fields = &mut call.head.fields;
         fields.set("content-length", text.number(length).as_bytes());
         call.length = Some(length);
+        call.look_at_clock();
     }
     let mut served = beyond(call, &mut held).await;
     if let Ok(answer) = &mut served {

@@ -1,11 +1,13 @@
 //! A socket to a client or an upstream, plain or with TLS on it.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::coop::unconstrained;
 use tokio_rustls::TlsStream;
 
 /// Bytes both ways.
@@ -28,8 +30,12 @@ impl Socket {
             }
             Self::Tls(stream) => {
                 let mut cx = Context::from_waker(Waker::noop());
-                let read = Pin::new(stream).poll_read(&mut cx, &mut ReadBuf::new(&mut one));
-                read.is_pending()
+                let mut buf = ReadBuf::new(&mut one);
+                // A task that has done much in one go would be told that nothing is there, as if it
+                // were for it to wait: whoever sends many requests at once could bring that about.
+                let read =
+                    unconstrained(poll_fn(|cx| Pin::new(&mut *stream).poll_read(cx, &mut buf)));
+                pin!(read).poll(&mut cx).is_pending()
             }
         }
     }

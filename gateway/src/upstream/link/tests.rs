@@ -1,14 +1,17 @@
 //! What goes out over a connection: all of it, and little of it at a time.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::upstream::Protocol;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::coop::consume_budget;
+use tokio_rustls::server::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::*;
@@ -96,18 +99,18 @@ async fn a_body_that_comes_faster_than_it_goes_does_not_pile_up() {
     assert!(most <= 3 * ROOM + HEAD.len(), "{most}");
 }
 
-#[tokio::test]
-async fn what_tls_keeps_to_itself_goes_as_well() {
-    let (near, far) = narrow().await;
+/// The same behind handshakes, of which nothing is on its way any more.
+async fn secured((near, far): (TcpStream, TcpStream)) -> (Socket, TlsStream<TcpStream>) {
     let key = PrivateKeyDer::from_pem_slice(KEY.as_bytes()).unwrap();
     let certificate = CertificateDer::from_pem_slice(CERTIFICATE.as_bytes()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let theirs = rustls::ServerConfig::builder_with_provider(provider)
+    let mut theirs = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key)
         .unwrap();
+    theirs.send_tls13_tickets = 0;
     let ours = client_config(Some(CA), Protocol::Http1, &Roots::default(), None).unwrap();
     let (acceptor, connector) = (
         TlsAcceptor::from(Arc::new(theirs)),
@@ -115,7 +118,51 @@ async fn what_tls_keeps_to_itself_goes_as_well() {
     );
     let name = ServerName::try_from("upstream.test").unwrap();
     let (near, far) = tokio::join!(connector.connect(name, near), acceptor.accept(far));
-    let socket = Socket::Tls(Box::new(near.unwrap().into()));
+    (Socket::Tls(Box::new(near.unwrap().into())), far.unwrap())
+}
+
+#[tokio::test]
+async fn what_tls_keeps_to_itself_goes_as_well() {
+    let (socket, far) = secured(narrow().await).await;
     // More than is on its way, and less than TLS takes: all of it counts as written at once.
-    send_all(socket, far.unwrap(), 60 * 1024).await;
+    send_all(socket, far, 60 * 1024).await;
+}
+
+/// Whether an idle connection is still good once its other side has written, or closed it, as a task
+/// finds it that has done all that it may in one go.
+async fn is_good_behind<S>(socket: Socket, mut far: S, closes: bool) -> bool
+where
+    S: AsyncWrite + Unpin,
+{
+    let sweeper = Sweeper::default();
+    let mut link = Link::new(socket, sweeper.deadline(), 0);
+    assert!(link.is_usable());
+    far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        .await
+        .unwrap();
+    far.flush().await.unwrap();
+    if closes {
+        drop(far);
+    }
+    let stream = match &link.socket {
+        Socket::Plain(stream) => stream,
+        Socket::Tls(stream) => stream.get_ref().0,
+    };
+    let arrived = tokio::time::timeout(PATIENCE, stream.readable()).await;
+    arrived.expect("in time").unwrap();
+    poll_fn(|cx| {
+        while pin!(consume_budget()).poll(cx).is_ready() {}
+        Poll::Ready(link.is_usable())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_was_written_to_while_nobody_asked_is_used_no_more() {
+    for closes in [false, true] {
+        let (near, far) = narrow().await;
+        assert!(!is_good_behind(Socket::Plain(near), far, closes).await);
+        let (near, far) = secured(narrow().await).await;
+        assert!(!is_good_behind(near, far, closes).await);
+    }
 }

@@ -33,6 +33,7 @@ apis:
       packed: { match: { path: /packed }, upstream: origin, policies: [{ cache: {} }, { compress: { min_bytes: 0 } }, { cors: { origins: ["https://a.test"] } }, { rate_limit: { limit: 9, window: 1m } }] }
       own: { match: { path: /own }, upstream: named, policies: [{ cache: {} }] }
       keyed: { match: { path: /keyed }, upstream: origin, policies: [{ cache: {} }, { key_auth: { optional: true } }] }
+      formed: { match: { path: /formed }, upstream: origin, policies: [{ cache: {} }, { threat_patterns: { mode: enforce } }] }
       asked: { match: { path: /asked }, upstream: origin, policies: [{ cache: {} }, { ext_auth: { upstream: echo, headers: [x-session] } }] }
 products:
   shop: { versions: [shop/keyed], plans: { free: {} } }
@@ -180,4 +181,23 @@ async fn records_say_how_a_cache_answered() {
             .await;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_over_when_a_body_has_come_is_asked_for() {
+    let (rig, _origin) = rig().await;
+    let short = "200 | Cache-Control: max-age=2";
+    assert_eq!(get(&rig, "/formed", short, &[]).await.body, "answer 1");
+    let mut client = rig.client().await;
+    let head = format!(
+        "GET /formed HTTP/1.1\r\nHost: test\r\nX-Answer: {short}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\n\
+         Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n"
+    );
+    // It is told to go on once its body is waited for.
+    assert_eq!(client.send(&head).await.status, 100);
+    rig.advance(3);
+    let answer = client.send("0\r\n\r\n").await;
+    assert_eq!(answer.body, "answer 2", "{answer:?}");
+    assert!(status(&answer).contains("fwd=stale"), "{answer:?}");
 }
