@@ -11,6 +11,7 @@ mod figures;
 mod ledger;
 mod settler;
 mod settling;
+mod windows;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
@@ -27,6 +28,7 @@ use figures::Figures;
 
 pub(crate) use ledger::Ledger;
 pub(crate) use settler::run;
+pub(crate) use windows::Share;
 
 /// What a gateway with these settings shares limits by.
 pub(crate) fn prepare(settings: &Settings) -> Result<(Arc<Leases>, Option<Ledger>), StartError> {
@@ -206,6 +208,10 @@ pub(crate) struct Leases {
     nodes: AtomicU32,
     /// Cells with something to settle; each is in it once.
     queue: SegQueue<Arc<Cell>>,
+    /// The same of windows.
+    windows: SegQueue<Arc<Cell>>,
+    /// By how many milliseconds the clock of Redis is ahead of this node's.
+    skew_ms: AtomicI64,
     wake: Notify,
     warned: AtomicBool,
     pub(crate) figures: Figures,
@@ -219,6 +225,8 @@ impl Leases {
             // Until it is known, a node takes itself for one of two.
             nodes: AtomicU32::new(if configured { 2 } else { 1 }),
             queue: SegQueue::new(),
+            windows: SegQueue::new(),
+            skew_ms: AtomicI64::new(0),
             wake: Notify::new(),
             warned: AtomicBool::new(false),
             figures: Figures::default(),
@@ -239,12 +247,17 @@ impl Leases {
 
     /// A cell of a subject that is new here.
     pub(crate) fn cell(&self, bucket: [u8; 16], rate: Rate) -> Cell {
+        self.warn();
+        Cell::leased(Lease::new(bucket, rate, self.nodes()))
+    }
+
+    /// Says once that there is nothing to share by.
+    fn warn(&self) {
         if !self.configured && !self.warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 "A rate limit has the scope of the cluster, and redis_url is not set: each node counts by itself."
             );
         }
-        Cell::leased(Lease::new(bucket, rate, self.nodes()))
     }
 
     /// What requests take of this node's cell at present: by itself, it has its part of the bucket.

@@ -13,14 +13,14 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
-use crate::lease::Lease;
+use crate::lease::{Lease, Share};
 
 use turns::Turns;
 
 pub(crate) use costs::Mark;
 pub(crate) use portion::Portion;
 pub(crate) use turns::{Joined, Wish, join, join_shared, serve};
-pub(crate) use window::{Hit, Window};
+pub(crate) use window::{Counts, Hit, Window};
 
 /// The rate of a bucket in the units of a cell: nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +101,8 @@ pub(crate) struct Cell {
 struct Beside {
     /// What this node may take from a bucket that all nodes share, which this one then shows.
     lease: Option<Lease>,
+    /// The same of windows.
+    share: Option<Box<Share>>,
     /// Who waits for a turn.
     turns: Turns,
     /// By how many nanoseconds in all its arrival was set back, of buckets whose requests' costs

@@ -145,10 +145,10 @@ pub const MAX_SLIDING: u32 = 1_000_000;
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
-    /// Each gateway node has a bucket of its own.
+    /// Each gateway node has a count of its own.
     #[default]
     Node,
-    /// All nodes that share a Redis have one bucket.
+    /// All nodes that share a Redis have one count.
     Cluster,
 }
 
@@ -224,7 +224,6 @@ impl Written for RateLimit {
             for (field, is_set) in [
                 ("/burst", self.burst.is_some()),
                 ("/delay", self.delay.is_some()),
-                ("/scope", self.scope == Scope::Cluster),
             ] {
                 if is_set {
                     found.push(Invalid::new(field, "Only a token bucket has this."));
@@ -317,7 +316,8 @@ impl RateLimit {
     }
 
     /// How far the nodes together may exceed the limit, in any stretch of time, by what they let
-    /// through. What answers say of costs comes on top of that: see [`RateLimit::owed`].
+    /// through; of windows, in each of them as the algorithm counts it. What answers say of costs
+    /// comes on top of that: see [`RateLimit::owed`].
     pub fn overshoot(&self, nodes: u32) -> Overshoot {
         match self.scope {
             Scope::Node => {
@@ -331,13 +331,25 @@ impl RateLimit {
                 let (others, cost) = (u64::from(nodes - 1), u64::from(self.cost().max(1)));
                 let burst = (self.burst() / self.cost().max(1)).max(1);
                 let window = self.window.as_millis().max(1);
-                let held = (u64::from(self.limit) * LEASE_MS).div_ceil(window.saturating_mul(cost));
-                let late = others * u64::from(ahead(burst, nodes)) + held;
-                let lost = late + others * u64::from(burst.div_ceil(nodes));
-                Overshoot {
-                    late: late.saturating_mul(cost),
-                    lost: lost.saturating_mul(cost),
-                }
+                let one = u64::from(ahead(burst, nodes));
+                let ahead = others * one;
+                let late = match self.algorithm {
+                    Algorithm::TokenBucket => {
+                        let refill = u64::from(self.limit) * LEASE_MS;
+                        ahead + refill.div_ceil(window.saturating_mul(cost))
+                    }
+                    // Nothing is refilled in a window, and what is granted ends with it.
+                    Algorithm::FixedWindow => ahead,
+                    // In the window before, and in this one, where nobody may know yet of the others.
+                    Algorithm::SlidingWindow => 2 * ahead + one,
+                };
+                let parts = match self.algorithm {
+                    Algorithm::TokenBucket => u64::from(burst.div_ceil(nodes)) * cost,
+                    _ => u64::from(self.limit.div_ceil(nodes)).max(cost),
+                };
+                let late = late.saturating_mul(cost);
+                let lost = late.saturating_add(others.saturating_mul(parts));
+                Overshoot { late, lost }
             }
         }
     }

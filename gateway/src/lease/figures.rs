@@ -14,8 +14,9 @@ pub(crate) struct Figures {
     pub(super) over: AtomicU64,
     /// The most of them in one settlement.
     pub(super) most_over: AtomicU64,
-    /// Subjects that are looked at.
+    /// Subjects that are looked at, of buckets and of windows.
     pub(super) subjects: AtomicU64,
+    pub(super) windows: AtomicU64,
     held: AtomicU64,
     pub(super) failed: AtomicU64,
     settled: AtomicU64,
@@ -67,7 +68,7 @@ impl Leases {
             "subjects",
             "gauge",
             "Subjects that this node settles.",
-            load(&figures.subjects),
+            load(&figures.subjects) + load(&figures.windows),
         );
         one(
             "held",

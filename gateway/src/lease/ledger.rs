@@ -1,11 +1,11 @@
-//! The buckets of the cluster in Redis: one script, one round trip for many subjects. Nothing that
-//! a client sends stands there, and no more than numbers is taken from it.
+//! The buckets and windows of the cluster in Redis: a script for either, one round trip for many
+//! subjects. Nothing that a client sends stands there, and no more than numbers is taken from it.
 
 use std::time::Duration;
 
 use domain::hex::hex;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, RedisError, Script};
+use redis::{AsyncConnectionConfig, Client, RedisError, Script, ScriptInvocation};
 use tokio::time::timeout;
 
 use super::settling::{Answer, Ask};
@@ -36,20 +36,47 @@ pub(crate) enum LedgerError {
 
 /// What Redis said.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Settlement {
+pub(crate) struct Settlement<A = Answer> {
     /// How many nodes there are.
     pub(crate) nodes: u32,
     /// It knows less than it has answered before: it is another Redis, an empty one, or one that
     /// came back with what it knew some time ago.
     pub(crate) forgot: bool,
-    pub(crate) answers: Vec<Answer>,
+    /// What time it is there: milliseconds since 1970.
+    pub(crate) time_ms: u64,
+    pub(crate) answers: Vec<A>,
 }
+
+/// What is said of one subject.
+pub(crate) trait Question: Sync {
+    type Answer;
+    /// What [`HEAD`] goes on with.
+    const SCRIPT: Kind;
+    /// Of an answer.
+    const NUMBERS: usize;
+
+    /// Adds its keys, with names that begin like `prefix`, and its arguments.
+    fn ask(&self, prefix: &str, call: &mut ScriptInvocation<'_>);
+
+    /// What so many numbers mean.
+    fn read(numbers: &[i64]) -> Option<Self::Answer>;
+}
+
+/// Which script.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    Buckets,
+    Windows,
+}
+
+const HEAD: &str = include_str!("ledger/head.lua");
 
 /// The way to Redis.
 pub(crate) struct Ledger {
     client: Client,
     connection: Option<MultiplexedConnection>,
-    script: Script,
+    buckets: Script,
+    windows: Script,
     /// Of this process: another one of the same node counts for itself.
     node: String,
     /// Of the last settlement; Redis takes only larger ones.
@@ -73,10 +100,12 @@ impl Ledger {
     pub(crate) fn new(url: &str) -> Result<Self, NoLedger> {
         let mut random = [0; 12];
         getrandom::fill(&mut random).map_err(|_| NoLedger)?;
+        let script = |rest: &str| Script::new(&[HEAD, rest].concat());
         Ok(Self {
             client: Client::open(url).map_err(|_| NoLedger)?,
             connection: None,
-            script: Script::new(include_str!("ledger.lua")),
+            buckets: script(include_str!("ledger/buckets.lua")),
+            windows: script(include_str!("ledger/windows.lua")),
             node: hex(&random),
             number: 0,
             heard: 0,
@@ -86,11 +115,11 @@ impl Ledger {
 
     /// What there is to know, with an answer for each of `asks`. After an error it is not known
     /// whether Redis has heard it; saying it again is safe.
-    pub(crate) async fn exchange(
+    pub(crate) async fn exchange<Q: Question>(
         &mut self,
-        asks: &[&Ask],
+        asks: &[&Q],
         word: Word,
-    ) -> Result<Settlement, LedgerError> {
+    ) -> Result<Settlement<Q::Answer>, LedgerError> {
         let outcome = self.try_exchange(asks, word).await;
         if outcome.is_err() {
             // What is still under way on it must not be taken for the next answer.
@@ -99,13 +128,21 @@ impl Ledger {
         outcome
     }
 
-    async fn try_exchange(&mut self, asks: &[&Ask], word: Word) -> Result<Settlement, LedgerError> {
+    async fn try_exchange<Q: Question>(
+        &mut self,
+        asks: &[&Q],
+        word: Word,
+    ) -> Result<Settlement<Q::Answer>, LedgerError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.connect().await?,
         };
         self.number += 1;
-        let mut call = self.script.prepare_invoke();
+        let script = match Q::SCRIPT {
+            Kind::Buckets => &self.buckets,
+            Kind::Windows => &self.windows,
+        };
+        let mut call = script.prepare_invoke();
         call.key(format!("{PREFIX}:nodes"))
             .key(format!("{PREFIX}:node:{}", self.node))
             .arg(&self.node)
@@ -115,21 +152,13 @@ impl Ledger {
             .arg(u8::from(word.leaves))
             .arg(u8::from(word.again));
         for ask in asks {
-            call.key(format!("{PREFIX}:bucket:{}", hex(&ask.bucket)))
-                .arg(micros(ask.rate.interval))
-                .arg(micros(ask.rate.tolerance))
-                .arg(ask.spent)
-                .arg(ask.known)
-                .arg(ask.wanted)
-                .arg(micros(ask.level))
-                .arg(if ask.done { "done" } else { "" })
-                .arg(micros(ask.rate.owed));
+            ask.ask(PREFIX, &mut call);
         }
         let said: Vec<i64> = timeout(self.patience, call.invoke_async(&mut connection))
             .await
             .map_err(|_| LedgerError::Late)??;
         self.connection = Some(connection);
-        let settlement = understand(&said, asks.len()).ok_or(LedgerError::Strange)?;
+        let settlement = understand::<Q>(&said, asks.len()).ok_or(LedgerError::Strange)?;
         self.heard = self.number;
         Ok(settlement)
     }
@@ -148,27 +177,50 @@ impl Ledger {
     }
 }
 
-fn understand(said: &[i64], asks: usize) -> Option<Settlement> {
-    let [nodes, forgot, rest @ ..] = said else {
+fn understand<Q: Question>(said: &[i64], asks: usize) -> Option<Settlement<Q::Answer>> {
+    let [nodes, forgot, time, rest @ ..] = said else {
         return None;
     };
-    if rest.len() != asks * 4 {
+    if rest.len() != asks * Q::NUMBERS {
         return None;
     }
-    let answers = rest.chunks_exact(4).map(|one| {
-        let number = |at: usize| u64::try_from(one[at]).ok();
+    Some(Settlement {
+        nodes: u32::try_from(*nodes).ok()?,
+        forgot: *forgot == 1,
+        time_ms: u64::try_from(*time).ok()?,
+        answers: rest
+            .chunks_exact(Q::NUMBERS)
+            .map(Q::read)
+            .collect::<Option<_>>()?,
+    })
+}
+
+impl Question for Ask {
+    type Answer = Answer;
+    const SCRIPT: Kind = Kind::Buckets;
+    const NUMBERS: usize = 4;
+
+    fn ask(&self, prefix: &str, call: &mut ScriptInvocation<'_>) {
+        call.key(format!("{prefix}:bucket:{}", hex(&self.bucket)))
+            .arg(micros(self.rate.interval))
+            .arg(micros(self.rate.tolerance))
+            .arg(self.spent)
+            .arg(self.known)
+            .arg(self.wanted)
+            .arg(micros(self.level))
+            .arg(if self.done { "done" } else { "" })
+            .arg(micros(self.rate.owed));
+    }
+
+    fn read(numbers: &[i64]) -> Option<Answer> {
+        let number = |at: usize| u64::try_from(*numbers.get(at)?).ok();
         Some(Answer {
             taken: number(0)?,
             level: number(1)?.saturating_mul(1000),
             held: number(2)?,
             over: number(3)?,
         })
-    });
-    Some(Settlement {
-        nodes: u32::try_from(*nodes).ok()?,
-        forgot: *forgot == 1,
-        answers: answers.collect::<Option<_>>()?,
-    })
+    }
 }
 
 fn micros(nanos: u64) -> f64 {

@@ -1,10 +1,11 @@
 //! Whatever nodes ask, settle and lose: together they admit no more than the limit's curve and the
-//! overshoot that it states. The server here does what `ledger.lua` does; `tests/it/cluster.rs` has
+//! overshoot that it states. The server here does what `ledger/*.lua` do; `tests/it/cluster.rs` has
 //! the real one.
 
 mod cluster;
 mod forgetting;
 pub(super) mod server;
+pub(super) mod windows;
 
 use domain::duration::Span;
 use domain::policy::rate_limit::{CostFrom, Overshoot};

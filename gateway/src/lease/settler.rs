@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use super::Leases;
-use super::ledger::{Ledger, LedgerError, Word};
-use super::settling::{Answer, Open, Round};
+use super::ledger::{Ledger, LedgerError, Question, Settlement, Word};
+use super::settling::{Answer, Ask, Open, Round};
+use super::{Leases, windows};
 use crate::clock::Clock;
 use crate::limiter::{self, Cell};
 
@@ -36,6 +36,7 @@ pub(crate) async fn run(
     mut stop: watch::Receiver<bool>,
 ) {
     let mut task = Task {
+        windows: windows::Settler::new(leases.clone(), clock.clone()),
         settler: Settler::new(leases.clone(), clock),
         ledger,
         heard: None,
@@ -67,6 +68,7 @@ const LEAVING: Duration = Duration::from_secs(2);
 
 struct Task {
     settler: Settler,
+    windows: windows::Settler,
     ledger: Ledger,
     /// When Redis answered last.
     heard: Option<Instant>,
@@ -91,19 +93,44 @@ impl Task {
     }
 
     async fn settle(&mut self, round: Round) -> Result<(), LedgerError> {
-        let open = self.settler.open(round);
-        if open.is_empty() {
-            let is_quiet = self.heard.is_none_or(|at| at.elapsed() >= SIGN);
-            if round == Round::Regular && is_quiet {
-                self.exchange(&[], false).await?;
-            }
-        }
-        for some in open.chunks(MOST) {
-            self.exchange(some, false).await?;
+        let is_said = self.tell(round).await?;
+        let is_quiet = self.heard.is_none_or(|at| at.elapsed() >= SIGN);
+        if !is_said && round == Round::Regular && is_quiet {
+            self.sign(false).await?;
         }
         if self.is_forgotten {
             self.remind().await?;
         }
+        Ok(())
+    }
+
+    /// Says all that is to be said in a round, if there is something.
+    async fn tell(&mut self, round: Round) -> Result<bool, LedgerError> {
+        let open = self.settler.open(round);
+        for some in open.chunks(MOST) {
+            let asks: Vec<_> = some.iter().map(|(_, open)| &open.ask).collect();
+            let (settlement, sent) = self.exchange(&asks, false).await?;
+            let (nodes, keeps) = self.hear(&settlement);
+            let settler = &mut self.settler;
+            settler.close(some, &settlement.answers, sent, nodes, keeps);
+        }
+        let windows = self.windows.open(round);
+        for some in windows.chunks(MOST) {
+            let asks: Vec<_> = some.iter().map(|(_, question)| question).collect();
+            let sent = self.windows.now();
+            let (settlement, _) = self.exchange(&asks, false).await?;
+            let (nodes, keeps) = self.hear(&settlement);
+            let settler = &self.windows;
+            settler.close(some, &settlement.answers, sent, nodes, keeps);
+        }
+        Ok(!open.is_empty() || !windows.is_empty())
+    }
+
+    /// Says that this node is there, or leaves.
+    async fn sign(&mut self, leaves: bool) -> Result<(), LedgerError> {
+        let (settlement, sent) = self.exchange::<Ask>(&[], leaves).await?;
+        let (nodes, keeps) = self.hear(&settlement);
+        self.settler.close(&[], &[], sent, nodes, keeps);
         Ok(())
     }
 
@@ -113,9 +140,7 @@ impl Task {
         tracing::warn!(
             "Redis has forgotten the limits of the cluster; this node says what it knows, and counts its part until all have."
         );
-        for some in self.settler.open(Round::Forgotten).chunks(MOST) {
-            self.exchange(some, false).await?;
-        }
+        self.tell(Round::Forgotten).await?;
         self.is_forgotten = false;
         if self.settler.leases.is_apart() {
             self.away = Some((Instant::now() + TELLING, FIRST_WAIT));
@@ -128,11 +153,8 @@ impl Task {
     async fn come_back(&mut self) -> Result<(), LedgerError> {
         let leases = self.settler.leases.clone();
         let parts = leases.nodes();
-        self.exchange(&[], false).await?;
-        let open = self.settler.open(Round::Back(parts));
-        for some in open.chunks(MOST) {
-            self.exchange(some, false).await?;
-        }
+        self.sign(false).await?;
+        self.tell(Round::Back(parts)).await?;
         if self.is_forgotten {
             return self.remind().await;
         }
@@ -146,32 +168,36 @@ impl Task {
         Ok(())
     }
 
-    async fn exchange(
+    /// What Redis answers, and when it was asked.
+    async fn exchange<Q: Question>(
         &mut self,
-        open: &[(Arc<Cell>, Open)],
+        asks: &[&Q],
         leaves: bool,
-    ) -> Result<(), LedgerError> {
-        let settler = &mut self.settler;
-        let sent = settler.clock.micros() * 1000;
-        let began = Instant::now();
-        let asks: Vec<_> = open.iter().map(|(_, open)| &open.ask).collect();
+    ) -> Result<(Settlement<Q::Answer>, u64), LedgerError> {
+        let Settler { leases, clock, .. } = &self.settler;
+        let (began, sent) = (Instant::now(), clock.micros());
         let again = self.is_forgotten;
         let word = Word { leaves, again };
-        let settlement = self.ledger.exchange(&asks, word).await?;
+        let settlement = self.ledger.exchange(asks, word).await?;
+        let wall_ms = |micros| clock.wall(micros) / 1000;
+        leases.align(settlement.time_ms, wall_ms(sent), wall_ms(clock.micros()));
+        leases.figures.settled(began.elapsed());
         self.heard = Some(Instant::now());
+        Ok((settlement, sent * 1000))
+    }
+
+    /// How many nodes there are now, and whether what is known here of the others is kept: of them
+    /// Redis may know nothing yet, and what it grants may be theirs.
+    fn hear<A>(&mut self, settlement: &Settlement<A>) -> (u32, bool) {
         self.is_forgotten |= settlement.forgot;
-        settler.leases.figures.settled(began.elapsed());
-        let keeps = self.is_forgotten;
-        let mut nodes = settlement.nodes;
-        if keeps {
-            // Of the others it may know nothing yet, and what it grants may be theirs.
-            nodes = nodes.max(settler.leases.nodes());
-            if nodes > 1 {
-                settler.part();
-            }
+        if !self.is_forgotten {
+            return (settlement.nodes, false);
         }
-        settler.close(open, &settlement.answers, sent, nodes, keeps);
-        Ok(())
+        let nodes = settlement.nodes.max(self.settler.leases.nodes());
+        if nodes > 1 {
+            self.settler.part();
+        }
+        (nodes, true)
     }
 
     fn lose(&mut self, error: &LedgerError) {
@@ -205,14 +231,12 @@ impl Task {
         let nodes = self.settler.leases.nodes();
         let alone = self.is_telling.then_some(Round::Back(nodes));
         for round in alone.into_iter().chain([Round::Last]) {
-            for some in self.settler.open(round).chunks(MOST) {
-                if let Err(error) = self.exchange(some, false).await {
-                    tracing::warn!(%error, "The last shares of limits stay taken until they are refilled.");
-                    return;
-                }
+            if let Err(error) = self.tell(round).await {
+                tracing::warn!(%error, "The last shares of limits stay taken until they are refilled.");
+                return;
             }
         }
-        if let Err(error) = self.exchange(&[], true).await {
+        if let Err(error) = self.sign(true).await {
             tracing::warn!(%error, "The others count this node for a few seconds more.");
         }
     }

@@ -8,13 +8,13 @@ use crate::limiter::{Cell, Rate};
 const MILLI: u64 = 1_000_000;
 
 /// A subject that nobody asks for gives back what it holds after this long.
-const HOLD: u64 = 500 * MILLI;
+pub(super) const HOLD: u64 = 500 * MILLI;
 
 /// What is held is settled anew at least this often, so that no grant gets old.
-const RENEW: u64 = 300 * MILLI;
+pub(super) const RENEW: u64 = 300 * MILLI;
 
 /// Refused requests ask again after this long, though nothing is refilled before.
-const ASK: u64 = 1000 * MILLI;
+pub(super) const ASK: u64 = 1000 * MILLI;
 
 /// What a node says of a subject. Times are in nanoseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,9 +4,11 @@
 //! Either is one number in a [`Cell`], changed as a whole: number of the window and what it counted,
 //! of a sliding one also what the one before it had.
 
+use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
-use super::{Cell, Verdict};
+use super::{Beside, Cell, Verdict};
+use crate::lease::Share;
 
 /// Bits of a count of a sliding window: two have to fit beside the window's number.
 const COUNT: u32 = 20;
@@ -34,15 +36,15 @@ pub(crate) struct Hit {
 }
 
 /// A cell's number, read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Counts {
-    number: u32,
-    before: u32,
-    count: u32,
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) number: u32,
+    pub(crate) before: u32,
+    pub(crate) count: u32,
 }
 
 impl Counts {
-    const fn unpack(packed: u64, slides: bool) -> Self {
+    pub(crate) const fn unpack(packed: u64, slides: bool) -> Self {
         if slides {
             let mask = (1 << COUNT) - 1;
             Self {
@@ -59,7 +61,7 @@ impl Counts {
         }
     }
 
-    const fn pack(self, slides: bool) -> u64 {
+    pub(crate) const fn pack(self, slides: bool) -> u64 {
         if slides {
             (self.number as u64) << (2 * COUNT) | (self.before as u64) << COUNT | self.count as u64
         } else {
@@ -68,7 +70,7 @@ impl Counts {
     }
 
     /// The same in the window `number`, a later one.
-    const fn at(self, number: u32, slides: bool) -> Self {
+    pub(crate) const fn at(self, number: u32, slides: bool) -> Self {
         if self.number == number {
             return self;
         }
@@ -78,6 +80,10 @@ impl Counts {
             before: if follows { self.count } else { 0 },
             count: 0,
         }
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        (self.before, self.count) == (0, 0)
     }
 }
 
@@ -96,6 +102,38 @@ impl Window {
         } else {
             number as u32
         }
+    }
+
+    /// The number of the window behind one.
+    pub(crate) const fn next(&self, number: u32) -> u32 {
+        if self.slides {
+            next(number)
+        } else {
+            number.wrapping_add(1)
+        }
+    }
+
+    /// The number of the window before one.
+    pub(crate) const fn prior(&self, number: u32) -> u32 {
+        if self.slides {
+            number.wrapping_sub(1) & ((1 << NUMBER) - 1)
+        } else {
+            number.wrapping_sub(1)
+        }
+    }
+
+    /// No count goes beyond.
+    pub(crate) const fn largest(&self) -> u32 {
+        if self.slides {
+            (1 << COUNT) - 1
+        } else {
+            u32::MAX
+        }
+    }
+
+    /// What a cell counts at a time, and how far into its window that is.
+    pub(crate) fn counts(&self, cell: &Cell, wall_ms: u64) -> (Counts, u64) {
+        self.settled(cell.arrival.load(Ordering::Relaxed), wall_ms)
     }
 
     /// What a cell counts at a time, and how far into its window that is. Requests do not come in the
@@ -117,7 +155,7 @@ impl Window {
         (counts.at(number, self.slides), wall_ms % self.length)
     }
 
-    fn judge(&self, counts: Counts, into: u64) -> Verdict {
+    pub(crate) fn judge(&self, counts: Counts, into: u64) -> Verdict {
         let rest = self.length - into;
         let weighed = |before: u32, rest: u64| (u64::from(before) * rest).div_ceil(self.length);
         let used = weighed(counts.before, rest) + u64::from(counts.count);
@@ -155,10 +193,20 @@ impl Window {
 
     /// Takes one request, if there is one. A refused request costs nothing.
     pub(crate) fn admit(&self, cell: &Cell, wall_ms: u64) -> (Verdict, Hit) {
+        self.admit_by(cell, wall_ms, |counts, into| self.judge(counts, into))
+    }
+
+    /// The same as another one judges of what the cell counts, and how far into its window that is.
+    pub(crate) fn admit_by(
+        &self,
+        cell: &Cell,
+        wall_ms: u64,
+        mut judge: impl FnMut(Counts, u64) -> Verdict,
+    ) -> (Verdict, Hit) {
         let mut packed = cell.arrival.load(Ordering::Relaxed);
         loop {
             let (mut counts, into) = self.settled(packed, wall_ms);
-            let verdict = self.judge(counts, into);
+            let verdict = judge(counts, into);
             let hit = Hit {
                 number: counts.number,
                 cost: self.cost,
@@ -183,8 +231,7 @@ impl Window {
 
     /// What [`Window::admit`] would say, and nothing is taken.
     pub(crate) fn peek(&self, cell: &Cell, wall_ms: u64) -> Verdict {
-        let packed = cell.arrival.load(Ordering::Relaxed);
-        let (counts, into) = self.settled(packed, wall_ms);
+        let (counts, into) = self.counts(cell, wall_ms);
         self.judge(counts, into)
     }
 
@@ -196,11 +243,7 @@ impl Window {
             let cost = less.min(hit.cost);
             return Hit { cost, ..hit }.give_back(cell);
         };
-        let largest = if self.slides {
-            (1 << COUNT) - 1
-        } else {
-            u32::MAX
-        };
+        let largest = self.largest();
         let owe = |packed: u64| {
             let (mut counts, _) = self.settled(packed, wall_ms);
             let count = counts.count;
@@ -214,9 +257,25 @@ impl Window {
 
     /// Whether a cell counts nothing any more: a new one would be equal.
     pub(super) fn is_over(&self, cell: &Cell, wall_ms: u64) -> bool {
-        let packed = cell.arrival.load(Ordering::Relaxed);
-        let (counts, _) = self.settled(packed, wall_ms);
-        (counts.before, counts.count) == (0, 0)
+        self.counts(cell, wall_ms).0.is_empty()
+    }
+}
+
+impl Cell {
+    /// One of a limit that all nodes share.
+    pub(crate) fn sharing(share: Share) -> Self {
+        let beside = Beside {
+            share: Some(Box::new(share)),
+            ..Beside::default()
+        };
+        Self {
+            beside: OnceLock::from(Box::new(beside)),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn share(&self) -> Option<&Share> {
+        self.beside.get()?.share.as_deref()
     }
 }
 

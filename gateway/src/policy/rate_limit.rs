@@ -83,11 +83,14 @@ impl RateLimit {
         let cost = policy.cost();
         // Another scope, or another way of counting, is another count. No name has a blank.
         let length = policy.window.as_millis().max(1);
-        let known = match (policy.scope, policy.algorithm) {
-            (Scope::Cluster, _) => format!("{name} of all"),
-            (Scope::Node, Algorithm::TokenBucket) => name.to_owned(),
-            (Scope::Node, Algorithm::SlidingWindow) => format!("{name} sliding {length}"),
-            (Scope::Node, Algorithm::FixedWindow) => format!("{name} fixed {length}"),
+        let whose = match policy.scope {
+            Scope::Node => "",
+            Scope::Cluster => " of all",
+        };
+        let known = match policy.algorithm {
+            Algorithm::TokenBucket => format!("{name}{whose}"),
+            Algorithm::SlidingWindow => format!("{name}{whose} sliding {length}"),
+            Algorithm::FixedWindow => format!("{name}{whose} fixed {length}"),
         };
         let number = context.limits.number(attach, PolicyKind::RateLimit, &known);
         let rate = Rate::new(policy.limit, policy.window.as_millis(), policy.burst()).times(cost);
@@ -134,7 +137,11 @@ impl RateLimit {
     ) -> Flow {
         let cell = self.cell(call, place);
         if let Some(window) = &self.window {
-            let (verdict, hit) = window.admit(&cell, call.wall_ms());
+            let wall_ms = self.wall_ms(call);
+            let (verdict, hit) = match cell.share() {
+                None => window.admit(&cell, wall_ms),
+                Some(share) => call.leases().admit_window(&cell, share, wall_ms, *window),
+            };
             self.show(call, verdict, observe);
             if verdict.admitted {
                 self.owe(call, || Owed::hit(self, &cell, hit));
@@ -198,7 +205,13 @@ impl RateLimit {
     pub(crate) fn peek<'a>(&'a self, call: &Call<'a>, place: usize) -> (Flow, Shown<'a>) {
         let cell = self.cell(call, place);
         let verdict = match (cell.lease(), &self.window) {
-            (_, Some(window)) => window.peek(&cell, call.wall_ms()),
+            (_, Some(window)) => {
+                let wall_ms = self.wall_ms(call);
+                match cell.share() {
+                    None => window.peek(&cell, wall_ms),
+                    Some(share) => call.leases().peek_window(&cell, share, wall_ms, *window),
+                }
+            }
             (None, None) => cell.peek(call.now_ns(), self.rate),
             (Some(lease), None) => call.leases().peek(&cell, lease, call.now_ns(), self.rate),
         };
@@ -227,17 +240,24 @@ impl RateLimit {
         Flow::refuse(self.refusal(verdict.retry_in))
     }
 
+    /// The time of its windows: those that all nodes share are of Redis' clock.
+    fn wall_ms(&self, call: &Call<'_>) -> u64 {
+        match self.shared {
+            None => call.wall_ms(),
+            Some(_) => call.leases().wall_ms(call.wall_ms()),
+        }
+    }
+
     fn cell(&self, call: &Call<'_>, place: usize) -> Arc<Cell> {
-        let make = |subject| match &self.shared {
-            None => {
-                if let Some(window) = self.window {
-                    call.cells().note(self.number, window);
-                }
-                Cell::default()
+        let make = |subject| {
+            if let Some(window) = self.window {
+                call.cells().note(self.number, window);
             }
-            Some(shared) => {
-                let bucket = shared.bucket(&self.name, subject);
-                call.leases().cell(bucket, self.rate)
+            let bucket = |shared: &Shared| shared.bucket(&self.name, subject);
+            match (&self.shared, self.window) {
+                (None, _) => Cell::default(),
+                (Some(shared), None) => call.leases().cell(bucket(shared), self.rate),
+                (Some(shared), Some(window)) => call.leases().window_cell(bucket(shared), window),
             }
         };
         let now = Now {

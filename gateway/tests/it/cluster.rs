@@ -19,6 +19,7 @@ use crate::rig::redis::RedisServer;
 use crate::rig::{Client, Rig};
 
 mod chaos;
+mod windows;
 
 /// Hardly anything is refilled while a test runs.
 const HOURLY: &str = r#"
@@ -36,6 +37,10 @@ apis:
       v2: { match: { path: /tuple }, upstream: echo, policies: [{ rate_limit: { limit: 40, window: 24h, scope: cluster, by: [address, route] } }] }
       v8: { match: { path: /by }, upstream: echo, policies: [{ rate_limit: { limit: 300, window: 24h, scope: cluster, headers: [X-Who] } }] }
       v9: { match: { path: /free }, upstream: echo }
+      w1: { match: { path: /fixed }, upstream: echo, policies: [{ rate_limit: { limit: 300, window: 24h, scope: cluster, algorithm: fixed_window } }] }
+      w2: { match: { path: /sliding }, upstream: echo, policies: [{ rate_limit: { limit: 300, window: 24h, scope: cluster, algorithm: sliding_window } }] }
+      w3: { match: { path: /dear-window }, upstream: echo, policies: [{ rate_limit: { limit: 300, window: 24h, scope: cluster, algorithm: fixed_window, cost: 5 } }] }
+      w4: { match: { path: /short }, upstream: echo, policies: [{ rate_limit: { limit: 20, window: 1s, scope: cluster, algorithm: fixed_window } }] }
 "#;
 
 const LIMIT: u32 = 300;

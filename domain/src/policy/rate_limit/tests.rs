@@ -67,7 +67,15 @@ fn everything_wrong_is_named() {
         ),
         (
             r#"{"limit":2000000,"window":"60s","algorithm":"sliding_window","burst":1,"delay":"1s","scope":"cluster"}"#,
-            &["/burst", "/delay", "/scope", "/limit"],
+            &["/burst", "/delay", "/limit"],
+        ),
+        (
+            r#"{"limit":5,"window":"60s","algorithm":"fixed_window","cost":2,"scope":"cluster"}"#,
+            &[],
+        ),
+        (
+            r#"{"limit":5,"window":"60s","algorithm":"sliding_window","cost_from":{"header":"X-Cost","max":2},"scope":"cluster"}"#,
+            &[],
         ),
         (r#"{"limit":5,"window":"60s","delay":"2s"}"#, &[]),
         (r#"{"limit":5,"window":"60s","delay":"1m"}"#, &["/delay"]),
@@ -106,6 +114,29 @@ fn the_overshoot_follows_nodes_burst_and_rate() {
             lost: 5 * (24 + 100)
         }
     );
+    // Of windows nothing is refilled, and a sliding one counts the window before.
+    for (algorithm, cost, nodes, late, lost) in [
+        (Algorithm::FixedWindow, 1, 1, 0, 0),
+        (Algorithm::FixedWindow, 1, 2, 100, 100 + 500),
+        (Algorithm::FixedWindow, 1, 3, 2 * 67, 2 * 67 + 2 * 334),
+        (Algorithm::FixedWindow, 5, 2, 5 * 20, 5 * 20 + 500),
+        (
+            Algorithm::FixedWindow,
+            1000,
+            3,
+            2 * 1000,
+            2 * 1000 + 2 * 1000,
+        ),
+        (Algorithm::SlidingWindow, 1, 2, 3 * 100, 3 * 100 + 500),
+    ] {
+        let window = RateLimit {
+            algorithm,
+            cost: Some(cost),
+            ..limit(1000, 60, Scope::Cluster)
+        };
+        let stated = window.overshoot(nodes);
+        assert_eq!(stated, Overshoot { late, lost }, "{algorithm:?} {nodes}");
+    }
     let told = RateLimit {
         cost_from: Some(CostFrom {
             header: "X-Cost".to_owned(),

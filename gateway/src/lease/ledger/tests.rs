@@ -10,6 +10,7 @@
 mod redis_server;
 
 mod cases;
+mod windows;
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! What `ledger.lua` does, without a Redis: the numbers of nodes, who is there, and the buckets.
+//! What `head.lua` and `buckets.lua` do, without a Redis: the numbers of nodes, who is there, and the buckets.
 //! `ledger/tests.rs` compares the two.
 
 use std::collections::{HashMap, HashSet};
@@ -69,6 +69,7 @@ impl Server {
         Ok(Settlement {
             nodes: self.nodes.len() as u32,
             forgot,
+            time_ms: (now / 1e6) as u64,
             answers,
         })
     }

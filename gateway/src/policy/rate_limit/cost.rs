@@ -121,7 +121,7 @@ impl<'a> Owed<'a> {
                 (counted / unit, Some(seconds(full_in)))
             }
             (Taken::Hit(cell, hit), Some(window)) => {
-                window.settle(cell, *hit, call.wall_ms(), difference);
+                window.settle(cell, *hit, limit.wall_ms(call), difference);
                 (difference, None)
             }
             (Taken::Hit(..), None) | (Taken::Nothing, _) => return,
