@@ -37,6 +37,7 @@ use stored::{Owner, Stored};
 use vary::Vary;
 
 pub(crate) use conditions::entity_tags;
+pub(crate) use directives::members;
 pub(crate) use exchange::exchange;
 pub(crate) use freshness::Usual;
 pub(crate) use give::Given;

@@ -368,12 +368,12 @@ fn subscribe(call: &mut Call<'_>) -> Result<(), Stop> {
     };
     match access::judge(call.state, caller.application, call.route, call.utc()) {
         Ok(subscription) => call.subscribe(subscription),
-        // Where who called was only watched, it calls as nobody.
+        // Where who called was only watched, it calls as nobody, and claims nothing.
         Err(code) => match call.watching {
             Some((kind, watch)) => {
                 call.worker.metrics.decided(kind, true);
                 call.record.watch(watch);
-                call.caller = None;
+                call.forget_watched();
             }
             None => {
                 call.give_back();

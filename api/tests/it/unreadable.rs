@@ -130,6 +130,10 @@ async fn what_can_be_read_is_shown_and_what_cannot_is_told() {
                 assert_eq!(pointers(&part["unreadable"]), [""], "{path}");
             }
         }
+        let version = format!("/versions/{}", shop.version);
+        let shown = world.owner.client.get(&version).await.ok(200).json();
+        let blockers = &shown["draft"]["blockers"];
+        assert_eq!(pointers(blockers), [""], "all of it, and nothing made up");
     })
     .await;
 }

@@ -1,15 +1,17 @@
 //! Values out of texts: parameters by their style (OpenAPI "Style Values"), and forms.
 
+mod declared;
 mod path;
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::operations::Parameter;
 use super::schema::{Index, Kinds, Schemas};
-use super::{Asked, Operation, Place, Violation, build, violation};
+use super::{Asked, Operation, Place};
 use crate::openapi::{PathTemplate, Style};
 
 /// Most parameters of a query, or fields of a form, that are looked at.
@@ -23,6 +25,8 @@ pub(super) struct Carried<'a> {
     template: Option<PathTemplate>,
     /// Names and values of the query, the names decoded.
     query: Vec<(Cow<'a, str>, &'a str)>,
+    /// As [`Self::declared`] has it.
+    declared: OnceCell<Box<[bool]>>,
     is_too_much: bool,
 }
 
@@ -46,6 +50,7 @@ impl<'a> Carried<'a> {
             template: PathTemplate::parse(&operation.template).ok(),
             is_too_much: query.len() > MOST,
             query,
+            declared: OnceCell::new(),
         }
     }
 
@@ -152,9 +157,9 @@ impl<'a> Carried<'a> {
             kinds.0 != 0 && !kinds.has(Kinds::ARRAY | Kinds::OBJECT)
         });
         let mut members = Map::new();
-        for (name, value) in &self.query {
+        for (at, (name, value)) in self.query.iter().enumerate() {
             let own = self.property(parameter.schema, name);
-            let other = || others.filter(|_| !self.is_declared(name));
+            let other = || others.filter(|_| !self.declared()[at]);
             if let Some(schema) = own.or_else(other) {
                 let value = self.schemas.coerce(schema, &decoded(value)?);
                 if members.insert(name.to_string(), value).is_some() {
@@ -275,49 +280,6 @@ impl<'a> Carried<'a> {
             Some(schema) => self.schemas.coerce(schema, text),
             None => Value::from(text),
         }
-    }
-
-    fn in_queries(&self) -> impl Iterator<Item = &'a Parameter> {
-        let all = self.operation.parameters.iter();
-        all.filter(|one| one.place == Place::Query)
-    }
-
-    /// Whether a parameter, a member of one, or a security scheme has this name in the query.
-    fn is_declared(&self, name: &str) -> bool {
-        let is_one = |parameter: &Parameter| match parameter.style {
-            Style::DeepObject => {
-                let rest = name.strip_prefix(parameter.name.as_str());
-                rest.is_some_and(|rest| rest.starts_with('[') && rest.ends_with(']'))
-            }
-            _ if name == parameter.name => true,
-            _ => self.is_spread(parameter) && self.property(parameter.schema, name).is_some(),
-        };
-        self.in_queries().any(is_one) || self.operation.keys.iter().any(|key| key == name)
-    }
-
-    /// Whether its members are parameters of their own.
-    fn is_spread(&self, parameter: &Parameter) -> bool {
-        let kinds = self.schemas.kinds(parameter.schema);
-        parameter.explode && kinds.has(Kinds::OBJECT) && !parameter.is_json
-    }
-
-    /// Names in the query that the operation does not know.
-    pub(super) fn undeclared(&self) -> Vec<Violation> {
-        let takes_others = |parameter: &Parameter| {
-            let is_deep = parameter.style == Style::DeepObject;
-            !is_deep && self.is_spread(parameter) && self.is_free(parameter.schema)
-        };
-        if self.in_queries().any(takes_others) {
-            return Vec::new();
-        }
-        let names = self.query.iter().map(|(name, _)| name);
-        let told = names.filter(|name| !self.is_declared(name)).map(|name| {
-            let name: String = name.chars().take(100).collect();
-            let pointer = format!("/{}", build::escaped(&name));
-            let message = "The document knows no such parameter.".to_owned();
-            violation(Place::Query, &pointer, message)
-        });
-        told.take(super::MOST_VIOLATIONS).collect()
     }
 }
 

@@ -17,48 +17,80 @@ const LONGEST_NAME: usize = 200;
 /// `policies`, wherever they stand. An empty list is left in the place of each, so that a reader
 /// gets to what is wrong elsewhere. Each policy is looked at by itself, its shape and its rules.
 ///
-/// What is wrong has pointers from the document's root; of more than 100 things the first are told.
-pub fn take_wrong(document: &mut Value) -> Vec<Invalid> {
-    let mut found = Vec::new();
-    look(document, "", &mut found);
-    found.truncate(MOST_PROBLEMS);
-    found
+/// What is wrong has pointers from the document's root; of more than 100 things the first are told,
+/// and policies beyond `most` bytes of them are left to the reader.
+pub fn take_wrong(document: &mut Value, most: usize) -> Vec<Invalid> {
+    let mut looking = Looking::new(most);
+    looking.look(document);
+    looking.found.truncate(MOST_PROBLEMS);
+    looking.found
 }
 
-fn look(value: &mut Value, at: &str, found: &mut Vec<Invalid>) {
-    match value {
-        Value::Object(members) => {
-            let members = members.iter_mut();
-            for (name, member) in members.filter(|(name, _)| name.len() <= LONGEST_NAME) {
-                let at = format!("{at}/{}", token(name));
-                match member {
-                    Value::Array(policies) if name == "policies" => {
-                        let before = found.len();
-                        all_of(policies, &at, found);
-                        if found.len() > before {
-                            policies.clear();
+/// A way through a document.
+struct Looking {
+    /// Where it is, as a pointer. One for all: a document may be deep, and wide there.
+    at: String,
+    /// For how many bytes of policies more there is room.
+    room: usize,
+    found: Vec<Invalid>,
+}
+
+impl Looking {
+    const fn new(room: usize) -> Self {
+        Self {
+            at: String::new(),
+            room,
+            found: Vec::new(),
+        }
+    }
+
+    fn look(&mut self, value: &mut Value) {
+        let start = self.at.len();
+        match value {
+            Value::Object(members) => {
+                let members = members.iter_mut();
+                for (name, member) in members.filter(|(name, _)| name.len() <= LONGEST_NAME) {
+                    self.at.push('/');
+                    self.at.push_str(&token(name));
+                    match member {
+                        Value::Array(policies) if name == "policies" => {
+                            let before = self.found.len();
+                            self.all_of(policies);
+                            if self.found.len() > before {
+                                policies.clear();
+                            }
                         }
+                        other => self.look(other),
                     }
-                    other => look(other, &at, found),
+                    self.at.truncate(start);
                 }
             }
-        }
-        Value::Array(items) => {
-            for (index, item) in items.iter_mut().enumerate() {
-                look(item, &format!("{at}/{index}"), found);
+            Value::Array(items) => {
+                for (index, item) in items.iter_mut().enumerate() {
+                    self.at.push('/');
+                    self.at.push_str(&index.to_string());
+                    self.look(item);
+                    self.at.truncate(start);
+                }
             }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
-}
 
-fn all_of(policies: &[Value], at: &str, found: &mut Vec<Invalid>) {
-    for (index, policy) in policies.iter().enumerate() {
-        if found.len() >= MOST_PROBLEMS {
-            return;
+    fn all_of(&mut self, policies: &[Value]) {
+        for (index, policy) in policies.iter().enumerate() {
+            if self.found.len() >= MOST_PROBLEMS {
+                return;
+            }
+            // Expressions and their patterns take long to be read, for whoever sends them.
+            let Some(left) = self.room.checked_sub(policy.to_string().len()) else {
+                return;
+            };
+            self.room = left;
+            let at = format!("{}/{index}", self.at);
+            let problems = problems(policy).into_iter();
+            self.found.extend(problems.map(|one| one.under(&at)));
         }
-        let at = format!("{at}/{index}");
-        found.extend(problems(policy).into_iter().map(|one| one.under(&at)));
     }
 }
 
@@ -183,9 +215,9 @@ mod tests {
             let Value::Array(policies) = policies else {
                 panic!("a list");
             };
-            let mut found = Vec::new();
-            all_of(&policies, "", &mut found);
-            let found = told(&found);
+            let mut looking = Looking::new(usize::MAX);
+            looking.all_of(&policies);
+            let found = told(&looking.found);
             assert_eq!(found.len(), wanted.len(), "{found:?}");
             for (found, wanted) in found.into_iter().zip(wanted) {
                 assert_eq!(found.0, wanted.0, "{found:?}");
@@ -205,7 +237,7 @@ mod tests {
             "operations": [{ "policies": right }, { "policies": wrong }],
             "apis": { "policies": { "policies": wrong }, "a/b": { "policies": "none" } },
         });
-        let found = take_wrong(&mut document);
+        let found = take_wrong(&mut document, usize::MAX);
         let pointers: Vec<&str> = found.iter().map(|one| one.pointer.as_str()).collect();
         assert_eq!(
             pointers,
@@ -241,10 +273,41 @@ mod tests {
             (json!([Value::Object(many.clone())]), 100),
             (json!([{ "any_of": deep }]), 10),
         ] {
-            let found = take_wrong(&mut json!({ "policies": policies }));
+            let found = take_wrong(&mut json!({ "policies": policies }), usize::MAX);
             assert!((1..=most).contains(&found.len()), "{}", found.len());
         }
-        let found = take_wrong(&mut json!({ long: { "policies": vec![1; 10_000] } }));
+        let mut document = json!({ long: { "policies": vec![1; 10_000] } });
+        let found = take_wrong(&mut document, usize::MAX);
         assert!(found.is_empty(), "{}", found.len());
+    }
+
+    #[test]
+    fn policies_beyond_the_bound_are_left_to_the_reader() {
+        let wrong = json!({ "key_auth": { "x": 1 } });
+        let one = wrong.to_string().len();
+        for (most, left, told) in [
+            (0, [2, 1], vec![]),
+            (one - 1, [2, 1], vec![]),
+            (one, [0, 1], vec!["/a/policies/0/key_auth/x"]),
+            (
+                3 * one,
+                [0, 0],
+                vec![
+                    "/a/policies/0/key_auth/x",
+                    "/a/policies/1/key_auth/x",
+                    "/b/policies/0/key_auth/x",
+                ],
+            ),
+        ] {
+            let mut document = json!({
+                "a": { "policies": [wrong, wrong] },
+                "b": { "policies": [wrong] },
+            });
+            let found = take_wrong(&mut document, most);
+            let pointers: Vec<&str> = found.iter().map(|one| one.pointer.as_str()).collect();
+            assert_eq!(pointers, told, "{most}");
+            let length = |name: &str| document[name]["policies"].as_array().map(Vec::len);
+            assert_eq!([length("a"), length("b")], left.map(Some), "{most}");
+        }
     }
 }

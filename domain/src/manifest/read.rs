@@ -41,7 +41,7 @@ pub fn read(
             Ok(_) => return Err(wrong),
             Err(_) if !looked => {
                 looked = true;
-                let mut found = policies::take_wrong(&mut value);
+                let mut found = policies::take_wrong(&mut value, usize::MAX);
                 found.retain(|one| wrong.iter().all(|known| known.pointer != one.pointer));
                 wrong.extend(found);
                 if wrong.len() >= MOST_PROBLEMS {

@@ -49,7 +49,8 @@ pub(crate) fn values(names: &[Box<str>], request: &Fields) -> Vary {
 }
 
 /// What was read of one request to compare it with many answers: each field once, as a client may
-/// make both long, and others wait.
+/// make both long, and others wait. Of as many names as one answer has, since upstreams may name others
+/// each time.
 #[derive(Debug, Default)]
 pub(crate) struct Values(Vec<Value>);
 
@@ -57,16 +58,19 @@ impl Values {
     /// Whether an answer that is told apart so is for `request`.
     pub(crate) fn fit(&mut self, vary: &Vary, request: &Fields) -> bool {
         vary.iter()
-            .all(|(name, kept)| self.of(name, request) == kept.as_deref())
+            .all(|(name, kept)| self.is(name, kept.as_deref(), request))
     }
 
-    fn of(&mut self, name: &str, request: &Fields) -> Option<&[u8]> {
-        let known = self.0.iter().position(|(known, _)| **known == *name);
-        let at = known.unwrap_or_else(|| {
-            self.0.push((name.into(), value(request, name)));
-            self.0.len() - 1
-        });
-        self.0[at].1.as_deref()
+    fn is(&mut self, name: &str, kept: Option<&[u8]>, request: &Fields) -> bool {
+        if let Some((_, found)) = self.0.iter().find(|(known, _)| **known == *name) {
+            return found.as_deref() == kept;
+        }
+        let found = value(request, name);
+        let is_it = found.as_deref() == kept;
+        if self.0.len() < MOST {
+            self.0.push((name.into(), found));
+        }
+        is_it
     }
 }
 
@@ -142,6 +146,19 @@ mod tests {
             assert_eq!(values.fit(&kept, &request), is, "{vary} {asked:?}");
         }
         assert_eq!(values.0.len(), 2);
+        // Whatever upstreams name, no more is remembered, and each is still looked at.
+        for round in 0..5 {
+            let names: Vec<String> = (0..MOST - 1).map(|at| format!("x{round}-{at}")).collect();
+            let vary = format!("{}, foo", names.join(", "));
+            for (asked, is) in [("1", true), ("0", false)] {
+                let kept = of(&fields(&[("vary", &vary)]), &fields(&[("foo", asked)])).unwrap();
+                assert_eq!(values.fit(&kept, &request), is, "{vary}");
+            }
+            assert!(values.0.len() <= MOST);
+        }
+        let kept = of(&fields(&[("vary", "new")]), &fields(&[("new", "1")])).unwrap();
+        assert!(!values.fit(&kept, &request));
+        assert!(values.fit(&kept, &fields(&[("new", "1")])));
     }
 
     #[test]

@@ -282,7 +282,7 @@ impl Walk<'_> {
                 Ok(())
             }
             Err(code) if call.watching.is_some() => {
-                call.caller = None;
+                call.forget_watched();
                 told.decision = Decision::WouldRefuse;
                 told.code = Some(code.as_str().to_owned());
                 told.why = "Who called was only watched: it calls as nobody.".to_owned();

@@ -14,8 +14,9 @@ use subtle::ConstantTimeEq;
 /// Seconds for which one is handed out. It is good for as long again.
 const SPAN: i64 = 300;
 
-/// By the key under which they are made.
-pub(crate) struct ProofNonces([u8; 32]);
+/// By the keys under which they are made: new ones under the first. The others are those before it, so
+/// that nodes that have the first already and nodes that do not can both be called while it is changed.
+pub(crate) struct ProofNonces(Box<[[u8; 32]]>);
 
 impl ProofNonces {
     /// Without a ring those of other nodes are none here, and those from before a restart neither.
@@ -27,30 +28,36 @@ impl ProofNonces {
             }
             own
         });
-        Self(ring.map_or_else(|| *OWN, |ring| ring.derive("nonces of proofs")))
+        Self(match ring {
+            Some(ring) => ring.derive_all("nonces of proofs").into(),
+            None => [*OWN].into(),
+        })
     }
 
     /// The one that is handed out at a time, in seconds since 1970.
     pub(crate) fn at(&self, now: i64) -> String {
-        self.of(now.div_euclid(SPAN))
+        made(&self.0[0], now.div_euclid(SPAN))
     }
 
     /// Whether one is good: of this span or the one before, or of a node whose clock is ahead.
     pub(crate) fn takes(&self, nonce: &str, now: i64) -> bool {
         let span = now.div_euclid(SPAN);
-        [span, span - 1, span + 1].into_iter().any(|span| {
-            let own = self.of(span);
+        let is_of = |key: &[u8; 32], span| -> bool {
+            let own = made(key, span);
             own.as_bytes().ct_eq(nonce.as_bytes()).into()
-        })
-    }
-
-    fn of(&self, span: i64) -> String {
-        let Ok(mut mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0) else {
-            unreachable!("a key of any length is one")
         };
-        mac.update(&span.to_be_bytes());
-        URL_SAFE_NO_PAD.encode(&mac.finalize().into_bytes()[..16])
+        let spans = [span, span - 1, span + 1];
+        let mut keys = self.0.iter();
+        keys.any(|key| spans.iter().any(|span| is_of(key, *span)))
     }
+}
+
+fn made(key: &[u8; 32], span: i64) -> String {
+    let Ok(mut mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(key) else {
+        unreachable!("a key of any length is one")
+    };
+    mac.update(&span.to_be_bytes());
+    URL_SAFE_NO_PAD.encode(&mac.finalize().into_bytes()[..16])
 }
 
 #[cfg(test)]
@@ -82,6 +89,23 @@ mod tests {
         assert!(ProofNonces::new(None).takes(&own.at(start), start));
         for none in ["", "x", &nonce[1..], &format!("{nonce}A")] {
             assert!(!here.takes(none, start), "{none}");
+        }
+    }
+    #[test]
+    fn keys_are_changed_node_by_node() {
+        let of = |keys: &[u8]| {
+            let keys = keys.iter().map(|key| [*key; 32]);
+            ProofNonces::new(Some(&KeyRing::new(keys.collect())))
+        };
+        let (before, between, after) = (of(&[1]), of(&[2, 1]), of(&[2]));
+        for (maker, takes) in [
+            (&before, [true, true, false]),
+            (&between, [false, true, true]),
+            (&after, [false, true, true]),
+        ] {
+            let nonce = maker.at(0);
+            let found = [&before, &between, &after].map(|one| one.takes(&nonce, 0));
+            assert_eq!(found, takes);
         }
     }
 }

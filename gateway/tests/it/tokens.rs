@@ -40,6 +40,7 @@ products:
   shop: { versions: [shop/v1, shop/open, shop/either, shop/lent, shop/beside, shop/strange], plans: { free: { policies: [{ rate_limit: { limit: 1000, window: 60s } }] } } }
 applications:
   mobile: { clients: [{ name: c, issuer: "@ISSUER@", client_id: mobile }, { name: old, issuer: "@ISSUER@", client_id: old, expires_at: "2026-01-01T00:00:00Z" }], keys: [{ name: k, value: "@KEY1@" }], subscriptions: [{ product: shop, plan: free }] }
+  paused: { clients: [{ name: c, issuer: "@ISSUER@", client_id: paused }], subscriptions: [{ product: shop, plan: free, paused: true }] }
 "#;
 
 /// An identity provider with a document and keys.
@@ -216,7 +217,7 @@ async fn what_only_watches_leaves_the_token_to_the_upstream_and_tells_it_nothing
         assert_eq!(answer.seen(field), value, "{field}");
     }
     // Nobody is allowed anything by a token that would be refused.
-    for (client, status) in [("mobile", 200), ("unknown", 403)] {
+    for (client, status) in [("mobile", 200), ("unknown", 403), ("paused", 403)] {
         let claims = world.claiming(json!({ "client_id": client, "scope": "read" }));
         let token = sign(&claims, "one", &first());
         let answer = world.call("/lent", &token).await;

@@ -60,7 +60,7 @@ async fn pages_of_policies_say_what_cannot_be_read() {
                 [("do", "remove"), ("kind", "rate_limit")],
             ] {
                 let refused = owner.post(&format!("{page}?policy=0"), &form).await;
-                refused.ok(409).says("saving would lose those");
+                refused.ok(409).says("wrote them, and saving would lose those");
             }
         }
         let shown = owner.get(&of_version).await.ok(200);

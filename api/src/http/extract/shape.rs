@@ -11,12 +11,20 @@ use crate::error::Error;
 
 type Stumbled = serde_path_to_error::Error<serde_json::Error>;
 
+/// Bytes of a body of which all that is wrong with its policies is told: as values it may take tens of
+/// times as much. Longer ones are documents, most of all.
+const LONGEST: usize = 1024 * 1024;
+/// Bytes of its policies that are looked at. It may be anybody's who sends it, and expressions take long
+/// to be read.
+const MOST_POLICIES: usize = 64 * 1024;
+
 /// The refusal of a body that its reader could not read as a `T`.
 pub(super) fn refused<T: DeserializeOwned>(bytes: &[u8], stumbled: &Stumbled) -> Error {
     let inner = stumbled.inner();
-    match serde_json::from_slice::<Value>(bytes) {
-        Ok(value) => wrong::<T>(value, told(stumbled)),
-        Err(_) if is_syntax(inner) => Error::new(
+    let short = Some(bytes).filter(|bytes| bytes.len() <= LONGEST);
+    match short.and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok()) {
+        Some(value) => wrong::<T>(value, told(stumbled)),
+        None if is_syntax(inner) => Error::new(
             Code::BadRequest,
             format!(
                 "The body is not JSON: line {}, column {}.",
@@ -24,13 +32,13 @@ pub(super) fn refused<T: DeserializeOwned>(bytes: &[u8], stumbled: &Stumbled) ->
                 inner.column()
             ),
         ),
-        Err(_) => Error::invalid(vec![told(stumbled)]),
+        None => Error::invalid(vec![told(stumbled)]),
     }
 }
 
 /// All that can be told of a body that is JSON.
 fn wrong<T: DeserializeOwned>(mut body: Value, first: Invalid) -> Error {
-    let mut found = policies::take_wrong(&mut body);
+    let mut found = policies::take_wrong(&mut body, MOST_POLICIES);
     // What the reader stumbles over without those policies.
     let next = serde_path_to_error::deserialize::<_, T>(&body).err();
     let is_told = found.iter().any(|known| {
@@ -171,6 +179,25 @@ mod tests {
         for body in [deep, many.to_string()] {
             let refused = parse_json::<EditApi>(body.as_bytes()).unwrap_err();
             assert!(refused.invalid.len() <= 101, "{}", refused.invalid.len());
+        }
+    }
+
+    /// What takes long to look at is not looked at for everybody; the rest is told as ever.
+    #[test]
+    fn of_a_long_body_less_is_told() {
+        let right = json!({ "key_auth": {} });
+        let wrong = json!({ "rate_limit": { "limit": 0, "window": "60s" } });
+        let mut policies = vec![right; 5_000];
+        policies.push(wrong);
+        let long = json!({ "description": "x".repeat(LONGEST), "policies": [{ "moon": {} }] });
+        for (body, wanted) in [
+            (json!({ "policies": policies, "name": 5 }), vec!["/name"]),
+            (long, vec!["/policies/0"]),
+        ] {
+            let found = pointers::<EditApi>(&body);
+            let begins = |wanted: &&str| found.iter().any(|one| one.starts_with(*wanted));
+            assert!(wanted.iter().all(begins), "{found:?}");
+            assert_eq!(found.len(), 1, "{found:?}");
         }
     }
 }

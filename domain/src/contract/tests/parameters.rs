@@ -333,3 +333,23 @@ fn what_nobody_declared_is_told_where_that_is_asked_for() {
         .collect();
     assert_eq!(found, ["/q", "/qx"]);
 }
+
+/// However many parameters take what nobody declares, each name is looked for once.
+#[test]
+fn many_parameters_that_take_others_cost_what_they_are() {
+    let open = json!({"type": "object", "additionalProperties": {"type": "integer"}});
+    let spread = |at: usize| json!({"name": format!("p{at}"), "in": "query", "schema": open});
+    let mut parameters: Vec<Value> = (0..400).map(spread).collect();
+    parameters.push(json!({"name": "z", "in": "query", "schema": {"type": "integer"}}));
+    let contract = contract("3.1.0", "/a", json!({ "parameters": parameters }));
+    let query = vec!["z=1"; 1000].join("&");
+    let sent = Sent {
+        path: "/a",
+        query: Some(&query),
+        headers: &[],
+    };
+    let began = std::time::Instant::now();
+    let found = told(contract.parameters(0, &sent, Rules::default()));
+    assert_eq!(found, ["query /z This parameter is there more than once."]);
+    assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+}

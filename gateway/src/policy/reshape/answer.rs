@@ -8,7 +8,7 @@ use domain::problem::Code;
 use super::{Facts, Reshape, format_of, is_coded, mark, undigested};
 use crate::answer::Refusal;
 use crate::body::{Answer, Inflow, Outflow};
-use crate::cache::Keeping;
+use crate::cache::{Keeping, members};
 use crate::call::Call;
 use crate::fields::{Fields, Name};
 use crate::forward::Stop;
@@ -82,6 +82,10 @@ pub(crate) async fn answer(
             answer.fields.remove(Name::ContentLength);
             mark(&mut answer.fields, None, step.running.to.or(Some(from)));
             settle(&mut answer.fields);
+            // It says what an answer to GET would (RFC 9110 §9.3.2).
+            if step.running.becomes.is_some() {
+                keep_private(&mut answer.fields);
+            }
             continue;
         }
         if is_twice || answer.status == 206 || is_coded(&answer.fields) {
@@ -225,13 +229,15 @@ fn keep_private(fields: &mut Fields) {
     for name in ["cdn-cache-control", "surrogate-control", "x-accel-expires"] {
         fields.remove_named(name.as_bytes());
     }
-    let is_said = fields.named("cache-control").any(|line| {
-        let mut directives = line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-        // One that names fields is about these alone.
-        directives.any(|one| {
-            one.eq_ignore_ascii_case(b"no-store") || one.eq_ignore_ascii_case(b"private")
-        })
-    });
+    let mut is_said = false;
+    let lines = fields.named("cache-control");
+    for line in lines.filter_map(|line| std::str::from_utf8(line).ok()) {
+        // One that names fields is about these alone, whatever their names are.
+        members(line, b',', |one| {
+            let mut words = ["no-store", "private"].iter();
+            is_said |= words.any(|word| one.eq_ignore_ascii_case(word));
+        });
+    }
     if !is_said {
         fields.set("cache-control", b"private");
     }
@@ -249,6 +255,10 @@ mod tests {
             (&[("Cache-Control", "public, max-age=60")], "private"),
             (&[("Cache-Control", "private=\"set-cookie\"")], "private"),
             (&[("Cache-Control", "max-age=60, x-private")], "private"),
+            (
+                &[("Cache-Control", "public, private=\"x-a, no-store, x-b\"")],
+                "private",
+            ),
             (
                 &[("Cache-Control", "max-age=60, Private")],
                 "max-age=60, Private",

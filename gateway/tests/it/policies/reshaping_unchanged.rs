@@ -1,4 +1,4 @@
-//! The bodies of `transform`: what a 304 says of what the client has.
+//! The bodies of `transform`: what is said of them where there is none.
 
 use super::reshaping::{Mirror, post};
 use crate::rig::Rig;
@@ -52,5 +52,22 @@ async fn what_the_client_has_was_changed_when_it_came() {
         );
         let is_private = same.field("cache-control") == Some("private");
         assert_eq!(is_private, private, "{what}");
+    }
+}
+
+/// It says what an answer to GET says (RFC 9110 §9.3.2).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_of_what_may_say_who_called_is_private() {
+    let mirror = Mirror::start().await;
+    let file = FILE.replace("@MIRROR@", &mirror.address.to_string());
+    let rig = Rig::new(&file).await;
+    for (path, private) in [("/out", false), ("/made", true), ("/seen", false)] {
+        let mut client = rig.client().await;
+        let head = format!(
+            "HEAD {path} HTTP/1.1\r\nHost: a\r\nX-Answer-Content-Type: application/json\r\nX-Answer-Cache-Control: max-age=5\r\n\r\n"
+        );
+        client.write(head.as_bytes()).await;
+        let got = client.read_bare().await.to_lowercase();
+        assert_eq!(got.contains("cache-control: private\r\n"), private, "{got}");
     }
 }

@@ -23,7 +23,9 @@ use crate::{
 pub(super) const FORM: usize = 1024 * 1024;
 
 /// Why policies are not saved beside others that cannot be read: a list takes the place of all.
-pub(super) const WOULD_BE_LOST: &str = "Not all policies here can be read, maybe as a newer release wrote      them, and saving would lose those. Update Portunus, or write all policies of this place anew over      the management API.";
+pub(super) const WOULD_BE_LOST: &str = "Not all policies here can be read, maybe as a newer release wrote \
+     them, and saving would lose those. Update Portunus, or write all policies of this place anew over \
+     the management API.";
 
 /// Where policies stand.
 pub(super) trait Place: Sized + Send + Sync {
