@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 /// From first to last; a gateway never goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,7 +56,7 @@ impl Pen {
     }
 
     /// Waits for the right, and for what is being written. `None`: it is lost.
-    pub(crate) async fn take(&mut self) -> Option<tokio::sync::OwnedMutexGuard<()>> {
+    pub(crate) async fn take(&mut self) -> Option<OwnedMutexGuard<()>> {
         if let Some(duty) = &mut self.duty {
             reached(duty, Duty::Serving).await;
         }
@@ -68,10 +68,10 @@ impl Pen {
         }
     }
 
-    /// Resolves when nothing is being written. Call it once the gateway is relieved: nothing will
-    /// be from then on.
-    pub(crate) async fn rest(&self) {
-        drop(self.writing.lock().await);
+    /// Waits for what is being written. Nothing is until what is given is dropped, and once the gateway
+    /// is relieved nothing ever will be.
+    pub(crate) async fn rest(&self) -> OwnedMutexGuard<()> {
+        self.writing.clone().lock_owned().await
     }
 }
 
@@ -92,7 +92,7 @@ mod tests {
         assert!(held.is_some());
         tell.send_replace(Duty::Relieved);
         let (resting, mut late) = (pen.clone(), pen.clone());
-        let resting = tokio::spawn(async move { resting.rest().await });
+        let resting = tokio::spawn(async move { drop(resting.rest().await) });
         let late = tokio::spawn(async move { late.take().await });
         tokio::task::yield_now().await;
         assert!(!resting.is_finished(), "the last write ends first");

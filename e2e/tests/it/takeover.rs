@@ -352,6 +352,18 @@ async fn who_cannot_serve_does_not_take_over() -> anyhow::Result<()> {
     caller.get("/x/fast", true).await?;
     drop(silent);
     caller.get("/x/fast", true).await?;
+    // Somebody who is ready, is told that it is its turn, and is gone.
+    let mut gone = tokio::net::UnixStream::connect(&socket).await?;
+    gone.write_all(b"{\"ask\":{\"version\":\"0\"}}\n\"ready\"\n")
+        .await?;
+    let mut said = Vec::new();
+    while !has(&said, b"\"turn\"") {
+        ensure!(gone.read_buf(&mut said).await? > 0, "it was not its turn");
+    }
+    drop(gone);
+    let answer = caller.get("/x/fast", true).await?;
+    ensure!(!has(&answer, b"connection: close"), "it serves on");
+    Caller::new(front).get("/x/fast", false).await?;
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&socket)?.permissions());
     ensure!(mode & 0o777 == 0o600, "{mode:o}");
 
