@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use crate::traffic::Figures;
-use crate::traffic::spool::{Batch, Spool, SpoolError, SpoolSettings};
+use crate::traffic::spool::{Batch, Spool, SpoolError, SpoolFigures, SpoolSettings};
 
 /// Batches between thread and task: one in work and one ready.
 pub(super) const READY: usize = 2;
@@ -31,6 +31,10 @@ pub(super) struct Spooling {
     in_work: VecDeque<Whose>,
     /// When the last of `own` was.
     gave: Option<Instant>,
+    /// What former ones have lost, which are stored and gone.
+    lost: SpoolFigures,
+    /// It was told that nothing can be read.
+    is_told: bool,
 }
 
 /// Which spool a batch is of.
@@ -56,6 +60,8 @@ impl Spooling {
             done,
             in_work: VecDeque::new(),
             gave: None,
+            lost: SpoolFigures::default(),
+            is_told: false,
         })
     }
 
@@ -80,7 +86,10 @@ impl Spooling {
     pub(super) fn turn(&mut self, next: Instant, figures: &Figures) -> bool {
         loop {
             let more = self.hand_out(Instant::now()).unwrap_or_else(|error| {
-                tracing::error!(%error, "The traffic spool cannot be read.");
+                // Once, until something is read again: this comes around 40 times a second.
+                if !std::mem::replace(&mut self.is_told, true) {
+                    tracing::error!(%error, "The traffic spool cannot be read.");
+                }
                 false
             });
             self.report(figures);
@@ -102,7 +111,9 @@ impl Spooling {
     /// `true` when a batch could not be handed out because enough are in work.
     fn hand_out(&mut self, now: Instant) -> io::Result<bool> {
         while self.in_work.len() < READY {
-            let Some((whose, batch)) = self.next_batch(now)? else {
+            let next = self.next_batch(now)?;
+            self.is_told = false;
+            let Some((whose, batch)) = next else {
                 return Ok(false);
             };
             // There is room: as many fit as may be in work.
@@ -123,6 +134,9 @@ impl Spooling {
             if !self.in_work.contains(&Whose::Former)
                 && let Some(former) = self.former.take()
             {
+                let figures = former.figures();
+                self.lost.lost_bytes += figures.lost_bytes;
+                self.lost.set_aside += figures.set_aside;
                 former.remove()?;
             }
         }
@@ -163,7 +177,14 @@ impl Spooling {
                 &figures.waiting_bytes,
                 own.waiting_bytes + former.waiting_bytes,
             ),
-            (&figures.lost_bytes, own.lost_bytes + former.lost_bytes),
+            (
+                &figures.lost_bytes,
+                self.lost.lost_bytes + own.lost_bytes + former.lost_bytes,
+            ),
+            (
+                &figures.set_aside,
+                self.lost.set_aside + own.set_aside + former.set_aside,
+            ),
         ] {
             figure.store(value, Ordering::Relaxed);
         }
