@@ -242,6 +242,9 @@ async fn a_store_that_falls_silent_in_the_middle_is_given_the_batch_anew() {
     assert!(figures.failures.load(Ordering::Relaxed) > 0);
     writer.stop(Duration::from_secs(5)).await;
     assert_eq!(counts(&editor).await, (10, 10, 10));
+    // Its connection hangs still, and holds up no end.
+    let closed = tokio::time::timeout(Duration::from_secs(15), databases.close());
+    closed.await.unwrap().unwrap();
 }
 
 /// Another process, so that it can be killed: answers as fast as the clock lets it, and says how
