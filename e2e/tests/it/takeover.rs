@@ -21,7 +21,7 @@ use crate::product::Product;
 use crate::scene;
 
 const KEY: &str = "ptn_test_takeoverTakeoverTakeover01234516kgcv";
-const FREE: &str = "127.0.0.1:0";
+pub(crate) const FREE: &str = "127.0.0.1:0";
 
 /// An upstream that takes three seconds for `/slow`, in thirty pieces.
 async fn upstream() -> anyhow::Result<SocketAddr> {
@@ -136,7 +136,7 @@ fn load(
     })
 }
 
-fn configuration(folder: &Path, upstream: SocketAddr) -> anyhow::Result<PathBuf> {
+pub(crate) fn configuration(folder: &Path, upstream: SocketAddr) -> anyhow::Result<PathBuf> {
     let file = folder.join("gateway.yaml");
     let text = format!(
         "portunus: 1
