@@ -7,6 +7,15 @@ use std::time::Instant;
 
 use super::{Batch, Spool, directory};
 
+/// Whether it is the process that can read nothing, and the segment may be as good as any: for want of
+/// descriptors or memory, or of rights that somebody took away.
+pub(super) fn is_ours(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::EACCES | libc::EPERM)
+    )
+}
+
 impl Spool {
     /// The next batch in order that has ended, or `None` when all of these were given out. It stays
     /// in the spool until [`Spool::stored`] is told of it; a process that dies before gives it out
@@ -30,7 +39,7 @@ impl Spool {
                 Some(_) | None => Instant::now(),
             };
             self.unread = Some((number, since));
-            if since.elapsed() < self.settings.read_patience {
+            if is_ours(&error) || since.elapsed() < self.settings.read_patience {
                 return Err(error);
             }
             self.set_aside(number, &error)?;

@@ -3,6 +3,20 @@
 use std::time::Duration;
 
 use super::*;
+use crate::traffic::spool::aside::is_ours;
+
+#[test]
+fn a_process_that_can_open_nothing_sets_nothing_aside() {
+    for (code, ours) in [
+        (libc::EMFILE, true),
+        (libc::ENFILE, true),
+        (libc::EACCES, true),
+        (libc::EIO, false),
+        (libc::EISDIR, false),
+    ] {
+        assert_eq!(is_ours(&io::Error::from_raw_os_error(code)), ours, "{code}");
+    }
+}
 
 #[test]
 fn a_segment_that_cannot_be_read_is_set_aside_after_a_while() {
