@@ -2,6 +2,7 @@
 //! and its data directory, and one that was relieved still ends what it has begun.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
@@ -45,6 +46,8 @@ pub struct Pen {
     /// `None`: nobody else ever writes there.
     duty: Option<watch::Receiver<Duty>>,
     writing: Arc<Mutex<()>>,
+    /// Another process may have written meanwhile.
+    lent: Arc<AtomicBool>,
 }
 
 impl Pen {
@@ -52,6 +55,7 @@ impl Pen {
         Self {
             duty: Some(duty),
             writing: Arc::default(),
+            lent: Arc::default(),
         }
     }
 
@@ -66,6 +70,16 @@ impl Pen {
             Some(duty) if is_lost(duty) => None,
             Some(_) | None => Some(held),
         }
+    }
+
+    /// Another process had it, and gave it back.
+    pub(crate) fn come_back(&self) {
+        self.lent.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it came back since this was asked last: what lies there is not what was left.
+    pub(crate) fn was_lent(&self) -> bool {
+        self.lent.swap(false, Ordering::Relaxed)
     }
 
     /// Waits for what is being written. Nothing is until what is given is dropped, and once the gateway

@@ -222,6 +222,7 @@ impl Joined {
         if let Turn::Relieved(sharing) = std::mem::replace(&mut self.turn, Turn::Waiting) {
             sharing.end().await;
         }
+        self.pen.come_back();
         drop(self.rest.take());
         self.be_the_node(gateway);
     }
