@@ -33,8 +33,18 @@ pub(super) struct Spooling {
     gave: Option<Instant>,
     /// What former ones have lost, which are stored and gone.
     lost: SpoolFigures,
-    /// It was told that nothing can be read.
-    is_told: bool,
+    told: Told,
+}
+
+/// What was told, until it is well again: it would come with every turn, batch and look.
+#[derive(Debug, Default)]
+struct Told {
+    /// Nothing can be read.
+    reading: bool,
+    /// The cursor cannot be written.
+    cursor: bool,
+    /// What another process left cannot be opened.
+    former: bool,
 }
 
 /// Which spool a batch is of.
@@ -61,7 +71,7 @@ impl Spooling {
             in_work: VecDeque::new(),
             gave: None,
             lost: SpoolFigures::default(),
-            is_told: false,
+            told: Told::default(),
         })
     }
 
@@ -74,10 +84,15 @@ impl Spooling {
             match Spool::open(other.clone()) {
                 Ok(spool) => {
                     self.former = Some(spool);
+                    self.told.former = false;
                     return;
                 }
                 Err(SpoolError::Busy(_)) => {}
-                Err(error) => tracing::warn!(%error, "An earlier spool of traffic cannot be read."),
+                Err(error) => {
+                    if !std::mem::replace(&mut self.told.former, true) {
+                        tracing::warn!(%error, "An earlier spool of traffic cannot be read.");
+                    }
+                }
             }
         }
     }
@@ -86,8 +101,7 @@ impl Spooling {
     pub(super) fn turn(&mut self, next: Instant, figures: &Figures) -> bool {
         loop {
             let more = self.hand_out(Instant::now()).unwrap_or_else(|error| {
-                // Once, until something is read again: this comes around 40 times a second.
-                if !std::mem::replace(&mut self.is_told, true) {
+                if !std::mem::replace(&mut self.told.reading, true) {
                     tracing::error!(%error, "The traffic spool cannot be read.");
                 }
                 false
@@ -112,7 +126,7 @@ impl Spooling {
     fn hand_out(&mut self, now: Instant) -> io::Result<bool> {
         while self.in_work.len() < READY {
             let next = self.next_batch(now)?;
-            self.is_told = false;
+            self.told.reading = false;
             let Some((whose, batch)) = next else {
                 return Ok(false);
             };
@@ -160,11 +174,15 @@ impl Spooling {
             Some(Whose::Former) => self.former.as_mut(),
             None => None,
         };
-        if let Some(spool) = spool
-            && let Err(error) = spool.stored(batch)
-        {
+        match spool.map(|spool| spool.stored(batch)) {
             // The cursor stays behind: after a restart the batch comes again, under its id.
-            tracing::error!(%error, "The cursor of the traffic spool cannot be written.");
+            Some(Err(error)) => {
+                if !std::mem::replace(&mut self.told.cursor, true) {
+                    tracing::error!(%error, "The cursor of the traffic spool cannot be written.");
+                }
+            }
+            Some(Ok(())) => self.told.cursor = false,
+            None => {}
         }
     }
 
@@ -234,5 +252,28 @@ mod tests {
             }
         }
         assert_eq!(spooling.own.figures().waiting_bytes, 0);
+    }
+
+    #[test]
+    fn what_stays_wrong_is_told_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = SpoolSettings::new(directory.path().join("spool"));
+        let (give, mut given) = mpsc::channel(READY);
+        let (_back, done) = acks::channel();
+        let mut spooling = Spooling::open(settings.clone(), give, done).unwrap();
+        // A directory is in the way of the new cursor.
+        let way = settings.directory.join("cursor.new");
+        for (is_blocked, is_told) in [(true, true), (true, true), (false, false)] {
+            match is_blocked {
+                true => std::fs::create_dir_all(&way).unwrap(),
+                false => std::fs::remove_dir(&way).unwrap(),
+            }
+            spooling.own.append(&[Record::default()]);
+            spooling.own.end_batch();
+            assert!(!spooling.hand_out(Instant::now()).unwrap());
+            let batch = given.try_recv().unwrap();
+            spooling.take_back(&batch);
+            assert_eq!(spooling.told.cursor, is_told);
+        }
     }
 }
