@@ -13,6 +13,9 @@ pub use error::DatabaseError;
 pub use listen::{CHANGE_CHANNEL, ChangeListener, Heard, listen};
 pub use open::{DatabaseSettings, connect, connect_later};
 
+/// How long connections have to come back and say good-bye.
+const CLOSING: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// Key of the advisory lock that serializes the writers of what people edit ("ptnwrit" in ASCII).
 const WRITE_LOCK: i64 = 0x0070_746e_7772_6974;
 
@@ -28,9 +31,18 @@ pub struct Databases {
 
 impl Databases {
     /// Closes both pools after what they are doing; SQLite writes its log back into the file.
+    /// A connection that a broken line has left behind is not waited for.
     pub async fn close(&self) -> Result<(), DbErr> {
-        self.main.close_by_ref().await?;
-        self.traffic.close_by_ref().await
+        let closed = async {
+            self.main.close_by_ref().await?;
+            self.traffic.close_by_ref().await
+        };
+        tokio::time::timeout(CLOSING, closed)
+            .await
+            .unwrap_or_else(|_late| {
+                tracing::warn!("A database does not answer; its connections are left.");
+                Ok(())
+            })
     }
 }
 

@@ -2,8 +2,9 @@
 //! and its data directory, and one that was relieved still ends what it has begun.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 /// From first to last; a gateway never goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +46,8 @@ pub struct Pen {
     /// `None`: nobody else ever writes there.
     duty: Option<watch::Receiver<Duty>>,
     writing: Arc<Mutex<()>>,
+    /// Another process may have written meanwhile.
+    lent: Arc<AtomicBool>,
 }
 
 impl Pen {
@@ -52,11 +55,12 @@ impl Pen {
         Self {
             duty: Some(duty),
             writing: Arc::default(),
+            lent: Arc::default(),
         }
     }
 
     /// Waits for the right, and for what is being written. `None`: it is lost.
-    pub(crate) async fn take(&mut self) -> Option<tokio::sync::OwnedMutexGuard<()>> {
+    pub(crate) async fn take(&mut self) -> Option<OwnedMutexGuard<()>> {
         if let Some(duty) = &mut self.duty {
             reached(duty, Duty::Serving).await;
         }
@@ -68,10 +72,20 @@ impl Pen {
         }
     }
 
-    /// Resolves when nothing is being written. Call it once the gateway is relieved: nothing will
-    /// be from then on.
-    pub(crate) async fn rest(&self) {
-        drop(self.writing.lock().await);
+    /// Another process had it, and gave it back.
+    pub(crate) fn come_back(&self) {
+        self.lent.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it came back since this was asked last: what lies there is not what was left.
+    pub(crate) fn was_lent(&self) -> bool {
+        self.lent.swap(false, Ordering::Relaxed)
+    }
+
+    /// Waits for what is being written. Nothing is until what is given is dropped, and once the gateway
+    /// is relieved nothing ever will be.
+    pub(crate) async fn rest(&self) -> OwnedMutexGuard<()> {
+        self.writing.clone().lock_owned().await
     }
 }
 
@@ -92,7 +106,7 @@ mod tests {
         assert!(held.is_some());
         tell.send_replace(Duty::Relieved);
         let (resting, mut late) = (pen.clone(), pen.clone());
-        let resting = tokio::spawn(async move { resting.rest().await });
+        let resting = tokio::spawn(async move { drop(resting.rest().await) });
         let late = tokio::spawn(async move { late.take().await });
         tokio::task::yield_now().await;
         assert!(!resting.is_finished(), "the last write ends first");

@@ -17,12 +17,14 @@ use gateway::{Handle, Inherited, StartError};
 use tokio::sync::watch;
 
 use super::store;
-use super::takeover::{Predecessor, Remains};
+use super::takeover::{Predecessor, Remains, Successor};
 use crate::settings::{Problems, Settings};
 
 /// The log of a gateway without a database is bounded: two files of this size at most.
 const LINES_BYTES: u64 = 256 * 1024 * 1024;
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+/// How long a turn may take to go over: less than the other side waits for it.
+const TURN: std::time::Duration = std::time::Duration::from_secs(20);
 /// Name of the portal's session cookie (`portal` gives it, with `__Host-` over https).
 const SESSION_COOKIE: &str = "portunus";
 
@@ -49,6 +51,18 @@ struct Keeping {
 }
 
 impl Keeping {
+    fn of(handle: &Handle, data: &Path, clock: &Clock) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(file_of_quotas::keep(
+            handle.quotas.clone(),
+            data.to_owned(),
+            clock.clone(),
+            file_of_quotas::ALONE,
+            stopped,
+        ));
+        Self { stop, task }
+    }
+
     async fn end(self) {
         self.stop.send_replace(true);
         let _ = self.task.await;
@@ -62,35 +76,61 @@ impl DataPlane {
             Beside::Database(joined) => joined.begin(&self.handle),
             Beside::File { clock, quotas, .. } => {
                 file_of_quotas::load(&self.handle.quotas, &self.data, chrono::Utc::now())?;
-                let (stop, stopped) = watch::channel(false);
-                let task = tokio::spawn(file_of_quotas::keep(
-                    self.handle.quotas.clone(),
-                    self.data.clone(),
-                    clock.clone(),
-                    file_of_quotas::ALONE,
-                    stopped,
-                ));
-                *quotas = Some(Keeping { stop, task });
+                *quotas = Some(Keeping::of(&self.handle, &self.data, clock));
             }
         }
         self.handle.begin();
         Ok(())
     }
 
-    /// Another process does both from now on.
-    pub(super) async fn relieve(&mut self) {
+    /// Lets one that is ready begin. It is given back once it serves; where it does not, this process
+    /// goes on as if nobody had asked.
+    pub(super) async fn give_turn(&mut self, mut successor: Successor) -> Option<Successor> {
+        let turn = async {
+            self.hand_over().await;
+            successor.begins().await
+        };
+        let error = match tokio::time::timeout(TURN, turn).await {
+            Ok(Ok(())) => return Some(successor),
+            Ok(Err(error)) => error,
+            Err(late) => late.into(),
+        };
+        tracing::warn!(%error, "Another process was ready to take over and does not serve; this one goes on.");
+        // That one finds out, should it still be there.
+        drop(successor);
         match &mut self.beside {
-            Beside::Database(joined) => joined.relieve(&self.handle).await,
+            Beside::Database(joined) => joined.resume(&self.handle).await,
+            Beside::File { clock, quotas, .. } => {
+                *quotas = Some(Keeping::of(&self.handle, &self.data, clock));
+            }
+        }
+        None
+    }
+
+    /// The files are another process's from now on. This one still accepts; what it counts is for
+    /// [`DataPlane::leave`] to tell.
+    async fn hand_over(&mut self) {
+        match &mut self.beside {
+            Beside::Database(joined) => joined.hand_over().await,
             Beside::File { quotas, .. } => {
-                if let Some(keeping) = quotas.take() {
-                    keeping.end().await;
-                }
-                self.handle.relieve();
+                let Some(keeping) = quotas.take() else {
+                    return;
+                };
+                keeping.end().await;
                 let handed = file_of_quotas::hand_over(&self.handle.quotas, &self.data);
                 if let Err(error) = handed {
                     tracing::error!(%error, "Quota counters could not be written.");
                 }
             }
+        }
+    }
+
+    /// Another process does both from now on.
+    pub(super) async fn relieve(&mut self) {
+        self.hand_over().await;
+        match &mut self.beside {
+            Beside::Database(joined) => joined.relieve(&self.handle).await,
+            Beside::File { .. } => self.handle.relieve(),
         }
     }
 

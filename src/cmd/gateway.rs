@@ -55,10 +55,22 @@ async fn serve(gateway: &Gateway, settings: &Settings) -> anyhow::Result<()> {
             return Ok(());
         }
     }
-    if let Some(predecessor) = predecessor {
-        let remains = predecessor.relieve().await;
+    if let Some(mut predecessor) = predecessor {
+        tokio::select! {
+            turn = predecessor.turn() => turn?,
+            () = &mut stop => {
+                plane.leave().await;
+                return Ok(());
+            }
+        }
         plane.begin()?;
-        plane.count_on(remains);
+        match predecessor.relieve().await {
+            Ok(remains) => plane.count_on(remains),
+            Err(problems) => {
+                plane.leave().await;
+                return Err(problems.into());
+            }
+        }
     }
     let said = Ready {
         gateway: Some(start::url(plane.handle.gateway)),
@@ -68,12 +80,18 @@ async fn serve(gateway: &Gateway, settings: &Settings) -> anyhow::Result<()> {
     };
     let successors = Successors::listen(&settings.data);
     said.say(gateway.ready_json)?;
-    let successor = tokio::select! {
-        () = &mut stop => None,
-        successor = successors.next(|| offer(&plane, &held)) => Some(successor),
+    let successor = loop {
+        let ready = tokio::select! {
+            () = &mut stop => break None,
+            ready = successors.next(|| offer(&plane, &held)) => ready,
+        };
+        if let Some(successor) = plane.give_turn(ready).await {
+            break Some(successor);
+        }
     };
-    let successor = successor.or_else(|| successors.preparing());
-    let Some(mut successor) = successor else {
+    // Who asks from now on asks another process.
+    let preparing = successors.preparing();
+    let Some(mut successor) = successor.or(preparing) else {
         plane.leave().await;
         return Ok(());
     };

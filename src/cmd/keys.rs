@@ -1,14 +1,13 @@
 //! The two key rings. `up` makes them once, 0600 in the data directory; separate processes are
 //! given theirs, because two machines that each made their own could not read the same database.
 
-use std::fs::OpenOptions;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::seal::KeyRing;
+use gateway::disk_file;
 
 use crate::settings::Problems;
 
@@ -65,12 +64,37 @@ pub(super) fn required(given: Option<&KeyRing>, variable: &str) -> Result<KeyRin
     })
 }
 
+/// Whole or not at all, as nobody could tell a part of a key from one that was damaged. The data
+/// directory is this process's own, so that nobody else makes one at the same time.
 fn write_once(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    writeln!(file, "{text}")?;
-    file.sync_all()
+    disk_file::replace(path, |file| writeln!(file, "{text}"))?;
+    // What it seals must not outlive the name.
+    match path.parent() {
+        Some(directory) => std::fs::File::open(directory)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_also_behind_a_start_that_was_cut_short() {
+        let data = tempfile::tempdir().unwrap();
+        // As a full disk, or a loss of power, left it.
+        std::fs::write(data.path().join("portal.key.new"), "AAAA").unwrap();
+        let made = || given_or_kept(None, data.path(), "portal.key").unwrap();
+        made();
+        let path = data.path().join("portal.key");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(STANDARD.decode(text.trim()).unwrap().len(), 32);
+        made();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 1);
+    }
 }

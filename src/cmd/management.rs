@@ -107,14 +107,21 @@ impl Prepared {
         let transport = api::post::transport(&plane).map_err(problem)?;
         let ctx = Ctx::job(&plane, "start");
         rows::prepare(&ctx).await?;
-        let first_run = first_run::prepare(&ctx).await?;
         let site = portal::Portal::new(plain, Arc::clone(&plane)).map_err(problem)?;
         Ok(Self {
             plane,
-            first_run,
+            first_run: None,
             site,
             transport,
         })
+    }
+
+    /// The first operator from the settings, or a link to make one. Former links end, so it is for
+    /// the process that serves from now on.
+    pub(super) async fn make_first_run(&mut self) -> anyhow::Result<()> {
+        let ctx = Ctx::job(&self.plane, "start");
+        self.first_run = first_run::prepare(&ctx).await?;
+        Ok(())
     }
 
     /// Serves pages and management API on `listener`, and runs the jobs.

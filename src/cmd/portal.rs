@@ -48,9 +48,9 @@ pub fn run(portal: &Portal) -> anyhow::Result<()> {
         let explaining = data_plane::explaining(&settings, Some(ring));
         explain::alone(&plane, databases.clone(), explaining);
         let admin = admin::router(databases.clone(), Arc::clone(&plane));
-        let management = Prepared::new(&settings, plane, addresses)
-            .await?
-            .serve(listener);
+        let mut management = Prepared::new(&settings, plane, addresses).await?;
+        management.make_first_run().await?;
+        let management = management.serve(listener);
         let health = tokio::spawn(axum::serve(health, admin).into_future());
         let said = Ready {
             portal: Some(start::url(bound)),

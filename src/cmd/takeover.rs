@@ -2,16 +2,17 @@
 //! serves, once it could serve itself, so that no connection is refused and none is reset.
 //!
 //! The two speak over a socket in the data directory, which only its owner can open. The new one
-//! asks, gets the sockets, prepares everything, and says that it is ready; the old one stops
-//! accepting and says that it is relieved, and ends what it has begun. If the new one fails before,
-//! nothing has happened.
+//! asks, gets the sockets, prepares everything, and says that it is ready; the old one lets go of the
+//! files and says that it is the other's turn. Once that one says that it serves, the old one stops
+//! accepting, says that it is relieved, and ends what it has begun. If the new one fails before,
+//! nothing has happened. Each waits for the other for a while only.
 
 mod wire;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gateway::Inherited;
@@ -26,6 +27,8 @@ use crate::settings::Problems;
 const NAME: &str = "takeover.sock";
 /// How long the other side may take to answer what needs no work.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the old one may take to let go: it may have to wait for its database.
+const TURN: Duration = Duration::from_secs(30);
 
 /// What a process gives away: everything that only one can have.
 #[derive(Debug)]
@@ -135,9 +138,16 @@ impl Successors {
 }
 
 async fn within<T>(future: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    tokio::time::timeout(PATIENCE, future)
+    in_time(PATIENCE, future).await
+}
+
+async fn in_time<T>(
+    patience: Duration,
+    future: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
+    tokio::time::timeout(patience, future)
         .await
-        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        .unwrap_or_else(|late| Err(late.into()))
 }
 
 /// A process that is ready to serve, or will be.
@@ -145,7 +155,19 @@ async fn within<T>(future: impl Future<Output = io::Result<T>>) -> io::Result<T>
 pub(super) struct Successor(Wire);
 
 impl Successor {
-    /// This one has stopped accepting: it is the other's turn.
+    /// It is the other's turn: resolves once it accepts.
+    pub(super) async fn begins(&mut self) -> io::Result<()> {
+        let begun = async {
+            self.0.send(&Line::Turn).await?;
+            match self.0.receive().await? {
+                Line::Serving => Ok(()),
+                other => Err(wire::unexpected(&other)),
+            }
+        };
+        within(begun).await
+    }
+
+    /// This one has stopped accepting.
     pub(super) async fn go(&mut self) {
         self.say(&Line::Relieved).await;
     }
@@ -165,7 +187,10 @@ impl Successor {
 /// The side of the process that takes over.
 #[derive(Debug)]
 pub(super) struct Predecessor {
+    path: PathBuf,
     wire: Wire,
+    /// It accepts nothing any more, and waits for no answer.
+    has_let_go: bool,
     lock: Option<OwnedFd>,
     listeners: Vec<(Name, TcpListener)>,
 }
@@ -204,7 +229,9 @@ impl Predecessor {
             }
         }
         Ok(Some(Self {
+            path,
             wire,
+            has_let_go: false,
             lock,
             listeners,
         }))
@@ -245,23 +272,45 @@ impl Predecessor {
         taken.map(|(_, listener)| listener).collect()
     }
 
-    /// Says that this process could serve, and waits until the other has stopped accepting. One
-    /// that ends meanwhile has stopped as well. Afterwards: what it has counted on.
-    pub(super) async fn relieve(mut self) -> Remains {
-        let relieved = async {
-            let said = self.wire.send(&Line::Ready).await;
-            // It may have to wait for its database first. One that was told to end meanwhile has let go
-            // already, and may be gone.
-            match self.wire.receive().await {
-                Ok(Line::Relieved) => Ok(()),
-                Ok(other) => Err(wire::unexpected(&other)),
-                Err(error) => said.and(Err(error)),
-            }
-        };
-        if let Err(error) = relieved.await {
-            tracing::warn!(%error, "The process before this one ended without handing over.");
+    /// Says that this process could serve, and waits for its turn. The other has let go of the files
+    /// then, and accepts until [`Predecessor::relieve`]; or it has ended. An error: it serves on.
+    pub(super) async fn turn(&mut self) -> Result<(), Problems> {
+        // One that was told to end meanwhile has let go already, and may be gone.
+        match in_time(TURN, self.wire.ask(&Line::Ready)).await {
+            Ok(Line::Turn) => return Ok(()),
+            Ok(Line::Relieved) => {}
+            Ok(other) => return Err(cannot(&self.path, &wire::unexpected(&other))),
+            Err(error) => self.ended(&error).await?,
         }
-        Remains(self.wire)
+        self.has_let_go = true;
+        Ok(())
+    }
+
+    /// Says that this process serves, and waits until the other has stopped accepting. Afterwards:
+    /// what it has counted on. An error: it did not hear of it in time, and serves on.
+    pub(super) async fn relieve(mut self) -> Result<Remains, Problems> {
+        if !self.has_let_go {
+            match within(self.wire.ask(&Line::Serving)).await {
+                Ok(Line::Relieved) => {}
+                Ok(other) => return Err(cannot(&self.path, &wire::unexpected(&other))),
+                // It was stopped in the middle, and will hear of it when it goes on.
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    tracing::warn!("The process before this one does not say that it is relieved.");
+                }
+                Err(error) => self.ended(&error).await?,
+            }
+        }
+        Ok(Remains(self.wire))
+    }
+
+    /// Whether the other is gone, or only speaks to this one no more: somebody still listens then.
+    async fn ended(&self, error: &io::Error) -> Result<(), Problems> {
+        let is_late = error.kind() == io::ErrorKind::TimedOut;
+        if is_late || UnixStream::connect(&self.path).await.is_ok() {
+            return Err(cannot(&self.path, error));
+        }
+        tracing::warn!(%error, "The process before this one ended without handing over.");
+        Ok(())
     }
 }
 
@@ -272,11 +321,15 @@ pub(super) struct Remains(Wire);
 impl Remains {
     /// Resolves when it is gone, or nearly.
     pub(super) async fn counted(mut self) -> Vec<Used> {
-        match self.0.receive().await {
-            Ok(Line::Counted { quotas }) => quotas,
-            Ok(_) | Err(_) => {
-                tracing::warn!("What the process before this one counted last is not known.");
-                Vec::new()
+        loop {
+            match self.0.receive().await {
+                Ok(Line::Counted { quotas }) => return quotas,
+                // Said late.
+                Ok(Line::Relieved) => {}
+                Ok(_) | Err(_) => {
+                    tracing::warn!("What the process before this one counted last is not known.");
+                    return Vec::new();
+                }
             }
         }
     }
@@ -290,33 +343,4 @@ fn cannot(path: &Path, error: &io::Error) -> Problems {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn who_is_told_to_end_lets_go_for_one_that_still_prepares() {
-        let data = tempfile::tempdir().unwrap();
-        let successors = Successors::listen(data.path());
-        let offer = || -> io::Result<Offer> {
-            Ok(Offer {
-                lock: tempfile::tempfile()?.into(),
-                gateway: Inherited::default(),
-                portal: None,
-            })
-        };
-        let predecessor = tokio::select! {
-            _ = successors.next(offer) => panic!("nobody was ready"),
-            asked = Predecessor::ask(data.path()) => asked.unwrap().unwrap(),
-        };
-        // It ends before the other has said anything.
-        let mut successor = successors.preparing().unwrap();
-        successor.go().await;
-        let written = r#"{"key":{"attach":"00000000-0000-0000-0000-000000000001","name":"q",
-            "subject":"00000000-0000-0000-0000-000000000002"},"period":0,"by":2,"until":9}"#;
-        let used: Used = serde_json::from_str(written).unwrap();
-        successor.counted(vec![used.clone()]).await;
-        drop(successor);
-        let relieved = tokio::time::timeout(PATIENCE, predecessor.relieve());
-        assert_eq!(relieved.await.unwrap().counted().await, [used]);
-    }
-}
+mod tests;

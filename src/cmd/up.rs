@@ -120,13 +120,24 @@ async fn serve(up: &Up, settings: Settings) -> anyhow::Result<()> {
         data_plane::explaining(&settings, Some(gateway_ring)),
         data_plane.handle.counts(true),
     );
-    let management = Prepared::new(&settings, plane, addresses).await?;
-    if let Some(predecessor) = predecessor {
+    let mut management = Prepared::new(&settings, plane, addresses).await?;
+    if let Some(mut predecessor) = predecessor {
         data_plane.handle.ready().await;
-        let remains = predecessor.relieve().await;
+        predecessor.turn().await?;
         data_plane.begin()?;
-        data_plane.count_on(remains);
+        match predecessor.relieve().await {
+            Ok(remains) => data_plane.count_on(remains),
+            Err(problems) => {
+                data_plane.leave().await;
+                return Err(problems.into());
+            }
+        }
+        // The link that the other has told is good until here; nothing else serves any more.
+        if let Err(error) = management.make_first_run().await {
+            tracing::error!(%error, "The link for the first operator cannot be made.");
+        }
     } else {
+        management.make_first_run().await?;
         data_plane.begin()?;
     }
     let kept = listener.try_clone()?;
@@ -149,19 +160,27 @@ async fn serve(up: &Up, settings: Settings) -> anyhow::Result<()> {
     let stop = start::told_to_end();
     let successors = Successors::listen(&settings.data);
     said.say(up.ready_json)?;
-    let offer = || {
-        Ok(Offer {
-            lock: held.try_clone()?,
-            gateway: data_plane.handle.listeners()?,
-            portal: Some(kept.try_clone()?),
-        })
-    };
-    let successor = tokio::select! {
-        () = stop => None,
-        successor = successors.next(offer) => Some(successor),
+    tokio::pin!(stop);
+    let successor = loop {
+        let offer = || {
+            Ok(Offer {
+                lock: held.try_clone()?,
+                gateway: data_plane.handle.listeners()?,
+                portal: Some(kept.try_clone()?),
+            })
+        };
+        let ready = tokio::select! {
+            () = &mut stop => break None,
+            ready = successors.next(offer) => ready,
+        };
+        if let Some(successor) = data_plane.give_turn(ready).await {
+            break Some(successor);
+        }
     };
     drop(kept);
-    if let Some(mut successor) = successor.or_else(|| successors.preparing()) {
+    // Who asks from now on asks another process.
+    let preparing = successors.preparing();
+    if let Some(mut successor) = successor.or(preparing) {
         let leaving = tokio::spawn(management.leave(settings.drain));
         data_plane.relieve().await;
         successor.go().await;

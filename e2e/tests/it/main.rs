@@ -24,5 +24,6 @@ mod scene;
 mod scopes;
 mod shared_cache;
 mod starts;
+mod successor;
 mod takeover;
 mod webhooks;

@@ -21,7 +21,7 @@ use crate::product::Product;
 use crate::scene;
 
 const KEY: &str = "ptn_test_takeoverTakeoverTakeover01234516kgcv";
-const FREE: &str = "127.0.0.1:0";
+pub(crate) const FREE: &str = "127.0.0.1:0";
 
 /// An upstream that takes three seconds for `/slow`, in thirty pieces.
 async fn upstream() -> anyhow::Result<SocketAddr> {
@@ -136,7 +136,7 @@ fn load(
     })
 }
 
-fn configuration(folder: &Path, upstream: SocketAddr) -> anyhow::Result<PathBuf> {
+pub(crate) fn configuration(folder: &Path, upstream: SocketAddr) -> anyhow::Result<PathBuf> {
     let file = folder.join("gateway.yaml");
     let text = format!(
         "portunus: 1
@@ -352,6 +352,18 @@ async fn who_cannot_serve_does_not_take_over() -> anyhow::Result<()> {
     caller.get("/x/fast", true).await?;
     drop(silent);
     caller.get("/x/fast", true).await?;
+    // Somebody who is ready, is told that it is its turn, and is gone.
+    let mut gone = tokio::net::UnixStream::connect(&socket).await?;
+    gone.write_all(b"{\"ask\":{\"version\":\"0\"}}\n\"ready\"\n")
+        .await?;
+    let mut said = Vec::new();
+    while !has(&said, b"\"turn\"") {
+        ensure!(gone.read_buf(&mut said).await? > 0, "it was not its turn");
+    }
+    drop(gone);
+    let answer = caller.get("/x/fast", true).await?;
+    ensure!(!has(&answer, b"connection: close"), "it serves on");
+    Caller::new(front).get("/x/fast", false).await?;
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&socket)?.permissions());
     ensure!(mode & 0o777 == 0o600, "{mode:o}");
 

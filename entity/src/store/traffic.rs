@@ -35,6 +35,10 @@ pub use variants::{VariantUsage, variants};
 /// Key of the advisory lock under which PostgreSQL's rollups are merged ("ptnroll" in ASCII).
 const ROLLUP_LOCK: i64 = 0x0070_746e_726f_6c6c;
 
+/// Else a PostgreSQL that does not hear of a broken line keeps the batch's id, and the locks of its
+/// transaction, for hours. Who is idle here has only sums to make.
+const IDLE: &str = "SET LOCAL idle_in_transaction_session_timeout = '20s'";
+
 /// Stores a batch: rows of the log, all rollups and the use of keys, in one transaction with the
 /// batch's id. `false`: it was stored before, and nothing is added.
 pub async fn write_batch(
@@ -60,6 +64,9 @@ pub async fn write_batch_with_details(
         ..TransactionOptions::default()
     };
     let tx = db.begin_with_options(options).await?;
+    if tx.get_database_backend() == DbBackend::Postgres {
+        tx.execute_unprepared(IDLE).await?;
+    }
     if !claim(&tx, batch, records.len()).await? {
         tx.rollback().await?;
         return Ok(false);

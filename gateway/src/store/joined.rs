@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use domain::id::NodeId;
 use entity::database::Databases;
-use tokio::sync::watch;
+use tokio::sync::{OwnedMutexGuard, watch};
 use tokio::task::JoinHandle;
 
 use super::node::{Identity, Load, run as report};
@@ -55,6 +55,8 @@ pub struct Joined {
     data: PathBuf,
     clock: Clock,
     turn: Turn,
+    /// While it is open who writes the last good state, nobody does.
+    rest: Option<OwnedMutexGuard<()>>,
 }
 
 /// What one process of a node does at a time.
@@ -136,6 +138,7 @@ impl Join {
             data,
             clock,
             turn: Turn::Waiting,
+            rest: None,
         })
     }
 }
@@ -147,6 +150,10 @@ impl Joined {
         if let Err(error) = file::load(&self.quotas, &self.data, self.clock.utc()) {
             tracing::warn!(%error, "The quota counters of the last run cannot be read.");
         }
+        self.be_the_node(gateway);
+    }
+
+    fn be_the_node(&mut self, gateway: &Handle) {
         let (figures, node) = (self.writer.figures(), gateway.load());
         let load = move || {
             let (connections, unreadable) = node();
@@ -189,20 +196,43 @@ impl Joined {
         Sharing { stop, task }
     }
 
-    /// Another process is the node from now on: its files are that one's. Also tells the gateway.
-    pub async fn relieve(&mut self, gateway: &Handle) {
-        // While everything is still accepted: the database may take its time.
-        if let Turn::Serving { sharing, report } = std::mem::replace(&mut self.turn, Turn::Waiting)
-        {
-            report.abort();
-            sharing.end().await;
+    /// The node's files and its name are another process's from now on. Everything is still accepted:
+    /// the database may take its time, and the other one may fail.
+    pub async fn hand_over(&mut self) {
+        match std::mem::replace(&mut self.turn, Turn::Waiting) {
+            Turn::Serving { sharing, report } => {
+                report.abort();
+                sharing.end().await;
+            }
+            Turn::Waiting => {}
+            Turn::Relieved(sharing) => {
+                self.turn = Turn::Relieved(sharing);
+                return;
+            }
         }
-        gateway.relieve();
-        self.pen.rest().await;
+        self.rest = Some(self.pen.rest().await);
         let since = self.identity.started_at.timestamp_micros();
         let former = format!("{} {since}", self.identity.id);
         let former = NodeId::from_name("relieved", &former);
         self.turn = Turn::Relieved(self.share(former, None));
+    }
+
+    /// Whoever was handed everything did not begin: this process is the node again.
+    pub async fn resume(&mut self, gateway: &Handle) {
+        if let Turn::Relieved(sharing) = std::mem::replace(&mut self.turn, Turn::Waiting) {
+            sharing.end().await;
+        }
+        self.pen.come_back();
+        drop(self.rest.take());
+        self.be_the_node(gateway);
+    }
+
+    /// Another process is the node from now on, and accepts. Also tells the gateway.
+    pub async fn relieve(&mut self, gateway: &Handle) {
+        self.hand_over().await;
+        gateway.relieve();
+        // The right to write is lost now.
+        drop(self.rest.take());
     }
 
     /// The last records and counts go out, or stay on disk for the next start. Call it after

@@ -9,12 +9,17 @@ use entity::store::traffic::write_batch_with_details;
 use sea_orm::sqlx;
 use sea_orm::{DatabaseConnection, DbErr, RuntimeErr};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::traffic::Figures;
 use crate::traffic::spool::Batch;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long an answer is waited for: who hangs on a connection that a broken line has left behind is
+/// never answered. A store that is only slow gets more time after each attempt that was too long.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LONGEST_PATIENCE: Duration = Duration::from_secs(600);
 /// A batch that the store calls wrong this often is set aside: it must not hold up all others.
 const REFUSALS: u32 = 3;
 
@@ -47,9 +52,15 @@ async fn store(db: &DatabaseConnection, batch: &Batch, figures: &Figures) {
     let records = batch.records.len() as u64;
     let mut details = batch.details.as_slice();
     let mut pause = FIRST_PAUSE;
+    let mut patience = PATIENCE;
     let mut refusals = 0;
     loop {
-        let written = write_batch_with_details(db, batch.id, &batch.records, details).await;
+        // One that arrives after all is known by its id.
+        let written = write_batch_with_details(db, batch.id, &batch.records, details);
+        let written = timeout(patience, written).await.unwrap_or_else(|_late| {
+            patience = (patience * 2).min(LONGEST_PATIENCE);
+            Err(DbErr::Custom("there is no answer in time".to_owned()))
+        });
         let error = match written {
             Ok(_) => {
                 if figures.away.swap(false, Ordering::Relaxed) {

@@ -29,6 +29,8 @@ pub struct Figures {
     pub waiting_bytes: AtomicU64,
     /// Bytes of the spool that a crash or damage made unreadable.
     pub lost_bytes: AtomicU64,
+    /// Segments of the spool that the disk did not give back, since the start.
+    pub set_aside: AtomicU64,
     /// The last attempt to store failed.
     pub away: AtomicBool,
     /// When the oldest record of the batch in work was made, microseconds since 1970; 0: none is.
@@ -121,6 +123,11 @@ impl Figures {
                 "spool_lost_bytes",
                 "Bytes of the spool that are torn or damaged.",
                 load(&self.lost_bytes) as f64,
+            ),
+            (
+                "spool_set_aside",
+                "Segments of the spool that could not be read, since the start.",
+                load(&self.set_aside) as f64,
             ),
             (
                 "store_away",

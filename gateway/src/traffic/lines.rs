@@ -28,6 +28,8 @@ struct Log {
     path: PathBuf,
     max_bytes: u64,
     open: Option<(BufWriter<File>, u64)>,
+    /// It was told that nothing can be written.
+    is_told: bool,
 }
 
 impl Lines {
@@ -44,6 +46,7 @@ impl Lines {
             path,
             max_bytes,
             open: None,
+            is_told: false,
         };
         Self {
             details: log(path.with_file_name(beside), max_bytes / 4),
@@ -83,11 +86,16 @@ impl Lines {
 }
 
 impl Log {
-    /// After an error the file is opened anew next time.
+    /// After an error the file is opened anew next time. It is told once until something is written:
+    /// the next records come in a moment, and the disk is full for longer.
     fn heal(&mut self, write: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
         let result = write(self);
-        if result.is_err() {
+        if let Err(error) = &result {
             self.open = None;
+            if !std::mem::replace(&mut self.is_told, true) {
+                let path = self.path.display();
+                tracing::error!(%error, %path, "Lines of traffic cannot be written; what comes is dropped.");
+            }
         }
         result
     }
@@ -112,10 +120,11 @@ impl Log {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match self.open.as_mut() {
-            Some((file, _)) => file.flush(),
-            None => Ok(()),
+        if let Some((file, _)) = self.open.as_mut() {
+            file.flush()?;
+            self.is_told = false;
         }
+        Ok(())
     }
 
     /// Half a line at the end, as a kill or a full disk leaves it, does not take the next one along.
@@ -169,6 +178,25 @@ mod tests {
             assert_eq!(serde_json::from_str::<Record>(line).unwrap(), record);
         }
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_disk_that_takes_nothing_is_told_of_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let away = directory.path().join("away");
+        let names = record::Names::default();
+        let record = record::Record::default().resolve(&names, "n");
+        let mut lines = Lines::new(away.join("traffic.jsonl"), 1_000_000);
+        for _ in 0..2 {
+            assert!(lines.append(std::slice::from_ref(&record)).is_err());
+            // Nothing is open that could have been written.
+            lines.flush().unwrap();
+            assert!(lines.records.is_told);
+        }
+        fs::create_dir(&away).unwrap();
+        lines.append(std::slice::from_ref(&record)).unwrap();
+        lines.flush().unwrap();
+        assert!(!lines.records.is_told);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! segments. The spool has a bound: when it is full the *newest* records are dropped and counted,
 //! because the oldest may be part of a batch that is being stored under an id already.
 
+mod aside;
 mod cursor;
 mod details;
 mod directory;
@@ -15,6 +16,7 @@ mod segment;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
+use std::time::Instant;
 
 use domain::id::BatchId;
 use domain::traffic::{Detail, Record};
@@ -54,6 +56,8 @@ pub struct SpoolFigures {
     pub lost_bytes: u64,
     /// Whole frames that hold no record that this program can read.
     pub unreadable: u64,
+    /// Segments that the disk did not give back, since the start.
+    pub set_aside: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +84,8 @@ pub struct Spool {
     frames: Vec<u8>,
     /// The disk refused what was to be written last.
     is_refused: bool,
+    /// The segment that cannot be read, and since when.
+    unread: Option<(u64, Instant)>,
 }
 
 impl Spool {
@@ -118,6 +124,7 @@ impl Spool {
             },
             frames: Vec::new(),
             is_refused: false,
+            unread: None,
         })
     }
 
@@ -187,10 +194,8 @@ impl Spool {
         Ok(())
     }
 
-    /// The next batch in order that has ended, or `None` when all of these were given out. It stays
-    /// in the spool until [`Spool::stored`] is told of it; a process that dies before gives it out
-    /// again, with its id.
-    pub fn next_ended(&mut self) -> io::Result<Option<Batch>> {
+    /// As [`Spool::next_ended`]; on error the next call tries the same segment.
+    fn read_ended(&mut self) -> io::Result<Option<Batch>> {
         loop {
             let Some((number, len)) = self.current() else {
                 return Ok(None);

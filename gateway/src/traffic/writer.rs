@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use domain::traffic::{Detail, Record};
+use domain::traffic::Record;
 use tokio::sync::mpsc;
 
 use super::figures::Figures;
@@ -201,7 +201,7 @@ impl Work {
         drop(names);
         out.append(&drained[..there], &mut lost);
         if let Out::Lines(lines) = out {
-            lost.note(lines.flush());
+            lost.note(&lines.flush());
         }
         let dropped = lost.of(taken);
         figures.spool_dropped.fetch_add(dropped, Ordering::Relaxed);
@@ -228,7 +228,7 @@ impl Work {
         let begun = Instant::now();
         while let Some(detail) = self.rings.next_detail(&self.node) {
             let is_kept = match &mut self.out {
-                Out::Lines(lines) => append_detail(lines, &detail),
+                Out::Lines(lines) => lines.append_detail(&detail).is_ok(),
                 Out::Spool(spooling) => spooling.own.append_detail(&detail),
             };
             if !is_kept {
@@ -242,20 +242,12 @@ impl Work {
     }
 }
 
-fn append_detail(lines: &mut Lines, detail: &Detail) -> bool {
-    let result = lines.append_detail(detail);
-    if let Err(error) = &result {
-        tracing::error!(%error, "Details of requests cannot be written; they are dropped.");
-    }
-    result.is_ok()
-}
-
 impl Out {
     fn append(&mut self, records: &[Record], lost: &mut Lost) {
         match self {
             // The rest of a drain is counted as lost already.
             Self::Lines(_) if lost.lines => {}
-            Self::Lines(lines) => lost.note(lines.append(records)),
+            Self::Lines(lines) => lost.note(&lines.append(records)),
             Self::Spool(spooling) => lost.records += spooling.own.append(records).dropped,
         }
     }

@@ -14,7 +14,9 @@ use gateway::store::TrafficStore;
 use gateway::traffic::spool::{Spool, SpoolSettings};
 use gateway::traffic::{Destination, Lines, Writer};
 use migration::testing::{TestDatabase, each_backend};
-use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, Statement};
+use sea_orm::{
+    ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, Statement, TransactionTrait,
+};
 
 use crate::switch::{Switch, until};
 
@@ -211,6 +213,38 @@ async fn without_a_database_traffic_is_lines() {
             .count(),
         100
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_falls_silent_in_the_middle_is_given_the_batch_anew() {
+    let Some(database) = TestDatabase::postgres().await else {
+        return;
+    };
+    let editor = open(&database.url).await;
+    let (line, url) = Switch::in_url(&database.url).await;
+    let rings = rings();
+    let databases = open(&url).await;
+    let writer = writer(&rings, database.directory.path(), &databases);
+    // The batch waits in the middle of its transaction when the line falls silent.
+    let locking = editor.traffic.begin().await.unwrap();
+    let lock = "LOCK TABLE request IN ACCESS EXCLUSIVE MODE";
+    locking.execute_unprepared(lock).await.unwrap();
+    push(&rings, 0..10);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    line.silence();
+    locking.rollback().await.unwrap();
+    let begun = Instant::now();
+    while counts(&editor).await != (10, 10, 10) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "not in time");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let figures = writer.figures();
+    assert!(figures.failures.load(Ordering::Relaxed) > 0);
+    writer.stop(Duration::from_secs(5)).await;
+    assert_eq!(counts(&editor).await, (10, 10, 10));
+    // Its connection hangs still, and holds up no end.
+    let closed = tokio::time::timeout(Duration::from_secs(15), databases.close());
+    closed.await.unwrap().unwrap();
 }
 
 /// Another process, so that it can be killed: answers as fast as the clock lets it, and says how

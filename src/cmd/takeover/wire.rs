@@ -19,8 +19,8 @@ const MOST: usize = 253;
 /// Bytes of a line, so that a peer gone mad fills no memory: a million counters fit.
 const LONGEST: usize = 256 * 1024 * 1024;
 
-/// Lines, in the order in which they are said: `Relieved` before `Ready` where the process was told to
-/// end meanwhile.
+/// Lines, in the order in which they are said: `Relieved` before `Ready`, and no `Turn`, where the
+/// process was told to end meanwhile.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Line {
@@ -33,6 +33,9 @@ pub(super) enum Line {
         names: Vec<Name>,
     },
     Ready,
+    /// The files are the other's; this one accepts until it hears that the other does.
+    Turn,
+    Serving,
     Relieved,
     Counted {
         quotas: Vec<Used>,
@@ -71,6 +74,15 @@ impl Wire {
 
     pub(super) async fn send(&mut self, line: &Line) -> io::Result<()> {
         self.stream.write_all(&written(line)?).await
+    }
+
+    /// Says something and waits for the answer, which may be there already and its sender gone.
+    pub(super) async fn ask(&mut self, line: &Line) -> io::Result<Line> {
+        let said = self.send(line).await;
+        match self.receive().await {
+            Ok(answer) => Ok(answer),
+            Err(error) => said.and(Err(error)),
+        }
     }
 
     pub(super) async fn receive(&mut self) -> io::Result<Line> {

@@ -10,6 +10,8 @@ use sea_orm::{
     TransactionTrait,
 };
 
+use super::IDLE;
+
 /// Microseconds of a day.
 const DAY: i64 = 86_400_000_000;
 
@@ -37,7 +39,7 @@ pub(super) async fn ensure(db: &DatabaseConnection, records: &[Record]) -> Resul
         return Ok(());
     }
     let tx = db.begin().await?;
-    tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK})"))
+    tx.execute_unprepared(&format!("{IDLE}; SELECT pg_advisory_xact_lock({LOCK})"))
         .await?;
     for day in missing {
         let (name, from, to) = (name(day), day * DAY, (day + 1) * DAY);

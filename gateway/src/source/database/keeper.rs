@@ -150,6 +150,10 @@ pub(super) async fn run(mut kept: Kept, mut pen: Pen, Coming { mut coming, lost 
             let Some(held) = pen.take().await else {
                 return;
             };
+            if pen.was_lent() {
+                kept.forget();
+                lost.store(true, Ordering::Relaxed);
+            }
             let begun = Instant::now();
             let batch = std::mem::take(&mut pending);
             // Lent to a thread that may block on the disk.
@@ -180,9 +184,11 @@ pub(super) async fn run(mut kept: Kept, mut pen: Pen, Coming { mut coming, lost 
 
 #[cfg(test)]
 mod tests {
+    use domain::seal::KeyRing;
     use domain::snapshot::{Parts, SCHEMA, Snapshot};
 
     use super::*;
+    use crate::source::disk::Disk;
 
     fn delta(from: u64) -> Keep {
         Keep::Delta(Box::new(Delta {
@@ -191,6 +197,36 @@ mod tests {
             put: Parts::default(),
             gone: Vec::new(),
         }))
+    }
+
+    #[tokio::test]
+    async fn behind_another_process_everything_is_wanted_again() {
+        let data = tempfile::tempdir().unwrap();
+        let disk = Disk::new(data.path(), &KeyRing::new(vec![[7; 32]]));
+        let (mut keeping, coming) = channel();
+        let pen = Pen::default();
+        let running = tokio::spawn(run(Kept::new(disk.clone()), pen.clone(), coming));
+        let snapshot = Snapshot {
+            schema: SCHEMA,
+            state: 1,
+            parts: Parts::default(),
+        };
+        let state = |disk: &Disk| disk.load().ok().flatten().map(|kept| kept.state);
+        assert!(keeping.hand(Keep::Whole(Whole::of(&snapshot).unwrap())));
+        assert!(keeping.hand(delta(1)));
+        while state(&disk) != Some(2) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        pen.come_back();
+        assert!(keeping.hand(delta(2)));
+        while !keeping.wants_all(Instant::now()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(state(&disk), Some(2), "nothing goes behind it");
+        assert!(keeping.hand(Keep::Whole(Whole::of(&snapshot).unwrap())));
+        drop(keeping);
+        running.await.unwrap();
+        assert_eq!(state(&disk), Some(1));
     }
 
     #[test]

@@ -74,6 +74,12 @@ impl Kept {
         })
     }
 
+    /// What lies there is another's: nothing is kept until everything is.
+    pub(crate) fn forget(&mut self) {
+        self.log = None;
+        self.read = None;
+    }
+
     /// Fails when it is not what was read any more: another process wrote there meanwhile.
     fn resume(&self, read: &Read) -> io::Result<(Log, u64)> {
         let base = Base::open(&self.disk.path, &self.disk.keys).map_err(io::Error::other)?;

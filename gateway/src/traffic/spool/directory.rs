@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::Spool;
 
@@ -21,6 +22,8 @@ pub struct SpoolSettings {
     pub segment_bytes: u64,
     /// Records of a batch, at most.
     pub batch_records: usize,
+    /// How long a segment that cannot be read is tried before it is set aside.
+    pub read_patience: Duration,
 }
 
 impl SpoolSettings {
@@ -31,6 +34,7 @@ impl SpoolSettings {
             max_bytes: 1 << 30,
             segment_bytes: 16 << 20,
             batch_records: 5_000,
+            read_patience: Duration::from_secs(60),
         }
     }
 
@@ -111,6 +115,23 @@ pub(super) fn remove(directory: &Path, number: u64) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// Renames a segment, so that it is none any more, to a name that nothing has. Says which.
+pub(super) fn set_aside(directory: &Path, number: u64) -> io::Result<PathBuf> {
+    let segment = path(directory, number);
+    let mut end = ".unreadable".to_owned();
+    for again in 2_u64.. {
+        let mut aside = segment.clone().into_os_string();
+        aside.push(&end);
+        let aside = PathBuf::from(aside);
+        if fs::symlink_metadata(&aside).is_err() {
+            fs::rename(&segment, &aside)?;
+            return Ok(aside);
+        }
+        end = format!(".unreadable-{again}");
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
 }
 
 /// Number and length of each segment, oldest first. Other files are nobody's and are left alone.

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod aside;
 mod details;
 
 fn record(number: u32) -> Record {

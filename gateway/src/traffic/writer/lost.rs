@@ -11,11 +11,9 @@ pub(super) struct Lost {
 }
 
 impl Lost {
-    pub(super) fn note(&mut self, result: io::Result<()>) {
-        if let Err(error) = result {
-            tracing::error!(%error, "Traffic lines cannot be written; records are dropped.");
-            self.lines = true;
-        }
+    /// Why it failed was told already.
+    pub(super) fn note(&mut self, result: &io::Result<()>) {
+        self.lines |= result.is_err();
     }
 
     /// How many of the drain's records. Which of its lines went with an error, nobody knows: all.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use crate::traffic::Figures;
-use crate::traffic::spool::{Batch, Spool, SpoolError, SpoolSettings};
+use crate::traffic::spool::{Batch, Spool, SpoolError, SpoolFigures, SpoolSettings};
 
 /// Batches between thread and task: one in work and one ready.
 pub(super) const READY: usize = 2;
@@ -31,6 +31,20 @@ pub(super) struct Spooling {
     in_work: VecDeque<Whose>,
     /// When the last of `own` was.
     gave: Option<Instant>,
+    /// What former ones have lost, which are stored and gone.
+    lost: SpoolFigures,
+    told: Told,
+}
+
+/// What was told, until it is well again: it would come with every turn, batch and look.
+#[derive(Debug, Default)]
+struct Told {
+    /// Nothing can be read.
+    reading: bool,
+    /// The cursor cannot be written.
+    cursor: bool,
+    /// What another process left cannot be opened.
+    former: bool,
 }
 
 /// Which spool a batch is of.
@@ -56,6 +70,8 @@ impl Spooling {
             done,
             in_work: VecDeque::new(),
             gave: None,
+            lost: SpoolFigures::default(),
+            told: Told::default(),
         })
     }
 
@@ -68,10 +84,15 @@ impl Spooling {
             match Spool::open(other.clone()) {
                 Ok(spool) => {
                     self.former = Some(spool);
+                    self.told.former = false;
                     return;
                 }
                 Err(SpoolError::Busy(_)) => {}
-                Err(error) => tracing::warn!(%error, "An earlier spool of traffic cannot be read."),
+                Err(error) => {
+                    if !std::mem::replace(&mut self.told.former, true) {
+                        tracing::warn!(%error, "An earlier spool of traffic cannot be read.");
+                    }
+                }
             }
         }
     }
@@ -80,7 +101,9 @@ impl Spooling {
     pub(super) fn turn(&mut self, next: Instant, figures: &Figures) -> bool {
         loop {
             let more = self.hand_out(Instant::now()).unwrap_or_else(|error| {
-                tracing::error!(%error, "The traffic spool cannot be read.");
+                if !std::mem::replace(&mut self.told.reading, true) {
+                    tracing::error!(%error, "The traffic spool cannot be read.");
+                }
                 false
             });
             self.report(figures);
@@ -102,7 +125,9 @@ impl Spooling {
     /// `true` when a batch could not be handed out because enough are in work.
     fn hand_out(&mut self, now: Instant) -> io::Result<bool> {
         while self.in_work.len() < READY {
-            let Some((whose, batch)) = self.next_batch(now)? else {
+            let next = self.next_batch(now)?;
+            self.told.reading = false;
+            let Some((whose, batch)) = next else {
                 return Ok(false);
             };
             // There is room: as many fit as may be in work.
@@ -123,6 +148,9 @@ impl Spooling {
             if !self.in_work.contains(&Whose::Former)
                 && let Some(former) = self.former.take()
             {
+                let figures = former.figures();
+                self.lost.lost_bytes += figures.lost_bytes;
+                self.lost.set_aside += figures.set_aside;
                 former.remove()?;
             }
         }
@@ -146,11 +174,15 @@ impl Spooling {
             Some(Whose::Former) => self.former.as_mut(),
             None => None,
         };
-        if let Some(spool) = spool
-            && let Err(error) = spool.stored(batch)
-        {
+        match spool.map(|spool| spool.stored(batch)) {
             // The cursor stays behind: after a restart the batch comes again, under its id.
-            tracing::error!(%error, "The cursor of the traffic spool cannot be written.");
+            Some(Err(error)) => {
+                if !std::mem::replace(&mut self.told.cursor, true) {
+                    tracing::error!(%error, "The cursor of the traffic spool cannot be written.");
+                }
+            }
+            Some(Ok(())) => self.told.cursor = false,
+            None => {}
         }
     }
 
@@ -163,7 +195,14 @@ impl Spooling {
                 &figures.waiting_bytes,
                 own.waiting_bytes + former.waiting_bytes,
             ),
-            (&figures.lost_bytes, own.lost_bytes + former.lost_bytes),
+            (
+                &figures.lost_bytes,
+                self.lost.lost_bytes + own.lost_bytes + former.lost_bytes,
+            ),
+            (
+                &figures.set_aside,
+                self.lost.set_aside + own.set_aside + former.set_aside,
+            ),
         ] {
             figure.store(value, Ordering::Relaxed);
         }
@@ -213,5 +252,28 @@ mod tests {
             }
         }
         assert_eq!(spooling.own.figures().waiting_bytes, 0);
+    }
+
+    #[test]
+    fn what_stays_wrong_is_told_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = SpoolSettings::new(directory.path().join("spool"));
+        let (give, mut given) = mpsc::channel(READY);
+        let (_back, done) = acks::channel();
+        let mut spooling = Spooling::open(settings.clone(), give, done).unwrap();
+        // A directory is in the way of the new cursor.
+        let way = settings.directory.join("cursor.new");
+        for (is_blocked, is_told) in [(true, true), (true, true), (false, false)] {
+            match is_blocked {
+                true => std::fs::create_dir_all(&way).unwrap(),
+                false => std::fs::remove_dir(&way).unwrap(),
+            }
+            spooling.own.append(&[Record::default()]);
+            spooling.own.end_batch();
+            assert!(!spooling.hand_out(Instant::now()).unwrap());
+            let batch = given.try_recv().unwrap();
+            spooling.take_back(&batch);
+            assert_eq!(spooling.told.cursor, is_told);
+        }
     }
 }
