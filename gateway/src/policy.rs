@@ -307,9 +307,8 @@ fn run<'a>(step: &'a Step, place: usize, call: &mut Call<'a>) -> Flow {
         call.watch(known, (step.kind, step.watch));
     }
     match flow {
-        Flow::Next => Flow::Next,
-        Flow::Refuse(_) | Flow::Answer(_) if !step.decides(call) => Flow::Next,
-        said @ (Flow::Refuse(_) | Flow::Answer(_)) => said,
+        said @ (Flow::Refuse(_) | Flow::Answer(_)) if step.decides(call) => said,
+        Flow::Next | Flow::Refuse(_) | Flow::Answer(_) => Flow::Next,
     }
 }
 
