@@ -41,6 +41,7 @@ fn put(applications_alike: bool) -> Put {
             lifetime: Lifetime::default(),
             cidrs: Vec::new(),
             signs: None,
+            argon2id: None,
         });
         put.subscriptions.push(snapshot::Subscription {
             id: id(object, !applications_alike),
