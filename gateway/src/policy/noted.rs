@@ -51,7 +51,7 @@ impl Noted {
     /// the weak one.
     pub(crate) fn holds_unchanged(&self, fields: &Fields) -> bool {
         let mut etags = fields.named("etag");
-        let Some(etag) = etags.next().filter(|etag| !etag.starts_with(b"W/")) else {
+        let Some(etag) = etags.next().filter(|etag| etag.starts_with(b"\"")) else {
             return false;
         };
         let mut is_held = false;

@@ -75,7 +75,7 @@ impl Writer {
         let figures = Arc::<Figures>::default();
         let stop = Arc::<AtomicBool>::default();
         let out = match destination {
-            Destination::Lines(lines) => Out::Lines(lines),
+            Destination::Lines(lines) => Out::Lines(Box::new(lines)),
             Destination::Store(settings, store) => {
                 let (give, given) = mpsc::channel(READY);
                 let (back, done) = acks::channel();
@@ -130,7 +130,7 @@ struct Work {
 }
 
 enum Out {
-    Lines(Lines),
+    Lines(Box<Lines>),
     Spool(Box<Spooling>),
 }
 

@@ -176,13 +176,11 @@ impl Spooling {
         };
         match spool.map(|spool| spool.stored(batch)) {
             // The cursor stays behind: after a restart the batch comes again, under its id.
-            Some(Err(error)) => {
-                if !std::mem::replace(&mut self.told.cursor, true) {
-                    tracing::error!(%error, "The cursor of the traffic spool cannot be written.");
-                }
+            Some(Err(error)) if !std::mem::replace(&mut self.told.cursor, true) => {
+                tracing::error!(%error, "The cursor of the traffic spool cannot be written.");
             }
             Some(Ok(())) => self.told.cursor = false,
-            None => {}
+            Some(Err(_)) | None => {}
         }
     }
 

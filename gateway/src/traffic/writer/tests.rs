@@ -6,7 +6,7 @@ fn work(workers: usize, path: &str) -> Work {
     Work {
         rings: Arc::new(Rings::new(workers, Arc::default())),
         node: "n".into(),
-        out: Out::Lines(Lines::new(path.into(), u64::MAX)),
+        out: Out::Lines(Box::new(Lines::new(path.into(), u64::MAX))),
         figures: Arc::default(),
         stop: Arc::default(),
         drained: Vec::new(),
