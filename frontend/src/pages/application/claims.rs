@@ -115,12 +115,13 @@ pub fn claim(page: Claim) -> AnyView {
                     .help("Any name without a colon.")
                     .of(&form)}
                 {Field::password("password", "Password")
-                    .unmarked()
+                    .optional()
                     .autocomplete("new-password")
                     .help("Leave it empty, and one is made for you, as random as a key: the best choice. One that programs have already has 8 to 128 characters.")
                     .of(&form)}
                 {Field::text("argon2id", "Or its hash")
-                    .mono().unmarked()
+                    .mono()
+                    .optional()
                     .placeholder("$argon2id$v=19$m=19456,t=2,p=1$…")
                     .help("Of a password that another gateway knows: argon2id as a PHC string.")
                     .of(&form)}
