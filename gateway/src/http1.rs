@@ -32,6 +32,10 @@ use outlet::{Outlet, Shape};
 /// Serves one connection until either side ends it, or the worker drains.
 pub(crate) async fn serve(worker: &Rc<Worker>, client: &Rc<Client>, socket: Socket) {
     let socket = RefCell::new(socket);
+    let _parting = Parting {
+        worker,
+        socket: &socket,
+    };
     let mut inlet = Inlet::new(worker, client, &socket);
     loop {
         let parsed = match poll_fn(|cx| inlet.poll_head(cx)).await {
@@ -43,6 +47,22 @@ pub(crate) async fn serve(worker: &Rc<Worker>, client: &Rc<Client>, socket: Sock
         };
         if !exchange(worker, client, &socket, &mut inlet, parsed).await {
             return;
+        }
+    }
+}
+
+/// How a connection ends that is cut off.
+struct Parting<'a> {
+    worker: &'a Worker,
+    socket: &'a RefCell<Socket>,
+}
+
+impl Drop for Parting<'_> {
+    fn drop(&mut self) {
+        if self.worker.over.get()
+            && let Ok(socket) = self.socket.try_borrow()
+        {
+            socket.part();
         }
     }
 }

@@ -2,13 +2,20 @@
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::net::Shutdown;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::coop::unconstrained;
 use tokio_rustls::TlsStream;
+
+/// How much is read of a connection that is cut off: what the system holds for one by default.
+const PIECE: usize = 4096;
+const PIECES: usize = 64;
 
 /// Bytes both ways.
 #[derive(Debug)]
@@ -44,12 +51,28 @@ impl Socket {
     /// else keep all of it, and ask on, for a peer that does not read: megabytes for each connection
     /// whose place is free already.
     pub(crate) fn discard(&self) {
-        let stream = match self {
+        // One that is gone has nothing to throw away.
+        let _ = self.tcp().set_zero_linger();
+    }
+
+    /// Ends what is sent, before it is closed in the middle of something: closing what has unread bytes
+    /// in it would reset what is still on its way to the other side. Nothing is waited for, and TLS is
+    /// not told of an end, which this is not (RFC 8446 §6.1).
+    pub(crate) fn part(&self) {
+        let socket = SockRef::from(self.tcp());
+        // One that is gone needs no end.
+        if socket.shutdown(Shutdown::Write).is_ok() {
+            let mut unread = [MaybeUninit::uninit(); PIECE];
+            let mut pieces = 0..PIECES;
+            while pieces.next().is_some() && matches!(socket.recv(&mut unread), Ok(1..)) {}
+        }
+    }
+
+    fn tcp(&self) -> &TcpStream {
+        match self {
             Self::Plain(stream) => stream,
             Self::Tls(stream) => stream.get_ref().0,
-        };
-        // One that is gone has nothing to throw away.
-        let _ = stream.set_zero_linger();
+        }
     }
 }
 

@@ -85,6 +85,8 @@ pub(crate) struct Worker {
     pub(crate) draining: Cell<bool>,
     /// Connections without a request are closed.
     pub(crate) leaving: Cell<bool>,
+    /// What is still under way is cut off.
+    pub(crate) over: Cell<bool>,
     /// Each connection that is open holds it as well, for the drain to count, however it ends.
     open: Rc<()>,
     cells: RefCell<HashMap<CellKey, Arc<limiter::Cell>>>,
@@ -125,6 +127,7 @@ impl Worker {
             scratch: RefCell::new(vec![0; SCRATCH].into()),
             draining: Cell::new(false),
             leaving: Cell::new(false),
+            over: Cell::new(false),
             open: Rc::new(()),
             cells: RefCell::default(),
             counters: RefCell::default(),
@@ -375,6 +378,7 @@ async fn drain(worker: &Worker, mut duty: watch::Receiver<Duty>) {
         .await
         .is_err()
     {
+        worker.over.set(true);
         tracing::warn!(
             connections = open(worker),
             "Requests in flight were cut off at the end of the drain."

@@ -163,14 +163,15 @@ async fn what_is_under_way_at_the_end_is_answered_whole() -> anyhow::Result<()> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_goes_on_is_cut_off_in_order_when_the_time_is_over() -> anyhow::Result<()> {
+    const CUT_OFF: [(&str, &str); 2] = [("PORTUNUS_DRAIN", "2s"), ("PORTUNUS_MAX_BODY", "1GiB")];
     let folder = tempfile::tempdir()?;
     let lasting = Lasting::start().await?;
-    let running = lasting
-        .gateway(folder.path(), &[], &[("PORTUNUS_DRAIN", "2s")])
-        .await?;
+    let running = lasting.gateway(folder.path(), &[], &CUT_OFF).await?;
     let address = front(&running)?;
     let mut events = Exchange::begin(address, "/x/events", "").await?;
     events.until("data: 1\n\n\r\n").await?;
+    let mut upload = Exchange::upload(address, "/x/events").await?;
+    upload.until("data: 1\n\n\r\n").await?;
     let mut chat = Exchange::chat(address).await?;
     let mut shared = Frames::connect(address).await?;
     let of = shared.ask("/x/events").await?;
@@ -184,6 +185,8 @@ async fn what_goes_on_is_cut_off_in_order_when_the_time_is_over() -> anyhow::Res
     // None of them is reset, and none has an end that could be taken for the upstream's.
     events.rest().await?;
     ensure!(!events.got.ends_with(b"0\r\n\r\n"), "{}", events.text());
+    upload.rest().await?;
+    ensure!(!upload.got.ends_with(b"0\r\n\r\n"), "{}", upload.text());
     chat.rest().await?;
     shared.closed().await?;
     let body = shared.body(of);

@@ -17,6 +17,8 @@ use tokio::sync::watch;
 pub(crate) const FREE: &str = "127.0.0.1:0";
 /// Bytes of `/file`.
 pub(crate) const FILE: usize = 16 * 1024 * 1024;
+/// More than all sockets on the way hold.
+const UPLOAD: usize = 64 * 1024 * 1024;
 /// Pieces of `/slow`, which takes two seconds.
 const PIECES: usize = 20;
 /// For whatever a test waits for.
@@ -153,6 +155,17 @@ impl Exchange {
         let socket = TcpSocket::new_v4()?;
         socket.set_recv_buffer_size(256 * 1024)?;
         Self::over(socket.connect(address).await?, path, "").await
+    }
+
+    /// Sends a body until nobody takes more of it, so that the gateway has unread bytes of it.
+    pub(crate) async fn upload(address: SocketAddr, path: &str) -> anyhow::Result<Self> {
+        let lines = format!("Content-Length: {UPLOAD}\r\n");
+        let mut upload = Self::begin(address, path, &lines).await?;
+        let body = vec![b'u'; UPLOAD];
+        let write = upload.stream.write_all(&body);
+        let taken = tokio::time::timeout(Duration::from_millis(300), write).await;
+        ensure!(taken.is_err(), "all of it was taken: {taken:?}");
+        Ok(upload)
     }
 
     async fn over(mut stream: TcpStream, path: &str, lines: &str) -> anyhow::Result<Self> {

@@ -47,6 +47,8 @@ impl Drop for Metered {
     fn drop(&mut self) {
         if self.connection.is_cut() {
             self.socket.discard();
+        } else if self.connection.is_over() {
+            self.socket.part();
         }
     }
 }
