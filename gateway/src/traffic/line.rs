@@ -96,17 +96,19 @@ impl Line {
         }
         members! { text, out:
             "request_id" = request_id,
-            "trace_id" = trace_id,
             "node" = node,
-            "environment" = environment.as_str(),
-            "client" = client,
             "method" = method,
             "path" = path,
-            "code" = code,
             "decided_by" = decided_by,
             "target" = target,
             "variant" = variant,
             "observed_by" = observed_by,
+        }
+        members! { plain, out:
+            "trace_id" = trace_id,
+            "environment" = environment.as_str(),
+            "client" = client,
+            "code" = code,
             "cached" = cached.as_str(),
         }
         members! { number, out:
@@ -159,18 +161,24 @@ impl Line {
     }
 }
 
-/// As text (RFC 9562 §4).
+/// As text (RFC 9562 §4). Most requests have some that are absent.
 fn id(out: &mut Vec<u8>, id: Uuid) {
-    /// Where the digits of each byte stand.
-    const PLACES: [usize; 16] = [1, 3, 5, 7, 10, 12, 15, 17, 20, 22, 25, 27, 29, 31, 33, 35];
     let mut text = *b"\"00000000-0000-0000-0000-000000000000\"";
-    for (byte, at) in id.as_bytes().iter().zip(PLACES) {
-        [text[at], text[at + 1]] = hex::pair(*byte);
+    if !id.is_nil() {
+        let digits = hex::sixteen(id.as_bytes());
+        text[1..9].copy_from_slice(&digits[..8]);
+        text[10..14].copy_from_slice(&digits[8..12]);
+        text[15..19].copy_from_slice(&digits[12..16]);
+        text[20..24].copy_from_slice(&digits[16..20]);
+        text[25..37].copy_from_slice(&digits[20..]);
     }
     out.extend_from_slice(&text);
 }
 
 fn text(out: &mut Vec<u8>, text: &str) {
+    if text.is_empty() {
+        return out.extend_from_slice(b"\"\"");
+    }
     // Without a way out in the middle, so that many bytes are looked at in one step.
     let is_odd = |byte: u8| !(b' '..0x7f).contains(&byte) | (byte == b'"') | (byte == b'\\');
     if text.bytes().fold(false, |odd, byte| odd | is_odd(byte)) {
@@ -179,6 +187,11 @@ fn text(out: &mut Vec<u8>, text: &str) {
         out.extend_from_slice(&escaped.unwrap_or_else(|_| b"\"\"".to_vec()));
         return;
     }
+    plain(out, text);
+}
+
+/// A text that nobody but this program made: digits, addresses, words of the vocabulary.
+fn plain(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     out.extend_from_slice(text.as_bytes());
     out.push(b'"');
