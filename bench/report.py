@@ -122,7 +122,7 @@ def wanted_rows(runs: Runs, calls: dict) -> list[list[str]]:
             part: (f"{part}, W5 paced at 5,000/s: portunus / nginx", ratios(each(runs, paced, us, f"{part}_us"), control(runs, paced, f"{part}_us")))
             for part in ("p50", "p99")
         },
-        "switches": ("context switches (waits) per request, W5", [figures.waited for figures in runs[w5][us]]),
+        "switches": ("context switches per request, W5", [figures.waited + figures.taken for figures in runs[w5][us]]),
     }
     for peer in ("haproxy", "envoy", "lua gateway"):
         if peer in runs[w5]:
