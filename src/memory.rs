@@ -107,7 +107,12 @@ fn unwritten(line: &str, own: &std::path::Path) -> Option<std::ops::Range<usize>
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
+    use std::process::Command;
+
+    use clap::CommandFactory;
+
     use super::*;
+    use crate::cli::Cli;
 
     #[test]
     fn only_what_nobody_wrote_to_is_let_go_of() {
@@ -151,12 +156,32 @@ mod tests {
         sum
     }
 
+    /// Nobody else may ask for the pages meanwhile.
     #[test]
-    fn a_process_goes_on_without_its_pages() {
+    #[ignore = "the next test runs it as a process"]
+    fn a_process_by_itself() {
+        let work = || Cli::command().render_long_help().to_string();
+        let whole = work();
         let before = held();
         let_go_of_start();
-        // What runs is there again, and most of what the start needed is not.
+        // What runs is there again, and what only the work needs is not.
         let after = held();
         assert!(after < before, "{after} kB of {before}");
+        assert_eq!(work(), whole);
+        let again = held();
+        assert!(again > after, "{again} kB after {after}");
+    }
+
+    #[test]
+    fn a_process_goes_on_without_its_pages() {
+        let ended = Command::new(std::env::current_exe().unwrap())
+            .args(["memory::tests::a_process_by_itself", "--exact"])
+            .arg("--ignored")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ended.stdout);
+        // That none has that name is a success as well.
+        let is_good = ended.status.success() && said.contains("1 passed");
+        assert!(is_good, "{}: {said}", ended.status);
     }
 }

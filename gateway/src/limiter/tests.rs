@@ -1,5 +1,7 @@
 //! Buckets, and the cells that hold them.
 
+mod races;
+
 use super::*;
 
 const SECOND: u64 = 1_000_000_000;

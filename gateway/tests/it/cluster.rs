@@ -41,6 +41,8 @@ apis:
       w2: { match: { path: /sliding }, upstream: echo, policies: [{ rate_limit: { limit: 300, window: 24h, scope: cluster, algorithm: sliding_window } }] }
       w3: { match: { path: /dear-window }, upstream: echo, policies: [{ rate_limit: { limit: 300, window: 24h, scope: cluster, algorithm: fixed_window, cost: 5 } }] }
       w4: { match: { path: /short }, upstream: echo, policies: [{ rate_limit: { limit: 20, window: 1s, scope: cluster, algorithm: fixed_window } }] }
+      w5: { match: { path: /by-fixed }, upstream: echo, policies: [{ rate_limit: { limit: 300, window: 24h, scope: cluster, algorithm: fixed_window, headers: [X-Who] } }] }
+      w6: { match: { path: /by-sliding }, upstream: echo, policies: [{ rate_limit: { limit: 300, window: 24h, scope: cluster, algorithm: sliding_window, headers: [X-Who] } }] }
 "#;
 
 const LIMIT: u32 = 300;

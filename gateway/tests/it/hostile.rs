@@ -213,6 +213,60 @@ async fn a_body_that_comes_too_slowly_is_told_so() {
     }
 }
 
+/// Whether it goes through as it comes, or is held; and whether what is wrong comes with the head, or
+/// when the client was asked for it. What is just within the bounds passes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_whose_chunks_are_none_is_told_so() {
+    const HEAD: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n\
+        Transfer-Encoding: chunked\r\n";
+    let extended = |bytes: usize| format!("2;{}\r\n[]\r\n0\r\n\r\n", "x".repeat(bytes));
+    let trailed = |bytes: usize| {
+        let value = "x".repeat(bytes - "A: ".len());
+        format!("2\r\n[]\r\n0\r\nA: {value}\r\n\r\n")
+    };
+    let wrong = [
+        "2\r\n[]\r\nzz\r\n\r\n".to_owned(),
+        "1\r\n[]\r\n0\r\n\r\n".to_owned(),
+        "2\r\n[]\n0\r\n\r\n".to_owned(),
+        "2\r\n[]\r\n0\r\n folded\r\n\r\n".to_owned(),
+        "8000000000000000\r\n[]".to_owned(),
+        extended(257),
+        trailed(8193),
+    ];
+    for text in [OPEN, LOOKED_INTO] {
+        let rig = Rig::new(text).await;
+        for right in [extended(256), trailed(8192)] {
+            let answer = rig.send(&format!("{HEAD}\r\n{right}")).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            assert_eq!(answer.json()["body"], "[]");
+            rig.wait_records(1).await;
+        }
+        for body in &wrong {
+            for is_asked in [false, true] {
+                let mut client = rig.client().await;
+                if is_asked {
+                    let asked = format!("{HEAD}Expect: 100-continue\r\n\r\n");
+                    assert_eq!(client.send(&asked).await.status, 100, "{body:?}");
+                    client.write(body.as_bytes()).await;
+                } else {
+                    let whole = format!("{HEAD}\r\n{body}");
+                    client.write(whole.as_bytes()).await;
+                }
+                let answer = client.read().await;
+                let told = (answer.status, &*answer.code());
+                assert_eq!(told, (400, "framing_invalid"), "{body:?}");
+                assert!(client.is_closed().await, "no request is read behind it");
+                let record = rig.wait_records(1).await.remove(0);
+                let kept = (record.status, &*record.code);
+                assert_eq!(kept, (400, "framing_invalid"), "{body:?}");
+            }
+        }
+        let metrics = rig.admin("/metrics").await.body;
+        let counted = format!("portunus_framing_refused_total {}\n", 2 * wrong.len());
+        assert!(metrics.contains(&counted), "{metrics}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_goes_away_ends_its_request() {
     let rig = Rig::new(OPEN).await;

@@ -187,3 +187,131 @@ async fn counts_survive_a_change_of_state_and_quotas_a_restart() {
         "{answer:?}"
     );
 }
+
+const PLACES: &str = r#"
+portunus: 1
+upstreams: { echo: { targets: [{ url: "http://@UPSTREAM@" }] } }
+policies: [{ key_auth: {} }, { @ORGANIZATION@ }]
+apis:
+  shop:
+    policies: [{ @API@ }]
+    versions:
+      v1:
+        match: { path: /shop/v1 }
+        upstream: echo
+        policies: [{ @VERSION@ }]
+        operations:
+          - { match: { method: GET, path: /a }, policies: [{ @OPERATION@ }] }
+          - { match: { method: GET, path: /b }, policies: [{ @OPERATION@ }] }
+      v2:
+        match: { path: /shop/v2 }
+        upstream: echo
+        policies: [{ @VERSION@ }]
+        operations: [{ match: { method: GET, path: /a }, policies: [{ @OPERATION@ }] }]
+  other:
+    policies: [{ @API@ }]
+    versions:
+      v1:
+        match: { path: /other }
+        upstream: echo
+        policies: [{ @VERSION@ }]
+        operations: [{ match: { method: GET, path: /a }, policies: [{ @OPERATION@ }] }]
+products:
+  all:
+    versions: [shop/v1, shop/v2, other/v1]
+    plans: { free: { policies: [{ @PLAN@ }] } }
+applications:
+  a: { keys: [{ name: a, value: "@KEY1@" }, { name: b, value: "@KEY2@" }], subscriptions: [{ product: all, plan: free }] }
+  b: { keys: [{ name: a, value: "@KEY3@" }], subscriptions: [{ product: all, plan: free }] }
+"#;
+
+/// A limit, and what another application gets where one has used it up.
+const LIMITS: [(&str, &str, u16); 6] = [
+    ("rate_limit", "limit: 4, window: 24h", 200),
+    (
+        "rate_limit",
+        "limit: 4, window: 24h, algorithm: fixed_window",
+        200,
+    ),
+    (
+        "rate_limit",
+        "limit: 4, window: 24h, algorithm: sliding_window",
+        200,
+    ),
+    ("rate_limit", "limit: 4, window: 24h, scope: cluster", 200),
+    ("rate_limit", "limit: 4, window: 24h, by: [address]", 429),
+    ("quota", "limit: 4, period: day", 200),
+];
+
+/// A place, and the paths that have one count by what stands there.
+type Counts = (&'static str, &'static [&'static [&'static str]]);
+
+const COUNTS: [Counts; 5] = [
+    (
+        "ORGANIZATION",
+        &[&["/shop/v1/a", "/shop/v1/b", "/shop/v2/a", "/other/a"]],
+    ),
+    (
+        "PLAN",
+        &[&["/shop/v1/a", "/shop/v1/b", "/shop/v2/a", "/other/a"]],
+    ),
+    (
+        "API",
+        &[&["/shop/v1/a", "/shop/v1/b", "/shop/v2/a"], &["/other/a"]],
+    ),
+    (
+        "VERSION",
+        &[
+            &["/shop/v1/a", "/shop/v1/b"],
+            &["/shop/v2/a"],
+            &["/other/a"],
+        ],
+    ),
+    (
+        "OPERATION",
+        &[
+            &["/shop/v1/a"],
+            &["/shop/v1/b"],
+            &["/shop/v2/a"],
+            &["/other/a"],
+        ],
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subject_has_one_count_where_a_policy_stands() {
+    /// Stands at the other places.
+    const WIDE: &str = "rate_limit: { name: wide, limit: 1000000, window: 1s }";
+    let rig = Rig::new(LIMITED).await;
+    let mut number = 1;
+    for (kind, fields, others) in LIMITS {
+        for (place, counts) in COUNTS {
+            number += 1;
+            let name = format!("n{number}");
+            let policy = format!("{kind}: {{ name: {name}, {fields} }}");
+            let mut text = PLACES.replace(&format!("@{place}@"), &policy);
+            for (other, _) in COUNTS {
+                text = text.replace(&format!("@{other}@"), WIDE);
+            }
+            rig.load(&text, number).await;
+            for paths in counts {
+                for (turn, path) in paths.iter().cycle().take(4).enumerate() {
+                    // Both keys are of one application.
+                    let answer = rig.get(path, &[&field(1 + turn as u8 % 2)]).await;
+                    assert_eq!(answer.status, 200, "{place} {policy} {path}");
+                    let shown = answer.field("ratelimit").unwrap_or_default();
+                    let left = format!("\"{name}\";r={};", 3 - turn);
+                    assert!(shown.contains(&left), "{place} {left} {path}: {shown}");
+                }
+                for path in *paths {
+                    let refused = rig.get(path, &[&field(1)]).await;
+                    assert_eq!(refused.status, 429, "{place} {policy} {path}");
+                }
+            }
+            for path in counts.iter().copied().flatten() {
+                let answer = rig.get(path, &[&field(3)]).await;
+                assert_eq!(answer.status, others, "{place} {policy} {path}");
+            }
+        }
+    }
+}

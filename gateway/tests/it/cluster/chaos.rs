@@ -1,12 +1,33 @@
 //! Redis is killed, stopped, emptied, made read-only, or restarted with what it knew some time ago,
-//! and comes back, while two gateways are under load.
+//! and comes back, while two gateways are under load: of a bucket, and of both kinds of windows.
 
+use std::ops::AddAssign;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use domain::policy::rate_limit::Algorithm;
 use tokio::task::JoinHandle;
 
 use super::*;
+
+/// Where subjects are counted, and how.
+const COUNTED: [(&str, Algorithm); 3] = [
+    ("/by", Algorithm::TokenBucket),
+    ("/by-fixed", Algorithm::FixedWindow),
+    ("/by-sliding", Algorithm::SlidingWindow),
+];
+
+/// How many requests each of them has let through.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Admitted([u64; COUNTED.len()]);
+
+impl AddAssign for Admitted {
+    fn add_assign(&mut self, more: Self) {
+        for (sum, more) in self.0.iter_mut().zip(more.0) {
+            *sum += more;
+        }
+    }
+}
 
 /// What becomes of Redis.
 struct Loss {
@@ -31,9 +52,9 @@ impl Loss {
     }
 }
 
-/// A subject's next request; whether it is let through.
-async fn ask(client: &mut Client, who: &str) -> bool {
-    let status = client.get("/by", &[&format!("X-Who: {who}")]).await.status;
+/// A subject's next request to one of them; whether it is let through.
+async fn ask_one(client: &mut Client, path: &str, who: &str) -> bool {
+    let status = client.get(path, &[&format!("X-Who: {who}")]).await.status;
     match status {
         200 => true,
         429 => false,
@@ -41,12 +62,21 @@ async fn ask(client: &mut Client, who: &str) -> bool {
     }
 }
 
+/// A subject's next request to each of them.
+async fn ask(client: &mut Client, who: &str) -> Admitted {
+    let mut admitted = Admitted::default();
+    for ((path, _), admitted) in COUNTED.into_iter().zip(&mut admitted.0) {
+        *admitted = u64::from(ask_one(client, path, who).await);
+    }
+    admitted
+}
+
 /// So many requests, a moment apart: how many are let through.
-async fn few(place: Place, who: &str, count: usize) -> u64 {
+async fn few(place: Place, who: &str, count: usize) -> Admitted {
     let mut client = Client::connect(place.gateway).await;
-    let mut admitted = 0;
+    let mut admitted = Admitted::default();
     for _ in 0..count {
-        admitted += u64::from(ask(&mut client, who).await);
+        admitted += ask(&mut client, who).await;
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     admitted
@@ -54,15 +84,17 @@ async fn few(place: Place, who: &str, count: usize) -> u64 {
 
 /// Asks until nothing has been let through for longer than another node may hold something, and
 /// this one waits before it asks Redis again.
-async fn use_up(place: Place, who: &str) -> u64 {
+async fn use_up(place: Place, who: &str) -> Admitted {
     let mut client = Client::connect(place.gateway).await;
-    let (mut admitted, mut refused) = (0, 0);
+    let (mut admitted, mut refused) = (Admitted::default(), 0);
     while refused < 125 {
-        if ask(&mut client, who).await {
-            (admitted, refused) = (admitted + 1, 0);
-        } else {
+        let more = ask(&mut client, who).await;
+        if more == Admitted::default() {
             refused += 1;
             tokio::time::sleep(Duration::from_millis(20)).await;
+        } else {
+            admitted += more;
+            refused = 0;
         }
     }
     admitted
@@ -71,7 +103,7 @@ async fn use_up(place: Place, who: &str) -> u64 {
 /// Requests of a subject, as fast as they are answered, until they are ended.
 struct Running {
     ends: Arc<AtomicBool>,
-    clients: Vec<JoinHandle<u64>>,
+    clients: Vec<JoinHandle<Admitted>>,
 }
 
 impl Running {
@@ -81,13 +113,13 @@ impl Running {
             let ends = ends.clone();
             tokio::spawn(async move {
                 let mut client = Client::connect(place.gateway).await;
-                let mut admitted = 0;
+                let mut admitted = Admitted::default();
                 while !ends.load(Ordering::Relaxed) {
-                    if ask(&mut client, who).await {
-                        admitted += 1;
-                    } else {
+                    let more = ask(&mut client, who).await;
+                    if more == Admitted::default() {
                         tokio::time::sleep(Duration::from_millis(2)).await;
                     }
+                    admitted += more;
                 }
                 admitted
             })
@@ -97,9 +129,9 @@ impl Running {
         Self { ends, clients }
     }
 
-    async fn end(self) -> u64 {
+    async fn end(self) -> Admitted {
         self.ends.store(true, Ordering::Relaxed);
-        let mut admitted = 0;
+        let mut admitted = Admitted::default();
         for client in self.clients {
             admitted += client.await.unwrap();
         }
@@ -129,8 +161,9 @@ async fn chaos(
     let what = loss.what;
     let begun = Instant::now();
     let (_nodes, places) = two(&redis).await;
-    let mut some = few(places[0], "some", 20).await + few(places[1], "some", 20).await;
-    assert_eq!(some, 40, "{what}");
+    let mut some = few(places[0], "some", 20).await;
+    some += few(places[1], "some", 20).await;
+    assert_eq!(some.0, [40; COUNTED.len()], "{what}");
     if loss.is_saved {
         // What it is told a moment later it will not know.
         redis.ask(&["SAVE"]).await;
@@ -172,27 +205,37 @@ async fn chaos(
         one += rest.1;
         all += rest.2;
     }
-    let Overshoot { late, lost } = limit().overshoot(2);
-    let refilled = begun.elapsed().as_secs() / (24 * 3600 / u64::from(LIMIT)) + 1;
-    let mut above = 0;
-    for (who, admitted) in [("some", some), ("one", one), ("all", all)] {
-        let more = admitted.saturating_sub(u64::from(LIMIT));
-        eprintln!("{what}, {who}: {more} above {LIMIT}, stated {lost}");
-        assert!(more <= lost + refilled, "{what}, {who}: {more} above");
-        // Whatever was counted twice would be missing here.
+    let (mut above, mut unheard) = (0, 0);
+    for (at, (path, algorithm)) in COUNTED.into_iter().enumerate() {
+        let policy = RateLimit {
+            algorithm,
+            ..limit()
+        };
+        let Overshoot { late, lost } = policy.overshoot(2);
+        let refilled = match algorithm {
+            Algorithm::TokenBucket => {
+                begun.elapsed().as_secs() / (24 * 3600 / u64::from(LIMIT)) + 1
+            }
+            Algorithm::FixedWindow | Algorithm::SlidingWindow => 0,
+        };
+        for (who, admitted) in [("some", some), ("one", one), ("all", all)] {
+            let (what, admitted) = (format!("{what}, {path}, {who}"), admitted.0[at]);
+            let more = admitted.saturating_sub(u64::from(LIMIT));
+            eprintln!("{what}: {more} above {LIMIT}, stated {lost}");
+            assert!(more <= lost + refilled, "{what}: {more} above");
+            // Whatever was counted twice would be missing here.
+            assert!(admitted + 4 >= u64::from(LIMIT), "{what}: {admitted}");
+            above += more.saturating_sub(refilled);
+            unheard += late;
+        }
         assert!(
-            admitted + 4 >= u64::from(LIMIT),
-            "{what}, {who}: {admitted}"
+            before_the_rest.0[at] < u64::from(LIMIT),
+            "{what}, {path}: something was left to be counted rightly"
         );
-        above += more.saturating_sub(refilled);
     }
-    assert!(
-        before_the_rest < u64::from(LIMIT),
-        "{what}: something was left to be counted rightly"
-    );
     if !loss.forgets {
         // Less what Redis told of while nobody heard it.
-        let least = above.saturating_sub(3 * late);
+        let least = above.saturating_sub(unheard);
         until("what was above is told", async || {
             over(places).await >= least
         })
@@ -288,13 +331,14 @@ async fn no_request_waits_for_a_redis_that_hangs() {
             let mut client = Client::connect(place.gateway).await;
             let (mut limited, mut free) = (Vec::new(), Vec::new());
             for round in 0..200 {
-                // Half of them are of subjects that nobody has heard of.
+                // Of each limit in turn, and half of them of subjects that nobody has heard of.
                 let who = match round % 2 {
                     0 => format!("{node}"),
                     _ => format!("{node} {round}"),
                 };
+                let (path, _) = COUNTED[round % COUNTED.len()];
                 let sent = Instant::now();
-                ask(&mut client, &who).await;
+                ask_one(&mut client, path, &who).await;
                 limited.push(sent.elapsed());
                 // What a request takes on this machine just now.
                 let sent = Instant::now();
