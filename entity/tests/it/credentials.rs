@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use entity::credential::{Column, Entity};
 use entity::database::Databases;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryTrait};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryResult, QueryTrait,
+};
 
 use crate::world::{at, id, plant};
 
@@ -65,8 +67,8 @@ async fn what_is_due_is_found_by_index() {
         ] {
             asked.sql = format!("EXPLAIN QUERY PLAN {}", asked.sql);
             let rows = db.query_all_raw(asked).await.unwrap();
-            let steps = rows.iter().map(|row| row.try_get::<String>("", "detail").unwrap());
-            let plan: Vec<String> = steps.collect();
+            let detail = |row: &QueryResult| row.try_get::<String>("", "detail").unwrap();
+            let plan: Vec<String> = rows.iter().map(detail).collect();
             assert!(plan.len() == 1 && plan[0].contains(index), "{plan:?}");
         }
     })
