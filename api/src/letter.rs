@@ -174,7 +174,7 @@ impl Letters<'_> {
         letter
     }
 
-    /// What happened to a subscription; `reason` is what a person wrote to it.
+    /// What happened to a subscription or a credential; `reason` is what a person wrote to it.
     pub fn subscription(
         &self,
         kind: &'static str,

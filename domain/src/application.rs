@@ -169,13 +169,14 @@ impl Lifetime {
 }
 
 /// When the old key dies after a roll.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Overlap {
     #[serde(rename = "now")]
     None,
     #[serde(rename = "1h")]
     Hour,
+    #[default]
     #[serde(rename = "24h")]
     Day,
     #[serde(rename = "7d")]

@@ -7,6 +7,7 @@ use domain::key::{Environment, KeyDigest};
 use domain::snapshot;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::ExprTrait;
+use sea_orm::{QueryOrder, UpdateMany};
 
 use crate::row::{RowError, read_json, read_word};
 
@@ -45,8 +46,17 @@ pub struct Model {
     pub revoked_at: Option<DateTime<Utc>>,
     pub revoked_by: Option<Uuid>,
     pub rolled_from: Option<Uuid>,
+    /// The end that its holders were told of when it had come. Another one is told of anew.
+    pub told_end: Option<DateTime<Utc>>,
+    /// The end that they were told of ahead.
+    pub told_ahead: Option<DateTime<Utc>>,
     pub etag: i64,
 }
+
+/// When it ends: one that was rolled never outlives its own expiry. As the indexes have it.
+const END: &str = "COALESCE(retires_at, expires_at)";
+const END_UNTOLD: &str = "told_end IS DISTINCT FROM COALESCE(retires_at, expires_at)";
+const AHEAD_UNTOLD: &str = "told_ahead IS DISTINCT FROM expires_at";
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {
@@ -105,6 +115,41 @@ impl Entity {
             .filter(lives(Column::RetiresAt))
     }
 
+    /// Those whose end has come and was not told of, the earliest first; of all organizations.
+    pub fn ended(now: DateTime<Utc>) -> Select<Self> {
+        Self::find()
+            .filter(Column::RevokedAt.is_null())
+            .filter(Expr::cust(END_UNTOLD))
+            .filter(Expr::cust(END).lte(now))
+            .order_by_asc(Expr::cust(END))
+    }
+
+    /// Those that expire after `now` and up to `until`, of which nobody was told ahead, the earliest
+    /// first; of all organizations. Whoever rolled one chose its end and knows.
+    pub fn ending(now: DateTime<Utc>, until: DateTime<Utc>) -> Select<Self> {
+        Self::find()
+            .filter(Column::RevokedAt.is_null())
+            .filter(Column::RetiresAt.is_null())
+            .filter(Expr::cust(AHEAD_UNTOLD))
+            .filter(Column::ExpiresAt.gt(now))
+            .filter(Column::ExpiresAt.lte(until))
+            .order_by_asc(Column::ExpiresAt)
+    }
+
+    /// Notes that the ends of these were told of, as they stand in the rows now.
+    pub fn note_end(ids: impl IntoIterator<Item = Uuid>) -> UpdateMany<Self> {
+        Self::update_many()
+            .col_expr(Column::ToldEnd, Expr::cust(END))
+            .filter(Column::Id.is_in(ids))
+    }
+
+    /// Notes that the ends of these were told of ahead, as they stand in the rows now.
+    pub fn note_ahead(ids: impl IntoIterator<Item = Uuid>) -> UpdateMany<Self> {
+        Self::update_many()
+            .col_expr(Column::ToldAhead, Expr::col(Column::ExpiresAt))
+            .filter(Column::Id.is_in(ids))
+    }
+
     pub fn of_application(application: ApplicationId) -> Select<Self> {
         Self::find().filter(Column::ApplicationId.eq(application.uuid()))
     }
@@ -135,6 +180,11 @@ impl Model {
             retires_at: self.retires_at,
             revoked_at: self.revoked_at,
         }
+    }
+
+    /// When it stops, unless it is revoked before.
+    pub fn ends_at(&self) -> Option<DateTime<Utc>> {
+        self.retires_at.or(self.expires_at)
     }
 
     pub fn to_state(self) -> Result<snapshot::Credential, RowError> {
@@ -192,6 +242,8 @@ impl Model {
             revoked_at: _,
             revoked_by: _,
             rolled_from: _,
+            told_end: _,
+            told_ahead: _,
             etag: _,
         } = self;
         let digest = claim.unwrap_or(digest).try_into().map_err(|_| RowError {

@@ -159,7 +159,7 @@ fn developer() -> Pages {
         )
         .route(
             &format!("{APPLICATION}/keys/{{key}}/roll"),
-            post(keys::roll),
+            get(keys::ask_roll).post(keys::roll),
         )
         .route(
             &format!("{APPLICATION}/keys/{{key}}/revoke"),

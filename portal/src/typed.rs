@@ -7,6 +7,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Redirect, Response},
 };
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use domain::problem::Code;
 use frontend::form::Form;
 
@@ -204,6 +205,16 @@ pub fn gather(error: &mut api::Error, list: &str) {
             invalid.pointer = format!("/{list}");
         }
     }
+}
+
+/// A point in time, or the beginning of a day in UTC, as somebody writes it.
+#[must_use]
+pub fn moment(text: &str) -> Option<DateTime<Utc>> {
+    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        return Some(time.to_utc());
+    }
+    let day: NaiveDate = text.parse().ok()?;
+    Some(day.and_time(NaiveTime::MIN).and_utc())
 }
 
 /// 303 to a page of ours, after a form did its work.

@@ -169,7 +169,8 @@ async fn rename_credential(
     Ok(Tagged(body.etag, body))
 }
 
-/// Make the key's successor; the old one works until the overlap is over.
+/// Make the key's successor. The old one works until the overlap is over or the chosen time has come,
+/// 24 hours unless something is said; `rolled` says until when.
 #[utoipa::path(post, path = "/credentials/{credential}/roll", tag = "credentials", operation_id = "roll_key", params(("credential" = Uuid, Path)), request_body = wire::RollKey, responses((status = 201, body = wire::NewKey), (status = "default", body = Problem, content_type = "application/problem+json")))]
 async fn roll_key(
     SignedIn(ctx): SignedIn,

@@ -3,6 +3,7 @@
 //!
 //! Every process of the portal may run the jobs: each row is claimed by compare-and-set.
 
+mod credentials;
 mod expiry;
 mod forget;
 mod quotas;
@@ -21,6 +22,7 @@ use crate::plane::Plane;
 use crate::post::{self, Transport};
 use crate::service::{audit, authorization_server, ip_lists, notifications};
 
+pub use credentials::{end as end_credentials, remind as remind_of_credentials};
 pub use expiry::expire;
 pub(crate) use expiry::payload;
 pub use forget::forget;
@@ -99,9 +101,12 @@ async fn run_most(
             _ = expiries.tick() => {
                 told("expiry", expire(&Ctx::job(plane, "expiry")).await);
                 told("sunset", retire_due(&Ctx::job(plane, "sunset")).await);
+                told("credentials", end_credentials(&Ctx::job(plane, "credentials")).await);
             }
             _ = warnings.tick() => {
                 told("quotas", warn_of_quotas(&Ctx::job(plane, "quotas")).await);
+                let ctx = Ctx::job(plane, "reminders");
+                told("reminders", remind_of_credentials(&ctx).await);
                 told("webhooks", hook::count(plane).await.map(|()| 0));
             }
             _ = hours.tick() => hourly(plane).await,

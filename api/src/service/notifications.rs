@@ -2,14 +2,14 @@
 //! so that several processes send each mail once.
 
 mod deprecated;
+mod texts;
 
 use chrono::Duration;
 use domain::actor::{OrganizationRole, TeamRole};
 use domain::id::EventId;
 use domain::problem::Code;
-use entity::{event, organization, organization_member, team_member, user};
+use entity::{event, organization, organization_member, team, team_member, user};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
-use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::ctx::Ctx;
@@ -19,6 +19,8 @@ use crate::service::outbox::{self, Origin};
 use crate::service::webhooks;
 use crate::write::Write;
 pub(crate) use deprecated::{ANNOUNCED, TAKEN_BACK};
+pub(crate) use texts::hears;
+use texts::{Text, Told, filled, known, text};
 
 /// Events taken at once.
 const BATCH: u64 = 100;
@@ -26,114 +28,6 @@ const BATCH: u64 = 100;
 const MOST: u64 = 50;
 /// How long an event that fails is tried.
 const TRIED: Duration = Duration::days(1);
-
-/// What the events of subscriptions carry, and those of applications' quotas outside of plans, which
-/// have a place in the stead of product and plan: names as they were at that moment.
-#[derive(Debug, Deserialize)]
-struct Told {
-    application: String,
-    #[serde(default)]
-    product: String,
-    #[serde(default)]
-    plan: String,
-    #[serde(default)]
-    place_name: String,
-    provider_id: Uuid,
-    #[serde(default)]
-    provider_team_id: Uuid,
-    consumer: String,
-    consumer_id: Uuid,
-    consumer_team_id: Option<Uuid>,
-    requested_by: Option<Uuid>,
-    #[serde(default)]
-    requester: String,
-    #[serde(default)]
-    reason: String,
-    note: String,
-    /// API and version, where it is about one.
-    #[serde(default)]
-    version: String,
-}
-
-/// What a kind of event says, and to which side.
-enum Text {
-    Provider(&'static str, &'static str),
-    Requester(&'static str, &'static str),
-    /// Whoever looks after the application.
-    Consumer(&'static str, &'static str),
-}
-
-/// Subject and what happened, by kind; kinds without a mail are absent. Words in braces are
-/// replaced from [`Told`].
-fn text(kind: &str) -> Option<Text> {
-    Some(match kind {
-        "subscription.requested" => Text::Provider(
-            "Approval asked: {application} for {product}",
-            "{requester} ({consumer}) asks for the plan {plan} of {product} for the application {application}.",
-        ),
-        "subscription.approved" => Text::Requester(
-            "Approved: {product}",
-            "The subscription of {application} to {product}, plan {plan}, was approved.",
-        ),
-        "subscription.rejected" => Text::Requester(
-            "Rejected: {product}",
-            "The subscription of {application} to {product}, plan {plan}, was rejected.",
-        ),
-        "subscription.suspended" => Text::Requester(
-            "Suspended: {product}",
-            "The subscription of {application} to {product} was suspended: calls are refused until it is resumed.",
-        ),
-        "subscription.resumed" => Text::Requester(
-            "Resumed: {product}",
-            "The subscription of {application} to {product} was resumed: calls are answered again.",
-        ),
-        "subscription.revoked" => Text::Requester(
-            "Ended: {product}",
-            "The subscription of {application} to {product} was ended by the API's owner.",
-        ),
-        "subscription.expired" => Text::Requester(
-            "Expired: {product}",
-            "The subscription of {application} to {product} has reached its end.",
-        ),
-        "subscription.granted" => Text::Requester(
-            "Granted: {product}",
-            "{application} was given a subscription to {product}, plan {plan}.",
-        ),
-        "subscription.quota_80" => Text::Consumer(
-            "Quota at 80 %: {product}",
-            "{application} has used at least 80 % of its quota for {product}, plan {plan}. {note}",
-        ),
-        "subscription.version_deprecated" => Text::Consumer(
-            "Deprecated: {version}",
-            "{version}, which {application} may call by its subscription to {product}, plan {plan}, is deprecated. {note}",
-        ),
-        "subscription.version_undeprecated" => Text::Consumer(
-            "Not deprecated any more: {version}",
-            "{version}, which {application} may call by its subscription to {product}, plan {plan}, is not deprecated any more: what was announced of its end was taken back.",
-        ),
-        "subscription.quota_100" => Text::Consumer(
-            "Quota used up: {product}",
-            "{application} has used its whole quota for {product}, plan {plan}: further calls are refused until it starts anew. {note}",
-        ),
-        "application.quota_80" => Text::Consumer(
-            "Quota at 80 %: {place}",
-            "{application} has used at least 80 % of its quota for {place}. {note}",
-        ),
-        "application.quota_100" => Text::Consumer(
-            "Quota used up: {place}",
-            "{application} has used its whole quota for {place}: further calls are refused until it starts anew. {note}",
-        ),
-        _ => return None,
-    })
-}
-
-/// Which member of its payload names the organization that an event is told to; `None`: to nobody.
-pub(crate) fn hears(kind: &str) -> Option<&'static str> {
-    Some(match text(kind)? {
-        Text::Provider(..) => "provider_id",
-        Text::Requester(..) | Text::Consumer(..) => "consumer_id",
-    })
-}
 
 /// Makes the mails of new events, and what webhooks are told of them. Says how many events were
 /// handled. One that fails keeps up no other: it stays, and has its turn again.
@@ -217,7 +111,7 @@ async fn letters(write: &Write<'_>, event: &event::Model) -> Result<Vec<Letter>>
                 subject,
                 body,
                 told.provider_id,
-                "approvals",
+                "approvals".to_owned(),
                 &told.reason,
                 people,
             )
@@ -231,10 +125,19 @@ async fn letters(write: &Write<'_>, event: &event::Model) -> Result<Vec<Letter>>
                 subject,
                 body,
                 told.consumer_id,
-                "subscriptions",
+                "subscriptions".to_owned(),
                 &nothing,
                 people,
             )
+        }
+        Text::Keeper(subject, body) => {
+            let team = told.consumer_team_id.unwrap_or_default();
+            // With the application went its page, and what there was to do.
+            let Some(page) = page_of(write.tx(), team, told.application_id).await? else {
+                return Ok(Vec::new());
+            };
+            let people = deciders(write.tx(), told.consumer_id, team).await?;
+            (subject, body, told.consumer_id, page, &nothing, people)
         }
         Text::Requester(subject, body) => {
             let people = match told.requested_by {
@@ -245,7 +148,7 @@ async fn letters(write: &Write<'_>, event: &event::Model) -> Result<Vec<Letter>>
                 subject,
                 body,
                 told.consumer_id,
-                "subscriptions",
+                "subscriptions".to_owned(),
                 &told.note,
                 people,
             )
@@ -267,45 +170,14 @@ async fn letters(write: &Write<'_>, event: &event::Model) -> Result<Vec<Letter>>
         .collect())
 }
 
-/// Mails are of few kinds; the outbox names them by ours, not by whatever a row says.
-fn known(kind: &str) -> &'static str {
-    if kind == "subscription.requested" {
-        "subscription.requested"
-    } else {
-        "subscription.decided"
-    }
-}
-
-fn filled(text: &str, told: &Told) -> String {
-    let words = [
-        ("{application}", &told.application),
-        ("{product}", &told.product),
-        ("{plan}", &told.plan),
-        ("{place}", &told.place_name),
-        ("{consumer}", &told.consumer),
-        ("{requester}", &told.requester),
-        ("{note}", &told.note),
-        ("{version}", &told.version),
-    ];
-    // Piece by piece, so that a name with braces in it is not replaced again.
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find('{') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        match words.iter().find(|(word, _)| rest.starts_with(word)) {
-            Some((word, value)) => {
-                out.push_str(value);
-                rest = &rest[word.len()..];
-            }
-            None => {
-                out.push('{');
-                rest = &rest[1..];
-            }
-        }
-    }
-    out.push_str(rest);
-    out
+/// The page of an application, within its organization.
+async fn page_of<C: ConnectionTrait>(
+    db: &C,
+    team: Uuid,
+    application: Uuid,
+) -> Result<Option<String>> {
+    let team = team::Entity::find_by_id(team).one(db).await?;
+    Ok(team.map(|team| format!("t/{}/applications/{application}", team.slug)))
 }
 
 /// Those who may approve: maintainers of the product's team, admins and owners.
@@ -339,33 +211,4 @@ async fn deciders<C: ConnectionTrait>(
         .limit(MOST)
         .all(db)
         .await?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_put_in_once() {
-        let told = Told {
-            application: "{product}".into(),
-            product: "Books".into(),
-            plan: "free".into(),
-            place_name: String::new(),
-            provider_id: Uuid::nil(),
-            provider_team_id: Uuid::nil(),
-            consumer: "Lantern".into(),
-            consumer_team_id: None,
-            consumer_id: Uuid::nil(),
-            requested_by: None,
-            requester: "Ines".into(),
-            reason: String::new(),
-            note: String::new(),
-            version: String::new(),
-        };
-        assert_eq!(
-            filled("{application} for {product} {x}", &told),
-            "{product} for Books {x}"
-        );
-    }
 }

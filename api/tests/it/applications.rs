@@ -1,6 +1,6 @@
 //! Applications and their keys.
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use domain::actor::{OrganizationRole, TeamRole};
 use domain::key::{KeyDigest, parse};
 use domain::problem::Code;
@@ -102,6 +102,60 @@ async fn rolling_leaves_the_old_key_as_long_as_asked() {
             .post(&format!("{keys}/x"), json!({}))
             .await
             .refused(Code::NotFound);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_rolled_key_works_until_a_chosen_time_within_bounds() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let mut client = world.owner.client.clone();
+        let application = world.application(&world.owner, world.here, "Mobile").await;
+        let keys = format!("/applications/{application}/credentials");
+        let chosen = "2026-11-25T08:30:00Z";
+        for (expires_at, roll, until) in [
+            ("", json!({}), "2026-11-22T12:00:00Z"),
+            ("", json!({ "overlap": "now" }), "2026-11-21T12:00:00Z"),
+            ("", json!({ "retires_at": chosen }), chosen),
+            (
+                "",
+                json!({ "retires_at": "2027-02-19T12:00:00Z" }),
+                "2027-02-19T12:00:00Z",
+            ),
+            // Never beyond its own end.
+            (
+                "2026-11-22T00:00:00Z",
+                json!({ "overlap": "7d" }),
+                "2026-11-22T00:00:00Z",
+            ),
+        ] {
+            let old = json!({ "name": "k", "expires_at": expires_at });
+            let old = client.post(&keys, old).await.ok(201).json();
+            assert!(old.get("rolled").is_none());
+            let one = format!("/credentials/{}", id(&old["credential"]));
+            let path = format!("{one}/roll");
+            for wrong in [
+                json!({ "retires_at": "2026-11-21T12:00:00Z" }),
+                json!({ "retires_at": "2027-02-19T12:00:01Z" }),
+                json!({ "retires_at": chosen, "overlap": "1h" }),
+            ] {
+                let wrong = client
+                    .post(&path, wrong)
+                    .await
+                    .refused(Code::ValidationFailed);
+                assert_eq!(wrong.pointers(), ["/retires_at"]);
+            }
+            let new = client.post(&path, roll).await.ok(201).json();
+            assert_eq!(new["rolled"]["id"], old["credential"]["id"]);
+            assert_eq!(new["rolled"]["retires_at"], until);
+            assert_eq!(client.get(&one).await.ok(200).json()["retires_at"], until);
+            // Gateways judge by it.
+            let until: DateTime<Utc> = until.parse().unwrap();
+            let state = entity::snapshot::load(&world.app.plane.databases.main);
+            let mut known = state.await.unwrap().parts.credentials.into_iter();
+            assert!(known.any(|key| key.lifetime.retires_at == Some(until)));
+        }
     })
     .await;
 }

@@ -15,6 +15,7 @@ mod catalog;
 mod certificates;
 mod claims;
 mod concurrency;
+mod expiry;
 mod explain;
 mod first_run;
 mod invitations;

@@ -15,6 +15,8 @@ use crate::key::Environment;
 pub const MAX_CIDRS: usize = 50;
 /// Most credentials of an application that still work.
 pub const MAX_CREDENTIALS: u64 = 100;
+/// How long at most a key that was rolled works beside its successor, in days.
+pub const MAX_OVERLAP_DAYS: i64 = 90;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Credential {
@@ -242,8 +244,13 @@ pub struct AddCertificate {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RollKey {
-    /// How long the old key still works.
-    pub overlap: Overlap,
+    /// How long the old key still works: 24 hours unless something else is said. Never beyond its own
+    /// expiry.
+    #[serde(default)]
+    pub overlap: Option<Overlap>,
+    /// Until when the old key still works, in the stead of `overlap`: within 90 days.
+    #[serde(default, deserialize_with = "super::moment")]
+    pub retires_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -260,6 +267,9 @@ pub struct NewKey {
     /// With the key in it; absent while no subscription is effective.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_call: Option<FirstCall>,
+    /// After a roll, the key before it: it works until its `retires_at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled: Option<Credential>,
 }
 
 impl std::fmt::Debug for NewKey {

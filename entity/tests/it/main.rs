@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod cached;
+mod credentials;
 mod details;
 mod lifecycle;
 mod nodes;

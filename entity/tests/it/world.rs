@@ -234,6 +234,8 @@ pub(crate) fn credential(name: &str) -> credential::Model {
         revoked_at: None,
         revoked_by: None,
         rolled_from: None,
+        told_end: None,
+        told_ahead: None,
         etag: 1,
     }
 }

@@ -4,6 +4,7 @@ mod claims;
 mod end;
 mod keys;
 mod light;
+mod roll;
 
 use std::collections::HashMap;
 
@@ -39,6 +40,7 @@ use crate::{
 pub use self::claims::{Claim, Claiming, OauthClient, Password, claim, oauth_client, password};
 pub use self::end::{Disable, Revoke, disable, revoke};
 pub use self::keys::{Created, NewKey, created, new_key};
+pub use self::roll::{Roll, roll};
 
 /// What the page shows.
 #[derive(Clone, Debug)]

@@ -245,6 +245,8 @@ async fn plant(databases: &Databases, parts: &Parts) {
             revoked_at: None,
             revoked_by: None,
             rolled_from: None,
+            told_end: None,
+            told_ahead: None,
             etag: 1,
         };
         insert(&tx, row).await;

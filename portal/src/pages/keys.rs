@@ -5,6 +5,7 @@ use axum::{
     http::{HeaderValue, header},
     response::Response,
 };
+use chrono::{DateTime, Utc};
 use domain::{
     actor::Action,
     application::Overlap,
@@ -15,7 +16,7 @@ use domain::{
         credentials::{CreateKey, Credential, NewKey, RollKey},
     },
 };
-use frontend::{form::Form, pages::application};
+use frontend::{form::Form, format, pages::application};
 use leptos::prelude::AnyView;
 
 use super::{
@@ -26,7 +27,7 @@ use super::{
 use crate::{
     failure::{Failure, Result},
     place::Workspace,
-    typed::{Typed, see},
+    typed::{Typed, moment, see},
 };
 
 /// Organization, team, application.
@@ -101,6 +102,31 @@ pub(super) fn once(here: &Workspace, title: &str, page: impl FnOnce() -> AnyView
     response
 }
 
+const ROLL: &str = "Roll a key";
+
+pub(crate) async fn ask_roll(here: Workspace, Path((_, _, id, key)): Path<One>) -> Result {
+    here.must(Action::ManageCredentials)?;
+    let found = load(&here, id).await?;
+    let old = one(&here, id, key).await?;
+    let page = roll_props(&here, found, old, Form::default());
+    Ok(here.visit.page(ROLL, || application::roll(page)))
+}
+
+fn roll_props(
+    here: &Workspace,
+    application: Application,
+    key: Credential,
+    form: Form,
+) -> application::Roll {
+    application::Roll {
+        visitor: here.visitor(),
+        place: here.place.clone(),
+        application,
+        key,
+        form,
+    }
+}
+
 pub(crate) async fn roll(
     here: Workspace,
     Path((_, _, id, key)): Path<One>,
@@ -108,16 +134,51 @@ pub(crate) async fn roll(
 ) -> Result {
     let found = load(&here, id).await?;
     let old = one(&here, id, key).await?;
-    let overlap =
-        Overlap::parse(typed.get("overlap")).ok_or_else(|| Failure::of(Code::BadRequest))?;
-    let made = service::roll(here.ctx(), key, RollKey { overlap }).await?;
-    let before = match overlap {
-        Overlap::None => format!("{} stopped working with this.", old.name),
-        Overlap::Hour => format!("{} still works for an hour.", old.name),
-        Overlap::Day => format!("{} still works for 24 hours.", old.name),
-        Overlap::Week => format!("{} still works for seven days.", old.name),
+    let rolled = match chosen(&typed) {
+        Ok(input) => service::roll(here.ctx(), key, input).await,
+        Err(error) => Err(error),
     };
-    Ok(created(&here, found, made, Some(before)))
+    match rolled {
+        Ok(made) => {
+            let before = made.rolled.as_ref().map(|old| became(old, here.ctx().now));
+            Ok(created(&here, found, made, before))
+        }
+        Err(error) => {
+            let form = typed.refused(here.ctx(), error).await?;
+            let page = roll_props(&here, found, old, form);
+            Ok(here.visit.refused(ROLL, || application::roll(page)))
+        }
+    }
+}
+
+/// One of the menu, or a time that was written.
+fn chosen(typed: &Typed) -> api::Result<RollKey> {
+    if typed.has("retires_at") {
+        let at = moment(typed.get("retires_at")).ok_or_else(|| {
+            let message = "Write a day like 2026-12-31, or a time like 2026-12-31T08:00:00Z.";
+            api::Error::field("/retires_at", message)
+        })?;
+        return Ok(RollKey {
+            overlap: None,
+            retires_at: Some(at),
+        });
+    }
+    let overlap = Overlap::parse(typed.get("overlap"))
+        .ok_or_else(|| api::Error::new(Code::BadRequest, "Choose when the old key stops."))?;
+    Ok(RollKey {
+        overlap: Some(overlap),
+        retires_at: None,
+    })
+}
+
+/// What is said of the old key.
+fn became(old: &Credential, now: DateTime<Utc>) -> String {
+    match old.retires_at {
+        Some(at) if at > now => {
+            format!("{} still works until {}.", old.name, format::moment(at))
+        }
+        Some(_) | None => format!("{} stopped working with this.", old.name),
+    }
 }
 
 async fn one(here: &Workspace, application: ApplicationId, id: CredentialId) -> Result<Credential> {

@@ -142,7 +142,7 @@ async fn keys_are_rolled_and_revoked() {
             .ok(200);
         rolled
             .says("Your key is ready")
-            .says("still works for 24 hours");
+            .says("production still works until 22 Nov 2026, 12:00 UTC.");
         developer.get(&home).await.ok(200).says("Retiring in");
 
         let revoke = format!("{home}/keys/{key}/revoke");
@@ -161,6 +161,53 @@ async fn keys_are_rolled_and_revoked() {
             .await
             .to(&home);
         developer.get(&home).await.ok(200).says("Revoked");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_is_rolled_at_a_time_of_ones_own() {
+    each(async |app: App| {
+        let mut developer = app.member("lantern").await;
+        let team = team(&mut developer).await;
+        let home = application(&mut developer, &team, "Lantern iOS").await;
+        let form = [
+            ("name", "production"),
+            ("environment", "live"),
+            ("expires", "30"),
+        ];
+        let new = format!("{home}/keys/new");
+        developer.post(&new, &form).await.ok(200);
+        for (retires_at, said) in [
+            ("2026-12-01", "still works until 1 Dec 2026, 00:00 UTC."),
+            // Not beyond its own expiry, which is that of the key before it.
+            ("2027-02-01", "still works until 21 Dec 2026, 12:00 UTC."),
+        ] {
+            let page = developer.get(&home).await.ok(200);
+            let key = page.between(&format!("action=\"{home}/keys/"), "/roll\"");
+            let roll = format!("{home}/keys/{key}/roll");
+            page.says(&format!("href=\"{roll}\""));
+            developer
+                .get(&roll)
+                .await
+                .ok(200)
+                .says("Roll production")
+                .says("name=\"retires_at\"");
+            for wrong in ["", "soon", "2026-11-20", "2027-11-20"] {
+                developer
+                    .post(&roll, &[("retires_at", wrong)])
+                    .await
+                    .ok(422)
+                    .says("id=\"retires_at-e\"")
+                    .says(wrong);
+            }
+            let rolled = developer.post(&roll, &[("retires_at", retires_at)]).await;
+            rolled.ok(200).says("Your key is ready").says(said);
+            let again = developer.post(&roll, &[("overlap", "now")]).await;
+            again
+                .ok(422)
+                .says("A key that is retiring cannot be rolled.");
+        }
     })
     .await;
 }

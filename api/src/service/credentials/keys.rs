@@ -1,15 +1,15 @@
 //! Credentials of kind key. The value leaves in the answer that makes it and is nowhere else: the
 //! row has its digest and the few characters that one recognizes it by.
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use domain::actor::Action;
 use domain::application::{CredentialKind, CredentialState};
 use domain::id::{ApplicationId, CredentialId};
 use domain::key::{ApiKey, Environment};
 use domain::problem::Code;
-use domain::wire::credentials::{CreateKey, NewKey, RollKey};
+use domain::wire::credentials::{CreateKey, MAX_OVERLAP_DAYS, NewKey, RollKey};
 use entity::credential;
-use entity::row::read_json;
+use entity::row::{read_json, to_micros};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set};
 
 use super::wanted::{Face, Wanted, insert};
@@ -37,7 +37,7 @@ pub async fn create(ctx: &Ctx, application: ApplicationId, input: CreateKey) -> 
         applications::load(ctx, write.tx(), application, Action::ManageCredentials).await?;
     let row = insert(&mut write, &application, face(&key), wanted).await?;
     write.commit().await?;
-    shown_once(ctx, row, &key).await
+    shown_once(ctx, row, &key, None).await
 }
 
 fn face(key: &ApiKey) -> Face<'_> {
@@ -56,9 +56,10 @@ fn new_key(ctx: &Ctx, environment: Environment) -> Result<ApiKey> {
     }
 }
 
-/// A new key now; the old one works until the overlap is over.
+/// A new key now; the old one works until the overlap is over, or until its own end.
 pub async fn roll(ctx: &Ctx, id: CredentialId, input: RollKey) -> Result<NewKey> {
     let (seen, _) = load(ctx, ctx.db(), id, Action::ManageCredentials).await?;
+    let until = until(ctx, &input)?;
     let key = new_key(ctx, seen.environment()?)?;
     let mut write = Write::begin(ctx).await?;
     let (row, application) = load(ctx, write.tx(), id, Action::ManageCredentials).await?;
@@ -88,22 +89,55 @@ pub async fn roll(ctx: &Ctx, id: CredentialId, input: RollKey) -> Result<NewKey>
         rolled_from: Some(row.id),
     };
     let etag = row.etag + 1;
+    let until = row.expires_at.map_or(until, |end| end.min(until));
     let mut old: credential::ActiveModel = row.into();
-    old.retires_at = Set(Some(ctx.now + Duration::seconds(input.overlap.seconds())));
+    old.retires_at = Set(Some(until));
     old.etag = Set(etag);
     let old = old.update(write.tx()).await?;
     tell(&mut write, "credential.roll", "credential.rolled", &old).await?;
     let row = insert(&mut write, &application, face(&key), wanted).await?;
     write.commit().await?;
-    shown_once(ctx, row, &key).await
+    shown_once(ctx, row, &key, Some(old)).await
 }
 
-async fn shown_once(ctx: &Ctx, row: credential::Model, key: &ApiKey) -> Result<NewKey> {
+/// Until when the old key works, if it does not end by itself before.
+fn until(ctx: &Ctx, input: &RollKey) -> Result<DateTime<Utc>> {
+    let Some(at) = input.retires_at else {
+        let overlap = input.overlap.unwrap_or_default();
+        return Ok(ctx.now + Duration::seconds(overlap.seconds()));
+    };
+    let mut check = Check::new();
+    check.that(input.overlap.is_none(), "/retires_at", || {
+        "Choose an overlap or a time, not both.".to_owned()
+    });
+    check.that(at > ctx.now, "/retires_at", || {
+        "Choose a time in the future.".to_owned()
+    });
+    let latest = ctx.now + Duration::days(MAX_OVERLAP_DAYS);
+    check.that(at <= latest, "/retires_at", || {
+        format!("Choose a time within {MAX_OVERLAP_DAYS} days.")
+    });
+    check.done()?;
+    Ok(to_micros(at))
+}
+
+/// With the key before it, after a roll.
+async fn shown_once(
+    ctx: &Ctx,
+    row: credential::Model,
+    key: &ApiKey,
+    old: Option<credential::Model>,
+) -> Result<NewKey> {
     let application = row.application_id.into();
     let first_call = first_call::with_key(ctx, application, key.as_str()).await?;
+    let rolled = match old {
+        Some(old) => Some(show(ctx, old).await?),
+        None => None,
+    };
     Ok(NewKey {
         credential: show(ctx, row).await?,
         key: key.as_str().to_owned(),
         first_call,
+        rolled,
     })
 }

@@ -189,6 +189,8 @@ pub(super) async fn insert(
         revoked_at: None,
         revoked_by: None,
         rolled_from: wanted.rolled_from,
+        told_end: None,
+        told_ahead: None,
         etag: 1,
     };
     let active: credential::ActiveModel = row.clone().into();

@@ -28,7 +28,7 @@ pub const KEPT: Duration = Duration::days(7);
 const MOST_WAITING: u64 = 1000;
 
 /// Members of an event's payload that are told: things, and no people.
-const TOLD: [&str; 19] = [
+const TOLD: [&str; 25] = [
     "subscription",
     "application",
     "application_id",
@@ -48,6 +48,12 @@ const TOLD: [&str; 19] = [
     "version",
     "version_id",
     "sunset_at",
+    "credential",
+    "credential_name",
+    "credential_kind",
+    "display_id",
+    "environment",
+    "ends_at",
 ];
 
 /// Sends a message of the kind `webhook.test`.

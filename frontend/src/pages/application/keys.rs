@@ -1,8 +1,8 @@
-//! Keys: the list with its roll menu, making one, the page that shows it once, revoking.
+//! Keys: the list, making one, and the page that shows it once.
 
 use chrono::{DateTime, Utc};
 use domain::{
-    application::{CredentialKind, CredentialState, Overlap},
+    application::{CredentialKind, CredentialState},
     key::Environment,
     wire::{
         applications::Application,
@@ -11,14 +11,14 @@ use domain::{
 };
 use leptos::prelude::*;
 
-use super::light;
+use super::{light, roll};
 use crate::{
     form::Form,
     format,
     frame::{self, Place, Section as Open, Visitor},
-    icon::{Icon, icon},
+    icon::Icon,
     part::{
-        boxes::{callout, menu, pairs},
+        boxes::{callout, pairs},
         code::{Once, code, once},
         field::{Field, choice, refusal},
         head::{Link, PageHead, Section, crumbs},
@@ -129,30 +129,7 @@ fn environment(environment: Environment) -> AnyView {
 fn actions(key: &Credential, home: &str) -> AnyView {
     let base = format!("{home}/keys/{}", key.id);
     let can_roll = key.kind == CredentialKind::Key && key.state == CredentialState::Active;
-    let roll = can_roll.then(|| {
-        let choices = Overlap::ALL
-            .into_iter()
-            .map(|overlap| {
-                let words = match overlap {
-                    Overlap::None => "now",
-                    Overlap::Hour => "in 1 hour",
-                    Overlap::Day => "in 24 hours",
-                    Overlap::Week => "in 7 days",
-                };
-                let usual =
-                    (overlap == Overlap::Day).then(|| view! { <span class="faint">"usual"</span> });
-                view! { <button name="overlap" value=overlap.as_str()>{words} {usual}</button> }
-            })
-            .collect_view();
-        let list = view! {
-            <form method="post" action=format!("{base}/roll")>
-                <p>"A new key now. The old one stops"</p>
-                {choices}
-            </form>
-        };
-        let label = view! { {icon(Icon::Roll)} "Roll" {icon(Icon::ChevronDown)} };
-        menu("btn btn--s", label, list)
-    });
+    let roll = can_roll.then(|| roll::menu(&base));
     view! {
         {roll}
         " "

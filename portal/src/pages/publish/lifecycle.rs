@@ -2,7 +2,7 @@
 
 use api::http::extract::Path;
 use api::service::{apis, products, traffic::Subject, versions as service};
-use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveTime, SecondsFormat, Utc};
 use domain::actor::Action;
 use domain::id::VersionId;
 use domain::lifecycle::VersionState;
@@ -19,7 +19,7 @@ use crate::{
     failure::{Failure, Result},
     pages::confirm,
     place::Workspace,
-    typed::{Typed, see},
+    typed::{Typed, moment, see},
 };
 
 const TITLE: &str = "Deprecation";
@@ -118,15 +118,6 @@ fn read(typed: &Typed) -> api::Result<DeprecateVersion> {
         message: typed.get("message").to_owned(),
         retire_at_sunset: typed.is_ticked("retire_at_sunset"),
     })
-}
-
-/// A point in time, or the beginning of a day.
-fn moment(text: &str) -> Option<DateTime<Utc>> {
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Some(time.to_utc());
-    }
-    let day: NaiveDate = text.parse().ok()?;
-    Some(day.and_time(NaiveTime::MIN).and_utc())
 }
 
 /// As [`moment`] reads it.
