@@ -1,5 +1,7 @@
 //! From an application to a key: the developer's way, and who may not go it.
 
+use sea_orm::ConnectionTrait;
+
 use crate::support::{App, Browser, Shop, each, publish};
 
 /// The workspace of a member's own team.
@@ -161,6 +163,40 @@ async fn keys_are_rolled_and_revoked() {
             .await
             .to(&home);
         developer.get(&home).await.ok(200).says("Revoked");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_newer_release_made_is_listed_and_can_be_revoked() {
+    each(async |app: App| {
+        let mut developer = app.member("lantern").await;
+        let team = team(&mut developer).await;
+        let home = application(&mut developer, &team, "Lantern iOS").await;
+        let form = [("name", "production"), ("environment", "live")];
+        let made = developer.post(&format!("{home}/keys/new"), &form).await;
+        made.ok(200);
+        let page = developer.get(&home).await.ok(200);
+        let key = page.between(&format!("action=\"{home}/keys/"), "/roll\"");
+        let sql = "UPDATE credential SET kind = 'hologram'";
+        let db = &app.plane.databases.main;
+        db.execute_unprepared(sql).await.unwrap();
+        developer
+            .get(&home)
+            .await
+            .ok(200)
+            .says("Of a newer kind")
+            .says("not usable in this one")
+            .hides("/roll\"");
+        let revoke = format!("{home}/keys/{key}/revoke");
+        let asked = developer.get(&revoke).await.ok(200);
+        asked.says("A newer release made it");
+        developer
+            .post(&revoke, &[("name", "production")])
+            .await
+            .to(&home);
+        let page = developer.get(&home).await.ok(200);
+        page.says("Revoked").hides("Of a newer kind");
     })
     .await;
 }
