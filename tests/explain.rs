@@ -179,3 +179,56 @@ fn a_check_names_certificates_that_have_ended() {
     let words = "/certificates/a/certificate: The certificate has expired: it ended on 2021-01-01";
     assert!(told.contains(words), "{told}");
 }
+
+#[test]
+fn a_check_tells_what_several_gateways_may_exceed() {
+    const FILE: &str = r#"
+portunus: 1
+upstreams: { echo: { targets: [{ url: "http://127.0.0.1:9000" }] } }
+apis:
+  shop:
+    policies: [{ rate_limit: { limit: 100, window: 60s, scope: cluster, algorithm: fixed_window } }]
+    versions:
+      v1:
+        match: { path: /shop }
+        upstream: echo
+        policies:
+          - key_auth: {}
+          - rate_limit: { name: minute, limit: 100, window: 60s, scope: cluster }
+        operations:
+          - match: { method: POST, path: /orders }
+            policies: [{ rate_limit: { name: orders, limit: 5, window: 60s, scope: cluster } }]
+products:
+  shop:
+    versions: [shop/v1]
+    plans:
+      free:
+        policies:
+          - rate_limit: { name: own, limit: 100, window: 60s }
+          - rate_limit: { name: watched, limit: 100, window: 60s, scope: cluster, mode: observe }
+          - rate_limit: { name: large, limit: 1000, window: 60s, scope: cluster }
+          - quota: { limit: 1000, period: month }
+"#;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("gateway.yaml"), FILE).unwrap();
+    let checked = Command::new(env!("CARGO_BIN_EXE_portunus"))
+        .args(["check", "gateway.yaml"])
+        .env_clear()
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let bound = |place: &str, late: u32, lost: u32| {
+        format!(
+            "{place}: 2 nodes together admit at most {late} more; {lost} more once Redis is lost."
+        )
+    };
+    let expected = [
+        "gateway.yaml: good; 1 versions, 0 applications.".to_owned(),
+        bound("API shop: rate_limit/rate_limit", 10, 60),
+        bound("version shop/v1: rate_limit/minute", 12, 62),
+        bound("POST /orders of version shop/v1: rate_limit/orders", 4, 7),
+        bound("plan free: rate_limit/large", 117, 617),
+    ];
+    let told = said(&checked);
+    assert_eq!(told.lines().collect::<Vec<_>>(), expected);
+}

@@ -10,6 +10,7 @@ pub mod actor;
 pub mod address;
 pub mod api;
 pub mod application;
+pub mod bound;
 pub mod canned;
 pub mod certificate;
 pub mod contract;

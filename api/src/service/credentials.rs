@@ -10,7 +10,7 @@ mod signing_keys;
 mod wanted;
 
 use domain::actor::Action;
-use domain::application::{Claimed, CredentialKind, CredentialState, TokenClient};
+use domain::application::{Claimed, CredentialState, TokenClient};
 use domain::id::{ApplicationId, CredentialId};
 use domain::name::DisplayName;
 use domain::problem::Code;
@@ -103,8 +103,8 @@ async fn tell(
     write.changed(Kind::Credential, row.id).await
 }
 
-fn illegal(kind: CredentialKind, state: CredentialState, step: &str) -> Error {
-    let (kind, state) = (kind.as_str(), state.as_str());
+fn illegal(kind: &str, state: CredentialState, step: &str) -> Error {
+    let state = state.as_str();
     Error::new(
         Code::IllegalTransition,
         format!("A {kind} that is {state} cannot {step}."),
@@ -117,7 +117,7 @@ pub async fn revoke(ctx: &Ctx, id: CredentialId) -> Result<Credential> {
     let (row, _) = load(ctx, write.tx(), id, Action::ManageCredentials).await?;
     let state = row.lifetime().state(ctx.now);
     if state == CredentialState::Revoked {
-        return Err(illegal(row.kind()?, state, "be revoked again"));
+        return Err(illegal(&row.kind, state, "be revoked again"));
     }
     let etag = row.etag + 1;
     let mut active: credential::ActiveModel = row.into();
@@ -185,8 +185,11 @@ async fn show_all(ctx: &Ctx, rows: Vec<credential::Model>) -> Result<Vec<Credent
     let shown = rows.into_iter().map(|row| {
         let used = uses.get(&row.id.into()).copied().unwrap_or_default();
         let cidrs: Vec<IpNet> = read_json("credential.cidrs", &row.cidrs)?;
+        // What a newer release made must not hide the others.
+        let known = row.kind().and_then(|kind| Ok((kind, row.claimed()?))).ok();
+        let (kind, claimed) = known.unzip();
         let mut certificate_name = None;
-        let (client, certificate) = match row.claimed()? {
+        let (client, certificate) = match claimed.flatten() {
             None => (None, None),
             Some(Claimed::Client(client)) => (Some(client), None),
             Some(Claimed::Platform(client_id)) => {
@@ -203,7 +206,7 @@ async fn show_all(ctx: &Ctx, rows: Vec<credential::Model>) -> Result<Vec<Credent
         Ok(Credential {
             id: row.id.into(),
             application: row.application_id.into(),
-            kind: row.kind()?,
+            kind,
             client,
             certificate,
             certificate_name,

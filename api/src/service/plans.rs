@@ -6,13 +6,14 @@ mod written;
 use std::collections::HashMap;
 
 use domain::actor::Action;
+use domain::bound::Bound;
 use domain::id::{PlanId, ProductId};
 use domain::lifecycle::{PlanState, PlanStep};
-use domain::plan::overshoot;
+use domain::policy::{AttachPoint, Policy};
 use domain::problem::Code;
 use domain::snapshot::Kind;
 use domain::wire::Named;
-use domain::wire::plans::{CreatePlan, EditPlan, Plan, Price, Terms};
+use domain::wire::plans::{CreatePlan, EditPlan, LimitBound, Plan, Price, Terms};
 use entity::row::{as_written, read_json};
 use entity::{plan, product, subscription};
 use sea_orm::{
@@ -26,7 +27,7 @@ use written::Written;
 
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
-use crate::service::subscriptions::live_gateways;
+use crate::service::subscriptions::nodes_told;
 use crate::service::{apis, named, names, products};
 use crate::write::{Audit, Write, expect};
 
@@ -305,7 +306,7 @@ async fn show_all(
         .all(db)
         .await?;
     let counted: HashMap<Uuid, i64> = counted.into_iter().collect();
-    let nodes = live_gateways(ctx).await?.len();
+    let nodes = nodes_told(ctx).await?;
     let mut shown = Vec::with_capacity(rows.len());
     for row in rows {
         let only: Vec<Uuid> = read_json("plan.organizations", &row.organizations)?;
@@ -322,8 +323,8 @@ async fn show_all(
             approval: row.approval()?,
             terms: terms(&row),
             price: price(&row)?,
-            overshoot: overshoot(u32::try_from(nodes).unwrap_or(u32::MAX), &limits.policies)
-                .map(|bound| bound.to_string()),
+            overshoot: quota_bound(&limits.policies, nodes),
+            bounds: bounds(&limits.policies, nodes),
             policies: limits.policies,
             unreadable: limits.unreadable,
             scopes: row.scopes()?,
@@ -350,4 +351,25 @@ async fn show_all(
         });
     }
     Ok(shown)
+}
+
+/// Of the first quota that it enforces.
+pub(crate) fn quota_bound(policies: &[Policy], nodes: u32) -> Option<String> {
+    let quotas = policies
+        .iter()
+        .filter(|one| matches!(one, Policy::Quota(_)));
+    let mut bounds =
+        quotas.filter_map(|quota| Bound::of(quota, policies, AttachPoint::Plan, nodes));
+    bounds.next().map(|bound| bound.to_string())
+}
+
+fn bounds(policies: &[Policy], nodes: u32) -> Vec<LimitBound> {
+    let told = policies.iter().filter_map(|policy| {
+        let bound = Bound::of(policy, policies, AttachPoint::Plan, nodes)?;
+        Some(LimitBound {
+            policy: format!("{}/{}", policy.kind().as_str(), policy.name()),
+            overshoot: bound.to_string(),
+        })
+    });
+    told.collect()
 }

@@ -4,7 +4,8 @@ use chrono::{DateTime, Duration, Utc};
 use domain::actor::{OrganizationRole, TeamRole};
 use domain::key::{KeyDigest, parse};
 use domain::problem::Code;
-use serde_json::json;
+use sea_orm::ConnectionTrait;
+use serde_json::{Value, json};
 
 use crate::support::shop::id;
 use crate::support::{World, each};
@@ -155,6 +156,52 @@ async fn a_rolled_key_works_until_a_chosen_time_within_bounds() {
             let state = entity::snapshot::load(&world.app.plane.databases.main);
             let mut known = state.await.unwrap().parts.credentials.into_iter();
             assert!(known.any(|key| key.lifetime.retires_at == Some(until)));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_newer_release_made_is_listed_and_can_only_be_revoked() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let mut client = world.owner.client.clone();
+        let application = world.application(&world.owner, world.here, "Mobile").await;
+        let path = format!("/applications/{application}/credentials");
+        for name in ["kind", "form", "usual"] {
+            let made = client.post(&path, json!({ "name": name })).await;
+            made.ok(201);
+        }
+        // A kind that this release does not know, and a form of one that it does.
+        for sql in [
+            "UPDATE credential SET kind = 'hologram' WHERE name = 'kind'",
+            "UPDATE credential SET kind = 'client', claimed = '{\"hologram\":{}}' WHERE name = 'form'",
+        ] {
+            let db = &world.app.plane.databases.main;
+            db.execute_unprepared(sql).await.unwrap();
+        }
+        let list = client.get(&path).await.ok(200).json();
+        let items = list["items"].as_array().unwrap();
+        let named = |name: &str| items.iter().find(|one| one["name"] == name).unwrap();
+        assert_eq!((items.len(), &named("usual")["kind"]), (3, &json!("key")));
+        client
+            .get(&format!("/applications/{application}"))
+            .await
+            .ok(200);
+        for name in ["kind", "form"] {
+            let shown = named(name);
+            assert_eq!(shown["kind"], Value::Null, "{name}");
+            let one = format!("/credentials/{}", id(shown));
+            assert_eq!(client.get(&one).await.ok(200).json()["name"], name);
+            client
+                .post(&format!("{one}/roll"), json!({ "overlap": "now" }))
+                .await
+                .refused(Code::IllegalTransition);
+            let revoke = format!("{one}/revoke");
+            let revoked = client.post(&revoke, json!({})).await.ok(200).json();
+            assert_eq!(revoked["state"], "revoked");
+            let again = client.post(&revoke, json!({})).await;
+            again.refused(Code::IllegalTransition);
         }
     })
     .await;

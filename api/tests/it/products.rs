@@ -68,7 +68,7 @@ async fn plans_go_forward_only_and_carry_what_plans_may() {
         let plan = client.post(&plans, body.clone()).await.ok(201).json();
         assert_eq!((plan["state"].as_str(), plan["slug"].as_str(), plan["terms"]["revision"].as_u64()), (Some("draft"), Some("standard"), Some(1)));
         assert_eq!(plan["priority"], -7);
-        assert!(plan["overshoot"].as_str().unwrap().contains("exactly"));
+        assert!(plan["overshoot"].as_str().unwrap().contains("at most 62 requests"));
         let path = format!("/plans/{}", id(&plan));
         client.post(&format!("{path}/close"), json!({})).await.refused(Code::IllegalTransition);
         client.post(&format!("{path}/publish"), json!({})).await.ok(200);

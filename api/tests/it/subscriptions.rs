@@ -414,26 +414,7 @@ async fn gateways_say_whether_they_have_it() {
                 json!({ "state": "synced", "number": newest }),
             ),
         ] {
-            let now = world.app.plane.clock.now();
-            let report = entity::store::node::Report {
-                id: domain::id::NodeId::from_name("node", node),
-                name: node.into(),
-                kind: "gateway".into(),
-                version: "0".into(),
-                group: String::new(),
-                region: String::new(),
-                state,
-                cpu: 0.0,
-                memory: 0,
-                connections: 0,
-                dropped: 0,
-                unreadable: 0,
-                started_at: now,
-            };
-            let traffic = &world.app.plane.databases.traffic;
-            entity::store::node::report(traffic, report, now)
-                .await
-                .unwrap();
+            world.app.reports(node, state).await;
             assert_eq!(client.get(&path).await.ok(200).json()["sync"], expected);
         }
         world.app.advance(chrono::Duration::minutes(1));

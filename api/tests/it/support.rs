@@ -75,6 +75,30 @@ impl App {
         self.plane.clock.advance(by);
     }
 
+    /// A gateway says that it serves this state.
+    pub async fn reports(&self, node: &str, state: u64) {
+        let now = self.plane.clock.now();
+        let report = entity::store::node::Report {
+            id: domain::id::NodeId::from_name("node", node),
+            name: node.into(),
+            kind: "gateway".into(),
+            version: "0".into(),
+            group: String::new(),
+            region: String::new(),
+            state,
+            cpu: 0.0,
+            memory: 0,
+            connections: 0,
+            dropped: 0,
+            unreadable: 0,
+            started_at: now,
+        };
+        let traffic = &self.plane.databases.traffic;
+        entity::store::node::report(traffic, report, now)
+            .await
+            .unwrap();
+    }
+
     /// The token in the newest mail of `kind` to `recipient`, as the operator would read it.
     pub async fn mailed_token(&self, kind: &str, recipient: &str) -> String {
         let text = self.mailed(kind, recipient).await;

@@ -1,7 +1,7 @@
 //! Versions: drafts, publishing, revisions, and who answers where.
 
 use domain::problem::Code;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::shop::id;
 use crate::support::{Call, World, each};
@@ -256,6 +256,101 @@ async fn the_chain_says_where_each_policy_comes_from() {
         let expected = [("version", "key_auth"), ("api", "rate_limit"), ("plan", "quota")];
         assert_eq!(parts, expected.map(|(from, kind)| (from, kind.to_owned())));
         assert_eq!(chain["open"], false);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_chain_says_how_far_several_gateways_may_exceed_it() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let limit = |rest: Value| {
+            let mut limit = json!({ "limit": 100, "window": "60s" });
+            limit
+                .as_object_mut()
+                .unwrap()
+                .extend(rest.as_object().unwrap().clone());
+            json!({ "rate_limit": limit })
+        };
+        let shared = json!({ "name": "shared", "scope": "cluster" });
+        let plan = json!({ "policies": [
+            limit(json!({})),
+            limit(shared.clone()),
+            { "quota": { "limit": 1000, "period": "month" } },
+        ] });
+        let shop = world.shop(&world.owner, world.here, plan).await;
+        let mut client = world.owner.client.clone();
+        let policies = json!({ "policies": [
+            limit(shared),
+            limit(json!({ "name": "watched", "scope": "cluster", "mode": "observe" })),
+            { "quota": { "limit": 1000, "period": "month" } },
+        ] });
+        client
+            .patch(&format!("/apis/{}", shop.api), policies)
+            .await
+            .ok(200);
+        let path = format!(
+            "/versions/{}/effective-policies?plan={}",
+            shop.version, shop.plan
+        );
+        let table: [(&[&str], [&str; 3]); 3] = [
+            // Where none has reported.
+            (
+                &[],
+                [
+                    "2 nodes together admit at most 12 more; 62 more once Redis is lost.",
+                    "With 2 gateway nodes the quota may be exceeded by at most 166 requests.",
+                    "With 2 gateway nodes the quota may be exceeded by at most 104 requests.",
+                ],
+            ),
+            (
+                &["one"],
+                [
+                    "One node counts exactly.",
+                    "With one gateway node the quota is counted exactly.",
+                    "With one gateway node the quota is counted exactly.",
+                ],
+            ),
+            (
+                &["two", "three"],
+                [
+                    "3 nodes together admit at most 22 more; 90 more once Redis is lost.",
+                    "With 3 gateway nodes the quota may be exceeded by at most 194 requests.",
+                    "With 3 gateway nodes the quota may be exceeded by at most 194 requests.",
+                ],
+            ),
+        ];
+        for (new, [rate, of_api, of_plan]) in table {
+            for node in new {
+                world.app.reports(node, 1).await;
+            }
+            let chain = client.get(&path).await.ok(200).json();
+            let told = chain["chain"].as_array().unwrap().iter();
+            let told: Vec<Option<&str>> = told.map(|one| one["overshoot"].as_str()).collect();
+            let expected = [
+                None,
+                Some(rate),
+                None,
+                Some(of_api),
+                None,
+                Some(rate),
+                Some(of_plan),
+            ];
+            assert_eq!(told, expected, "{chain}");
+            let plan = client
+                .get(&format!("/plans/{}", shop.plan))
+                .await
+                .ok(200)
+                .json();
+            let bounds = json!([
+                { "policy": "rate_limit/shared", "overshoot": rate },
+                { "policy": "quota/quota", "overshoot": of_plan },
+            ]);
+            assert_eq!(
+                (&plan["bounds"], &plan["overshoot"]),
+                (&bounds, &json!(of_plan))
+            );
+        }
     })
     .await;
 }

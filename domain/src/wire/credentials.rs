@@ -22,7 +22,10 @@ pub const MAX_OVERLAP_DAYS: i64 = 90;
 pub struct Credential {
     pub id: CredentialId,
     pub application: ApplicationId,
-    pub kind: CredentialKind,
+    /// Absent where a newer release made it, of a kind or in a form that this one does not know: it
+    /// can be revoked here, and calls nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<CredentialKind>,
     pub name: String,
     /// To recognize it by, useless to call with: the beginning of a key (`ptn_live_ab12cd34`), a
     /// client's id, a certificate's subject or the name that it is claimed by, a user name, the `keyid` of signatures.
@@ -63,11 +66,14 @@ impl Credential {
     /// As it is shown: a key's beginning says that there is more.
     pub fn recognized_by(&self) -> String {
         match self.kind {
-            CredentialKind::Key => format!("{}…", self.display_id),
-            CredentialKind::Client
-            | CredentialKind::Certificate
-            | CredentialKind::Password
-            | CredentialKind::Signature => self.display_id.clone(),
+            Some(CredentialKind::Key) => format!("{}…", self.display_id),
+            Some(
+                CredentialKind::Client
+                | CredentialKind::Certificate
+                | CredentialKind::Password
+                | CredentialKind::Signature,
+            )
+            | None => self.display_id.clone(),
         }
     }
 }

@@ -48,9 +48,24 @@ pub struct Plan {
     /// One sentence on how far several gateways may overshoot the quota; absent without a quota.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overshoot: Option<String>,
+    /// The same of each of its limits that several gateways may exceed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bounds: Vec<LimitBound>,
     pub created_at: DateTime<Utc>,
     /// For `If-Match`.
     pub etag: i64,
+}
+
+/// How far several gateways together may exceed a limit: for as many as there are, for two where
+/// none has reported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LimitBound {
+    /// The policy's kind and name.
+    #[schema(example = "rate_limit/minute")]
+    pub policy: String,
+    /// In a sentence or two.
+    #[schema(example = "2 nodes together admit at most 12 more; 62 more once Redis is lost.")]
+    pub overshoot: String,
 }
 
 /// Terms to accept. The revision rises with each change of the text.

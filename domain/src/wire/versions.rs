@@ -257,6 +257,12 @@ pub struct EffectivePolicy {
     /// The attach point's name: the API's slug, the version's, the plan's.
     pub place: String,
     pub policy: Policy,
+    /// How far several gateways together may exceed it, in a sentence or two: of a rate limit that
+    /// they share (`scope: cluster`), and of a quota. For as many gateways as there are, for two
+    /// where none has reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2 nodes together admit at most 12 more; 62 more once Redis is lost.")]
+    pub overshoot: Option<String>,
 }
 
 /// What of the policies of a place cannot be read.

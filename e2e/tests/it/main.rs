@@ -7,6 +7,7 @@ mod by_api;
 mod by_browser;
 mod caching;
 mod claims;
+mod credentials;
 mod details;
 mod drain;
 mod explains;

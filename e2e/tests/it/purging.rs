@@ -1,7 +1,8 @@
-//! Kept answers of an API, taken out of the gateways over the management API.
+//! Kept answers of an API, taken out of the gateways over the management API, and in the portal.
 
 use std::time::{Duration, Instant};
 
+use e2e::browser::{Browser, Look};
 use e2e::client::{Answer, Client};
 use e2e::postgres::Postgres;
 use e2e::upstream::Upstream;
@@ -74,6 +75,63 @@ async fn the_owner_of_an_api_takes_out_what_is_kept_of_it() -> anyhow::Result<()
     assert_eq!(seen(), before);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_of_an_api_takes_it_out_in_the_portal() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let product = Product::all_in_one(folder.path()).await?;
+    let upstream = Upstream::start().await?;
+    let open = scene::open(&product, &upstream, 10_000).await?;
+    let policies = json!([{ "key_auth": {} }, { "cache": { "ttl": "600s" } }]);
+    open.publish(json!({ "policies": policies })).await?;
+    let seen = || upstream.seen().len();
+    let kept = || async {
+        open.caller.get(&open.url).await.ok()?;
+        let before = seen();
+        let again = open.caller.get(&open.url).await.ok()?;
+        (again.status == 200 && seen() == before).then_some(())
+    };
+    until("the answer is kept", PATIENCE, kept).await?;
+
+    let version = format!("/versions/{}", open.version);
+    let shown = open.provider.get(&version).await?;
+    let api = text(&shown, "/api/id")?;
+    let person = Browser::open(Look::default()).await?;
+    scene::enter(&person, &product.portal, "ines@lantern.example").await?;
+    let page = format!("{}/o/lantern/apis/{api}", product.portal);
+    person.goto(&page).await?;
+    // It says what is missing, and nothing is taken out.
+    person.select("what", "One address").await?;
+    person.press(TAKE_OUT).await?;
+    person.text("[id='value-e']").await?;
+    let before = seen();
+    open.caller.get(&open.url).await?.expect(200)?;
+    assert_eq!(seen(), before);
+
+    let address = open.url.trim_start_matches("http://");
+    for (what, value) in [
+        ("One address", Some(address)),
+        ("Everything of this API", None),
+    ] {
+        person.goto(&page).await?;
+        person.select("what", what).await?;
+        if let Some(value) = value {
+            person.fill("value", value).await?;
+        }
+        let before = seen();
+        person.press(TAKE_OUT).await?;
+        person.shows("Every gateway takes it out").await?;
+        let asked = || async {
+            open.caller.get(&open.url).await.ok()?;
+            (seen() > before).then_some(())
+        };
+        until("the upstream is asked again", PATIENCE, asked).await?;
+        until("it is kept again", PATIENCE, kept).await?;
+    }
+    Ok(())
+}
+
+const TAKE_OUT: &str = "Take out of the caches";
 
 /// Until an answer is gone from all gateways, in most cases (gateway.md, `cache`).
 const GONE: Duration = Duration::from_millis(500);

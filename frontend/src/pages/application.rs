@@ -193,7 +193,7 @@ fn figures(usage: &Usage) -> AnyView {
 }
 
 fn is_key(credential: &Credential) -> bool {
-    credential.kind == CredentialKind::Key
+    credential.kind == Some(CredentialKind::Key)
 }
 
 fn called(page: &Application) -> bool {

@@ -3,7 +3,7 @@
 use domain::{
     plan::Approval,
     policy::{AttachPoint, Mode, Policy, PolicyKind},
-    wire::plans::{Price, PricePeriod},
+    wire::plans::{LimitBound, Plan, Price, PricePeriod},
 };
 
 use leptos::prelude::*;
@@ -17,10 +17,12 @@ pub fn limits(policies: &[Policy]) -> Vec<String> {
     policies.iter().filter_map(limit).collect()
 }
 
-/// The same as rows of a list of names and values: `Rate` and `Quota`, each as often as there is one.
+/// The same as rows of a list of names and values: `Rate` and `Quota`, each as often as there is one,
+/// with how far several nodes may exceed it.
 #[must_use]
-pub fn allowed(policies: &[Policy]) -> Vec<(Text, AnyView)> {
-    let mut rows: Vec<(Text, AnyView)> = policies
+pub fn allowed(plan: &Plan) -> Vec<(Text, AnyView)> {
+    let mut rows: Vec<(Text, AnyView)> = plan
+        .policies
         .iter()
         .filter_map(|policy| {
             let name = match policy.kind() {
@@ -28,13 +30,24 @@ pub fn allowed(policies: &[Policy]) -> Vec<(Text, AnyView)> {
                 PolicyKind::Quota => "Quota",
                 kind => kind.as_str(),
             };
-            Some((name.into(), limit(policy)?.into_any()))
+            let bound =
+                bound(policy, &plan.bounds).map(|words| view! { <span class="sub">{words}</span> });
+            let words = limit(policy)?;
+            Some((name.into(), view! { {words} {bound} }.into_any()))
         })
         .collect();
     if rows.is_empty() {
         rows.push(("Limit".into(), "none".into_any()));
     }
     rows
+}
+
+/// How far several nodes together may exceed a policy of a plan, if it is one that they may exceed.
+#[must_use]
+pub fn bound(policy: &Policy, bounds: &[LimitBound]) -> Option<String> {
+    let (kind, name) = (policy.kind().as_str(), policy.name());
+    let of_it = |one: &&LimitBound| one.policy.split_once('/') == Some((kind, name));
+    bounds.iter().find(of_it).map(|one| one.overshoot.clone())
 }
 
 fn limit(policy: &Policy) -> Option<String> {

@@ -1,5 +1,6 @@
 //! What one step would say, asked by its own code, and why.
 
+use domain::bound::NODES_UNKNOWN;
 use domain::explain::Counted;
 
 use super::Walk;
@@ -194,27 +195,19 @@ impl Walk<'_> {
         let counts = &self.explainer.counts;
         let leases = &counts.shared.leases;
         let is_here = counts.rates == Counted::Node;
-        // Where no gateway is, it is told for two.
-        let nodes = if is_here { leases.nodes() } else { 2 };
-        let Some((overshoot, owed)) = policy.overshoot(nodes) else {
+        let nodes = match is_here {
+            true => leases.nodes(),
+            false => NODES_UNKNOWN,
+        };
+        let Some(bound) = policy.bound(nodes) else {
             return (counts.rates, String::new());
         };
-        let mut bound = match nodes {
-            1 => " One node counts exactly.".to_owned(),
-            nodes => format!(
-                " {nodes} nodes together admit at most {} more; {} more once Redis is lost.",
-                overshoot.late, overshoot.lost
-            ),
-        };
-        if owed > 0 {
-            bound.push_str(&format!(" What answers cost may be owed, up to {owed}."));
-        }
         if is_here && !leases.is_configured() {
             let alone = " There is no Redis: each node counts by itself.";
             return (counts.rates, alone.to_owned());
         }
         if is_here && leases.is_apart() {
-            let apart = format!(" Redis is away: this node counts its part alone.{bound}");
+            let apart = format!(" Redis is away: this node counts its part alone. {bound}");
             return (counts.rates, apart);
         }
         let counted = if is_here {
@@ -222,7 +215,7 @@ impl Walk<'_> {
         } else {
             counts.rates
         };
-        (counted, bound)
+        (counted, format!(" {bound}"))
     }
 }
 

@@ -5,7 +5,8 @@ mod delay;
 
 use std::sync::Arc;
 
-use domain::policy::rate_limit::{Algorithm, Overshoot};
+use domain::bound::Bound;
+use domain::policy::rate_limit::Algorithm;
 use domain::policy::{self, PolicyKind, Scope};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -284,11 +285,9 @@ impl RateLimit {
         self.by.words(call)
     }
 
-    /// How far `nodes` together may exceed it, where they share it, and what they may have let a
-    /// subject owe.
-    pub(crate) fn overshoot(&self, nodes: u32) -> Option<(Overshoot, u64)> {
-        let shared = self.shared.as_ref()?;
-        Some((shared.policy.overshoot(nodes), shared.policy.owed(nodes)))
+    /// How far `nodes` together may exceed it, where they share it.
+    pub(crate) fn bound(&self, nodes: u32) -> Option<Bound> {
+        self.shared.as_ref()?.policy.bound(nodes)
     }
 
     const fn key(&self, subject: u128) -> CellKey {

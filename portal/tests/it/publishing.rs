@@ -5,6 +5,7 @@ use axum::http::Method;
 use domain::openapi::BOOKSHOP;
 use serde_json::{Value, json};
 
+use crate::looks::keep;
 use crate::support::{Answer, App, Browser, PASSWORD, each, publish};
 
 /// The one team of somebody who signed up: its address and id, and the organization's id.
@@ -132,6 +133,41 @@ async fn a_plan_keeps_what_its_form_does_not_show() {
             .says("This kind of policy cannot stand here.");
         owner.post(&open, &[("do", "remove")]).await.to(&format!("{page}/policies"));
         owner.get(&page).await.ok(200).hides("7 a minute").says("4,321 a day");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn beside_a_limit_stands_how_far_several_gateways_may_exceed_it() {
+    each(async |app: App| {
+        let mut owner = app.member("storefront").await;
+        publish(&mut owner).await;
+        let home = home(&mut owner).await;
+        let product = first(&mut owner, &home, "products").await;
+        let limit = json!({ "limit": 100, "window": "60s", "scope": "cluster" });
+        let body = json!({
+            "name": "Gold",
+            "policies": [{ "rate_limit": limit }, { "quota": { "limit": 1000, "period": "month" } }],
+        });
+        let place = format!("/products/{}/plans", id(&product));
+        let plan = owner.api("POST", &place, body).await;
+        let page = format!("{}/products/{}/plans/{}", home.base, id(&product), id(&plan));
+        // No gateway has reported: it is told for two.
+        let rate = "2 nodes together admit at most 12 more; 62 more once Redis is lost.";
+        let quota = "With 2 gateway nodes the quota may be exceeded by at most 166 requests.";
+        let shown = owner.get(&page).await.ok(200);
+        keep("plan-bounds", &shown);
+        shown.says(rate).says(quota);
+        let mut reader = join(&app, &mut owner, &home, "viewer").await;
+        reader.get(&page).await.ok(200).says(rate).says(quota);
+
+        let api = first(&mut owner, &home, "apis").await;
+        let body = json!({ "policies": [{ "rate_limit": limit }] });
+        owner.api("PATCH", &format!("/apis/{}", id(&api)), body).await;
+        let chain = format!("{}/policies", version(&mut owner, &home).await);
+        let shown = owner.get(&chain).await.ok(200);
+        keep("chain-bounds", &shown);
+        shown.says(rate).hides(quota);
     })
     .await;
 }

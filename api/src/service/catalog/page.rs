@@ -4,7 +4,6 @@ use domain::actor::Action;
 use domain::id::{OperationId, VersionId};
 use domain::lifecycle::PlanState;
 use domain::openapi::Document;
-use domain::plan::overshoot;
 use domain::wire::Named;
 use domain::wire::catalog::{ApiPage, ChangeLogLine, OfferedPlan, OfferedProduct};
 use domain::wire::versions::DraftOperation;
@@ -69,7 +68,7 @@ async fn offered(ctx: &Ctx, api: &api::Model) -> Result<Vec<OfferedProduct>> {
         .order_by_asc(product::Column::Id)
         .all(ctx.db())
         .await?;
-    let nodes = u32::try_from(subscriptions::live_gateways(ctx).await?.len()).unwrap_or(u32::MAX);
+    let nodes = subscriptions::nodes_told(ctx).await?;
     let mut shown = Vec::with_capacity(rows.len());
     for row in rows {
         let own = ctx.can(
@@ -122,7 +121,7 @@ fn show_plan(plan: plan::Model, nodes: u32) -> Result<OfferedPlan> {
         approval: plan.approval()?,
         terms: plans::terms(&plan),
         price: plans::price(&plan)?,
-        overshoot: overshoot(nodes, &policies).map(|bound| bound.to_string()),
+        overshoot: plans::quota_bound(&policies, nodes),
         policies,
         scopes: plan.scopes()?,
         name: plan.name,

@@ -63,12 +63,8 @@ pub async fn roll(ctx: &Ctx, id: CredentialId, input: RollKey) -> Result<NewKey>
     let key = new_key(ctx, seen.environment()?)?;
     let mut write = Write::begin(ctx).await?;
     let (row, application) = load(ctx, write.tx(), id, Action::ManageCredentials).await?;
-    let kind = row.kind()?;
-    if kind != CredentialKind::Key {
-        let detail = format!(
-            "A {} is not rolled: add the next one beside it.",
-            kind.as_str()
-        );
+    if row.kind != CredentialKind::Key.as_str() {
+        let detail = format!("A {} is not rolled: add the next one beside it.", row.kind);
         return Err(Error::new(Code::IllegalTransition, detail));
     }
     match row.lifetime().state(ctx.now) {
@@ -76,7 +72,7 @@ pub async fn roll(ctx: &Ctx, id: CredentialId, input: RollKey) -> Result<NewKey>
         state @ (CredentialState::Retiring
         | CredentialState::Expired
         | CredentialState::Revoked) => {
-            return Err(illegal(kind, state, "be rolled"));
+            return Err(illegal(&row.kind, state, "be rolled"));
         }
     }
     // A key that was to live for 90 days is followed by one that lives for 90 days.

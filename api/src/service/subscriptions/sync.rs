@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use chrono::Duration;
+use domain::bound::NODES_UNKNOWN;
 use domain::wire::subscriptions::Sync;
 use entity::{change, node};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
@@ -16,13 +17,21 @@ use crate::error::Result;
 const LIVE_SECONDS: i64 = 20;
 
 /// Gateways that reported lately.
-pub(crate) async fn live_gateways(ctx: &Ctx) -> Result<Vec<node::Model>> {
+pub(super) async fn live_gateways(ctx: &Ctx) -> Result<Vec<node::Model>> {
     let since = ctx.now - Duration::seconds(LIVE_SECONDS);
     let nodes = entity::store::node::list(&ctx.plane.databases.traffic, since).await?;
     Ok(nodes
         .into_iter()
         .filter(|node| node.kind != "portal")
         .collect())
+}
+
+/// For how many gateways bounds of limits are told.
+pub(crate) async fn nodes_told(ctx: &Ctx) -> Result<u32> {
+    Ok(match live_gateways(ctx).await?.len() {
+        0 => NODES_UNKNOWN,
+        live => u32::try_from(live).unwrap_or(u32::MAX),
+    })
 }
 
 /// Last change number by subscription. What is older than the change table is long known to all.

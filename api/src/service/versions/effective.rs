@@ -1,6 +1,7 @@
 //! The chain of policies that a call meets, and where each part of it comes from.
 
 use domain::actor::Action;
+use domain::bound::Bound;
 use domain::effective;
 use domain::id::{OperationId, PlanId, VersionId};
 use domain::policy::{AttachPoint, Kept, Policy};
@@ -12,6 +13,7 @@ use super::revisions::{current_row, readable};
 use super::{DraftSettings, load};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
+use crate::service::subscriptions::nodes_told;
 
 /// Of the draft, or of what gateways serve; for one operation and under one plan, if given.
 pub async fn effective(
@@ -70,6 +72,17 @@ pub async fn effective(
         message: one.message.clone(),
     })
     .collect();
+    let nodes = nodes_told(ctx).await?;
+    let bound = |from: AttachPoint, policy: &Policy| {
+        let beside = match from {
+            AttachPoint::Organization => &of_organization.policies,
+            AttachPoint::Api => &of_api.policies,
+            AttachPoint::Version => &of_version.policies,
+            AttachPoint::Operation => &of_operation,
+            AttachPoint::Plan => &of_plan.policies,
+        };
+        Bound::of(policy, beside, from, nodes).map(|bound| bound.to_string())
+    };
     Ok(EffectivePolicies {
         version: id,
         operation,
@@ -82,6 +95,7 @@ pub async fn effective(
                 from: effective.from,
                 place: place(effective.from),
                 policy: effective.policy.clone(),
+                overshoot: bound(effective.from, effective.policy),
             })
             .collect(),
     })

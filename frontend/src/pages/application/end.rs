@@ -76,30 +76,35 @@ pub fn revoke(page: Revoke) -> AnyView {
         None => (Tone::Info, "It was never used.".to_owned()),
     };
     let (does, button, title) = match key.kind {
-        CredentialKind::Key => (
+        Some(CredentialKind::Key) => (
             "A revoked key never works again. To change it without a gap, roll it instead.",
             "Revoke the key",
             "Revoke a key",
         ),
-        CredentialKind::Client => (
+        Some(CredentialKind::Client) => (
             "Tokens of this client no longer call as this application. The client can be added again.",
             "Revoke the client",
             "Revoke a client",
         ),
-        CredentialKind::Password => (
+        Some(CredentialKind::Password) => (
             "A revoked password never works again. To change it without a gap, make the next one first.",
             "Revoke the password",
             "Revoke a password",
         ),
-        CredentialKind::Signature => (
+        Some(CredentialKind::Signature) => (
             "Requests that this key signs no longer call as this application.",
             "Revoke the signing key",
             "Revoke a signing key",
         ),
-        CredentialKind::Certificate => (
+        Some(CredentialKind::Certificate) => (
             "Whoever shows this certificate no longer calls as this application. It can be added again.",
             "Revoke the certificate",
             "Revoke a certificate",
+        ),
+        None => (
+            "A newer release made it, of a kind that this one does not know. Whoever shows it no longer calls as this application.",
+            "Revoke the credential",
+            "Revoke a credential",
         ),
     };
     let question = Question {

@@ -64,7 +64,16 @@ pub(super) fn list(all: &[&Credential], home: &str, may_edit: bool, now: DateTim
 }
 
 fn row(key: &Credential, home: &str, may_edit: bool, now: DateTime<Utc>) -> AnyView {
+    let works = matches!(
+        key.state,
+        CredentialState::Active | CredentialState::Retiring
+    );
     let state = match (key.state, key.retires_at) {
+        _ if works && key.kind.is_none() => view! {
+            {Badge::new(Tone::Warn, Icon::Warn, "Of a newer kind")}
+            <span class="sub">"made by a newer release, not usable in this one"</span>
+        }
+        .into_any(),
         (CredentialState::Retiring, Some(at)) => {
             let left = format::span((at - now).num_seconds().max(0).unsigned_abs() / 60 * 60);
             view! {
@@ -100,10 +109,6 @@ fn row(key: &Credential, home: &str, may_edit: bool, now: DateTime<Utc>) -> AnyV
     };
     let from = (!key.cidrs.is_empty())
         .then(|| view! { <span class="sub mono">{key.cidrs.join(", ")}</span> });
-    let works = matches!(
-        key.state,
-        CredentialState::Active | CredentialState::Retiring
-    );
     let actions = (may_edit && works).then(|| actions(key, home));
     view! {
         <tr>
@@ -128,7 +133,7 @@ fn environment(environment: Environment) -> AnyView {
 
 fn actions(key: &Credential, home: &str) -> AnyView {
     let base = format!("{home}/keys/{}", key.id);
-    let can_roll = key.kind == CredentialKind::Key && key.state == CredentialState::Active;
+    let can_roll = key.kind == Some(CredentialKind::Key) && key.state == CredentialState::Active;
     let roll = can_roll.then(|| roll::menu(&base));
     view! {
         {roll}

@@ -183,7 +183,7 @@ fn item(opened: &Opened, base: &str, now: chrono::DateTime<chrono::Utc>) -> AnyV
     if !opened.versions.is_empty() {
         get.push(("Versions".into(), opened.versions.join(", ").into_any()));
     }
-    get.extend(allowed(&opened.plan.policies));
+    get.extend(allowed(&opened.plan));
     if let Some(revision) = subscription.terms_accepted {
         get.push((
             "Terms".into(),

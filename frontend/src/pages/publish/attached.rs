@@ -114,7 +114,13 @@ impl Attached {
                     .enumerate()
                     .filter(|(_, policy)| policy.kind().stage() == stage)
                     .map(|(index, policy)| {
-                        policy::entry(index, policy, &self.home, self.open == Open::At(index))
+                        policy::entry(
+                            index,
+                            policy,
+                            &self.home,
+                            self.open == Open::At(index),
+                            None,
+                        )
                     })
                     .collect();
                 let body = match items.is_empty() {
@@ -152,14 +158,15 @@ pub(super) fn address_of(home: &str, policy: &Policy) -> String {
     format!("{home}?kind={kind}&name={name}")
 }
 
-/// A policy as a step of a chain, and where it comes from.
-pub(super) fn step(policy: &Policy, from: AnyView) -> AnyView {
+/// A policy as a step of a chain, where it comes from, and what else is to be said of it.
+pub(super) fn step(policy: &Policy, from: AnyView, told: Option<String>) -> AnyView {
     view! {
         <li>
             <span class="row">
                 <span><code>{policy.kind().as_str()}</code> " " {policy::observe(policy)}</span>
                 <span class="sub">{from}</span>
             </span>
+            {told.map(|words| view! { <span class="sub">{words}</span> })}
         </li>
     }
     .into_any()
@@ -187,6 +194,7 @@ pub(super) fn nearer(title: &'static str, about: &'static str, places: &[Nearer]
             step(
                 policy,
                 view! { <a href=href aria-label=label>"open"</a> }.into_any(),
+                None,
             )
         });
         let steps = steps.collect_view();

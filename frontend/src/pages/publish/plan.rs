@@ -14,12 +14,12 @@ use crate::{
     markdown::markdown,
     part::{
         Text,
-        boxes::{callout, pairs},
+        boxes::pairs,
         confirm::{Question, confirm},
         field::{Field, choice, refusal},
         head::{Link, PageHead, crumbs},
         limits::{allowed, approval, price},
-        state::{Badge, Tone},
+        state::Badge,
     },
 };
 
@@ -79,11 +79,6 @@ pub fn edit(page: Edit) -> AnyView {
         .as_ref()
         .filter(|_| page.may_edit)
         .and_then(|plan| steps(plan, &format!("{address}/plans/{}", plan.id)));
-    let overshoot = page
-        .plan
-        .as_ref()
-        .and_then(|plan| plan.overshoot.clone())
-        .map(|words| callout(Tone::Info, view! { <p>{words}</p> }));
     let form = if page.may_edit {
         form(&page.form, page.plan.as_ref(), &address)
     } else {
@@ -99,7 +94,6 @@ pub fn edit(page: Edit) -> AnyView {
             title,
         )}
         {head.beside(badge).actions(steps)}
-        {overshoot}
         {form}
     };
     page.at.page(Menu::Products, content)
@@ -132,7 +126,7 @@ fn facts(plan: &Plan) -> AnyView {
         rows.push(("Description".into(), text(plan.description.clone())));
     }
     rows.push(("Approval".into(), text(approval(plan.approval).to_owned())));
-    rows.extend(allowed(&plan.policies));
+    rows.extend(allowed(plan));
     if !plan.scopes.is_empty() {
         rows.push(("Scopes".into(), text(plan.scopes.join(", "))));
     }

@@ -48,7 +48,8 @@ pub(super) fn effective(
                 stage = Some(kind.stage());
                 view! { <li class="stage">{format!("{:?}", kind.stage())}</li> }
             });
-            view! { {head} {step(&effective.policy, from(effective, frame, operation))} }
+            let from = from(effective, frame, operation);
+            view! { {head} {step(&effective.policy, from, effective.overshoot.clone())} }
         })
         .collect_view();
     let unread = chain.unreadable.iter().map(|one| {

@@ -187,9 +187,16 @@ fn item(kind: PolicyKind, home: &str, present: &[Policy]) -> AnyView {
     .into_any()
 }
 
-/// A policy in a list: its kind, whether it only watches, and a few words.
+/// A policy in a list: its kind, whether it only watches, a few words, and how far several nodes
+/// may exceed it.
 #[must_use]
-pub(super) fn entry(index: usize, policy: &Policy, home: &str, is_open: bool) -> AnyView {
+pub(super) fn entry(
+    index: usize,
+    policy: &Policy,
+    home: &str,
+    is_open: bool,
+    bound: Option<String>,
+) -> AnyView {
     let current = is_open.then_some("true");
     view! {
         <li>
@@ -197,6 +204,7 @@ pub(super) fn entry(index: usize, policy: &Policy, home: &str, is_open: bool) ->
                 <code>{policy.kind().as_str()}</code>
                 {observe(policy)}
                 <span class="sub">{words(policy)}</span>
+                {bound.map(|words| view! { <span class="sub">{words}</span> })}
             </a>
         </li>
     }

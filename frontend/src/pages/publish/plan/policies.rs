@@ -1,6 +1,5 @@
 //! The policies of a plan: its limits, and what else holds for its subscribers.
 
-use domain::policy::Policy;
 use domain::wire::plans::Plan;
 use leptos::prelude::*;
 
@@ -12,6 +11,7 @@ use crate::{
     icon::{Icon, icon},
     part::{
         head::{Link, PageHead, crumbs},
+        limits::bound,
         state::Badge,
     },
 };
@@ -48,14 +48,15 @@ pub fn policies(page: Policies) -> AnyView {
     page.at.page(Menu::Products, content)
 }
 
-fn list(policies: &[Policy], home: &str) -> AnyView {
+fn list(plan: &Plan, home: &str) -> AnyView {
+    let policies = &plan.policies;
     if policies.is_empty() {
         return view! { <p class="none">"No policies: no limit of its own"</p> }.into_any();
     }
     let items = policies
         .iter()
         .enumerate()
-        .map(|(index, policy)| policy::entry(index, policy, home, false))
+        .map(|(index, one)| policy::entry(index, one, home, false, bound(one, &plan.bounds)))
         .collect_view();
     view! { <ul>{items}</ul> }.into_any()
 }
@@ -67,7 +68,7 @@ pub(super) fn summary(plan: &Plan, own: &str) -> AnyView {
         <h2>"Limits and other policies"</h2>
         {not_read(&plan.unreadable)}
         <div class="stages">
-            {list(&plan.policies, &home)}
+            {list(plan, &home)}
             <div><a class="btn" href=home.clone()>{icon(Icon::Plus)} "Add a policy"</a></div>
         </div>
     }
