@@ -131,6 +131,8 @@ pub(crate) struct WorkerMetrics {
     pub(crate) http2_flooded: Count,
     pub(crate) upstream_dialled: Count,
     pub(crate) upstream_reused: Count,
+    /// Requests over a connection that more share than have room on it.
+    pub(crate) upstream_crowded: Count,
     pub(crate) upstream_retried: Count,
     pub(crate) upstream_failed: Count,
     pub(crate) upstream_budget_spent: Count,
@@ -220,6 +222,7 @@ impl Default for WorkerMetrics {
             http2_flooded: Count::default(),
             upstream_dialled: Count::default(),
             upstream_reused: Count::default(),
+            upstream_crowded: Count::default(),
             upstream_retried: Count::default(),
             upstream_failed: Count::default(),
             upstream_budget_spent: Count::default(),

@@ -75,7 +75,8 @@ pub(crate) struct Worker {
     )]
     pub(crate) state: RefCell<Option<Rc<Arc<State>>>>,
     pub(crate) sweeper: Sweeper,
-    pub(crate) pool: Pool,
+    /// Also held by connections that are being made for it.
+    pub(crate) pool: Rc<Pool>,
     pub(crate) metrics: Arc<WorkerMetrics>,
     pub(crate) ids: Ids,
     pub(crate) sink: Sink,
@@ -113,7 +114,7 @@ impl Worker {
         sweeper.advance(settings.clock.micros() / 1000);
         let random = (RandomState::new(), RandomState::new());
         Self {
-            pool: Pool::new(&settings),
+            pool: Rc::new(Pool::new(&settings)),
             proof_nonces: ProofNonces::new(settings.gateway_key.as_ref()),
             settings,
             shared,

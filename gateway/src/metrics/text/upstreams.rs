@@ -23,6 +23,12 @@ pub(super) fn write(
         sum(|w| w.upstream_reused.get()),
     );
     page.one(
+        "upstream_crowded_total",
+        "counter",
+        "Requests over a connection of HTTP/2 that is shared by more than have room on it, as no other could be had.",
+        sum(|w| w.upstream_crowded.get()),
+    );
+    page.one(
         "upstream_retried_total",
         "counter",
         "Requests sent a second time.",
