@@ -115,6 +115,7 @@ impl Worker {
         let random = (RandomState::new(), RandomState::new());
         Self {
             pool: Rc::new(Pool::new(&settings)),
+            holdings: Holdings::new(metrics.clone()),
             proof_nonces: ProofNonces::new(settings.gateway_key.as_ref()),
             settings,
             shared,
@@ -130,7 +131,6 @@ impl Worker {
             cells: RefCell::default(),
             counters: RefCell::default(),
             seen: RefCell::default(),
-            holdings: Holdings::default(),
             waiting: Waiting::default(),
             lasting: Lasting::default(),
             explains: false,
@@ -166,6 +166,7 @@ impl Worker {
         let cell = find();
         if cells.len() >= KEPT {
             cells.clear();
+            self.metrics.cells_let_go.add(1);
         }
         cells.insert(key, cell.clone());
         cell
@@ -188,6 +189,7 @@ impl Worker {
         let counter = find();
         if counters.len() >= KEPT {
             counters.clear();
+            self.metrics.cells_let_go.add(1);
         }
         counters.insert(key, counter.clone());
         counter

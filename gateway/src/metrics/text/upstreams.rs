@@ -125,6 +125,12 @@ fn by_copies(page: &mut Page, sum: &dyn Fn(fn(&WorkerMetrics) -> u64) -> u64) {
         sum(|w| w.upstream_mirror_failed.get()),
     );
     page.one(
+        "upstream_mirror_cut_total",
+        "counter",
+        "Answers to copies of requests that were not read to their end, as they were too long.",
+        sum(|w| w.upstream_mirror_cut.get()),
+    );
+    page.one(
         "upstream_hedged_total",
         "counter",
         "Tries that were begun beside others that took long.",
