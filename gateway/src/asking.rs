@@ -182,7 +182,7 @@ impl<'q> Question<'q> {
                 // It only asks.
                 is_safe: true,
             };
-            let settings = &*call.state.settings;
+            let settings = &call.state.settings;
             let sent = upstream::send(worker, settings, target, outgoing, &mut body);
             let Ok(sent) = timeout_at(end, sent).await else {
                 attempts.failed();

@@ -79,6 +79,8 @@ pub(crate) struct Counts {
     pub(crate) invalidated: AtomicU64,
     /// Not kept, as they were too long or too much was on its way in.
     pub(crate) unkept: AtomicU64,
+    /// Places of which it was not known any more that their answers are not kept.
+    pub(crate) forgotten: AtomicU64,
 }
 
 /// What is at a place.

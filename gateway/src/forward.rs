@@ -210,7 +210,7 @@ async fn tries(
             upstream,
             is_safe: false,
         };
-        let settings = &*call.state.settings;
+        let settings = &call.state.settings;
         let sent = match &copied {
             None => upstream::send(worker, settings, target, outgoing, inflow).await,
             Some(body) => {

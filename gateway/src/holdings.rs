@@ -39,20 +39,20 @@ pub(crate) struct Holdings {
     pub(crate) within: Duration,
     /// For those who look into large ones.
     turns: Arc<Semaphore>,
+    metrics: Arc<WorkerMetrics>,
 }
 
-impl Default for Holdings {
-    fn default() -> Self {
+impl Holdings {
+    pub(crate) fn new(metrics: Arc<WorkerMetrics>) -> Self {
         Self {
             of: RefCell::default(),
             all: Cell::new(0),
             within: WITHIN,
             turns: Arc::new(Semaphore::new(CHECKED_AT_ONCE)),
+            metrics,
         }
     }
-}
 
-impl Holdings {
     /// Whether there is room for a further piece. Nobody's clients take it all from the others.
     fn has_room(&self, of: OrganizationId) -> bool {
         let piece = ROOM as u64;
@@ -196,14 +196,14 @@ const LONG: usize = 64 * 1024;
 pub(crate) enum Beside {
     Here,
     /// On a thread of its own, when it is its turn.
-    There(Arc<Semaphore>),
+    There(Arc<Semaphore>, Arc<WorkerMetrics>),
 }
 
 impl Beside {
     pub(crate) fn of(holdings: &Holdings, bytes: usize) -> Self {
         match bytes {
             0..=LONG => Self::Here,
-            _ => Self::There(holdings.turns.clone()),
+            _ => Self::There(holdings.turns.clone(), holdings.metrics.clone()),
         }
     }
 
@@ -222,12 +222,13 @@ impl Beside {
         patience: Duration,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Stop> {
-        let turns = match self {
+        let (turns, metrics) = match self {
             Self::Here => return Ok(work()),
-            Self::There(turns) => turns,
+            Self::There(turns, metrics) => (turns, metrics),
         };
         let turn = tokio::time::timeout(patience, turns.acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
+            metrics.bodies_crowded.add(1);
             return Err(Refusal::new(Code::Overloaded).retry_after(1).into());
         };
         let done = tokio::task::spawn_blocking(move || {
@@ -241,6 +242,13 @@ impl Beside {
             // The runtime ends.
             Err(_) => Err(Stop::Gone),
         }
+    }
+}
+
+#[cfg(test)]
+impl Default for Holdings {
+    fn default() -> Self {
+        Self::new(Arc::default())
     }
 }
 
@@ -316,5 +324,6 @@ mod tests {
         assert!(soon().await.is_err());
         drop(turns);
         assert!(soon().await.is_ok());
+        assert_eq!(holdings.metrics.bodies_crowded.get(), 1);
     }
 }

@@ -113,7 +113,11 @@ async fn exchange(
     }
     // Only what was read is sure not to reset the answer off the wire. While the node drains, the next
     // request may be on its way: nobody told the client before this answer.
-    if !inlet.is_done() || worker.draining.get() {
+    let is_left = !inlet.is_done();
+    if is_left {
+        worker.metrics.bodies_unread.add(1);
+    }
+    if is_left || worker.draining.get() {
         inlet.linger().await;
     }
     false

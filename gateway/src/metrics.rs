@@ -129,8 +129,22 @@ pub(crate) struct WorkerMetrics {
     pub(crate) tls_failed: Count,
     pub(crate) http2_connections: Count,
     pub(crate) http2_flooded: Count,
+    /// Heads of HTTP/2 of which no request came.
+    pub(crate) http2_heads_refused: Count,
+    /// Rests of bodies that were not read, and with which their connections ended.
+    pub(crate) bodies_unread: Count,
+    /// Client certificates with more names than are looked at.
+    pub(crate) names_passed_over: Count,
+    /// Large bodies that were not looked into, as their turn did not come.
+    pub(crate) bodies_crowded: Count,
+    /// Answers that cost more than a subject may owe.
+    pub(crate) costs_forgotten: Count,
+    /// Times that the cells or counters which are at hand had to go, for want of room.
+    pub(crate) cells_let_go: Count,
     pub(crate) upstream_dialled: Count,
     pub(crate) upstream_reused: Count,
+    /// Requests over a connection that more share than have room on it.
+    pub(crate) upstream_crowded: Count,
     pub(crate) upstream_retried: Count,
     pub(crate) upstream_failed: Count,
     pub(crate) upstream_budget_spent: Count,
@@ -152,6 +166,7 @@ pub(crate) struct WorkerMetrics {
     pub(crate) upstream_mirrored: Count,
     pub(crate) upstream_mirror_dropped: Count,
     pub(crate) upstream_mirror_failed: Count,
+    pub(crate) upstream_mirror_cut: Count,
     /// Requests that wait on purpose, now.
     pub(crate) waiting: Count,
     /// Those that were refused because it took too long, or because one of a higher priority came.
@@ -218,8 +233,15 @@ impl Default for WorkerMetrics {
             tls_failed: Count::default(),
             http2_connections: Count::default(),
             http2_flooded: Count::default(),
+            http2_heads_refused: Count::default(),
+            bodies_unread: Count::default(),
+            names_passed_over: Count::default(),
+            bodies_crowded: Count::default(),
+            costs_forgotten: Count::default(),
+            cells_let_go: Count::default(),
             upstream_dialled: Count::default(),
             upstream_reused: Count::default(),
+            upstream_crowded: Count::default(),
             upstream_retried: Count::default(),
             upstream_failed: Count::default(),
             upstream_budget_spent: Count::default(),
@@ -238,6 +260,7 @@ impl Default for WorkerMetrics {
             upstream_mirrored: Count::default(),
             upstream_mirror_dropped: Count::default(),
             upstream_mirror_failed: Count::default(),
+            upstream_mirror_cut: Count::default(),
             waiting: Count::default(),
             waited_too_long: Count::default(),
             displaced: Count::default(),

@@ -67,6 +67,8 @@ impl Node {
             guard_overflowed: self.shared.watched.overflowed(),
             guarded_users: self.shared.users.watched.len(),
             guard_users_overflowed: self.shared.users.watched.overflowed(),
+            guard_pairs_displaced: self.shared.users.displaced(),
+            quota_counters: self.shared.quotas.count(),
             details: self.rings.details(),
             state_file_age: self
                 .disk

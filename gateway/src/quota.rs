@@ -105,6 +105,11 @@ impl Quotas {
         }
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        (0..SHARDS).map(|index| self.shard(index).len()).sum()
+    }
+
     /// What was used since the last call: changed counters only, at most `max` of them. The caller
     /// keeps what it took until it is stored, then says so by [`Quotas::confirm`].
     pub fn take(&self, max: usize) -> Vec<Used> {

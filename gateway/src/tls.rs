@@ -69,6 +69,8 @@ pub(crate) struct Certificate {
     /// What applications may claim of it: itself, before its subject and its alternative names. The
     /// handshake has verified it, so its authority answers for what it is called.
     pub(crate) claims: Box<[KeyDigest]>,
+    /// It has more alternative names than are looked at.
+    pub(crate) has_more_names: bool,
     /// Microseconds since 1970.
     pub(crate) ends_us: u64,
     /// As a structured field of bytes (RFC 8941 §3.3.5), for `Client-Cert` (RFC 9440 §2.1).
@@ -85,10 +87,11 @@ impl Certificate {
         let ends = Facts::of(der)?.not_after.timestamp_micros();
         let digest: [u8; 32] = Sha256::digest(der).into();
         let own = KeyDigest::of_certificate(&digest);
-        let names = CertificateName::digests_of(der);
+        let (names, has_more_names) = CertificateName::digests_of(der);
         Some(Self {
             digest,
             claims: std::iter::once(own).chain(names).collect(),
+            has_more_names,
             ends_us: u64::try_from(ends).ok()?,
             field: format!(":{}:", STANDARD.encode(der)).into(),
             marks: chain.iter().map(|der| marks_of(der)).collect(),

@@ -75,7 +75,8 @@ pub(crate) struct Worker {
     )]
     pub(crate) state: RefCell<Option<Rc<Arc<State>>>>,
     pub(crate) sweeper: Sweeper,
-    pub(crate) pool: Pool,
+    /// Also held by connections that are being made for it.
+    pub(crate) pool: Rc<Pool>,
     pub(crate) metrics: Arc<WorkerMetrics>,
     pub(crate) ids: Ids,
     pub(crate) sink: Sink,
@@ -115,7 +116,8 @@ impl Worker {
         sweeper.advance(settings.clock.micros() / 1000);
         let random = (RandomState::new(), RandomState::new());
         Self {
-            pool: Pool::new(&settings),
+            pool: Rc::new(Pool::new(&settings)),
+            holdings: Holdings::new(metrics.clone()),
             proof_nonces: ProofNonces::new(settings.gateway_key.as_ref()),
             settings,
             shared,
@@ -132,7 +134,6 @@ impl Worker {
             cells: RefCell::default(),
             counters: RefCell::default(),
             seen: RefCell::default(),
-            holdings: Holdings::default(),
             waiting: Waiting::default(),
             lasting: Lasting::default(),
             explains: false,
@@ -168,6 +169,7 @@ impl Worker {
         let cell = find();
         if cells.len() >= KEPT {
             cells.clear();
+            self.metrics.cells_let_go.add(1);
         }
         cells.insert(key, cell.clone());
         cell
@@ -190,6 +192,7 @@ impl Worker {
         let counter = find();
         if counters.len() >= KEPT {
             counters.clear();
+            self.metrics.cells_let_go.add(1);
         }
         counters.insert(key, counter.clone());
         counter

@@ -87,7 +87,7 @@ impl CertificateName {
 
     fn of_alternatives(all: &[GeneralName]) -> impl Iterator<Item = KeyDigest> {
         let names = all.iter().filter_map(Self::of_alternative);
-        names.take(MAX_ALTERNATIVES).map(|name| name.digest)
+        names.map(|name| name.digest)
     }
 
     fn alternative(sort: &str, name: &str) -> Self {
@@ -108,20 +108,24 @@ impl CertificateName {
     }
 
     /// What the names of a certificate are found by: its subject, unless that is empty, and the
-    /// first of its alternative names. None where it cannot be read.
-    pub fn digests_of(der: &[u8]) -> Vec<KeyDigest> {
+    /// first of its alternative names; and whether it has more of these. None where it cannot be
+    /// read.
+    pub fn digests_of(der: &[u8]) -> (Vec<KeyDigest>, bool) {
         let Ok(certificate) = Certificate::from_der(der) else {
-            return Vec::new();
+            return (Vec::new(), false);
         };
         let own = &certificate.tbs_certificate;
         let mut found = Vec::new();
         if !own.subject.is_empty() {
             found.push(of_subject(&own.subject));
         }
+        let mut has_more = false;
         if let Ok(Some((_critical, SubjectAltName(all)))) = own.get::<SubjectAltName>() {
-            found.extend(Self::of_alternatives(&all));
+            let mut names = Self::of_alternatives(&all);
+            found.extend(names.by_ref().take(MAX_ALTERNATIVES));
+            has_more = names.next().is_some();
         }
-        found
+        (found, has_more)
     }
 }
 
@@ -304,7 +308,8 @@ mod tests {
             .collect();
         let wanted = (0..MAX_ALTERNATIVES).map(|index| name(&format!("san:dns:h{index}.test")));
         let wanted: Vec<_> = wanted.map(|name| name.digest()).collect();
-        let found: Vec<_> = CertificateName::of_alternatives(&all).collect();
+        let found = CertificateName::of_alternatives(&all);
+        let found: Vec<_> = found.take(MAX_ALTERNATIVES).collect();
         assert_eq!(found, wanted);
     }
 
@@ -316,9 +321,9 @@ mod tests {
         let der = STANDARD.decode(body.collect::<String>()).unwrap();
         let wanted = ["subject:CN=friend", "san:dns:friend.test"];
         let wanted = wanted.map(|text| name(text).digest());
-        assert_eq!(CertificateName::digests_of(&der), wanted);
+        assert_eq!(CertificateName::digests_of(&der), (wanted.to_vec(), false));
         for end in [0, 1, 20, der.len() - 1] {
-            assert!(CertificateName::digests_of(&der[..end]).is_empty());
+            assert!(CertificateName::digests_of(&der[..end]).0.is_empty());
         }
     }
 }

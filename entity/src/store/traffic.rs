@@ -46,16 +46,18 @@ pub async fn write_batch(
     batch: BatchId,
     records: &[Record],
 ) -> Result<bool, DbErr> {
-    write_batch_with_details(db, batch, records, &[]).await
+    let written = write_batch_with_details(db, batch, records, &[]).await?;
+    Ok(written.is_some())
 }
 
-/// The same with what `log_detail` kept of requests, of these or others.
+/// The same with what `log_detail` kept of requests, of these or others: how much of what was there
+/// went for it. `None`: it was stored before.
 pub async fn write_batch_with_details(
     db: &DatabaseConnection,
     batch: BatchId,
     records: &[Record],
     details: &[Detail],
-) -> Result<bool, DbErr> {
+) -> Result<Option<u64>, DbErr> {
     if db.get_database_backend() == DbBackend::Postgres {
         partition::ensure(db, records).await?;
     }
@@ -69,7 +71,7 @@ pub async fn write_batch_with_details(
     }
     if !claim(&tx, batch, records.len()).await? {
         tx.rollback().await?;
-        return Ok(false);
+        return Ok(None);
     }
     raw::insert(&tx, records).await?;
     let added = details::insert(&tx, details).await?;
@@ -83,9 +85,9 @@ pub async fn write_batch_with_details(
     variants::merge(&tx, records).await?;
     observed::merge(&tx, records).await?;
     key_use::merge(&tx, records).await?;
-    details::settle(&tx, added).await?;
+    let gone = details::settle(&tx, added).await?;
     tx.commit().await?;
-    Ok(true)
+    Ok(Some(gone))
 }
 
 /// Notes the batch's id, with the database's clock, so that ids are kept long enough also for

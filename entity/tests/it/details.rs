@@ -43,7 +43,7 @@ async fn it_is_found_by_its_own_record_alone() {
         let records = [own.clone()];
         for is_new in [true, false] {
             let written = write_batch_with_details(&db, batch("one"), &records, &details).await;
-            assert_eq!(written.unwrap(), is_new);
+            assert_eq!(written.unwrap(), is_new.then_some(0));
         }
         assert_eq!(request_detail::Entity::find().count(&db).await.unwrap(), 1);
         assert_eq!(detail(&db, &own).await.unwrap(), Some(seen("own\0")));
@@ -97,7 +97,7 @@ async fn a_provider_has_so_much_and_the_oldest_go() {
         let most = DETAIL_SHARE.0;
         let write = async |name: &str, details: &[Detail]| {
             let written = write_batch_with_details(&db, batch(name), &[], details).await;
-            assert!(written.unwrap());
+            written.unwrap()
         };
         let count = async |provider: OrganizationId| {
             let of_it = request_detail::Column::Provider.eq(provider.uuid());
@@ -105,12 +105,13 @@ async fn a_provider_has_so_much_and_the_oldest_go() {
             i64::try_from(found.count(&db).await.unwrap()).unwrap()
         };
         let own = record(0).provider;
-        write("theirs", &[theirs]).await;
+        assert_eq!(write("theirs", &[theirs]).await, Some(0));
         let all: Vec<Detail> = (0..most).map(|number| of(number, "x")).collect();
-        write("all", &all).await;
+        assert_eq!(write("all", &all).await, Some(0));
         assert_eq!(count(own).await, most);
-        write("more", &[of(most, "x")]).await;
         let left = most / 10 * 9;
+        let gone = u64::try_from(most + 1 - left).unwrap();
+        assert_eq!(write("more", &[of(most, "x")]).await, Some(gone));
         assert_eq!(count(own).await, left);
         assert!(detail(&db, &record(most)).await.unwrap().is_some());
         assert!(detail(&db, &record(most - left)).await.unwrap().is_none());
@@ -124,7 +125,7 @@ async fn a_provider_has_so_much_and_the_oldest_go() {
         let again: Vec<Detail> = (0..most - left)
             .map(|number| of(most + 1 + number, "x"))
             .collect();
-        write("again", &again).await;
+        assert_eq!(write("again", &again).await, Some(0));
         assert_eq!((count(own).await, count(stranger).await), (most, 1));
     })
     .await;

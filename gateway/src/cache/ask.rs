@@ -1,6 +1,7 @@
 //! A request that goes to the upstream, and what is kept of what comes back.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use domain::problem::Code;
 use domain::traffic::Cached;
@@ -310,7 +311,9 @@ impl<'a> Visit<'a> {
                 key::flight(self.place, self.asker.owner).filter(|_| flight.is_some())
             {
                 let now = seconds(call);
-                self.cache.shard(self.place).note_unkept(key, now);
+                if self.cache.shard(self.place).note_unkept(key, now) {
+                    self.cache.counts.forgotten.fetch_add(1, Relaxed);
+                }
             }
             if let Some(old) = old {
                 self.displace(call, answer, old, share);

@@ -365,9 +365,11 @@ impl Shard {
         }
     }
 
-    /// Remembers that answers to `flight` are not kept.
-    pub(super) fn note_unkept(&mut self, flight: u128, now: u64) {
-        self.unkept[cell(flight) % UNKEPT] = (flight, now + UNKEPT_S);
+    /// Remembers that answers to `flight` are not kept. True where another is forgotten for it.
+    pub(super) fn note_unkept(&mut self, flight: u128, now: u64) -> bool {
+        let place = &mut self.unkept[cell(flight) % UNKEPT];
+        let (known, until) = std::mem::replace(place, (flight, now + UNKEPT_S));
+        known != flight && now < until
     }
 
     pub(super) fn is_unkept(&self, flight: u128, now: u64) -> bool {

@@ -352,6 +352,22 @@ fn what_has_too_many_tags_goes_with_every_tag() {
     }
 }
 
+#[test]
+fn what_is_not_kept_is_forgotten_for_another() {
+    let mut shard = Shard::default();
+    // Of one cell.
+    for (flight, now, forgets) in [
+        (1, 100, false),
+        (1, 101, false),
+        (2, 102, true),
+        (1, 103, true),
+        (2, 200, false),
+    ] {
+        assert_eq!(shard.note_unkept(flight, now), forgets, "{flight} {now}");
+        assert!(shard.is_unkept(flight, now) && !shard.is_unkept(3 - flight, now));
+    }
+}
+
 proptest! {
     /// Whatever is put in and taken out: the bound holds, and the sum is that of what is there.
     #[test]

@@ -79,7 +79,16 @@ impl Connection {
 
     /// So many heads of new streams began to be read.
     pub(super) fn headed(&self, count: u32) {
-        self.heads.add(self.worker.sweeper.now(), count);
+        let unasked = self.heads.add(self.worker.sweeper.now(), count);
+        if unasked > 0 {
+            self.refused(unasked);
+        }
+    }
+
+    /// Of so many heads no request came.
+    fn refused(&self, heads: u32) {
+        let metrics = &self.worker.metrics;
+        metrics.http2_heads_refused.add(heads.into());
     }
 
     /// A head turned out to be a request.
@@ -164,6 +173,12 @@ impl Connection {
     }
 }
 
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.refused(self.heads.count.get());
+    }
+}
+
 /// Counts in fixed windows: twice the limit around a border is no harm.
 #[derive(Debug, Default)]
 struct Tally {
@@ -176,12 +191,15 @@ impl Tally {
         self.count.set(self.count.get().saturating_sub(1));
     }
 
-    fn add(&self, now: u64, count: u32) {
+    /// Says what a window had that is over.
+    fn add(&self, now: u64, count: u32) -> u32 {
+        let mut over = 0;
         if now.saturating_sub(self.since.get()) >= WINDOW_MS {
             self.since.set(now);
-            self.count.set(0);
+            over = self.count.replace(0);
         }
         self.count.set(self.count.get().saturating_add(count));
+        over
     }
 }
 
@@ -376,10 +394,10 @@ mod tests {
     fn resets_are_counted_over_half_a_minute() {
         let resets = Tally::default();
         for now in [50_000, 60_000, 79_999] {
-            resets.add(now, 1);
+            assert_eq!(resets.add(now, 1), 0);
         }
         assert_eq!(resets.count.get(), 3);
-        resets.add(80_000, 2);
+        assert_eq!(resets.add(80_000, 2), 3);
         assert_eq!(resets.count.get(), 2);
         resets.give_back();
         assert_eq!(resets.count.get(), 1);

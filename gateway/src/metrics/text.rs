@@ -2,6 +2,7 @@
 
 mod cache;
 mod certificates;
+mod clients;
 mod issuers;
 mod policies;
 mod questions;
@@ -36,6 +37,8 @@ pub(crate) struct Gauges {
     pub(crate) guard_overflowed: u64,
     pub(crate) guarded_users: usize,
     pub(crate) guard_users_overflowed: u64,
+    pub(crate) guard_pairs_displaced: u64,
+    pub(crate) quota_counters: usize,
     /// Of `log_detail`: bytes that wait to be written, and requests of which nothing was kept.
     pub(crate) details: (u64, u64),
     /// Seconds since the last good state was written.
@@ -118,54 +121,7 @@ pub(crate) fn page(workers: &[Arc<WorkerMetrics>], gauges: &Gauges) -> String {
         "Requests that wait on purpose: for their turn under a limit, for a place, or by a policy's delay.",
         sum(|w| w.waiting.get()),
     );
-    page.one(
-        "connections_total",
-        "counter",
-        "Client connections accepted.",
-        sum(|w| w.accepted.get()),
-    );
-    page.one(
-        "connections_refused_total",
-        "counter",
-        "Client connections refused by a limit.",
-        sum(|w| w.refused_connections.get()),
-    );
-    page.one(
-        "streams_revoked_total",
-        "counter",
-        "WebSockets and answers under way that were ended because their caller may not call any more.",
-        sum(|w| w.streams_revoked.get()),
-    );
-    page.one(
-        "framing_refused_total",
-        "counter",
-        "Messages refused before a request existed.",
-        sum(|w| w.framing.get()),
-    );
-    page.one(
-        "tls_handshakes_total",
-        "counter",
-        "TLS handshakes that clients completed.",
-        sum(|w| w.tls_handshakes.get()),
-    );
-    page.one(
-        "tls_handshakes_failed_total",
-        "counter",
-        "TLS handshakes that failed or took too long.",
-        sum(|w| w.tls_failed.get()),
-    );
-    page.one(
-        "http2_connections_total",
-        "counter",
-        "Client connections that spoke HTTP/2.",
-        sum(|w| w.http2_connections.get()),
-    );
-    page.one(
-        "http2_flooded_total",
-        "counter",
-        "Connections of HTTP/2 that were ended for a flood of resets, frames or heads.",
-        sum(|w| w.http2_flooded.get()),
-    );
+    clients::write(&mut page, &sum);
     page.head(
         "timed_out_total",
         "counter",

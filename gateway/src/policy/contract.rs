@@ -138,14 +138,14 @@ pub(crate) async fn contract(
             Ok(()) => {
                 let found = match Beside::of(&call.worker.holdings, held.bytes().len()) {
                     Beside::Here => step.running.judge_body(call, held.bytes()),
-                    Beside::There(_) if step.observe => {
+                    Beside::There(..) if step.observe => {
                         let Ok(found) = held.look(step.running.work(call)).await else {
                             call.worker.metrics.requests_unchecked.add(1);
                             continue;
                         };
                         found
                     }
-                    there @ Beside::There(_) => {
+                    there @ Beside::There(..) => {
                         let (work, body) = (step.running.work(call), held.lend());
                         let done = there.run(move || (work(&body), body)).await;
                         let (found, body) = done?;

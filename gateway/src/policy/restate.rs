@@ -41,6 +41,9 @@ pub(crate) async fn restate(
         };
         let taken = Whole::take(MOST_READ, call, inflow, &mut answer);
         let taken = tokio::time::timeout(patience, taken).await;
+        if matches!(taken, Err(_) | Ok(Ok(Whole::TooLong))) {
+            call.worker.metrics.bodies_unread.add(1);
+        }
         // Nobody misses what an upstream breaks off; what is wrong with a request is told.
         if let Ok(Err(stop)) = taken
             && call.record.connection.fault.get().is_some()

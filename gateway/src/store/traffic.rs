@@ -62,7 +62,9 @@ async fn store(db: &DatabaseConnection, batch: &Batch, figures: &Figures) {
             Err(DbErr::Custom("there is no answer in time".to_owned()))
         });
         let error = match written {
-            Ok(_) => {
+            Ok(written) => {
+                let gone = written.unwrap_or_default();
+                figures.details_evicted.fetch_add(gone, Ordering::Relaxed);
                 if figures.away.swap(false, Ordering::Relaxed) {
                     tracing::info!("The traffic store answers again.");
                 }

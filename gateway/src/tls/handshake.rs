@@ -28,7 +28,11 @@ pub(crate) async fn handshake(
     let stream = start.into_stream(config).await?;
     if secure.clients.is_some() {
         let shown = stream.get_ref().1.peer_certificates();
-        secure.certificate = shown.and_then(Certificate::of).map(Rc::new);
+        let shown = shown.and_then(Certificate::of);
+        if shown.as_ref().is_some_and(|shown| shown.has_more_names) {
+            worker.metrics.names_passed_over.add(1);
+        }
+        secure.certificate = shown.map(Rc::new);
     }
     Ok((stream, secure))
 }

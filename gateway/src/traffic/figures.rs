@@ -19,6 +19,8 @@ pub struct Figures {
     pub details_refused: AtomicU64,
     /// Requests' details that the store has taken.
     pub details_stored: AtomicU64,
+    /// Requests' details that went out of the store early, for want of room.
+    pub details_evicted: AtomicU64,
     /// Batches that the store has taken.
     pub batches: AtomicU64,
     /// Attempts to store that failed.
@@ -92,6 +94,11 @@ impl Figures {
                 "details_stored",
                 "Requests' details that the store has taken.",
                 load(&self.details_stored),
+            ),
+            (
+                "details_evicted",
+                "Requests' details that went out of the store early, as their provider had too many.",
+                load(&self.details_evicted),
             ),
             (
                 "batches",

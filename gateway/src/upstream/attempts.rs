@@ -118,10 +118,10 @@ impl<'a> Attempts<'a> {
     }
 
     /// Where the next try goes.
-    pub(crate) fn next(&mut self) -> Option<&'a Target> {
+    pub(crate) fn next(&mut self) -> Option<&'a Arc<Target>> {
         self.tries += 1;
         if self.upstream.lone {
-            return self.upstream.targets.first().map(|only| &*only.target);
+            return self.upstream.targets.first().map(|only| &only.target);
         }
         let index = self.choose()?;
         Some(self.go_to(index))
@@ -138,7 +138,7 @@ impl<'a> Attempts<'a> {
     }
 
     /// Begins a try.
-    fn go_to(&mut self, index: usize) -> &'a Target {
+    fn go_to(&mut self, index: usize) -> &'a Arc<Target> {
         self.current = index;
         self.tried |= 1 << index;
         let member = &self.upstream.targets[index];

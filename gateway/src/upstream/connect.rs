@@ -19,6 +19,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 
 use super::link::Link;
+use super::pool::STREAMS;
 use super::{Host, Resolver, Target};
 use crate::http2;
 use crate::settings::Settings;
@@ -71,7 +72,7 @@ pub(super) async fn connect(
 ) -> Result<Box<Link>, ConnectError> {
     let dialled = timeout(
         Duration::from_millis(limit_ms),
-        dial(worker, target, settings),
+        dial(&worker.settings, target, settings),
     );
     let socket = dialled.await.map_err(|_| ConnectError::TimedOut)??;
     worker.metrics.upstream_dialled.add(1);
@@ -81,13 +82,13 @@ pub(super) async fn connect(
 
 /// The same of HTTP/2 within `limit`: it is driven by a task of its own, as many requests share it.
 pub(super) async fn connect_http2(
-    worker: &Worker,
+    settings: &Settings,
     target: &Target,
-    settings: &snapshot::Settings,
+    allowed: &snapshot::Settings,
     limit: Duration,
 ) -> Result<SendRequest<Bytes>, ConnectError> {
     let dialled = timeout(limit, async {
-        let socket = dial(worker, target, settings).await?;
+        let socket = dial(settings, target, allowed).await?;
         if let Socket::Tls(stream) = &socket
             && stream.get_ref().1.alpn_protocol() != Some(http2::ALPN)
         {
@@ -113,7 +114,6 @@ pub(super) async fn connect_http2(
         Ok((sender, connection))
     });
     let (sender, connection) = dialled.await.map_err(|_| ConnectError::TimedOut)??;
-    worker.metrics.upstream_dialled.add(1);
     tokio::task::spawn_local(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "An upstream connection ended.");
@@ -122,9 +122,11 @@ pub(super) async fn connect_http2(
     Ok(sender)
 }
 
-/// How much of one answer, and of all on a connection, may be on its way before it is taken.
+/// How much of one answer may be on its way before it is taken.
 const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// The same of all on a connection: as much as those that share it may have together, so that answers
+/// which their clients do not take hold up none of the others.
+const CONNECTION_WINDOW: u32 = STREAMS as u32 * STREAM_WINDOW;
 const HEADER_LIST: u32 = 64 * 1024;
 /// Requests at a time before the other side has said how many: more than it can say, and not what
 /// the library takes where it leaves it open.
@@ -135,11 +137,11 @@ fn ended() -> ConnectError {
 }
 
 async fn dial(
-    worker: &Worker,
+    settings: &Settings,
     target: &Target,
-    settings: &snapshot::Settings,
+    allowed: &snapshot::Settings,
 ) -> Result<Socket, ConnectError> {
-    let stream = reach(&worker.settings, settings, target).await?;
+    let stream = reach(settings, allowed, target).await?;
     establish(target, stream).await
 }
 

@@ -175,6 +175,7 @@ async fn swallow(worker: &Worker, outflow: &mut Outflow, inflow: &mut dyn Inflow
             Err(_) => return false,
         }
     }
+    worker.metrics.upstream_mirror_cut.add(1);
     true
 }
 

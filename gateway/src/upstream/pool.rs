@@ -13,6 +13,7 @@ use bytes::Bytes;
 use h2::client::SendRequest;
 
 use flight::Flight;
+pub(super) use flight::Turn;
 use gone::Departed;
 
 use super::link::Link;
@@ -53,6 +54,11 @@ impl Shared {
         Rc::strong_count(&self.place) - 1
     }
 
+    /// As the target sees it.
+    fn most(&self) -> usize {
+        self.sender.current_max_send_streams()
+    }
+
     fn is_open(&self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
         // One that only waits for room is open.
@@ -72,6 +78,8 @@ pub(crate) struct Pool {
 
 /// Connections of HTTP/2 per worker and target.
 const SHARED: usize = 8;
+/// Requests that share one of them, while there may be more.
+pub(super) const STREAMS: usize = 128;
 /// After which they are closed when nothing is asked over them.
 const SHARED_IDLE_MS: u64 = 60_000;
 
@@ -128,22 +136,34 @@ impl Pool {
         });
     }
 
-    /// A connection of HTTP/2 with room for one more request; `None`: a new one is due.
+    /// A connection of HTTP/2 with room for one more request; `None`: a new one is due, or as many as
+    /// may be are [crowded](Self::crowded).
     pub(super) fn share(&self, target: u32) -> Option<Shared> {
         self.with(target, |idle| {
             idle.shared.retain(|(shared, _)| shared.is_open());
-            let has_room =
-                |shared: &Shared| shared.active() < shared.sender.current_max_send_streams();
-            let all = idle.shared.iter().map(|(shared, _)| shared);
-            let found = match all.clone().find(|shared| has_room(shared)) {
-                None if idle.shared.len() >= SHARED => all.min_by_key(|shared| shared.active()),
-                found => found,
-            };
-            found.cloned()
+            let mut all = idle.shared.iter().map(|(shared, _)| shared);
+            all.find(|shared| shared.active() < shared.most().min(STREAMS))
+                .cloned()
         })
     }
 
-    /// Whose turn it is to make one.
+    /// Whether as many as may be are there.
+    pub(super) fn is_full(&self, target: u32) -> bool {
+        self.with(target, |idle| idle.shared.len() >= SHARED)
+    }
+
+    /// Where none has room, the one that fewest share. While there may be more of them only one on which
+    /// the target takes a further request at once.
+    pub(super) fn crowded(&self, target: u32) -> Option<Shared> {
+        self.with(target, |idle| {
+            let is_full = idle.shared.len() >= SHARED;
+            let all = idle.shared.iter().map(|(shared, _)| shared);
+            let usable = all.filter(|shared| is_full || shared.active() < shared.most());
+            usable.min_by_key(|shared| shared.active()).cloned()
+        })
+    }
+
+    /// By which one is made after another.
     pub(super) fn flight(&self, target: u32) -> Rc<Flight> {
         self.with(target, |idle| idle.flight.get_or_insert_default().clone())
     }

@@ -4,6 +4,7 @@
 mod over_http2;
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
 
 use domain::snapshot;
@@ -147,8 +148,8 @@ impl Outgoing<'_> {
 /// Sends `outgoing` to `target`. After a failure to connect nothing of `inflow` is gone.
 pub(crate) async fn send(
     worker: &Worker,
-    settings: &snapshot::Settings,
-    target: &Target,
+    settings: &Arc<snapshot::Settings>,
+    target: &Arc<Target>,
     outgoing: Outgoing<'_>,
     inflow: &mut dyn Inflow,
 ) -> Result<Sent, (Failure, u8)> {

@@ -187,24 +187,24 @@ impl<'a> Way<'a> {
 }
 
 /// A connection that is being made, until it is dropped.
-pub(super) struct Connecting<'a>(Option<&'a Vitals>);
+pub(super) struct Connecting(Option<Arc<Vitals>>);
 
-impl Drop for Connecting<'_> {
+impl Drop for Connecting {
     fn drop(&mut self) {
-        if let Some(vitals) = self.0 {
+        if let Some(vitals) = &self.0 {
             vitals.connecting.fetch_sub(1, Relaxed);
         }
     }
 }
 
 /// Leave to make one more connection; `None` when the upstream's cap is reached.
-pub(super) fn begin_connect<'a>(worker: &Worker, upstream: &'a Upstream) -> Option<Connecting<'a>> {
+pub(super) fn begin_connect(worker: &Worker, upstream: &Upstream) -> Option<Connecting> {
     let most = upstream.breaker.as_ref().and_then(|rule| rule.connects);
     let Some(most) = most else {
         return Some(Connecting(None));
     };
     let before = upstream.vitals.connecting.fetch_add(1, Relaxed);
-    let leave = Connecting(Some(&upstream.vitals));
+    let leave = Connecting(Some(upstream.vitals.clone()));
     if before >= most {
         worker.metrics.upstream_circuit_refused.add(1);
         return None;

@@ -26,6 +26,8 @@ pub(crate) struct Users {
     /// Each pair has one place, and whoever comes there later takes it: a pair that is forgotten is
     /// a stranger's, nothing worse. Only who knows a password gets a pair in.
     known: OnceLock<Box<[AtomicU64]>>,
+    /// Pairs whose place another took: a metric.
+    displaced: AtomicU64,
 }
 
 impl Users {
@@ -35,6 +37,7 @@ impl Users {
             first: RandomState::new(),
             second: RandomState::new(),
             known: OnceLock::new(),
+            displaced: AtomicU64::new(0),
         }
     }
 
@@ -54,9 +57,20 @@ impl Users {
         let place = &known[hash as usize % PLACES];
         let seen = (hash & !MINUTES) | minute(now);
         // Most come again within the minute: what all workers read is then left alone.
-        if place.load(Ordering::Relaxed) != seen {
-            place.store(seen, Ordering::Relaxed);
+        let before = place.load(Ordering::Relaxed);
+        if before == seen {
+            return;
         }
+        place.store(seen, Ordering::Relaxed);
+        let age = minute(now).wrapping_sub(before) & MINUTES;
+        if before != 0 && (before ^ hash) & !MINUTES != 0 && age <= REMEMBERED {
+            self.displaced.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Pairs that became strangers early, as others took their places.
+    pub(crate) fn displaced(&self) -> u64 {
+        self.displaced.load(Ordering::Relaxed)
     }
 
     /// Whether it did so lately.
@@ -114,6 +128,22 @@ mod tests {
                 "{key:?} {address} {at}"
             );
         }
+    }
+
+    #[test]
+    fn a_pair_that_takes_the_place_of_another_is_counted() {
+        let users = Users::new(1000);
+        let key = CellKey {
+            limit: 1,
+            subject: users.subject(b"bo"),
+        };
+        let all = |now| (0..=PLACES as u128).for_each(|address| users.know(&key, address, now));
+        all(5 * MINUTE);
+        let displaced = users.displaced();
+        assert!(displaced > 0, "there is one more than there are places");
+        let day = (REMEMBERED + 10) * MINUTE;
+        users.know(&key, u128::MAX, 5 * MINUTE + day);
+        assert_eq!(users.displaced(), displaced, "nobody remembers those");
     }
 
     #[test]

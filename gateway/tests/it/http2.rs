@@ -227,6 +227,26 @@ async fn flood(rig: &Rig, flood: Vec<u8>) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn heads_of_which_no_request_comes_are_counted() {
+    let rig = Rig::with(FILE, |settings| settings.limits.http2_streams = 2).await;
+    let mut stream = TcpStream::connect(rig.handle.gateway).await.unwrap();
+    let mut bytes = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
+    for number in 0..5 {
+        bytes.extend(frame(1, 5, 2 * number + 1, &head()));
+    }
+    stream.write_all(&bytes).await.unwrap();
+    rig.wait_records(2).await;
+    drop(stream);
+    let counted = async {
+        while metric(&rig, "portunus_http2_heads_refused_total").await != 3 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let counted = tokio::time::timeout(PATIENCE, counted).await;
+    counted.expect("those beyond two at a time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn floods_end_with_goaway_while_others_are_served() {
     let rig = Rig::with(FILE, |settings| settings.limits.http2_resets = 50).await;
     let mut other = connect(&rig).await;

@@ -1,6 +1,7 @@
 //! Rate limits and quotas, on a clock that a test moves.
 
 use crate::rig::{Rig, key};
+use crate::upstreams::metric;
 
 const LIMITED: &str = r#"
 portunus: 1
@@ -173,6 +174,7 @@ async fn counts_survive_a_change_of_state_and_quotas_a_restart() {
     for _ in 0..5 {
         rig.get("/shop", &[&field(1)]).await;
     }
+    assert_eq!(metric(&rig, "portunus_quota_counters ").await, 1);
     rig.load(&LIMITED.replace("limit: 8", "limit: 7"), 2).await;
     assert_eq!(rig.get("/shop", &[&field(1)]).await.code(), "rate_limited");
     let quotas = rig.handle.quotas.clone();

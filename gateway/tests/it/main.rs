@@ -35,6 +35,7 @@ mod joined;
 mod keys;
 mod lifecycle;
 mod limits;
+mod limits_met;
 mod mirror;
 mod newer;
 mod node_report;

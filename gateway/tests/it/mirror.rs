@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 
 use crate::explain::shop::{asked, explain, explainer};
 use crate::rig::{Recorder, Rig, Upstream};
-use crate::upstreams::{metric, nobody, rig};
+use crate::upstreams::{always, metric, nobody, rig};
 
 /// An API over `main`, whose requests are mirrored to `shadow`.
 fn mirrored(main: SocketAddr, shadow: SocketAddr, rule: &str) -> String {
@@ -35,7 +35,7 @@ type Asks = fn(SocketAddr, SocketAddr, &str) -> String;
 const BOTH: [Asks; 2] = [mirrored, by_policy];
 
 /// Waits until a counter has this value.
-async fn until(rig: &Rig, name: &str, value: u64) {
+pub async fn until(rig: &Rig, name: &str, value: u64) {
     let reached = async {
         while metric(rig, name).await != value {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -183,6 +183,17 @@ async fn p99(rig: &Rig, count: usize) -> Duration {
     }
     times.sort();
     times[count * 99 / 100]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_too_long_is_not_read_to_its_end() {
+    let main = Upstream::start().await;
+    let body = "x".repeat(2_000_000);
+    let long = format!("HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n{body}");
+    let shadow = always(Box::leak(long.into_boxed_str())).await;
+    let rig = rig(&mirrored(main.address, shadow, "")).await;
+    assert_eq!(rig.get("/x", &[]).await.status, 200);
+    until(&rig, "portunus_upstream_mirror_cut_total ", 1).await;
 }
 
 /// Accepts and never says a word.

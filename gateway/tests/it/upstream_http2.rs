@@ -9,10 +9,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use gateway::Resolver;
 use http::Response;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 
-use crate::rig::Rig;
+use crate::rig::{Client, Rig};
 use crate::upstreams::{metric, over, rig};
 
 const GET: &[u8] = b"GET /x HTTP/1.1\r\nHost: t\r\n\r\n";
@@ -90,8 +90,8 @@ async fn a_length_that_is_read_in_two_ways_is_no_answer() {
     }
 }
 
-/// An upstream that takes so many requests at a time on a connection, and answers none before it is
-/// told to.
+/// An upstream that takes so many requests at a time on a connection, and so many connections, and
+/// answers none before it is told to.
 struct Waiting {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
@@ -100,7 +100,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    async fn start(streams: u32) -> Self {
+    async fn start(streams: u32, most: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let waiting = Self {
             address: listener.local_addr().unwrap(),
@@ -111,7 +111,7 @@ impl Waiting {
         let (connections, requests) = (waiting.connections.clone(), waiting.requests.clone());
         let told = waiting.answers.subscribe();
         tokio::spawn(async move {
-            loop {
+            for _ in 0..most {
                 let (stream, _) = listener.accept().await.unwrap();
                 connections.fetch_add(1, Ordering::Relaxed);
                 let (requests, told) = (requests.clone(), told.clone());
@@ -137,11 +137,18 @@ impl Waiting {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_burst_makes_as_many_connections_as_its_requests_need() {
-    const CLIENTS: usize = 20;
-    // Streams that a connection takes; connections, of which there are eight at most; and requests
-    // that have come over them before the first is answered.
-    for (streams, connections, requests) in [(100, 1, 20), (20, 1, 20), (7, 3, 20), (2, 8, 16)] {
-        let target = Waiting::start(streams).await;
+    // Clients; streams that a connection takes; connections that may be; those that are made, of which
+    // there are eight at most; and requests that have come over them before the first is answered. The
+    // gateway has 128 on one, while it can have another.
+    for (clients, streams, most, connections, requests) in [
+        (20, 100, 50, 1, 20),
+        (20, 20, 50, 1, 20),
+        (20, 7, 50, 3, 20),
+        (20, 2, 50, 8, 16),
+        (130, 1000, 50, 2, 130),
+        (130, 1000, 1, 1, 130),
+    ] {
+        let target = Waiting::start(streams, most).await;
         // All of them wait for the name, so that none finds a connection of another.
         let (known, knows) = watch::channel(false);
         let address = target.address;
@@ -157,15 +164,16 @@ async fn a_burst_makes_as_many_connections_as_its_requests_need() {
         let rig = Rig::with(text, |settings| {
             settings.workers = Some(1);
             settings.resolver = resolver;
+            settings.limits.connections_per_address = clients;
         })
         .await;
-        let mut clients = Vec::new();
-        for _ in 0..CLIENTS {
+        let mut waiting = Vec::new();
+        for _ in 0..clients {
             let mut client = rig.client().await;
             client.write(GET).await;
-            clients.push(client);
+            waiting.push(client);
         }
-        while metric(&rig, "portunus_requests_in_flight ").await < CLIENTS as u64 {
+        while metric(&rig, "portunus_requests_in_flight ").await < clients as u64 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         known.send_replace(true);
@@ -177,12 +185,89 @@ async fn a_burst_makes_as_many_connections_as_its_requests_need() {
         let come = tokio::time::timeout(Duration::from_secs(20), come).await;
         assert!(come.is_ok(), "{streams} streams: {:?}", target.requests);
         target.answers.send_replace(true);
-        for client in &mut clients {
+        for client in &mut waiting {
             assert_eq!(client.read().await.status, 200, "{streams} streams");
         }
         let made = target.connections.load(Ordering::Relaxed);
         assert_eq!(made, connections, "{streams} streams");
+        let crowded = metric(&rig, "portunus_upstream_crowded_total").await;
+        let is_crowded = clients > connections * streams.min(128) as usize;
+        assert_eq!(crowded > 0, is_crowded, "{streams} streams");
     }
+}
+
+/// More than is taken of it anywhere on its way to a client that reads nothing.
+static LARGE: [u8; 16 << 20] = [0; 16 << 20];
+
+/// An upstream that answers `/large` with that and all else with two bytes, each connection when it is
+/// told to, and counts its connections.
+async fn plentiful(told: watch::Receiver<bool>) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let connections = Arc::<AtomicUsize>::default();
+    let counted = connections.clone();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            counted.fetch_add(1, Ordering::Relaxed);
+            let mut told = told.clone();
+            tokio::spawn(async move {
+                let _ = told.wait_for(|told| *told).await;
+                let Ok(mut connection) = h2::server::handshake(stream).await else {
+                    return;
+                };
+                while let Some(Ok((request, mut respond))) = connection.accept().await {
+                    let is_large = request.uri().path() == "/large";
+                    let body: &'static [u8] = if is_large { &LARGE[..] } else { b"ok" };
+                    let mut send = respond.send_response(Response::new(()), false).unwrap();
+                    send.send_data(Bytes::from_static(body), true).unwrap();
+                }
+            });
+        }
+    });
+    (address, connections)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_do_not_read_hold_up_no_other_on_their_connection() {
+    let (_speaks, told) = watch::channel(true);
+    let (target, connections) = plentiful(told).await;
+    let rig = rig(&over(&[target], ", protocol: http2")).await;
+    let mut slow = Vec::new();
+    for _ in 0..40 {
+        let socket = TcpSocket::new_v4().unwrap();
+        // What the system takes for them is not what is looked at.
+        socket.set_recv_buffer_size(16 * 1024).unwrap();
+        let mut client = Client::over(socket.connect(rig.handle.gateway).await.unwrap());
+        client
+            .write(b"GET /x/large HTTP/1.1\r\nHost: t\r\n\r\n")
+            .await;
+        let head = client.read_bare().await;
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        slow.push(client);
+    }
+    let mut quick = rig.client().await;
+    // Meanwhile what may be on its way to the others has come.
+    for _ in 0..50 {
+        let answer = quick.get("/x", &[]).await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, "ok"));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(connections.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_is_made_though_who_asked_for_it_is_gone() {
+    let (speaks, told) = watch::channel(false);
+    let (target, connections) = plentiful(told).await;
+    let more = ", protocol: http2, retries: { tries: 1 }, timeouts: { connect: 20s, total: 1s }";
+    let rig = rig(&over(&[target], more)).await;
+    let answer = rig.get("/x", &[]).await;
+    assert_eq!(answer.code(), "upstream_timeout");
+    speaks.send_replace(true);
+    let answer = rig.get("/x", &[]).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "ok"));
+    assert_eq!(connections.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

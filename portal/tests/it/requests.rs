@@ -68,7 +68,7 @@ async fn what_was_kept_of_a_request_is_shown_as_text() {
         let traffic = &app.plane.databases.traffic;
         let batch = BatchId::from_name("batch", "kept");
         let written = write_batch_with_details(traffic, batch, &[record], &details).await;
-        assert!(written.unwrap());
+        assert!(written.unwrap().is_some());
         let (scope, all) = (Scope::provider(organization), RequestFilter::default());
         let found = requests(traffic, &scope, &all, None, 1).await.unwrap();
         let page = format!("{}/log/{}?side=answers", home.base, found[0].id);

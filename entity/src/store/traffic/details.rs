@@ -51,16 +51,17 @@ pub(super) async fn insert(tx: &DatabaseTransaction, details: &[Detail]) -> Resu
     Ok(added)
 }
 
-/// Counts what was added, and takes out what is too much. Two nodes would change the same rows: it is
-/// for whoever holds the lock of the rollups.
-pub(super) async fn settle(tx: &DatabaseTransaction, added: Added) -> Result<(), DbErr> {
+/// Counts what was added, and takes out what is too much: how many that are. Two nodes would change
+/// the same rows: it is for whoever holds the lock of the rollups.
+pub(super) async fn settle(tx: &DatabaseTransaction, added: Added) -> Result<u64, DbErr> {
+    let mut gone = 0;
     for (provider, more) in added {
         let (count, bytes) = grown(tx, provider, more).await?;
         if count > SHARE.0 || bytes > SHARE.1 {
-            shrink(tx, provider).await?;
+            gone += shrink(tx, provider).await?;
         }
     }
-    Ok(())
+    Ok(gone)
 }
 
 fn sql(backend: DbBackend, rows: usize) -> String {
@@ -119,7 +120,7 @@ async fn grown(
 
 /// Takes out the oldest, down to nine tenths of a share so that it is not for each batch anew, and
 /// counts what is left: what went by its age was not counted.
-async fn shrink(tx: &DatabaseTransaction, provider: OrganizationId) -> Result<(), DbErr> {
+async fn shrink(tx: &DatabaseTransaction, provider: OrganizationId) -> Result<u64, DbErr> {
     let id = || Value::from(provider.uuid());
     let (count, bytes) = SHARE;
     let oldest = "DELETE FROM request_detail WHERE provider = $1 AND at <= (SELECT max(at) FROM \
@@ -127,22 +128,23 @@ async fn shrink(tx: &DatabaseTransaction, provider: OrganizationId) -> Result<()
         FROM request_detail WHERE provider = $1 WINDOW newest AS (ORDER BY at DESC, id DESC)) AS ranked \
         WHERE place > $2 OR total > $3)";
     let kept: [Value; 3] = [id(), (count / 10 * 9).into(), (bytes / 10 * 9).into()];
-    run(tx, oldest, kept).await?;
+    let gone = run(tx, oldest, kept).await?;
     let recount = "UPDATE detail_share SET \
         count = (SELECT count(*) FROM request_detail WHERE request_detail.provider = $1), \
         bytes = (SELECT CAST(COALESCE(sum(request_detail.bytes), 0) AS BIGINT) FROM request_detail \
         WHERE request_detail.provider = $1) WHERE provider = $1";
-    run(tx, recount, [id()]).await
+    run(tx, recount, [id()]).await?;
+    Ok(gone)
 }
 
+/// Says how many rows that was about.
 async fn run(
     tx: &DatabaseTransaction,
     sql: &str,
     values: impl IntoIterator<Item = Value>,
-) -> Result<(), DbErr> {
+) -> Result<u64, DbErr> {
     let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
-    tx.execute_raw(statement).await?;
-    Ok(())
+    Ok(tx.execute_raw(statement).await?.rows_affected())
 }
 
 /// What was kept of the request that `record` is of, if it is there. The caller has found the record

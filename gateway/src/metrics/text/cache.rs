@@ -46,7 +46,7 @@ pub(super) fn write(page: &mut Page, sum: &impl Fn(Read) -> u64, cache: &Cache) 
         page.one(&format!("cache_{name}"), "counter", help, sum(read));
     }
     let counts = &cache.counts;
-    let of_store: [(&str, &str, &AtomicU64); 4] = [
+    let of_store: [(&str, &str, &AtomicU64); 5] = [
         ("stored_total", "Answers that were kept.", &counts.stored),
         (
             "evicted_total",
@@ -62,6 +62,11 @@ pub(super) fn write(page: &mut Page, sum: &impl Fn(Read) -> u64, cache: &Cache) 
             "unkept_total",
             "Answers that were not kept as they, or all on their way in, were too large.",
             &counts.unkept,
+        ),
+        (
+            "unkept_forgotten_total",
+            "Places of which it was forgotten early that their answers are not kept, for want of room.",
+            &counts.forgotten,
         ),
     ];
     for (name, help, count) in of_store {

@@ -26,6 +26,18 @@ pub(super) fn write(
         gauges.cells_overflowed,
     );
     page.one(
+        "limiter_let_go_total",
+        "counter",
+        "Times that a worker let go of the limiter cells or quota counters that it has at hand, for want of room.",
+        sum(|w| w.cells_let_go.get()),
+    );
+    page.one(
+        "quota_counters",
+        "gauge",
+        "Counters of quotas.",
+        gauges.quota_counters as u64,
+    );
+    page.one(
         "concurrency_subjects",
         "gauge",
         "Subjects of concurrency limits with requests in flight.",
@@ -48,6 +60,12 @@ pub(super) fn write(
         "counter",
         "Answers whose header field for the cost of their request is no whole number, or comes twice.",
         sum(|w| w.costs_unread.get()),
+    );
+    page.one(
+        "costs_forgotten_total",
+        "counter",
+        "Answers whose requests cost more than their subject may owe.",
+        sum(|w| w.costs_forgotten.get()),
     );
     page.one(
         "tokens_forgotten_total",
@@ -78,6 +96,12 @@ pub(super) fn write(
         "counter",
         "Wrong passwords that auth_guard had no room to count by user name.",
         gauges.guard_users_overflowed,
+    );
+    page.one(
+        "guard_pairs_displaced_total",
+        "counter",
+        "Pairs of user name and address that were known as good and forgotten early, for want of room.",
+        gauges.guard_pairs_displaced,
     );
     page.one(
         "compressing",
@@ -115,6 +139,12 @@ pub(super) fn write(
         "counter",
         "Request bodies that no policy could look into, as too many were held already.",
         sum(|w| w.not_held.get()),
+    );
+    page.one(
+        "bodies_crowded_total",
+        "counter",
+        "Large bodies that no policy looked into, as their turn did not come in time.",
+        sum(|w| w.bodies_crowded.get()),
     );
     page.one(
         "answers_unchecked_total",

@@ -23,6 +23,12 @@ pub(super) fn write(
         sum(|w| w.upstream_reused.get()),
     );
     page.one(
+        "upstream_crowded_total",
+        "counter",
+        "Requests over a connection of HTTP/2 that is shared by more than have room on it, as no other could be had.",
+        sum(|w| w.upstream_crowded.get()),
+    );
+    page.one(
         "upstream_retried_total",
         "counter",
         "Requests sent a second time.",
@@ -117,6 +123,12 @@ fn by_copies(page: &mut Page, sum: &dyn Fn(fn(&WorkerMetrics) -> u64) -> u64) {
         "counter",
         "Copies of requests that got no whole answer in time.",
         sum(|w| w.upstream_mirror_failed.get()),
+    );
+    page.one(
+        "upstream_mirror_cut_total",
+        "counter",
+        "Answers to copies of requests that were not read to their end, as they were too long.",
+        sum(|w| w.upstream_mirror_cut.get()),
     );
     page.one(
         "upstream_hedged_total",

@@ -115,6 +115,9 @@ impl<'a> Owed<'a> {
                 let unfilled = i64::try_from(cell.unfilled(now, *mark)).unwrap_or(i64::MAX);
                 let nanos = unit.saturating_mul(difference).max(-unfilled);
                 let (counted, full_in) = cell.settle(now, rate, nanos);
+                if counted < nanos {
+                    call.worker.metrics.costs_forgotten.add(1);
+                }
                 if let Some(lease) = cell.lease() {
                     call.leases().settle(cell, lease, rate, counted);
                 }

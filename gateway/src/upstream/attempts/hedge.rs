@@ -3,6 +3,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::snapshot;
@@ -31,8 +32,8 @@ impl<'a> Attempts<'a> {
     /// no answer. Each gets a body of its own; `inflow` only tells whether the client is there.
     pub(crate) async fn race(
         &mut self,
-        settings: &snapshot::Settings,
-        target: &'a Target,
+        settings: &Arc<snapshot::Settings>,
+        target: &'a Arc<Target>,
         outgoing: Outgoing<'_>,
         body: &Copied,
         inflow: &mut dyn Inflow,
@@ -115,7 +116,7 @@ impl<'a> Attempts<'a> {
     }
 
     /// Another target for one more try, if there is one and the budget allows it.
-    fn beside(&mut self) -> Option<&'a Target> {
+    fn beside(&mut self) -> Option<&'a Arc<Target>> {
         let index = self.choose()?;
         if self.tried & 1 << index != 0 {
             return None;
@@ -160,8 +161,8 @@ impl<'a> Attempts<'a> {
 
 async fn one(
     worker: &Worker,
-    settings: &snapshot::Settings,
-    target: &Target,
+    settings: &Arc<snapshot::Settings>,
+    target: &Arc<Target>,
     outgoing: Outgoing<'_>,
     mut body: Copied,
     number: usize,

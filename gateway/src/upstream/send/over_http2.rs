@@ -1,6 +1,7 @@
 //! The same exchange over HTTP/2: as one of the streams of a connection that others use, too.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use domain::snapshot;
 use h2::client::SendRequest;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Request, Uri, Version};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::{Failure, Outgoing, Sent, TRIES};
 use crate::body::{Inflow, Outflow};
@@ -18,16 +20,16 @@ use crate::state::Upstream;
 use crate::upstream::Target;
 use crate::upstream::connect::{ConnectError, connect_http2};
 use crate::upstream::grpc_web::Web;
-use crate::upstream::pool::Shared;
+use crate::upstream::pool::{Shared, Turn};
 use crate::upstream::stream::{Lost, Stream};
-use crate::upstream::way::begin_connect;
+use crate::upstream::way::{Connecting, begin_connect};
 use crate::worker::Worker;
 
 /// Sends `outgoing` to `target`. After a failure to connect nothing of `inflow` is gone.
 pub(super) async fn send(
     worker: &Worker,
-    settings: &snapshot::Settings,
-    target: &Target,
+    settings: &Arc<snapshot::Settings>,
+    target: &Arc<Target>,
     outgoing: Outgoing<'_>,
     inflow: &mut dyn Inflow,
 ) -> Result<Sent, (Failure, u8)> {
@@ -76,44 +78,77 @@ pub(super) async fn send(
     }
 }
 
-/// A connection, and whether others had it before. Who finds none with room makes one, while the
+/// A connection, and whether others had it before. Who finds none with room has one made, while the
 /// others wait for it.
 async fn find(
     worker: &Worker,
-    settings: &snapshot::Settings,
-    target: &Target,
+    settings: &Arc<snapshot::Settings>,
+    target: &Arc<Target>,
     upstream: &Upstream,
 ) -> Result<(Shared, bool), Failure> {
     let (pool, number) = (&worker.pool, target.number);
-    let kept = || {
-        let shared = pool.share(number)?;
+    let reused = |shared: Shared| {
         worker.metrics.upstream_reused.add(1);
-        Some((shared, true))
+        (shared, true)
+    };
+    let crowded = || {
+        let shared = pool.crowded(number)?;
+        worker.metrics.upstream_crowded.add(1);
+        Some(reused(shared))
+    };
+    let kept = || match pool.share(number) {
+        Some(shared) => Some(reused(shared)),
+        None if pool.is_full(number) => crowded(),
+        None => None,
     };
     if let Some(found) = kept() {
         return Ok(found);
     }
-    let end = Instant::now() + Duration::from_millis(upstream.connect_ms);
-    let flight = pool.flight(number);
-    let turn = timeout_at(end, flight.turn()).await;
-    let turn = turn.unwrap_or(Err(ConnectError::TimedOut));
-    let _turn = turn.map_err(Failure::Connect)?;
-    if let Some(found) = kept() {
-        return Ok(found);
-    }
-    let _leave = begin_connect(worker, upstream).ok_or(Failure::Full)?;
-    let left = end.saturating_duration_since(Instant::now());
-    match connect_http2(worker, target, settings, left).await {
-        Ok(sender) => {
-            let shared = Shared::new(sender);
-            pool.keep(number, shared.clone());
-            Ok((shared, false))
+    let limit = Duration::from_millis(upstream.connect_ms);
+    let made = timeout(limit, async {
+        let turn = pool.flight(number).turn().await;
+        let turn = turn.map_err(Failure::Connect)?;
+        if let Some(found) = kept() {
+            return Ok(found);
         }
-        Err(error) => {
-            flight.failed(&error);
-            Err(Failure::Connect(error))
+        let leave = begin_connect(worker, upstream).ok_or(Failure::Full)?;
+        let made = make(worker, settings, target, (turn, leave), limit).await;
+        let made = made.unwrap_or(Err(ConnectError::TimedOut));
+        Ok::<_, Failure>((made.map_err(Failure::Connect)?, false))
+    });
+    let made = made.await;
+    let made = made.unwrap_or(Err(Failure::Connect(ConnectError::TimedOut)));
+    // One that is shared by many is better than none.
+    made.or_else(|failure| crowded().ok_or(failure))
+}
+
+/// Has a connection made by a task of its own, which goes on when nobody waits for it any more: a
+/// client that leaves does not make the next request begin anew. `held` until it is made, or is not.
+fn make(
+    worker: &Worker,
+    allowed: &Arc<snapshot::Settings>,
+    target: &Arc<Target>,
+    held: (Turn, Connecting),
+    limit: Duration,
+) -> oneshot::Receiver<Result<Shared, ConnectError>> {
+    let (settings, metrics) = (worker.settings.clone(), worker.metrics.clone());
+    let (allowed, target, pool) = (allowed.clone(), target.clone(), worker.pool.clone());
+    let (tell, told) = oneshot::channel();
+    tokio::task::spawn_local(async move {
+        let (turn, _leave) = held;
+        let made = connect_http2(&settings, &target, &allowed, limit).await;
+        let made = made.map(Shared::new);
+        match &made {
+            Ok(shared) => {
+                metrics.upstream_dialled.add(1);
+                pool.keep(target.number, shared.clone());
+            }
+            Err(error) => turn.failed(error),
         }
-    }
+        // Whoever began it may have left.
+        let _ = tell.send(made);
+    });
+    told
 }
 
 /// Waits until one more stream may begin.
