@@ -184,6 +184,9 @@ pub(crate) struct Upstream {
     pub(crate) retries: Retries,
     /// A further try may follow an answer, so bodies may be of use a second time.
     pub(crate) replays: bool,
+    /// It is asked over HTTP/2, where a target may say that it did nothing with a request: a further
+    /// try does no harm then, whatever its method.
+    pub(crate) may_refuse: bool,
     /// Its requests may be sent to others as well: there is a mirror or a hedge.
     pub(crate) copies: bool,
     pub(crate) mirror: Option<Mirror>,
