@@ -62,3 +62,4 @@ mod upstream_certificates;
 mod upstream_http2;
 mod upstreams;
 mod versions;
+mod windows;

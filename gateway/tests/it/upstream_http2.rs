@@ -212,7 +212,7 @@ async fn those_who_wait_for_a_connection_that_fails_fail_with_it() {
 }
 
 /// All of a body, as it comes.
-async fn whole(mut body: RecvStream) -> Vec<u8> {
+pub async fn whole(mut body: RecvStream) -> Vec<u8> {
     let mut bytes = Vec::new();
     while let Some(data) = body.data().await {
         let data = data.unwrap();
