@@ -12,6 +12,7 @@ mod ambiguous_http2;
 mod answers;
 mod asking;
 mod bound;
+mod canonical;
 mod certificate_ends;
 mod chosen;
 mod chosen_passwords;
