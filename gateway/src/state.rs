@@ -12,6 +12,7 @@ use std::mem::offset_of;
 use std::sync::Arc;
 
 use domain::id::{ApiId, OperationId, OrganizationId, UpstreamId, VersionId};
+use domain::organization::ClientAddresses;
 use domain::route::{Operations, Routes, Scheme, Spot};
 use domain::snapshot;
 use domain::upstream::{Active, Balance, Breaker, CallerIs, Mirror, Passive, Retries};
@@ -98,6 +99,8 @@ pub(crate) struct Route {
     pub(crate) enabled: bool,
     /// The provider's organization is suspended.
     pub(crate) suspended: bool,
+    /// How much of a client's address the provider's records keep.
+    pub(crate) client_addresses: ClientAddresses,
     /// Paths that are not listed pass, as operation "other".
     pub(crate) open: bool,
     /// What is said about its end; `None`: nothing.

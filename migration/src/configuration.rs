@@ -18,6 +18,7 @@ mod m0015_ip_lists;
 mod m0016_redelivery;
 mod m0017_lifecycle;
 mod m0018_schema;
+mod m0019_client_addresses;
 
 use sea_orm_migration::prelude::*;
 
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_redelivery::Migration),
             Box::new(m0017_lifecycle::Migration),
             Box::new(m0018_schema::Migration),
+            Box::new(m0019_client_addresses::Migration),
         ]
     }
 

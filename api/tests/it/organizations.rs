@@ -38,6 +38,62 @@ async fn founding_reading_editing() {
 }
 
 #[tokio::test]
+async fn clients_addresses_are_kept_as_its_admins_say() {
+    each(async |app| {
+        let mut world = World::new(app).await;
+        let mut owner = world.owner.client.clone();
+        let path = format!("/organizations/{}", world.here.id);
+        let read = owner.get(&path).await.ok(200).json();
+        assert_eq!(read["client_addresses"], "whole");
+        for (body, form) in [
+            (
+                json!({ "name": "Here", "client_addresses": "truncated" }),
+                "truncated",
+            ),
+            // What is left out stays.
+            (json!({ "name": "Still here" }), "truncated"),
+            (
+                json!({ "name": "Here", "client_addresses": "dropped" }),
+                "dropped",
+            ),
+            (
+                json!({ "name": "Here", "client_addresses": "whole" }),
+                "whole",
+            ),
+        ] {
+            let edited = owner.patch(&path, body).await.ok(200).json();
+            assert_eq!(edited["client_addresses"], form);
+            let read = owner.get(&path).await.ok(200).json();
+            assert_eq!(read["client_addresses"], form);
+        }
+        let audit = owner
+            .get(&format!("{path}/audit?action=organization"))
+            .await
+            .ok(200)
+            .json();
+        let (before, after) = (&audit["items"][0]["before"], &audit["items"][0]["after"]);
+        assert_eq!(
+            (&before["client_addresses"], &after["client_addresses"]),
+            (&json!("dropped"), &json!("whole"))
+        );
+        let wrong = json!({ "name": "Here", "client_addresses": "hashed" });
+        let refused = owner
+            .patch(&path, wrong)
+            .await
+            .refused(Code::ValidationFailed);
+        assert!(refused.pointers()[0].starts_with("/client_addresses"));
+        let right = json!({ "name": "Here", "client_addresses": "dropped" });
+        world
+            .member
+            .client
+            .patch(&path, right)
+            .await
+            .refused(Code::Forbidden);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn reserved_words_name_nothing() {
     each(async |app| {
         let world = World::new(app).await;

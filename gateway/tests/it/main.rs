@@ -18,6 +18,7 @@ mod chosen;
 mod chosen_passwords;
 mod churn;
 mod circuit;
+mod client_addresses;
 mod client_tls;
 mod cluster;
 mod corpus;
