@@ -10,10 +10,11 @@ use bytes::Bytes;
 use gateway::Resolver;
 use h2::{Reason, RecvStream};
 use http::Response;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::rig::Rig;
+use crate::rig::frames::Frames;
 use crate::upstreams::{metric, over, rig};
 
 const GET: &[u8] = b"GET /x HTTP/1.1\r\nHost: t\r\n\r\n";
@@ -222,33 +223,35 @@ pub async fn whole(mut body: RecvStream) -> Vec<u8> {
     bytes
 }
 
-/// An upstream that refuses its first requests, each as soon as there is a head, and answers the
-/// others with the body that it got of them. It counts them all.
+/// Refuses requests as long as fewer than `first` have come, each as soon as there is a head, and
+/// answers the others with the body that it got of them.
+async fn serve(stream: TcpStream, first: usize, requests: Arc<AtomicUsize>) {
+    let mut connection = h2::server::handshake(stream).await.unwrap();
+    while let Some(Ok((request, mut respond))) = connection.accept().await {
+        if requests.fetch_add(1, Ordering::Relaxed) < first {
+            respond.send_reset(Reason::REFUSED_STREAM);
+            continue;
+        }
+        tokio::spawn(async move {
+            let body = whole(request.into_body()).await;
+            let mut send = respond.send_response(Response::new(()), false).unwrap();
+            send.send_data(body.into(), true).unwrap();
+        });
+    }
+}
+
+/// An upstream that does so, and how many requests it got.
 async fn refusing(first: usize) -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (address, count) = (listener.local_addr().unwrap(), Arc::default());
-    let requests: Arc<AtomicUsize> = Arc::clone(&count);
+    let (address, requests) = (listener.local_addr().unwrap(), Arc::default());
+    let count = Arc::clone(&requests);
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            let requests = requests.clone();
-            tokio::spawn(async move {
-                let mut connection = h2::server::handshake(stream).await.unwrap();
-                while let Some(Ok((request, mut respond))) = connection.accept().await {
-                    if requests.fetch_add(1, Ordering::Relaxed) < first {
-                        respond.send_reset(Reason::REFUSED_STREAM);
-                        continue;
-                    }
-                    tokio::spawn(async move {
-                        let body = whole(request.into_body()).await;
-                        let mut send = respond.send_response(Response::new(()), false).unwrap();
-                        send.send_data(body.into(), true).unwrap();
-                    });
-                }
-            });
+            tokio::spawn(serve(stream, first, count.clone()));
         }
     });
-    (address, count)
+    (address, requests)
 }
 
 /// A request with a body of so many bytes, each of which says where it stands; and that body.
@@ -312,5 +315,28 @@ async fn what_one_target_refused_another_takes() {
         assert_eq!(tries, 2 + refused, "{method} {length}");
         let good = good.to_string();
         assert!(records.iter().all(|record| record.target == good));
+    }
+}
+
+/// Who ends a connection says which requests it has looked at (RFC 9113 §6.8).
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_looked_at_is_sent_again_on_a_new_connection() {
+    for (method, length) in [("GET", 0), ("POST", 0), ("POST", 10)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let mut left = Frames::accept(&listener).await;
+            left.turn_away().await;
+            let (stream, _) = listener.accept().await.unwrap();
+            serve(stream, 0, Arc::default()).await;
+        });
+        let rig = rig(&over(&[target], ", protocol: http2")).await;
+        let mut client = rig.client().await;
+        let (request, body) = with_body(method, length);
+        client.write(&request).await;
+        let answer = client.read().await;
+        assert_eq!(answer.status, 200, "{method} {length}: {answer:?}");
+        assert_eq!(answer.raw, body, "{method} {length}");
+        assert_eq!(rig.wait_records(1).await[0].tries, 2, "{method} {length}");
     }
 }

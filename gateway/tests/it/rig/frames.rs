@@ -142,6 +142,16 @@ impl Frames {
         Self { stream, next: 2 }
     }
 
+    /// Waits for a request, and ends the connection as one that has looked at none.
+    pub async fn turn_away(&mut self) {
+        let settings = frame(SETTINGS, 0, 0, &[]);
+        self.stream.write_all(&settings).await.unwrap();
+        while self.read().await.is_some_and(|(kind, ..)| kind != HEADERS) {}
+        // The last stream that was looked at, and `NO_ERROR`.
+        let end = frame(GOAWAY, 0, 0, &[0; 8]);
+        self.stream.write_all(&end).await.unwrap();
+    }
+
     /// How many bytes may be on their way to the other side, of one stream and of all, as it says
     /// when it begins.
     pub async fn windows(&mut self) -> (u32, u32) {
