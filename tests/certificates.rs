@@ -78,6 +78,7 @@ async fn organization(plane: &Plane) -> OrganizationId {
         name: Set("Acme".into()),
         state: Set("active".into()),
         grants: Set(r#"[{"path":"/acme","hosts":["a.test"]}]"#.into()),
+        client_addresses: Set("whole".into()),
         policies: Set("[]".into()),
         created_at: Set(plane.clock.now()),
         created_by: Set(None),

@@ -25,6 +25,7 @@ pub use tls::UpstreamTls;
 use crate::api::{Operations, Visibility};
 use crate::certificate::{Certificate, HostSettings};
 use crate::lifecycle::PlanState;
+use crate::organization::ClientAddresses;
 use crate::plan::Approval;
 use crate::policy::Policy;
 use crate::route::{Condition, Selector};
@@ -45,6 +46,9 @@ pub struct Manifest {
     /// The organization that owns everything here; `default` unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub organization: Option<String>,
+    /// How much of a client's address the records keep; `whole` unless set.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub client_addresses: ClientAddresses,
     /// Policies of the organization: they reach every API.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<Policy>,

@@ -22,6 +22,7 @@ use crate::id::{
 use crate::key::{Environment, KeyDigest};
 use crate::label::Label;
 use crate::lifecycle::{ApplicationState, PlanState};
+use crate::organization::ClientAddresses;
 use crate::password_hash::PasswordHash;
 use crate::policy::Policy;
 use crate::policy::ip_filter::Listed;
@@ -41,7 +42,7 @@ pub const SCHEMA: u32 = 1;
 
 /// What this release keeps of a state: raise it when a kind or a field is added that earlier ones
 /// passed over. What they have kept lacks it, so it is no ground for changes alone.
-pub const FORM: u32 = 7;
+pub const FORM: u32 = 8;
 
 /// A configuration state. `state` is the highest change number in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +103,8 @@ pub struct Organization {
     pub id: OrganizationId,
     pub slug: String,
     pub suspended: bool,
+    #[serde(default, skip_serializing_if = "crate::upstream::is_default")]
+    pub client_addresses: ClientAddresses,
     pub policies: Vec<Policy>,
     /// What of it this release cannot read: its routes answer 500.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::id::{OrganizationId, UserId};
-use domain::organization::OrganizationState;
+use domain::organization::{ClientAddresses, OrganizationState};
 use domain::policy::{Kept, Policy};
 use domain::route::Grant;
 use domain::snapshot;
@@ -27,6 +27,9 @@ pub struct Model {
     /// JSON list of [`Granted`]: the prefixes and hosts that its versions may answer at.
     #[sea_orm(column_type = "Text")]
     pub grants: String,
+    /// How much of a client's address the records of its APIs keep.
+    #[sea_orm(column_type = "Text")]
+    pub client_addresses: String,
     /// JSON list of policies.
     #[sea_orm(column_type = "Text")]
     pub policies: String,
@@ -78,6 +81,11 @@ impl Model {
         read_word("organization.state", &self.state, OrganizationState::parse)
     }
 
+    /// Nothing is kept by a word that is not known.
+    pub fn client_addresses(&self) -> ClientAddresses {
+        ClientAddresses::parse(&self.client_addresses).unwrap_or(ClientAddresses::Dropped)
+    }
+
     pub fn policies(&self) -> Result<Vec<Policy>, RowError> {
         read_json("organization.policies", &self.policies)
     }
@@ -107,6 +115,7 @@ impl Model {
             Ok(state) => (state == OrganizationState::Suspended, None),
             Err(error) => (true, Some(error)),
         };
+        let client_addresses = self.client_addresses();
         let (policies, unread) = match self.policies() {
             Ok(policies) => (policies, None),
             Err(error) => (Vec::new(), Some(error)),
@@ -117,6 +126,7 @@ impl Model {
             name: _,
             state: _,
             grants: _,
+            client_addresses: _,
             policies: _,
             created_at: _,
             created_by: _,
@@ -126,6 +136,7 @@ impl Model {
             id: id.into(),
             slug,
             suspended,
+            client_addresses,
             policies,
             unreadable: unknown.or(unread).map(|error| error.to_string()),
         }

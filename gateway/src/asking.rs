@@ -219,9 +219,8 @@ impl<'q> Question<'q> {
                     if failure.is_the_targets() {
                         attempts.failed();
                     }
-                    // Nothing was sent: the same or another target may take it.
-                    let unsent = matches!(failure, Failure::Connect(_));
-                    let pause = unsent.then(|| attempts.again(None)).flatten();
+                    let undone = failure.is_undone(&body);
+                    let pause = undone.then(|| attempts.again(None)).flatten();
                     let pause = pause.ok_or(match failure {
                         Failure::TimedOut => Unanswered::TimedOut,
                         Failure::Full => Unanswered::Crowded,

@@ -263,9 +263,8 @@ async fn tries(
                     return Err(stop(call, &failure));
                 }
                 attempts.failed();
-                // Nothing was sent: the same or another target may take it.
-                let unsent = matches!(failure, Failure::Connect(_));
-                let pause = unsent.then(|| attempts.again(None)).flatten();
+                let undone = failure.is_undone(inflow);
+                let pause = undone.then(|| attempts.again(None)).flatten();
                 pause.ok_or_else(|| stop(call, &failure))?
             }
         };
@@ -346,7 +345,7 @@ fn stop(call: &mut Call<'_>, failure: &Failure) -> Stop {
         (Some(code), _) => return Refusal::new(code).close().into(),
         (None, Failure::Client) => return Stop::Gone,
         (None, Failure::Connect(_) | Failure::Reset | Failure::TimedOut) => {}
-        (None, Failure::Full | Failure::Removed) => {}
+        (None, Failure::Full | Failure::Removed | Failure::Refused) => {}
     }
     call.worker.metrics.upstream_failed.add(1);
     let refusal = match failure {
@@ -355,7 +354,7 @@ fn stop(call: &mut Call<'_>, failure: &Failure) -> Stop {
             .retry_after(1),
         Failure::Connect(ConnectError::TimedOut) => timeout("no connection"),
         Failure::TimedOut => timeout("no first byte of an answer"),
-        Failure::Reset | Failure::Client => Refusal::new(Code::UpstreamReset),
+        Failure::Reset | Failure::Refused | Failure::Client => Refusal::new(Code::UpstreamReset),
         Failure::Removed => Refusal::new(Code::UpstreamRemoved),
         Failure::Connect(error) => {
             // Addresses and certificates are the operator's to see, not the client's.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use domain::id::{ApiId, OrganizationId, VersionId};
+use domain::organization::ClientAddresses;
 use domain::snapshot::Deprecation;
 
 use crate::body::Answer;
@@ -87,6 +88,7 @@ pub(crate) struct Retired {
     pub(crate) version: VersionId,
     pub(crate) api: ApiId,
     pub(crate) provider: OrganizationId,
+    pub(crate) client_addresses: ClientAddresses,
     pub(crate) revision: u32,
     pub(crate) notice: Arc<Notice>,
     /// Which pages may read that it is gone.

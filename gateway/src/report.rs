@@ -5,6 +5,8 @@ use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use domain::organization::ClientAddresses;
+
 use crate::client::Client;
 use crate::detail;
 use crate::fields::{Fields, Name};
@@ -112,14 +114,21 @@ impl Report {
     pub(crate) fn note_route(&mut self, route: &Route) {
         self.route = Some(route.number);
         self.provider = route.provider;
+        self.keep_address(route.client_addresses);
         self.api = route.api;
         self.version = route.version;
         self.revision = route.revision;
     }
 
+    /// Policies see all of the client's address: it is the record alone that keeps less.
+    fn keep_address(&mut self, form: ClientAddresses) {
+        self.client = self.client.and_then(|address| form.keep(address));
+    }
+
     /// The version that would have answered once, which is counted nowhere any more.
     pub(crate) fn note_retired(&mut self, retired: &Arc<Retired>, fields: &Fields) {
         self.provider = retired.provider;
+        self.keep_address(retired.client_addresses);
         self.api = retired.api;
         self.version = retired.version;
         self.revision = retired.revision;

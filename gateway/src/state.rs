@@ -12,6 +12,7 @@ use std::mem::offset_of;
 use std::sync::Arc;
 
 use domain::id::{ApiId, OperationId, OrganizationId, UpstreamId, VersionId};
+use domain::organization::ClientAddresses;
 use domain::route::{Operations, Routes, Scheme, Spot};
 use domain::snapshot;
 use domain::upstream::{Active, Balance, Breaker, CallerIs, Mirror, Passive, Retries};
@@ -98,6 +99,8 @@ pub(crate) struct Route {
     pub(crate) enabled: bool,
     /// The provider's organization is suspended.
     pub(crate) suspended: bool,
+    /// How much of a client's address the provider's records keep.
+    pub(crate) client_addresses: ClientAddresses,
     /// Paths that are not listed pass, as operation "other".
     pub(crate) open: bool,
     /// What is said about its end; `None`: nothing.
@@ -184,6 +187,9 @@ pub(crate) struct Upstream {
     pub(crate) retries: Retries,
     /// A further try may follow an answer, so bodies may be of use a second time.
     pub(crate) replays: bool,
+    /// It is asked over HTTP/2, where a target may say that it did nothing with a request: a further
+    /// try does no harm then, whatever its method.
+    pub(crate) may_refuse: bool,
     /// Its requests may be sent to others as well: there is a mirror or a hedge.
     pub(crate) copies: bool,
     pub(crate) mirror: Option<Mirror>,

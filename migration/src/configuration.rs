@@ -19,6 +19,7 @@ mod m0016_redelivery;
 mod m0017_lifecycle;
 mod m0018_schema;
 mod m0019_told_ends;
+mod m0020_client_addresses;
 
 use sea_orm_migration::prelude::*;
 
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0017_lifecycle::Migration),
             Box::new(m0018_schema::Migration),
             Box::new(m0019_told_ends::Migration),
+            Box::new(m0020_client_addresses::Migration),
         ]
     }
 

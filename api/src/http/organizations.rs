@@ -55,7 +55,7 @@ async fn read_organization(
     Ok(Tagged(body.etag, body))
 }
 
-/// Change an organization's name.
+/// Change an organization's name, and how much of clients' addresses is kept.
 #[utoipa::path(patch, path = "/organizations/{organization}", tag = "organizations", operation_id = "edit_organization", params(("organization" = Uuid, Path)), request_body = wire::EditOrganization, responses((status = 200, body = wire::Organization), (status = "default", body = Problem, content_type = "application/problem+json")))]
 async fn edit_organization(
     SignedIn(ctx): SignedIn,

@@ -4,7 +4,7 @@
 use domain::actor::{OrganizationRole, TeamRole};
 use domain::id::{OrganizationId, TeamId, UserId};
 use domain::name::{DisplayName, EmailAddress, Slug};
-use domain::organization::OrganizationState;
+use domain::organization::{ClientAddresses, OrganizationState};
 use domain::snapshot::Kind;
 use entity::organization::Granted;
 use entity::{organization, organization_member, team, team_member, user};
@@ -89,6 +89,7 @@ pub(crate) async fn organization(
         name: Set(name.to_string()),
         state: Set(OrganizationState::Active.as_str().to_owned()),
         grants: Set(serde_json::to_string(&grants)?),
+        client_addresses: Set(ClientAddresses::default().as_str().to_owned()),
         policies: Set("[]".to_owned()),
         created_at: Set(ctx.now),
         created_by: Set(Some(owner.into())),

@@ -18,7 +18,7 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub use policies::{policies, set_policies};
@@ -101,7 +101,7 @@ pub async fn by_slug(ctx: &Ctx, slug: &str) -> Result<wire::Organization> {
 
 fn shown(ctx: &Ctx, row: organization::Model) -> Result<wire::Organization> {
     let id = OrganizationId::from(row.id);
-    let state = row.state()?;
+    let (state, client_addresses) = (row.state()?, row.client_addresses());
     let granted: Vec<Granted> = serde_json::from_str(&row.grants)?;
     Ok(wire::Organization {
         id,
@@ -112,6 +112,7 @@ fn shown(ctx: &Ctx, row: organization::Model) -> Result<wire::Organization> {
             .into_iter()
             .map(|Granted { path, hosts }| wire::Grant { path, hosts })
             .collect(),
+        client_addresses,
         created_at: row.created_at,
         role: ctx.actor.membership(id).map(|membership| membership.role),
         etag: row.etag,
@@ -168,22 +169,26 @@ pub async fn edit(
     let mut write = Write::begin(ctx).await?;
     let row = load(&write, id).await?;
     expect(if_match, row.etag)?;
-    let (before, etag) = (row.name.clone(), row.etag);
+    let (before, etag) = (settings(&row), row.etag);
     let mut changed = row.into_active_model();
     changed.name = Set(name.to_string());
+    if let Some(form) = input.client_addresses {
+        changed.client_addresses = Set(form.as_str().to_owned());
+    }
     changed.etag = Set(etag + 1);
     let row = changed.update(write.tx()).await?;
     let audit = Audit::new("organization.edit", "organization", id).of(id);
     write
-        .audit(
-            audit
-                .before(json!({ "name": before }))
-                .after(json!({ "name": row.name })),
-        )
+        .audit(audit.before(before).after(settings(&row)))
         .await?;
     write.changed(Kind::Organization, id).await?;
     write.commit().await?;
     shown(ctx, row)
+}
+
+/// What its members edit, for the audit.
+fn settings(row: &organization::Model) -> Value {
+    json!({ "name": row.name, "client_addresses": row.client_addresses })
 }
 
 async fn load(write: &Write<'_>, id: OrganizationId) -> Result<organization::Model> {

@@ -1,5 +1,6 @@
 //! Organizations of the signed-in person.
 
+use domain::name::RESERVED_SLUGS;
 use domain::problem::Code;
 use http::Method;
 use serde_json::json;
@@ -32,6 +33,117 @@ async fn founding_reading_editing() {
         let json = edited.json();
         assert_eq!((json["name"].as_str(), json["slug"].as_str(), json["state"].as_str()), (Some("Lantern"), Some("lantern-labs"), Some("active")));
         world.member.client.send(edit).await.refused(Code::PreconditionFailed);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn clients_addresses_are_kept_as_its_admins_say() {
+    each(async |app| {
+        let mut world = World::new(app).await;
+        let mut owner = world.owner.client.clone();
+        let path = format!("/organizations/{}", world.here.id);
+        let read = owner.get(&path).await.ok(200).json();
+        assert_eq!(read["client_addresses"], "whole");
+        for (body, form) in [
+            (
+                json!({ "name": "Here", "client_addresses": "truncated" }),
+                "truncated",
+            ),
+            // What is left out stays.
+            (json!({ "name": "Still here" }), "truncated"),
+            (
+                json!({ "name": "Here", "client_addresses": "dropped" }),
+                "dropped",
+            ),
+            (
+                json!({ "name": "Here", "client_addresses": "whole" }),
+                "whole",
+            ),
+        ] {
+            let edited = owner.patch(&path, body).await.ok(200).json();
+            assert_eq!(edited["client_addresses"], form);
+            let read = owner.get(&path).await.ok(200).json();
+            assert_eq!(read["client_addresses"], form);
+        }
+        let audit = owner
+            .get(&format!("{path}/audit?action=organization"))
+            .await
+            .ok(200)
+            .json();
+        let (before, after) = (&audit["items"][0]["before"], &audit["items"][0]["after"]);
+        assert_eq!(
+            (&before["client_addresses"], &after["client_addresses"]),
+            (&json!("dropped"), &json!("whole"))
+        );
+        let wrong = json!({ "name": "Here", "client_addresses": "hashed" });
+        let refused = owner
+            .patch(&path, wrong)
+            .await
+            .refused(Code::ValidationFailed);
+        assert!(refused.pointers()[0].starts_with("/client_addresses"));
+        let right = json!({ "name": "Here", "client_addresses": "dropped" });
+        world
+            .member
+            .client
+            .patch(&path, right)
+            .await
+            .refused(Code::Forbidden);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn reserved_words_name_nothing() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let mut owner = world.owner.client.clone();
+        let (id, team) = (world.here.id, world.here.team);
+        let of = |kind: &str| format!("/organizations/{id}/{kind}");
+        for word in RESERVED_SLUGS {
+            let named = json!({ "name": "x", "slug": word });
+            let of_team = json!({ "name": "x", "slug": word, "team": team });
+            let bundle = json!({ "name": "x", "slug": word, "team": team, "versions": [] });
+            for (path, body) in [
+                ("/organizations".to_owned(), named.clone()),
+                (of("teams"), named),
+                (of("apis"), of_team),
+                (of("products"), bundle),
+            ] {
+                let answer = owner
+                    .post(&path, body)
+                    .await
+                    .refused(Code::ValidationFailed);
+                let pointers = answer.pointers();
+                assert!(
+                    pointers.contains(&"/slug".to_owned()),
+                    "{word} at {path}: {pointers:?}"
+                );
+            }
+        }
+        // A name that sounds like one gets another word.
+        for (path, body, slug) in [
+            (
+                "/organizations".to_owned(),
+                json!({ "name": "Sign in" }),
+                "sign-in-2",
+            ),
+            (of("teams"), json!({ "name": "Well known" }), "well-known-2"),
+            (
+                of("apis"),
+                json!({ "name": "Metrics", "team": team }),
+                "metrics-api",
+            ),
+        ] {
+            let made = owner.post(&path, body).await.ok(201).json();
+            let slug_of = if path == of("apis") {
+                let api = made["id"].as_str().unwrap().to_owned();
+                owner.get(&format!("/apis/{api}")).await.ok(200).json()["slug"].clone()
+            } else {
+                made["slug"].clone()
+            };
+            assert_eq!(slug_of, slug, "{path}");
+        }
     })
     .await;
 }

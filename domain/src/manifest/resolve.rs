@@ -52,6 +52,7 @@ pub fn resolve(
         id: resolver.organization,
         slug: name.to_owned(),
         suspended: false,
+        client_addresses: manifest.client_addresses,
         policies: manifest.policies.clone(),
         unreadable: None,
     });

@@ -7,6 +7,7 @@ fn organization(name: &str, suspended: bool) -> Organization {
         id: OrganizationId::from_name("o", name),
         slug: name.into(),
         suspended,
+        client_addresses: ClientAddresses::default(),
         policies: vec![],
         unreadable: None,
     }

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::duration::Span;
 use crate::problem::Invalid;
 
-/// A request that never reached a target is tried again always, one that was answered with one of
-/// `statuses` if its method is idempotent (RFC 9110 §9.2.2) and it has no body, or one of at most
-/// 64 KiB, which is kept while it is sent.
+/// A request that never reached a target, or that a target says it did nothing with (RFC 9113
+/// §8.7), is tried again always, one that was answered with one of `statuses` if its method is
+/// idempotent (RFC 9110 §9.2.2) and it has no body, or one of at most 64 KiB, which is kept while it
+/// is sent.
 #[derive(
     Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, utoipa::ToSchema,
 )]

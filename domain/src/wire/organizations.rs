@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::{OrganizationRole, TeamRole};
 use crate::id::{InvitationId, OrganizationId, TeamId, UserId};
-use crate::organization::OrganizationState;
+use crate::organization::{ClientAddresses, OrganizationState};
 use crate::policy::Policy;
 use crate::problem::Invalid;
 
@@ -17,6 +17,9 @@ pub struct Organization {
     pub state: OrganizationState,
     /// Where its versions may answer.
     pub grants: Vec<Grant>,
+    /// How much of a client's address the records of its APIs keep.
+    #[serde(default)]
+    pub client_addresses: ClientAddresses,
     pub created_at: DateTime<Utc>,
     /// The caller's role in it; absent for the operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,6 +51,8 @@ pub struct CreateOrganization {
 pub struct EditOrganization {
     #[schema(required)]
     pub name: String,
+    /// How much of a client's address the records of its APIs keep; as it is when left out.
+    pub client_addresses: Option<ClientAddresses>,
 }
 
 /// What stands on the way of every call of all its APIs. Edited live, each change audited.

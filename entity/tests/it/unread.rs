@@ -1,6 +1,7 @@
 //! Rows that this release does not understand, or that a hand wrote: each costs itself only, and the
 //! whole state and its changes say the same of it.
 
+use domain::organization::ClientAddresses;
 use domain::snapshot::{Kind, Parts};
 use entity::change;
 use entity::database::{Databases, begin_write};
@@ -61,6 +62,32 @@ async fn a_credential_that_is_not_known_is_no_plain_key() {
             for parts in [held, whole] {
                 assert_eq!(parts.credentials.len(), usize::from(is_read), "{set}");
                 assert_eq!(unread(&parts), expected, "{set}");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn by_a_word_that_is_not_known_no_address_is_kept() {
+    crate::each(async |Databases { main: db, .. }| {
+        plant(&db).await;
+        for (word, form) in [
+            ("truncated", ClientAddresses::Truncated),
+            ("hashed", ClientAddresses::Dropped),
+            ("", ClientAddresses::Dropped),
+            ("whole", ClientAddresses::Whole),
+        ] {
+            let of = (Kind::Organization, id("provider"));
+            let statement = format!(
+                "UPDATE organization SET client_addresses = '{word}' WHERE slug = 'provider'"
+            );
+            let (held, whole) = after(&db, &[&statement], of).await;
+            for parts in [held, whole] {
+                let mut all = parts.organizations.iter();
+                let its = all.find(|one| one.slug == "provider").unwrap();
+                assert_eq!(its.client_addresses, form, "{word}");
+                assert!(unread(&parts).is_empty(), "{word}");
             }
         }
     })

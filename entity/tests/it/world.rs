@@ -39,6 +39,7 @@ pub(crate) fn organization(name: &str) -> organization::Model {
         name: name.into(),
         state: "active".into(),
         grants: format!(r#"[{{"path":"/{name}"}}]"#),
+        client_addresses: "whole".into(),
         policies: r#"[{"key_auth":{}}]"#.into(),
         created_at: at(0),
         created_by: None,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use domain::id::{ApiId, VersionId};
+use domain::organization::ClientAddresses;
 use domain::policy::{self, Mode};
 use domain::route::{Routes, Rule, Scheme, Spot};
 use domain::snapshot::{self, Version};
@@ -53,10 +54,13 @@ impl Compiler {
                     own: None,
                     successor: successor.and_then(|id| self.successor(id)),
                 };
+                let provider = self.model.organizations.get(&api.organization);
                 let retired = Arc::new(Retired {
                     version: source.id,
                     api: api.id,
                     provider: api.organization,
+                    client_addresses: provider
+                        .map_or(ClientAddresses::Dropped, |one| one.client_addresses),
                     revision: source.revision,
                     notice: Arc::new(Notice::new(&source.deprecation, &links)),
                     cors: self.cors(api, source.cors.as_ref()),

@@ -11,6 +11,7 @@ use domain::application::Lifetime;
 use domain::id::Id;
 use domain::key::{Environment, KeyDigest};
 use domain::lifecycle::{ApplicationState, PlanState};
+use domain::organization::ClientAddresses;
 use domain::policy::Policy;
 use domain::route::Spot;
 use domain::snapshot::{self, Kind, Parts, Revision, Secret, Settings};
@@ -82,6 +83,7 @@ impl Op {
                 id: id(kind, own),
                 slug: format!("o{}", any(3) % 2),
                 suspended: is(2),
+                client_addresses: ClientAddresses::ALL[(any(23) % 3) as usize],
                 policies: policies(any(5), PAGES),
                 unreadable: parts::unreadable(any(20)),
             }),

@@ -173,6 +173,7 @@ impl Compiler {
                 .map(|selected| Box::new(selected.scheme.clone())),
             enabled: version.enabled,
             suspended: organization.suspended,
+            client_addresses: organization.client_addresses,
             open: match revision.operations_mode {
                 OperationsMode::Open => true,
                 OperationsMode::Listed => false,

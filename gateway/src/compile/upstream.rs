@@ -165,6 +165,7 @@ impl Compiler {
             panic: health.panic,
             retries: settings.retries.clone(),
             replays: settings.retries.tries > 1,
+            may_refuse: settings.protocol == upstream::Protocol::Http2,
             copies: settings.mirror.is_some() || hedge.is_some(),
             mirror: settings.mirror.clone(),
             hedge,

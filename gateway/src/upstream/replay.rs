@@ -30,7 +30,9 @@ pub(crate) const fn is_idempotent(method: &Method) -> bool {
 
 /// Whether a body of this length may be of use a second time. `None`: it may turn out short.
 pub(crate) fn is_worth_keeping(upstream: &Upstream, method: &Method, length: Option<u64>) -> bool {
-    upstream.replays && length.is_none_or(is_short) && is_idempotent(method)
+    upstream.replays
+        && length.is_none_or(is_short)
+        && (is_idempotent(method) || upstream.may_refuse)
 }
 
 /// Whether a body of so many bytes can be kept.

@@ -48,6 +48,8 @@ pub(crate) enum Failure {
     Connect(ConnectError),
     /// The connection ended before an answer.
     Reset,
+    /// The other side says that it did nothing with the request (RFC 9113 §8.7).
+    Refused,
     /// No first byte in time.
     TimedOut,
     /// The client went away, or its body was cut off.
@@ -62,8 +64,18 @@ impl Failure {
     /// Whether it says something about the target.
     pub(crate) const fn is_the_targets(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::Reset | Self::TimedOut => true,
+            Self::Connect(_) | Self::Reset | Self::Refused | Self::TimedOut => true,
             Self::Client | Self::Full | Self::Removed => false,
+        }
+    }
+
+    /// Whether nothing was done with the request, so that the same or another target may take it,
+    /// whatever its method: it was not sent, or refused while `inflow` can begin anew.
+    pub(crate) fn is_undone(&self, inflow: &dyn Inflow) -> bool {
+        match self {
+            Self::Connect(_) => true,
+            Self::Refused => inflow.can_repeat(),
+            Self::Reset | Self::TimedOut | Self::Client | Self::Full | Self::Removed => false,
         }
     }
 }

@@ -48,6 +48,8 @@ pub(crate) struct Stream {
 pub(super) enum Lost {
     /// The other side says that it did nothing with it.
     Refused,
+    /// The same of all that it had not looked at when it ended the connection.
+    Unseen,
     Ended,
     /// The client's body was cut off, or the client is gone.
     Client,
@@ -57,13 +59,11 @@ pub(super) enum Lost {
 
 impl From<h2::Error> for Lost {
     fn from(error: h2::Error) -> Self {
-        let is_refused = error.reason() == Some(Reason::REFUSED_STREAM);
-        // A GOAWAY without an error comes to streams that were not looked at.
-        let is_unseen = error.is_go_away() && error.reason() == Some(Reason::NO_ERROR);
-        if is_refused || is_unseen {
-            Self::Refused
-        } else {
-            Self::Ended
+        match error.reason() {
+            Some(Reason::REFUSED_STREAM) => Self::Refused,
+            // A GOAWAY without an error comes to streams that were not looked at.
+            Some(Reason::NO_ERROR) if error.is_go_away() => Self::Unseen,
+            Some(_) | None => Self::Ended,
         }
     }
 }

@@ -33,6 +33,7 @@ async fn add_organization(databases: &Databases, slug: &str) -> u64 {
         name: Set(slug.into()),
         state: Set("active".into()),
         grants: Set("[]".into()),
+        client_addresses: Set("whole".into()),
         policies: Set("[]".into()),
         created_at: Set(now),
         created_by: Set(None),

@@ -87,7 +87,7 @@ async fn until_quiet(rig: &Rig) {
 }
 
 /// A client with an address of its own.
-async fn elsewhere(gateway: SocketAddr) -> Client {
+pub async fn elsewhere(gateway: SocketAddr) -> Client {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
     Client::over(socket.connect(gateway).await.unwrap())

@@ -4,8 +4,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use gateway::Resolver;
+use tokio::net::TcpListener;
 
 use crate::rig::moody::Moody;
 use crate::rig::{Rig, Upstream};
@@ -20,7 +22,7 @@ fn checked(more: &str) -> String {
 /// Waits until a metric has a value.
 async fn until(rig: &Rig, name: &str, value: u64) {
     while metric(rig, name).await != value {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
@@ -129,6 +131,61 @@ async fn without_a_path_a_connection_is_enough() {
     assert_eq!(good.requests(), 10, "probes send no request");
 }
 
+/// When connections were made to each target.
+type Seen = Arc<Mutex<Vec<Vec<Instant>>>>;
+
+/// So many targets, of which each check is a connection.
+async fn targets(count: usize) -> (Vec<SocketAddr>, Seen) {
+    let seen = Arc::new(Mutex::new(vec![Vec::new(); count]));
+    let mut addresses = Vec::new();
+    for index in 0..count {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        addresses.push(listener.local_addr().unwrap());
+        let seen = seen.clone();
+        tokio::spawn(async move {
+            loop {
+                listener.accept().await.unwrap();
+                seen.lock().unwrap()[index].push(Instant::now());
+            }
+        });
+    }
+    (addresses, seen)
+}
+
+/// An upstream of many targets, on many nodes, would else be struck by all checks at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn checks_keep_apart_from_each_other() {
+    const TARGETS: usize = 8;
+    const CHECKS: usize = 4;
+    const INTERVAL: Duration = Duration::from_millis(250);
+    let (addresses, seen) = targets(TARGETS).await;
+    let more = ", health: { active: { interval: 250ms } }";
+    let rig = rig(&over(&addresses, more)).await;
+    let enough = || {
+        let seen = seen.lock().unwrap();
+        seen.iter().all(|checks| checks.len() >= CHECKS)
+    };
+    while !enough() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let seen = seen.lock().unwrap().clone();
+    // The first ones are spread over an interval. That all of eight fall into a tenth of it has a
+    // chance of less than one in a million.
+    let firsts = || seen.iter().map(|checks| checks[0]);
+    let spread = firsts().max().unwrap() - firsts().min().unwrap();
+    assert!(spread > INTERVAL / 10, "{spread:?}");
+    // Those of one target come at their interval, give or take a tenth, and so not in step.
+    let pauses: Vec<Duration> = seen
+        .iter()
+        .flat_map(|checks| checks[..CHECKS].windows(2).map(|two| two[1] - two[0]))
+        .collect();
+    let (least, most) = (pauses.iter().min().unwrap(), pauses.iter().max().unwrap());
+    // A connection is seen late where the machine is busy.
+    assert!(*least > INTERVAL / 4, "{pauses:?}");
+    assert!(*most - *least > INTERVAL / 20, "{pauses:?}");
+    assert_eq!(metric(&rig, "portunus_upstream_targets_down ").await, 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_not_checked_any_more_is_not_down() {
     let (good, bad) = (Moody::start().await, Moody::start().await);
@@ -149,7 +206,7 @@ async fn whoever_is_not_checked_any_more_is_not_down() {
     }
     assert_eq!(bad.requests(), before + 2);
     let probes = bad.probes();
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(bad.probes() <= probes + 1, "at most the one under way");
 }
 
@@ -168,7 +225,7 @@ async fn addresses_that_are_not_allowed_are_not_probed() {
         .await;
     until(&rig, "portunus_upstream_targets_down ", 2).await;
     let probes = target.probes();
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(target.probes(), probes);
 }
 
@@ -211,7 +268,7 @@ async fn names_are_resolved_in_the_background() {
     // A new state asks anew; when that fails, what was known stays.
     rig.load(text, 2).await;
     while metric(&rig, "portunus_upstream_resolves_failed_total ").await == 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(rig.get("/x", &[]).await.status, 200);
     assert_eq!(one.requests(), 2);

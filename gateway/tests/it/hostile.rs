@@ -6,7 +6,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::floods::elsewhere;
 use crate::rig::{Client, Rig};
+use crate::switch::until;
+use crate::upstreams::metric;
 use gateway::Limits;
 
 const OPEN: &str = r#"
@@ -297,4 +300,17 @@ async fn an_address_has_its_share_of_connections() {
     let said = (answer.status, answer.field("retry-after"));
     assert_eq!(said, (503, Some("1")));
     assert!(fourth.is_closed().await);
+    // Others have shares of their own, and whoever leaves makes room.
+    for _ in 0..3 {
+        let mut other = elsewhere(rig.handle.gateway).await;
+        assert_eq!(other.get("/", &[]).await.status, 200);
+        clients.push(other);
+    }
+    let mut fourth = elsewhere(rig.handle.gateway).await;
+    assert_eq!(fourth.read().await.status, 503);
+    assert_eq!(metric(&rig, "portunus_connections_refused_total ").await, 2);
+    assert_eq!(rig.handle.connections(), 6);
+    drop(clients.remove(0));
+    until("there is a place", async || rig.handle.connections() < 6).await;
+    assert_eq!(rig.get("/", &[]).await.status, 200);
 }

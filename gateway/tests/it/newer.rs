@@ -78,6 +78,7 @@ async fn plant(databases: &Databases, parts: &Parts) {
         name: organization.slug.clone(),
         state: "active".into(),
         grants: "[]".into(),
+        client_addresses: organization.client_addresses.as_str().into(),
         policies: json(&organization.policies),
         created_at: now,
         created_by: None,

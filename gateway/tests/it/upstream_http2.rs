@@ -8,14 +8,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gateway::Resolver;
+use h2::{Reason, RecvStream};
 use http::Response;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 
+use crate::rig::frames::Frames;
 use crate::rig::{Client, Rig};
 use crate::upstreams::{metric, over, rig};
 
 const GET: &[u8] = b"GET /x HTTP/1.1\r\nHost: t\r\n\r\n";
+const KIB: usize = 1024;
 const FORGED: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged";
 
 /// An upstream that answers every request alike, with `body` behind a head that does not end it.
@@ -291,5 +294,134 @@ async fn those_who_wait_for_a_connection_that_fails_fail_with_it() {
     drop(stream);
     for client in &mut clients {
         assert_eq!(client.read().await.code(), "upstream_unreachable");
+    }
+}
+
+/// All of a body, as it comes.
+pub async fn whole(mut body: RecvStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while let Some(data) = body.data().await {
+        let data = data.unwrap();
+        body.flow_control().release_capacity(data.len()).unwrap();
+        bytes.extend_from_slice(&data);
+    }
+    bytes
+}
+
+/// Refuses requests as long as fewer than `first` have come, each as soon as there is a head, and
+/// answers the others with the body that it got of them.
+async fn serve(stream: TcpStream, first: usize, requests: Arc<AtomicUsize>) {
+    let mut connection = h2::server::handshake(stream).await.unwrap();
+    while let Some(Ok((request, mut respond))) = connection.accept().await {
+        if requests.fetch_add(1, Ordering::Relaxed) < first {
+            respond.send_reset(Reason::REFUSED_STREAM);
+            continue;
+        }
+        tokio::spawn(async move {
+            let body = whole(request.into_body()).await;
+            let mut send = respond.send_response(Response::new(()), false).unwrap();
+            send.send_data(body.into(), true).unwrap();
+        });
+    }
+}
+
+/// An upstream that does so, and how many requests it got.
+async fn refusing(first: usize) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, requests) = (listener.local_addr().unwrap(), Arc::default());
+    let count = Arc::clone(&requests);
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(serve(stream, first, count.clone()));
+        }
+    });
+    (address, requests)
+}
+
+/// A request with a body of so many bytes, each of which says where it stands; and that body.
+fn with_body(method: &str, length: usize) -> (Vec<u8>, Vec<u8>) {
+    let body: Vec<u8> = (0..length).map(|at| (at * 31 % 251) as u8).collect();
+    let head = format!("{method} /x HTTP/1.1\r\nHost: t\r\nContent-Length: {length}\r\n\r\n");
+    ([head.as_bytes(), &body].concat(), body)
+}
+
+/// Whoever refuses a stream has done nothing with it (RFC 9113 §8.7).
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_refused_is_sent_again_whatever_its_method() {
+    for (method, length, more, tries) in [
+        ("GET", 0, "", 2),
+        ("POST", 0, "", 2),
+        ("POST", 10, "", 2),
+        ("PATCH", 64 * KIB, "", 2),
+        ("POST", 10, ", retries: { tries: 1 }", 1),
+        ("POST", 10, ", retries: { budget: 0, least: 0 }", 1),
+    ] {
+        let (target, requests) = refusing(1).await;
+        let rig = rig(&over(&[target], &format!(", protocol: http2{more}"))).await;
+        let mut client = rig.client().await;
+        let (request, body) = with_body(method, length);
+        client.write(&request).await;
+        let answer = client.read().await;
+        let named = format!("{method} {length}{more}");
+        if tries == 2 {
+            assert_eq!((answer.status, answer.raw), (200, body), "{named}");
+        } else {
+            assert_eq!(answer.status, 502, "{named}");
+            assert_eq!(answer.code(), "upstream_reset", "{named}");
+        }
+        let records = rig.wait_records(1).await;
+        assert_eq!(records[0].tries, tries, "{named}");
+        assert_eq!(requests.load(Ordering::Relaxed), usize::from(tries));
+        assert_eq!(metric(&rig, "portunus_upstream_kept_bytes ").await, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_target_refused_another_takes() {
+    for (method, length) in [("GET", 0), ("POST", 0), ("POST", 10), ("POST", 64 * KIB)] {
+        let (bad, refused) = refusing(usize::MAX).await;
+        let (good, taken) = refusing(0).await;
+        let rig = rig(&over(&[bad, good], ", protocol: http2")).await;
+        let mut client = rig.client().await;
+        let (request, body) = with_body(method, length);
+        // Each target is the first of one of them.
+        for _ in 0..2 {
+            client.write(&request).await;
+            let answer = client.read().await;
+            assert_eq!(answer.status, 200, "{method} {length}: {answer:?}");
+            assert_eq!(answer.raw, body, "{method} {length}");
+        }
+        assert_eq!(taken.load(Ordering::Relaxed), 2, "{method} {length}");
+        let refused = refused.load(Ordering::Relaxed);
+        assert!(refused >= 1, "{method} {length}");
+        let records = rig.wait_records(2).await;
+        let tries: usize = records.iter().map(|record| usize::from(record.tries)).sum();
+        assert_eq!(tries, 2 + refused, "{method} {length}");
+        let good = good.to_string();
+        assert!(records.iter().all(|record| record.target == good));
+    }
+}
+
+/// Who ends a connection says which requests it has looked at (RFC 9113 §6.8).
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_looked_at_is_sent_again_on_a_new_connection() {
+    for (method, length) in [("GET", 0), ("POST", 0), ("POST", 10)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let mut left = Frames::accept(&listener).await;
+            left.turn_away().await;
+            let (stream, _) = listener.accept().await.unwrap();
+            serve(stream, 0, Arc::default()).await;
+        });
+        let rig = rig(&over(&[target], ", protocol: http2")).await;
+        let mut client = rig.client().await;
+        let (request, body) = with_body(method, length);
+        client.write(&request).await;
+        let answer = client.read().await;
+        assert_eq!(answer.status, 200, "{method} {length}: {answer:?}");
+        assert_eq!(answer.raw, body, "{method} {length}");
+        assert_eq!(rig.wait_records(1).await[0].tries, 2, "{method} {length}");
     }
 }

@@ -1,8 +1,15 @@
 //! Several targets: shares, failures, ejection, and what is tried again.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::rig::{Rig, Upstream, upstream};
+use crate::switch::until;
 
 /// A file with one API over these targets, and further lines of its upstream.
 pub fn over(targets: &[SocketAddr], more: &str) -> String {
@@ -182,6 +189,160 @@ async fn what_is_tried_again() {
             let spent = metric(&rig, "portunus_upstream_retry_budget_spent_total ").await;
             assert_eq!(spent, 1);
         }
+    }
+}
+
+const DOWN_FOR_A_SECOND: &str = "HTTP/1.1 503 Down\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
+const DOWN_FOR_TWO: &str = "HTTP/1.1 503 Down\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n";
+const DOWN_FOR_NOW: &str = "HTTP/1.1 503 Down\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n";
+const DOWN_UNTIL_A_DATE: &str = "HTTP/1.1 503 Down\r\nRetry-After: Fri, 20 Nov 2026 12:00:00 GMT\r\n\
+     Content-Length: 0\r\n\r\n";
+
+/// A try that waits does so for as long as it was told, at least.
+#[tokio::test(flavor = "multi_thread")]
+async fn retry_after_is_waited_for_where_there_is_no_other_target() {
+    let second = Duration::from_secs(1);
+    for (first, more, status, tries, waits) in [
+        (DOWN_FOR_A_SECOND, "", 200, 2, true),
+        (DOWN_FOR_NOW, "", 200, 2, false),
+        (DOWN_FOR_TWO, "", 503, 1, false),
+        (DOWN_UNTIL_A_DATE, "", 503, 1, false),
+        (
+            DOWN_FOR_A_SECOND,
+            ", retries: { longest_wait: 999ms }",
+            503,
+            1,
+            false,
+        ),
+    ] {
+        let target = upstream::scripted(vec![vec![first, FINE], vec![FINE]]).await;
+        let rig = rig(&over(&[target], more)).await;
+        let began = Instant::now();
+        let answer = rig.get("/x", &[]).await;
+        let took = began.elapsed();
+        assert_eq!(answer.status, status, "{first}{more}");
+        assert_eq!(took >= second, waits, "{took:?}: {first}{more}");
+        let told = answer.field("retry-after").is_some();
+        assert_eq!(told, status == 503, "the client is told instead: {first}");
+        assert_eq!(rig.wait_records(1).await[0].tries, tries, "{first}{more}");
+    }
+    // What one target says of itself is nothing to another.
+    for first in [DOWN_FOR_A_SECOND, DOWN_FOR_AN_HOUR, DOWN_UNTIL_A_DATE] {
+        let (bad, good) = (always(first).await, Upstream::start().await);
+        let rig = rig(&over(&[bad, good.address], "")).await;
+        let began = Instant::now();
+        for _ in 0..2 {
+            assert_eq!(rig.get("/x", &[]).await.status, 200, "{first}");
+        }
+        let took = began.elapsed();
+        assert!(took < second, "{took:?}: {first}");
+        assert_eq!(metric(&rig, "portunus_upstream_retried_total ").await, 1);
+    }
+}
+
+/// A target that keeps WebSockets and event streams open for as long as their clients do.
+#[derive(Clone)]
+struct Lasting {
+    address: SocketAddr,
+    /// How many are open.
+    open: Arc<AtomicUsize>,
+    /// Other requests, which are answered at once.
+    requests: Arc<AtomicUsize>,
+}
+
+impl Lasting {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let lasting = Self {
+            address: listener.local_addr().unwrap(),
+            open: Arc::default(),
+            requests: Arc::default(),
+        };
+        let served = lasting.clone();
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(served.clone().serve(stream));
+            }
+        });
+        lasting
+    }
+
+    async fn serve(self, mut stream: TcpStream) {
+        let mut got = Vec::new();
+        while matches!(stream.read_buf(&mut got).await, Ok(1..)) {
+            if !got.ends_with(b"\r\n\r\n") {
+                continue;
+            }
+            let head = String::from_utf8_lossy(&got).to_ascii_lowercase();
+            let begun = if head.contains("\r\nupgrade: websocket\r\n") {
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+            } else if head.contains("text/event-stream") {
+                "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n\
+                 9\r\ndata: 1\n\n\r\n"
+            } else {
+                self.requests.fetch_add(1, Ordering::Relaxed);
+                got.clear();
+                stream.write_all(FINE.as_bytes()).await.unwrap();
+                continue;
+            };
+            self.open.fetch_add(1, Ordering::Relaxed);
+            let _ = stream.write_all(begun.as_bytes()).await;
+            while matches!(stream.read_buf(&mut got).await, Ok(1..)) {}
+            self.open.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+    }
+
+    fn counts(&self) -> (usize, usize) {
+        let count = |of: &AtomicUsize| of.load(Ordering::Relaxed);
+        (count(&self.open), count(&self.requests))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lasts_is_under_way_for_as_long_as_it_lasts() {
+    for begin in [
+        "GET /x HTTP/1.1\r\nHost: t\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        "GET /x HTTP/1.1\r\nHost: t\r\nAccept: text/event-stream\r\n\r\n",
+    ] {
+        let targets = [Lasting::start().await, Lasting::start().await];
+        let addresses = targets.each_ref().map(|target| target.address);
+        let more = ", balance: { algorithm: least_requests }";
+        let rig = rig(&over(&addresses, more)).await;
+        // Two, of which each target gets one: the second goes where the first is not.
+        let mut lasting = Vec::new();
+        for open in [1, 2] {
+            let mut client = rig.client().await;
+            client.write(begin.as_bytes()).await;
+            client.read_bare().await;
+            lasting.push(client);
+            let counts = targets.each_ref().map(Lasting::counts);
+            assert_eq!(counts[0].0 + counts[1].0, open, "{begin}");
+        }
+        assert_eq!(targets.each_ref().map(Lasting::counts), [(1, 0); 2]);
+        drop(lasting.pop());
+        until("one of them has ended", async || {
+            targets.iter().any(|target| target.counts().0 == 0)
+        })
+        .await;
+        rig.wait_records(1).await;
+        let (busy, free) = match targets[0].counts() {
+            (0, _) => (&targets[1], &targets[0]),
+            _ => (&targets[0], &targets[1]),
+        };
+        let mut client = rig.client().await;
+        for _ in 0..20 {
+            assert_eq!(client.get("/x", &[]).await.status, 200);
+        }
+        assert_eq!((busy.counts(), free.counts()), ((1, 0), (0, 20)), "{begin}");
+        drop(lasting);
+        rig.wait_records(21).await;
+        for _ in 0..40 {
+            assert_eq!(client.get("/x", &[]).await.status, 200);
+        }
+        assert!(busy.counts().1 > 0, "it has nothing any more: {begin}");
     }
 }
 

@@ -368,10 +368,15 @@ async fn the_audit_shows_who_did_what() {
             .get(&format!("{place}/settings"))
             .await
             .ok(200)
-            .says("set by the operator");
+            .says("set by the operator")
+            .says("Truncated: /24 of IPv4");
         keep("organization-settings", &settings);
         let etag = settings.between("name=\"etag\" value=\"", "\"");
-        let form = [("name", "Ines & sons"), ("etag", etag.as_str())];
+        let form = [
+            ("name", "Ines & sons"),
+            ("client_addresses", "truncated"),
+            ("etag", etag.as_str()),
+        ];
         ines.post(&format!("{place}/settings"), &form).await.ok(303);
         let stale = ines.post(&format!("{place}/settings"), &form).await.ok(422);
         stale.says("Ines &amp; sons");
@@ -386,6 +391,11 @@ async fn the_audit_shows_who_did_what() {
         assert!(renamed.contains("ines@ines.example"), "{renamed}");
         assert!(
             renamed.contains("name: ines and co") && renamed.contains("name: Ines &amp; sons"),
+            "{renamed}"
+        );
+        assert!(
+            renamed.contains("client_addresses: whole")
+                && renamed.contains("client_addresses: truncated"),
             "{renamed}"
         );
         assert!(row(&page, "invitation.create").contains("row "));

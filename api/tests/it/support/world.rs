@@ -144,6 +144,7 @@ impl App {
             name: Set(slug.to_owned()),
             state: Set("active".to_owned()),
             grants: Set(format!("[{{\"path\":\"/{slug}\"}}]")),
+            client_addresses: Set("whole".to_owned()),
             policies: Set("[]".to_owned()),
             created_at: Set(now),
             created_by: Set(Some(owner.into())),

@@ -1,5 +1,7 @@
-//! The organization's own page: its name, and what the operator gave it.
+//! The organization's own page: its name, what is kept of clients' addresses, and what the operator
+//! gave it.
 
+use domain::organization::ClientAddresses;
 use domain::wire::organizations::{Grant, Organization};
 use leptos::prelude::*;
 
@@ -46,6 +48,14 @@ pub fn view(page: Settings) -> AnyView {
             view! { {format::time(organization.created_at, page.at.now)} }.into_any(),
         ),
     ]);
+    let kept = ClientAddresses::ALL.map(|form| {
+        let words = match form {
+            ClientAddresses::Whole => "Whole",
+            ClientAddresses::Truncated => "Truncated: /24 of IPv4, /48 of IPv6",
+            ClientAddresses::Dropped => "Not at all",
+        };
+        (form.as_str().to_owned(), words.to_owned())
+    });
     let content = view! {
         {PageHead::new("Organization settings").lede(organization.name.clone())}
         <div class="stack">
@@ -53,8 +63,11 @@ pub fn view(page: Settings) -> AnyView {
             {facts}
             <form class="form form--page" method="post">
                 {tag(form)}
-                {refusal(form, &["name"])}
+                {refusal(form, &["name", "client_addresses"])}
                 {Field::text("name", "Name").help("Shown in the catalog and to those who subscribe. The name in addresses stays.").of(form)}
+                {Field::select("client_addresses", "Clients' addresses", kept.to_vec())
+                    .help("How much of them the request log keeps, from now on. Policies see all of them.")
+                    .of(form)}
                 <div class="actions"><button class="btn btn--primary">"Save"</button></div>
             </form>
         </div>

@@ -6,6 +6,7 @@ use domain::application::Lifetime;
 use domain::id::{ApplicationId, CredentialId, OrganizationId, PlanId, ProductId, SubscriptionId};
 use domain::key::{Environment, KeyDigest};
 use domain::lifecycle::ApplicationState;
+use domain::organization::ClientAddresses;
 use domain::password_hash::PasswordHash;
 use domain::signing::SigningKey;
 use domain::snapshot::{
@@ -20,6 +21,7 @@ fn organization(name: &str, suspended: bool) -> Organization {
         id: OrganizationId::from_name("organization", name),
         slug: name.into(),
         suspended,
+        client_addresses: ClientAddresses::default(),
         policies: vec![],
         unreadable: None,
     }

@@ -66,12 +66,19 @@ pub(super) async fn send(
             Err(Some(lost)) => lost,
         };
         let again = match lost {
-            Lost::Refused => inflow.can_repeat(),
+            Lost::Unseen => inflow.can_repeat(),
             Lost::Ended => reused && outgoing.is_replayable(inflow),
-            Lost::Client | Lost::Removed => false,
+            // Another target comes before the same again.
+            Lost::Refused | Lost::Client | Lost::Removed => false,
         };
         if !again || tries >= TRIES {
-            return Err((Failure::Reset, tries));
+            let is_refused = matches!(lost, Lost::Refused | Lost::Unseen);
+            let failure = if is_refused {
+                Failure::Refused
+            } else {
+                Failure::Reset
+            };
+            return Err((failure, tries));
         }
         inflow.repeat();
         worker.metrics.upstream_retried.add(1);

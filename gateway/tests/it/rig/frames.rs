@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -14,7 +14,13 @@ const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 pub const SETTINGS: u8 = 4;
 pub const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
+
+/// `SETTINGS_INITIAL_WINDOW_SIZE` (RFC 9113 §6.5.2).
+const INITIAL_WINDOW: u16 = 4;
+/// What a connection has before either side says anything of windows (RFC 9113 §6.9.2).
+const WINDOW: u32 = 65_535;
 
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
@@ -127,6 +133,43 @@ impl Frames {
         Self { stream, next: 1 }
     }
 
+    /// The other end of one who connects to `listener`, which says nothing.
+    pub async fn accept(listener: &TcpListener) -> Self {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut preface = [0; PREFACE.len()];
+        stream.read_exact(&mut preface).await.unwrap();
+        assert_eq!(preface, PREFACE);
+        Self { stream, next: 2 }
+    }
+
+    /// Waits for a request, and ends the connection as one that has looked at none.
+    pub async fn turn_away(&mut self) {
+        let settings = frame(SETTINGS, 0, 0, &[]);
+        self.stream.write_all(&settings).await.unwrap();
+        while self.read().await.is_some_and(|(kind, ..)| kind != HEADERS) {}
+        // The last stream that was looked at, and `NO_ERROR`.
+        let end = frame(GOAWAY, 0, 0, &[0; 8]);
+        self.stream.write_all(&end).await.unwrap();
+    }
+
+    /// How many bytes may be on their way to the other side, of one stream and of all, as it says
+    /// when it begins.
+    pub async fn windows(&mut self) -> (u32, u32) {
+        let told = async {
+            let (mut of_stream, mut of_all) = (None, None);
+            while of_stream.is_none() || of_all.is_none() {
+                match self.read().await.expect("it goes on") {
+                    (SETTINGS, 0, payload) => of_stream = of_stream.or(initial_window(&payload)),
+                    (WINDOW_UPDATE, 0, payload) => of_all = Some(WINDOW + number(&payload)),
+                    _ => {}
+                }
+            }
+            of_stream.zip(of_all)
+        };
+        let told = tokio::time::timeout(PATIENCE, told).await;
+        told.expect("its windows in time").unwrap()
+    }
+
     /// Sends a request in one write, and says what comes of it.
     pub async fn send(&mut self, message: &Message<'_>) -> End {
         let stream = self.begin();
@@ -155,8 +198,8 @@ impl Frames {
         while let Some((kind, of, payload)) = self.read().await {
             match kind {
                 HEADERS if of == stream => return End::Status(status(&payload)),
-                RST_STREAM if of == stream => return End::Reset(error(&payload)),
-                GOAWAY => return End::Gone(error(&payload[4..])),
+                RST_STREAM if of == stream => return End::Reset(number(&payload)),
+                GOAWAY => return End::Gone(number(&payload[4..])),
                 _ => {}
             }
         }
@@ -181,8 +224,15 @@ impl Frames {
     }
 }
 
-fn error(payload: &[u8]) -> u32 {
+/// The number that a payload begins with.
+fn number(payload: &[u8]) -> u32 {
     u32::from_be_bytes(payload[..4].try_into().unwrap())
+}
+
+fn initial_window(settings: &[u8]) -> Option<u32> {
+    let mut settings = settings.chunks_exact(6);
+    let found = settings.find(|one| one[..2] == INITIAL_WINDOW.to_be_bytes())?;
+    Some(number(&found[2..]))
 }
 
 /// The status that an answer's fields begin with: an entry of the static table, or three digits in

@@ -1,7 +1,7 @@
-//! The organization's name, and what the operator gave it.
+//! The organization's name, what is kept of clients' addresses, and what the operator gave it.
 
 use api::{http::extract::Query, service::organizations as service};
-use domain::{actor::Action, wire::organizations::EditOrganization};
+use domain::{actor::Action, organization::ClientAddresses, wire::organizations::EditOrganization};
 use frontend::{form::Form, pages::people::settings};
 
 use super::{Asked, at};
@@ -17,6 +17,10 @@ pub(super) async fn show(here: Workspace, Query(asked): Query<Asked>) -> Result 
     here.must(Action::EditOrganization)?;
     let form = Form::default()
         .with("name", here.organization.name.clone())
+        .with(
+            "client_addresses",
+            here.organization.client_addresses.as_str(),
+        )
         .with("etag", here.organization.etag.to_string());
     let page = props(&here, form, asked.is_done());
     Ok(here.visit.page(TITLE, || settings::view(page)))
@@ -34,6 +38,7 @@ fn props(here: &Workspace, form: Form, saved: bool) -> settings::Settings {
 pub(super) async fn save(here: Workspace, typed: Typed) -> Result {
     let input = EditOrganization {
         name: typed.get("name").to_owned(),
+        client_addresses: ClientAddresses::parse(typed.get("client_addresses")),
     };
     match service::edit(here.ctx(), here.organization_id(), typed.etag(), input).await {
         Ok(_) => Ok(see(&format!("{}/settings?done=1", here.address()))),
