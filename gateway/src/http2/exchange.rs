@@ -128,11 +128,6 @@ impl Connection {
         self.is_cut.get()
     }
 
-    /// The worker ends, with what is still under way.
-    pub(super) fn is_over(&self) -> bool {
-        self.worker.over.get()
-    }
-
     /// What takes too long, if anything. An answer that the client does not take while it takes others
     /// is given up alone.
     pub(super) fn late(&self, now: u64) -> Option<Late> {

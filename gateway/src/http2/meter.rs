@@ -47,7 +47,7 @@ impl Drop for Metered {
     fn drop(&mut self) {
         if self.connection.is_cut() {
             self.socket.discard();
-        } else if self.connection.is_over() {
+        } else if self.connection.worker.over.get() {
             self.socket.part();
         }
     }
