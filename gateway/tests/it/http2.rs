@@ -18,7 +18,7 @@ const FILE: &str = "portunus: 1\nupstreams: { u: { targets: [{ url: 'http://@UPS
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-async fn connect(rig: &Rig) -> SendRequest<Bytes> {
+pub(crate) async fn connect(rig: &Rig) -> SendRequest<Bytes> {
     let stream = TcpStream::connect(rig.handle.gateway).await.unwrap();
     let (sender, connection): (_, Connection<TcpStream>) =
         h2::client::handshake(stream).await.unwrap();
@@ -26,7 +26,11 @@ async fn connect(rig: &Rig) -> SendRequest<Bytes> {
     sender
 }
 
-async fn ask(sender: &mut SendRequest<Bytes>, request: Request<()>, body: &str) -> (u16, String) {
+pub(crate) async fn ask(
+    sender: &mut SendRequest<Bytes>,
+    request: Request<()>,
+    body: &str,
+) -> (u16, String) {
     *sender = sender.clone().ready().await.unwrap();
     let (answer, mut stream) = sender.send_request(request, body.is_empty()).unwrap();
     if !body.is_empty() {
@@ -49,7 +53,7 @@ async fn read(answer: Response<h2::RecvStream>) -> (u16, String) {
     (head.status.as_u16(), String::from_utf8(bytes).unwrap())
 }
 
-fn get(path: &str) -> http::request::Builder {
+pub(crate) fn get(path: &str) -> http::request::Builder {
     Request::get(format!("http://a.test{path}"))
 }
 
