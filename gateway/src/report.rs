@@ -163,7 +163,7 @@ impl Report {
 
     /// Its connection or its stream is cut by a panic.
     #[cold]
-    fn break_off(&mut self) {
+    pub(crate) fn break_off(&mut self) {
         self.code = Some(Code::Internal);
         if self.status == 0 {
             self.status = Code::Internal.status();
