@@ -121,7 +121,7 @@ fn examples_of_policies_are_good() {
     let examples: Vec<&str> = examples
         .filter_map(|rest| rest.split("```").next())
         .collect();
-    assert_eq!(examples.len(), 19);
+    assert_eq!(examples.len(), 20);
     for example in examples {
         let list = example.strip_prefix("policies:\n").unwrap_or(example);
         let file = format!("portunus: 1\npolicies:\n{list}");

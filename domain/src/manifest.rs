@@ -28,7 +28,7 @@ use crate::lifecycle::PlanState;
 use crate::organization::ClientAddresses;
 use crate::plan::Approval;
 use crate::policy::Policy;
-use crate::route::{Condition, Selector};
+use crate::route::{Condition, RouteTimeouts, Selector};
 use crate::upstream::{
     Balance, Breaker, FixedAnswer, Health, Hedge, Mirror, Protocol, Retries, Split, Target,
     Timeouts, UpstreamCredential, is_default,
@@ -149,6 +149,9 @@ pub struct Version {
     /// Take paths with `%2F` or `%5C`, and pass them on so; else they are refused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub encoded_slashes: bool,
+    /// In the place of the upstream's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeouts: Option<RouteTimeouts>,
     /// Name of an upstream of this file.
     pub upstream: String,
     /// Upstream for credentials of the test environment.

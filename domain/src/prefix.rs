@@ -30,6 +30,8 @@ pub fn check(route: &Route) -> Vec<Invalid> {
             ));
         }
     }
+    let timeouts = route.timeouts.iter().flat_map(|timeouts| timeouts.check());
+    found.extend(timeouts.map(|invalid| invalid.under("/timeouts")));
     found.extend(crate::route::check_rule(route));
     found
 }

@@ -12,6 +12,7 @@ mod properties;
 mod rule;
 mod runners;
 mod selector;
+mod timeouts;
 mod tree;
 
 use std::collections::HashMap;
@@ -27,6 +28,7 @@ pub use operations::{Found, Operations};
 pub use rule::{Rule, Tie, check as check_rule};
 pub use runners::Runner;
 pub use selector::{Scheme, Selected, Selector};
+pub use timeouts::RouteTimeouts;
 pub use tree::{Tree, covers};
 
 /// The host of a request as it is matched: lower case, no port, no trailing dot. `None` when it

@@ -179,6 +179,7 @@ impl<'q> Question<'q> {
                 head: &self.head,
                 rest: self.head.path(),
                 upstream,
+                patience: upstream.patience,
                 // It only asks.
                 is_safe: true,
             };

@@ -90,7 +90,7 @@ pub(crate) async fn forward(
     way: Way<'_>,
     inflow: &mut dyn Inflow,
 ) -> Result<Answer, Stop> {
-    let Some(total) = way.upstream.total_ms else {
+    let Some(total) = call.route.patience(way.upstream).total_ms else {
         return exchange(call, way, inflow).await;
     };
     // What it waited for on purpose is not the upstream's time.
@@ -110,7 +110,7 @@ pub(crate) async fn forward(
             call.worker.metrics.upstream_failed.add(1);
             // Neither a client that was slow with a body nor what was asked before used it up.
             if inflow.length() == Some(0) && left >= total / 2 {
-                upstream::overdue(call.worker, upstream, call.record.target, probe);
+                upstream::overdue(call.worker, upstream, call.record.target, probe, total);
             }
             Err(timeout(NOT_WHOLE).into())
         }
@@ -208,6 +208,7 @@ async fn tries(
             head: &call.head,
             rest: call.rest(),
             upstream,
+            patience: call.route.patience(upstream),
             is_safe: false,
         };
         let settings = &call.state.settings;
@@ -345,7 +346,7 @@ fn stop(call: &mut Call<'_>, failure: &Failure) -> Stop {
         (Some(code), _) => return Refusal::new(code).close().into(),
         (None, Failure::Client) => return Stop::Gone,
         (None, Failure::Connect(_) | Failure::Reset | Failure::TimedOut) => {}
-        (None, Failure::Full | Failure::Removed | Failure::Refused) => {}
+        (None, Failure::Hurried | Failure::Full | Failure::Removed | Failure::Refused) => {}
     }
     call.worker.metrics.upstream_failed.add(1);
     let refusal = match failure {
@@ -353,7 +354,7 @@ fn stop(call: &mut Call<'_>, failure: &Failure) -> Stop {
             .detail("As many connections to the API's servers as may be are being made.")
             .retry_after(1),
         Failure::Connect(ConnectError::TimedOut) => timeout("no connection"),
-        Failure::TimedOut => timeout("no first byte of an answer"),
+        Failure::TimedOut | Failure::Hurried => timeout("no first byte of an answer"),
         Failure::Reset | Failure::Refused | Failure::Client => Refusal::new(Code::UpstreamReset),
         Failure::Removed => Refusal::new(Code::UpstreamRemoved),
         Failure::Connect(error) => {

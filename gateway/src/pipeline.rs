@@ -33,7 +33,7 @@ use crate::tls::{self, Ask};
 use crate::upstream::Way;
 use crate::worker::Worker;
 use allowed::while_allowed;
-use back::{finish, refuse};
+use back::{finish, guarded, refuse};
 use wait::wait;
 
 /// Answers one request, and sees to it that it is reported. `None`: the client went away.
@@ -47,7 +47,7 @@ pub(crate) async fn handle(
     let mut report = Report::new(worker.clone(), client.clone());
     report.name(&mut head);
 
-    let served = serve(&mut report, worker, client, head, inflow, form).await;
+    let served = guarded(pin!(serve(&mut report, worker, client, head, inflow, form))).await;
     let id = report.request_id;
     let id = id.as_str();
     let mut answer = match served {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use domain::organization::ClientAddresses;
+use domain::problem::Code;
 
 use crate::client::Client;
 use crate::detail;
@@ -157,6 +158,27 @@ impl Report {
         }
     }
 
+    /// Says by which id an operator who is asked about a fault of ours finds it; what the fault is, a
+    /// panic has said by itself.
+    #[cold]
+    pub(crate) fn tell_fault(&self) {
+        tracing::error!(
+            request.id = self.request_id.as_str(),
+            api.id = %self.api,
+            "A request ended in a panic, a fault of this program."
+        );
+    }
+
+    /// Its connection or its stream is cut by a panic.
+    #[cold]
+    pub(crate) fn break_off(&mut self) {
+        self.code = Some(Code::Internal);
+        if self.status == 0 {
+            self.status = Code::Internal.status();
+        }
+        self.tell_fault();
+    }
+
     /// Microseconds since the head was read.
     pub(crate) fn elapsed(&self) -> u32 {
         let now = self.worker.settings.clock.micros();
@@ -189,6 +211,9 @@ impl Drop for Report {
         // Whoever sees the record finds the place free.
         self.places.clear();
         self.connection.standing.end();
+        if std::thread::panicking() {
+            self.break_off();
+        }
         let (total_us, bytes_in) = (self.elapsed(), self.connection.body_bytes.get());
         if let Some(mut record) = self.record.take() {
             record.total_us = total_us;
@@ -204,6 +229,42 @@ impl Drop for Report {
         }
         if self.admitted {
             self.worker.shared.in_flight.leave();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::explain::Counts;
+    use crate::metrics::WorkerMetrics;
+    use crate::record::{Names, Rings};
+    use crate::settings::Settings;
+
+    #[test]
+    fn what_a_panic_cuts_off_is_recorded_as_a_fault_of_ours() {
+        // Before its answer's head is there, and behind that.
+        for (status, recorded) in [(0, 500), (206, 206)] {
+            let settings = Arc::<Settings>::default();
+            let shared = Counts::none(&settings, false).shared;
+            let rings = Rings::new(1, Arc::<Names>::default());
+            let metrics = Arc::<WorkerMetrics>::default();
+            let worker = Worker::new(settings, shared.clone(), metrics, rings.sink(0));
+            let client = Client::of_nobody(&worker, worker.peer([127, 0, 0, 1].into()));
+            let mut report = Report::new(Rc::new(worker), Rc::new(client));
+            assert!(report.admit());
+            report.status = status;
+            let cut: Result<(), _> = catch_unwind(AssertUnwindSafe(move || {
+                let _report = report;
+                panic!("a panic of this test's own")
+            }));
+            assert!(cut.is_err());
+            let mut records = Vec::new();
+            rings.drain(|record| records.push((record.status, record.code)));
+            assert_eq!(records, [(recorded, Some(Code::Internal))]);
+            assert_eq!(shared.in_flight.now(), 0);
         }
     }
 }

@@ -11,9 +11,10 @@ use std::hint::black_box;
 use std::mem::offset_of;
 use std::sync::Arc;
 
+use domain::duration::Span;
 use domain::id::{ApiId, OperationId, OrganizationId, UpstreamId, VersionId};
 use domain::organization::ClientAddresses;
-use domain::route::{Operations, Routes, Scheme, Spot};
+use domain::route::{Operations, RouteTimeouts, Routes, Scheme, Spot};
 use domain::snapshot;
 use domain::upstream::{Active, Balance, Breaker, CallerIs, Mirror, Passive, Retries};
 use http::{HeaderName, HeaderValue};
@@ -103,6 +104,8 @@ pub(crate) struct Route {
     pub(crate) client_addresses: ClientAddresses,
     /// Paths that are not listed pass, as operation "other".
     pub(crate) open: bool,
+    /// It has time-outs of its own: what every request looks at has no room for them.
+    pub(crate) is_timed: bool,
     /// What is said about its end; `None`: nothing.
     pub(crate) notice: Option<Arc<Notice>>,
     pub(crate) operations: Operations<Operation>,
@@ -120,6 +123,7 @@ pub(crate) struct Route {
     pub(crate) test_beside: Beside,
     /// Of the API.
     pub(crate) labels: Labels,
+    pub(crate) timeouts: Option<Box<RouteTimeouts>>,
 }
 
 /// What stands in front of a route that several hold: two counts.
@@ -139,6 +143,37 @@ impl Route {
             chain.fetch();
         }
     }
+
+    /// How long its requests wait for `upstream`.
+    #[inline]
+    pub(crate) fn patience(&self, upstream: &Upstream) -> Patience {
+        if self.is_timed {
+            self.own_patience(upstream.patience)
+        } else {
+            upstream.patience
+        }
+    }
+
+    #[cold]
+    fn own_patience(&self, upstreams: Patience) -> Patience {
+        let own = self.timeouts.as_deref().copied().unwrap_or_default();
+        let or = |own: Option<Span>, other| own.map_or(other, Span::as_millis);
+        Patience {
+            first_byte_ms: or(own.first_byte, upstreams.first_byte_ms),
+            idle_ms: or(own.idle, upstreams.idle_ms),
+            total_ms: own.total.map(Span::as_millis).or(upstreams.total_ms),
+        }
+    }
+}
+
+/// How long an exchange with an upstream may take, in milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// From the request's last byte to the answer's first.
+    pub(crate) first_byte_ms: u64,
+    /// Between two reads of the answer.
+    pub(crate) idle_ms: u64,
+    pub(crate) total_ms: Option<u64>,
 }
 
 /// Where the requests of some callers go.
@@ -202,9 +237,7 @@ pub(crate) struct Upstream {
     pub(crate) resting: Box<[u32]>,
     pub(crate) vitals: Arc<Vitals>,
     pub(crate) connect_ms: u64,
-    pub(crate) first_byte_ms: u64,
-    pub(crate) idle_ms: u64,
-    pub(crate) total_ms: Option<u64>,
+    pub(crate) patience: Patience,
     pub(crate) preserve_host: bool,
     pub(crate) credential: Option<(HeaderName, HeaderValue)>,
     /// Why it cannot be used: its credential does not open, its certificates cannot be read.

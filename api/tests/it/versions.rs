@@ -230,6 +230,12 @@ async fn drafts_say_what_is_wrong_with_them() {
         let policies = json!({ "policies": [{ "key_auth": {} }, { "key_auth": {} }, { "quota": { "limit": 0, "period": "day" } }] });
         let answer = client.patch(&draft, policies).await.refused(Code::ValidationFailed);
         assert_eq!(answer.pointers(), ["/policies/1/key_auth/name", "/policies/2/quota/limit"]);
+        let timed = |timeouts: serde_json::Value| json!({ "route": { "path": "/here/bare", "timeouts": timeouts } });
+        let hurried = client.patch(&draft, timed(json!({ "total": "25h" }))).await;
+        assert_eq!(hurried.refused(Code::ValidationFailed).pointers(), ["/route/timeouts/total"]);
+        let timeouts = json!({ "first_byte": "2m", "idle": "12h" });
+        let patient = client.patch(&draft, timed(timeouts.clone())).await.ok(200).json();
+        assert_eq!(patient["draft"]["route"]["timeouts"], timeouts);
         let stale = Call::new(http::Method::PATCH, &draft).json(json!({})).field("if-match", "\"1\"");
         client.send(stale).await.refused(Code::PreconditionFailed);
     })

@@ -36,7 +36,8 @@ pub struct Rewrite {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(title = "Path by prefix")]
     pub prefix: Option<ByPrefix>,
-    /// Parameters that are set, in place of the client's of that name; at most 50.
+    /// Parameters that are set, in place of the client's of that name; at most 50. Values are
+    /// templates: `{plan}`, `{header.x-tenant}`, or a parameter of the path that is matched.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(title = "Set query parameters", extend("x-pair" = ["Parameter", "Value"], "maxProperties" = 50))]
     pub set_query: BTreeMap<String, String>,
@@ -135,6 +136,33 @@ impl ByTemplate {
     }
 }
 
+impl ByTemplate {
+    /// Names of the parameters of `from`, whatever else is wrong with it.
+    fn parameters(&self) -> impl Iterator<Item = &str> {
+        let segments = self.from.split('/');
+        segments
+            .filter_map(|text| text.strip_prefix('{')?.strip_suffix('}'))
+            .filter(|name| is_parameter(name))
+    }
+}
+
+impl Rewrite {
+    /// A value of `set_query`, read; a parameter of `path` goes before a fact of that name.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn value(&self, written: &str) -> Result<Template, String> {
+        let parameter = |name: &str| {
+            let mut known = self.path.iter().flat_map(ByTemplate::parameters);
+            let is_known = known.any(|one| one == name);
+            is_known.then(|| Fact::Parameter(name.to_owned()))
+        };
+        Template::read(written, |name| {
+            parameter(name).or_else(|| Fact::read(name, true))
+        })
+    }
+}
+
 const CANONICAL: &str = "Write a plain path: a slash in front, no //, no dot segments, no query, and escapes only where they are needed, in capitals.";
 
 fn is_parameter(name: &str) -> bool {
@@ -186,9 +214,11 @@ impl Written for Rewrite {
         }
         let is_name = |name: &str| (1..=100).contains(&name.len());
         for (name, value) in self.set_query.iter().take(MAX_PARAMETERS) {
+            let pointer = format!("/set_query/{}", name.replace('~', "~0").replace('/', "~1"));
             if !is_name(name) || value.len() > 1000 {
-                let pointer = format!("/set_query/{}", name.replace('~', "~0").replace('/', "~1"));
                 let message = "Use a name of 1 to 100 bytes and a value of at most 1,000.";
+                found.push(Invalid::new(pointer, message));
+            } else if let Err(message) = self.value(value) {
                 found.push(Invalid::new(pointer, message));
             }
         }
@@ -249,6 +279,23 @@ mod tests {
             (
                 r#"{"set_query":{"":"b"},"remove_query":[""]}"#,
                 &["/set_query/", "/remove_query/0"],
+            ),
+            (
+                r#"{"set_query":{"a":"{plan}-{header.x-t}","b":"{{c}} & #"}}"#,
+                &[],
+            ),
+            (
+                r#"{"path":{"from":"/a/{id}","to":"/b"},"set_query":{"id":"{id}"}}"#,
+                &[],
+            ),
+            (
+                r#"{"prefix":{"from":"/a","to":"/b"},"set_query":{"a":"{id}","b/c":"{","d":"{query}","e":"{header.}"}}"#,
+                &[
+                    "/set_query/a",
+                    "/set_query/b~1c",
+                    "/set_query/d",
+                    "/set_query/e",
+                ],
             ),
         ] {
             let policy: Rewrite = serde_json::from_str(json).unwrap();

@@ -7,6 +7,8 @@ pub const LONGEST_VALUE: usize = 16 * 1024;
 pub const ALL_FIELDS: usize = 64 * 1024;
 /// Longest path that a template makes, in bytes.
 pub const LONGEST_PATH: usize = 8 * 1024;
+/// What all facts of a request take in the query that a policy makes, encoded, in bytes.
+pub const LONGEST_QUERY: usize = 8 * 1024;
 /// Longest address to which a template sends a client, in bytes.
 pub const LONGEST_LOCATION: usize = 8 * 1024;
 

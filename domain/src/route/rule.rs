@@ -212,6 +212,7 @@ pub(super) mod testing {
             hosts: Vec::new(),
             strip_path: true,
             encoded_slashes: false,
+            timeouts: None,
             selector,
             when: conditions.map(|line| line.parse().unwrap()).collect(),
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::route::{Condition, Selector};
+use crate::route::{Condition, RouteTimeouts, Selector};
 
 /// Where a version answers.
 #[derive(
@@ -21,6 +21,9 @@ pub struct Route {
     /// Take paths with `%2F` or `%5C`, and pass them on so; else they are refused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub encoded_slashes: bool,
+    /// In the place of the upstream's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeouts: Option<Box<RouteTimeouts>>,
     /// How a request asks for this version, where others of the API share hosts and path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<Box<Selector>>,
@@ -37,6 +40,7 @@ impl Route {
             path: path.into(),
             strip_path: true,
             encoded_slashes: false,
+            timeouts: None,
             selector: None,
             when: Vec::new(),
         }

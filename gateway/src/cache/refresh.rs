@@ -23,13 +23,13 @@ use crate::call::Call;
 use crate::fields::Fields;
 use crate::head::Head;
 use crate::passage;
-use crate::state::Upstream;
+use crate::state::{Patience, Upstream};
 use crate::upstream::{Attempts, Copied, Outgoing, Sent, alone, chance, send};
 use crate::worker::Worker;
 
 /// Of one worker at a time; what is above is left for the next request.
 const MOST: u64 = 64;
-/// Where the upstream has no time-out for all of an exchange.
+/// Where neither version nor upstream have a time-out for all of an exchange.
 const PATIENCE_MS: u64 = 60_000;
 
 /// Whether the upstream can say in short that it is still good.
@@ -55,6 +55,7 @@ struct Refresh {
     worker: Rc<Worker>,
     settings: Arc<snapshot::Settings>,
     upstream: Arc<Upstream>,
+    patience: Patience,
     variant: Option<usize>,
     head: Head,
     /// Fields of the answer that say what a request cost, and are not for clients.
@@ -111,6 +112,7 @@ pub(super) fn begin(call: &Call<'_>, visit: &Visit<'_>, old: &Arc<Stored>) {
         worker: call.record.worker.clone(),
         settings: call.state.settings.clone(),
         upstream: upstream.clone(),
+        patience: route.patience(upstream),
         variant: call.variant,
         head,
         hidden: call
@@ -138,7 +140,7 @@ pub(super) fn begin(call: &Call<'_>, visit: &Visit<'_>, old: &Arc<Stored>) {
 impl Refresh {
     async fn run(self) {
         let worker = self.worker.clone();
-        let patience = Duration::from_millis(self.upstream.total_ms.unwrap_or(PATIENCE_MS));
+        let patience = Duration::from_millis(self.patience.total_ms.unwrap_or(PATIENCE_MS));
         // What fails leaves the kept answer as it is.
         let _ = tokio::time::timeout(patience, self.exchange()).await;
         worker.metrics.cache_refreshing.take(1);
@@ -187,6 +189,7 @@ impl Refresh {
             head: &self.head,
             rest: &self.rest,
             upstream: &self.upstream,
+            patience: self.patience,
             is_safe: false,
         };
         let mut nothing = Copied::nothing(worker.metrics.clone());

@@ -178,6 +178,7 @@ impl Compiler {
                 OperationsMode::Open => true,
                 OperationsMode::Listed => false,
             },
+            is_timed: revision.route.timeouts.is_some(),
             notice: self.notice(version),
             operations,
             chain: own,
@@ -191,6 +192,7 @@ impl Compiler {
             test_beside: revision
                 .test_upstream
                 .map_or_else(Beside::default, |id| self.beside(id)),
+            timeouts: revision.route.timeouts.clone(),
         })
     }
 

@@ -14,7 +14,7 @@ use rustls_pki_types::ServerName;
 use super::client::Client;
 use super::model::Dirty;
 use super::{Compiler, numbered};
-use crate::state::Upstream;
+use crate::state::{Patience, Upstream};
 use crate::upstream::{
     Delay, Fallback, Hedging, Host, Member, Pulse, Resolved, Sticky, Target, Tls, Trial, Vitals,
     client_config, identity,
@@ -179,9 +179,11 @@ impl Compiler {
             resting: resting.into(),
             vitals,
             connect_ms: settings.timeouts.connect.as_millis(),
-            first_byte_ms: settings.timeouts.first_byte.as_millis(),
-            idle_ms: settings.timeouts.idle.as_millis(),
-            total_ms: settings.timeouts.total.map(Span::as_millis),
+            patience: Patience {
+                first_byte_ms: settings.timeouts.first_byte.as_millis(),
+                idle_ms: settings.timeouts.idle.as_millis(),
+                total_ms: settings.timeouts.total.map(Span::as_millis),
+            },
             preserve_host: settings.preserve_host,
             credential,
             broken,

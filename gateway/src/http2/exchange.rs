@@ -2,6 +2,7 @@
 //! answers that it does not take.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, ready};
@@ -335,7 +336,16 @@ impl Body for Answered {
         // Whoever asks for more has got rid of what there was.
         this.exchange.stream.offered.set(0);
         let mut data = Vec::new();
-        let filled = ready!(delivery.poll_fill(cx, inflow, &mut data));
+        // The library's task lets go of this behind a panic, and not while that unwinds: the record
+        // would not tell of it.
+        let polled = || delivery.poll_fill(cx, inflow, &mut data);
+        let filled = match catch_unwind(AssertUnwindSafe(polled)) {
+            Ok(polled) => ready!(polled),
+            Err(_) => {
+                delivery.report.break_off();
+                Err(Cut)
+            }
+        };
         let is_over = match filled {
             Ok(is_over) => is_over,
             // An upstream's fault is not held against the client.

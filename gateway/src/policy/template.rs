@@ -42,6 +42,16 @@ pub(crate) fn fill(template: &Template, call: &Call<'_>, most: usize) -> Result<
     Ok(out.bytes)
 }
 
+/// One fact, of at most `most` bytes.
+pub(crate) fn fact(fact: &Fact, call: &Call<'_>, most: usize) -> Result<Vec<u8>, TooLong> {
+    let mut out = Bounded {
+        bytes: Vec::new(),
+        most,
+    };
+    fact_of(fact, call, &mut out)?;
+    Ok(out.bytes)
+}
+
 fn fact_of(fact: &Fact, call: &Call<'_>, out: &mut Bounded) -> Result<(), TooLong> {
     let head = &call.head;
     let mut text = |text: &str| out.add(text.as_bytes());

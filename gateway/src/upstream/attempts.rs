@@ -337,14 +337,20 @@ impl<'a> Attempts<'a> {
 }
 
 /// A request was given up together with its tries, as its time in all was over: the last of them, to
-/// the target of this name, has failed, and so has what it probed, if it did.
+/// the target of this name, has failed, and so has what it probed, if it did. Not where it had less
+/// time than the upstream has for others.
 #[cold]
 pub(crate) fn overdue(
     worker: &Worker,
     upstream: &Upstream,
     target: NameId,
     probe: Option<Arc<Probing>>,
+    total_ms: u64,
 ) {
+    let own = upstream.patience.total_ms;
+    if own.is_none_or(|own| total_ms < own) {
+        return;
+    }
     let mut members = upstream.targets.iter();
     if let Some(index) = members.position(|member| member.target.name == target) {
         let mut attempts = Attempts::new(worker, Way::open(upstream), 0);

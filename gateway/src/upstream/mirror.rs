@@ -132,6 +132,7 @@ impl Shadow {
             head: &self.head,
             rest: &self.rest,
             upstream: &self.upstream,
+            patience: self.upstream.patience,
             is_safe: false,
         };
         match send(worker, &self.settings, target, outgoing, &mut body).await {

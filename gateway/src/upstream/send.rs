@@ -20,7 +20,7 @@ use super::way::begin_connect;
 use crate::answer;
 use crate::body::{Inflow, Outflow};
 use crate::head::Head;
-use crate::state::Upstream;
+use crate::state::{Patience, Upstream};
 use crate::worker::Worker;
 
 /// What is sent: the head as it was prepared, and the path that goes on.
@@ -29,6 +29,7 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) head: &'a Head,
     pub(crate) rest: &'a str,
     pub(crate) upstream: &'a Upstream,
+    pub(crate) patience: Patience,
     /// It changes nothing, whatever its method.
     pub(crate) is_safe: bool,
 }
@@ -52,6 +53,8 @@ pub(crate) enum Failure {
     Refused,
     /// No first byte in time.
     TimedOut,
+    /// The same in a time that is shorter than the upstream's own: others may wait for longer.
+    Hurried,
     /// The client went away, or its body was cut off.
     Client,
     /// As many connections as may be are being made.
@@ -65,7 +68,7 @@ impl Failure {
     pub(crate) const fn is_the_targets(&self) -> bool {
         match self {
             Self::Connect(_) | Self::Reset | Self::Refused | Self::TimedOut => true,
-            Self::Client | Self::Full | Self::Removed => false,
+            Self::Hurried | Self::Client | Self::Full | Self::Removed => false,
         }
     }
 
@@ -75,7 +78,12 @@ impl Failure {
         match self {
             Self::Connect(_) => true,
             Self::Refused => inflow.can_repeat(),
-            Self::Reset | Self::TimedOut | Self::Client | Self::Full | Self::Removed => false,
+            Self::Reset
+            | Self::TimedOut
+            | Self::Hurried
+            | Self::Client
+            | Self::Full
+            | Self::Removed => false,
         }
     }
 }
@@ -109,6 +117,15 @@ impl Outgoing<'_> {
     /// Idempotent and without a body that would be gone.
     pub(crate) fn is_replayable(&self, inflow: &dyn Inflow) -> bool {
         inflow.can_repeat() && (self.is_safe || is_idempotent(&self.head.method))
+    }
+
+    /// What it is that no first byte came in time.
+    fn late(&self) -> Failure {
+        if self.patience.first_byte_ms < self.upstream.patience.first_byte_ms {
+            Failure::Hurried
+        } else {
+            Failure::TimedOut
+        }
     }
 
     fn is_grpc(&self) -> bool {
@@ -208,13 +225,13 @@ async fn over_http1(
                 link.map_err(|error| (Failure::Connect(error), tries))?
             }
         };
-        link.idle_ms = upstream.idle_ms;
+        link.idle_ms = outgoing.patience.idle_ms;
         let length = inflow.length();
         outgoing.write(target, length, link.begin(length));
-        link.deadline.set(upstream.first_byte_ms);
+        link.deadline.set(outgoing.patience.first_byte_ms);
         let to_head = outgoing.head.method == Method::HEAD;
         let exchanged = poll_fn(|cx| {
-            let first_byte_ms = upstream.first_byte_ms;
+            let first_byte_ms = outgoing.patience.first_byte_ms;
             match link.poll_answer(cx, worker, inflow, first_byte_ms, to_head) {
                 Poll::Ready(result) => Poll::Ready(Some(result)),
                 Poll::Pending if link.deadline.has_passed(cx) => Poll::Ready(None),
@@ -237,7 +254,7 @@ async fn over_http1(
                     connect_us,
                 });
             }
-            None => return Err((Failure::TimedOut, tries)),
+            None => return Err((outgoing.late(), tries)),
             Some(Err(Broken::Client)) => return Err((Failure::Client, tries)),
             Some(Err(Broken::Removed)) => return Err((Failure::Removed, tries)),
             Some(Err(Broken::Ended)) => {

@@ -18,7 +18,7 @@ const FILE: &str = "portunus: 1\nupstreams: { u: { targets: [{ url: 'http://@UPS
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-pub async fn connect(rig: &Rig) -> SendRequest<Bytes> {
+pub(crate) async fn connect(rig: &Rig) -> SendRequest<Bytes> {
     let stream = TcpStream::connect(rig.handle.gateway).await.unwrap();
     let (sender, connection): (_, Connection<TcpStream>) =
         h2::client::handshake(stream).await.unwrap();
@@ -26,7 +26,7 @@ pub async fn connect(rig: &Rig) -> SendRequest<Bytes> {
     sender
 }
 
-pub async fn ask(
+pub(crate) async fn ask(
     sender: &mut SendRequest<Bytes>,
     request: Request<()>,
     body: &str,
@@ -53,7 +53,7 @@ async fn read(answer: Response<h2::RecvStream>) -> (u16, String) {
     (head.status.as_u16(), String::from_utf8(bytes).unwrap())
 }
 
-fn get(path: &str) -> http::request::Builder {
+pub(crate) fn get(path: &str) -> http::request::Builder {
     Request::get(format!("http://a.test{path}"))
 }
 

@@ -42,6 +42,7 @@ mod mirror;
 mod newer;
 mod node_report;
 mod overload;
+mod panics;
 mod peers;
 mod policies;
 mod proxy_protocol;

@@ -1,5 +1,5 @@
-//! The four times that an upstream has: each ends what it is about, and the answer says which of
-//! them it was.
+//! The four times that an upstream has, and those that a version has in their place: each ends what
+//! it is about, and the answer says which of them it was.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -319,5 +319,63 @@ async fn a_target_that_is_too_late_in_all_has_failed() {
     let rig = rig(&text).await;
     for code in ["upstream_timeout", "upstream_timeout", "circuit_open"] {
         assert_eq!(rig.get("/x", &[]).await.code(), code);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_has_times_of_its_own() {
+    let silent = hesitant(&[]).await;
+    let begun = hesitant(&[NEVER]).await;
+    for (target, upstreams, own, said) in [
+        (
+            silent,
+            "first_byte: 12h",
+            "first_byte: 5s",
+            "no first byte of an answer",
+        ),
+        (
+            begun,
+            "idle: 12h",
+            "idle: 5s",
+            "no further part of an answer",
+        ),
+        (silent, "", "total: 300ms", "no whole answer, in all"),
+        (begun, "total: 12h", "total: 10s", "no whole answer, in all"),
+    ] {
+        let own = format!(", timeouts: {{ {own} }}{WHOLE}");
+        let rig = rig(&before(target, upstreams, &own)).await;
+        let answer = as_time_goes_by(&rig, rig.get("/x", &[])).await;
+        assert_eq!(answer.code(), "upstream_timeout", "{own}");
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains(said), "{own}: {detail}");
+    }
+    // A longer silence than the upstream has, as streams ask for.
+    let own = ", timeouts: { idle: 30s }";
+    let target = hesitant(&[BEGUN]).await;
+    let rig = rig(&before(target, "idle: 5s", own)).await;
+    let mut stream = TcpStream::connect(rig.handle.gateway).await.unwrap();
+    stream.write_all(GET).await.unwrap();
+    until(&mut stream, "abc").await;
+    rig.advance(20);
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    assert_eq!(metric(&rig, CUT).await, 0);
+    rig.advance(15);
+    let rest = tokio::time::timeout(PATIENCE, rest(&mut stream)).await;
+    assert_eq!(rest.expect("it is cut off"), "");
+    assert_eq!(metric(&rig, CUT).await, 1);
+}
+
+/// Others wait for it longer, and it serves them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_in_a_hurry_does_not_fail_a_target() {
+    let silent = hesitant(&[]).await;
+    let breaker = "breaker: { errors: { ratio: 50, least: 2 } }, retries:";
+    for own in ["total: 200ms", "first_byte: 2s"] {
+        let text = before(silent, "", &format!(", timeouts: {{ {own} }}"));
+        let rig = rig(&text.replace("retries:", breaker)).await;
+        for _ in 0..4 {
+            let answer = as_time_goes_by(&rig, rig.get("/x", &[])).await;
+            assert_eq!(answer.code(), "upstream_timeout", "{own}");
+        }
     }
 }

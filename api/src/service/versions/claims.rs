@@ -172,7 +172,12 @@ pub(crate) async fn claim<C: ConnectionTrait>(
     let written = if rule.is_plain() {
         String::new()
     } else {
-        write_json("route.rule", route)?
+        // Time-outs tell no requests apart, and a former release does not know them.
+        let told_apart = Route {
+            timeouts: None,
+            ..route.clone()
+        };
+        write_json("route.rule", &told_apart)?
     };
     let rows = hosts(route).into_iter().map(|host| route::ActiveModel {
         host: Set(host),

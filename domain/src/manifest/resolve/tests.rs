@@ -169,6 +169,21 @@ fn upstreams_of_some_callers_are_named() {
 }
 
 #[test]
+fn a_version_has_times_of_its_own() {
+    const FILE: &str = "portunus: 1\nupstreams: { a: { targets: [{ url: 'http://h' }] } }\napis: { x: { versions: { v1: { match: { path: /x }, upstream: a, timeouts: { @ } } } } }\n";
+    let file = |timeouts: &str| FILE.replace('@', timeouts);
+    let parts = resolved(&file("idle: 12h")).unwrap().parts;
+    let route = &parts.versions[0].revision.route;
+    let written = serde_json::to_value(&route.timeouts).unwrap();
+    assert_eq!(written, serde_json::json!({ "idle": "12h" }));
+    for (timeouts, pointer) in [("", ""), ("idle: 1h, total: 25h", "/total")] {
+        let found = resolved(&file(timeouts)).unwrap_err();
+        let at = format!("/apis/x/versions/v1/timeouts{pointer}");
+        assert_eq!(found[0].pointer, at, "{timeouts}");
+    }
+}
+
+#[test]
 fn versions_at_one_place_and_their_ties() {
     let file = |one: &str, two: &str| {
         format!(

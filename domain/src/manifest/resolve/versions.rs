@@ -9,7 +9,7 @@ use crate::api::Operations;
 use crate::openapi::PathTemplate;
 use crate::path;
 use crate::policy::{AttachPoint, Looks, Policy, look_into_document};
-use crate::route::{Claim, Clash, Tie, check_rule, host, shared};
+use crate::route::{Claim, Clash, RouteTimeouts, Tie, check_rule, host, shared};
 use crate::snapshot;
 
 impl<'a> Resolver<'a> {
@@ -181,10 +181,14 @@ impl<'a> Resolver<'a> {
             path: written.clone(),
             strip_path: version.strip_path,
             encoded_slashes: version.encoded_slashes,
+            timeouts: version.timeouts.map(Box::new),
             selector: version.route.selector.clone().map(Box::new),
             when: version.route.when.clone(),
         };
         let wrong = check_rule(&route).into_iter();
+        self.found.extend(wrong.map(|invalid| invalid.under(&at)));
+        let at = format!("{pointer}/timeouts");
+        let wrong = version.timeouts.iter().flat_map(RouteTimeouts::check);
         self.found.extend(wrong.map(|invalid| invalid.under(&at)));
         route
     }

@@ -267,6 +267,13 @@ fn facts(version: &Version) -> AnyView {
             named(&draft.test_upstream, "the same"),
         ),
         ("Upstreams of some callers".into(), chosen::words(draft)),
+        (
+            "Time-outs".into(),
+            match route::times(&draft.route) {
+                Some(times) => times.into_any(),
+                None => view! { <span class="faint">"as the upstream has them"</span> }.into_any(),
+            },
+        ),
         ("Answers".into(), answers.into_any()),
     ])
 }

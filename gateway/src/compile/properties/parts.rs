@@ -27,6 +27,7 @@ pub(super) fn version(own: u32, dice: u32) -> snapshot::Version {
                 path: path(own, is(9)),
                 strip_path: is(10),
                 encoded_slashes: false,
+                timeouts: None,
                 selector: None,
                 when: Vec::new(),
             },

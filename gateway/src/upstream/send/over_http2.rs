@@ -60,7 +60,7 @@ pub(super) async fn send(
                     ..sent
                 });
             }
-            Err(None) => return Err((Failure::TimedOut, tries)),
+            Err(None) => return Err((outgoing.late(), tries)),
             Err(Some(Lost::Client)) => return Err((Failure::Client, tries)),
             Err(Some(Lost::Removed)) => return Err((Failure::Removed, tries)),
             Err(Some(lost)) => lost,
@@ -179,8 +179,8 @@ async fn exchange(
     let web = Web::of(&outgoing.head.fields);
     let (deadline, began) = (worker.sweeper.deadline(), worker.sweeper.now());
     let mut stream = Stream::begin(shared, target, request, is_bare, web, deadline)?;
-    let first_byte_ms = outgoing.upstream.first_byte_ms;
-    stream.idle_ms = outgoing.upstream.idle_ms;
+    let first_byte_ms = outgoing.patience.first_byte_ms;
+    stream.idle_ms = outgoing.patience.idle_ms;
     stream.deadline.set(first_byte_ms);
     let head = poll_fn(
         |cx| match stream.poll_answer(cx, worker, inflow, first_byte_ms) {
@@ -191,7 +191,7 @@ async fn exchange(
     );
     let Some(head) = head.await else {
         // Others are answered: it is the request that takes long.
-        if stream.place.get() <= began {
+        if stream.place.get() <= began && outgoing.late().is_the_targets() {
             worker.pool.retire(target, &stream.place);
         }
         return Err(None);

@@ -15,6 +15,7 @@ apis:
         match: { path: /shop }
         upstream: echo
         policies: [{ rewrite: { path: { from: "/pets/{id}", to: "/animals/{id}/x" }, set_query: { "a b": "c&d" }, remove_query: [debug] } }]
+      named: { match: { path: /named }, upstream: echo, policies: [{ rewrite: { path: { from: "/pets/{id}", to: /animals }, set_query: { id: "{id}", t: "{header.x-t}" } } }] }
       deep: { match: { path: /deep }, upstream: echo, strip_path: false, policies: [{ rewrite: { prefix: { from: /deep, to: / } } }] }
       odd: { match: { path: /odd }, upstream: echo, encoded_slashes: true, policies: [{ rewrite: { path: { from: "/{a}/{b}", to: "/{b}{a}" } } }] }
       seen: { match: { path: /seen }, upstream: echo, policies: [{ rewrite: { mode: observe, prefix: { from: /, to: /other } } }, { transform: { mode: observe, response: { set: { X-Id: "1" } } } }] }
@@ -71,6 +72,40 @@ async fn paths_and_queries_are_rewritten_and_logged_as_they_came() {
         let target = &told.upstream.unwrap().targets[0].url;
         let seen = seen.split('?').next().unwrap();
         assert!(target.ends_with(seen), "{target} {seen}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_is_made_of_a_request_and_of_nothing_that_it_smuggles() {
+    let rig = Rig::new(SHAPING).await;
+    for (path, tenant, seen) in [
+        ("/named/pets/7", "a", "/base/animals?id=7&t=a"),
+        (
+            "/named/pets/7?t=b&%69d=8&x",
+            "a",
+            "/base/animals?x&id=7&t=a",
+        ),
+        ("/named/pets/7?t=b", "", "/base/animals?id=7"),
+        ("/named/dogs/7?id=8", "a", "/base/dogs/7?t=a"),
+        (
+            "/named/pets/a&t=%26%23%20x",
+            "1&id=2#x %26",
+            "/base/animals?id=a%26t%3D%26%23%20x&t=1%26id%3D2%23x%20%2526",
+        ),
+    ] {
+        let answer = rig.get(path, &[&format!("X-T: {tenant}")]).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        assert_eq!(answer.seen_path(), seen, "{path}");
+    }
+    rig.wait_records(5).await;
+    for (length, status) in [(8191, 200), (8192, 414)] {
+        let tenant = format!("X-T: {}", "x".repeat(length));
+        let answer = rig.get("/named/pets/7", &[&tenant]).await;
+        assert_eq!(answer.status, status, "{length}");
+        let record = rig.wait_records(1).await.remove(0);
+        let is_refused = status == 414;
+        assert_eq!(record.code == "uri_too_long", is_refused, "{length}");
+        assert_eq!(record.decided_by == "rewrite/rewrite", is_refused);
     }
 }
 

@@ -1,7 +1,8 @@
 //! A version's route in a form: hosts as words, its selector as fields, a condition per line.
 
+use domain::duration::{Span, SpanError};
 use domain::problem::Invalid;
-use domain::route::{Condition, Selector};
+use domain::route::{Condition, RouteTimeouts, Selector};
 use domain::snapshot::Route;
 use frontend::form::Form;
 
@@ -18,10 +19,15 @@ pub(super) fn shown(form: Form, route: &Route) -> Form {
         (None, None, None) => ("", ""),
     };
     let when: Vec<String> = route.when.iter().map(ToString::to_string).collect();
+    let timeouts = route.timeouts.as_deref().copied().unwrap_or_default();
+    let span = |span: Option<Span>| span.map(|span| span.to_string()).unwrap_or_default();
     form.with("path", route.path.clone())
         .with("hosts", route.hosts.join(" "))
         .with("strip_path", yes(route.strip_path))
         .with("encoded_slashes", yes(route.encoded_slashes))
+        .with("timeout_first_byte", span(timeouts.first_byte))
+        .with("timeout_idle", span(timeouts.idle))
+        .with("timeout_total", span(timeouts.total))
         .with("selector_by", by)
         .with("selector_name", name)
         .with("selector_value", selector.value.unwrap_or_default())
@@ -30,7 +36,7 @@ pub(super) fn shown(form: Form, route: &Route) -> Form {
         .with("when", when.join("\n"))
 }
 
-/// The route as it was typed, or the lines that are no conditions.
+/// The route as it was typed, or the lines that are no conditions and the times that are none.
 pub(super) fn read(typed: &Typed) -> Result<Route, Vec<Invalid>> {
     let mut wrong = Vec::new();
     let mut when = Vec::new();
@@ -41,15 +47,27 @@ pub(super) fn read(typed: &Typed) -> Result<Route, Vec<Invalid>> {
             Err(error) => wrong.push(Invalid::new("/when", format!("{line}: {error}"))),
         }
     }
+    let mut span = |name: &str| -> Option<Span> {
+        let read: Result<Span, SpanError> = typed.optional(name)?.parse();
+        read.inspect_err(|error| wrong.push(Invalid::new(format!("/{name}"), error.to_string())))
+            .ok()
+    };
+    let timeouts = RouteTimeouts {
+        first_byte: span("timeout_first_byte"),
+        idle: span("timeout_idle"),
+        total: span("timeout_total"),
+    };
     if !wrong.is_empty() {
         return Err(wrong);
     }
+    let is_timed = timeouts != RouteTimeouts::default();
     let hosts = typed.get("hosts").split_whitespace();
     Ok(Route {
         hosts: hosts.map(str::to_owned).collect(),
         path: typed.get("path").to_owned(),
         strip_path: typed.is_ticked("strip_path"),
         encoded_slashes: typed.is_ticked("encoded_slashes"),
+        timeouts: is_timed.then(|| Box::new(timeouts)),
         selector: selector(typed).map(Box::new),
         when,
     })
@@ -81,6 +99,9 @@ pub(super) fn at_fields(error: &mut api::Error) {
             (Some("selector"), _) => "/selector_name",
             (Some("hosts"), _) => "/hosts",
             (Some("when"), _) => "/when",
+            (Some("timeouts"), Some("first_byte")) => "/timeout_first_byte",
+            (Some("timeouts"), Some("total")) => "/timeout_total",
+            (Some("timeouts"), _) => "/timeout_idle",
             _ => "/path",
         };
         invalid.pointer = field.to_owned();
@@ -101,10 +122,12 @@ mod tests {
     #[test]
     fn a_route_is_shown_and_read_again() {
         let whole = r#"{"path":"/a","hosts":["x.org","*.y.org"],"strip_path":false,"encoded_slashes":true,
+            "timeouts":{"first_byte":"2m","idle":"12h","total":"24h"},
             "selector":{"accept":"vnd.shop","value":"2","default":true,"strip":true},
             "when":[{"method":["GET","HEAD"]},{"header":"X-Beta","regex":"a b|c"},{"cookie":"c","present":false}]}"#;
         let by_query = r#"{"path":"/b","selector":{"query":"v"}}"#;
-        for json in [whole, by_query, r#"{"path":"/"}"#] {
+        let silent = r#"{"path":"/c","timeouts":{"idle":"90ms"}}"#;
+        for json in [whole, by_query, silent, r#"{"path":"/"}"#] {
             let route: Route = serde_json::from_str(json).unwrap();
             let form = shown(Form::default(), &route);
             let names = [
@@ -112,6 +135,9 @@ mod tests {
                 "hosts",
                 "strip_path",
                 "encoded_slashes",
+                "timeout_first_byte",
+                "timeout_idle",
+                "timeout_total",
                 "selector_by",
                 "selector_name",
                 "selector_value",
@@ -129,6 +155,14 @@ mod tests {
         let found = read(&typed(&[("path", "/"), ("when", "method GET\nbody = x")])).unwrap_err();
         assert_eq!(found.len(), 1);
         assert!(found[0].message.starts_with("body = x: "));
+        let slow = [
+            ("path", "/"),
+            ("timeout_idle", "1"),
+            ("timeout_total", "5m"),
+        ];
+        let found = read(&typed(&slow)).unwrap_err();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].pointer, "/timeout_idle");
         let pointers = [
             ("/route/path", "/path"),
             ("/route/hosts/3", "/hosts"),
@@ -137,6 +171,9 @@ mod tests {
             ("/route/selector/value", "/selector_value"),
             ("/route/selector/default", "/selector_default"),
             ("/route/when/2/regex", "/when"),
+            ("/route/timeouts/first_byte", "/timeout_first_byte"),
+            ("/route/timeouts/idle", "/timeout_idle"),
+            ("/route/timeouts/total", "/timeout_total"),
             ("/upstream", "/upstream"),
         ];
         let invalid = pointers.map(|(pointer, _)| Invalid::new(pointer, "x"));

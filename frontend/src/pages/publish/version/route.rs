@@ -13,6 +13,9 @@ pub(super) const FIELDS: &[&str] = &[
     "hosts",
     "strip_path",
     "encoded_slashes",
+    "timeout_first_byte",
+    "timeout_idle",
+    "timeout_total",
     "selector_by",
     "selector_name",
     "selector_value",
@@ -29,6 +32,12 @@ pub(super) fn fields(form: &Form) -> AnyView {
         ("query", "a query parameter"),
     ];
     let by = by.map(|(value, label)| (value.to_owned(), label.to_owned()));
+    let times = view! {
+        {Field::text("timeout_first_byte", "First byte within").optional().mono().placeholder("30s").of(form)}
+        {Field::text("timeout_idle", "Between bytes").optional().mono().placeholder("60s")
+            .help("The longest silence of an event stream or a WebSocket.").of(form)}
+        {Field::text("timeout_total", "In all").optional().mono().help("Ends streams as well.").of(form)}
+    };
     let told_apart = view! {
         {Field::select("selector_by", "Versions at this path are told apart by", by.to_vec()).optional().of(form)}
         {Field::text("selector_name", "Name to ask with").optional().mono()
@@ -45,9 +54,24 @@ pub(super) fn fields(form: &Form) -> AnyView {
         {Field::text("hosts", "Hosts").optional().mono().help("Separated by blanks; empty is any host.").of(form)}
         {check("strip_path", "yes", "Cut the path off before the rest goes to the target", form)}
         {check("encoded_slashes", "yes", "Take paths with encoded slashes (%2F, %5C)", form)}
+        {fold(form, "Time-outs", &["timeout_"], "as the upstream has them", times)}
         {fold(form, "Other versions at this path, and conditions", &["selector_", "when"], "none", told_apart)}
     }
     .into_any()
+}
+
+/// Its own time-outs, in words; `None` for none.
+pub(super) fn times(route: &Route) -> Option<String> {
+    let own = route.timeouts.as_deref()?;
+    let all = [
+        ("first byte within", own.first_byte),
+        ("between bytes", own.idle),
+        ("in all", own.total),
+    ];
+    let words = all
+        .into_iter()
+        .filter_map(|(what, time)| Some(format!("{what} {}", time?)));
+    Some(words.collect::<Vec<_>>().join(", "))
 }
 
 /// What a request must have, in words; `None` for nothing.
