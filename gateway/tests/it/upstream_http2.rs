@@ -328,7 +328,8 @@ async fn serve(stream: TcpStream, first: usize, requests: Arc<AtomicUsize>) {
 /// An upstream that does so, and how many requests it got.
 async fn refusing(first: usize) -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (address, requests) = (listener.local_addr().unwrap(), Arc::default());
+    let address = listener.local_addr().unwrap();
+    let requests = Arc::<AtomicUsize>::default();
     let count = Arc::clone(&requests);
     tokio::spawn(async move {
         loop {

@@ -33,7 +33,7 @@ fn at_once(run: impl Fn() -> u32 + Sync) -> u32 {
         run()
     };
     std::thread::scope(|scope| {
-        let threads = [(); THREADS].map(|()| scope.spawn(&start));
+        let threads = [(); THREADS].map(|()| scope.spawn(start));
         let sums = threads.map(|thread| thread.join().unwrap());
         sums.into_iter().sum()
     })
@@ -114,7 +114,8 @@ fn what_is_counted_without_asking_adds_up() {
         })
     };
     let rate = rate().owing();
-    let ways: [(&str, fn(&Cell, Rate)); 4] = [
+    type Way = fn(&Cell, Rate);
+    let ways: [(&str, Way); 4] = [
         ("charged", |cell, rate| {
             cell.charge(NOW, rate);
         }),
