@@ -106,6 +106,7 @@ fn what_a_window_has_is_given_once() {
 
 #[test]
 fn what_is_counted_without_asking_adds_up() {
+    type Way = fn(&Cell, Rate);
     const EACH: u32 = 200_000;
     let each = |count: &(dyn Fn() + Sync)| {
         at_once(|| {
@@ -114,7 +115,6 @@ fn what_is_counted_without_asking_adds_up() {
         })
     };
     let rate = rate().owing();
-    type Way = fn(&Cell, Rate);
     let ways: [(&str, Way); 4] = [
         ("charged", |cell, rate| {
             cell.charge(NOW, rate);
