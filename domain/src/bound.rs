@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::policy::concurrency::MAX_WAITING;
 use crate::policy::rate_limit::{Algorithm, Overshoot};
 use crate::policy::{AttachPoint, Mode, Policy, RateLimit, Scope, Subject};
 
@@ -87,16 +88,38 @@ fn bounds_one(limit: &RateLimit, point: AttachPoint) -> bool {
 /// which nothing is used.
 fn late(limit: &RateLimit, nodes: u32) -> u64 {
     let window = limit.window.as_millis().max(1);
-    let refilled = (u64::from(limit.limit) * QUOTA_LATE_MS).div_ceil(window);
-    let admitted = match limit.algorithm {
-        Algorithm::TokenBucket | Algorithm::SlidingWindow => u64::from(limit.burst()) + refilled,
-        // All of a window may come at its end, and all of the next one right after.
-        Algorithm::FixedWindow => u64::from(limit.limit) * (QUOTA_LATE_MS.div_ceil(window) + 1),
+    let others = u64::from(nodes.saturating_sub(1));
+    let refilled = |millis: u64| {
+        let units = u64::from(limit.limit).saturating_mul(millis);
+        units.div_ceil(window)
     };
+    // Windows of the clock that this time may touch.
+    let windows = QUOTA_LATE_MS.div_ceil(window) + 1;
+    let admitted = match limit.algorithm {
+        Algorithm::TokenBucket | Algorithm::SlidingWindow => {
+            u64::from(limit.burst()) + refilled(QUOTA_LATE_MS)
+        }
+        // All of a window may come at its end, and all of the next one right after.
+        Algorithm::FixedWindow => u64::from(limit.limit) * windows,
+    };
+    // Who waits for a turn is counted by the quota already.
+    let waiting = limit.delay.map_or(0, |delay| {
+        let most = limit.waiting.unwrap_or(MAX_WAITING);
+        refilled(delay.as_millis()).min(u64::from(most))
+    });
     match limit.scope {
-        Scope::Node => u64::from(nodes.saturating_sub(1)).saturating_mul(admitted),
-        // All nodes have one, and may exceed it by so much.
-        Scope::Cluster => admitted.saturating_add(limit.overshoot(nodes).lost),
+        Scope::Node => others.saturating_mul(admitted.saturating_add(waiting)),
+        // All nodes have one, and may exceed it by so much: windows each by itself.
+        Scope::Cluster => {
+            let times = match limit.algorithm {
+                Algorithm::TokenBucket => 1,
+                Algorithm::SlidingWindow | Algorithm::FixedWindow => windows,
+            };
+            let lost = limit.overshoot(nodes).lost.saturating_mul(times);
+            admitted
+                .saturating_add(lost)
+                .saturating_add(others.saturating_mul(waiting))
+        }
     }
 }
 
@@ -237,12 +260,46 @@ mod tests {
                 2,
                 Some(180),
             ),
+            // Those who wait for their turns have passed the quota.
+            (
+                format!(r#"{minute},"delay":"10s""#),
+                Plan,
+                3,
+                Some(2 * (5 + 2 + 10)),
+            ),
+            (
+                format!(r#"{minute},"delay":"10s","waiting":4"#),
+                Plan,
+                3,
+                Some(2 * (5 + 2 + 4)),
+            ),
             // All nodes together have one bucket, and what they may exceed it by.
             (
                 format!(r#"{minute},"scope":"cluster""#),
                 Plan,
                 2,
                 Some(5 + 2 + (3 + 1) + 3),
+            ),
+            (
+                format!(r#"{minute},"scope":"cluster","delay":"10s","waiting":4"#),
+                Plan,
+                2,
+                Some(5 + 2 + (3 + 1) + 3 + 4),
+            ),
+            // Windows are exceeded each by itself.
+            (
+                r#""limit":60,"window":"60s","scope":"cluster","algorithm":"fixed_window""#
+                    .to_owned(),
+                Plan,
+                2,
+                Some(2 * (60 + 10 + 30)),
+            ),
+            (
+                r#""limit":60,"window":"60s","scope":"cluster","algorithm":"sliding_window""#
+                    .to_owned(),
+                Plan,
+                2,
+                Some(60 + 2 + 2 * (30 + 30)),
             ),
         ] {
             let all = policies(&format!(

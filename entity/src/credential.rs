@@ -53,9 +53,13 @@ pub struct Model {
     pub etag: i64,
 }
 
-/// When it ends: one that was rolled never outlives its own expiry. As the indexes have it.
-const END: &str = "COALESCE(retires_at, expires_at)";
-const END_UNTOLD: &str = "told_end IS DISTINCT FROM COALESCE(retires_at, expires_at)";
+/// When it ends: at the earlier of both, as a former release may have rolled one beyond its own
+/// expiry. As the indexes have it.
+const END: &str = "(CASE WHEN expires_at < retires_at THEN expires_at \
+    ELSE COALESCE(retires_at, expires_at) END)";
+const END_UNTOLD: &str = "told_end IS DISTINCT FROM \
+    (CASE WHEN expires_at < retires_at THEN expires_at \
+    ELSE COALESCE(retires_at, expires_at) END)";
 const AHEAD_UNTOLD: &str = "told_ahead IS DISTINCT FROM expires_at";
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -184,7 +188,8 @@ impl Model {
 
     /// When it stops, unless it is revoked before.
     pub fn ends_at(&self) -> Option<DateTime<Utc>> {
-        self.retires_at.or(self.expires_at)
+        let ends = self.retires_at.into_iter().chain(self.expires_at);
+        ends.min()
     }
 
     pub fn to_state(self) -> Result<snapshot::Credential, RowError> {

@@ -60,6 +60,10 @@ impl Socket {
     /// not told of an end, which this is not (RFC 8446 §6.1).
     pub(crate) fn part(&self) {
         let socket = SockRef::from(self.tcp());
+        // What is thrown away has no end in order.
+        if socket.linger().is_ok_and(|wait| wait.is_some()) {
+            return;
+        }
         // One that is gone needs no end.
         if socket.shutdown(Shutdown::Write).is_ok() {
             let mut unread = [MaybeUninit::uninit(); PIECE];

@@ -8,7 +8,7 @@ use chrono::Duration;
 use domain::actor::{OrganizationRole, TeamRole};
 use domain::id::EventId;
 use domain::problem::Code;
-use entity::{event, organization, organization_member, team, team_member, user};
+use entity::{application, event, organization, organization_member, team, team_member, user};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
@@ -131,9 +131,8 @@ async fn letters(write: &Write<'_>, event: &event::Model) -> Result<Vec<Letter>>
             )
         }
         Text::Keeper(subject, body) => {
-            let team = told.consumer_team_id.unwrap_or_default();
             // With the application went its page, and what there was to do.
-            let Some(page) = page_of(write.tx(), team, told.application_id).await? else {
+            let Some((team, page)) = page_of(write.tx(), told.application_id).await? else {
                 return Ok(Vec::new());
             };
             let people = deciders(write.tx(), told.consumer_id, team).await?;
@@ -170,14 +169,15 @@ async fn letters(write: &Write<'_>, event: &event::Model) -> Result<Vec<Letter>>
         .collect())
 }
 
-/// The page of an application, within its organization.
-async fn page_of<C: ConnectionTrait>(
-    db: &C,
-    team: Uuid,
-    application: Uuid,
-) -> Result<Option<String>> {
-    let team = team::Entity::find_by_id(team).one(db).await?;
-    Ok(team.map(|team| format!("t/{}/applications/{application}", team.slug)))
+/// The team that looks after an application now, and the application's page within its organization.
+async fn page_of<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<(Uuid, String)>> {
+    let Some(application) = application::Entity::find_by_id(id).one(db).await? else {
+        return Ok(None);
+    };
+    let team = team::Entity::find_by_id(application.team_id)
+        .one(db)
+        .await?;
+    Ok(team.map(|team| (team.id, format!("t/{}/applications/{id}", team.slug))))
 }
 
 /// Those who may approve: maintainers of the product's team, admins and owners.

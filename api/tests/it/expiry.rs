@@ -229,3 +229,23 @@ async fn of_many_that_end_at_once_each_is_told_of_once() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn of_an_application_that_is_gone_nobody_gets_a_mail() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let application = world.application(&world.owner, world.here, "Kiosk").await;
+        let end = world.app.plane.clock.now() + Duration::days(8);
+        key(&world, &application, Some(end)).await;
+        world.app.advance(Duration::days(8));
+        let before = world.app.mail_count().await;
+        let job = world.app.job();
+        assert_eq!(jobs::end_credentials(&job).await.unwrap(), 1);
+        let mut client = world.owner.client.clone();
+        let path = format!("/applications/{application}");
+        client.delete(&path).await.ok(204);
+        world.app.dispatch().await;
+        assert_eq!(world.app.mail_count().await, before);
+    })
+    .await;
+}

@@ -38,6 +38,9 @@ async fn ends_are_told_of_until_they_are_noted_and_anew_when_they_change() {
         assert_eq!(ended(1500).await, 1);
         Entity::note_end([id("key")]).exec(&db).await.unwrap();
         assert_eq!(ended(1500).await, 0);
+        // As a former release would roll it.
+        change(Column::RetiresAt, Some(at(1700))).await;
+        assert_eq!(ended(1700).await, 0, "it ended at its expiry");
         change(Column::RetiresAt, Some(at(1200))).await;
         assert_eq!((ended(1199).await, ended(1200).await), (0, 1));
         assert_eq!(ending(0, 1500).await, 0, "who rolled it knows");

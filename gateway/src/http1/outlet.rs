@@ -43,6 +43,8 @@ pub(super) struct Outlet<'c> {
     in_chunks: bool,
     /// The head is all that may come.
     is_bare: bool,
+    /// The end of the connection would be taken for that of the body, which has not come.
+    lacks_end: bool,
     /// The connection lives on behind this answer.
     pub(super) keeps: bool,
 }
@@ -61,6 +63,7 @@ impl<'c> Outlet<'c> {
             at: 0,
             in_chunks: false,
             is_bare: false,
+            lacks_end: false,
             keeps: false,
         }
     }
@@ -135,6 +138,7 @@ impl<'c> Outlet<'c> {
             if shape.is_old {
                 // Its end is the connection's.
                 keeps = false;
+                self.lacks_end = true;
             } else {
                 out.extend_from_slice(b"transfer-encoding: chunked\r\n");
                 self.in_chunks = true;
@@ -157,7 +161,7 @@ impl<'c> Outlet<'c> {
     ) -> Result<(), Cut> {
         let mut is_over = false;
         let mut cut = false;
-        poll_fn(|cx| {
+        let delivered: Result<(), Cut> = poll_fn(|cx| {
             loop {
                 let mut waits = false;
                 if !is_over && !cut && self.out.len() - self.at < ROOM {
@@ -189,7 +193,9 @@ impl<'c> Outlet<'c> {
                 }
             }
         })
-        .await
+        .await;
+        self.lacks_end &= delivered.is_err();
+        delivered
     }
 
     fn fill(
@@ -277,5 +283,16 @@ impl<'c> Outlet<'c> {
             return Err(Cut);
         }
         Ok(())
+    }
+}
+
+impl Drop for Outlet<'_> {
+    fn drop(&mut self) {
+        // Only a reset says that it is a part (RFC 9112 §8).
+        if self.lacks_end
+            && let Ok(socket) = self.socket.try_borrow()
+        {
+            socket.discard();
+        }
     }
 }

@@ -180,7 +180,6 @@ fn text(out: &mut Vec<u8>, text: &str) {
         return out.extend_from_slice(b"\"\"");
     }
     // Without a way out in the middle, so that many bytes are looked at in one step.
-    let is_odd = |byte: u8| !(b' '..0x7f).contains(&byte) | (byte == b'"') | (byte == b'\\');
     if text.bytes().fold(false, |odd, byte| odd | is_odd(byte)) {
         // Writing a text into memory does not fail.
         let escaped = serde_json::to_vec(text);
@@ -190,8 +189,14 @@ fn text(out: &mut Vec<u8>, text: &str) {
     plain(out, text);
 }
 
+/// What may have to be escaped.
+const fn is_odd(byte: u8) -> bool {
+    !matches!(byte, b' '..0x7f) | (byte == b'"') | (byte == b'\\')
+}
+
 /// A text that nobody but this program made: digits, addresses, words of the vocabulary.
 fn plain(out: &mut Vec<u8>, text: &str) {
+    debug_assert!(!text.bytes().any(is_odd), "{text:?}");
     out.push(b'"');
     out.extend_from_slice(text.as_bytes());
     out.push(b'"');

@@ -146,6 +146,27 @@ async fn what_is_cut_off_does_not_look_whole() {
     }
 }
 
+/// Where only the connection's end would say that a body is whole, that of a part is a reset.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_cut_off_is_reset_for_old_clients() {
+    for (answer, is_whole) in [
+        ("2\r\nok\r\n0\r\n\r\n", true),
+        ("2\r\nok\r\n", false),
+        ("2\r\nok\r\nzz\r\n", false),
+    ] {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let rig = before(format!("{head}{answer}").leak()).await;
+        let mut stream = TcpStream::connect(rig.handle.gateway).await.unwrap();
+        stream.write_all(OLD.as_bytes()).await.unwrap();
+        let mut bytes = Vec::new();
+        let read = stream.read_to_end(&mut bytes);
+        let read = tokio::time::timeout(PATIENCE, read).await.expect("an end");
+        let reset = read.err().map(|error| error.kind());
+        let expected = (!is_whole).then_some(std::io::ErrorKind::ConnectionReset);
+        assert_eq!(reset, expected, "{answer:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn old_clients_may_keep_their_connection() {
     let rig = Rig::new(
