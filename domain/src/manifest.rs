@@ -6,6 +6,7 @@ mod credentials;
 mod deprecated;
 mod document;
 mod ip_list;
+mod place;
 pub(crate) mod read;
 mod resolve;
 mod tls;

@@ -109,7 +109,7 @@ codes! {
     BadRequest "bad_request" 400 "Bad request" "The request could not be read. The detail says which part; correct it and send it again."
     PathNotCanonical "path_not_canonical" 400 "Path not canonical" "The path could be read in two ways: an encoded slash or dot, a backslash, bytes that are not UTF-8, or a climb above its root. Send the plain path."
     HostInvalid "host_invalid" 400 "Host invalid" "The request needs exactly one Host that names a host, equal to the one in the request target if there is one (RFC 9112 §3.2)."
-    FramingInvalid "framing_invalid" 400 "Framing invalid" "The length of the body could be read in two ways (RFC 9112 §6.3). Send either one Content-Length or one chunked Transfer-Encoding."
+    FramingInvalid "framing_invalid" 400 "Framing invalid" "The chunks of the body are not as RFC 9112 §7.1 has them: one is longer or shorter than its size says, a line does not end with CRLF, or an extension or the trailers are too long. Send each chunk with its size, or the body whole with its Content-Length."
     VersionRequired "version_required" 400 "Version required" "This API serves several versions and has no default. Name one as the API's page says."
     KeyMissing "key_missing" 401 "Key missing" "Send an API key in the X-Api-Key header, or as Authorization: Bearer. Keys are made on an application's page in the portal."
     KeyInvalid "key_invalid" 401 "Key invalid" "No such key. Check that it was copied whole: its checksum is in its last six characters."

@@ -89,7 +89,8 @@ pub struct Record {
     pub plan: PlanId,
     pub client: Option<IpAddr>,
     pub revision: u32,
-    /// One bit per policy in observe mode that would have refused.
+    /// One bit per policy in observe mode that would have refused; those from the 32nd place of their
+    /// chain on share the last.
     pub observed: u32,
     /// Those by name. Most requests have none, and a record that is written again keeps the memory.
     pub watched: Option<Box<WatchList>>,
@@ -358,7 +359,7 @@ mod tests {
             for _ in 0..2 {
                 for number in 0..count {
                     record.watch(Watch {
-                        bit: 1_u32.checked_shl(number).unwrap_or(0),
+                        bit: Watch::bit(number as usize),
                         name: names.intern(&format!("plan/quota/q{number}")),
                     });
                 }
@@ -373,6 +374,15 @@ mod tests {
                 .collect();
             assert_eq!(stored.observed_by, named.join(" "));
             assert_eq!(stored.observed.count_ones(), count.min(32));
+        }
+        // Also where one alone is noted that stands far behind.
+        for (place, bit) in [(0, 0), (30, 30), (31, 31), (32, 31), (100, 31)] {
+            record.clear();
+            record.watch(Watch {
+                bit: Watch::bit(place),
+                name: names.intern("plan/quota/q"),
+            });
+            assert_eq!(record.observed, 1 << bit, "{place}");
         }
     }
 }

@@ -70,17 +70,37 @@ impl Keeping {
 }
 
 impl DataPlane {
-    /// Accepts requests, and takes the data directory as its own.
-    pub(super) fn begin(&mut self) -> anyhow::Result<()> {
-        match &mut self.beside {
-            Beside::Database(joined) => joined.begin(&self.handle),
-            Beside::File { clock, quotas, .. } => {
+    /// Accepts requests. A process before this one may yet go on: what only one of the two may do is
+    /// for [`DataPlane::own`].
+    pub(super) fn begin(&self) -> anyhow::Result<()> {
+        match &self.beside {
+            Beside::Database(joined) => joined.begin(),
+            Beside::File { .. } => {
                 file_of_quotas::load(&self.handle.quotas, &self.data, chrono::Utc::now())?;
-                *quotas = Some(Keeping::of(&self.handle, &self.data, clock));
             }
         }
         self.handle.begin();
         Ok(())
+    }
+
+    /// The data directory and the node's name are this process's alone from now on.
+    pub(super) fn own(&mut self) {
+        match &mut self.beside {
+            Beside::Database(joined) => joined.be_the_node(&self.handle),
+            Beside::File { clock, quotas, .. } => {
+                *quotas = Some(Keeping::of(&self.handle, &self.data, clock));
+            }
+        }
+    }
+
+    /// Ends after [`DataPlane::begin`], as the process before this one goes on: its files and its name
+    /// are left alone, and what was counted here is shared under another.
+    pub(super) async fn step_down(mut self) {
+        self.relieve().await;
+        let untold = self.leave().await;
+        if !untold.is_empty() {
+            tracing::warn!("What this process counted is not known to the one that goes on.");
+        }
     }
 
     /// Lets one that is ready begin. It is given back once it serves; where it does not, this process

@@ -45,6 +45,7 @@ async fn serve(gateway: &Gateway, settings: &Settings) -> anyhow::Result<()> {
     tokio::pin!(stop);
     if predecessor.is_none() {
         plane.begin()?;
+        plane.own();
     }
     // A gateway whose database is away and that has no last state waits for one; it is told to
     // end like any other.
@@ -65,9 +66,12 @@ async fn serve(gateway: &Gateway, settings: &Settings) -> anyhow::Result<()> {
         }
         plane.begin()?;
         match predecessor.relieve().await {
-            Ok(remains) => plane.count_on(remains),
+            Ok(remains) => {
+                plane.own();
+                plane.count_on(remains);
+            }
             Err(problems) => {
-                plane.leave().await;
+                plane.step_down().await;
                 return Err(problems.into());
             }
         }

@@ -126,9 +126,12 @@ async fn serve(up: &Up, settings: Settings) -> anyhow::Result<()> {
         predecessor.turn().await?;
         data_plane.begin()?;
         match predecessor.relieve().await {
-            Ok(remains) => data_plane.count_on(remains),
+            Ok(remains) => {
+                data_plane.own();
+                data_plane.count_on(remains);
+            }
             Err(problems) => {
-                data_plane.leave().await;
+                data_plane.step_down().await;
                 return Err(problems.into());
             }
         }
@@ -139,6 +142,7 @@ async fn serve(up: &Up, settings: Settings) -> anyhow::Result<()> {
     } else {
         management.make_first_run().await?;
         data_plane.begin()?;
+        data_plane.own();
     }
     let kept = listener.try_clone()?;
     listener.set_nonblocking(true)?;

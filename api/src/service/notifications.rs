@@ -20,7 +20,7 @@ use crate::service::webhooks;
 use crate::write::Write;
 pub(crate) use deprecated::{ANNOUNCED, TAKEN_BACK};
 pub(crate) use texts::hears;
-use texts::{Text, Told, filled, known, text};
+use texts::{Text, Told, filled, known, several, text};
 
 /// Events taken at once.
 const BATCH: u64 = 100;
@@ -102,6 +102,11 @@ async fn letters(write: &Write<'_>, event: &event::Model) -> Result<Vec<Letter>>
     let Ok(told) = serde_json::from_str::<Told>(&event.payload) else {
         tracing::warn!(event.id = %event.id, event.kind, "an event does not carry what its mail needs");
         return Ok(Vec::new());
+    };
+    let text = match told.credentials {
+        0 => return Ok(Vec::new()),
+        1 => text,
+        2.. => several(&event.kind).unwrap_or(text),
     };
     let nothing = String::new();
     let (subject, body, organization, page, comment, recipients) = match text {

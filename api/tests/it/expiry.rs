@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use api::service::jobs;
+use api::service::{jobs, outbox};
 use chrono::{DateTime, Duration, Utc};
 use entity::{credential, event};
 use sea_orm::sea_query::Expr;
@@ -225,6 +225,25 @@ async fn of_many_that_end_at_once_each_is_told_of_once() {
             .unwrap();
         let distinct: HashSet<_> = events.iter().map(|event| event.object_id).collect();
         assert_eq!((events.len(), distinct.len()), (120, 120));
+
+        // Each batch is one mail.
+        world.app.dispatch().await;
+        let page = outbox::list(&one, &Default::default()).await.unwrap();
+        let mut mails = Vec::new();
+        for mail in page.items {
+            if mail.kind == "credential.expiry" {
+                mails.push(outbox::show(&one, mail.id).await.unwrap().text);
+            }
+        }
+        let count = |words: &str| mails.iter().filter(|mail| mail.contains(words)).count();
+        assert_eq!(mails.len(), 3, "{mails:?}");
+        let have = "credentials of the application Kiosk have expired";
+        assert_eq!(count(&format!("50 {have}")), 2, "{mails:?}");
+        assert_eq!(count("\nand 30 more\n"), 2, "{mails:?}");
+        assert_eq!(count(&format!("20 {have}")), 1, "{mails:?}");
+        for mail in &mails {
+            assert_eq!(mail.matches("key ci (ptn_live_").count(), 20, "{mail}");
+        }
         assert_eq!(jobs::end_credentials(&one).await.unwrap(), 0);
     })
     .await;

@@ -1,9 +1,11 @@
 //! From text to a [`Manifest`]: YAML or JSON, `${NAME}` from an environment that is handed in,
 //! and shape errors with the pointer or line of what is wrong.
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::Manifest;
+use super::place::Place;
 use crate::form::policies;
 use crate::problem::Invalid;
 
@@ -26,6 +28,9 @@ pub fn read(
         let message = format!("The file may have at most {} MiB.", MAX_BYTES >> 20);
         return Err(vec![Invalid::new("", message)]);
     }
+    if let Some(manifest) = as_it_stands(text) {
+        return Ok(manifest);
+    }
     let mut value = value(text, MAX_BYTES).map_err(|invalid| vec![invalid])?;
     // A list would be read as the members of a file in their order.
     if !value.is_object() {
@@ -33,7 +38,13 @@ pub fn read(
         return Err(vec![Invalid::new("", message)]);
     }
     let mut wrong = Vec::new();
-    fill(&mut value, "", variable, &mut wrong);
+    fill(&mut value, Place::Top, variable, &mut wrong);
+    // Only a file in which something is wrong pays for knowing where its reader is.
+    if wrong.is_empty()
+        && let Ok(manifest) = Manifest::deserialize(&value)
+    {
+        return Ok(manifest);
+    }
     let mut looked = false;
     loop {
         match serde_path_to_error::deserialize::<_, Manifest>(&value) {
@@ -62,6 +73,18 @@ pub fn read(
             }
         }
     }
+}
+
+/// JSON in which no variable is named, without a value in between: where keys are many, making that
+/// one is most of the work. Whatever is wrong, or a name that is there twice, is for the longer way.
+fn as_it_stands(text: &str) -> Option<Manifest> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // What a list would be read as is told there; and an escape may stand for a `$` or a brace.
+    let is_plain = text.trim_start().starts_with('{') && !text.contains("${");
+    if !is_plain || text.contains("\\u") {
+        return None;
+    }
+    serde_json::from_str(text).ok()
 }
 
 /// Takes the entry out in which a wrong shape was found, so that the others are still looked at.
@@ -128,23 +151,23 @@ pub(crate) fn value(text: &str, most: usize) -> Result<Value, Invalid> {
 /// Replaces each `${NAME}` in texts (never in keys). `$${` is a plain `${`.
 fn fill(
     value: &mut Value,
-    at: &str,
+    at: Place<'_>,
     variable: &dyn Fn(&str) -> Option<String>,
     missing: &mut Vec<Invalid>,
 ) {
     match value {
         Value::String(text) if text.contains("${") => match expand(text, variable) {
             Ok(filled) => *text = filled,
-            Err(message) => missing.push(Invalid::new(at, message)),
+            Err(message) => missing.push(Invalid::new(at.to_string(), message)),
         },
         Value::Array(items) => {
             for (index, item) in items.iter_mut().enumerate() {
-                fill(item, &format!("{at}/{index}"), variable, missing);
+                fill(item, Place::Item(&at, index), variable, missing);
             }
         }
         Value::Object(members) => {
             for (name, member) in members.iter_mut() {
-                fill(member, &format!("{at}/{}", token(name)), variable, missing);
+                fill(member, Place::Member(&at, name), variable, missing);
             }
         }
         Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -234,6 +257,45 @@ mod tests {
             .map(|invalid| invalid.pointer.as_str())
             .collect();
         assert_eq!(pointers, ["/organization", "/upstreams/u/targets/0/url"]);
+    }
+
+    #[test]
+    fn json_without_variables_is_read_as_it_stands_and_to_the_same() {
+        let shop = r#"{"portunus": 1, "upstreams": {"u": {"targets": [{"url": "http://127.0.0.1:1"}]}},
+            "apis": {"x": {"versions": {"v1": {"match": {"path": "/x"}, "upstream": "u",
+                "policies": [{"key_auth": {}}, {"rate_limit": {"limit": 5, "window": "1s"}}]}}}},
+            "applications": {"a": {"labels": {"t": "one", "t": "two"}, "keys": [{"name": "k", "value": "x"}]}}}"#;
+        let quick = as_it_stands(shop).unwrap();
+        let value = value(shop, MAX_BYTES).unwrap();
+        assert_eq!(quick, Manifest::deserialize(&value).unwrap());
+        assert_eq!(quick, read(&format!("\u{feff}\n{shop}"), &none).unwrap());
+        let variable = |name: &str| (name == "ORG").then(|| "acme".to_owned());
+        // The text, and the organization that is read the longer way.
+        let table = [
+            (r#"{"portunus": 1, "organization": "${ORG}"}"#, Some("acme")),
+            (
+                r#"{"portunus": 1, "organization": "\u0024{ORG}"}"#,
+                Some("acme"),
+            ),
+            (
+                r#"{"portunus": 1, "organization": "$\u007bORG}"}"#,
+                Some("acme"),
+            ),
+            (
+                r#"{"portunus": 1, "organization": "$${ORG}"}"#,
+                Some("${ORG}"),
+            ),
+            (
+                r#"{"portunus": 9, "organization": "a", "portunus": 1}"#,
+                Some("a"),
+            ),
+            ("portunus: 1", None),
+        ];
+        for (text, organization) in table {
+            assert!(as_it_stands(text).is_none(), "{text}");
+            let manifest = read(text, &variable).unwrap();
+            assert_eq!(manifest.organization.as_deref(), organization, "{text}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod ip_lists;
 mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
 use super::read::token;
 use super::{DocumentLoader, Manifest, Product};
@@ -85,7 +86,9 @@ fn open_settings() -> Settings {
 
 /// The id of something known by its place: organization, then names from the outside in.
 fn id<K>(kind: &str, organization: &str, names: &[&str]) -> Id<K> {
-    let mut name = organization.to_owned();
+    let behind = names.iter().map(|part| 1 + part.len());
+    let mut name = String::with_capacity(organization.len() + behind.sum::<usize>());
+    name.push_str(organization);
     for part in names {
         name.push('\0');
         name.push_str(part);
@@ -111,13 +114,13 @@ impl<'a> Resolver<'a> {
         self.found.push(Invalid::new(pointer, message));
     }
 
-    fn slug(&mut self, pointer: &str, name: &str) {
+    fn slug(&mut self, pointer: impl Display, name: &str) {
         if let Err(error) = name.parse::<Slug>() {
-            self.refuse(pointer, error.0);
+            self.refuse(pointer.to_string(), error.0);
         }
     }
 
-    fn labels(&mut self, pointer: &str, labels: &BTreeMap<String, String>) -> Vec<Label> {
+    fn labels(&mut self, pointer: impl Display, labels: &BTreeMap<String, String>) -> Vec<Label> {
         let labels = label::of(labels);
         for wrong in label::check(&labels) {
             self.refuse(format!("{pointer}/labels"), wrong.message);

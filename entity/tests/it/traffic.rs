@@ -361,33 +361,44 @@ async fn what_is_old_goes() {
 }
 
 #[tokio::test]
-async fn what_is_old_goes_also_behind_rows_of_a_clock_that_was_wrong() {
-    crate::each(async |databases| {
-        let db = databases.traffic;
-        let day = 86_400;
-        // More of them than one step looks at.
-        let ahead: Vec<Record> = (0..5_100)
-            .map(|number| Record {
-                at: at(3_650 * day),
-                ..record(number)
-            })
-            .collect();
-        write_batch(&db, batch("ahead"), &ahead).await.unwrap();
-        let records: Vec<Record> = (0..4).map(|number| record(number * day)).collect();
-        write_batch(&db, batch("after"), &records).await.unwrap();
-        let kept = Kept {
-            requests: TimeDelta::days(2),
-            ..Kept::default()
-        };
-        prune(&db, &kept, at(3 * day + 60)).await.unwrap();
-        let filter = RequestFilter {
-            to: Some(at(day / 2)),
-            ..RequestFilter::default()
-        };
-        let left = requests(&db, &provider(), &filter, None, 10).await.unwrap();
-        assert_eq!(left, []);
-    })
-    .await;
+async fn what_is_old_goes_also_behind_newer_rows() {
+    const DAY: i64 = 86_400;
+    // What is not old yet, as before a spool that waited; and what a clock that was wrong has made.
+    for newer in [3 * DAY, 3_650 * DAY] {
+        crate::each(async |databases| {
+            let db = databases.traffic;
+            // More of them than one step takes, and of several providers.
+            let ahead: Vec<Record> = (0..5_100)
+                .map(|number| Record {
+                    at: at(newer),
+                    provider: id(["another", "provider"][number as usize % 2]).into(),
+                    ..record(number)
+                })
+                .collect();
+            write_batch(&db, batch("ahead"), &ahead).await.unwrap();
+            let records: Vec<Record> = (0..4).map(|number| record(number * DAY)).collect();
+            write_batch(&db, batch("after"), &records).await.unwrap();
+            let kept = Kept {
+                requests: TimeDelta::days(2),
+                ..Kept::default()
+            };
+            prune(&db, &kept, at(3 * DAY + 60)).await.unwrap();
+            let filter = |from, to| RequestFilter {
+                from,
+                to,
+                ..RequestFilter::default()
+            };
+            let old = filter(None, Some(at(DAY / 2)));
+            let left = requests(&db, &provider(), &old, None, 10).await.unwrap();
+            assert_eq!(left, []);
+            let new = filter(Some(at(newer)), None);
+            let left = requests(&db, &provider(), &new, None, 10_000)
+                .await
+                .unwrap();
+            assert!(left.len() >= 2_550, "{}", left.len());
+        })
+        .await;
+    }
 }
 
 /// How many records a second are stored, with rollups; run with `--release --run-ignored all`.

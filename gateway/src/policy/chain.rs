@@ -128,7 +128,7 @@ impl Chain {
         let (mut cache, mut answers, mut detail) = (None, None, None);
         let (mut status, mut mirror) = (None, None);
         for (index, effective) in chain.iter().enumerate() {
-            let bit = 1_u32.checked_shl(index as u32).unwrap_or(0);
+            let bit = Watch::bit(index);
             let parts = compile(effective, attach(effective.from), context)?;
             let stage = stage_of(effective.policy);
             if let Some(running) = parts.running {

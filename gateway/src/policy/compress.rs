@@ -64,23 +64,32 @@ impl Compress {
         if matches!(answer.status, 206 | 304) {
             return self.agree(noted, &mut answer.fields);
         }
-        let is_short = match &answer.body {
-            Outflow::Whole(bytes, _) => (bytes.len() as u64) < self.min_bytes.max(1),
-            Outflow::Made(made) => (made.bytes.len() as u64) < self.min_bytes.max(1),
-            Outflow::Shared(given) => (given.len() as u64) < self.min_bytes.max(1),
-            Outflow::Switched(_) | Outflow::Packed(_) => true,
+        let is_head = call.head.method == http::Method::HEAD;
+        let held = match &answer.body {
+            Outflow::Whole(bytes, _) => Some(bytes.len() as u64),
+            Outflow::Made(made) => Some(made.bytes.len() as u64),
+            Outflow::Shared(given) => Some(given.len() as u64),
+            Outflow::Switched(_) | Outflow::Packed(_) => return,
             Outflow::Link(_) | Outflow::Stream(_) | Outflow::Keeping(_) | Outflow::Passing(_) => {
-                let length = answer.fields.get(Name::ContentLength);
-                let length = length.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
-                length.is_some_and(|length: u64| length < self.min_bytes.max(1))
+                None
             }
         };
-        if is_short || call.head.method == http::Method::HEAD {
+        // One to HEAD has no body, and may tell how long GET's would be.
+        let held = held.filter(|length| !is_head || *length > 0);
+        let length = held.or_else(|| {
+            let told = answer.fields.get(Name::ContentLength)?;
+            std::str::from_utf8(told).ok()?.parse().ok()
+        });
+        if length.is_some_and(|length| length < self.min_bytes.max(1)) {
             return;
         }
         let Some(coding) = choose(&self.codings, &noted.accepts) else {
             return;
         };
+        if is_head {
+            // It says what an answer to GET would (RFC 9110 §9.3.2).
+            return mark(&mut answer.fields, coding);
+        }
         let body = std::mem::replace(&mut answer.body, Outflow::empty());
         match Packed::new(body, coding, call.worker, &call.record.connection) {
             Err(body) => answer.body = body,

@@ -13,6 +13,15 @@ pub struct Watch {
     pub name: NameId,
 }
 
+impl Watch {
+    /// For the policy at this place of its chain. The last bit is of all that stand there or behind, so
+    /// that a record in which one of them is noted says so.
+    pub const fn bit(place: usize) -> u32 {
+        let last = MOST_WATCHED - 1;
+        1_u32 << if place < last { place } else { last }
+    }
+}
+
 /// The first [`MOST_WATCHED`] of them by name, each once. Apart from the record, as most have none.
 #[derive(Debug, Clone)]
 pub struct WatchList {

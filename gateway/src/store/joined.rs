@@ -77,14 +77,24 @@ enum Turn {
 struct Sharing {
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
+    is_kept: bool,
 }
 
 impl Sharing {
-    /// A last exchange. What the database does not take stays on disk, if it is kept there.
-    async fn end(self) {
+    /// A last exchange. What the database does not take stays on disk, if it is kept there: nobody
+    /// writes there behind this. If not, it is tried as long as the process is there.
+    async fn end(mut self) {
         self.stop.send_replace(true);
-        if tokio::time::timeout(PATIENCE, self.task).await.is_err() {
+        let ended = tokio::time::timeout(PATIENCE, &mut self.task).await;
+        if ended.is_ok() {
+            return;
+        }
+        if self.is_kept {
+            self.task.abort();
+            let _ = self.task.await;
             tracing::warn!("The last quota counts stay on disk: the database does not answer.");
+        } else {
+            tracing::warn!("The last quota counts wait in memory: the database does not answer.");
         }
     }
 }
@@ -93,12 +103,13 @@ impl Join {
     /// Starts it all. `changes` is the other end of what the gateway was started with.
     pub fn start(self, gateway: &Handle, changes: Changes) -> Result<Joined, SpoolError> {
         let mut joined = self.prepare(gateway, changes)?;
-        joined.begin(gateway);
+        joined.begin();
+        joined.be_the_node(gateway);
         Ok(joined)
     }
 
     /// Starts what two processes of a node may do at once: reading the configuration, and bringing
-    /// records to the store. The rest is for [`Joined::begin`].
+    /// records to the store. The rest is for [`Joined::begin`] and [`Joined::be_the_node`].
     pub fn prepare(self, gateway: &Handle, changes: Changes) -> Result<Joined, SpoolError> {
         let Self {
             databases,
@@ -144,16 +155,21 @@ impl Join {
 }
 
 impl Joined {
-    /// This process is the node now: it counts quotas on from where the last one was, and reports.
-    pub fn begin(&mut self, gateway: &Handle) {
+    /// This process accepts, and counts quotas on from where the last one was. While that one may yet
+    /// go on as the node, what is counted here waits.
+    pub fn begin(&self) {
         // Until the database answers, quotas go on from what this node knew.
         if let Err(error) = file::load(&self.quotas, &self.data, self.clock.utc()) {
             tracing::warn!(%error, "The quota counters of the last run cannot be read.");
         }
-        self.be_the_node(gateway);
     }
 
-    fn be_the_node(&mut self, gateway: &Handle) {
+    /// Nobody else is the node: this process writes its files, shares what it counts, and reports.
+    pub fn be_the_node(&mut self, gateway: &Handle) {
+        self.go_on(gateway, i64::MAX);
+    }
+
+    fn go_on(&mut self, gateway: &Handle, own_from: i64) {
         let (figures, node) = (self.writer.figures(), gateway.load());
         let load = move || {
             let (connections, unreadable) = node();
@@ -164,7 +180,7 @@ impl Joined {
             }
         };
         self.turn = Turn::Serving {
-            sharing: self.share(self.identity.id, Some(&self.data)),
+            sharing: self.share(self.identity.id, Some(&self.data), own_from),
             report: tokio::spawn(report(
                 self.databases.traffic.clone(),
                 self.identity.clone(),
@@ -174,15 +190,17 @@ impl Joined {
         };
     }
 
-    fn share(&self, node: NodeId, data: Option<&PathBuf>) -> Sharing {
+    fn share(&self, node: NodeId, data: Option<&PathBuf>, own_from: i64) -> Sharing {
         let (stop, stopped) = watch::channel(false);
         let store = QuotaStore {
             db: self.databases.traffic.clone(),
             node,
             quotas: self.quotas.clone(),
             data: data.cloned(),
+            own_from,
             clock: self.clock.clone(),
         };
+        let is_kept = data.is_some();
         let (quotas, clock) = (self.quotas.clone(), self.clock.clone());
         let data = data.cloned();
         let task = tokio::spawn(async move {
@@ -193,7 +211,11 @@ impl Joined {
             };
             tokio::join!(store.run(stopped.clone()), kept);
         });
-        Sharing { stop, task }
+        Sharing {
+            stop,
+            task,
+            is_kept,
+        }
     }
 
     /// The node's files and its name are another process's from now on. Everything is still accepted:
@@ -211,10 +233,11 @@ impl Joined {
             }
         }
         self.rest = Some(self.pen.rest().await);
-        let since = self.identity.started_at.timestamp_micros();
-        let former = format!("{} {since}", self.identity.id);
+        // Another each time: what the one of the time before has left may still be under way.
+        let now = self.clock.utc().timestamp_micros();
+        let former = format!("{} {now}", self.identity.id);
         let former = NodeId::from_name("relieved", &former);
-        self.turn = Turn::Relieved(self.share(former, None));
+        self.turn = Turn::Relieved(self.share(former, None, i64::MAX));
     }
 
     /// Whoever was handed everything did not begin: this process is the node again.
@@ -224,7 +247,8 @@ impl Joined {
         }
         self.pen.come_back();
         drop(self.rest.take());
-        self.be_the_node(gateway);
+        let began = self.identity.started_at.timestamp_micros();
+        self.go_on(gateway, began);
     }
 
     /// Another process is the node from now on, and accepts. Also tells the gateway.

@@ -41,14 +41,21 @@ pub struct QuotaStore {
     pub quotas: Arc<Quotas>,
     /// Where counts that the database does not have survive a restart; `None` keeps them nowhere.
     pub data: Option<PathBuf>,
+    /// Flushes there with this number or above it were made by this process, which goes on: its
+    /// counters hold them as their own. `i64::MAX` where it only begins.
+    pub own_from: i64,
     pub clock: Clock,
 }
 
 impl QuotaStore {
-    /// Runs until `stop` turns true, with a last flush then. Spawn it on the separate runtime.
+    /// Runs until `stop` turns true, with a last flush then; where counts are kept nowhere, until the
+    /// database has all that were taken. Spawn it on the separate runtime.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let is_kept = self.data.is_some();
+        let mut journal = Journal::open(self.data.as_deref());
+        journal.own(self.own_from);
         let mut sharing = Sharing {
-            journal: Journal::open(self.data.as_deref()),
+            journal,
             quotas: self.quotas.clone(),
             clock: self.clock.clone(),
             away: false,
@@ -63,6 +70,9 @@ impl QuotaStore {
             let stopped = timeout(EVERY, stop.wait_for(|stop| *stop)).await.is_ok();
             if stopped {
                 sharing.turn().await;
+                if !is_kept {
+                    sharing.finish().await;
+                }
                 return;
             }
         }
@@ -111,6 +121,25 @@ impl Sharing {
         self.say(failed);
     }
 
+    /// Brings what was taken to the database, however long that is away. Nothing more is taken, and
+    /// nothing is read: somebody else may do both by now.
+    async fn finish(&mut self) {
+        while self.journal.waiting() > 0 {
+            sleep(EVERY).await;
+            if self.journal.flushes.is_empty() {
+                self.journal
+                    .next(MOST_ROWS, self.clock.utc().timestamp_micros());
+            }
+            let flushes: Vec<Flush> = self.journal.flushes.iter().cloned().collect();
+            let arrived = AtomicUsize::new(0);
+            let sent = timeout(PATIENCE, self.remote.send(&flushes, &arrived)).await;
+            self.journal.arrived(arrived.into_inner());
+            if let Ok(Ok(())) = sent {
+                self.say(None);
+            }
+        }
+    }
+
     fn say(&mut self, failed: Option<String>) {
         let before = std::mem::replace(&mut self.away, failed.is_some());
         match failed {
@@ -156,6 +185,15 @@ struct Remote {
 
 impl Remote {
     async fn exchange(&mut self, flushes: &[Flush], arrived: &AtomicUsize) -> Result<(), DbErr> {
+        self.send(flushes, arrived).await?;
+        match self.seen {
+            None => self.first_pass().await?,
+            Some(cursor) => self.later_pass(cursor).await?,
+        }
+        self.follow_new().await
+    }
+
+    async fn send(&self, flushes: &[Flush], arrived: &AtomicUsize) -> Result<(), DbErr> {
         for flush in flushes {
             let used: Vec<_> = flush.rows.iter().map(to_stored).collect();
             rows::flush(&self.store.db, self.store.node, flush.number, &used).await?;
@@ -165,11 +203,7 @@ impl Remote {
             }
             arrived.fetch_add(1, Ordering::Relaxed);
         }
-        match self.seen {
-            None => self.first_pass().await?,
-            Some(cursor) => self.later_pass(cursor).await?,
-        }
-        self.follow_new().await
+        Ok(())
     }
 
     /// All totals of the present periods, so that a subject's first request here is judged by what

@@ -268,6 +268,10 @@ async fn a_body_whose_chunks_are_none_is_told_so() {
         let counted = format!("portunus_framing_refused_total {}\n", 2 * wrong.len());
         assert!(metrics.contains(&counted), "{metrics}");
     }
+    // Nothing else is told so: other faults of framing end before there is a request.
+    let help = domain::problem::Code::FramingInvalid.entry().help;
+    assert!(help.contains("chunk"), "{help}");
+    assert!(!help.contains("two ways"), "{help}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

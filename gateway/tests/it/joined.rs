@@ -165,3 +165,64 @@ async fn one_whose_turn_never_comes_writes_no_state() {
     })
     .await;
 }
+
+/// Who was to be relieved goes on as the node, and who began in its place steps down: what each has
+/// counted reaches the database once, also what was counted while that was away.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_counted_around_a_take_over_that_fails_is_shared_once() {
+    each_backend(async |database: TestDatabase| {
+        let data = database.directory.path().join("data");
+        let direct = connect_later(&DatabaseSettings::new(&database.url))
+            .await
+            .unwrap();
+        let (line, url) = match Switch::of(&database).await {
+            Some((line, url)) => (Some(line), url),
+            None => (None, database.url.clone()),
+        };
+        let ask = |handle: &Handle, times: u32| {
+            for _ in 0..times {
+                let admission = counted(handle).admit(1000, Utc::now().timestamp());
+                assert!(admission.admitted);
+            }
+        };
+        let stored = async || {
+            let now = Utc::now().timestamp();
+            let (totals, _) = entity::store::quota::load(&direct.traffic, now)
+                .await
+                .unwrap();
+            totals.iter().map(|total| total.total).sum::<u64>()
+        };
+        let (old, mut before) = joined(&url, &data).await;
+        ask(&old, 1);
+        until("the first is stored", async || stored().await == 1).await;
+        let (new, join, changes) = waiting(&url, &data).await;
+        let mut after = join.prepare(&new, changes).unwrap();
+        if let Some(line) = &line {
+            line.cut();
+        }
+        ask(&old, 32);
+        before.hand_over().await;
+        after.begin();
+        new.begin();
+        ask(&old, 2);
+        ask(&new, 4);
+        before.resume(&old).await;
+        ask(&old, 8);
+        if let Some(line) = &line {
+            line.join();
+        }
+        after.relieve(&new).await;
+        ask(&new, 16);
+        new.shutdown().await;
+        after.leave().await;
+        until("all is stored", async || stored().await == 63).await;
+        until("the node knows of all", async || {
+            counted(&old).peek(1000, Utc::now().timestamp()).left == 1000 - 63 - 1
+        })
+        .await;
+        old.shutdown().await;
+        before.leave().await;
+        assert_eq!(stored().await, 63, "nothing is counted twice");
+    })
+    .await;
+}

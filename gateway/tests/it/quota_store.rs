@@ -52,6 +52,7 @@ impl Node {
             node: NodeId::from_name("node", name),
             quotas: quotas.clone(),
             data: Some(data.to_owned()),
+            own_from: i64::MAX,
             clock: clock.clone(),
         };
         let kept = file::keep(

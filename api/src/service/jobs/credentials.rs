@@ -1,7 +1,7 @@
 //! Credentials that end: whoever looks after their applications is told a week ahead, and when the
 //! end has come; each once for an end, by the process that notes it first.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Duration, Utc};
 use domain::application::{CredentialKind, CredentialState};
@@ -20,6 +20,8 @@ use crate::write::{Audit, Event, Write};
 const BATCH: u64 = 50;
 /// Such transactions of one turn: then it is the turn of mails and of other jobs.
 const MOST: usize = 40;
+/// So many of those that end together are named in their mail.
+const NAMED: usize = 20;
 /// How long before its end a credential is told of.
 const AHEAD: Duration = Duration::days(7);
 
@@ -89,9 +91,17 @@ async fn some(ctx: &Ctx, news: News) -> Result<u64> {
     }
     news.note(&rows).exec(write.tx()).await?;
     let holders = Holders::of(write.tx(), &rows).await?;
+    let due = rows.iter().filter(|row| news.is_worth_telling(row));
+    let due: Vec<&credential::Model> = due.collect();
+    let mut mailed = HashSet::new();
     let mut told = 0;
-    for row in rows.iter().filter(|row| news.is_worth_telling(row)) {
-        let Some(event) = holders.event(row, news) else {
+    for row in &due {
+        // The mail of an application's first is of all of them: a hundred that end together are no
+        // reason for a hundred mails.
+        let is_first = mailed.insert(row.application_id);
+        let own = due.iter().copied();
+        let own = own.filter(|one| is_first && one.application_id == row.application_id);
+        let Some(event) = holders.event(row, &own.collect::<Vec<_>>(), news) else {
             continue;
         };
         if matches!(news, News::Ended) {
@@ -150,16 +160,27 @@ impl Holders {
         })
     }
 
-    /// `None`: of an application that is gone.
-    fn event(&self, row: &credential::Model, news: News) -> Option<Event> {
+    /// What `row` is told of with, itself included, stands in its mail; where nothing does, it is in
+    /// the mail of another. `None`: of an application that is gone.
+    fn event(
+        &self,
+        row: &credential::Model,
+        together: &[&credential::Model],
+        news: News,
+    ) -> Option<Event> {
         let application = self.applications.get(&row.application_id)?;
         let consumer = self.organizations.get(&row.organization_id)?;
         let ends_at = row.ends_at()?;
+        let (called, note) = match together.len() {
+            0 | 1 => (called(row), note(row, news, ends_at)),
+            count => (format!("{count} credentials"), list(together)),
+        };
         let payload = json!({
             "credential": row.id,
             "credential_name": row.name,
             "credential_kind": row.kind,
-            "credential_called": called(row),
+            "credential_called": called,
+            "credentials": together.len(),
             "display_id": row.display_id,
             "environment": row.environment,
             "ends_at": ends_at,
@@ -168,7 +189,7 @@ impl Holders {
             "consumer": consumer,
             "consumer_id": row.organization_id,
             "consumer_team_id": application.team_id,
-            "note": note(row, news, ends_at),
+            "note": note,
         });
         Some(Event {
             kind: match news {
@@ -196,8 +217,26 @@ fn called(row: &credential::Model) -> String {
     format!("{kind} {} ({}{more})", row.name, row.display_id)
 }
 
+/// A line for each, as far as they are named.
+fn list(rows: &[&credential::Model]) -> String {
+    let line = |row: &&credential::Model| {
+        let at = row.ends_at().map(time).unwrap_or_default();
+        let rolled = row.retires_at.map(|_| "beside its successor ");
+        format!("{}: {}until {at}", called(row), rolled.unwrap_or_default())
+    };
+    let mut lines: Vec<String> = rows.iter().take(NAMED).map(line).collect();
+    if let Some(more @ 1..) = rows.len().checked_sub(NAMED) {
+        lines.push(format!("and {more} more"));
+    }
+    lines.join("\n")
+}
+
+fn time(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d at %H:%M UTC").to_string()
+}
+
 fn note(row: &credential::Model, news: News, ends_at: DateTime<Utc>) -> String {
-    let at = ends_at.format("%Y-%m-%d at %H:%M UTC");
+    let at = time(ends_at);
     match (news, row.retires_at) {
         (News::Ending, _) => format!("It works until {at}."),
         (News::Ended, None) => format!("It worked until {at}."),
@@ -249,6 +288,31 @@ mod tests {
             ("of a newer release", "credential ci (abc)"),
         ] {
             assert_eq!(called(&row(kind)), wanted);
+        }
+    }
+
+    #[test]
+    fn of_many_some_are_named_and_the_rest_is_counted() {
+        let mut rolled = row("key");
+        rolled.retires_at = Some(DateTime::UNIX_EPOCH + Duration::days(3));
+        let client = row("client");
+        let (first, others) = (
+            "key ci (abc…): beside its successor until 1970-01-04 at 00:00 UTC",
+            "client ci (abc): until 1970-01-09 at 00:00 UTC",
+        );
+        for (many, lines, last) in [
+            (2, 2, others),
+            (20, 20, others),
+            (21, 21, "and 1 more"),
+            (50, 21, "and 30 more"),
+        ] {
+            let mut rows = vec![&rolled];
+            rows.resize(many, &client);
+            let told = list(&rows);
+            let told: Vec<&str> = told.lines().collect();
+            let ends = (told.first().copied(), told.last().copied());
+            assert_eq!(ends, (Some(first), Some(last)), "{many}");
+            assert_eq!(told.len(), lines, "{many}");
         }
     }
 

@@ -38,6 +38,13 @@ pub(super) struct Told {
     /// Its kind, name and what it is recognized by.
     #[serde(default)]
     pub(super) credential_called: String,
+    /// Of how many its mail is; 0: it is in the mail of another event.
+    #[serde(default = "one")]
+    pub(super) credentials: usize,
+}
+
+const fn one() -> usize {
+    1
 }
 
 /// What a kind of event says, and to which side.
@@ -122,6 +129,21 @@ pub(super) fn text(kind: &str) -> Option<Text> {
     })
 }
 
+/// The same of kinds whose mail may be of several: their note is a list.
+pub(super) fn several(kind: &str) -> Option<Text> {
+    Some(match kind {
+        "credential.expiring" => Text::Keeper(
+            "Expire soon: {called} of {application}",
+            "{called} of the application {application} expire within a week. Calls with them are refused from then on: roll them, or add the next ones beside them, before that.\n\n{note}",
+        ),
+        "credential.expired" => Text::Keeper(
+            "Expired: {called} of {application}",
+            "{called} of the application {application} have expired: calls with them are refused.\n\n{note}",
+        ),
+        _ => return None,
+    })
+}
+
 /// Which member of its payload names the organization that an event is told to; `None`: to nobody.
 pub(crate) fn hears(kind: &str) -> Option<&'static str> {
     Some(match text(kind)? {
@@ -199,6 +221,7 @@ mod tests {
             version: String::new(),
             credential_name: String::new(),
             credential_called: String::new(),
+            credentials: 1,
         };
         assert_eq!(
             filled("{application} for {product} {x}", &told),

@@ -1,12 +1,13 @@
 //! Applications, their keys and subscriptions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 
+use super::super::place::Place;
 use super::super::{Application, Key, Manifest, Password, ShownCertificate};
-use super::{Resolver, id, token};
+use super::{Resolver, id};
 use crate::application::{Lifetime, is_user_name};
 use crate::certificate::CertificateName;
 use crate::id::ApplicationId;
@@ -20,36 +21,36 @@ use crate::subscription::SubscriptionState;
 /// The credentials of one application as they are written: where, by what they are found, and what
 /// all kinds have. No digest: that was refused already.
 #[derive(Default)]
-struct Book(Vec<(String, Option<KeyDigest>, Written)>);
+struct Book<'a>(Vec<(Place<'a>, Option<KeyDigest>, Written<'a>)>);
 
-struct Written {
-    name: String,
+struct Written<'a> {
+    name: &'a str,
     env: Environment,
     expires_at: Option<DateTime<Utc>>,
-    cidrs: Vec<IpNet>,
+    cidrs: &'a [IpNet],
     signs: Option<SigningKey>,
     argon2id: Option<PasswordHash>,
 }
 
-impl Book {
+impl<'a> Book<'a> {
     fn note(
         &mut self,
-        pointer: String,
+        place: Place<'a>,
         digest: Option<KeyDigest>,
-        name: &str,
+        name: &'a str,
         env: Environment,
         expires_at: Option<DateTime<Utc>>,
-        cidrs: &[IpNet],
+        cidrs: &'a [IpNet],
     ) {
         let written = Written {
-            name: name.to_owned(),
+            name,
             env,
             expires_at,
-            cidrs: cidrs.to_vec(),
+            cidrs,
             signs: None,
             argon2id: None,
         };
-        self.0.push((pointer, digest, written));
+        self.0.push((place, digest, written));
     }
 
     /// The key of the last one.
@@ -69,12 +70,19 @@ impl Book {
 
 impl<'a> Resolver<'a> {
     pub(super) fn applications(&mut self, manifest: &'a Manifest) {
-        let mut digests = BTreeMap::new();
+        let mut digests = HashSet::new();
+        let all = manifest.applications.values();
+        self.parts.applications.reserve(all.len());
+        let keys = all.clone().map(|one| one.keys.len());
+        self.parts.credentials.reserve(keys.sum());
+        let subscriptions = all.map(|one| one.subscriptions.len());
+        self.parts.subscriptions.reserve(subscriptions.sum());
+        let at = Place::Member(&Place::Top, "applications");
         for (name, application) in &manifest.applications {
-            let pointer = format!("/applications/{}", token(name));
-            self.slug(&pointer, name);
+            let at = Place::Member(&at, name);
+            self.slug(at, name);
             let application_id = id("application", self.prefix, &[name]);
-            let labels = self.labels(&pointer, &application.labels);
+            let labels = self.labels(at, &application.labels);
             self.parts.applications.push(snapshot::Application {
                 id: application_id,
                 labels,
@@ -85,56 +93,64 @@ impl<'a> Resolver<'a> {
                     ApplicationState::Disabled
                 },
             });
+            let [keys, clients, certificates, passwords, signing_keys] = [
+                "keys",
+                "clients",
+                "certificates",
+                "passwords",
+                "signing_keys",
+            ]
+            .map(|list| Place::Member(&at, list));
             let mut book = Book::default();
             for (index, key) in application.keys.iter().enumerate() {
-                let pointer = format!("{pointer}/keys/{index}");
-                let digest = self.digest(&pointer, key);
+                let place = Place::Item(&keys, index);
+                let digest = self.digest(place, key);
                 let (env, name, cidrs) = (key.env, &key.name, &key.cidrs);
-                book.note(pointer, digest, name, env, key.expires_at, cidrs);
+                book.note(place, digest, name, env, key.expires_at, cidrs);
             }
             for (index, client) in application.clients.iter().enumerate() {
-                let pointer = format!("{pointer}/clients/{index}");
+                let place = Place::Item(&clients, index);
                 for (field, text) in [("issuer", &client.issuer), ("client_id", &client.client_id)]
                 {
                     if !(1..=500).contains(&text.len()) {
-                        self.refuse(format!("{pointer}/{field}"), "Give 1 to 500 characters.");
+                        self.refuse(format!("{place}/{field}"), "Give 1 to 500 characters.");
                     }
                 }
                 let digest = KeyDigest::of_client(&client.issuer, &client.client_id);
                 let (env, name, cidrs) = (client.env, &client.name, &client.cidrs);
-                book.note(pointer, Some(digest), name, env, client.expires_at, cidrs);
+                book.note(place, Some(digest), name, env, client.expires_at, cidrs);
             }
             for (index, shown) in application.certificates.iter().enumerate() {
-                let pointer = format!("{pointer}/certificates/{index}");
-                let digest = self.certificate(&pointer, shown);
+                let place = Place::Item(&certificates, index);
+                let digest = self.certificate(place, shown);
                 let (env, name, cidrs) = (shown.env, &shown.name, &shown.cidrs);
-                book.note(pointer, digest, name, env, shown.expires_at, cidrs);
+                book.note(place, digest, name, env, shown.expires_at, cidrs);
             }
             for (index, password) in application.passwords.iter().enumerate() {
-                let pointer = format!("{pointer}/passwords/{index}");
-                let (digest, hash) = self.password(&pointer, password);
+                let place = Place::Item(&passwords, index);
+                let (digest, hash) = self.password(place, password);
                 let (env, name, cidrs) = (password.env, &password.name, &password.cidrs);
-                book.note(pointer, digest, name, env, password.expires_at, cidrs);
+                book.note(place, digest, name, env, password.expires_at, cidrs);
                 book.compares(hash);
             }
             for (index, written) in application.signing_keys.iter().enumerate() {
-                let pointer = format!("{pointer}/signing_keys/{index}");
+                let place = Place::Item(&signing_keys, index);
                 let is_plain = written.keyid.bytes().all(|b| b.is_ascii_graphic());
                 if !(1..=200).contains(&written.keyid.len()) || !is_plain {
                     self.refuse(
-                        format!("{pointer}/keyid"),
+                        format!("{place}/keyid"),
                         "Give 1 to 200 visible characters.",
                     );
                 }
                 let key = SigningKey::read(&written.key);
-                let key = key.map_err(|why| self.refuse(format!("{pointer}/key"), why));
+                let key = key.map_err(|why| self.refuse(format!("{place}/key"), why));
                 let digest = KeyDigest::of_signing_key(&written.keyid);
                 let (env, name, cidrs) = (written.env, &written.name, &written.cidrs);
-                book.note(pointer, Some(digest), name, env, written.expires_at, cidrs);
+                book.note(place, Some(digest), name, env, written.expires_at, cidrs);
                 book.signs(key.ok());
             }
             self.credentials(name, application_id, book, &mut digests);
-            self.subscriptions(&pointer, name, application_id, application);
+            self.subscriptions(at, name, application_id, application);
         }
     }
 
@@ -143,25 +159,25 @@ impl<'a> Resolver<'a> {
         &mut self,
         application: &str,
         application_id: ApplicationId,
-        book: Book,
-        digests: &mut BTreeMap<KeyDigest, String>,
+        book: Book<'_>,
+        digests: &mut HashSet<KeyDigest>,
     ) {
-        let mut names = BTreeMap::new();
-        for (pointer, digest, written) in book.0 {
-            if names.insert(written.name.clone(), ()).is_some() {
+        let mut names = BTreeSet::new();
+        for (place, digest, written) in book.0 {
+            if !names.insert(written.name) {
                 self.refuse(
-                    format!("{pointer}/name"),
+                    format!("{place}/name"),
                     "An earlier credential of the application has this name.",
                 );
             }
             let Some(digest) = digest else {
                 continue;
             };
-            if digests.insert(digest, pointer.clone()).is_some() {
-                self.refuse(pointer, "This one is there twice.");
+            if !digests.insert(digest) {
+                self.refuse(place.to_string(), "This one is there twice.");
             }
             self.parts.credentials.push(snapshot::Credential {
-                id: id("credential", self.prefix, &[application, &written.name]),
+                id: id("credential", self.prefix, &[application, written.name]),
                 application: application_id,
                 environment: written.env,
                 digest,
@@ -169,20 +185,20 @@ impl<'a> Resolver<'a> {
                     expires_at: written.expires_at,
                     ..Lifetime::default()
                 },
-                cidrs: written.cidrs,
+                cidrs: written.cidrs.to_vec(),
                 signs: written.signs,
                 argon2id: written.argon2id,
             });
         }
     }
 
-    fn certificate(&mut self, pointer: &str, written: &ShownCertificate) -> Option<KeyDigest> {
+    fn certificate(&mut self, place: Place<'_>, written: &ShownCertificate) -> Option<KeyDigest> {
         match (&written.sha256, &written.certificate_name) {
             (Some(hex), None) => {
                 let print = KeyDigest::from_hex(&hex.replace(':', ""));
                 if print.is_none() {
                     self.refuse(
-                        format!("{pointer}/sha256"),
+                        format!("{place}/sha256"),
                         "A SHA-256 has 64 hexadecimal digits.",
                     );
                 }
@@ -191,12 +207,12 @@ impl<'a> Resolver<'a> {
             (None, Some(name)) => match CertificateName::parse(name) {
                 Ok(name) => Some(name.digest()),
                 Err(why) => {
-                    self.refuse(format!("{pointer}/certificate_name"), why);
+                    self.refuse(format!("{place}/certificate_name"), why);
                     None
                 }
             },
             (Some(_), Some(_)) | (None, None) => {
-                self.refuse(pointer, "Give either sha256 or certificate_name.");
+                self.refuse(place.to_string(), "Give either sha256 or certificate_name.");
                 None
             }
         }
@@ -205,12 +221,12 @@ impl<'a> Resolver<'a> {
     /// By what it is found, and what it is compared with if somebody chose it.
     fn password(
         &mut self,
-        pointer: &str,
+        place: Place<'_>,
         written: &Password,
     ) -> (Option<KeyDigest>, Option<PasswordHash>) {
         if !is_user_name(&written.user) {
             self.refuse(
-                format!("{pointer}/user"),
+                format!("{place}/user"),
                 "Give 1 to 100 characters without a colon.",
             );
         }
@@ -219,7 +235,7 @@ impl<'a> Resolver<'a> {
                 let digest = KeyDigest::from_hex(hex);
                 if digest.is_none() {
                     self.refuse(
-                        format!("{pointer}/sha256"),
+                        format!("{place}/sha256"),
                         "A SHA-256 has 64 hexadecimal digits.",
                     );
                 }
@@ -227,7 +243,7 @@ impl<'a> Resolver<'a> {
             }
             (None, None, Some(text)) => {
                 let hash = PasswordHash::read(text);
-                let hash = hash.map_err(|why| self.refuse(format!("{pointer}/argon2id"), why));
+                let hash = hash.map_err(|why| self.refuse(format!("{place}/argon2id"), why));
                 let digest = KeyDigest::of_user(written.user.as_bytes());
                 return (Some(digest), hash.ok());
             }
@@ -235,7 +251,7 @@ impl<'a> Resolver<'a> {
                 let is_long = (16..=200).contains(&value.chars().count());
                 if !is_long || value.chars().any(char::is_control) {
                     self.refuse(
-                        format!("{pointer}/value"),
+                        format!("{place}/value"),
                         "Give a password of 16 to 200 characters.",
                     );
                 }
@@ -243,20 +259,20 @@ impl<'a> Resolver<'a> {
                 Some(KeyDigest::of_password(&pair.0))
             }
             _ => {
-                self.refuse(pointer, "Give one of sha256, value and argon2id.");
+                self.refuse(place.to_string(), "Give one of sha256, value and argon2id.");
                 None
             }
         };
         (digest, None)
     }
 
-    fn digest(&mut self, pointer: &str, written: &Key) -> Option<KeyDigest> {
+    fn digest(&mut self, place: Place<'_>, written: &Key) -> Option<KeyDigest> {
         match (&written.sha256, &written.value) {
             (Some(hex), None) => {
                 let digest = KeyDigest::from_hex(hex);
                 if digest.is_none() {
                     self.refuse(
-                        format!("{pointer}/sha256"),
+                        format!("{place}/sha256"),
                         "A SHA-256 has 64 hexadecimal digits.",
                     );
                 }
@@ -268,21 +284,21 @@ impl<'a> Resolver<'a> {
                 }
                 Some(_) => {
                     self.refuse(
-                        format!("{pointer}/env"),
+                        format!("{place}/env"),
                         "The key itself names the other environment.",
                     );
                     None
                 }
                 None => {
                     self.refuse(
-                        format!("{pointer}/value"),
+                        format!("{place}/value"),
                         "This is no key: prefix, length or checksum is wrong.",
                     );
                     None
                 }
             },
             (Some(_), Some(_)) | (None, None) => {
-                self.refuse(pointer, "Give either sha256 or value.");
+                self.refuse(place.to_string(), "Give either sha256 or value.");
                 None
             }
         }
@@ -290,18 +306,19 @@ impl<'a> Resolver<'a> {
 
     fn subscriptions(
         &mut self,
-        pointer: &str,
+        place: Place<'_>,
         name: &str,
         application: ApplicationId,
         written: &Application,
     ) {
-        let mut products = BTreeMap::new();
+        let all = Place::Member(&place, "subscriptions");
+        let mut products = BTreeSet::new();
         for (index, subscription) in written.subscriptions.iter().enumerate() {
-            let pointer = format!("{pointer}/subscriptions/{index}");
+            let place = Place::Item(&all, index);
             let key = (subscription.product.as_str(), subscription.plan.as_str());
             let Some((product, plan)) = self.plans.get(&key).copied() else {
                 self.refuse(
-                    pointer,
+                    place.to_string(),
                     format!(
                         "There is no plan {} of a product {}.",
                         subscription.plan, subscription.product
@@ -309,8 +326,8 @@ impl<'a> Resolver<'a> {
                 );
                 continue;
             };
-            if products.insert(key.0, index).is_some() {
-                self.refuse(pointer, "An earlier entry is about this product.");
+            if !products.insert(key.0) {
+                self.refuse(place.to_string(), "An earlier entry is about this product.");
                 continue;
             }
             self.parts.subscriptions.push(snapshot::Subscription {

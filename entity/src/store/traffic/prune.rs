@@ -51,7 +51,7 @@ pub async fn prune(
 ) -> Result<Pruned, DbErr> {
     let before = |kept: TimeDelta| (now - kept).timestamp_micros();
     Ok(Pruned {
-        requests: requests(db, now - kept.requests, now).await?,
+        requests: requests(db, now - kept.requests).await?,
         // Of a request that is gone nothing is left.
         details: older(
             db,
@@ -65,21 +65,21 @@ pub async fn prune(
     })
 }
 
-async fn requests(
-    db: &DatabaseConnection,
-    before: DateTime<Utc>,
-    now: DateTime<Utc>,
-) -> Result<u64, DbErr> {
+async fn requests(db: &DatabaseConnection, before: DateTime<Utc>) -> Result<u64, DbErr> {
     if db.get_database_backend() == DbBackend::Postgres {
         return partition::drop_before(db, before).await;
     }
-    // Rows come nearly in the order of their time, so the oldest have the lowest ids; an index by
-    // time alone would cost every insert. A step that finds nothing old ends it. Rows of a time to
-    // come, as a clock that was wrong has made them, are passed over: they would end it for years.
-    let now = now.timestamp_micros();
+    // An index by time alone would cost every insert. The one by provider and time finds what is old
+    // of each, wherever it lies: behind newer rows, as a spool that waited has left it, or behind
+    // those of a clock that was ahead. From one provider to the next it leads without the rows
+    // between; a plan that began with all requests would not.
     let sql = format!(
-        "DELETE FROM request WHERE at < $1 AND id IN \
-         (SELECT id FROM request WHERE at <= {now} ORDER BY id LIMIT {STEP})"
+        "DELETE FROM request WHERE id IN (WITH RECURSIVE whose (provider) AS \
+         (SELECT min(provider) FROM request UNION ALL \
+         SELECT (SELECT min(provider) FROM request WHERE provider > whose.provider) \
+         FROM whose WHERE provider IS NOT NULL) \
+         SELECT id FROM whose CROSS JOIN request \
+         ON request.provider = whose.provider AND at < $1 LIMIT {STEP})"
     );
     in_steps(db, &sql, before.timestamp_micros()).await
 }

@@ -114,6 +114,13 @@ impl Journal {
         journal
     }
 
+    /// Those with the number `from` or above it are this process's own.
+    pub(super) fn own(&mut self, from: i64) {
+        for flush in &mut self.flushes {
+            flush.former = flush.number < from;
+        }
+    }
+
     /// Adds what was counted since the last time.
     pub(super) fn add(&mut self, used: Vec<Used>) {
         self.dirty |= !used.is_empty();
@@ -239,6 +246,9 @@ mod tests {
             (again.flushes[1].number, again.flushes[1].rows[0].by),
             (1_001, 7)
         );
+        again.own(1_001);
+        let former: Vec<bool> = again.flushes.iter().map(|flush| flush.former).collect();
+        assert_eq!(former, [true, false]);
         again.arrived(2);
         again.add(vec![used(5, 1)]);
         again.next(10_000, 0);

@@ -197,3 +197,57 @@ async fn what_speaks_of_an_encoded_answer_has_its_entity_tag() {
         );
     }
 }
+
+/// RFC 9110 §9.3.2.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_to_head_says_what_one_to_get_would() {
+    let whole = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nETag: \"a\"\r\nAccept-Ranges: bytes\r\nContent-Length: 5\r\n\r\nwhole";
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nETag: \"a\"\r\nAccept-Ranges: bytes\r\nContent-Length: 5\r\n\r\n";
+    let bare = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nETag: \"a\"\r\n\r\n";
+    let empty =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nETag: \"a\"\r\nContent-Length: 0\r\n\r\n";
+    let image =
+        "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nETag: \"a\"\r\nContent-Length: 5\r\n\r\n";
+    let (strong, weak) = ("etag: \"a\"\r\n", "etag: w/\"a\"\r\n");
+    let (encoded, varies) = ("content-encoding: gzip\r\n", "vary: accept-encoding\r\n");
+    let (five, ranges) = ("content-length: 5\r\n", "accept-ranges: bytes\r\n");
+    let steps = [
+        (
+            head,
+            "gzip",
+            &[encoded, weak, varies][..],
+            &[five, ranges][..],
+        ),
+        (bare, "gzip", &[encoded, weak, varies], &[]),
+        (
+            head,
+            "identity",
+            &[strong, varies, five, ranges],
+            &[encoded],
+        ),
+        (
+            empty,
+            "gzip",
+            &[strong, varies, "content-length: 0\r\n"],
+            &[encoded],
+        ),
+        (image, "gzip", &[strong, five], &[encoded, varies]),
+    ];
+    let script = steps.iter().map(|step| step.0).chain([whole]);
+    let rig = rig(vec![script.collect()]).await;
+    let mut client = rig.client().await;
+    for (answer, accepts, has, lacks) in steps {
+        let request =
+            format!("HEAD /script HTTP/1.1\r\nHost: a\r\nAccept-Encoding: {accepts}\r\n\r\n");
+        client.write(request.as_bytes()).await;
+        let got = client.read_bare().await.to_lowercase();
+        let what = format!("{answer} {accepts}: {got}");
+        assert!(has.iter().all(|line| got.contains(line)), "{what}");
+        assert!(!lacks.iter().any(|line| got.contains(line)), "{what}");
+    }
+    let answer = client.get("/script", &["Accept-Encoding: gzip"]).await;
+    let said = ["content-encoding", "etag", "vary"].map(|name| answer.field(name));
+    let wanted = [Some("gzip"), Some("W/\"a\""), Some("Accept-Encoding")];
+    assert_eq!(said, wanted, "{answer:?}");
+    assert_eq!(plain(&answer), "whole");
+}
