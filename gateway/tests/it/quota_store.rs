@@ -58,7 +58,6 @@ impl Node {
             quotas.clone(),
             data.to_owned(),
             clock.clone(),
-            file::ALONE,
             stopped.clone(),
         );
         let tasks = vec![tokio::spawn(store.run(stopped)), tokio::spawn(kept)];
