@@ -3,7 +3,7 @@
 //!
 //! A counter knows what this node used in the present period and what the others did; a request
 //! is admitted against the sum. Nothing here waits: the store reads and writes the counters from
-//! outside, whenever it can, and looks for what has changed many times a second ([`pace`]).
+//! outside, whenever it can, and looks for what has changed many times a second (`pace`).
 
 mod counter;
 pub mod file;
