@@ -49,8 +49,9 @@ pub struct QuotaStore {
 impl QuotaStore {
     /// Runs until `stop` turns true, with a last flush then. Spawn it on the separate runtime.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let now = self.clock.utc().timestamp_micros();
         let mut sharing = Sharing {
-            gathering: Gathering::open(self.quotas.clone(), self.data.as_deref()),
+            gathering: Gathering::open(self.quotas.clone(), self.data.as_deref(), now),
             clock: self.clock.clone(),
             away: false,
             remote: Remote {

@@ -27,12 +27,12 @@ pub(super) struct Gathering {
 }
 
 impl Gathering {
-    /// Goes on from what an earlier process left in `data`.
-    pub(super) fn open(quotas: Arc<Quotas>, data: Option<&Path>) -> Self {
+    /// Goes on from what an earlier process left in `data`. `now`: microseconds since 1970.
+    pub(super) fn open(quotas: Arc<Quotas>, data: Option<&Path>, now: i64) -> Self {
         let (disk, journal) = match data {
             Some(data) => {
                 let (disk, state, since) = Disk::open(data);
-                (Some(disk), Journal::of(state, since, MOST_ROWS))
+                (Some(disk), Journal::of(state, since, MOST_ROWS, now))
             }
             None => (None, Journal::default()),
         };

@@ -68,8 +68,8 @@ pub(super) struct State {
 
 impl Journal {
     /// Goes on from what an earlier process left, and what it counted since it wrote that. All of it
-    /// is in flushes of at most `max` rows.
-    pub(super) fn of(left: State, since: Vec<Used>, max: usize) -> Self {
+    /// is in flushes of at most `max` rows, as of [`Journal::next`].
+    pub(super) fn of(left: State, since: Vec<Used>, max: usize, now: i64) -> Self {
         let mut journal = Self {
             flushes: left.flushes,
             last: left.last,
@@ -78,7 +78,7 @@ impl Journal {
         journal.add(left.rest.iter().map(Row::used));
         journal.add(since);
         while !journal.rest.is_empty() {
-            journal.next(max, 0);
+            journal.next(max, now);
         }
         for flush in &mut journal.flushes {
             flush.former = true;
@@ -203,7 +203,7 @@ mod tests {
             (1_000, 2, false)
         );
 
-        let mut again = Journal::of(left, vec![used(1, 1)], 10_000);
+        let mut again = Journal::of(left, vec![used(1, 1)], 10_000, 0);
         assert_eq!(again.flushes.len(), 2);
         assert_eq!(
             (again.flushes[0].number, &again.flushes[0].rows),
@@ -223,7 +223,7 @@ mod tests {
         );
         again.arrived(1);
         let left = again.changed().unwrap();
-        assert_eq!(Journal::of(left, Vec::new(), 10_000).waiting(), 0);
+        assert_eq!(Journal::of(left, Vec::new(), 10_000, 0).waiting(), 0);
     }
 
     #[test]
@@ -234,7 +234,7 @@ mod tests {
         journal.next(10, 1);
         assert_eq!((journal.flushes[0].rows.len(), journal.waiting()), (10, 25));
 
-        let again = Journal::of(left, Vec::new(), 10);
+        let again = Journal::of(left, Vec::new(), 10, 0);
         let of = |flush: &Flush| (flush.number, flush.rows.len());
         let flushes: Vec<_> = again.flushes.iter().map(of).collect();
         assert_eq!(flushes, [(1, 10), (2, 10), (3, 5)]);

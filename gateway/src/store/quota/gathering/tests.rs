@@ -24,7 +24,7 @@ fn count(quotas: &Quotas, subject: u128, requests: u64) {
 
 /// What a process that starts now has for the database, by subject.
 fn found(data: &Path) -> BTreeMap<u128, u64> {
-    let left = Gathering::open(Arc::default(), Some(data));
+    let left = Gathering::open(Arc::default(), Some(data), 0);
     let mut found = BTreeMap::new();
     for row in left.journal.flushes.iter().flat_map(|flush| &flush.rows) {
         *found.entry(row.key.subject.as_u128()).or_default() += row.by;
@@ -36,7 +36,7 @@ fn found(data: &Path) -> BTreeMap<u128, u64> {
 async fn what_was_counted_is_found_before_and_after_each_state() {
     let data = tempfile::tempdir().unwrap();
     let quotas = Arc::<Quotas>::default();
-    let mut gathering = Gathering::open(quotas.clone(), Some(data.path()));
+    let mut gathering = Gathering::open(quotas.clone(), Some(data.path()), 0);
     count(&quotas, 1, 1);
     gathering.gather().await;
     gathering.save().await;
@@ -69,7 +69,7 @@ async fn a_disk_that_fails_has_everything_once_it_works() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("later");
     let quotas = Arc::<Quotas>::default();
-    let mut gathering = Gathering::open(quotas.clone(), Some(&data));
+    let mut gathering = Gathering::open(quotas.clone(), Some(&data), 0);
     for _ in 0..2 {
         count(&quotas, 1, 1);
         gathering.gather().await;
@@ -88,7 +88,7 @@ async fn of_very_many_each_is_gathered_once() {
     const SUBJECTS: u128 = 10_000;
     let data = tempfile::tempdir().unwrap();
     let quotas = Arc::<Quotas>::default();
-    let mut gathering = Gathering::open(quotas.clone(), Some(data.path()));
+    let mut gathering = Gathering::open(quotas.clone(), Some(data.path()), 0);
     gathering.save().await;
     (0..SUBJECTS).for_each(|subject| count(&quotas, subject, 1));
     gathering.gather().await;
@@ -104,7 +104,7 @@ async fn of_very_many_each_is_gathered_once() {
 #[tokio::test]
 async fn without_a_disk_nothing_is_kept_and_all_is_gathered() {
     let quotas = Arc::<Quotas>::default();
-    let mut gathering = Gathering::open(quotas.clone(), None);
+    let mut gathering = Gathering::open(quotas.clone(), None, 0);
     assert_eq!(gathering.pause(), EVERY);
     count(&quotas, 1, 1);
     gathering.gather().await;

@@ -9,7 +9,7 @@ use super::*;
 /// What a process that starts now has for the database, by subject.
 fn found(data: &Path) -> BTreeMap<u128, u64> {
     let (_, state, since) = Disk::open(data);
-    let journal = Journal::of(state, since, 10_000);
+    let journal = Journal::of(state, since, 10_000, 0);
     let mut found = BTreeMap::new();
     for row in journal.flushes.iter().flat_map(|flush| &flush.rows) {
         *found.entry(row.key.subject.as_u128()).or_default() += row.by;
@@ -26,7 +26,7 @@ struct Process {
 impl Process {
     fn start(data: &Path) -> Self {
         let (disk, state, since) = Disk::open(data);
-        let journal = Journal::of(state, since, 10_000);
+        let journal = Journal::of(state, since, 10_000, 0);
         let mut process = Self { disk, journal };
         process.save(&[]);
         process
