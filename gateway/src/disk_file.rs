@@ -3,16 +3,21 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Writes a new file beside `path` (mode 0600) and renames it over, so that whoever reads sees
 /// the old or the new one whole, also after a crash.
 pub fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    let beside = Path::new(&name);
+    prepare(path, write)?;
+    put(path)
+}
+
+/// The first half of [`replace`], which takes as long as the disk does: whole, and on the disk. The
+/// file is given back for what is to be added to it.
+pub fn prepare(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<File> {
+    let beside = beside(path);
     // A left-over of a crash may have other rights; a new file has those asked for.
-    match std::fs::remove_file(beside) {
+    match std::fs::remove_file(&beside) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
     }
@@ -20,8 +25,19 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> 
         .write(true)
         .create_new(true)
         .mode(0o600)
-        .open(beside)?;
+        .open(&beside)?;
     write(&mut file)?;
     file.sync_all()?;
-    std::fs::rename(beside, path)
+    Ok(file)
+}
+
+/// The second half: what was prepared is in its place.
+pub fn put(path: &Path) -> io::Result<()> {
+    std::fs::rename(beside(path), path)
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    name.into()
 }

@@ -3,10 +3,11 @@
 //!
 //! A counter knows what this node used in the present period and what the others did; a request
 //! is admitted against the sum. Nothing here waits: the store reads and writes the counters from
-//! outside, whenever it can.
+//! outside, whenever it can, and looks for what has changed many times a second (`pace`).
 
 mod counter;
 pub mod file;
+pub(crate) mod pace;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -20,6 +21,7 @@ use domain::policy::Period;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use counter::Standing;
 pub use counter::{Admission, Counter};
 
 /// What a counter counts: a policy at its attach point, for one subject (a subscription, or an
@@ -242,16 +244,22 @@ impl Quotas {
         out
     }
 
-    /// Differs when any counter changed.
-    fn fingerprint(&self) -> u64 {
-        let all = (0..SHARDS).map(|index| {
-            let shard = self.shard(index);
-            shard.values().fold(shard.len() as u64, |sum, counter| {
-                let mixed = (counter.period() as u64).rotate_left(32) ^ counter.total();
-                sum.wrapping_add(mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15))
-            })
-        });
-        all.fold(0, u64::wrapping_add)
+    /// Counters whose total is another one than when this was asked last, about `max` of them at most.
+    /// `from` says where to begin, and then where to go on, so that no shard starves.
+    fn changed(&self, from: &mut usize, max: usize) -> Vec<(QuotaKey, Standing)> {
+        let mut out = Vec::new();
+        for _ in 0..SHARDS {
+            if out.len() >= max {
+                break;
+            }
+            let shard = self.shard(*from);
+            let new = |(key, counter): (&QuotaKey, &Arc<Counter>)| {
+                Some((key.clone(), counter.changed()?))
+            };
+            out.extend(shard.iter().filter_map(new));
+            *from = (*from + 1) % SHARDS;
+        }
+        out
     }
 
     /// Lets go of counters whose period is over, that were taken completely and that nobody holds.

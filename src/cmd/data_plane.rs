@@ -57,7 +57,6 @@ impl Keeping {
             handle.quotas.clone(),
             data.to_owned(),
             clock.clone(),
-            file_of_quotas::ALONE,
             stopped,
         ));
         Self { stop, task }

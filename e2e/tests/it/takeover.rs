@@ -20,11 +20,11 @@ use crate::outage;
 use crate::product::Product;
 use crate::scene;
 
-const KEY: &str = "ptn_test_takeoverTakeoverTakeover01234516kgcv";
+pub(crate) const KEY: &str = "ptn_test_takeoverTakeoverTakeover01234516kgcv";
 pub(crate) const FREE: &str = "127.0.0.1:0";
 
 /// An upstream that takes three seconds for `/slow`, in thirty pieces.
-async fn upstream() -> anyhow::Result<SocketAddr> {
+pub(crate) async fn upstream() -> anyhow::Result<SocketAddr> {
     let listener = TcpListener::bind(FREE).await?;
     let address = listener.local_addr()?;
     tokio::spawn(async move {
@@ -158,7 +158,7 @@ applications:
     Ok(file)
 }
 
-async fn gateway(data: &Path, file: &Path, more: &[&str]) -> anyhow::Result<Portunus> {
+pub(crate) async fn gateway(data: &Path, file: &Path, more: &[&str]) -> anyhow::Result<Portunus> {
     let file = file.display().to_string();
     let mut args = vec!["--config", &*file, "--gateway", FREE, "--admin", FREE];
     args.extend_from_slice(more);

@@ -1,27 +1,28 @@
 //! Quota counters in a file of `--data`: what a node without a database, or whose database is
 //! down at its start, continues from.
+//!
+//! A line holds all that a counter has in its period, and the last line of a counter counts. So a
+//! line may be added where another one is, read twice, or cut off by a crash, and nothing is counted
+//! twice.
 
+mod keeping;
+
+use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use domain::policy::Period;
 use serde::{Deserialize, Serialize};
 
+use super::counter::Standing;
 use super::{Counter, QuotaKey, Quotas};
-use crate::clock::Clock;
 use crate::disk_file;
+
+pub use keeping::keep;
 
 /// Name of the file inside of the data directory.
 pub const NAME: &str = "quota.jsonl";
-
-/// How often it is written without a database: how much `kill -9` may forget.
-pub const ALONE: Duration = Duration::from_secs(1);
-/// The same beside a database, whose counts win as soon as it answers, and where what it does not
-/// have yet is kept each second anyway.
-pub const BESIDE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Line {
@@ -29,9 +30,26 @@ struct Line {
     key: QuotaKey,
     kind: Period,
     /// IANA name.
-    zone: String,
+    zone: Cow<'static, str>,
     period: i64,
     total: u64,
+}
+
+impl Line {
+    fn of(key: QuotaKey, standing: Standing) -> Self {
+        Self {
+            key,
+            kind: standing.kind,
+            zone: standing.zone.name().into(),
+            period: standing.period,
+            total: standing.total,
+        }
+    }
+
+    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        serde_json::to_writer(&mut *out, self)?;
+        out.write_all(b"\n")
+    }
 }
 
 /// Reads the file, if it is there, into counters of periods that are not over. A damaged line is
@@ -69,52 +87,15 @@ pub fn hand_over(quotas: &Quotas, data: &Path) -> io::Result<()> {
 }
 
 fn write(quotas: &Quotas, data: &Path, count: fn(&Counter) -> u64) -> io::Result<()> {
-    disk_file::replace(&data.join(NAME), |file| {
-        let mut out = BufWriter::new(file);
-        for (key, counter) in quotas.all() {
-            let (kind, zone) = counter.kind();
-            let line = Line {
-                key,
-                kind,
-                zone: zone.name().to_owned(),
-                period: counter.period(),
-                total: count(&counter),
-            };
-            serde_json::to_writer(&mut out, &line)?;
-            out.write_all(b"\n")?;
-        }
-        out.flush()
-    })
+    disk_file::replace(&data.join(NAME), |file| write_all(quotas, file, count))
 }
 
-/// Saves every so often, if something changed, and once more when `stop` says so.
-pub async fn keep(
-    quotas: Arc<Quotas>,
-    data: PathBuf,
-    clock: Clock,
-    every: Duration,
-    mut stop: tokio::sync::watch::Receiver<bool>,
-) {
-    let mut seen = None;
-    loop {
-        let stopping = tokio::select! {
-            () = tokio::time::sleep(every) => false,
-            _ = stop.wait_for(|stop| *stop) => true,
-        };
-        let sum = quotas.fingerprint();
-        if seen != Some(sum) {
-            let (all, directory) = (quotas.clone(), data.clone());
-            match tokio::task::spawn_blocking(move || save(&all, &directory)).await {
-                Ok(Ok(())) => seen = Some(sum),
-                Ok(Err(error)) => tracing::warn!(%error, "Quota counters could not be written."),
-                Err(error) => tracing::error!(%error, "Writing quota counters ended abnormally."),
-            }
-        }
-        if stopping {
-            return;
-        }
-        quotas.sweep(clock.utc());
+fn write_all(quotas: &Quotas, out: impl Write, count: fn(&Counter) -> u64) -> io::Result<()> {
+    let mut out = BufWriter::new(out);
+    for (key, counter) in quotas.all() {
+        Line::of(key, counter.standing(count)).write(&mut out)?;
     }
+    out.flush()
 }
 
 #[cfg(test)]
@@ -123,6 +104,66 @@ mod tests {
     use crate::quota::Used;
     use chrono_tz::Tz;
     use uuid::Uuid;
+
+    /// What a crash may leave: the last whole line of a counter counts, however often it is there.
+    #[test]
+    fn a_file_with_lines_added_is_read_to_its_last_whole_one() {
+        let now = DateTime::from_timestamp(1_000_000, 0).unwrap();
+        let key = QuotaKey {
+            attach: Uuid::from_u128(1),
+            name: "q".into(),
+            subject: Uuid::from_u128(2),
+        };
+        let (month, _) = Period::Month.bounds(now, Tz::UTC);
+        let (day, _) = Period::Day.bounds(now, Tz::UTC);
+        let line = |kind, period: DateTime<Utc>, total| {
+            let standing = Standing {
+                kind,
+                zone: Tz::UTC,
+                period: period.timestamp(),
+                total,
+            };
+            let mut bytes = Vec::new();
+            let line = Line::of(key.clone(), standing);
+            line.write(&mut bytes).unwrap();
+            String::from_utf8(bytes).unwrap()
+        };
+        let of = |total| line(Period::Month, month, total);
+        let cut = |total, left: usize| {
+            let mut line = of(total);
+            line.truncate(line.len() - left);
+            line
+        };
+        let former = now - chrono::Duration::days(40);
+        let cases = [
+            ("nothing", String::new(), 0),
+            ("lines added", of(3) + &of(4) + &of(6), 6),
+            ("read twice", (of(3) + &of(4)).repeat(2), 4),
+            ("fewer in the end", of(5) + &of(4), 4),
+            ("a line cut off", of(3) + &cut(4, 9), 3),
+            ("a line without its end", of(3) + &cut(4, 1), 4),
+            ("cut off, and written on", cut(3, 9) + &of(4) + &of(5), 5),
+            (
+                "a line of a period that is over",
+                of(3) + &line(Period::Month, former, 9),
+                3,
+            ),
+            (
+                "counted by day before",
+                line(Period::Day, day, 9) + &of(2),
+                2,
+            ),
+        ];
+        for (what, text, total) in cases {
+            let data = tempfile::tempdir().unwrap();
+            std::fs::write(data.path().join(NAME), text).unwrap();
+            let quotas = Quotas::default();
+            load(&quotas, data.path(), now).unwrap();
+            let counter = quotas.counter(&key, Period::Month, Tz::UTC, now);
+            let left = counter.peek(100, now.timestamp()).left;
+            assert_eq!(99 - left, total, "{what}");
+        }
+    }
 
     #[test]
     fn counters_survive_a_restart() {

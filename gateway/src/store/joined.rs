@@ -206,7 +206,7 @@ impl Joined {
         let task = tokio::spawn(async move {
             let kept = async {
                 if let Some(data) = data {
-                    file::keep(quotas, data, clock, file::BESIDE, stopped.clone()).await;
+                    file::keep(quotas, data, clock, stopped.clone()).await;
                 }
             };
             tokio::join!(store.run(stopped.clone()), kept);

@@ -1,10 +1,11 @@
-//! Quota counters shared with the other nodes: what this node counted goes to the database each
-//! second, the totals of its subjects come back.
+//! Quota counters shared with the other nodes: what this node counted goes to the disk at once and to
+//! the database each second, the totals of its subjects come back.
 //!
 //! A node knows what the others admitted up to two seconds ago, so that together they admit at
 //! most (nodes − 1) × what the rate limit lets through in two seconds beyond a quota. While the
 //! database is away each node counts on by itself.
 
+mod gathering;
 mod journal;
 
 use std::collections::HashSet;
@@ -18,11 +19,12 @@ use domain::id::NodeId;
 use entity::store::quota as rows;
 use sea_orm::{DatabaseConnection, DbErr};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::clock::Clock;
 use crate::quota::{QuotaKey, Quotas, Used};
-use journal::{Flush, Journal, Row};
+use gathering::Gathering;
+use journal::{Flush, Row};
 
 /// Between two flushes.
 const EVERY: Duration = Duration::from_secs(1);
@@ -52,11 +54,11 @@ impl QuotaStore {
     /// database has all that were taken. Spawn it on the separate runtime.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let is_kept = self.data.is_some();
-        let mut journal = Journal::open(self.data.as_deref());
-        journal.own(self.own_from);
+        let now = self.clock.utc().timestamp_micros();
+        let mut gathering = Gathering::open(self.quotas.clone(), self.data.as_deref(), now);
+        gathering.journal.own(self.own_from);
         let mut sharing = Sharing {
-            journal,
-            quotas: self.quotas.clone(),
+            gathering,
             clock: self.clock.clone(),
             away: false,
             remote: Remote {
@@ -67,21 +69,27 @@ impl QuotaStore {
         };
         loop {
             sharing.turn().await;
-            let stopped = timeout(EVERY, stop.wait_for(|stop| *stop)).await.is_ok();
-            if stopped {
-                sharing.turn().await;
-                if !is_kept {
-                    sharing.finish().await;
+            let next = Instant::now() + EVERY;
+            while Instant::now() < next {
+                let pause = sharing.gathering.pause();
+                let pause = pause.min(next.saturating_duration_since(Instant::now()));
+                let stopped = timeout(pause, stop.wait_for(|stop| *stop)).await.is_ok();
+                if stopped {
+                    sharing.gathering.end();
+                    sharing.turn().await;
+                    if !is_kept {
+                        sharing.finish().await;
+                    }
+                    return;
                 }
-                return;
+                sharing.gathering.gather().await;
             }
         }
     }
 }
 
 struct Sharing {
-    journal: Journal,
-    quotas: Arc<Quotas>,
+    gathering: Gathering,
     clock: Clock,
     away: bool,
     remote: Remote,
@@ -89,30 +97,28 @@ struct Sharing {
 
 impl Sharing {
     /// A flush, if something was counted, and what the others counted. However long the database
-    /// takes, what is counted meanwhile goes to the disk each second.
+    /// takes, what is counted meanwhile goes to the disk.
     async fn turn(&mut self) {
-        self.journal.add(self.quotas.take(usize::MAX));
-        if self.journal.flushes.is_empty() {
-            self.journal
-                .next(MOST_ROWS, self.clock.utc().timestamp_micros());
+        self.gathering.gather().await;
+        let journal = &mut self.gathering.journal;
+        if journal.flushes.is_empty() {
+            journal.next(MOST_ROWS, self.clock.utc().timestamp_micros());
         }
         // What is sent is on the disk before it is sent; only then is its number of use.
-        save(&mut self.journal).await;
-        let flushes: Vec<Flush> = self.journal.flushes.iter().cloned().collect();
+        self.gathering.save().await;
+        let journal = &self.gathering.journal;
+        let flushes: Vec<Flush> = journal.flushes.iter().cloned().collect();
         let arrived = AtomicUsize::new(0);
         let outcome = {
             let mut exchange = pin!(timeout(PATIENCE, self.remote.exchange(&flushes, &arrived)));
             loop {
                 tokio::select! {
                     outcome = &mut exchange => break outcome,
-                    () = sleep(EVERY) => {
-                        self.journal.add(self.quotas.take(usize::MAX));
-                        save(&mut self.journal).await;
-                    }
+                    () = sleep(self.gathering.pause()) => self.gathering.go_on().await,
                 }
             }
         };
-        self.journal.arrived(arrived.into_inner());
+        self.gathering.journal.arrived(arrived.into_inner());
         let failed = match outcome {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(error.to_string()),
@@ -124,18 +130,20 @@ impl Sharing {
     /// Brings what was taken to the database, however long that is away. Nothing more is taken, and
     /// nothing is read: somebody else may do both by now.
     async fn finish(&mut self) {
-        while self.journal.waiting() > 0 {
+        let journal = &mut self.gathering.journal;
+        while journal.waiting() > 0 {
             sleep(EVERY).await;
-            if self.journal.flushes.is_empty() {
-                self.journal
-                    .next(MOST_ROWS, self.clock.utc().timestamp_micros());
+            if journal.flushes.is_empty() {
+                journal.next(MOST_ROWS, self.clock.utc().timestamp_micros());
             }
-            let flushes: Vec<Flush> = self.journal.flushes.iter().cloned().collect();
+            let flushes: Vec<Flush> = journal.flushes.iter().cloned().collect();
             let arrived = AtomicUsize::new(0);
             let sent = timeout(PATIENCE, self.remote.send(&flushes, &arrived)).await;
-            self.journal.arrived(arrived.into_inner());
-            if let Ok(Ok(())) = sent {
-                self.say(None);
+            journal.arrived(arrived.into_inner());
+            if let Ok(Ok(())) = sent
+                && std::mem::take(&mut self.away)
+            {
+                tracing::info!("Quota counters are shared again.");
             }
         }
     }
@@ -144,7 +152,7 @@ impl Sharing {
         let before = std::mem::replace(&mut self.away, failed.is_some());
         match failed {
             Some(why) if !before => {
-                let rows = self.journal.waiting();
+                let rows = self.gathering.journal.waiting();
                 tracing::warn!(
                     why,
                     rows,
@@ -154,23 +162,6 @@ impl Sharing {
             None if before => tracing::info!("Quota counters are shared again."),
             Some(_) | None => {}
         }
-    }
-}
-
-async fn save(journal: &mut Journal) {
-    let mut lent = std::mem::take(journal);
-    let saving = tokio::task::spawn_blocking(move || {
-        let saved = lent.save();
-        (lent, saved)
-    });
-    match saving.await {
-        Ok((lent, saved)) => {
-            *journal = lent;
-            if let Err(error) = saved {
-                tracing::error!(%error, "Quota counts cannot be kept on disk.");
-            }
-        }
-        Err(error) => tracing::error!(%error, "Keeping quota counts ended abnormally."),
     }
 }
 

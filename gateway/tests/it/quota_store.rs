@@ -59,7 +59,6 @@ impl Node {
             quotas.clone(),
             data.to_owned(),
             clock.clone(),
-            file::ALONE,
             stopped.clone(),
         );
         let tasks = vec![tokio::spawn(store.run(stopped)), tokio::spawn(kept)];
@@ -255,4 +254,55 @@ async fn counts_survive_a_crash_and_the_database_being_away() {
         ),
         (35, 5)
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_node_forgets_what_it_counted_in_its_last_moment_at_most() {
+    each_backend(async |database: TestDatabase| {
+        const LIMIT: u64 = 1 << 40;
+        // Twice what is promised, as everything here runs on the same few cores.
+        const MOMENT: Duration = Duration::from_millis(200);
+        let data = tempfile::tempdir().unwrap();
+        let (mut least, mut most) = (0, 0);
+        for life in [250, 700, 1_400] {
+            let node = Node::start("one", &database.url, data.path()).await;
+            let (begun, mut times) = (Instant::now(), Vec::new());
+            while begun.elapsed() < Duration::from_millis(life) {
+                assert_eq!(node.ask(1, LIMIT, 3), 3);
+                times.push(Instant::now());
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            let killed = Instant::now();
+            node.kill();
+            let before = times.iter().filter(|at| **at + MOMENT < killed);
+            least += 3 * before.count() as u64;
+            most += 3 * times.len() as u64;
+            // A write that had begun comes to its end, as one in the system would.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+
+            let quotas = Quotas::default();
+            file::load(&quotas, data.path(), Utc::now()).unwrap();
+            let counter = quotas.counter(&key(1), Period::Month, Tz::UTC, Utc::now());
+            let left = counter.peek(LIMIT, Utc::now().timestamp()).left;
+            let used = LIMIT - 1 - left;
+            assert!(
+                (least..=most).contains(&used),
+                "{used} of {least} to {most}"
+            );
+        }
+        let node = Node::start("one", &database.url, data.path()).await;
+        until("what the node counted is stored", async || {
+            stored(&database.url, 1).await >= least
+        })
+        .await;
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        let stored = stored(&database.url, 1).await;
+        assert!(
+            (least..=most).contains(&stored),
+            "{stored} of {least} to {most}"
+        );
+        assert_eq!(node.used(1), stored);
+        node.stop().await;
+    })
+    .await;
 }

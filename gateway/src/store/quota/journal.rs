@@ -1,20 +1,16 @@
-//! What this node counted and the database does not have yet, in a file: so that neither a
-//! restart nor an answer that got lost changes a count.
+//! What this node counted and the database does not have yet: so that neither a restart nor an
+//! answer that got lost changes a count.
 //!
-//! A flush is written here, with its number, before it is sent. Sent again under that number it
+//! A flush is on the [`disk`], with its number, before it is sent. Sent again under that number it
 //! adds nothing, so it does no harm that nobody knows whether the first try arrived.
 
+pub(super) mod disk;
+
 use std::collections::{HashMap, VecDeque};
-use std::io;
-use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::disk_file;
 use crate::quota::{QuotaKey, Used};
-
-/// Name of the file inside of the data directory.
-const NAME: &str = "quota.flush";
 
 /// Rows that add to the counters, once, under their number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,64 +49,42 @@ impl Row {
 /// Flushes under way, in order, and what is to be flushed after them.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
-    path: Option<PathBuf>,
     pub(super) flushes: VecDeque<Flush>,
     rest: HashMap<(QuotaKey, i64), (u64, i64)>,
     last: i64,
     dirty: bool,
 }
 
-#[derive(Serialize)]
-struct Written<'a> {
-    flushes: &'a VecDeque<Flush>,
-    rest: Vec<Row>,
-    last: i64,
-}
-
-#[derive(Deserialize)]
-struct Read {
+/// The same as it lies on the disk.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct State {
     flushes: VecDeque<Flush>,
     rest: Vec<Row>,
     last: i64,
+    /// Above that of the state before; 0 of none, and of one that was written without a number.
+    #[serde(default)]
+    number: u64,
 }
 
 impl Journal {
-    /// Reads what an earlier process left in `data`; without a directory nothing is kept. A damaged
-    /// file counts as none: it is replaced by rename, so only a failing disk can have done it.
-    pub(super) fn open(data: Option<&Path>) -> Self {
-        let Some(path) = data.map(|data| data.join(NAME)) else {
-            return Self::default();
-        };
-        let read = match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice::<Read>(&bytes).map_err(io::Error::from),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Read {
-                flushes: VecDeque::new(),
-                rest: Vec::new(),
-                last: 0,
-            }),
-            Err(error) => Err(error),
-        };
+    /// Goes on from what an earlier process left, and what it counted since it wrote that. All of it
+    /// is in flushes of at most `max` rows, as of [`Journal::next`].
+    pub(super) fn of(left: State, since: Vec<Used>, max: usize, now: i64) -> Self {
         let mut journal = Self {
-            path: Some(path),
+            flushes: left.flushes,
+            last: left.last,
             ..Self::default()
         };
-        match read {
-            Ok(read) => {
-                journal.flushes = read.flushes;
-                journal.last = read.last;
-                if !read.rest.is_empty() {
-                    journal.last += 1;
-                    let number = journal.last;
-                    journal.flushes.push_back(Flush {
-                        number,
-                        rows: read.rest,
-                        former: true,
-                    });
-                    journal.dirty = true;
-                }
-            }
-            Err(error) => tracing::error!(%error, "Quota counts of the last run cannot be read."),
+        journal.add(left.rest.iter().map(Row::used));
+        journal.add(since);
+        while !journal.rest.is_empty() {
+            journal.next(max, now);
         }
+        for flush in &mut journal.flushes {
+            flush.former = true;
+        }
+        // Nothing can be added to a state of another process.
+        journal.dirty = true;
         journal
     }
 
@@ -122,14 +96,14 @@ impl Journal {
     }
 
     /// Adds what was counted since the last time.
-    pub(super) fn add(&mut self, used: Vec<Used>) {
-        self.dirty |= !used.is_empty();
+    pub(super) fn add(&mut self, used: impl IntoIterator<Item = Used>) {
         for used in used {
             let sum = self
                 .rest
                 .entry((used.key, used.period))
                 .or_insert((0, used.until));
             sum.0 += used.by;
+            self.dirty = true;
         }
     }
 
@@ -167,27 +141,29 @@ impl Journal {
         self.dirty |= count > 0;
     }
 
-    /// Writes the file if it would differ. Blocks on the disk, for a short time: it holds no more
-    /// than the changes of a second, or of the time that the database was away.
-    pub(super) fn save(&mut self) -> io::Result<()> {
-        let Some(path) = self.path.as_ref().filter(|_| self.dirty) else {
-            return Ok(());
-        };
+    /// What the disk is to have, if that is something else than it has. It holds no more than the
+    /// changes of a second, or of the time that the database was away.
+    pub(super) fn changed(&mut self) -> Option<State> {
+        if !std::mem::take(&mut self.dirty) {
+            return None;
+        }
         let rest = self.rest.iter().map(|((key, period), (by, until))| Row {
             key: key.clone(),
             period: *period,
             until: *until,
             by: *by,
         });
-        let written = Written {
-            flushes: &self.flushes,
+        Some(State {
+            flushes: self.flushes.clone(),
             rest: rest.collect(),
             last: self.last,
-        };
-        let bytes = serde_json::to_vec(&written)?;
-        disk_file::replace(path, |file| io::Write::write_all(file, &bytes))?;
-        self.dirty = false;
-        Ok(())
+            number: 0,
+        })
+    }
+
+    /// The disk did not take what changed.
+    pub(super) fn failed(&mut self) {
+        self.dirty = true;
     }
 
     /// Rows that the database does not have.
@@ -206,7 +182,7 @@ mod tests {
     use super::*;
     use uuid::Uuid;
 
-    fn used(subject: u128, by: u64) -> Used {
+    pub(super) fn used(subject: u128, by: u64) -> Used {
         let key = QuotaKey {
             attach: Uuid::from_u128(9),
             name: "quota".into(),
@@ -222,20 +198,19 @@ mod tests {
 
     #[test]
     fn what_did_not_arrive_comes_again_under_its_number() {
-        let data = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(Some(data.path()));
-        journal.add(vec![used(1, 2), used(2, 1)]);
+        let mut journal = Journal::default();
+        journal.add([used(1, 2), used(2, 1)]);
         journal.next(10_000, 1_000);
-        journal.add(vec![used(1, 3), used(1, 4)]);
-        journal.save().unwrap();
+        journal.add([used(1, 3), used(1, 4)]);
+        let left = journal.changed().unwrap();
+        assert!(journal.changed().is_none());
         let sent = journal.flushes[0].clone();
         assert_eq!(
             (sent.number, sent.rows.len(), sent.former),
             (1_000, 2, false)
         );
-        drop(journal);
 
-        let mut again = Journal::open(Some(data.path()));
+        let mut again = Journal::of(left, vec![used(1, 1)], 10_000, 0);
         assert_eq!(again.flushes.len(), 2);
         assert_eq!(
             (again.flushes[0].number, &again.flushes[0].rows),
@@ -244,29 +219,34 @@ mod tests {
         assert!(again.flushes.iter().all(|flush| flush.former));
         assert_eq!(
             (again.flushes[1].number, again.flushes[1].rows[0].by),
-            (1_001, 7)
+            (1_001, 8)
         );
         again.own(1_001);
         let former: Vec<bool> = again.flushes.iter().map(|flush| flush.former).collect();
         assert_eq!(former, [true, false]);
         again.arrived(2);
-        again.add(vec![used(5, 1)]);
+        again.add([used(5, 1)]);
         again.next(10_000, 0);
         assert_eq!(
             again.flushes[0].number, 1_002,
             "numbers grow though the clock went back"
         );
         again.arrived(1);
-        again.save().unwrap();
-        assert_eq!(Journal::open(Some(data.path())).waiting(), 0);
+        let left = again.changed().unwrap();
+        assert_eq!(Journal::of(left, Vec::new(), 10_000, 0).waiting(), 0);
     }
 
     #[test]
     fn a_flush_is_bounded() {
-        let mut journal = Journal::open(None);
-        journal.add((0..25).map(|subject| used(subject, 1)).collect());
+        let mut journal = Journal::default();
+        journal.add((0..25).map(|subject| used(subject, 1)));
+        let left = journal.changed().unwrap();
         journal.next(10, 1);
         assert_eq!((journal.flushes[0].rows.len(), journal.waiting()), (10, 25));
-        journal.save().unwrap();
+
+        let again = Journal::of(left, Vec::new(), 10, 0);
+        let of = |flush: &Flush| (flush.number, flush.rows.len());
+        let flushes: Vec<_> = again.flushes.iter().map(of).collect();
+        assert_eq!(flushes, [(1, 10), (2, 10), (3, 5)]);
     }
 }
