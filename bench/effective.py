@@ -246,7 +246,8 @@ def part(folder: Path, routes: int, keys: int, cpus: list[int], upstream: int, s
         f"{routes:,} routes, {keys:,} keys of as many applications; `up` with {len(cpus)} workers, and a `gateway` with as many beside\n"
         "it on the same machine and database, all of it, load and backend on the same CPUs. Each worker has a connection of the\n"
         "client's own, on which it is asked over and over from the management API's 200 on, until it acts by the change; the time\n"
-        "is that of the last of them. On SQLite another process hears of changes by looking each 200 ms, on PostgreSQL it is told.\n\n"
+        "is that of the last of them. On SQLite another process hears of changes by looking each 200 ms, on PostgreSQL, which waits\n"
+        "for no disk here, it is told.\n\n"
         + report.table(HEAD, timed)
         + f"\nCPU of a change: that of the process during {COSTED} changes and {REST} s behind them, in which it writes its state to\n"
         f"the disk, less what it uses at rest.\n\n"
