@@ -212,10 +212,18 @@ def on(name: str, url: str, folder: Path, changes: Changes, cpus: str, started: 
     place.mkdir()
     first = start(started, place, url, cpus, "up")
     management = owner.Management(first.portal, known)
-    timed = rows(f"{name}: all workers of the same node", times(first, management, changes), SAME_NODE)
-    dashboards = [row(name, seen(first, management, changes), DASHBOARD, "s")]
+
+    def time_of(where: str, node: Node, wanted: tuple) -> list[list[str]]:
+        what, found = f"{name}: all workers of {where}", times(node, management, changes)
+        report.keep(folder.parent, what, found)
+        return rows(what, found, wanted)
+
+    timed = time_of("the same node", first, SAME_NODE)
+    counted = seen(first, management, changes)
+    report.keep(folder.parent, f"{name}: from a request to the dashboard, in s", counted)
+    dashboards = [row(name, counted, DASHBOARD, "s")]
     other = start(started, place, url, cpus, "gateway")
-    timed += rows(f"{name}: all workers of another node", times(other, management, changes), OTHER_NODE)
+    timed += time_of("another node", other, OTHER_NODE)
     costs = []
     for node, spent in zip(("`up`: management API and gateway", "`gateway`: the other node"), cost([first, other], management, changes)):
         must, goal = CPU

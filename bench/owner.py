@@ -58,6 +58,12 @@ class Management:
         self.answered = 0.0  # when the head of the last answer was read
 
     def ask(self, method: str, path: str) -> dict:
+        status, body = self.answer(method, path)
+        if status != 200:
+            raise SystemExit(f"The management API answered {status} to {method} {path}: {body[:300]!r}")
+        return json.loads(body)
+
+    def answer(self, method: str, path: str) -> tuple[int, bytes]:
         if time.monotonic() > self.answered + RESTED:
             self.connection.close()
         if self.connection.sock is None:
@@ -66,7 +72,4 @@ class Management:
         self.connection.request(method, "/api/v1" + path, headers=self.headers)
         answer = self.connection.getresponse()
         self.answered = time.monotonic()
-        body = answer.read()
-        if answer.status != 200:
-            raise SystemExit(f"The management API answered {answer.status} to {method} {path}: {body[:300]!r}")
-        return json.loads(body)
+        return answer.status, answer.read()
