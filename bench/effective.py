@@ -192,9 +192,11 @@ HEAD = ["what", "median", "p99", "most", "must", "goal", "reached by p99"]
 
 
 def rows(what: str, found: dict[str, list[float]], wanted: tuple) -> list[list[str]]:
-    together = {what: [value for values in found.values() for value in values]}
-    out = [row(name, values, wanted, "ms") for name, values in together.items()]
-    return out + [row(f"… {name}", values, (None, None), "ms") for name, values in found.items()]
+    all_of_them = [value for values in found.values() for value in values]
+    return [
+        row(what, all_of_them, wanted, "ms"),
+        *(row(f"… {name}", values, (None, None), "ms") for name, values in found.items()),
+    ]
 
 
 def row(what: str, values: list[float], wanted: tuple, unit: str) -> list[str]:
