@@ -36,6 +36,13 @@ def put(folder: Path) -> None:
     )
     db.execute("INSERT INTO organization_member (organization_id, user_id, role, created_at, etag) VALUES (?, ?, 'owner', ?, 1)",
                [organization, user, database.NOW])
+    # What the API shows of a version is also its draft.
+    drafts = []
+    for version, snapshot in db.execute("SELECT version_id, snapshot FROM revision").fetchall():
+        published = json.loads(snapshot)
+        settings = {name: published[name] for name in ("route", "upstream", "policies", "operations_mode", "operations")}
+        drafts.append((version, json.dumps(settings), database.NOW))
+    db.executemany("INSERT INTO draft (version_id, settings, updated_at, etag) VALUES (?, ?, ?, 1)", drafts)
     db.commit()
     db.close()
 
