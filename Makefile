@@ -5,6 +5,7 @@
 # make bench-curves  how cost grows with routes, keys, bodies, connections, changes; full chain, memory; writes bench/CURVES.md
 # make bench-hits  what an answer from the cache costs; writes bench/HITS.md
 # make bench-policies  what each policy adds to a request; writes bench/POLICIES.md
+# make bench-platform  how long changes and dashboards take, what records cost; writes bench/PLATFORM.md
 # make bench-instructions  instructions of a request's way, against bench/INSTRUCTIONS.json
 
 SHELL := /bin/bash
@@ -13,7 +14,7 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 PROFILE ?= release
 BIN := $(CARGO_TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/portunus
 
-.PHONY: run demo build front test bench bench-curves bench-hits bench-policies bench-instructions toolchain
+.PHONY: run demo build front test bench bench-curves bench-hits bench-policies bench-platform bench-instructions toolchain
 
 toolchain:
 	@.ci/toolchain
@@ -45,6 +46,11 @@ bench-hits:
 
 bench-policies:
 	@bench/policies
+
+# RATES=FILE: what the tests printed that bench/platform names.
+bench-platform:
+	@.ci/packages postgresql
+	@.ci/with-postgres bench/platform $(if $(RATES),--rates $(RATES))
 
 bench-instructions:
 	@.ci/packages valgrind

@@ -2,6 +2,8 @@
 """bench/RESULTS.md: ratios with their spread, and under which circumstances they were found. By itself it
 puts the present bench/POLICIES.md there, and leaves the rest as it is."""
 
+import json
+import math
 import platform
 import statistics
 import sys
@@ -27,6 +29,17 @@ def ratios(upper: list[float], lower: list[float]) -> list[float]:
 
 def spread(values: list[float]) -> str:
     return f"{statistics.median(values):.2f} ({min(values):.2f}–{max(values):.2f})"
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The least of them that this share does not exceed."""
+    return sorted(values)[max(1, math.ceil(share * len(values))) - 1]
+
+
+def keep(folder: Path, what: str, values) -> None:
+    """Behind what else was measured, a line of JSON each."""
+    with (folder / "values.jsonl").open("a") as file:
+        file.write(json.dumps({"what": what, "values": values}) + "\n")
 
 
 def most(bound: float | None) -> str:
