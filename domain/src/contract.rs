@@ -10,7 +10,9 @@ mod carried;
 mod fits;
 mod format;
 mod media;
+mod multipart;
 mod operations;
+mod parts;
 mod pattern;
 mod schema;
 mod strip;
@@ -236,6 +238,9 @@ impl Contract {
             return Vec::new();
         };
         let (shape, charset) = (media.shape(media_type), Charset::of(media_type));
+        if shape == Shape::Parts {
+            return self.parts(media, schema, media_type, body, rules);
+        }
         let value = match self.read_body(shape, schema, body, |text| charset.read(text, false)) {
             Ok(Some(value)) => value,
             Ok(None) => return Vec::new(),
@@ -269,7 +274,7 @@ impl Contract {
                 let text = text(body)?;
                 Ok(Some(self.schemas.coerce(schema, &text).into()))
             }
-            Shape::Opaque => Ok(None),
+            Shape::Parts | Shape::Opaque => Ok(None),
         }
     }
 }

@@ -147,11 +147,13 @@ impl Contract {
             Some(schema) if shape == Shape::Text && !self.schemas.admits_scalar(schema) => {
                 Answered::Fits
             }
-            Some(schema) if shape != Shape::Opaque => Answered::Body(Expected {
-                schema,
-                shape,
-                charset: Charset::of(media_type),
-            }),
+            Some(schema) if !matches!(shape, Shape::Parts | Shape::Opaque) => {
+                Answered::Body(Expected {
+                    schema,
+                    shape,
+                    charset: Charset::of(media_type),
+                })
+            }
             Some(_) | None => Answered::Fits,
         }
     }

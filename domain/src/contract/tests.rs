@@ -2,6 +2,7 @@
 
 mod answers;
 mod parameters;
+mod parts;
 
 use std::borrow::Cow;
 

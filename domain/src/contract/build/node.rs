@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use serde_json::{Map, Number as Digits, Value};
 
 use super::{Build, MOST_PATTERNS};
+use crate::contract::essence;
 use crate::contract::format::Format;
 use crate::contract::pattern::Pattern;
 use crate::contract::schema::{
-    Array, Beside, Contains, Discriminator, Index, Kinds, Node, Number, Object, Sides, Text,
-    Values, When, With,
+    Array, Beside, Contains, Content, Discriminator, Index, Kinds, Node, Number, Object, Sides,
+    Text, Values, When, With,
 };
 use crate::openapi::At;
 
@@ -115,11 +116,13 @@ impl<'d> Build<'d> {
                 .get("format")
                 .and_then(Value::as_str)
                 .and_then(Format::read),
+            content: content(written).map(Box::new),
         };
         let says = text.least.is_some()
             || text.most.is_some()
             || text.pattern.is_some()
-            || text.format.is_some();
+            || text.format.is_some()
+            || text.content.is_some();
         says.then(|| Box::new(text))
     }
 
@@ -305,6 +308,21 @@ impl<'d> Build<'d> {
             .map(|(name, value)| (name.as_str().into(), self.schema(all.key(name), value)))
             .collect()
     }
+}
+
+/// What a text stands for, where that is said.
+fn content(written: &Map<String, Value>) -> Option<Content> {
+    let word = |name| written.get(name).and_then(Value::as_str);
+    let media_type: Option<Box<str>> =
+        word("contentMediaType").map(|written| essence(written).into());
+    let encoding: Option<Box<str>> = word("contentEncoding").map(Box::from);
+    let is_binary = word("format") == Some("binary");
+    let says = is_binary || media_type.is_some() || encoding.is_some();
+    says.then(|| Content {
+        is_bytes: is_binary || (media_type.is_some() && encoding.is_none()),
+        media_type,
+        encoding,
+    })
 }
 
 /// Also as `3.0`, which is what some write.
