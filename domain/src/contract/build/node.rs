@@ -17,13 +17,7 @@ use crate::openapi::At;
 impl<'d> Build<'d> {
     pub(super) fn node(&mut self, at: At<'_>, written: &'d Map<String, Value>) -> Node {
         let word = |name| written.get(name).and_then(Value::as_str);
-        let dynamic = if self.is_old {
-            None
-        } else {
-            word("$dynamicRef")
-        };
-        let reference = word("$ref").or(dynamic);
-        let reference = reference.and_then(|reference| self.reference(reference, at));
+        let reference = word("$ref").and_then(|reference| self.reference(reference, at));
         if self.is_old && reference.is_some() {
             // OpenAPI 3.0: what stands beside a reference is not read.
             return Node {
@@ -31,6 +25,13 @@ impl<'d> Build<'d> {
                 ..Node::default()
             };
         }
+        let dynamic = word("$dynamicRef").filter(|_| !self.is_old);
+        let dynamic = dynamic.and_then(|reference| self.dynamic_reference(reference, at));
+        // Who has both means both.
+        let (reference, second) = match reference {
+            Some(_) => (reference, dynamic),
+            None => (dynamic, None),
+        };
         let word_of = |word: &str| match Kinds::of_word(word) {
             0 => Err(()),
             bit => Ok(bit),
@@ -69,7 +70,7 @@ impl<'d> Build<'d> {
             array: self.array(at, written),
             object: self.object(at, written),
             reference,
-            beside: self.beside(at, written),
+            beside: self.beside(at, written, second),
             sides: (u8::from(flag("readOnly")) * Sides::READ)
                 | (u8::from(flag("writeOnly")) * Sides::WRITE),
             family: None,
@@ -227,10 +228,18 @@ impl<'d> Build<'d> {
         }))
     }
 
-    fn beside(&mut self, at: At<'_>, written: &'d Map<String, Value>) -> Option<Box<Beside>> {
+    /// `more` is a schema that is written in another way.
+    fn beside(
+        &mut self,
+        at: At<'_>,
+        written: &'d Map<String, Value>,
+        more: Option<Index>,
+    ) -> Option<Box<Beside>> {
         let when = self.at(at, written, "if");
+        let mut all = self.list(at, written, "allOf").into_vec();
+        all.extend(more);
         let beside = Beside {
-            all: self.list(at, written, "allOf"),
+            all: all.into(),
             any: self.list(at, written, "anyOf"),
             one: self.list(at, written, "oneOf"),
             not: self.at(at, written, "not"),
