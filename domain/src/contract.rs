@@ -7,6 +7,7 @@
 mod answers;
 mod build;
 mod carried;
+mod elements;
 mod fits;
 mod format;
 mod media;
@@ -268,7 +269,9 @@ impl Contract {
                 let form = carried::form(&self.schemas, schema, text);
                 form.map(|form| Some(form.into())).map_err(str::to_owned)
             }
-            // What stands for an object or a list has a syntax of its own: XML, CSV.
+            Shape::Xml if !elements::concerns(&self.schemas, schema) => Ok(None),
+            Shape::Xml => elements::read(&self.schemas, schema, body).map(Some),
+            // What stands for an object or a list has a syntax of its own, such as CSV.
             Shape::Text if !self.schemas.admits_scalar(schema) => Ok(None),
             Shape::Text => {
                 let text = text(body)?;

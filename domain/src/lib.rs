@@ -46,3 +46,4 @@ pub mod threat;
 pub mod traffic;
 pub mod upstream;
 pub mod wire;
+pub mod xml;

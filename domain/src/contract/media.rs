@@ -23,6 +23,8 @@ pub(super) enum Shape {
     Form,
     /// `multipart/form-data`
     Parts,
+    /// With what a schema says of members; else it is opaque.
+    Xml,
     Text,
     /// Its media type is all that is known of it.
     Opaque,
@@ -85,6 +87,11 @@ pub(super) fn is_json(essence: &str) -> bool {
     essence == "application/json" || essence == "text/json" || essence.ends_with("+json")
 }
 
+/// XML itself, or by its suffix (RFC 7303 §9).
+fn is_xml(essence: &str) -> bool {
+    essence == "application/xml" || essence == "text/xml" || essence.ends_with("+xml")
+}
+
 /// How well a media type fits a range; larger is nearer.
 pub(super) fn nearness(range: &str, essence: &str) -> Option<u8> {
     match range {
@@ -121,6 +128,7 @@ impl Media {
             json if is_json(json) => Shape::Json,
             "application/x-www-form-urlencoded" => Shape::Form,
             "multipart/form-data" => Shape::Parts,
+            xml if is_xml(xml) => Shape::Xml,
             text if text.starts_with("text/") && text != "text/event-stream" => Shape::Text,
             _ => Shape::Opaque,
         }

@@ -68,11 +68,21 @@ pub(super) struct Node {
     pub(super) object: Option<Box<Object>>,
     pub(super) reference: Option<Index>,
     pub(super) beside: Option<Box<Beside>>,
+    pub(super) xml: Option<Box<Xml>>,
     /// Bits of [`Sides`] that it says itself.
     pub(super) sides: u8,
     /// Schemas for the same value, of which one says that only the other side sends a member: what
     /// another one requires.
     pub(super) family: Option<Box<[Index]>>,
+}
+
+/// How values are written as XML (OpenAPI "XML Object").
+#[derive(Debug)]
+pub(super) struct Xml {
+    /// Without its prefix.
+    pub(super) name: Option<Box<str>>,
+    pub(super) attribute: bool,
+    pub(super) wrapped: bool,
 }
 
 /// Who alone sends a value (OpenAPI "Schema Object"), as bits.

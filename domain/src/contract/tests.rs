@@ -1,6 +1,7 @@
 //! Parameters and bodies against documents, as tables.
 
 mod answers;
+mod elements;
 mod names;
 mod parameters;
 mod parts;

@@ -5,14 +5,16 @@ use std::collections::HashMap;
 use serde_json::{Map, Number as Digits, Value};
 
 use super::{Build, MOST_PATTERNS};
+use crate::contract::elements::local;
 use crate::contract::essence;
 use crate::contract::format::Format;
 use crate::contract::pattern::Pattern;
 use crate::contract::schema::{
     Array, Beside, Contains, Content, Discriminator, Index, Kinds, Node, Number, Object, Sides,
-    Text, Values, When, With,
+    Text, Values, When, With, Xml,
 };
 use crate::openapi::At;
+use crate::xml::is_name;
 
 impl<'d> Build<'d> {
     pub(super) fn node(&mut self, at: At<'_>, written: &'d Map<String, Value>) -> Node {
@@ -71,6 +73,7 @@ impl<'d> Build<'d> {
             object: self.object(at, written),
             reference,
             beside: self.beside(at, written, second),
+            xml: xml(written).map(Box::new),
             sides: (u8::from(flag("readOnly")) * Sides::READ)
                 | (u8::from(flag("writeOnly")) * Sides::WRITE),
             family: None,
@@ -331,6 +334,19 @@ fn content(written: &Map<String, Value>) -> Option<Content> {
         is_bytes: is_binary || (media_type.is_some() && encoding.is_none()),
         media_type,
         encoding,
+    })
+}
+
+/// How a value is written as XML, where that is said. `##default`, as some tools have it, is no name.
+fn xml(written: &Map<String, Value>) -> Option<Xml> {
+    let told = written.get("xml")?;
+    let flag = |name: &str| told.get(name) == Some(&Value::Bool(true));
+    let name = told.get("name").and_then(Value::as_str);
+    let name = name.filter(|name| is_name(name));
+    Some(Xml {
+        name: name.map(|name| local(name).into()),
+        attribute: flag("attribute"),
+        wrapped: flag("wrapped"),
     })
 }
 
