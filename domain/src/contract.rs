@@ -7,10 +7,13 @@
 mod answers;
 mod build;
 mod carried;
+mod elements;
 mod fits;
 mod format;
 mod media;
+mod multipart;
 mod operations;
+mod parts;
 mod pattern;
 mod schema;
 mod strip;
@@ -236,6 +239,9 @@ impl Contract {
             return Vec::new();
         };
         let (shape, charset) = (media.shape(media_type), Charset::of(media_type));
+        if shape == Shape::Parts {
+            return self.parts(media, schema, media_type, body, rules);
+        }
         let value = match self.read_body(shape, schema, body, |text| charset.read(text, false)) {
             Ok(Some(value)) => value,
             Ok(None) => return Vec::new(),
@@ -263,13 +269,15 @@ impl Contract {
                 let form = carried::form(&self.schemas, schema, text);
                 form.map(|form| Some(form.into())).map_err(str::to_owned)
             }
-            // What stands for an object or a list has a syntax of its own: XML, CSV.
+            Shape::Xml if !elements::concerns(&self.schemas, schema) => Ok(None),
+            Shape::Xml => elements::read(&self.schemas, schema, body).map(Some),
+            // What stands for an object or a list has a syntax of its own, such as CSV.
             Shape::Text if !self.schemas.admits_scalar(schema) => Ok(None),
             Shape::Text => {
                 let text = text(body)?;
                 Ok(Some(self.schemas.coerce(schema, &text).into()))
             }
-            Shape::Opaque => Ok(None),
+            Shape::Parts | Shape::Opaque => Ok(None),
         }
     }
 }

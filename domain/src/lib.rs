@@ -47,3 +47,4 @@ pub mod threat;
 pub mod traffic;
 pub mod upstream;
 pub mod wire;
+pub mod xml;

@@ -88,13 +88,19 @@ const PETSTORE: Real = Real {
             "id=x&name=a&photoUrls=b&status=lost",
             &["body /id", "body /status"],
         ),
-        // What XML means is not looked at.
         (
             "POST /pet",
             "/pet",
             "content-type: application/xml",
-            "<pet/>",
+            "<pet><id>1</id><name>a</name><photoUrls><photoUrl>b</photoUrl></photoUrls><tags><tag><id>2</id></tag></tags></pet>",
             &[],
+        ),
+        (
+            "POST /pet",
+            "/pet",
+            "content-type: application/xml",
+            "<pet><id>x</id><tags><tag><id>y</id></tag></tags></pet>",
+            &["body ", "body ", "body /id", "body /tags/0/id"],
         ),
         (
             "GET /pet/findByStatus",

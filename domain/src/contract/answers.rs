@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::build::Build;
+use super::elements;
 use super::fits::Fitting;
 use super::media::{Charset, Media, Shape, essence, is_json};
 use super::operations::read_content;
@@ -143,15 +144,20 @@ impl Contract {
         };
         let shape = media.shape(media_type);
         match media.schema {
-            // What stands for an object or a list has a syntax of its own: XML, CSV.
+            // What stands for an object or a list has a syntax of its own, such as CSV.
             Some(schema) if shape == Shape::Text && !self.schemas.admits_scalar(schema) => {
                 Answered::Fits
             }
-            Some(schema) if shape != Shape::Opaque => Answered::Body(Expected {
-                schema,
-                shape,
-                charset: Charset::of(media_type),
-            }),
+            Some(schema) if shape == Shape::Xml && !elements::concerns(&self.schemas, schema) => {
+                Answered::Fits
+            }
+            Some(schema) if !matches!(shape, Shape::Parts | Shape::Opaque) => {
+                Answered::Body(Expected {
+                    schema,
+                    shape,
+                    charset: Charset::of(media_type),
+                })
+            }
             Some(_) | None => Answered::Fits,
         }
     }

@@ -288,7 +288,7 @@ fn object(parameter: &Parameter, members: Map<String, Value>) -> Option<Value> {
     (parameter.required || !members.is_empty()).then_some(Value::Object(members))
 }
 
-fn item_schema(schemas: &Schemas, schema: Index) -> Option<Index> {
+pub(super) fn item_schema(schemas: &Schemas, schema: Index) -> Option<Index> {
     schemas.shape(schema, |node| {
         let array = node.array.as_ref()?;
         array.items.or(array.prefix.first().copied())

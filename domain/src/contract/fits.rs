@@ -201,6 +201,10 @@ impl<'c> Fitting<'c> {
                 let rule = node.text.as_ref();
                 rule.is_none_or(|rule| self.text(rule, text))
             }
+            Value::Octets(bytes) => {
+                let rule = node.text.as_ref();
+                rule.is_none_or(|rule| self.octets(rule, bytes))
+            }
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => true,
         };
         if !fits && !self.goes_on() {
@@ -305,7 +309,7 @@ fn is_of(value: &Value<'_>, kinds: Kinds) -> bool {
         Value::Bool(_) => Kinds::BOOLEAN,
         Value::Number(number) if is_integer(number) => Kinds::INTEGER | Kinds::NUMBER,
         Value::Number(_) => Kinds::NUMBER,
-        Value::Text(_) => Kinds::STRING,
+        Value::Text(_) | Value::Octets(_) => Kinds::STRING,
         Value::Array(_) => Kinds::ARRAY,
         Value::Object(_) => Kinds::OBJECT,
     };

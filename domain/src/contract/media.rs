@@ -1,6 +1,7 @@
 //! Media types of bodies (RFC 9110 §8.3.1): which of a document's fits, and how it is read.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use super::schema::Index;
 
@@ -10,6 +11,8 @@ pub(super) struct Media {
     /// In lower case, without parameters: `application/json`, `text/*`, `*/*`.
     pub(super) range: Box<str>,
     pub(super) schema: Option<Index>,
+    /// Ranges of media types of a part, by its name.
+    pub(super) encoding: HashMap<Box<str>, Box<[Box<str>]>>,
 }
 
 /// How a body becomes a value.
@@ -18,6 +21,10 @@ pub(super) enum Shape {
     Json,
     /// `application/x-www-form-urlencoded`
     Form,
+    /// `multipart/form-data`
+    Parts,
+    /// With what a schema says of members; else it is opaque.
+    Xml,
     Text,
     /// Its media type is all that is known of it.
     Opaque,
@@ -80,6 +87,24 @@ pub(super) fn is_json(essence: &str) -> bool {
     essence == "application/json" || essence == "text/json" || essence.ends_with("+json")
 }
 
+/// XML itself, or by its suffix (RFC 7303 §9).
+fn is_xml(essence: &str) -> bool {
+    essence == "application/xml" || essence == "text/xml" || essence.ends_with("+xml")
+}
+
+/// How well a media type fits a range; larger is nearer.
+pub(super) fn nearness(range: &str, essence: &str) -> Option<u8> {
+    match range {
+        range if range == essence => Some(3),
+        "*/*" => Some(1),
+        range => {
+            let kind = range.strip_suffix("/*")?;
+            let is_of = essence.split_once('/').is_some_and(|(one, _)| one == kind);
+            is_of.then_some(2)
+        }
+    }
+}
+
 impl Media {
     /// The nearest of them. Without a media type the only one counts.
     pub(super) fn nearest<'m>(all: &'m [Self], media_type: Option<&str>) -> Option<&'m Self> {
@@ -91,21 +116,8 @@ impl Media {
         };
         let essence = essence(media_type);
         let near = all.iter();
-        let near = near.filter_map(|media| Some((media.fits(&essence)?, media)));
+        let near = near.filter_map(|media| Some((nearness(&media.range, &essence)?, media)));
         near.max_by_key(|(fit, _)| *fit).map(|(_, media)| media)
-    }
-
-    /// How well it fits; larger is nearer.
-    pub(super) fn fits(&self, essence: &str) -> Option<u8> {
-        match &*self.range {
-            range if range == essence => Some(3),
-            "*/*" => Some(1),
-            range => {
-                let kind = range.strip_suffix("/*")?;
-                let is_of = essence.split_once('/').is_some_and(|(one, _)| one == kind);
-                is_of.then_some(2)
-            }
-        }
     }
 
     pub(super) fn shape(&self, media_type: Option<&str>) -> Shape {
@@ -115,6 +127,8 @@ impl Media {
             range if range.ends_with("/*") => Shape::Json,
             json if is_json(json) => Shape::Json,
             "application/x-www-form-urlencoded" => Shape::Form,
+            "multipart/form-data" => Shape::Parts,
+            xml if is_xml(xml) => Shape::Xml,
             text if text.starts_with("text/") && text != "text/event-stream" => Shape::Text,
             _ => Shape::Opaque,
         }

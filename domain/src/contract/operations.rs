@@ -224,7 +224,20 @@ pub(super) fn read_content<'d>(build: &mut Build<'d>, at: At<'_>, of: &'d Value)
         Media {
             range: essence(media_type).into(),
             schema: schema.map(|schema| build.schema(at.key("schema"), schema)),
+            encoding: encoding(media),
         }
     });
     content.collect()
+}
+
+/// The media types of parts, by name (OpenAPI "Encoding Object").
+fn encoding(media: &Value) -> HashMap<Box<str>, Box<[Box<str>]>> {
+    let all = media.get("encoding").and_then(Value::as_object);
+    let all = all.into_iter().flatten().filter_map(|(name, told)| {
+        let ranges = told.get("contentType")?.as_str()?.split(',');
+        let ranges = ranges.map(essence).filter(|range| !range.is_empty());
+        let ranges: Box<[Box<str>]> = ranges.map(Box::from).collect();
+        (!ranges.is_empty()).then(|| (name.as_str().into(), ranges))
+    });
+    all.collect()
 }

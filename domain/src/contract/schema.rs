@@ -68,11 +68,21 @@ pub(super) struct Node {
     pub(super) object: Option<Box<Object>>,
     pub(super) reference: Option<Index>,
     pub(super) beside: Option<Box<Beside>>,
+    pub(super) xml: Option<Box<Xml>>,
     /// Bits of [`Sides`] that it says itself.
     pub(super) sides: u8,
     /// Schemas for the same value, of which one says that only the other side sends a member: what
     /// another one requires.
     pub(super) family: Option<Box<[Index]>>,
+}
+
+/// How values are written as XML (OpenAPI "XML Object").
+#[derive(Debug)]
+pub(super) struct Xml {
+    /// Without its prefix.
+    pub(super) name: Option<Box<str>>,
+    pub(super) attribute: bool,
+    pub(super) wrapped: bool,
 }
 
 /// Who alone sends a value (OpenAPI "Schema Object"), as bits.
@@ -118,6 +128,9 @@ impl Values {
     pub(super) fn have(&self, value: &value::Value<'_>) -> bool {
         match value {
             value::Value::Text(text) => self.texts.contains(&**text),
+            value::Value::Octets(bytes) => {
+                std::str::from_utf8(bytes).is_ok_and(|text| self.texts.contains(text))
+            }
             _ => self.others.iter().any(|known| equal(known, value)),
         }
     }
@@ -164,6 +177,18 @@ pub(super) struct Text {
     pub(super) most: Option<u64>,
     pub(super) pattern: Option<Pattern>,
     pub(super) format: Option<Format>,
+    pub(super) content: Option<Box<Content>>,
+}
+
+/// What a text stands for (JSON Schema 2020-12, validation §8), where it is a part of its own.
+#[derive(Debug)]
+pub(super) struct Content {
+    /// Bytes, and no characters: `format: binary`, or `contentMediaType` without `contentEncoding`.
+    pub(super) is_bytes: bool,
+    /// `contentMediaType`, as [`super::essence`] has it.
+    pub(super) media_type: Option<Box<str>>,
+    /// `contentEncoding`
+    pub(super) encoding: Option<Box<str>>,
 }
 
 #[derive(Debug, Default)]
@@ -317,6 +342,19 @@ impl Schemas {
             index = node.reference.or(all.first().copied())?;
         }
         None
+    }
+
+    /// What its texts stand for, or those of a variant.
+    pub(super) fn content(&self, index: Index) -> Option<&Content> {
+        fn own(node: &Node) -> Option<&Content> {
+            node.text.as_ref()?.content.as_deref()
+        }
+        self.shape(index, move |node| {
+            let beside = node.beside.iter();
+            let variants = beside.flat_map(|beside| beside.any.iter().chain(&beside.one));
+            let mut variants = variants.take(16).map(move |one| self.get(*one));
+            own(node).or_else(|| variants.find_map(own))
+        })
     }
 
     /// A text as the value that its schema most likely means.

@@ -82,7 +82,9 @@ impl<'c> Strip<'c> {
                         .zip(inside)
                         .all(|(member, of)| self.value(&of, member))
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) => true,
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::Octets(_) => {
+                true
+            }
         }
     }
 

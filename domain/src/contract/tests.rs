@@ -1,7 +1,10 @@
 //! Parameters and bodies against documents, as tables.
 
 mod answers;
+mod elements;
+mod names;
 mod parameters;
+mod parts;
 
 use std::borrow::Cow;
 

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Number;
 
-pub(super) use self::read::read;
+pub(super) use self::read::{MOST_VALUES, read, read_within};
 
 /// A value of JSON. What is not escaped in its text is borrowed from there: most values are looked
 /// at once and let go.
@@ -20,6 +20,8 @@ pub(super) enum Value<'b> {
     Bool(bool),
     Number(Number),
     Text(Cow<'b, str>),
+    /// Bytes that are no text of JSON: a part of a body of several.
+    Octets(&'b [u8]),
     Array(Vec<Self>),
     Object(Members<'b>),
 }
@@ -151,6 +153,7 @@ impl From<Value<'_>> for serde_json::Value {
             Value::Bool(value) => Self::Bool(value),
             Value::Number(number) => Self::Number(number),
             Value::Text(text) => Self::String(text.into_owned()),
+            Value::Octets(bytes) => Self::String(String::from_utf8_lossy(bytes).into_owned()),
             Value::Array(items) => Self::Array(items.into_iter().map(Self::from).collect()),
             Value::Object(members) => {
                 let members = members.list.into_iter();
@@ -168,6 +171,7 @@ impl Serialize for Value<'_> {
             Self::Bool(value) => writer.serialize_bool(*value),
             Self::Number(number) => number.serialize(writer),
             Self::Text(text) => writer.serialize_str(text),
+            Self::Octets(bytes) => writer.serialize_str(&String::from_utf8_lossy(bytes)),
             Self::Array(items) => writer.collect_seq(items),
             Self::Object(members) => {
                 let mut map = writer.serialize_map(Some(members.len()))?;
@@ -205,6 +209,7 @@ pub(super) fn size(value: &Value<'_>) -> u64 {
                 .sum::<u64>()
         }
         Value::Text(text) => 1 + text.len() as u64 / 32,
+        Value::Octets(bytes) => 1 + bytes.len() as u64 / 32,
         Value::Null | Value::Bool(_) | Value::Number(_) => 1,
     }
 }
@@ -233,7 +238,7 @@ impl<'v> Scalar<'v> {
                 }
                 (None, float) => Self::Float(float.unwrap_or(f64::NAN).to_bits()),
             },
-            Value::Array(_) | Value::Object(_) => return None,
+            Value::Octets(_) | Value::Array(_) | Value::Object(_) => return None,
         })
     }
 }

@@ -5,24 +5,21 @@ use std::collections::HashMap;
 use serde_json::{Map, Number as Digits, Value};
 
 use super::{Build, MOST_PATTERNS};
+use crate::contract::elements::local;
+use crate::contract::essence;
 use crate::contract::format::Format;
 use crate::contract::pattern::Pattern;
 use crate::contract::schema::{
-    Array, Beside, Contains, Discriminator, Index, Kinds, Node, Number, Object, Sides, Text,
-    Values, When, With,
+    Array, Beside, Contains, Content, Discriminator, Index, Kinds, Node, Number, Object, Sides,
+    Text, Values, When, With, Xml,
 };
 use crate::openapi::At;
+use crate::xml::is_name;
 
 impl<'d> Build<'d> {
     pub(super) fn node(&mut self, at: At<'_>, written: &'d Map<String, Value>) -> Node {
         let word = |name| written.get(name).and_then(Value::as_str);
-        let dynamic = if self.is_old {
-            None
-        } else {
-            word("$dynamicRef")
-        };
-        let reference = word("$ref").or(dynamic);
-        let reference = reference.and_then(|reference| self.reference(reference, at));
+        let reference = word("$ref").and_then(|reference| self.reference(reference, at));
         if self.is_old && reference.is_some() {
             // OpenAPI 3.0: what stands beside a reference is not read.
             return Node {
@@ -30,6 +27,13 @@ impl<'d> Build<'d> {
                 ..Node::default()
             };
         }
+        let dynamic = word("$dynamicRef").filter(|_| !self.is_old);
+        let dynamic = dynamic.and_then(|reference| self.dynamic_reference(reference, at));
+        // Who has both means both.
+        let (reference, second) = match reference {
+            Some(_) => (reference, dynamic),
+            None => (dynamic, None),
+        };
         let word_of = |word: &str| match Kinds::of_word(word) {
             0 => Err(()),
             bit => Ok(bit),
@@ -68,7 +72,8 @@ impl<'d> Build<'d> {
             array: self.array(at, written),
             object: self.object(at, written),
             reference,
-            beside: self.beside(at, written),
+            beside: self.beside(at, written, second),
+            xml: xml(written).map(Box::new),
             sides: (u8::from(flag("readOnly")) * Sides::READ)
                 | (u8::from(flag("writeOnly")) * Sides::WRITE),
             family: None,
@@ -115,11 +120,13 @@ impl<'d> Build<'d> {
                 .get("format")
                 .and_then(Value::as_str)
                 .and_then(Format::read),
+            content: content(written).map(Box::new),
         };
         let says = text.least.is_some()
             || text.most.is_some()
             || text.pattern.is_some()
-            || text.format.is_some();
+            || text.format.is_some()
+            || text.content.is_some();
         says.then(|| Box::new(text))
     }
 
@@ -224,10 +231,18 @@ impl<'d> Build<'d> {
         }))
     }
 
-    fn beside(&mut self, at: At<'_>, written: &'d Map<String, Value>) -> Option<Box<Beside>> {
+    /// `more` is a schema that is written in another way.
+    fn beside(
+        &mut self,
+        at: At<'_>,
+        written: &'d Map<String, Value>,
+        more: Option<Index>,
+    ) -> Option<Box<Beside>> {
         let when = self.at(at, written, "if");
+        let mut all = self.list(at, written, "allOf").into_vec();
+        all.extend(more);
         let beside = Beside {
-            all: self.list(at, written, "allOf"),
+            all: all.into(),
             any: self.list(at, written, "anyOf"),
             one: self.list(at, written, "oneOf"),
             not: self.at(at, written, "not"),
@@ -305,6 +320,34 @@ impl<'d> Build<'d> {
             .map(|(name, value)| (name.as_str().into(), self.schema(all.key(name), value)))
             .collect()
     }
+}
+
+/// What a text stands for, where that is said.
+fn content(written: &Map<String, Value>) -> Option<Content> {
+    let word = |name| written.get(name).and_then(Value::as_str);
+    let media_type: Option<Box<str>> =
+        word("contentMediaType").map(|written| essence(written).into());
+    let encoding: Option<Box<str>> = word("contentEncoding").map(Box::from);
+    let is_binary = word("format") == Some("binary");
+    let says = is_binary || media_type.is_some() || encoding.is_some();
+    says.then(|| Content {
+        is_bytes: is_binary || (media_type.is_some() && encoding.is_none()),
+        media_type,
+        encoding,
+    })
+}
+
+/// How a value is written as XML, where that is said. `##default`, as some tools have it, is no name.
+fn xml(written: &Map<String, Value>) -> Option<Xml> {
+    let told = written.get("xml")?;
+    let flag = |name: &str| told.get(name) == Some(&Value::Bool(true));
+    let name = told.get("name").and_then(Value::as_str);
+    let name = name.filter(|name| is_name(name));
+    Some(Xml {
+        name: name.map(|name| local(name).into()),
+        attribute: flag("attribute"),
+        wrapped: flag("wrapped"),
+    })
 }
 
 /// Also as `3.0`, which is what some write.

@@ -45,6 +45,28 @@ impl Fitting<'_> {
                 return self.say(|| format!("This has at most {most} characters."));
             }
         }
+        self.wording(rule, text)
+    }
+
+    /// Their length is that of the bytes (OpenAPI "Working with Binary Data").
+    pub(super) fn octets(&mut self, rule: &Text, bytes: &[u8]) -> bool {
+        let length = bytes.len() as u64;
+        if let Some(least) = rule.least.filter(|least| length < *least) {
+            return self.say(|| format!("This has at least {least} bytes."));
+        }
+        if let Some(most) = rule.most.filter(|most| length > *most) {
+            return self.say(|| format!("This has at most {most} bytes."));
+        }
+        if rule.pattern.is_none() && (rule.format.is_none() || !self.formats) {
+            return true;
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.spend(length / 16) && self.wording(rule, text),
+            Err(_) => self.say(|| "This is a text.".to_owned()),
+        }
+    }
+
+    fn wording(&mut self, rule: &Text, text: &str) -> bool {
         if let Some(pattern) = &rule.pattern
             && !(self.spend(pattern.cost(text)) && pattern.fits(text))
         {

@@ -9,27 +9,32 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use super::{Members, Value};
 
 /// Most values in a body.
-const MOST_VALUES: u32 = 300_000;
+pub(in crate::contract) const MOST_VALUES: u32 = 300_000;
 
 /// Reads a body of JSON. A member that is there twice is refused: of two readers one takes the
 /// first, the other the last. The error is a sentence.
 pub(in crate::contract) fn read(body: &[u8]) -> Result<Value<'_>, String> {
+    read_within(body, &Cell::new(MOST_VALUES))
+}
+
+/// The same, of so many values as are left for several texts.
+pub(in crate::contract) fn read_within<'b>(
+    body: &'b [u8],
+    left: &Cell<u32>,
+) -> Result<Value<'b>, String> {
     match std::str::from_utf8(body) {
         // What is known to be text as a whole need not be looked at string by string.
-        Ok(text) => read_from(serde_json::Deserializer::from_str(text)),
-        Err(_) => read_from(serde_json::Deserializer::from_slice(body)),
+        Ok(text) => read_from(serde_json::Deserializer::from_str(text), left),
+        Err(_) => read_from(serde_json::Deserializer::from_slice(body), left),
     }
 }
 
 fn read_from<'b>(
     mut reader: serde_json::Deserializer<impl serde_json::de::Read<'b>>,
+    left: &Cell<u32>,
 ) -> Result<Value<'b>, String> {
-    let left = Cell::new(MOST_VALUES);
     let said = Cell::new(None);
-    let strict = Strict {
-        left: &left,
-        said: &said,
-    };
+    let strict = Strict { left, said: &said };
     let value = strict.deserialize(&mut reader);
     value
         .and_then(|value| reader.end().map(|()| value))

@@ -4,149 +4,40 @@
 
 use std::collections::HashSet;
 
-use quick_xml::XmlVersion;
-use quick_xml::escape::resolve_predefined_entity;
-use quick_xml::events::{BytesStart, Event};
-use quick_xml::reader::Reader;
+use domain::xml::{self, Element, is_char, is_name};
 use serde_json::{Map, Value};
 
 const DEEPEST: usize = 100;
-/// Most elements and attributes.
-const MOST: usize = 300_000;
 
 const TEXT: &str = "#text";
 /// Longest XML that is written, in bytes: a name is written for each item of its list.
 const LONGEST: usize = 4 * 1024 * 1024;
-/// Longest name that is written.
-const LONGEST_NAME: usize = 200;
 
 /// What items are called that have no name.
 const ITEM: &str = "item";
 
-struct Element {
-    name: String,
-    members: Map<String, Value>,
-    text: String,
-}
-
 /// The error is a sentence.
 pub(super) fn read(bytes: &[u8], arrays: &HashSet<Box<str>>) -> Result<Value, String> {
-    let text = std::str::from_utf8(bytes).map_err(|_| "The XML is not UTF-8.".to_owned())?;
-    // A mark of the byte order is no text.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = Reader::from_str(text);
-    let mut open: Vec<Element> = Vec::new();
-    let mut root: Option<Map<String, Value>> = None;
-    let mut left = MOST;
-    loop {
-        let event = reader.read_event().map_err(|_| {
-            let at = reader.error_position();
-            format!("The body is no XML: at byte {at}.")
-        })?;
-        let is_outside = open.is_empty();
-        match event {
-            Event::Start(start) => {
-                if open.len() >= DEEPEST {
-                    return Err("The XML is nested too deep.".to_owned());
-                }
-                open.push(element(&start, root.is_some() && is_outside, &mut left)?);
-            }
-            Event::Empty(start) => {
-                let element = element(&start, root.is_some() && is_outside, &mut left)?;
-                close(element, open.last_mut(), &mut root, arrays);
-            }
-            Event::End(_) => {
-                if let Some(element) = open.pop() {
-                    close(element, open.last_mut(), &mut root, arrays);
-                }
-            }
-            Event::Text(text) => match open.last_mut() {
-                Some(element) => element.text.push_str(&text.xml10_content()),
-                None if text.trim().is_empty() => {}
-                None => return Err("Text stands outside of the XML's root.".to_owned()),
-            },
-            Event::CData(text) => match open.last_mut() {
-                Some(element) => element.text.push_str(&text.xml10_content()),
-                None => return Err("Text stands outside of the XML's root.".to_owned()),
-            },
-            Event::GeneralRef(reference) => {
-                let unknown = || "The XML has an entity that is not known.".to_owned();
-                let element = open.last_mut().ok_or_else(unknown)?;
-                match reference.resolve_char_ref() {
-                    Ok(Some(char)) if is_char(char) => element.text.push(char),
-                    Ok(None) => {
-                        let text = resolve_predefined_entity(&reference).ok_or_else(unknown)?;
-                        element.text.push_str(text);
-                    }
-                    Ok(Some(_)) | Err(_) => return Err(unknown()),
-                }
-            }
-            Event::DocType(_) => return Err("XML with a DTD is not read.".to_owned()),
-            Event::Decl(declared) => match declared.encoding() {
-                Some(Ok(name)) if !name.eq_ignore_ascii_case("utf-8") => {
-                    return Err("The XML says that it is not UTF-8.".to_owned());
-                }
-                Some(Err(_)) => return Err("The body is no XML.".to_owned()),
-                Some(Ok(_)) | None => {}
-            },
-            Event::Comment(_) | Event::PI(_) => {}
-            Event::Eof if is_outside => {
-                let root = root.ok_or_else(|| "The XML has no root.".to_owned())?;
-                return Ok(Value::Object(root));
-            }
-            Event::Eof => return Err("The XML ends before its root does.".to_owned()),
-        }
-    }
+    let mut root = Map::new();
+    add(xml::read(bytes)?, &mut root, arrays);
+    Ok(Value::Object(root))
 }
 
-fn element(start: &BytesStart<'_>, is_second: bool, left: &mut usize) -> Result<Element, String> {
-    if is_second {
-        return Err("The XML has two roots.".to_owned());
-    }
-    let mut spend = || {
-        *left = left.checked_sub(1)?;
-        Some(())
-    };
-    let many = || "The XML has too many elements.".to_owned();
-    spend().ok_or_else(many)?;
-    let name = start.name();
-    let name = named(name.as_ref())?;
-    let mut members = Map::new();
-    for attribute in start.attributes() {
-        let wrong = || format!("An attribute of {name} cannot be read.");
-        let attribute = attribute.map_err(|_| wrong())?;
-        spend().ok_or_else(many)?;
-        let value = attribute.normalized_value(XmlVersion::Implicit1_0);
-        let value = value.map_err(|_| wrong())?;
-        let attribute = named(attribute.key.as_ref())?;
-        members.insert(format!("@{attribute}"), value.into_owned().into());
-    }
-    Ok(Element {
-        name,
-        members,
-        text: String::new(),
-    })
-}
-
-fn named(name: &str) -> Result<String, String> {
-    match is_name(name) {
-        true => Ok(name.to_owned()),
-        false => Err("The XML has a name that is none.".to_owned()),
-    }
-}
-
-/// Ends an element: it is a member of the one around it, or the root.
-fn close(
-    element: Element,
-    around: Option<&mut Element>,
-    root: &mut Option<Map<String, Value>>,
-    arrays: &HashSet<Box<str>>,
-) {
+/// Makes an element a member of the one around it.
+fn add(element: Element, around: &mut Map<String, Value>, arrays: &HashSet<Box<str>>) {
     let Element {
         name,
-        mut members,
+        attributes,
+        children,
         text,
     } = element;
+    let mut members = Map::new();
+    for (attribute, value) in attributes {
+        members.insert(format!("@{attribute}"), value.into());
+    }
+    for child in children {
+        add(child, &mut members, arrays);
+    }
     let text = text.trim();
     let value = if members.is_empty() {
         Value::from(text)
@@ -156,21 +47,17 @@ fn close(
         }
         Value::Object(members)
     };
-    let members = match around {
-        Some(around) => &mut around.members,
-        None => root.get_or_insert_default(),
-    };
-    match members.get_mut(&name) {
+    match around.get_mut(&name) {
         Some(Value::Array(items)) => items.push(value),
         Some(first) => {
             let first = std::mem::take(first);
-            members.insert(name, Value::Array(vec![first, value]));
+            around.insert(name, Value::Array(vec![first, value]));
         }
         None if arrays.contains(&*name) => {
-            members.insert(name, Value::Array(vec![value]));
+            around.insert(name, Value::Array(vec![value]));
         }
         None => {
-            members.insert(name, value);
+            around.insert(name, value);
         }
     }
 }
@@ -321,20 +208,6 @@ fn escape(out: &mut String, text: &str, in_attribute: bool) -> Result<(), String
         out.push_str(written);
     }
     Ok(())
-}
-
-/// XML 1.0 §2.2.
-const fn is_char(char: char) -> bool {
-    matches!(char, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
-}
-
-/// XML 1.0 §2.3, but for a few characters that nobody uses.
-fn is_name(name: &str) -> bool {
-    let letter = |char: char| char.is_alphabetic() || matches!(char, '_' | ':');
-    let mut chars = name.chars();
-    name.len() <= LONGEST_NAME
-        && chars.next().is_some_and(letter)
-        && chars.all(|char| letter(char) || char.is_numeric() || matches!(char, '-' | '.'))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What XML is read as, what is refused, and what is written.
 
+use domain::xml::MOST;
 use serde_json::json;
 
 use super::*;
