@@ -76,7 +76,8 @@ fn counted(data: &Path) -> Process {
 #[test]
 fn each_count_is_found_once_wherever_a_crash_comes() {
     type Crash = fn(&mut Process);
-    let cases: [(&str, Crash, &[(u128, u64)]); 11] = [
+    type Found = &'static [(u128, u64)];
+    let cases: [(&str, Crash, Found); 11] = [
         ("at once", |_| {}, &[(1, 6), (2, 1)]),
         (
             "in the middle of a line",
