@@ -220,10 +220,14 @@ impl Counter {
         }
     }
 
+    /// Never more than was taken: what is read again from the disk may be confirmed a second time.
     pub(super) fn confirm(&self, period: i64, by: u64) {
         let _turning = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
         if self.start.load(Ordering::Relaxed) == period {
-            self.confirmed.fetch_add(by, Ordering::Relaxed);
+            let confirmed = self.confirmed.load(Ordering::Relaxed).saturating_add(by);
+            let taken = self.taken.load(Ordering::Relaxed);
+            self.confirmed
+                .store(confirmed.min(taken), Ordering::Relaxed);
         }
     }
 

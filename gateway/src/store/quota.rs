@@ -77,7 +77,10 @@ impl QuotaStore {
                 if stopped {
                     sharing.gathering.end();
                     sharing.turn().await;
-                    if !is_kept {
+                    if is_kept {
+                        // What has arrived is nobody's to send again.
+                        sharing.gathering.save().await;
+                    } else {
                         sharing.finish().await;
                     }
                     return;

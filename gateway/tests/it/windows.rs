@@ -34,7 +34,7 @@ async fn both_sides_are_told_their_windows() {
     asking.write(b"GET /x HTTP/1.1\r\nHost: t\r\n\r\n").await;
     let mut upstream = Frames::accept(&listener).await;
     let windows = upstream.windows().await;
-    assert_eq!(windows, (256 * KIB, 4 * MIB), "of an upstream");
+    assert_eq!(windows, (256 * KIB, 32 * MIB), "of an upstream");
 }
 
 /// Sends until there was no room for a while, and at most so many bytes; says how many it were.
