@@ -256,16 +256,13 @@ fn granted(all: &[GrantedScopes]) -> AnyView {
 
 fn certificate(form: &Form) -> AnyView {
     view! {
-        // One of the two: a browser that asked for both would send none.
         {Field::area("certificate", "Certificate", 8)
-            .mono()
-            .unmarked()
+            .mono().unmarked()
             .placeholder("-----BEGIN CERTIFICATE-----")
             .help("In PEM, without its private key. It is recognized by its fingerprint: a renewed certificate is added beside the old one.")
             .of(form)}
         {Field::text("certificate_name", "Or a name")
-            .mono()
-            .unmarked()
+            .mono().unmarked()
             .placeholder("san:dns:orders.example.com")
             .help("Instead of one certificate all that have this name: subject:CN=…, san:dns:…, san:uri:… or san:email:…. Renewed ones need nothing more.")
             .of(form)}
