@@ -78,7 +78,7 @@ pub fn view(page: Settings) -> AnyView {
         {Section::new("webhooks", "Webhooks")
             .note("beside mails")
             .actions(view! { <a class="btn" href=format!("{}/webhooks", page.at.base())>{icon(Icon::Webhook)} "Webhooks"</a> })
-            .body(view! { <p class="small soft">"Addresses that are told of subscriptions, and of quotas at 80 and 100 %."</p> })}
+            .body(view! { <p class="small soft">"Addresses that are told of subscriptions, quotas at 80 and 100 %, versions that go and credentials that end."</p> })}
         {Section::new("prefix", "Where its APIs may answer")
             .note("set by the operator")
             .body(grants(&organization.grants))}
