@@ -7,6 +7,7 @@ mod node;
 mod scopes;
 
 use std::collections::HashMap;
+use std::fmt::{self, Write as _};
 
 use serde_json::Value;
 
@@ -19,7 +20,7 @@ use crate::problem::Invalid;
 
 /// Most findings that are told.
 const MOST_FINDINGS: usize = 50;
-/// Characters of a finding's pointer.
+/// Bytes of a pointer that is told.
 const MOST_POINTER: usize = 1000;
 /// Different patterns of one document.
 const MOST_PATTERNS: usize = 1000;
@@ -68,7 +69,8 @@ struct Waiting<'d> {
 
 impl<'d> Build<'d> {
     pub(super) fn new(root: &'d Value, is_old: bool) -> Self {
-        let names = Identifiers::read(root, is_old);
+        let mut names = Identifiers::read(root, is_old);
+        let found = std::mem::take(&mut names.refused);
         let mut scopes = Scopes::new();
         let scope = scopes.enter(PLAIN, DOCUMENT, names.dynamic(DOCUMENT));
         let place = Place {
@@ -85,7 +87,7 @@ impl<'d> Build<'d> {
             copies: 0,
             waiting: Vec::new(),
             patterns: HashMap::new(),
-            found: Vec::new(),
+            found,
         }
     }
 
@@ -108,8 +110,7 @@ impl<'d> Build<'d> {
 
     pub(super) fn refuse(&mut self, at: At<'_>, message: &str) {
         if self.found.len() < MOST_FINDINGS {
-            let pointer: String = at.to_string().chars().take(MOST_POINTER).collect();
-            self.found.push(Invalid::new(pointer, message));
+            self.found.push(Invalid::new(shown(at), message));
         }
     }
 
@@ -229,6 +230,24 @@ impl<'d> Build<'d> {
 }
 
 const LEADS_NOWHERE: &str = "This reference leads nowhere in the document.";
+
+/// A place as it is told. What is too long is cut off, and not written out before: a document may
+/// have one name of megabytes, and thousands of places behind it.
+fn shown(at: At<'_>) -> String {
+    struct Cut(String);
+    impl fmt::Write for Cut {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            text.chars().try_for_each(|char| {
+                let fits = self.0.len() + char.len_utf8() <= MOST_POINTER;
+                fits.then(|| self.0.push(char)).ok_or(fmt::Error)
+            })
+        }
+    }
+    let mut cut = Cut(String::new());
+    // The error says that it was cut.
+    let _ = write!(cut, "{at}");
+    cut.0
+}
 
 /// A step of a JSON Pointer (RFC 6901 §3).
 pub(super) fn escaped(name: &str) -> String {

@@ -3,7 +3,7 @@
 
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// A place in a document. `to_string` gives its JSON pointer (RFC 6901).
 #[derive(Clone, Copy)]
@@ -45,16 +45,21 @@ impl<'a> At<'a> {
 }
 
 impl fmt::Display for At<'_> {
+    /// Character by character, so that the beginning of a long one costs no more than that.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(parent) = self.parent {
             parent.fmt(f)?;
         }
         match self.step {
             Step::Base(pointer) => f.write_str(pointer),
-            Step::Key(key) if key.contains(['~', '/']) => {
-                write!(f, "/{}", key.replace('~', "~0").replace('/', "~1"))
+            Step::Key(key) => {
+                f.write_char('/')?;
+                key.chars().try_for_each(|char| match char {
+                    '~' => f.write_str("~0"),
+                    '/' => f.write_str("~1"),
+                    _ => f.write_char(char),
+                })
             }
-            Step::Key(key) => write!(f, "/{key}"),
             Step::Index(index) => write!(f, "/{index}"),
         }
     }

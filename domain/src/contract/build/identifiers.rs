@@ -8,10 +8,16 @@ use serde_json::Value;
 use url::Url;
 
 use super::asking::Asking;
+use super::{MOST_FINDINGS, shown};
 use crate::openapi::At;
+use crate::problem::Invalid;
 
 /// Where a document lies that does not say it.
 const SOMEWHERE: &str = "https://document.invalid/document";
+/// Bytes of a resource's URI: all that stands in it is read against that.
+const LONGEST_URI: usize = 2000;
+/// Names that a document gives to its schemas.
+const MOST_NAMES: usize = 10_000;
 
 /// A resource's place in the list.
 pub(super) type Resource = usize;
@@ -27,6 +33,8 @@ pub(super) struct Identifiers<'d> {
     by_root: HashMap<*const Value, Resource>,
     /// `None`: nowhere is a `$dynamicRef` that could lead to more than one place.
     asking: Option<Asking>,
+    /// Names that are not looked at.
+    pub(super) refused: Vec<Invalid>,
 }
 
 struct Own<'d> {
@@ -75,19 +83,21 @@ impl<'d> Identifiers<'d> {
             by_uri: HashMap::new(),
             by_root: HashMap::new(),
             asking: None,
+            refused: Vec::new(),
         };
         if is_old {
             return names;
         }
         let mut walk = Walk {
             names,
+            named: 0,
             met: Vec::new(),
         };
         match root.get("openapi") {
             Some(_) => walk.document(At::base(""), root),
             None => walk.schema(At::base(""), root, DOCUMENT, None),
         }
-        let Walk { mut names, met } = walk;
+        let Walk { mut names, met, .. } = walk;
         let has_names = names.resources.iter().any(|own| !own.dynamic.is_empty());
         if has_names && met.iter().any(|met| met.is_dynamic) {
             names.asking = Some(Asking::read(&names, &met));
@@ -183,6 +193,8 @@ impl<'d> Anchor<'d> {
 /// example names nothing.
 struct Walk<'d> {
     names: Identifiers<'d>,
+    /// Names so far.
+    named: usize,
     met: Vec<Met<'d>>,
 }
 
@@ -225,16 +237,19 @@ impl<'d> Walk<'d> {
             Some(id) => self.begin(at, value, id, from),
             None => from,
         };
-        let own = &mut self.names.resources[resource];
-        let anchor = || Anchor {
-            pointer: at.to_string(),
-            value,
-        };
-        if let Some(name) = word("$anchor") {
-            own.anchors.entry(name).or_insert_with(anchor);
-        }
-        if let Some(name) = word("$dynamicAnchor") {
-            own.dynamic.entry(name).or_insert_with(anchor);
+        for keyword in ["$anchor", "$dynamicAnchor"] {
+            let Some(name) = word(keyword).filter(|_| self.may_name(at.key(keyword))) else {
+                continue;
+            };
+            let own = &mut self.names.resources[resource];
+            let all = match keyword {
+                "$anchor" => &mut own.anchors,
+                _ => &mut own.dynamic,
+            };
+            all.entry(name).or_insert_with(|| Anchor {
+                pointer: shown(at),
+                value,
+            });
         }
         let this = Some(self.met.len());
         let dynamic = word("$dynamicRef").and_then(|written| written.split_once('#'));
@@ -281,13 +296,36 @@ impl<'d> Walk<'d> {
             return from;
         };
         uri.set_fragment(None);
+        if uri.as_str().len() > LONGEST_URI {
+            self.refuse(at.key("$id"), "This $id is longer than can be looked at.");
+            return from;
+        }
+        if !self.may_name(at.key("$id")) {
+            return from;
+        }
         let resource = self.names.resources.len();
         let by_uri = self.names.by_uri.entry(uri.to_string());
         by_uri.or_insert(resource);
         let address = std::ptr::from_ref(value);
         self.names.by_root.insert(address, resource);
-        let own = Own::new(Some(uri), at.to_string(), value);
+        let own = Own::new(Some(uri), shown(at), value);
         self.names.resources.push(own);
         resource
+    }
+
+    /// Whether one more name is looked at.
+    fn may_name(&mut self, at: At<'_>) -> bool {
+        self.named += 1;
+        if self.named == MOST_NAMES + 1 {
+            let message = "The document has more $id and $anchor than can be looked at.";
+            self.refuse(at, message);
+        }
+        self.named <= MOST_NAMES
+    }
+
+    fn refuse(&mut self, at: At<'_>, message: &str) {
+        if self.names.refused.len() < MOST_FINDINGS {
+            self.names.refused.push(Invalid::new(shown(at), message));
+        }
     }
 }

@@ -145,3 +145,43 @@ fn what_dynamic_references_make_of_a_document_is_bounded() {
         "{found:?}"
     );
 }
+
+/// A long base with thousands of short names in it, a long key with thousands of places behind it,
+/// and more names than there are.
+#[test]
+fn what_a_document_calls_its_schemas_takes_no_more_room_than_the_document() {
+    let many = |of: &dyn Fn(usize) -> Value, count: usize| {
+        let all = (0..count).map(|n| (format!("d{n}"), of(n)));
+        Value::Object(all.collect())
+    };
+    let ids = |n: usize| json!({"$id": format!("i{n}")});
+    let anchors = |n: usize| json!({"$anchor": format!("a{n}")});
+    let long = "x".repeat(500_000);
+    let inside = |key: &str| {
+        json!({"A": {"properties": {key: {"$defs": many(&anchors, 9000)},
+        "a": {"$ref": "#a8999"}}}})
+    };
+    let based = |path: &str| {
+        json!({"A": {"$id": format!("https://example.com/{path}/"),
+        "$defs": many(&ids, 9000)}})
+    };
+    for (schemas, expected) in [
+        (based("a"), None),
+        (based(&long), Some("/components/schemas/A/$id")),
+        (inside("a~/b"), None),
+        (inside(&long), None),
+        (
+            json!({"A": {"$defs": many(&anchors, 10_001)}}),
+            Some("/components/schemas/A/$defs/d"),
+        ),
+    ] {
+        let document = document("3.1.0", &schemas);
+        let began = std::time::Instant::now();
+        let compiled = Contract::compile(&document);
+        assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+        let pointer = compiled.err().map(|found| found[0].pointer.clone());
+        assert_eq!(pointer.is_some(), expected.is_some(), "{pointer:?}");
+        let is_there = pointer.iter().all(|at| at.starts_with(expected.unwrap()));
+        assert!(is_there, "{pointer:?}");
+    }
+}
