@@ -1,5 +1,5 @@
-//! XML as a tree of elements. Neither a DTD nor an entity of its own is read, so nothing can grow or
-//! be fetched.
+//! XML 1.0 as a tree of elements. Neither a DTD nor an entity of its own is read, so nothing can grow
+//! or be fetched.
 
 use quick_xml::XmlVersion;
 use quick_xml::escape::resolve_predefined_entity;
@@ -29,28 +29,38 @@ pub struct Element {
 
 /// Reads a body of XML: its root. The error is a sentence.
 pub fn read(bytes: &[u8]) -> Result<Element, String> {
+    read_within(bytes, &mut { MOST })
+}
+
+/// The same, of so many elements and attributes as are left for several bodies.
+pub fn read_within(bytes: &[u8], left: &mut usize) -> Result<Element, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "The XML is not UTF-8.".to_owned())?;
     // A mark of the byte order is no text.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if !text.chars().all(is_char) {
+        return Err("The XML has a character that may not be in it.".to_owned());
+    }
     let mut reader = Reader::from_str(text);
+    reader.config_mut().check_comments = true;
     let mut open: Vec<Element> = Vec::new();
     let mut root: Option<Element> = None;
-    let mut left = MOST;
+    let mut is_first = true;
     loop {
         let event = reader.read_event().map_err(|_| {
             let at = reader.error_position();
             format!("The body is no XML: at byte {at}.")
         })?;
         let is_outside = open.is_empty();
+        let is_begin = std::mem::replace(&mut is_first, false);
         match event {
             Event::Start(start) => {
                 if open.len() >= DEEPEST {
                     return Err("The XML is nested too deep.".to_owned());
                 }
-                open.push(element(&start, root.is_some() && is_outside, &mut left)?);
+                open.push(element(&start, root.is_some() && is_outside, left)?);
             }
             Event::Empty(start) => {
-                let element = element(&start, root.is_some() && is_outside, &mut left)?;
+                let element = element(&start, root.is_some() && is_outside, left)?;
                 close(element, open.last_mut(), &mut root);
             }
             Event::End(_) => {
@@ -60,7 +70,7 @@ pub fn read(bytes: &[u8]) -> Result<Element, String> {
             }
             Event::Text(text) => match open.last_mut() {
                 Some(element) => element.text.push_str(&text.xml10_content()),
-                None if text.trim().is_empty() => {}
+                None if is_blank(&text) => {}
                 None => return Err("Text stands outside of the XML's root.".to_owned()),
             },
             Event::CData(text) => match open.last_mut() {
@@ -80,6 +90,12 @@ pub fn read(bytes: &[u8]) -> Result<Element, String> {
                 }
             }
             Event::DocType(_) => return Err("XML with a DTD is not read.".to_owned()),
+            Event::Decl(_) if !is_begin => {
+                return Err("The XML is declared behind its beginning.".to_owned());
+            }
+            Event::Decl(declared) if !declared.version().is_ok_and(|is| is == "1.0") => {
+                return Err("The XML is of another version than 1.0.".to_owned());
+            }
             Event::Decl(declared) => match declared.encoding() {
                 Some(Ok(name)) if !name.eq_ignore_ascii_case("utf-8") => {
                     return Err("The XML says that it is not UTF-8.".to_owned());
@@ -110,7 +126,7 @@ fn element(start: &BytesStart<'_>, is_second: bool, left: &mut usize) -> Result<
     let name = named(name.as_ref())?;
     let mut attributes = Vec::new();
     for attribute in start.attributes() {
-        let wrong = || format!("An attribute of {name} cannot be read.");
+        let wrong = || "An attribute of the XML cannot be read.".to_owned();
         let attribute = attribute.map_err(|_| wrong())?;
         spend().ok_or_else(many)?;
         if attributes.len() == MOST_ATTRIBUTES {
@@ -118,6 +134,10 @@ fn element(start: &BytesStart<'_>, is_second: bool, left: &mut usize) -> Result<
         }
         let value = attribute.normalized_value(XmlVersion::Implicit1_0);
         let value = value.map_err(|_| wrong())?;
+        // XML 1.0 §3.1: neither this sign, nor by a reference what may not be in XML.
+        if attribute.value.contains('<') || !value.chars().all(is_char) {
+            return Err(wrong());
+        }
         let attribute = named(attribute.key.as_ref())?;
         attributes.push((attribute, value.into_owned()));
     }
@@ -141,6 +161,16 @@ fn close(element: Element, around: Option<&mut Element>, root: &mut Option<Eleme
         Some(around) => around.children.push(element),
         None => *root = Some(element),
     }
+}
+
+/// Whether there is nothing but space (XML 1.0 §2.3): to others more signs are space.
+pub fn is_blank(text: &str) -> bool {
+    trim(text).is_empty()
+}
+
+/// A text without the space around it.
+pub fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\r', '\n'])
 }
 
 /// XML 1.0 §2.2.
@@ -177,6 +207,32 @@ mod tests {
             text: "xy".to_owned(),
         };
         assert_eq!(read(text.as_bytes()), Ok(root));
+    }
+
+    #[test]
+    fn what_is_no_xml_1_0_is_refused() {
+        for text in [
+            "<a>\u{1}</a>",
+            "<a>\u{ffff}</a>",
+            "<a b='\u{1}'/>",
+            "<a b='&#1;'/>",
+            "<a b='<'/>",
+            "<!-- a -- b --><a/>",
+            " <?xml version='1.0'?><a/>",
+            "<a><?xml version='1.0'?></a>",
+            "<a/><?xml version='1.0'?>",
+            "<?xml version='1.1'?><a/>",
+            "<?xml encoding='utf-8'?><a/>",
+            "<a/>\u{a0}",
+        ] {
+            assert!(read(text.as_bytes()).is_err(), "{text}");
+        }
+        for text in [
+            "<?xml version=\"1.0\" encoding='Utf-8' standalone='yes'?>\n<!-- a - b --><a/>\r\n\t ",
+            "\u{feff}<?xml version='1.0'?><a b='&lt;>'>&#9;\u{10000}</a>",
+        ] {
+            assert!(read(text.as_bytes()).is_ok(), "{text}");
+        }
     }
 
     /// Which of two attributes counts is asked of all that came before.
