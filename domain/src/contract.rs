@@ -270,7 +270,10 @@ impl Contract {
                 form.map(|form| Some(form.into())).map_err(str::to_owned)
             }
             Shape::Xml if !elements::concerns(&self.schemas, schema) => Ok(None),
-            Shape::Xml => elements::read(&self.schemas, schema, body).map(Some),
+            Shape::Xml => {
+                let mut reading = elements::Reading::new(&self.schemas, body.len());
+                reading.read(schema, body).map(Some)
+            }
             // What stands for an object or a list has a syntax of its own, such as CSV.
             Shape::Text if !self.schemas.admits_scalar(schema) => Ok(None),
             Shape::Text => {

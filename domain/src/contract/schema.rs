@@ -81,6 +81,7 @@ pub(super) struct Node {
 pub(super) struct Xml {
     /// Without its prefix.
     pub(super) name: Option<Box<str>>,
+    pub(super) namespace: Option<Box<str>>,
     pub(super) attribute: bool,
     pub(super) wrapped: bool,
 }
@@ -268,6 +269,8 @@ pub(super) struct Discriminator {
 
 /// How far references are followed when only kinds are asked for.
 const DEEPEST: u8 = 8;
+/// Values of a schema without a type that a text is compared with.
+const MOST_COMPARED: usize = 100;
 
 #[derive(Debug, Default)]
 pub(super) struct Schemas {
@@ -357,13 +360,24 @@ impl Schemas {
         })
     }
 
+    /// What [`Self::coerce`] costs.
+    pub(super) fn cost_of_coerce(&self, index: Index, text: &str) -> u64 {
+        let values = self.shape(index, |node| node.values.as_ref());
+        let values = values.filter(|_| self.kinds(index).0 == 0);
+        let others = values.map_or(0, |values| values.others.len().min(MOST_COMPARED));
+        (others + text.len() / 32) as u64
+    }
+
     /// A text as the value that its schema most likely means.
     pub(super) fn coerce(&self, index: Index, text: &str) -> Value {
         let kinds = self.kinds(index);
         if kinds.0 == 0 {
             let values = self.shape(index, |node| node.values.as_ref());
             let others = values.map_or(&[][..], |values| &values.others);
-            let plain = others.iter().take(100).filter(|value| value.is_plain());
+            let plain = others
+                .iter()
+                .take(MOST_COMPARED)
+                .filter(|value| value.is_plain());
             let mut plain = plain.map(|value| Value::from(value.clone()));
             let known = plain.find(|value| {
                 let written = value.to_string();

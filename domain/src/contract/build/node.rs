@@ -343,8 +343,10 @@ fn xml(written: &Map<String, Value>) -> Option<Xml> {
     let flag = |name: &str| told.get(name) == Some(&Value::Bool(true));
     let name = told.get("name").and_then(Value::as_str);
     let name = name.filter(|name| is_name(name));
+    let namespace = told.get("namespace").and_then(Value::as_str);
     Some(Xml {
         name: name.map(|name| local(name).into()),
+        namespace: namespace.filter(|uri| !uri.is_empty()).map(Box::from),
         attribute: flag("attribute"),
         wrapped: flag("wrapped"),
     })

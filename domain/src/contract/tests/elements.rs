@@ -50,6 +50,19 @@ fn elements_are_members_of_what_the_schema_describes() {
             "body /note This has at most 3 characters.",
         ),
         ("<note xsi:nil='true'/>", ""),
+        (
+            "<note i:nil=' 1 ' xmlns:i='http://www.w3.org/2001/XMLSchema-instance'/>",
+            "",
+        ),
+        // By its namespace, and not by its prefix; and nothing stands beside it unseen.
+        (
+            "<note xsi:nil='true' xmlns:xsi='urn:own'/>",
+            "body /note This is a null or string.",
+        ),
+        (
+            "<note xsi:nil='true' role='a'/>",
+            "body /note This is a null or string.",
+        ),
         ("<note><b/></note>", "body /note This is a null or string."),
         (
             "<note>a</note><note>b</note>",
@@ -79,6 +92,16 @@ fn elements_are_members_of_what_the_schema_describes() {
             "body /codes This has at most 1 items.",
         ),
         (
+            "<codes><codes>1</codes></codes><codes><codes>2</codes></codes>",
+            "body  A list of the XML is there twice.",
+        ),
+        // To some this is space.
+        (
+            "<labels>\u{a0}</labels>",
+            "body  The XML has text where elements alone are.",
+        ),
+        ("<paid>\u{a0}true</paid>", "body /paid This is a boolean."),
+        (
             "<codes>1</codes>",
             "body  The XML has text where elements alone are.",
         ),
@@ -101,7 +124,8 @@ fn elements_are_members_of_what_the_schema_describes() {
         ("text", "body  The XML has text where elements alone are."),
         ("<a></b>", "body  The body is no XML: at byte "),
     ] {
-        let body = format!("<p:order xmlns:p='urn:o' key='7'>{inside}</p:order>");
+        let xsi = "xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'";
+        let body = format!("<p:order xmlns:p='urn:o' {xsi} key='7'>{inside}</p:order>");
         let found = check(&contract, &body);
         match expected.ends_with("byte ") {
             true => assert!(found.starts_with(expected), "{found}"),
@@ -109,11 +133,25 @@ fn elements_are_members_of_what_the_schema_describes() {
         }
     }
     for (body, expected) in [
-        ("<order/>", "body  The member \"id\" is required."),
-        ("<order key='x'/>", "body /id This is an integer."),
         (
-            "<order key='1' more='1'/>",
+            "<order xmlns='urn:o'/>",
+            "body  The member \"id\" is required.",
+        ),
+        (
+            "<order xmlns='urn:o' key='x'/>",
+            "body /id This is an integer.",
+        ),
+        (
+            "<order xmlns='urn:o' key='1' more='1'/>",
             "body /more There is no such member.",
+        ),
+        (
+            "<order xmlns='urn:o' key='1' xsi:more='1' xmlns:xsi='urn:own'/>",
+            "body /more There is no such member.",
+        ),
+        (
+            "<order key='1'/>",
+            "body  The root of the XML is in the namespace \"urn:o\".",
         ),
         (
             "<offer key='1'/>",
@@ -180,6 +218,135 @@ fn what_is_no_object_is_read_as_it_is() {
     ] {
         let found = check(&compiled(&schema), body);
         assert_eq!(found.is_empty(), fits, "{schema} {body} {found}");
+    }
+}
+
+/// Body, with two prefixes declared; what of it is told.
+#[test]
+fn names_are_compared_by_namespace_where_the_schema_has_one() {
+    let in_a = |name: &str| json!({"type": "integer", "xml": {"name": name, "namespace": "urn:a"}});
+    let in_b = |name: &str| json!({"type": "boolean", "xml": {"name": name, "namespace": "urn:b", "prefix": "q"}});
+    let schema = json!({"type": "object", "properties": {
+        "one": in_a("n"), "other": in_b("n"), "any": {"type": "integer"}, "far": in_a("far"),
+        "key": {"type": "integer", "xml": {"attribute": true, "namespace": "urn:a"}},
+        "list": {"type": "array", "items": in_a("item")},
+        "whole": {"type": "array", "items": in_a("item"),
+            "xml": {"wrapped": true, "namespace": "urn:b"}}}});
+    let contract = compiled(&schema);
+    let twice = "body  An element of the XML has an attribute twice.";
+    let undeclared = "body  The XML has a prefix that is not declared.";
+    let no_namespace = "body  The XML declares a namespace that may not be declared so.";
+    let no_name = "body  The XML has a name with a colon that is none.";
+    let not_so = |name: &str| format!("body  In XML \"{name}\" is not written so.");
+    for (attributes, inside, expected) in [
+        ("", "<a:n>1</a:n><b:n>true</b:n>", String::new()),
+        (
+            "",
+            "<a:n>x</a:n><b:n>x</b:n>",
+            "body /one This is an integer.; body /other This is a boolean.".to_owned(),
+        ),
+        (
+            "",
+            "<n xmlns='urn:a'>1</n><b:n xmlns:b='urn:a'>1</b:n>",
+            "body /one This is an integer.".to_owned(),
+        ),
+        (
+            "xmlns='urn:a'",
+            "<n>x</n>",
+            "body /one This is an integer.".to_owned(),
+        ),
+        ("xmlns='urn:a'", "<n xmlns=''>1</n>", not_so("n")),
+        ("", "<n>1</n>", not_so("n")),
+        ("", "<b:far>1</b:far>", not_so("far")),
+        ("", "<any>1</any>", String::new()),
+        (
+            "",
+            "<a:any>x</a:any>",
+            "body /any This is an integer.".to_owned(),
+        ),
+        // What is declared inside ends there.
+        (
+            "",
+            "<any xmlns:c='urn:a'>1</any><c:n>1</c:n>",
+            undeclared.to_owned(),
+        ),
+        (
+            "",
+            "<any xmlns:a='urn:c'>1</any><a:n>1</a:n>",
+            String::new(),
+        ),
+        // The default is none of attributes.
+        ("a:key='x'", "", "body /key This is an integer.".to_owned()),
+        ("xmlns='urn:a' key='1'", "", not_so("key")),
+        ("b:key='1'", "", not_so("key")),
+        ("a:key='1' c:key='1' xmlns:c='urn:a'", "", twice.to_owned()),
+        // Lists.
+        (
+            "",
+            "<a:item>1</a:item><a:item>x</a:item>",
+            "body /list/1 This is an integer.".to_owned(),
+        ),
+        (
+            "",
+            "<b:whole><a:item>x</a:item></b:whole>",
+            "body /whole/0 This is an integer.".to_owned(),
+        ),
+        (
+            "",
+            "<b:whole><item>1</item></b:whole>",
+            "body  A list of the XML has an item of another name.".to_owned(),
+        ),
+        ("", "<whole/>", not_so("whole")),
+        // Namespaces in XML 1.0.
+        ("", "<c:any/>", undeclared.to_owned()),
+        ("c:x='1'", "", undeclared.to_owned()),
+        ("xml:lang='en'", "", String::new()),
+        ("xmlns:c=''", "", no_namespace.to_owned()),
+        ("xmlns:xml='urn:c'", "", no_namespace.to_owned()),
+        ("xmlns:xmlns='urn:c'", "", no_namespace.to_owned()),
+        (
+            "xmlns='http://www.w3.org/2000/xmlns/'",
+            "",
+            no_namespace.to_owned(),
+        ),
+        ("xmlns:='urn:c'", "", no_namespace.to_owned()),
+        ("", "<a:b:c/>", no_name.to_owned()),
+        ("", "<a:/>", no_name.to_owned()),
+        ("", "<:a/>", no_name.to_owned()),
+        ("", "<a:1/>", no_name.to_owned()),
+    ] {
+        let body = format!("<r xmlns:a='urn:a' xmlns:b='urn:b' {attributes}>{inside}</r>");
+        assert_eq!(check(&contract, &body), expected, "{attributes} {inside}");
+    }
+}
+
+/// Each value that a schema without a type lists is compared, and each name of it kept.
+#[test]
+fn what_a_document_makes_of_xml_is_bounded() {
+    let values: Vec<u32> = (0..1000).collect();
+    let properties: serde_json::Map<String, Value> = (0..9000)
+        .map(|n| (format!("p{n}"), json!({"type": "object", "properties": {}})))
+        .collect();
+    let mut schemas = json!({"type": "object", "properties": {"v": {"enum": values}}});
+    for n in 0..20 {
+        let own: serde_json::Map<String, Value> = properties
+            .iter()
+            .map(|(name, schema)| (format!("{name}-{n}"), schema.clone()))
+            .collect();
+        schemas["properties"][format!("o{n}")] = json!({"type": "object", "properties": own});
+    }
+    let contract = compiled(&schemas);
+    let too_much = "body  Reading the XML takes more steps than a request may cost.";
+    let all: String = (0..20).map(|n| format!("<o{n}/>")).collect();
+    let space = " ".repeat(500_000);
+    for (inside, expected) in [
+        ("<v>1</v>".to_owned(), ""),
+        ("<v>x</v>".repeat(50_000), too_much),
+        (format!("<o0/>{space}"), ""),
+        (format!("{all}{space}"), too_much),
+    ] {
+        let found = check(&contract, &format!("<a>{inside}</a>"));
+        assert_eq!(found, expected, "{}", &inside[..20.min(inside.len())]);
     }
 }
 
