@@ -33,7 +33,7 @@ pub use media::essence;
 use answers::Answers;
 use carried::Carried;
 use fits::Fitting;
-use media::{Charset, Shape};
+use media::{Charset, Encodings, OTHER_CHARSET, Shape};
 use operations::{Body, Parameter};
 use schema::Schemas;
 
@@ -242,10 +242,23 @@ impl Contract {
         if shape == Shape::Parts {
             return self.parts(media, schema, media_type, body, rules);
         }
-        let value = match self.read_body(shape, schema, body, |text| charset.read(text, false)) {
+        let is_utf8 = match shape {
+            Shape::Json | Shape::Form => true,
+            Shape::Xml => elements::concerns(&self.schemas, schema),
+            Shape::Text | Shape::Parts | Shape::Opaque => false,
+        };
+        if is_utf8 && !charset.suits(body) {
+            let message = OTHER_CHARSET.to_owned();
+            return vec![violation(Place::Header, "/content-type", message)];
+        }
+        let encodings = &media.encodings;
+        let read = self.read_body(shape, schema, encodings, body, |text| {
+            charset.read(text, false)
+        });
+        let value = match read {
             Ok(Some(value)) => value,
             Ok(None) => return Vec::new(),
-            Err(message) => return of_body(&message),
+            Err(found) => return vec![found],
         };
         let steps = STEPS + STEPS_OF_BYTE * body.len() as u64;
         let mut fitting = Fitting::new(&self.schemas, steps, rules.formats);
@@ -258,26 +271,28 @@ impl Contract {
         &self,
         shape: Shape,
         schema: u32,
+        encodings: &Encodings,
         body: &'b [u8],
         text: impl FnOnce(&'b [u8]) -> Result<Cow<'b, str>, &'static str>,
-    ) -> Result<Option<value::Value<'b>>, String> {
+    ) -> Result<Option<value::Value<'b>>, Violation> {
+        let of_body = |message: String| violation(Place::Body, "", message);
         match shape {
-            Shape::Json => value::read(body).map(Some),
+            Shape::Json => value::read(body).map(Some).map_err(of_body),
             Shape::Form => {
                 let text = std::str::from_utf8(body);
-                let text = text.map_err(|_| "The form is not UTF-8.".to_owned())?;
-                let form = carried::form(&self.schemas, schema, text);
-                form.map(|form| Some(form.into())).map_err(str::to_owned)
+                let text = text.map_err(|_| of_body("The form is not UTF-8.".to_owned()))?;
+                let form = carried::form(&self.schemas, encodings, schema, text)?;
+                Ok(Some(form.into()))
             }
             Shape::Xml if !elements::concerns(&self.schemas, schema) => Ok(None),
             Shape::Xml => {
                 let mut reading = elements::Reading::new(&self.schemas, body.len());
-                reading.read(schema, body).map(Some)
+                reading.read(schema, body).map(Some).map_err(of_body)
             }
             // What stands for an object or a list has a syntax of its own, such as CSV.
             Shape::Text if !self.schemas.admits_scalar(schema) => Ok(None),
             Shape::Text => {
-                let text = text(body)?;
+                let text = text(body).map_err(|message| of_body(message.to_owned()))?;
                 Ok(Some(self.schemas.coerce(schema, &text).into()))
             }
             Shape::Parts | Shape::Opaque => Ok(None),

@@ -6,16 +6,16 @@ use serde_json::Value;
 use super::build::Build;
 use super::elements;
 use super::fits::Fitting;
-use super::media::{Charset, Media, Shape, essence, is_json};
+use super::media::{Charset, Encodings, Media, Shape, essence, is_json};
 use super::operations::read_content;
-use super::schema::Index;
+use super::schema::{Index, short};
 use super::strip::Strip;
 use super::value;
 use super::{Contract, Place, Rules, STEPS, STEPS_OF_BYTE, Violation, violation};
 use crate::openapi::At;
 
 /// Media types that a finding lists.
-const MOST_NAMED: usize = 10;
+pub(super) const MOST_NAMED: usize = 10;
 
 /// What an operation says of its answers.
 #[derive(Debug, Default)]
@@ -137,7 +137,7 @@ impl Contract {
             return Answered::Fits;
         }
         let Some(media) = Media::nearest(content, media_type) else {
-            let names = content.iter().map(|media| &*media.range);
+            let names = content.iter().map(|media| short(&media.range));
             let names: Vec<&str> = names.take(MOST_NAMED).collect();
             let message = format!("The body is one of: {}.", names.join(", "));
             return Answered::Undeclared(violation(Place::Header, "/content-type", message));
@@ -181,10 +181,14 @@ impl Contract {
             shape,
             charset,
         } = expected;
-        match self.read_body(shape, schema, body, |text| charset.read(text, true)) {
+        let encodings = Encodings::new();
+        let read = self.read_body(shape, schema, &encodings, body, |text| {
+            charset.read(text, true)
+        });
+        match read {
             Ok(None) => Vec::new(),
             Ok(Some(value)) => self.fits(expected, &value, body.len(), rules),
-            Err(message) => vec![violation(Place::Body, "", message)],
+            Err(found) => vec![violation(Place::Body, "", found.message)],
         }
     }
 

@@ -108,6 +108,10 @@ impl<'d> Build<'d> {
         Schemas::new(self.nodes)
     }
 
+    pub(super) const fn is_old(&self) -> bool {
+        self.is_old
+    }
+
     pub(super) fn refuse(&mut self, at: At<'_>, message: &str) {
         if self.found.len() < MOST_FINDINGS {
             self.found.push(Invalid::new(shown(at), message));

@@ -1,6 +1,7 @@
 //! Values out of texts: parameters by their style (OpenAPI "Style Values"), and forms.
 
 mod declared;
+mod form;
 mod path;
 
 use std::borrow::Cow;
@@ -8,6 +9,8 @@ use std::cell::OnceCell;
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
+
+pub(super) use self::form::{form, styled};
 
 use super::operations::Parameter;
 use super::schema::{Index, Kinds, Schemas};
@@ -21,14 +24,29 @@ const MOST: usize = 1000;
 pub(super) struct Carried<'a> {
     schemas: &'a Schemas,
     asked: &'a dyn Asked,
-    operation: &'a Operation,
+    parameters: &'a [Parameter],
+    /// Names of the query that nobody declares as a parameter, but a security scheme.
+    keys: &'a [String],
     template: Option<PathTemplate>,
-    /// Names and values of the query, the names decoded.
+    /// Names and values of the query, or of what is written like one, the names decoded.
     query: Vec<(Cow<'a, str>, &'a str)>,
+    of: Of,
     /// As [`Self::declared`] has it.
     declared: OnceCell<Box<[bool]>>,
     is_too_much: bool,
 }
+
+/// What is written like a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Of {
+    Query,
+    /// `application/x-www-form-urlencoded`
+    Fields,
+    /// `multipart/form-data`, where nothing is encoded.
+    Parts,
+}
+
+type Decode = fn(&str) -> Result<Cow<'_, str>, &'static str>;
 
 type Sent = Result<Option<Value>, &'static str>;
 
@@ -46,10 +64,12 @@ impl<'a> Carried<'a> {
         Self {
             schemas,
             asked,
-            operation,
+            parameters: &operation.parameters,
+            keys: &operation.keys,
             template: PathTemplate::parse(&operation.template).ok(),
             is_too_much: query.len() > MOST,
             query,
+            of: Of::Query,
             declared: OnceCell::new(),
         }
     }
@@ -98,8 +118,10 @@ impl<'a> Carried<'a> {
 
     fn in_query(&self, parameter: &Parameter) -> Sent {
         let kinds = self.schemas.kinds(parameter.schema);
-        if parameter.style == Style::DeepObject {
-            return self.deep(parameter);
+        match (parameter.style, self.of) {
+            (Style::DeepObject, Of::Query) => return self.deep(parameter),
+            (Style::DeepObject, Of::Fields | Of::Parts) => return self.nested(parameter),
+            _ => {}
         }
         if parameter.explode && kinds.has(Kinds::OBJECT) && !parameter.is_json {
             return self.members(parameter);
@@ -112,7 +134,8 @@ impl<'a> Carried<'a> {
         let is_list = kinds.has(Kinds::ARRAY) && !parameter.is_json;
         if is_list && parameter.explode {
             let rest = values.map(|(_, value)| *value);
-            let all = std::iter::once(*first).chain(rest).map(decoded);
+            let all = std::iter::once(*first).chain(rest);
+            let all = all.map(self.decoder(Place::Query));
             let all = all.collect::<Result<Vec<_>, _>>()?;
             return self.items(parameter.schema, all.into_iter()).map(Some);
         }
@@ -150,11 +173,14 @@ impl<'a> Carried<'a> {
     }
 
     /// Each member of the schema is a parameter of its own. Where the object takes others, so is
-    /// whatever nobody declares; of those that are not plain nobody says how they are written.
+    /// whatever nobody declares; of those that are not plain nobody says how they are written. In a
+    /// form others are its own.
     fn members(&self, parameter: &Parameter) -> Sent {
+        let decoded = self.decoder(Place::Query);
         let others = self.additional(parameter.schema).filter(|schema| {
             let kinds = self.schemas.kinds(*schema);
-            kinds.0 != 0 && !kinds.has(Kinds::ARRAY | Kinds::OBJECT)
+            let is_plain = kinds.0 != 0 && !kinds.has(Kinds::ARRAY | Kinds::OBJECT);
+            is_plain && self.of == Of::Query
         });
         let mut members = Map::new();
         for (at, (name, value)) in self.query.iter().enumerate() {
@@ -176,10 +202,7 @@ impl<'a> Carried<'a> {
         raw: &str,
         separator: char,
     ) -> Result<Value, &'static str> {
-        let decoded = match parameter.place {
-            Place::Query => decoded,
-            _ => plain,
-        };
+        let decoded = self.decoder(parameter.place);
         let whole = decoded(raw)?;
         if parameter.is_json {
             return json(&whole);
@@ -194,6 +217,14 @@ impl<'a> Carried<'a> {
             _ => whole.split(separator).map(Cow::from).collect(),
         };
         self.split(parameter, parts.into_iter(), &whole)
+    }
+
+    fn decoder(&self, place: Place) -> Decode {
+        match (place, self.of) {
+            (Place::Query, Of::Query | Of::Fields) => decoded,
+            (Place::Query, Of::Parts) => as_it_is,
+            (Place::Path | Place::Header | Place::Cookie | Place::Body, _) => plain,
+        }
     }
 
     /// Parts as items or members, where the schema asks for such, else the whole.
@@ -276,7 +307,8 @@ impl<'a> Carried<'a> {
     }
 
     fn member(&self, schema: Index, name: &str, text: &str) -> Value {
-        match self.property(schema, name) {
+        let own = self.property(schema, name);
+        match own.or_else(|| self.additional(schema)) {
             Some(schema) => self.schemas.coerce(schema, text),
             None => Value::from(text),
         }
@@ -321,40 +353,11 @@ fn decoded(text: &str) -> Result<Cow<'_, str>, &'static str> {
     Ok(Cow::Owned(plain(&spaced)?.into_owned()))
 }
 
+fn as_it_is(text: &str) -> Result<Cow<'_, str>, &'static str> {
+    Ok(Cow::Borrowed(text))
+}
+
 fn plain(text: &str) -> Result<Cow<'_, str>, &'static str> {
     let decoded = percent_decode_str(text).decode_utf8();
     decoded.map_err(|_| "This is not UTF-8.")
-}
-
-/// A form as an object: a field that comes again, or that its schema has as a list, is a list.
-pub(super) fn form(schemas: &Schemas, schema: Index, text: &str) -> Result<Value, &'static str> {
-    let mut members: Map<String, Value> = Map::new();
-    let pairs = pairs(text);
-    if pairs.len() > MOST {
-        return Err("The form has more fields than can be checked.");
-    }
-    for (name, value) in pairs {
-        let value = decoded(value)?;
-        let own = schemas.shape(schema, |node| node.object.as_ref()?.property(&name));
-        let is_list = own.is_some_and(|own| schemas.kinds(own).has(Kinds::ARRAY));
-        let of = match is_list {
-            true => own.and_then(|own| item_schema(schemas, own)),
-            false => own,
-        };
-        let value = match of {
-            Some(of) => schemas.coerce(of, &value),
-            None => Value::from(value.into_owned()),
-        };
-        match members.get_mut(&*name) {
-            Some(Value::Array(items)) => items.push(value),
-            Some(known) => *known = Value::Array(vec![known.take(), value]),
-            None if is_list => {
-                members.insert(name.into_owned(), Value::Array(vec![value]));
-            }
-            None => {
-                members.insert(name.into_owned(), value);
-            }
-        }
-    }
-    Ok(Value::Object(members))
 }

@@ -1,9 +1,11 @@
 //! Media types of bodies (RFC 9110 §8.3.1): which of a document's fits, and how it is read.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
+use super::operations::Parameter;
 use super::schema::Index;
+use crate::openapi::Style;
 
 /// One entry of `content`.
 #[derive(Debug)]
@@ -11,8 +13,22 @@ pub(super) struct Media {
     /// In lower case, without parameters: `application/json`, `text/*`, `*/*`.
     pub(super) range: Box<str>,
     pub(super) schema: Option<Index>,
-    /// Ranges of media types of a part, by its name.
-    pub(super) encoding: HashMap<Box<str>, Box<[Box<str>]>>,
+    pub(super) encodings: Encodings,
+}
+
+/// By the names of parts, or of a form's fields.
+pub(super) type Encodings = BTreeMap<Box<str>, Encoding>;
+
+/// How a part or a field is written (OpenAPI "Encoding Object").
+#[derive(Debug, Default)]
+pub(super) struct Encoding {
+    /// Ranges of media types; none: what its schema says.
+    pub(super) ranges: Box<[Box<str>]>,
+    /// Of a part.
+    pub(super) headers: Box<[Parameter]>,
+    /// As parameters of a query are written, and whether exploded, where that is said: then no
+    /// media type counts.
+    pub(super) style: Option<(Style, bool)>,
 }
 
 /// How a body becomes a value.
@@ -21,7 +37,7 @@ pub(super) enum Shape {
     Json,
     /// `application/x-www-form-urlencoded`
     Form,
-    /// `multipart/form-data`
+    /// `multipart/form-data`, and others whose parts a schema may describe.
     Parts,
     /// With what a schema says of members; else it is opaque.
     Xml,
@@ -35,6 +51,9 @@ pub fn essence(media_type: &str) -> String {
     let name = media_type.split(';').next().unwrap_or_default();
     name.trim().to_ascii_lowercase()
 }
+
+const NO_UTF8: &str = "The text is not UTF-8.";
+pub(super) const OTHER_CHARSET: &str = "The text is in a charset that is not read here.";
 
 /// How the bytes of a text stand for characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,13 +77,36 @@ impl Charset {
             let is_charset = name.trim().eq_ignore_ascii_case("charset");
             is_charset.then(|| value.trim().trim_matches('"'))
         });
-        let Some(charset) = charsets.next() else {
-            return Self::Untold;
-        };
+        match (charsets.next(), charsets.next()) {
+            (None, _) => Self::Untold,
+            (Some(charset), None) => Self::named(charset),
+            // One reader takes the first, another the last.
+            (Some(_), Some(_)) => Self::Other,
+        }
+    }
+
+    pub(super) fn named(charset: &str) -> Self {
         match charset.to_ascii_lowercase().as_str() {
             "utf-8" | "utf8" | "us-ascii" | "ascii" => Self::Utf8,
             "iso-8859-1" | "iso_8859-1" | "iso8859-1" | "latin1" | "latin-1" | "l1" => Self::Latin1,
             _ => Self::Other,
+        }
+    }
+
+    /// Whether bytes that are read as UTF-8 are the same to whoever goes by the charset.
+    pub(super) fn suits(self, body: &[u8]) -> bool {
+        match self {
+            Self::Utf8 | Self::Untold => true,
+            Self::Latin1 => body.is_ascii(),
+            Self::Other => false,
+        }
+    }
+
+    /// The text that it is to everybody.
+    pub(super) fn text(self, body: &[u8]) -> Result<&str, &'static str> {
+        match self.suits(body) {
+            true => std::str::from_utf8(body).map_err(|_| NO_UTF8),
+            false => Err(OTHER_CHARSET),
         }
     }
 
@@ -76,8 +118,8 @@ impl Charset {
         match self {
             Self::Latin1 => Ok(Cow::Owned(latin1())),
             Self::Untold if lenient => Ok(utf8.unwrap_or_else(|_| Cow::Owned(latin1()))),
-            Self::Untold | Self::Utf8 => utf8.map_err(|_| "The text is not UTF-8."),
-            Self::Other => Err("The text is in a charset that is not read here."),
+            Self::Untold | Self::Utf8 => utf8.map_err(|_| NO_UTF8),
+            Self::Other => Err(OTHER_CHARSET),
         }
     }
 }
@@ -88,7 +130,7 @@ pub(super) fn is_json(essence: &str) -> bool {
 }
 
 /// XML itself, or by its suffix (RFC 7303 §9).
-fn is_xml(essence: &str) -> bool {
+pub(super) fn is_xml(essence: &str) -> bool {
     essence == "application/xml" || essence == "text/xml" || essence.ends_with("+xml")
 }
 
@@ -127,7 +169,7 @@ impl Media {
             range if range.ends_with("/*") => Shape::Json,
             json if is_json(json) => Shape::Json,
             "application/x-www-form-urlencoded" => Shape::Form,
-            "multipart/form-data" => Shape::Parts,
+            "multipart/form-data" | "multipart/mixed" | "multipart/related" => Shape::Parts,
             xml if is_xml(xml) => Shape::Xml,
             text if text.starts_with("text/") && text != "text/event-stream" => Shape::Text,
             _ => Shape::Opaque,

@@ -1,6 +1,8 @@
 //! Bodies of several parts (RFC 7578, in the syntax of RFC 2046 §5.1), read strictly: where readers
 //! differ in what is a part, or in what it is called, there is nothing to compare with a document.
 
+use std::borrow::Cow;
+
 use super::media::essence;
 
 /// Most parts of a body.
@@ -13,28 +15,71 @@ const LONGEST_BOUNDARY: usize = 70;
 /// One part.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Part<'b> {
-    pub(super) name: &'b str,
+    /// Each part of a form has one.
+    pub(super) name: Option<&'b str>,
     pub(super) media_type: Option<&'b str>,
     /// `Content-Transfer-Encoding`, or `Content-Encoding`.
     pub(super) encoding: Option<&'b str>,
+    /// All lines of its header.
+    head: &'b str,
     pub(super) body: &'b [u8],
 }
 
+impl Part<'_> {
+    /// The lines of a header field, joined by commas.
+    pub(super) fn header(&self, name: &str) -> Option<Cow<'_, str>> {
+        let lines = self.head.split("\r\n");
+        let lines = lines.filter_map(|line| line.split_once(':'));
+        let lines = lines.filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        let values: Vec<&str> = lines.map(|(_, value)| value.trim_matches(SPACE)).collect();
+        match values[..] {
+            [] => None,
+            [only] => Some(Cow::Borrowed(only)),
+            [..] => Some(Cow::Owned(values.join(", "))),
+        }
+    }
+}
+
+/// Around the value of a header field.
+const SPACE: [char; 2] = [' ', '\t'];
+
 const UNCLEAR: &str = "A line begins with the boundary, and is none.";
 const WRONG_HEAD: &str = "A part has a header that cannot be read.";
-const NO_NAME: &str = "A part has no name.";
+pub(super) const NO_NAME: &str = "A part has no name.";
 
-/// What stands between the parts, as the media type of the body says. `None`: nothing that may.
+/// What stands between the parts, as the media type of the body says. `None`: nothing that may, or
+/// readers differ in what it is.
 pub(super) fn boundary(media_type: &str) -> Option<&str> {
+    if !names_one_boundary(media_type) {
+        return None;
+    }
     let boundary = parameter(media_type, "boundary").ok().flatten()?;
     let is_one = |byte: u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&byte);
     let is_short = (1..=LONGEST_BOUNDARY).contains(&boundary.len());
     let fits = is_short && boundary.bytes().all(is_one) && !boundary.ends_with(' ');
-    fits.then_some(boundary)
+    // Without quotes these end it for some readers, or begin a comment.
+    let is_quoted = || media_type.contains(&format!("\"{boundary}\""));
+    (fits && (!boundary.contains(['(', ')', ',']) || is_quoted())).then_some(boundary)
 }
 
-/// The parts in their order. An error is a sentence.
-pub(super) fn read<'b>(body: &'b [u8], boundary: &str) -> Result<Vec<Part<'b>>, &'static str> {
+/// Some readers take the first `boundary` in it for the parameter, wherever it stands: in another
+/// parameter's name, or in its value.
+fn names_one_boundary(media_type: &str) -> bool {
+    let lower = media_type.to_ascii_lowercase();
+    let Some((before, behind)) = lower.split_once("boundary") else {
+        return false;
+    };
+    let is_begin = before.trim_end_matches(SPACE).ends_with(';');
+    let is_outside = before.matches('"').count().is_multiple_of(2);
+    is_begin && is_outside && behind.starts_with('=')
+}
+
+/// The parts in their order; those of a form have names. An error is a sentence.
+pub(super) fn read<'b>(
+    body: &'b [u8],
+    boundary: &str,
+    is_form: bool,
+) -> Result<Vec<Part<'b>>, &'static str> {
     let dashed = ["--", boundary].concat();
     let dashed = dashed.as_bytes();
     let body = body.strip_prefix(b"\r\n").unwrap_or(body);
@@ -53,9 +98,13 @@ pub(super) fn read<'b>(body: &'b [u8], boundary: &str) -> Result<Vec<Part<'b>>, 
         if parts.len() == MOST_PARTS {
             return Err("The body has more parts than can be checked.");
         }
-        let (head, behind) = split_head(inside)?;
+        let (head, behind) = match inside.strip_prefix(b"\r\n") {
+            // It has no header (RFC 2046 §5.1).
+            Some(behind) if !is_form => ("", behind),
+            Some(_) | None => split_head(inside)?,
+        };
         let (content, behind) = split_content(behind, dashed)?;
-        parts.push(part(head, content)?);
+        parts.push(part(head, content, is_form)?);
         rest = behind;
     }
 }
@@ -92,9 +141,10 @@ fn split_content<'b>(
     Err("The last part has no end.")
 }
 
-fn part<'b>(head: &'b str, body: &'b [u8]) -> Result<Part<'b>, &'static str> {
+fn part<'b>(head: &'b str, body: &'b [u8], is_form: bool) -> Result<Part<'b>, &'static str> {
     let (mut disposition, mut media_type, mut encoding) = (None, None, None);
-    for line in head.split("\r\n") {
+    let lines = head.split("\r\n").filter(|_| !head.is_empty());
+    for line in lines {
         let (name, value) = line.split_once(':').ok_or(WRONG_HEAD)?;
         let is_plain = value.chars().all(|c| c == '\t' || !c.is_control());
         if !is_token(name) || !is_plain {
@@ -107,26 +157,37 @@ fn part<'b>(head: &'b str, body: &'b [u8]) -> Result<Part<'b>, &'static str> {
             // Readers pass over all others (RFC 7578 §4.8).
             _ => continue,
         };
-        if known.replace(value.trim_matches([' ', '\t'])).is_some() {
+        if known.replace(value.trim_matches(SPACE)).is_some() {
             return Err("A part has a header field twice.");
         }
     }
-    let disposition = disposition.ok_or(NO_NAME)?;
-    if essence(disposition) != "form-data" {
-        return Err("A part is none of a form.");
-    }
-    let name = parameter(disposition, "name")?;
-    let name = name.filter(|name| !name.is_empty()).ok_or(NO_NAME)?;
-    // Of `\"` some make a quote, and others two characters.
-    if name.contains('\\') {
-        return Err(WRONG_HEAD);
+    let name = match disposition {
+        Some(disposition) if essence(disposition) == "form-data" => name_of(disposition)?,
+        Some(_) if is_form => return Err("A part is none of a form."),
+        None if is_form => return Err(NO_NAME),
+        Some(_) | None => None,
+    };
+    if is_form && name.is_none() {
+        return Err(NO_NAME);
     }
     Ok(Part {
         name,
         media_type,
         encoding,
+        head,
         body,
     })
+}
+
+/// The name that a part says it has.
+fn name_of(disposition: &str) -> Result<Option<&str>, &'static str> {
+    let name = parameter(disposition, "name")?;
+    let name = name.filter(|name| !name.is_empty());
+    // Of `\"` some make a quote, and others two characters.
+    match name.is_some_and(|name| name.contains('\\')) {
+        true => Err(WRONG_HEAD),
+        false => Ok(name),
+    }
 }
 
 /// One of the parameters behind a value (RFC 9110 §5.6.6). The error: they cannot be read, or readers
@@ -143,18 +204,22 @@ fn parameter<'t>(text: &'t str, wanted: &str) -> Result<Option<&'t str>, &'stati
         let (value, behind) = match behind.strip_prefix('"') {
             Some(quoted) => {
                 let (value, behind) = quoted.split_once('"').ok_or(WRONG_HEAD)?;
-                let behind = behind.trim_start_matches([' ', '\t']);
+                let behind = behind.trim_start_matches(SPACE);
                 // A backslash in front of the quote may have it go on.
                 let is_over = behind.is_empty() || behind.starts_with(';');
-                match is_over && !value.ends_with('\\') {
+                match is_over && !value.ends_with('\\') && !name.contains('\'') {
                     true => (value, behind),
                     false => return Err(WRONG_HEAD),
                 }
             }
             None => {
                 let (value, behind) = behind.split_at(behind.find(';').unwrap_or(behind.len()));
-                let value = value.trim_end_matches([' ', '\t']);
-                match value.is_empty() || value.contains([' ', '\t', '"', '\\']) {
+                let value = value.trim_end_matches(SPACE);
+                // To some an apostrophe begins what is quoted, and goes on behind a semicolon.
+                let is_open = value.starts_with('\'')
+                    || !value.matches('\'').count().is_multiple_of(2)
+                    || name.contains('\'');
+                match is_open || value.is_empty() || value.contains([' ', '\t', '"', '\\']) {
                     true => return Err(WRONG_HEAD),
                     false => (value, behind),
                 }
@@ -182,156 +247,4 @@ fn is_token(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_boundary_is_one_that_may_be_and_only_one() {
-        let long = format!("multipart/form-data; boundary={}", "a".repeat(71));
-        for (media_type, expected) in [
-            ("multipart/form-data; boundary=a-b_1", Some("a-b_1")),
-            (
-                "multipart/form-data;BOUNDARY=\"a b:?\" ; x=y",
-                Some("a b:?"),
-            ),
-            ("multipart/form-data; boundary=a;", Some("a")),
-            ("multipart/form-data", None),
-            ("multipart/form-data; boundary=", None),
-            ("multipart/form-data; boundary=\"\"", None),
-            ("multipart/form-data; boundary=\"a \"", None),
-            ("multipart/form-data; boundary=\"a", None),
-            ("multipart/form-data; boundary=a b", None),
-            ("multipart/form-data; boundary=a\u{e4}", None),
-            ("multipart/form-data; boundary=a; boundary=b", None),
-            ("multipart/form-data; boundary*=a", None),
-            ("multipart/form-data; boundary*0=a; boundary*1=b", None),
-            ("multipart/form-data; boundary", None),
-            (&*long, None),
-        ] {
-            assert_eq!(boundary(media_type), expected, "{media_type}");
-        }
-    }
-
-    fn names(body: &str) -> Result<Vec<(&str, &[u8])>, &'static str> {
-        let parts = read(body.as_bytes(), "b")?;
-        Ok(parts.into_iter().map(|one| (one.name, one.body)).collect())
-    }
-
-    #[test]
-    fn what_all_readers_see_alike_is_read() {
-        let a = "Content-Disposition: form-data; name=\"a\"";
-        for (body, expected) in [
-            ("--b--".to_owned(), &[][..]),
-            (format!("--b\r\n{a}\r\n\r\n1\r\n--b--\r\n"), &[("a", "1")]),
-            (format!("\r\n--b\r\n{a}\r\n\r\n\r\n--b--"), &[("a", "")]),
-            (
-                format!("--b\r\n{a}\r\n\r\n1\r\n--b\r\n{a}; filename=\"C:\\x\"\r\n\r\n2\r\n--b--"),
-                &[("a", "1"), ("a", "2")],
-            ),
-            // What only looks like the end.
-            (
-                format!("--b\r\n{a}\r\n\r\nx--b\r\r\n-b\r\n--\r\n--b--"),
-                &[("a", "x--b\r\r\n-b\r\n--")],
-            ),
-            (
-                "--b\r\nX-Own: 1\r\ncontent-disposition:FORM-DATA ;Name=a;filename*=utf-8''x\r\n\r\n1\r\n--b--".to_owned(),
-                &[("a", "1")],
-            ),
-        ] {
-            let expected: Vec<_> = expected.iter().map(|(n, b)| (*n, b.as_bytes())).collect();
-            assert_eq!(names(&body), Ok(expected), "{body}");
-        }
-        let body = "--b\r\nContent-Type: text/a;b=c\r\nContent-Transfer-Encoding: 8bit\r\n\
-                    Content-Disposition: form-data; name=a\r\n\r\n1\r\n--b--";
-        let only = Part {
-            name: "a",
-            media_type: Some("text/a;b=c"),
-            encoding: Some("8bit"),
-            body: b"1",
-        };
-        assert_eq!(read(body.as_bytes(), "b"), Ok(vec![only]));
-    }
-
-    #[test]
-    fn what_readers_see_in_two_ways_is_refused() {
-        let one = |head: &str| format!("--b\r\n{head}\r\n\r\n1\r\n--b--");
-        let of = |rest: &str| one(&format!("Content-Disposition: form-data{rest}"));
-        let inside = |content: &str| {
-            format!("--b\r\nContent-Disposition: form-data; name=a\r\n\r\n{content}\r\n--b--")
-        };
-        let long = of(&format!("; name=a; filename=\"{}\"", "x".repeat(MOST_HEAD)));
-        let no_end = "--b\r\nContent-Disposition: form-data; name=a\r\n\r\n1";
-        for body in [
-            String::new(),
-            "--".to_owned(),
-            "--b".to_owned(),
-            "--b\r\n".to_owned(),
-            "--b\r\n\r\n\r\n--b--".to_owned(),
-            // In front of the first part, and behind the last.
-            format!("x\r\n{}", of("; name=a")),
-            format!("{}\r\n--b\r\n", of("; name=a")),
-            "--b--x".to_owned(),
-            // The boundary begins what is none.
-            "--bb\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--bb--".to_owned(),
-            inside("1\r\n--bc\r\n"),
-            inside("1\n--b\r\nContent-Disposition: form-data; name=role\r\n\r\n1"),
-            inside("1\r--b--"),
-            inside("--b\r\nContent-Disposition: form-data; name=role\r\n\r\n1"),
-            no_end.to_owned(),
-            format!("{no_end}\r\n--"),
-            format!("{no_end}\r\n--b"),
-            // Headers.
-            one("Content-Type: text/plain"),
-            one("Content-Disposition : form-data; name=a"),
-            one("Content-Disposition: form-data;\r\n name=a"),
-            one("Content-Disposition: form-data; name=a\nX: y"),
-            one("Content-Disposition: form-data; name=a\r\nno field"),
-            one("Content-Disposition: form-data; name=a\r\nContent-Disposition: form-data; name=b"),
-            one("Content-Disposition: form-data; name=a\r\nContent-Type: a/b\r\ncontent-type: c/d"),
-            one("Content-Disposition: attachment; name=a"),
-            of(""),
-            of("; filename=a"),
-            of("; name="),
-            of("; name=\"\""),
-            of("; name=a; name=b"),
-            of("; name=a; NAME=a"),
-            of("; name*=utf-8''a"),
-            of("; name=a; name*=utf-8''b"),
-            of("; name=\"a\\\"; name=\\\"b\""),
-            of("; filename=\"x\\\"; name=a"),
-            of("; name=\"a\" b"),
-            of("; name=a b"),
-            of("; name=\"a\u{0}\""),
-            of("; name"),
-            long,
-        ] {
-            assert!(names(&body).is_err(), "{body}");
-        }
-        let latin1 = b"--b\r\nContent-Disposition: form-data; name=\xe4\r\n\r\n1\r\n--b--";
-        assert!(read(latin1, "b").is_err());
-    }
-
-    #[test]
-    fn there_are_so_many_parts_and_no_more() {
-        let one = "--b\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n";
-        for (count, fits) in [(MOST_PARTS, true), (MOST_PARTS + 1, false)] {
-            let body = format!("{}--b--", one.repeat(count));
-            assert_eq!(names(&body).is_ok(), fits, "{count}");
-        }
-    }
-
-    /// What begins like the boundary again and again is looked at once.
-    #[test]
-    fn reading_costs_what_the_body_is_long() {
-        let boundary = "a".repeat(LONGEST_BOUNDARY);
-        let near = format!("\r\n--{}", &boundary[1..]);
-        let content = near.repeat(50_000);
-        let body = format!(
-            "--{boundary}\r\nContent-Disposition: form-data; name=a\r\n\r\n{content}\r\n--{boundary}--"
-        );
-        let began = std::time::Instant::now();
-        let parts = read(body.as_bytes(), &boundary).unwrap();
-        assert_eq!(parts[0].body.len(), content.len());
-        assert!(began.elapsed().as_millis() < 3000, "{:?}", began.elapsed());
-    }
-}
+mod tests;

@@ -1,14 +1,16 @@
 //! The operations of a document: parameters and bodies, with their schemas.
 
+mod encoding;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::answers::{self, Answers};
+use super::answers::{self, Answers, MOST_NAMED};
 use super::build::{Build, escaped};
 use super::media::{Media, essence};
-use super::schema::Index;
+use super::schema::{Index, short};
 use super::{Operation, Place, Violation};
 use crate::openapi::{At, Method, Style};
 
@@ -46,7 +48,8 @@ impl Body {
     }
 
     pub(super) fn names(&self) -> String {
-        let names: Vec<&str> = self.content.iter().map(|media| &*media.range).collect();
+        let names = self.content.iter().map(|media| short(&media.range));
+        let names: Vec<&str> = names.take(MOST_NAMED).collect();
         names.join(", ")
     }
 }
@@ -166,17 +169,11 @@ fn read_parameter<'d>(build: &mut Build<'d>, at: At<'_>, value: &'d Value) -> Op
     if place == Place::Header && ruled.iter().any(is_ruled) {
         return None;
     }
-    let style = match text("style") {
-        Some("matrix") => Style::Matrix,
-        Some("label") => Style::Label,
-        Some("spaceDelimited") => Style::SpaceDelimited,
-        Some("pipeDelimited") => Style::PipeDelimited,
-        Some("deepObject") => Style::DeepObject,
-        Some("form") => Style::Form,
-        Some("simple") => Style::Simple,
-        _ if matches!(place, Place::Path | Place::Header) => Style::Simple,
-        _ => Style::Form,
-    };
+    let style = text("style").and_then(style_of);
+    let style = style.unwrap_or(match place {
+        Place::Path | Place::Header => Style::Simple,
+        Place::Query | Place::Cookie | Place::Body => Style::Form,
+    });
     let (schema, is_json) = carried_schema(build, at, written)?;
     Some(Parameter {
         name: name.to_owned(),
@@ -186,6 +183,19 @@ fn read_parameter<'d>(build: &mut Build<'d>, at: At<'_>, value: &'d Value) -> Op
         explode: flag("explode").unwrap_or(style == Style::Form),
         is_json,
         schema,
+    })
+}
+
+fn style_of(written: &str) -> Option<Style> {
+    Some(match written {
+        "matrix" => Style::Matrix,
+        "label" => Style::Label,
+        "spaceDelimited" => Style::SpaceDelimited,
+        "pipeDelimited" => Style::PipeDelimited,
+        "deepObject" => Style::DeepObject,
+        "form" => Style::Form,
+        "simple" => Style::Simple,
+        _ => return None,
     })
 }
 
@@ -224,20 +234,8 @@ pub(super) fn read_content<'d>(build: &mut Build<'d>, at: At<'_>, of: &'d Value)
         Media {
             range: essence(media_type).into(),
             schema: schema.map(|schema| build.schema(at.key("schema"), schema)),
-            encoding: encoding(media),
+            encodings: encoding::read(build, at, &essence(media_type), media),
         }
     });
     content.collect()
-}
-
-/// The media types of parts, by name (OpenAPI "Encoding Object").
-fn encoding(media: &Value) -> HashMap<Box<str>, Box<[Box<str>]>> {
-    let all = media.get("encoding").and_then(Value::as_object);
-    let all = all.into_iter().flatten().filter_map(|(name, told)| {
-        let ranges = told.get("contentType")?.as_str()?.split(',');
-        let ranges = ranges.map(essence).filter(|range| !range.is_empty());
-        let ranges: Box<[Box<str>]> = ranges.map(Box::from).collect();
-        (!ranges.is_empty()).then(|| (name.as_str().into(), ranges))
-    });
-    all.collect()
 }

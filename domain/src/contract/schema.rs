@@ -1,6 +1,7 @@
 //! Schemas in their compiled form: nodes in one list, which name each other by index, so that a
 //! schema that holds itself is no cycle in memory.
 
+mod coerce;
 mod family;
 
 use std::collections::{HashMap, HashSet};
@@ -269,8 +270,6 @@ pub(super) struct Discriminator {
 
 /// How far references are followed when only kinds are asked for.
 const DEEPEST: u8 = 8;
-/// Values of a schema without a type that a text is compared with.
-const MOST_COMPARED: usize = 100;
 
 #[derive(Debug, Default)]
 pub(super) struct Schemas {
@@ -325,6 +324,12 @@ impl Schemas {
         kinds.0 == 0 || kinds.0 & !(Kinds::ARRAY | Kinds::OBJECT) != 0
     }
 
+    /// Whether objects or arrays may fit.
+    pub(super) fn admits_members(&self, index: Index) -> bool {
+        let kinds = self.kinds(index);
+        kinds.0 == 0 || kinds.has(Kinds::ARRAY | Kinds::OBJECT)
+    }
+
     /// The schema that says how an array's items or an object's members look.
     pub(super) fn shape<'s, T>(
         &'s self,
@@ -358,42 +363,5 @@ impl Schemas {
             let mut variants = variants.take(16).map(move |one| self.get(*one));
             own(node).or_else(|| variants.find_map(own))
         })
-    }
-
-    /// What [`Self::coerce`] costs.
-    pub(super) fn cost_of_coerce(&self, index: Index, text: &str) -> u64 {
-        let values = self.shape(index, |node| node.values.as_ref());
-        let values = values.filter(|_| self.kinds(index).0 == 0);
-        let others = values.map_or(0, |values| values.others.len().min(MOST_COMPARED));
-        (others + text.len() / 32) as u64
-    }
-
-    /// A text as the value that its schema most likely means.
-    pub(super) fn coerce(&self, index: Index, text: &str) -> Value {
-        let kinds = self.kinds(index);
-        if kinds.0 == 0 {
-            let values = self.shape(index, |node| node.values.as_ref());
-            let others = values.map_or(&[][..], |values| &values.others);
-            let plain = others
-                .iter()
-                .take(MOST_COMPARED)
-                .filter(|value| value.is_plain());
-            let mut plain = plain.map(|value| Value::from(value.clone()));
-            let known = plain.find(|value| {
-                let written = value.to_string();
-                written == text
-            });
-            return known.unwrap_or_else(|| Value::from(text));
-        }
-        if kinds.has(Kinds::INTEGER | Kinds::NUMBER)
-            && let Ok(number @ Value::Number(_)) = serde_json::from_str(text)
-        {
-            return number;
-        }
-        match text {
-            "true" | "false" if kinds.has(Kinds::BOOLEAN) => Value::Bool(text == "true"),
-            "" | "null" if kinds.has(Kinds::NULL) && !kinds.has(Kinds::STRING) => Value::Null,
-            _ => Value::from(text),
-        }
     }
 }

@@ -2,6 +2,8 @@
 
 mod answers;
 mod elements;
+mod encodings;
+mod forms;
 mod names;
 mod parameters;
 mod parts;

@@ -1,25 +1,28 @@
 //! Which members of a query something declares, and which nobody does.
 
-use super::{Carried, Kinds, Parameter, Place, Style};
+use super::{Carried, Kinds, Of, Parameter, Place, Style};
 use crate::contract::{MOST_VIOLATIONS, Violation, build, violation};
 
 impl<'a> Carried<'a> {
     fn in_queries(&self) -> impl Iterator<Item = &'a Parameter> {
-        let all = self.operation.parameters.iter();
+        let all = self.parameters.iter();
         all.filter(|one| one.place == Place::Query)
     }
 
     /// Whether a parameter, a member of one, or a security scheme has this name in the query.
-    fn is_declared(&self, name: &str) -> bool {
+    pub(in crate::contract) fn is_declared(&self, name: &str) -> bool {
         let is_one = |parameter: &Parameter| match parameter.style {
             Style::DeepObject => {
                 let rest = name.strip_prefix(parameter.name.as_str());
-                rest.is_some_and(|rest| rest.starts_with('[') && rest.ends_with(']'))
+                rest.is_some_and(|rest| match self.of {
+                    Of::Query => rest.starts_with('[') && rest.ends_with(']'),
+                    Of::Fields | Of::Parts => rest.is_empty() || rest.starts_with('['),
+                })
             }
             _ if name == parameter.name => true,
             _ => self.is_spread(parameter) && self.property(parameter.schema, name).is_some(),
         };
-        self.in_queries().any(is_one) || self.operation.keys.iter().any(|key| key == name)
+        self.in_queries().any(is_one) || self.keys.iter().any(|key| key == name)
     }
 
     /// Whether its members are parameters of their own.

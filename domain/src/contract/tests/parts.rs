@@ -6,9 +6,9 @@ use super::{contract, told};
 use crate::contract::{Contract, Rules};
 
 /// A part: its name, its other header lines, its content.
-type Part<'p> = (&'p str, &'p str, &'p [u8]);
+pub(super) type Part<'p> = (&'p str, &'p str, &'p [u8]);
 
-fn body(parts: &[Part<'_>]) -> Vec<u8> {
+pub(super) fn body(parts: &[Part<'_>]) -> Vec<u8> {
     let mut body = Vec::new();
     for (name, header, content) in parts {
         let head = format!(
@@ -170,6 +170,29 @@ fn parts_are_members_of_what_the_schema_describes() {
             "body /files This part is one of: image/*.",
         ),
         (&[("maybe", "Content-Type: text/plain", BYTES)], ""),
+        // Nobody reads this as JSON who asks for a text.
+        (
+            &[("tags", JSON, b"\"a\"")],
+            "body /tags/0 This is one of \"a\", \"b\".",
+        ),
+        (&[("count", JSON, b"9")], ""),
+        (
+            &[(
+                "about",
+                "Content-Type: application/json; charset=utf-7",
+                cat,
+            )],
+            "body /about The text is in a charset that is not read here.",
+        ),
+        // What the others are, for some readers.
+        (
+            &[("_charset_", "", b"UTF-8")],
+            "body /_charset_ This is an integer.",
+        ),
+        (
+            &[("_charset_", "", b"utf-16")],
+            "body /_charset_ The text is in a charset that is not read here.",
+        ),
         // What the media type says is no way around what is asked of a text.
         (
             &[("tags", "Content-Type: application/octet-stream", b"c")],
@@ -271,6 +294,21 @@ fn a_body_of_parts_that_cannot_be_read_is_told_as_such() {
             assert_eq!(found.join("; "), expected, "{media_type:?}");
         }
     }
+}
+
+#[test]
+fn what_is_told_of_parts_is_bounded() {
+    let ranges = vec!["a/b"; 100].join(",");
+    let media = json!({"schema": {"type": "object", "properties": {}, "additionalProperties": false},
+        "encoding": {"a": {"contentType": ranges}}});
+    let contract = compiled("3.1.0", media);
+    let wrong: Part<'_> = ("a", PNG, b"1");
+    let last: Part<'_> = ("b", JSON, b"{");
+    let sent = body(&[&[wrong; 30][..], &[last]].concat());
+    let media_type = Some("multipart/form-data; boundary=b");
+    let found = contract.body(0, media_type, &sent, Rules::default());
+    assert_eq!(found.len(), crate::contract::MOST_VIOLATIONS);
+    assert!(found.iter().all(|one| one.message.len() < 200), "{found:?}");
 }
 
 /// Each may have few values, and all of them together still too many.
