@@ -21,6 +21,8 @@ use super::{
 /// Names of no encoding (RFC 2045 §6.2, RFC 9110 §8.4.1).
 const PLAIN: [&str; 4] = ["7bit", "8bit", "binary", "identity"];
 
+const TWO_WAYS: &str = "This is there in two ways.";
+
 impl Contract {
     /// What in a body of several parts does not fit.
     pub(super) fn parts(
@@ -191,7 +193,10 @@ impl Reading<'_> {
         }
         let by_style = Carried::of_fields(schemas, &styled, by_style, Of::Parts);
         for (name, value) in by_style.styled_members()? {
-            members.insert(Cow::Owned(name), value.into());
+            let at = format!("/{}", escaped(short(&name)));
+            if !members.insert(Cow::Owned(name), value.into()) {
+                return Err(violation(Place::Body, &at, TWO_WAYS.to_owned()));
+            }
         }
         Ok(Value::Object(members))
     }

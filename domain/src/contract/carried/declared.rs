@@ -19,7 +19,10 @@ impl<'a> Carried<'a> {
                     Of::Fields | Of::Parts => rest.is_empty() || rest.starts_with('['),
                 })
             }
-            _ if name == parameter.name => true,
+            // In a form an object is not taken from there whose members are fields of their own.
+            _ if name == parameter.name && (self.of == Of::Query || !self.is_spread(parameter)) => {
+                true
+            }
             _ => self.is_spread(parameter) && self.property(parameter.schema, name).is_some(),
         };
         self.in_queries().any(is_one) || self.keys.iter().any(|key| key == name)

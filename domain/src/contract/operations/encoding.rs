@@ -8,7 +8,7 @@ use super::{Parameter, Place, carried_schema, style_of};
 use crate::openapi::{At, Style};
 
 /// Parts or fields of a body of which more is said than their schema.
-const MOST_ENCODED: usize = 500;
+const MOST_ENCODED: usize = 200;
 /// Media types that a part may have: those of each part are compared with all of them.
 const MOST_RANGES: usize = 100;
 /// Header fields of a part.

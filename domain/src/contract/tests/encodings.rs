@@ -134,6 +134,16 @@ fn parts_may_be_written_like_parameters_of_a_query() {
             &[("z", b"1")],
             "/z There is no such member.".to_owned(),
         ),
+        (
+            &spread,
+            &[("point", b"1")],
+            "/point This is an object.".to_owned(),
+        ),
+        (
+            &spread,
+            &[("point", b"{\"x\":1}"), ("x", b"a")],
+            "/point This is there in two ways.".to_owned(),
+        ),
         (&flat, &[("point", b"x,1,z,2")], String::new()),
         (
             &flat,
@@ -327,7 +337,7 @@ fn what_a_document_says_of_parts_is_bounded() {
     };
     let header = json!({"schema": {"type": "string"}});
     for (encoding, expected) in [
-        (many(&json!({"contentType": "a/b"}), 501), "/encoding"),
+        (many(&json!({"contentType": "a/b"}), 201), "/encoding"),
         (
             json!({"a": {"contentType": vec!["a/b"; 101].join(",")}}),
             "/encoding/a/contentType",

@@ -58,6 +58,11 @@ fn fields_are_written_as_the_document_says() {
             "kind=a&lives=9&age=1",
             "body /age There is no such member.",
         ),
+        (
+            &spread,
+            "kind=a&lives=9&cat=%7B%7D",
+            "body /cat This is an object.",
+        ),
         (&deep, "cat[kind]=a&cat%5Blives%5D=9", ""),
         (
             &deep,
