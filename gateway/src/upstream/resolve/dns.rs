@@ -128,6 +128,11 @@ impl Names {
 fn build(text: &[u8], port: u16) -> Result<TokioResolver, NetError> {
     let (config, mut options) = parse_resolv_conf(text)?;
     let (domain, search, mut servers) = config.into_parts();
+    // The library drops the zone of such an address, without which it leads nowhere.
+    servers.retain(|server| !matches!(server.ip, IpAddr::V6(ip) if ip.is_unicast_link_local()));
+    if servers.is_empty() {
+        return Err(io::Error::other("no name server that can be asked").into());
+    }
     for server in &mut servers {
         for connection in &mut server.connections {
             connection.port = port;
@@ -279,6 +284,7 @@ mod tests {
             ("search example.com", false),
             ("", false),
             ("nameserver nobody", false),
+            ("nameserver fe80::1%eth0", false),
         ] {
             assert_eq!(build(text.as_bytes(), 53).is_ok(), servers, "{text}");
         }
