@@ -83,4 +83,4 @@ pub use listen::Inherited;
 pub use node::MoreMetrics;
 pub use server::{Handle, prepare, start};
 pub use settings::{IssuerKeys, Limits, RedisUrl, Settings, StartError};
-pub use upstream::Resolver;
+pub use upstream::{NameFiles, Resolver};

@@ -106,6 +106,8 @@ pub fn prepare(
     settings.own_addresses.extend(gateway_tls);
     // Where plain requests are sent on to, its port filled in.
     settings.listen_tls = gateway_tls;
+    // Names are asked for here and not on the workers, whichever request is the first to need one.
+    settings.resolver = settings.resolver.on(tokio::runtime::Handle::current());
     let settings = Arc::new(settings);
     let (leases, ledger) = lease::prepare(&settings)?;
     let (shared_answers, keeper) = second::prepare(&settings)?.unzip();

@@ -47,7 +47,7 @@ pub(crate) use pool::Pool;
 pub(crate) use pulse::Pulse;
 pub(crate) use replay::{Copied, Replay, is_idempotent, is_short, is_worth_keeping};
 pub(crate) use resolve::Resolved;
-pub use resolve::Resolver;
+pub use resolve::{NameFiles, Resolver};
 pub(crate) use send::{Failure, GivenUp, Outgoing, Sent, send};
 pub(crate) use split::{Split, Trial, Variant, Watch};
 pub(crate) use sticky::Sticky;

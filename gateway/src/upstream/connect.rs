@@ -157,7 +157,30 @@ pub(super) async fn reach(
     if known.is_empty() {
         return Err(ConnectError::Refused);
     }
-    first_of(&known).await.map_err(ConnectError::Unreachable)
+    let mut found = Found {
+        target,
+        answers: false,
+    };
+    let stream = first_of(&known).await.map_err(ConnectError::Unreachable)?;
+    found.answers = true;
+    Ok(stream)
+}
+
+/// The addresses that a target's name was resolved to: where none of them answers, until whoever
+/// waits has had enough, the name may lead elsewhere meanwhile.
+struct Found<'a> {
+    target: &'a Target,
+    answers: bool,
+}
+
+impl Drop for Found<'_> {
+    fn drop(&mut self) {
+        if let Host::Name(resolved) = &self.target.host
+            && !self.answers
+        {
+            resolved.doubt();
+        }
+    }
 }
 
 /// After which an address that is silent is not waited for alone (RFC 8305 §5).

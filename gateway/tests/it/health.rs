@@ -1,8 +1,7 @@
-//! Active health checks and the background resolution of names.
+//! Active health checks, and names with addresses that are silent.
 
-use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -229,70 +228,14 @@ async fn addresses_that_are_not_allowed_are_not_probed() {
     assert_eq!(target.probes(), probes);
 }
 
-/// A resolver that says what the test wants, and fails when it wants.
-#[derive(Clone, Default)]
-struct Told {
-    addresses: Arc<Mutex<Vec<SocketAddr>>>,
-    fails: Arc<AtomicBool>,
-}
-
-impl Told {
-    fn resolver(&self) -> Resolver {
-        let told = self.clone();
-        Resolver::new(move |name, _| {
-            assert_eq!(name, "books.test");
-            let answer = if told.fails.load(Ordering::Relaxed) {
-                Err(io::Error::other("no answer"))
-            } else {
-                Ok(told.addresses.lock().unwrap().clone())
-            };
-            async move { answer }
-        })
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn names_are_resolved_in_the_background() {
-    let (one, two) = (Upstream::start().await, Upstream::start().await);
-    let told = Told::default();
-    told.addresses.lock().unwrap().push(one.address);
-    let text = "portunus: 1\nupstreams: { u: { targets: [{ url: \"http://books.test\" }] } }\n\
-         apis: { x: { versions: { v1: { match: { path: /x }, upstream: u } } } }\n";
-    let resolver = told.resolver();
-    let rig = Rig::with(text, |settings| settings.resolver = resolver).await;
-    until(&rig, "portunus_upstream_resolved_total ", 1).await;
-    // Known before the first request: nobody asks again for it.
-    told.fails.store(true, Ordering::Relaxed);
-    assert_eq!(rig.get("/x", &[]).await.status, 200);
-    assert_eq!(one.requests(), 1);
-    // A new state asks anew; when that fails, what was known stays.
-    rig.load(text, 2).await;
-    while metric(&rig, "portunus_upstream_resolves_failed_total ").await == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    assert_eq!(rig.get("/x", &[]).await.status, 200);
-    assert_eq!(one.requests(), 2);
-    // And when it succeeds, new connections go where the name points now.
-    told.fails.store(false, Ordering::Relaxed);
-    *told.addresses.lock().unwrap() = vec![two.address];
-    rig.load(text, 3).await;
-    until(&rig, "portunus_upstream_resolved_total ", 2).await;
-    // Idle connections are kept for four seconds after their last use.
-    rig.advance(5);
-    assert_eq!(rig.get("/x", &[]).await.status, 200);
-    assert_eq!((one.requests(), two.requests()), (2, 1));
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_is_silent_leaves_the_others_of_its_name() {
     let (silent, _filled) = crate::circuit::stuck().await;
     let good = Upstream::start().await;
-    let told = Told::default();
-    let all = [silent, nobody().await, good.address];
-    told.addresses.lock().unwrap().extend(all);
+    let all = vec![silent, nobody().await, good.address];
     let text = "portunus: 1\nupstreams: { u: { targets: [{ url: \"http://books.test\" }], retries: { tries: 1 } } }\n\
          apis: { x: { versions: { v1: { match: { path: /x }, upstream: u } } } }\n";
-    let resolver = told.resolver();
+    let resolver = Resolver::new(move |_, _| std::future::ready(Ok(all.clone())));
     let rig = Rig::with(text, |settings| settings.resolver = resolver).await;
     let answer = rig.get("/x", &[]).await;
     assert_eq!(answer.status, 200, "{}", answer.body);

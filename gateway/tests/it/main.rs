@@ -39,6 +39,7 @@ mod lifecycle;
 mod limits;
 mod limits_met;
 mod mirror;
+mod names;
 mod newer;
 mod node_report;
 mod overload;

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod frames;
 pub mod moody;
+pub mod name_server;
 pub mod origin;
 pub mod peer;
 pub mod recorder;
@@ -22,6 +23,7 @@ use gateway::source::{Change, Changes, channel};
 use gateway::{Handle, RedisUrl, Settings, start};
 
 pub use client::{Answer, Client};
+pub use name_server::{Entry, NameServer};
 pub use recorder::Recorder;
 pub use upstream::Upstream;
 
