@@ -14,6 +14,9 @@ fn check(openapi: &str, range: &str, media: &Value, parts: &[Part<'_>]) -> Strin
     told(found).join("; ")
 }
 
+/// What is told of the parts; the parts by name; what comes of it.
+type Case<'a> = (&'a Value, &'a [(&'a str, &'a [u8])], String);
+
 const FORM: &str = "multipart/form-data";
 const MIXED: &str = "multipart/mixed";
 const XML: &str = "Content-Type: application/xml";
@@ -89,7 +92,7 @@ fn parts_may_be_written_like_parameters_of_a_query() {
     let plain = json!({"n": {"allowReserved": true, "contentType": "a/b"}});
     let otherwise = "This is not written in its style.";
     let twice = "This parameter is there more than once.";
-    let cases: &[(&Value, &[(&str, &[u8])], String)] = &[
+    let cases: &[Case<'_>] = &[
         (&comma, &[("list", b"1,2")], String::new()),
         (
             &comma,
