@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 use domain::id::ApplicationId;
 use domain::traffic::Record;
 use entity::store::traffic::{
-    Kept, Observation, Refused, Resolution, Scope, Stretch, observed, observed_since, prune, sum_up,
-    write_batch,
+    Kept, Observation, Refused, Resolution, Scope, Stretch, observed, observed_since, prune,
+    sum_up, write_batch,
 };
 
 use crate::traffic::{at, batch, hour, provider, record};
