@@ -20,7 +20,7 @@ use super::scope::{Stretch, Whose};
 use crate::database::begin_read;
 use kind::By;
 use part::{Line, Part, add};
-use span::{Segment, segments};
+use span::{Segment, Span, segments};
 
 /// Sums of requests. Latencies are microseconds.
 pub use domain::traffic::Sums as Totals;
@@ -76,9 +76,9 @@ pub async fn usage(
 ) -> Result<Usage, DbErr> {
     let part = Part::new(whose, environment);
     let (from, to, _) = bounded(stretch);
-    let segments = segments(from, to);
     let tx = begin_read(db).await?;
     let series = series(&tx, &part, stretch).await?;
+    let segments = of_lists(&tx, &part, from, to).await?;
     let operations = busiest(&tx, &part, By::Operation, &segments, top).await?;
     let applications = busiest(&tx, &part, By::Application, &segments, top).await?;
     tx.commit().await?;
@@ -150,14 +150,14 @@ pub(super) fn bounded(stretch: &Stretch) -> (i64, i64, i64) {
     (from, to, step * widest)
 }
 
-/// The points of a stretch, from rows of its resolution.
+/// The points of a stretch, from rows of its resolution; the last one may be shorter.
 async fn series<C: ConnectionTrait>(
     db: &C,
     part: &Part,
     stretch: &Stretch,
 ) -> Result<Vec<Point>, DbErr> {
     let (from, to, step) = bounded(stretch);
-    let points = (to - from) / step;
+    let points = (to - from + step - 1) / step;
     let mut series: Vec<Point> = (0..points)
         .map(|index| Point {
             at: DateTime::from_timestamp_micros(from + index * step).unwrap_or_default(),
@@ -181,6 +181,19 @@ async fn series<C: ConnectionTrait>(
         slice = segment.to;
     }
     Ok(series)
+}
+
+/// What lists are read from. As a rule nothing is later than now: then the day is taken to its end,
+/// where one row tells what else many would.
+async fn of_lists<C: ConnectionTrait>(
+    db: &C,
+    part: &Part,
+    from: i64,
+    to: i64,
+) -> Result<Vec<Segment>, DbErr> {
+    let end = Span::Day.ceil(to);
+    let later = part.whole(db, &segments(to, end)).await?;
+    Ok(segments(from, if later.is_empty() { end } else { to }))
 }
 
 /// The lines with most requests, the first of them first. Counts alone decide, so that times are

@@ -41,6 +41,16 @@ impl Span {
     pub(super) const fn floor(self, at: i64) -> i64 {
         at.div_euclid(self.micros()) * self.micros()
     }
+
+    /// The first start of a span that is not before a time.
+    pub(super) const fn ceil(self, at: i64) -> i64 {
+        let floor = self.floor(at);
+        if floor < at {
+            floor + self.micros()
+        } else {
+            floor
+        }
+    }
 }
 
 impl From<Resolution> for Span {
@@ -82,11 +92,7 @@ fn cut(from: i64, to: i64, spans: &[Span], out: &mut Vec<Segment>) {
     let Some((&span, finer)) = spans.split_first() else {
         return;
     };
-    let last = span.floor(to);
-    let mut first = span.floor(from);
-    if first < from {
-        first += span.micros();
-    }
+    let (first, last) = (span.ceil(from), span.floor(to));
     if first >= last {
         return cut(from, to, finer, out);
     }
