@@ -92,6 +92,15 @@ impl StatusClass {
     pub const fn is_error(self) -> bool {
         self.0 >= 4
     }
+
+    /// Of `count` answers of this class, the errors of clients, and those of servers.
+    pub const fn errors(self, count: u64) -> (u64, u64) {
+        match self.0 {
+            0..=3 => (0, 0),
+            4 => (count, 0),
+            5.. => (0, count),
+        }
+    }
 }
 
 /// The key of a rollup row.
@@ -172,10 +181,15 @@ impl ObservedKey {
     }
 }
 
-/// What a rollup row sums up.
+/// Sums of requests: what a row of rollups holds, and what dashboards show. Where a number would not
+/// fit, it is held at the highest.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sums {
     pub count: u64,
+    /// Answers of 400 to 499.
+    pub client_errors: u64,
+    /// Answers of 500 and above.
+    pub server_errors: u64,
     pub bytes_in: u64,
     pub bytes_out: u64,
     /// Total time in microseconds.
@@ -185,18 +199,36 @@ pub struct Sums {
 
 impl Sums {
     pub fn add(&mut self, record: &Record) {
+        let (client_errors, server_errors) = StatusClass::of(record.status).errors(1);
         self.count += 1;
-        self.bytes_in += record.bytes_in;
-        self.bytes_out += record.bytes_out;
+        self.client_errors += client_errors;
+        self.server_errors += server_errors;
+        self.bytes_in = self.bytes_in.saturating_add(record.bytes_in);
+        self.bytes_out = self.bytes_out.saturating_add(record.bytes_out);
         self.latency.record(u64::from(record.total_us));
         self.cache.add(record.cached);
     }
 
     pub fn merge(&mut self, other: &Self) {
-        self.count += other.count;
-        self.bytes_in += other.bytes_in;
-        self.bytes_out += other.bytes_out;
-        self.latency.merge(&other.latency);
-        self.cache.merge(&other.cache);
+        let Self {
+            count,
+            client_errors,
+            server_errors,
+            bytes_in,
+            bytes_out,
+            latency,
+            cache,
+        } = other;
+        for (sum, more) in [
+            (&mut self.count, count),
+            (&mut self.client_errors, client_errors),
+            (&mut self.server_errors, server_errors),
+            (&mut self.bytes_in, bytes_in),
+            (&mut self.bytes_out, bytes_out),
+        ] {
+            *sum = sum.saturating_add(*more);
+        }
+        self.latency.merge(latency);
+        self.cache.merge(cache);
     }
 }

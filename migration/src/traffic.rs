@@ -9,6 +9,7 @@ mod m0006_details;
 mod m0007_cached;
 mod m0008_trace;
 mod m0009_unreadable;
+mod m0010_usage;
 
 use sea_orm_migration::prelude::*;
 
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_cached::Migration),
             Box::new(m0008_trace::Migration),
             Box::new(m0009_unreadable::Migration),
+            Box::new(m0010_usage::Migration),
         ]
     }
 

@@ -1,5 +1,5 @@
-//! What the product does by itself: sends mails, lets time end what it ends, forgets what is old,
-//! and notes the heads of the audit chains.
+//! What the product does by itself: sends mails, lets time end what it ends, sums up what dashboards
+//! show, forgets what is old, and notes the heads of the audit chains.
 //!
 //! Every process of the portal may run the jobs: each row is claimed by compare-and-set.
 
@@ -7,6 +7,7 @@ mod credentials;
 mod expiry;
 mod forget;
 mod quotas;
+mod sums;
 mod sunset;
 
 use std::sync::Arc;
@@ -27,12 +28,16 @@ pub use expiry::expire;
 pub(crate) use expiry::payload;
 pub use forget::forget;
 pub use quotas::warn as warn_of_quotas;
+pub use sums::sum_up;
 pub use sunset::retire as retire_due;
 
 const POST_EVERY: Duration = Duration::from_secs(5);
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
 const WARN_EVERY: Duration = Duration::from_secs(60);
 const HOURLY: Duration = Duration::from_secs(3600);
+
+/// What is stored is moved on within a minute and a third.
+const SUM_UP_EVERY: Duration = Duration::from_secs(20);
 
 /// Lists of networks are due at times of their own.
 const FETCH_EVERY: Duration = Duration::from_secs(10);
@@ -43,7 +48,9 @@ pub async fn run(plane: Arc<Plane>, transport: Option<Transport>, stop: watch::R
         run_most(&plane, transport, stop.clone()),
         // Foreign servers may take their time, which is not that of mails.
         fetch(&plane, stop.clone()),
-        call_webhooks(&plane, stop),
+        call_webhooks(&plane, stop.clone()),
+        // Long where much is to be moved, as after an upgrade.
+        sum_up_often(&plane, stop),
     );
 }
 
@@ -62,6 +69,20 @@ async fn call_webhooks(plane: &Arc<Plane>, mut stop: watch::Receiver<bool>) {
             _ = ticks.tick() => {
                 let ends = || *stop.borrow() || stop.has_changed().is_err();
                 told("webhooks", hook::deliver(plane, ends).await);
+            }
+        }
+    }
+}
+
+async fn sum_up_often(plane: &Arc<Plane>, mut stop: watch::Receiver<bool>) {
+    let mut ticks = every(SUM_UP_EVERY);
+    loop {
+        tokio::select! {
+            biased;
+            () = told_to_end(&mut stop) => return,
+            _ = ticks.tick() => {
+                let ends = || *stop.borrow() || stop.has_changed().is_err();
+                told("sums", sum_up(plane, ends).await);
             }
         }
     }

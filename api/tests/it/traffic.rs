@@ -1,5 +1,7 @@
 //! Dashboards and the request log: each side of a call sees its own part.
 
+use api::service::jobs;
+use chrono::Duration;
 use domain::id::{ApplicationId, BatchId, CredentialId, OperationId, VersionId};
 use domain::problem::Code;
 use domain::traffic::detail::{Body, Field, LeftOut, Message, Seen};
@@ -213,6 +215,14 @@ async fn dashboards_of_both_sides() {
             keys["items"][0]["last_used_at"].is_string()
                 && keys["items"][0]["first_success_at"].is_string()
         );
+        // The same once their minute is over and the job has summed them up.
+        world.app.advance(Duration::minutes(2));
+        let path = format!("/apis/{}/usage?range=1h", shop.api);
+        let waiting = provider.get(&path).await.ok(200).json();
+        assert_eq!(waiting["totals"]["requests"], 5);
+        assert!(jobs::sum_up(&world.app.plane, || false).await.unwrap() > 0);
+        assert_eq!(provider.get(&path).await.ok(200).json(), waiting);
+        assert_eq!(jobs::sum_up(&world.app.plane, || false).await.unwrap(), 0);
     })
     .await;
 }

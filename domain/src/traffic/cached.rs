@@ -98,10 +98,10 @@ impl CacheSums {
     }
 
     pub const fn merge(&mut self, other: &Self) {
-        self.hits += other.hits;
-        self.stale += other.stale;
-        self.misses += other.misses;
-        self.passes += other.passes;
+        self.hits = self.hits.saturating_add(other.hits);
+        self.stale = self.stale.saturating_add(other.stale);
+        self.misses = self.misses.saturating_add(other.misses);
+        self.passes = self.passes.saturating_add(other.passes);
     }
 
     /// Whether a cache was asked at all.

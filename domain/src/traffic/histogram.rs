@@ -39,27 +39,45 @@ fn value_of(bucket: u16) -> f64 {
 
 impl Histogram {
     pub fn record(&mut self, value: u64) {
-        self.add(bucket_of(value), 1);
+        self.add(0, bucket_of(value), 1);
     }
 
-    fn add(&mut self, bucket: u16, count: u64) {
-        match self
-            .buckets
-            .binary_search_by_key(&bucket, |(index, _)| *index)
-        {
-            Ok(at) => self.buckets[at].1 += count,
-            Err(at) => self.buckets.insert(at, (bucket, count)),
+    /// Adds to a bucket, which is not before the place `from`. Gives the place that it has.
+    fn add(&mut self, from: usize, bucket: u16, count: u64) -> usize {
+        let later = self.buckets.get(from..).unwrap_or_default();
+        let at = from + later.partition_point(|(index, _)| *index < bucket);
+        match self.buckets.get_mut(at) {
+            Some((index, sum)) if *index == bucket => *sum = sum.saturating_add(count),
+            _ => self.buckets.insert(at, (bucket, count)),
         }
+        at
     }
 
     pub fn merge(&mut self, other: &Self) {
+        let mut at = 0;
         for (bucket, count) in &other.buckets {
-            self.add(*bucket, *count);
+            at = self.add(at, *bucket, *count);
         }
     }
 
+    /// Merges one in its stored form, without making it first: dashboards read thousands. What
+    /// cannot be read adds nothing.
+    pub fn merge_bytes(&mut self, bytes: &[u8]) -> Result<(), HistogramError> {
+        let stored = Stored::of(bytes)?;
+        for bucket in stored.clone() {
+            bucket?;
+        }
+        let mut at = 0;
+        for bucket in stored {
+            let (bucket, count) = bucket?;
+            at = self.add(at, bucket, count);
+        }
+        Ok(())
+    }
+
     pub fn count(&self) -> u64 {
-        self.buckets.iter().map(|(_, count)| count).sum()
+        let counts = self.buckets.iter().map(|(_, count)| *count);
+        counts.fold(0, u64::saturating_add)
     }
 
     /// The value that a share `q` of all values does not exceed; `None` when empty.
@@ -71,7 +89,7 @@ impl Histogram {
         let rank = ((q.clamp(0.0, 1.0) * count as f64).ceil() as u64).max(1);
         let mut seen = 0;
         for (bucket, count) in &self.buckets {
-            seen += count;
+            seen = u64::saturating_add(seen, *count);
             if seen >= rank {
                 return Some(value_of(*bucket));
             }
@@ -92,27 +110,46 @@ impl Histogram {
     }
 
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, HistogramError> {
-        let Some((&VERSION, mut rest)) = bytes.split_first() else {
-            return Err(HistogramError);
-        };
-        let mut histogram = Self::default();
-        let mut bucket = 0_u64;
-        while !rest.is_empty() {
-            bucket = bucket
-                .checked_add(read_leb(&mut rest)?)
-                .ok_or(HistogramError)?;
-            let count = read_leb(&mut rest)?;
-            let index = u16::try_from(bucket).map_err(|_| HistogramError)?;
-            let ordered = histogram
-                .buckets
-                .last()
-                .is_none_or(|(last, _)| *last < index);
-            if index > MAX_BUCKET || count == 0 || !ordered {
-                return Err(HistogramError);
-            }
-            histogram.buckets.push((index, count));
+        let buckets = Stored::of(bytes)?.collect::<Result<_, _>>()?;
+        Ok(Self { buckets })
+    }
+}
+
+/// The buckets of a histogram's stored form, with their counts.
+#[derive(Clone)]
+struct Stored<'a> {
+    rest: &'a [u8],
+    before: Option<u16>,
+}
+
+impl<'a> Stored<'a> {
+    fn of(bytes: &'a [u8]) -> Result<Self, HistogramError> {
+        match bytes.split_first() {
+            Some((&VERSION, rest)) => Ok(Self { rest, before: None }),
+            _ => Err(HistogramError),
         }
-        Ok(histogram)
+    }
+
+    fn read(&mut self) -> Result<(u16, u64), HistogramError> {
+        let distance = read_leb(&mut self.rest)?;
+        let count = read_leb(&mut self.rest)?;
+        let index = u64::from(self.before.unwrap_or(0)).checked_add(distance);
+        let index = index.and_then(|index| u16::try_from(index).ok());
+        let index = index.ok_or(HistogramError)?;
+        let ordered = self.before.is_none_or(|before| before < index);
+        if index > MAX_BUCKET || count == 0 || !ordered {
+            return Err(HistogramError);
+        }
+        self.before = Some(index);
+        Ok((index, count))
+    }
+}
+
+impl Iterator for Stored<'_> {
+    type Item = Result<(u16, u64), HistogramError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        (!self.rest.is_empty()).then(|| self.read())
     }
 }
 
@@ -159,8 +196,11 @@ mod tests {
             let (mut one, mut two, mut both) = (Histogram::default(), Histogram::default(), Histogram::default());
             a.iter().for_each(|v| { one.record(*v); both.record(*v); });
             b.iter().for_each(|v| { two.record(*v); both.record(*v); });
+            let mut of_bytes = one.clone();
+            of_bytes.merge_bytes(&two.to_bytes()).unwrap();
             one.merge(&two);
             prop_assert_eq!(&one, &both);
+            prop_assert_eq!(&of_bytes, &both);
             prop_assert_eq!(Histogram::from_bytes(&both.to_bytes()).unwrap(), both);
         }
 
@@ -169,12 +209,19 @@ mod tests {
             if let Ok(histogram) = Histogram::from_bytes(&bytes) {
                 prop_assert_eq!(Histogram::from_bytes(&histogram.to_bytes()).unwrap(), histogram);
             }
+            let mut some = Histogram::default();
+            some.record(7);
+            let mut merged = some.clone();
+            if merged.merge_bytes(&bytes).is_err() {
+                prop_assert_eq!(merged, some, "what cannot be read adds nothing");
+            }
         }
     }
 
     #[test]
     fn an_empty_histogram_has_no_quantile() {
         assert_eq!(Histogram::default().quantile(0.5), None);
+        assert!(Histogram::default().merge_bytes(&[]).is_err());
         assert!(Histogram::from_bytes(&[]).is_err());
         assert!(Histogram::from_bytes(&[9]).is_err());
     }

@@ -1,5 +1,5 @@
 //! Traffic: batches of records go into the request log and its rollups, once each; dashboards
-//! read rollups only.
+//! read sums only, which are made of these.
 
 mod details;
 mod key_use;
@@ -28,8 +28,10 @@ pub use key_use::{KeyUse, key_uses};
 pub use log::{Logged, RequestFilter, Status, latest_of, record_id, request, requests};
 pub use observed::{Observation, Observed, Refused, observed, observed_since};
 pub use prune::{Kept, Pruned, prune};
-pub use scope::{Resolution, Scope, Side, Stretch};
-pub use usage::{ApplicationUsage, OperationUsage, Point, Totals, Usage, totals, usage};
+pub use scope::{Resolution, Scope, Side, Stretch, Whose};
+pub use usage::{
+    ApplicationUsage, OperationUsage, Point, SummedUp, Totals, Usage, sum_up, totals, usage,
+};
 pub use variants::{VariantUsage, variants};
 
 /// Key of the advisory lock under which PostgreSQL's rollups are merged ("ptnroll" in ASCII).
@@ -61,6 +63,26 @@ pub async fn write_batch_with_details(
     if db.get_database_backend() == DbBackend::Postgres {
         partition::ensure(db, records).await?;
     }
+    let tx = begin(db).await?;
+    if !claim(&tx, batch, records.len()).await? {
+        tx.rollback().await?;
+        return Ok(None);
+    }
+    raw::insert(&tx, records).await?;
+    let added = details::insert(&tx, details).await?;
+    // From here two nodes would change the same rows: one after the other, and without deadlock.
+    alone(&tx).await?;
+    rollup::merge(&tx, records).await?;
+    variants::merge(&tx, records).await?;
+    observed::merge(&tx, records).await?;
+    key_use::merge(&tx, records).await?;
+    let gone = details::settle(&tx, added).await?;
+    tx.commit().await?;
+    Ok(Some(gone))
+}
+
+/// Begins a transaction that writes.
+async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
@@ -69,25 +91,17 @@ pub async fn write_batch_with_details(
     if tx.get_database_backend() == DbBackend::Postgres {
         tx.execute_unprepared(IDLE).await?;
     }
-    if !claim(&tx, batch, records.len()).await? {
-        tx.rollback().await?;
-        return Ok(None);
-    }
-    raw::insert(&tx, records).await?;
-    let added = details::insert(&tx, details).await?;
-    // From here two nodes would change the same rows: one after the other, and without deadlock.
-    // On SQLite the transaction itself has no other beside it.
+    Ok(tx)
+}
+
+/// From here on nobody else changes rollups until the transaction ends. On SQLite it has had no
+/// other beside it from its beginning.
+async fn alone(tx: &DatabaseTransaction) -> Result<(), DbErr> {
     if tx.get_database_backend() == DbBackend::Postgres {
         let lock = format!("SELECT pg_advisory_xact_lock({ROLLUP_LOCK})");
         tx.execute_unprepared(&lock).await?;
     }
-    rollup::merge(&tx, records).await?;
-    variants::merge(&tx, records).await?;
-    observed::merge(&tx, records).await?;
-    key_use::merge(&tx, records).await?;
-    let gone = details::settle(&tx, added).await?;
-    tx.commit().await?;
-    Ok(Some(gone))
+    Ok(())
 }
 
 /// Notes the batch's id, with the database's clock, so that ids are kept long enough also for

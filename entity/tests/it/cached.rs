@@ -6,7 +6,7 @@ use entity::store::traffic::{
     RequestFilter, Resolution, Stretch, requests, totals, usage, write_batch,
 };
 
-use crate::traffic::{at, batch, hour, provider, record};
+use crate::traffic::{at, batch, hour, provider, record, whose};
 
 /// Number 0 to 99: of each ten four hits, a stale one, two misses, one that passes.
 fn asked(number: i64) -> Record {
@@ -55,9 +55,9 @@ async fn hits_are_summed_by_minute_and_hour() {
                 step,
                 ..hour(resolution)
             };
-            let found = usage(&db, &provider(), &stretch, 5).await.unwrap();
+            let found = usage(&db, &whose(), None, &stretch, 5).await.unwrap();
             assert_eq!((found.totals.count, found.totals.cache), (101, sums));
-            let all = totals(&db, &provider(), &stretch).await.unwrap();
+            let all = totals(&db, &whose(), None, &stretch).await.unwrap();
             assert_eq!(all.cache, sums);
             let mut of_points = CacheSums::default();
             for point in &found.series {
@@ -95,5 +95,5 @@ async fn found_in_minute(db: &sea_orm::DatabaseConnection) -> CacheSums {
         step: TimeDelta::minutes(1),
         resolution: Resolution::Minute,
     };
-    totals(db, &provider(), &stretch).await.unwrap().cache
+    totals(db, &whose(), None, &stretch).await.unwrap().cache
 }

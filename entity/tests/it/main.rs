@@ -14,6 +14,7 @@ mod snapshot;
 mod sums;
 mod traffic;
 mod unread;
+mod usage;
 mod variants;
 mod world;
 mod writing;

@@ -5,7 +5,7 @@ use domain::id::ApplicationId;
 use domain::traffic::Record;
 use entity::store::traffic::{
     Kept, Observation, Refused, Resolution, Scope, Stretch, observed, observed_since, prune,
-    write_batch,
+    sum_up, write_batch,
 };
 
 use crate::traffic::{at, batch, hour, provider, record};
@@ -42,10 +42,15 @@ async fn who_would_have_been_refused_is_counted() {
             write_batch(&db, batch(name), part).await.unwrap();
         }
         let application: ApplicationId = id("application").into();
-        for (resolution, step) in [
-            (Resolution::Minute, TimeDelta::minutes(15)),
-            (Resolution::Hour, TimeDelta::hours(1)),
+        for (resolution, step, is_moved) in [
+            (Resolution::Minute, TimeDelta::minutes(15), false),
+            (Resolution::Hour, TimeDelta::hours(1), false),
+            (Resolution::Minute, TimeDelta::minutes(15), true),
+            (Resolution::Hour, TimeDelta::hours(1), true),
         ] {
+            if is_moved {
+                sum_up(&db, at(3600)).await.unwrap();
+            }
             let stretch = Stretch {
                 step,
                 ..hour(resolution)

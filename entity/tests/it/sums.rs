@@ -9,12 +9,12 @@ use domain::traffic::{Cached, Record};
 use entity::rollup_minute;
 use entity::store::traffic::{
     KeyUse, Observation, RequestFilter, Resolution, Scope, Stretch, VariantUsage, key_uses,
-    observed, requests, totals, variants, write_batch,
+    observed, requests, sum_up, totals, variants, write_batch,
 };
 use sea_orm::{DatabaseConnection, FromQueryResult, Statement};
 use uuid::Uuid;
 
-use crate::traffic::{at, batch, hour, provider, record};
+use crate::traffic::{at, batch, hour, record, whose};
 use crate::world::id;
 
 const RECORDS: i64 = 320;
@@ -155,10 +155,20 @@ async fn a_sum_that_does_not_fit_is_held_at_the_highest() {
             let records = std::slice::from_ref(&strange);
             assert!(write_batch(&db, batch(name), records).await.unwrap());
         }
-        for resolution in [Resolution::Minute, Resolution::Hour] {
-            let stretch = hour(resolution);
-            let found = totals(&db, &provider(), &stretch).await.unwrap();
-            assert_eq!((found.count, found.bytes_in), (3, i64::MAX as u64));
+        // Before and after it is moved, and once more comes to what is there.
+        for (count, name) in (3..).zip(["moved", "more", "most"]) {
+            for resolution in [Resolution::Minute, Resolution::Hour] {
+                let stretch = hour(resolution);
+                let found = totals(&db, &whose(), None, &stretch).await.unwrap();
+                assert_eq!(found.count, count);
+                assert!(found.bytes_in >= i64::MAX as u64);
+            }
+            sum_up(&db, at(3600)).await.unwrap();
+            let found = totals(&db, &whose(), None, &hour(Resolution::Hour)).await;
+            let found = found.unwrap();
+            assert_eq!((found.count, found.bytes_in), (count, i64::MAX as u64));
+            let records = std::slice::from_ref(&strange);
+            assert!(write_batch(&db, batch(name), records).await.unwrap());
         }
     })
     .await;

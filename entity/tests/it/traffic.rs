@@ -5,8 +5,8 @@ use domain::id::{ApplicationId, BatchId, OrganizationId};
 use domain::key::Environment;
 use domain::traffic::Record;
 use entity::store::traffic::{
-    Kept, RequestFilter, Resolution, Scope, Status, Stretch, key_uses, latest_of, prune, request,
-    requests, totals, usage, write_batch,
+    Kept, RequestFilter, Resolution, Scope, Status, Stretch, Whose, key_uses, latest_of, prune,
+    request, requests, sum_up, totals, usage, write_batch,
 };
 
 use crate::world::id;
@@ -77,6 +77,10 @@ pub(crate) fn provider() -> Scope {
     Scope::provider(id("provider").into())
 }
 
+pub(crate) fn whose() -> Whose {
+    Whose::Provider(id("provider").into())
+}
+
 pub(crate) fn hour(resolution: Resolution) -> Stretch {
     Stretch {
         from: at(0),
@@ -103,7 +107,7 @@ async fn a_batch_counts_once() {
                 step,
                 ..hour(resolution)
             };
-            let found = usage(&db, &provider(), &stretch, 5).await.unwrap();
+            let found = usage(&db, &whose(), None, &stretch, 5).await.unwrap();
             assert_eq!(found.totals.count, 1001);
             assert_eq!(found.totals.client_errors, 100);
             assert_eq!(found.totals.bytes_out, 100_100);
@@ -123,29 +127,17 @@ async fn a_batch_counts_once() {
                 .collect();
             assert_eq!(series.iter().sum::<u64>(), 1001);
             assert_eq!(
-                totals(&db, &provider(), &stretch).await.unwrap(),
+                totals(&db, &whose(), None, &stretch).await.unwrap(),
                 found.totals
             );
         }
-        let narrow = Scope {
-            environment: Some(Environment::Live),
-            ..provider()
-        };
-        assert_eq!(
-            totals(&db, &narrow, &hour(Resolution::Hour))
-                .await
-                .unwrap()
-                .count,
-            0
-        );
-        let other = Scope::consumer(id("provider").into());
-        assert_eq!(
-            totals(&db, &other, &hour(Resolution::Hour))
-                .await
-                .unwrap()
-                .count,
-            0
-        );
+        let live = Some(Environment::Live);
+        let other = Whose::Consumer(id("provider").into());
+        for (whose, environment) in [(whose(), live), (other, None)] {
+            let stretch = hour(Resolution::Hour);
+            let found = totals(&db, &whose, environment, &stretch).await.unwrap();
+            assert_eq!(found.count, 0);
+        }
         let uses = key_uses(&db, &[id("key").into(), id("unused").into()])
             .await
             .unwrap();
@@ -187,7 +179,7 @@ async fn nodes_that_write_the_same_minute_lose_nothing() {
         for node in futures::future::join_all(nodes).await {
             node.unwrap();
         }
-        let found = totals(&db, &provider(), &hour(Resolution::Minute))
+        let found = totals(&db, &whose(), None, &hour(Resolution::Minute))
             .await
             .unwrap();
         assert_eq!(found.count, 4 * 5 * 50);
@@ -337,13 +329,15 @@ async fn what_is_old_goes() {
         let day = 86_400;
         let records: Vec<Record> = (0..4).map(|number| record(number * day)).collect();
         write_batch(&db, batch("one"), &records).await.unwrap();
+        assert_eq!(sum_up(&db, at(3 * day + 60)).await.unwrap().rows, 4);
         let kept = Kept {
             requests: TimeDelta::days(2),
             minutes: TimeDelta::days(1),
             ..Kept::default()
         };
         let pruned = prune(&db, &kept, at(3 * day + 60)).await.unwrap();
-        assert_eq!((pruned.minutes, pruned.hours), (3, 0));
+        // Of three requests nine each: three of their provider, of their consumer, and of a version.
+        assert_eq!((pruned.minutes, pruned.hours), (27, 0));
         assert!(pruned.requests >= 1, "{pruned:?}");
         let left = requests(&db, &provider(), &RequestFilter::default(), None, 10)
             .await

@@ -1,11 +1,11 @@
-//! Dashboards: sums, series, the busiest operations and applications. From rollups only.
+//! Dashboards: sums, series, the busiest operations and applications. From sums only.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::key::Environment;
 use domain::wire::traffic::{
     ApplicationUsage, CacheTotals, OperationUsage, Point, Range, Totals, Usage,
 };
-use entity::store::traffic::{self as store, Resolution, Scope, Stretch};
+use entity::store::traffic::{self as store, Resolution, Side, Stretch};
 
 use super::{Subject, title};
 use crate::ctx::Ctx;
@@ -22,13 +22,10 @@ pub async fn usage(
     range: Range,
     environment: Option<Environment>,
 ) -> Result<Usage> {
-    let scope = Scope {
-        environment,
-        ..subject.scope(ctx).await?
-    };
+    let whose = subject.whose(ctx).await?;
     let db = &ctx.plane.databases.traffic;
     let stretch = stretch(range, ctx.now);
-    let found = store::usage(db, &scope, &stretch, TOP).await?;
+    let found = store::usage(db, &whose, environment, &stretch, TOP).await?;
     // Minutes are gone after two days: yesterday's day is read from hours.
     let resolution = if range == Range::Hour {
         Resolution::Minute
@@ -36,7 +33,7 @@ pub async fn usage(
         Resolution::Hour
     };
     let earlier = stretch.before(resolution);
-    let before = store::totals(db, &scope, &earlier).await?;
+    let before = store::totals(db, &whose, environment, &earlier).await?;
     Ok(Usage {
         range,
         from: stretch.from,
@@ -53,7 +50,7 @@ pub async fn usage(
             })
             .collect(),
         operations: operations(ctx, &found.operations).await?,
-        applications: applications(ctx, &scope, &found.applications).await?,
+        applications: applications(ctx, whose.side(), &found.applications).await?,
     })
 }
 
@@ -122,15 +119,11 @@ async fn operations(ctx: &Ctx, found: &[store::OperationUsage]) -> Result<Vec<Op
 
 async fn applications(
     ctx: &Ctx,
-    scope: &Scope,
+    side: Side,
     found: &[store::ApplicationUsage],
 ) -> Result<Vec<ApplicationUsage>> {
-    let named = title::applications(
-        ctx,
-        scope.side,
-        found.iter().map(|row| row.application.uuid()),
-    )
-    .await?;
+    let named =
+        title::applications(ctx, side, found.iter().map(|row| row.application.uuid())).await?;
     let organizations =
         names::organizations(ctx.db(), found.iter().map(|row| row.consumer.uuid())).await?;
     let shown = found.iter().map(|row| {

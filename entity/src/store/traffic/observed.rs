@@ -12,8 +12,8 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult, Stat
 use uuid::Uuid;
 
 use super::raw::environment_code;
-use super::scope::{Resolution, Scope, Side, Stretch};
-use super::usage::bounded;
+use super::scope::{Resolution, Scope, Side, Stretch, Whose};
+use super::usage::{bounded, by_application};
 use crate::row::{pieces, signed, tuples, unsigned};
 
 const KEY: &str = "provider, at, version, environment, policy, consumer, application";
@@ -136,12 +136,6 @@ struct Row {
     count: i64,
 }
 
-#[derive(FromQueryResult)]
-struct Sum {
-    application: Uuid,
-    count: i64,
-}
-
 /// Most rows of all policies together: many operations can have policies of their own.
 const MOST_IN_ALL: u64 = 2_000;
 
@@ -174,15 +168,19 @@ pub async fn observed<C: ConnectionTrait>(
     most: u64,
 ) -> Result<Option<Observation>, DbErr> {
     let Scope {
-        side: Side::Provider(_),
-        versions: _,
+        side: Side::Provider(provider),
+        versions,
         applications: None,
         operation: None,
         plan: None,
-        environment: _,
+        environment,
     } = scope
     else {
         return Ok(None);
+    };
+    let whose = match versions {
+        Some(versions) => Whose::Versions(*provider, versions.clone()),
+        None => Whose::Provider(*provider),
     };
     let within = |table: &'static str| {
         let (from, to, _) = bounded(stretch);
@@ -245,18 +243,10 @@ pub async fn observed<C: ConnectionTrait>(
     }
     found.rows.sort_by_key(|row| std::cmp::Reverse(row.count));
     let told: HashSet<ApplicationId> = found.rows.iter().map(|row| row.application).collect();
-    let mut all = within(stretch.resolution.table());
-    counted(&mut all)
-        .column("application")
-        .group_by_col("application");
-    for row in db.query_all(&all).await? {
-        let row = Sum::from_query_result(&row, "")?;
-        found.requests += unsigned(row.count);
-        let application = ApplicationId::from(row.application);
+    for (application, count) in by_application(db, &whose, *environment, stretch).await? {
+        found.requests += count;
         if told.contains(&application) {
-            found
-                .of_application
-                .insert(application, unsigned(row.count));
+            found.of_application.insert(application, count);
         }
     }
     Ok(Some(found))

@@ -26,7 +26,7 @@ impl Subject for RollupKey {
         "environment",
         "class",
     ];
-    const TELLS_CACHES: bool = true;
+    const SUMS: &'static [&'static str] = sums::WITH_CACHES;
 
     fn push(self, out: &mut Vec<Value>) {
         let Self {

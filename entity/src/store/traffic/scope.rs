@@ -5,6 +5,7 @@ use domain::id::{ApplicationId, OperationId, OrganizationId, PlanId, VersionId};
 use domain::key::Environment;
 use sea_orm::Condition;
 use sea_orm::sea_query::{Expr, ExprTrait};
+use uuid::Uuid;
 
 use super::raw::environment_code;
 
@@ -15,6 +16,60 @@ pub enum Side {
     Provider(OrganizationId),
     /// The organization's applications called.
     Consumer(OrganizationId),
+}
+
+/// Whose traffic dashboards sum up: there are rows for each of these, and for nothing between them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whose {
+    /// Calls to all APIs of the organization.
+    Provider(OrganizationId),
+    /// Calls by all applications of the organization.
+    Consumer(OrganizationId),
+    /// Calls to some versions, which the caller knows to be this organization's.
+    Versions(OrganizationId, Vec<VersionId>),
+    /// Calls by some applications, which the caller knows to be this organization's.
+    Applications(OrganizationId, Vec<ApplicationId>),
+}
+
+impl Whose {
+    pub const fn side(&self) -> Side {
+        match self {
+            Self::Provider(organization) | Self::Versions(organization, _) => {
+                Side::Provider(*organization)
+            }
+            Self::Consumer(organization) | Self::Applications(organization, _) => {
+                Side::Consumer(*organization)
+            }
+        }
+    }
+
+    /// The same, for the log and what else is kept by request's key.
+    pub fn scope(&self, environment: Option<Environment>) -> Scope {
+        let (versions, applications) = match self {
+            Self::Provider(_) | Self::Consumer(_) => (None, None),
+            Self::Versions(_, versions) => (Some(versions.clone()), None),
+            Self::Applications(_, applications) => (None, Some(applications.clone())),
+        };
+        Scope {
+            versions,
+            applications,
+            environment,
+            ..Scope::of(self.side())
+        }
+    }
+
+    /// Whose rows of usage these are.
+    pub(super) fn ids(&self) -> Vec<Uuid> {
+        match self {
+            Self::Provider(organization) | Self::Consumer(organization) => {
+                vec![organization.uuid()]
+            }
+            Self::Versions(_, versions) => versions.iter().map(|id| id.uuid()).collect(),
+            Self::Applications(_, applications) => {
+                applications.iter().map(|id| id.uuid()).collect()
+            }
+        }
+    }
 }
 
 /// Whose traffic. Every list narrows; `None` does not.
@@ -81,7 +136,7 @@ impl Scope {
     }
 }
 
-/// Which rollup answers.
+/// Whether minutes or hours answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resolution {
     Minute,
@@ -93,6 +148,14 @@ impl Resolution {
         match self {
             Self::Minute => "rollup_minute",
             Self::Hour => "rollup_hour",
+        }
+    }
+
+    /// Tables that sum up what dashboards ask, and are kept as long.
+    pub(super) const fn usage(self) -> &'static [&'static str] {
+        match self {
+            Self::Minute => &["usage_minute"],
+            Self::Hour => &["usage_hour", "usage_day"],
         }
     }
 

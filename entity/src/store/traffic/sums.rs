@@ -15,8 +15,8 @@ use crate::row::{pieces, signed, tuples};
 /// Rows of one statement, each with at most seventeen parameters.
 const MOST_ROWS: usize = 256;
 
-/// What SQL adds, in the order of [`added`]; what caches did is the end of it.
-const SUMS: &[&str] = &[
+/// What SQL adds, in the order of [`added`].
+const ALL: &[&str] = &[
     "count",
     "bytes_in",
     "bytes_out",
@@ -24,15 +24,23 @@ const SUMS: &[&str] = &[
     "cache_stale",
     "cache_misses",
     "cache_passes",
+    "client_errors",
+    "server_errors",
 ];
-const OF_CACHES: usize = 4;
+
+/// Rows that tell neither what caches did nor, but by their class, what was an error.
+pub(super) const PLAIN: &[&str] = ALL.split_at(3).0;
+/// Rows that tell what caches did, too.
+pub(super) const WITH_CACHES: &[&str] = ALL.split_at(7).0;
+/// Rows of all classes together, which count errors beside them.
+pub(super) const WITH_ERRORS: &[&str] = ALL;
 
 /// What a row sums up, beside the minute or hour that it is of.
 pub(super) trait Subject: Clone + Ord {
     /// Columns of the row's key: `at`, then those of [`Subject::push`].
     const KEY: &'static [&'static str];
-    /// Whether such rows tell what caches did.
-    const TELLS_CACHES: bool;
+    /// What such rows have beside times: [`PLAIN`], [`WITH_CACHES`] or [`WITH_ERRORS`].
+    const SUMS: &'static [&'static str];
 
     fn push(self, out: &mut Vec<Value>);
 }
@@ -61,11 +69,11 @@ pub(super) fn of_records<S: Subject>(
     [(Resolution::Minute, minutes), (Resolution::Hour, hours)]
 }
 
-/// Adds `rows` to those of `table`.
+/// Adds `rows` to those of `table`; fastest in the order of its key. None may come twice.
 pub(super) async fn add<S: Subject>(
     tx: &DatabaseTransaction,
     table: &str,
-    rows: Rows<S>,
+    rows: impl IntoIterator<Item = ((i64, S), Sums)>,
 ) -> Result<(), DbErr> {
     let backend = tx.get_database_backend();
     let rows: Vec<((i64, S), Sums)> = rows.into_iter().collect();
@@ -77,7 +85,7 @@ pub(super) async fn add<S: Subject>(
             latency.merge(&sums.latency);
             values.push(latency.to_bytes().into());
             let more = added(sums).map(|sum| Value::from(signed(sum)));
-            values.extend(more.into_iter().take(summed::<S>().len()));
+            values.extend(more.into_iter().take(S::SUMS.len()));
         }
         let sql = upsert::<S>(backend, table, rows.len());
         tx.execute_raw(Statement::from_sql_and_values(backend, sql, values))
@@ -128,7 +136,7 @@ fn select<S: Subject>(backend: DbBackend, table: &str, rows: usize) -> String {
 
 /// What does not fit is held at the highest, as [`signed`] does.
 fn upsert<S: Subject>(backend: DbBackend, table: &str, rows: usize) -> String {
-    let (key, sums) = (S::KEY.join(", "), summed::<S>());
+    let (key, sums) = (S::KEY.join(", "), S::SUMS);
     let sum = |name: &&str| {
         let most = i64::MAX;
         format!(
@@ -145,23 +153,16 @@ fn upsert<S: Subject>(backend: DbBackend, table: &str, rows: usize) -> String {
     )
 }
 
-/// The sums that such rows have.
-fn summed<S: Subject>() -> &'static [&'static str] {
-    if S::TELLS_CACHES {
-        SUMS
-    } else {
-        &SUMS[..SUMS.len() - OF_CACHES]
-    }
-}
-
 /// Parameters of a row that is written.
 fn places<S: Subject>() -> usize {
-    S::KEY.len() + 1 + summed::<S>().len()
+    S::KEY.len() + 1 + S::SUMS.len()
 }
 
-fn added(sums: &Sums) -> [u64; 7] {
+fn added(sums: &Sums) -> [u64; ALL.len()] {
     let Sums {
         count,
+        client_errors,
+        server_errors,
         bytes_in,
         bytes_out,
         // Merged outside of the database.
@@ -174,7 +175,17 @@ fn added(sums: &Sums) -> [u64; 7] {
         misses,
         passes,
     } = *cache;
-    [*count, *bytes_in, *bytes_out, hits, stale, misses, passes]
+    [
+        *count,
+        *bytes_in,
+        *bytes_out,
+        hits,
+        stale,
+        misses,
+        passes,
+        *client_errors,
+        *server_errors,
+    ]
 }
 
 fn push_key<S: Subject>((at, subject): &(i64, S), out: &mut Vec<Value>) {
@@ -185,8 +196,14 @@ fn push_key<S: Subject>((at, subject): &(i64, S), out: &mut Vec<Value>) {
 /// A stored histogram. One that cannot be read counts as empty: refusing it would stop all traffic
 /// from being stored for the sake of one row's quantiles.
 pub(super) fn histogram(bytes: &[u8]) -> Histogram {
-    Histogram::from_bytes(bytes).unwrap_or_else(|error| {
+    let mut read = Histogram::default();
+    merge(&mut read, bytes);
+    read
+}
+
+/// Adds a stored histogram to `sum`; one that cannot be read adds nothing.
+pub(super) fn merge(sum: &mut Histogram, bytes: &[u8]) {
+    if let Err(error) = sum.merge_bytes(bytes) {
         tracing::error!(%error, "a rollup's histogram is skipped");
-        Histogram::default()
-    })
+    }
 }

@@ -1,63 +1,36 @@
-//! Dashboards: sums, series and the busiest operations and applications, from rollups.
+//! Dashboards: sums, series and the busiest operations and applications.
+//!
+//! A row of usage sums up one thing that a dashboard asks, so that it reads few of them. They lag
+//! behind: what was stored stands in `rollup_minute` until it is moved into all rows that it counts
+//! in, and is read from there until then.
+
+mod kind;
+mod moving;
+mod part;
+mod span;
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use domain::id::{ApplicationId, OperationId, OrganizationId, VersionId};
-use domain::traffic::{CacheSums, Histogram};
-use sea_orm::sea_query::{Expr, ExprTrait, Query};
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
-use uuid::Uuid;
+use domain::key::Environment;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 
-use super::scope::{Scope, Stretch};
-use super::sums::histogram;
-use crate::row::unsigned;
+use super::scope::{Stretch, Whose};
+use crate::database::begin_read;
+use kind::By;
+use part::{Line, Part, add};
+use span::{Segment, Span, segments};
+
+/// Sums of requests. Latencies are microseconds.
+pub use domain::traffic::Sums as Totals;
+pub use moving::{SummedUp, sum_up};
 
 /// Steps of the series that are read at once, so that a busy month does not fill the memory.
 pub(super) const SLICE: i64 = 16;
 
 /// More points than this are refused by making the step wider: it bounds the answer.
 const MOST_POINTS: i64 = 2000;
-
-/// Sums of requests. Latencies are microseconds.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Totals {
-    pub count: u64,
-    /// Answers of 400 to 499.
-    pub client_errors: u64,
-    /// Answers of 500 and above.
-    pub server_errors: u64,
-    pub bytes_in: u64,
-    pub bytes_out: u64,
-    pub latency: Histogram,
-    pub cache: CacheSums,
-}
-
-impl Totals {
-    fn add(&mut self, row: &Row, latency: &Histogram) {
-        self.count(row.class, [row.count, row.bytes_in, row.bytes_out], latency);
-        self.cache.merge(&CacheSums {
-            hits: unsigned(row.cache_hits),
-            stale: unsigned(row.cache_stale),
-            misses: unsigned(row.cache_misses),
-            passes: unsigned(row.cache_passes),
-        });
-    }
-
-    /// Adds a row's count, bytes in and bytes out.
-    pub(super) fn count(&mut self, class: i16, sums: [i64; 3], latency: &Histogram) {
-        let [count, bytes_in, bytes_out] = sums.map(unsigned);
-        self.count += count;
-        match class {
-            4 => self.client_errors += count,
-            class if class >= 5 => self.server_errors += count,
-            _ => {}
-        }
-        self.bytes_in += bytes_in;
-        self.bytes_out += bytes_out;
-        self.latency.merge(latency);
-    }
-}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Point {
@@ -92,100 +65,82 @@ pub struct Usage {
     pub applications: Vec<ApplicationUsage>,
 }
 
-#[derive(FromQueryResult)]
-struct Row {
-    at: i64,
-    version: Uuid,
-    operation: Uuid,
-    application: Uuid,
-    consumer: Uuid,
-    class: i16,
-    count: i64,
-    bytes_in: i64,
-    bytes_out: i64,
-    latency: Vec<u8>,
-    cache_hits: i64,
-    cache_stale: i64,
-    cache_misses: i64,
-    cache_passes: i64,
-}
-
-/// Everything that a dashboard shows, in one pass over the rollup. `top`: how many operations and
-/// applications at most.
-pub async fn usage<C: ConnectionTrait>(
-    db: &C,
-    scope: &Scope,
+/// Everything that a dashboard shows, at one moment. `top`: how many operations and applications at
+/// most.
+pub async fn usage(
+    db: &DatabaseConnection,
+    whose: &Whose,
+    environment: Option<Environment>,
     stretch: &Stretch,
     top: usize,
 ) -> Result<Usage, DbErr> {
-    let (from, to, step) = bounded(stretch);
-    let points = usize::try_from((to - from) / step).unwrap_or(0);
-    let mut all = Totals::default();
-    let mut series = vec![Totals::default(); points];
-    let mut operations: HashMap<(Uuid, Uuid), Totals> = HashMap::new();
-    let mut applications: HashMap<(Uuid, Uuid), Totals> = HashMap::new();
-    let mut slice = from;
-    while slice < to {
-        let end = std::cmp::min(slice + SLICE * step, to);
-        for row in rows(db, scope, stretch, slice, end).await? {
-            let latency = histogram(&row.latency);
-            let point = usize::try_from((row.at - from) / step).unwrap_or(0);
-            if let Some(totals) = series.get_mut(point) {
-                totals.add(&row, &latency);
-            }
-            all.add(&row, &latency);
-            operations
-                .entry((row.version, row.operation))
-                .or_default()
-                .add(&row, &latency);
-            applications
-                .entry((row.application, row.consumer))
-                .or_default()
-                .add(&row, &latency);
-        }
-        slice = end;
+    let part = Part::new(whose, environment);
+    let (from, to, _) = bounded(stretch);
+    let tx = begin_read(db).await?;
+    let series = series(&tx, &part, stretch).await?;
+    let segments = of_lists(&tx, &part, from, to).await?;
+    let operations = busiest(&tx, &part, By::Operation, &segments, top).await?;
+    let applications = busiest(&tx, &part, By::Application, &segments, top).await?;
+    tx.commit().await?;
+    let mut totals = Totals::default();
+    for point in &series {
+        totals.merge(&point.totals);
     }
-    let series = series.into_iter().zip(0..).map(|(totals, index)| Point {
-        at: DateTime::from_timestamp_micros(from + index * step).unwrap_or_default(),
+    let operation = |((version, operation), totals): (Line, Totals)| OperationUsage {
+        version: version.into(),
+        operation: operation.into(),
         totals,
-    });
+    };
+    let application = |((application, consumer), totals): (Line, Totals)| ApplicationUsage {
+        application: application.into(),
+        consumer: consumer.into(),
+        totals,
+    };
     Ok(Usage {
-        totals: all,
-        series: series.collect(),
-        operations: busiest(operations, top)
-            .map(|((version, operation), totals)| OperationUsage {
-                version: version.into(),
-                operation: operation.into(),
-                totals,
-            })
-            .collect(),
-        applications: busiest(applications, top)
-            .map(|((application, consumer), totals)| ApplicationUsage {
-                application: application.into(),
-                consumer: consumer.into(),
-                totals,
-            })
-            .collect(),
+        totals,
+        series,
+        operations: operations.into_iter().map(operation).collect(),
+        applications: applications.into_iter().map(application).collect(),
     })
 }
 
 /// Only the sums: for the stretch before, and for small figures beside lists.
-pub async fn totals<C: ConnectionTrait>(
-    db: &C,
-    scope: &Scope,
+pub async fn totals(
+    db: &DatabaseConnection,
+    whose: &Whose,
+    environment: Option<Environment>,
     stretch: &Stretch,
 ) -> Result<Totals, DbErr> {
-    let (from, to, step) = bounded(stretch);
+    let (from, to, _) = bounded(stretch);
+    let tx = begin_read(db).await?;
+    let rows = Part::new(whose, environment)
+        .whole(&tx, &segments(from, to))
+        .await?;
+    tx.commit().await?;
     let mut all = Totals::default();
-    let mut slice = from;
-    while slice < to {
-        let end = std::cmp::min(slice + SLICE * step, to);
-        for row in rows(db, scope, stretch, slice, end).await? {
-            all.add(&row, &histogram(&row.latency));
-        }
-        slice = end;
+    for row in rows {
+        add(&mut all, &row, 1)?;
     }
     Ok(all)
+}
+
+/// How many requests were asked by each application, and by nobody known.
+pub(super) async fn by_application<C: ConnectionTrait>(
+    db: &C,
+    whose: &Whose,
+    environment: Option<Environment>,
+    stretch: &Stretch,
+) -> Result<HashMap<ApplicationId, u64>, DbErr> {
+    let (from, to, _) = bounded(stretch);
+    let part = Part::new(whose, environment);
+    let lines = part
+        .counts(db, By::Application, &segments(from, to))
+        .await?;
+    let mut found: HashMap<ApplicationId, u64> = HashMap::new();
+    for ((application, _), count) in lines {
+        *found.entry(application.into()).or_default() += count;
+    }
+    Ok(found)
 }
 
 /// In microseconds: from, to, step.
@@ -195,47 +150,69 @@ pub(super) fn bounded(stretch: &Stretch) -> (i64, i64, i64) {
     (from, to, step * widest)
 }
 
-fn busiest<K: Ord + Copy>(
-    found: HashMap<K, Totals>,
-    top: usize,
-) -> impl Iterator<Item = (K, Totals)> {
-    let mut found: Vec<(K, Totals)> = found.into_iter().collect();
-    found.sort_by(|(a, one), (b, other)| other.count.cmp(&one.count).then(a.cmp(b)));
-    found.into_iter().take(top)
+/// The points of a stretch, from rows of its resolution; the last one may be shorter.
+async fn series<C: ConnectionTrait>(
+    db: &C,
+    part: &Part,
+    stretch: &Stretch,
+) -> Result<Vec<Point>, DbErr> {
+    let (from, to, step) = bounded(stretch);
+    let points = (to - from + step - 1) / step;
+    let mut series: Vec<Point> = (0..points)
+        .map(|index| Point {
+            at: DateTime::from_timestamp_micros(from + index * step).unwrap_or_default(),
+            totals: Totals::default(),
+        })
+        .collect();
+    let mut slice = from;
+    while slice < to {
+        let segment = Segment {
+            span: stretch.resolution.into(),
+            from: slice,
+            to: std::cmp::min(slice + SLICE * step, to),
+        };
+        for row in part.whole(db, &[segment]).await? {
+            let at: i64 = row.try_get_by_index(0)?;
+            let point = usize::try_from((at - from) / step).unwrap_or(usize::MAX);
+            if let Some(point) = series.get_mut(point) {
+                add(&mut point.totals, &row, 1)?;
+            }
+        }
+        slice = segment.to;
+    }
+    Ok(series)
 }
 
-async fn rows<C: ConnectionTrait>(
+/// What lists are read from. As a rule nothing is later than now: then the day is taken to its end,
+/// where one row tells what else many would.
+async fn of_lists<C: ConnectionTrait>(
     db: &C,
-    scope: &Scope,
-    stretch: &Stretch,
+    part: &Part,
     from: i64,
     to: i64,
-) -> Result<Vec<Row>, DbErr> {
-    let columns = [
-        "at",
-        "version",
-        "operation",
-        "application",
-        "consumer",
-        "class",
-        "count",
-        "bytes_in",
-        "bytes_out",
-        "latency",
-        "cache_hits",
-        "cache_stale",
-        "cache_misses",
-        "cache_passes",
-    ];
-    let query = Query::select()
-        .columns(columns)
-        .from(stretch.resolution.table())
-        .cond_where(scope.condition())
-        .and_where(Expr::col("at").gte(from))
-        .and_where(Expr::col("at").lt(to))
-        .to_owned();
-    let rows = db.query_all(&query).await?;
-    rows.iter()
-        .map(|row| Row::from_query_result(row, ""))
-        .collect()
+) -> Result<Vec<Segment>, DbErr> {
+    let end = Span::Day.ceil(to);
+    let later = part.whole(db, &segments(to, end)).await?;
+    Ok(segments(from, if later.is_empty() { end } else { to }))
+}
+
+/// The lines with most requests, the first of them first. Counts alone decide, so that times are
+/// read of these few.
+async fn busiest<C: ConnectionTrait>(
+    db: &C,
+    part: &Part,
+    by: By,
+    segments: &[Segment],
+    top: usize,
+) -> Result<Vec<(Line, Totals)>, DbErr> {
+    let counts = part.counts(db, by, segments).await?;
+    let mut counts: Vec<(Line, u64)> = counts.into_iter().collect();
+    counts.sort_unstable_by(|(a, one), (b, other)| other.cmp(one).then(a.cmp(b)));
+    let lines: Vec<Line> = counts.into_iter().take(top).map(|(line, _)| line).collect();
+    if lines.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sums = part.lines(db, by, segments, &lines).await?;
+    let line = |line: Line| (line, sums.remove(&line).unwrap_or_default());
+    Ok(lines.into_iter().map(line).collect())
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use domain::id::VersionId;
-use domain::traffic::{Record, VariantKey};
+use domain::traffic::{Record, StatusClass, VariantKey};
 use sea_orm::sea_query::{Condition, Expr, ExprTrait, Query};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult, Value};
 use uuid::Uuid;
@@ -13,6 +13,7 @@ use super::raw::environment_code;
 use super::scope::{Scope, Side, Stretch};
 use super::sums::{self, Subject, histogram};
 use super::usage::{SLICE, Totals, bounded};
+use crate::row::unsigned;
 
 /// What went to a variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +41,7 @@ impl Subject for VariantKey {
         "class",
     ];
     /// What a cache gave reached no variant.
-    const TELLS_CACHES: bool = false;
+    const SUMS: &'static [&'static str] = sums::PLAIN;
 
     fn push(self, out: &mut Vec<Value>) {
         let Self {
@@ -113,7 +114,18 @@ pub async fn variants<C: ConnectionTrait>(
                 latency,
             } = Row::from_query_result(&row, "")?;
             let totals = found.entry((version, variant)).or_default();
-            totals.count(class, [count, bytes_in, bytes_out], &histogram(&latency));
+            let count = unsigned(count);
+            let class = StatusClass(u8::try_from(class).unwrap_or(0));
+            let (client_errors, server_errors) = class.errors(count);
+            totals.merge(&Totals {
+                count,
+                client_errors,
+                server_errors,
+                bytes_in: unsigned(bytes_in),
+                bytes_out: unsigned(bytes_out),
+                latency: histogram(&latency),
+                ..Totals::default()
+            });
         }
         slice = end;
     }
