@@ -217,16 +217,20 @@ impl Keys {
             .filter(move |key| key.digest.prefix() == prefix)
     }
 
+    /// So many bits of a digest are its first ones: more than choose a shard.
+    pub(crate) const FIRST_BITS: u32 = 2 * BITS;
+
     /// The first bits of a digest, by which few keys are found together.
     pub(crate) const fn first(prefix: u64) -> u32 {
-        (prefix >> 32) as u32
+        (prefix >> (64 - Self::FIRST_BITS)) as u32
     }
 
-    /// Those whose digests have these first bits: seldom more than one.
+    /// Those whose digests have these first bits: of a million seldom more than one.
     pub(crate) fn beginning(&self, first: u32) -> impl Iterator<Item = &Key> {
-        let prefix = u64::from(first) << 32;
+        let prefix = u64::from(first) << (64 - Self::FIRST_BITS);
         let Shard { starts, keys } = self.shard(prefix);
-        let (lowest, highest) = (start(prefix), start(prefix | u64::from(u32::MAX)));
+        let last = prefix | (u64::MAX >> Self::FIRST_BITS);
+        let (lowest, highest) = (start(prefix), start(last));
         let from = starts.partition_point(|known| *known < lowest);
         let up_to = starts.partition_point(|known| *known <= highest);
         keys[from..up_to].iter()
@@ -247,6 +251,24 @@ impl Keys {
             }
         }
         Ok(())
+    }
+
+    /// Puts in all there are, where there are none yet: sorted once and cut into shards, so that each
+    /// is as large as it has to be from the beginning, and nothing is let go of between them.
+    pub(crate) fn fill(&mut self, mut all: Vec<Key>) {
+        // Ids are in the order of time: the earliest of those that name the same is the first.
+        all.sort_unstable_by_key(|key| (key.digest, key.id));
+        let mut rest = all.into_iter();
+        while let Some(first) = rest.as_slice().first() {
+            let place = Self::place(first.digest.prefix());
+            let is_here = |key: &Key| Self::place(key.digest.prefix()) == place;
+            let here = rest.as_slice().partition_point(is_here);
+            let starts = rest.as_slice()[..here].iter();
+            let starts = starts.map(|key| start(key.digest.prefix())).collect();
+            let keys = rest.by_ref().take(here).collect();
+            let (group, shard) = place;
+            Arc::make_mut(&mut self.groups[group])[shard] = Shard { starts, keys };
+        }
     }
 
     /// Takes keys out and then puts others in. One that is put may be among those that are gone.
