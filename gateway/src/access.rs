@@ -90,7 +90,7 @@ pub(crate) fn claimant<'a>(
         let shown = shown.iter();
         shown.flat_map(move |digest| state.keys.all(*digest))
     };
-    let may = |key: &Key| judge(state, &key.application, call.route, call.utc()).map(|_| ());
+    let may = |key: &Key| judge(state, key.application(), call.route, call.utc()).map(|_| ());
     let works = |key: &Key| {
         let judged = state.keys.judge(key, call.wall_us, call.peer_address());
         judged.is_ok()
@@ -127,11 +127,11 @@ fn earliest<'a, All: Iterator<Item = &'a Key>>(good: impl Fn() -> All) -> Option
         first,
         |known, key| if key.id < known.id { key } else { known },
     );
-    let whose = earliest.application.organization;
-    if first.application.organization == whose {
+    let whose = earliest.application().organization;
+    if first.application().organization == whose {
         return Some(first);
     }
-    good().find(|key| key.application.organization == whose)
+    good().find(|key| key.application().organization == whose)
 }
 
 /// Subscriptions to products that both lists have; both are short and sorted.
@@ -162,8 +162,6 @@ fn common<'a>(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use domain::application::Lifetime;
     use domain::id::{ApplicationId, CredentialId, OrganizationId};
     use domain::key::Environment;
@@ -171,6 +169,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::state::Held;
 
     /// A claim of the organization, the `at`th of all.
     fn claim(organization: u128, at: u128) -> Key {
@@ -188,7 +187,7 @@ mod tests {
             organization: OrganizationId::from_uuid(Uuid::from_u128(organization)),
             ..Application::default()
         };
-        Key::new(&credential, Arc::new(application))
+        Key::new(&credential, Held::alone(application))
     }
 
     #[test]

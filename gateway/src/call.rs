@@ -44,7 +44,7 @@ impl<'a> Caller<'a> {
     pub(crate) fn of(key: &'a Key) -> Self {
         Self {
             key,
-            application: &key.application,
+            application: key.application(),
             subscription: None,
             until_us: u64::MAX,
         }

@@ -17,6 +17,7 @@ use domain::snapshot;
 use ipnet::IpNet;
 
 use super::Application;
+use super::held::{Held, Together};
 use crate::signature::Signer;
 use hashes::Hashes;
 
@@ -31,8 +32,9 @@ const BITS: u32 = 2 * WIDTH.ilog2();
 #[repr(align(32))]
 struct Shard {
     /// Of each digest the bits behind those that choose the shard: to search them touches one line
-    /// of the processor's cache or two, where each key is a line of its own.
-    starts: Arc<[u32]>,
+    /// of the processor's cache or two, where each key is a line of its own. With thousands of keys in a
+    /// shard few have the same.
+    starts: Arc<[u16]>,
     keys: Arc<[Key]>,
 }
 
@@ -48,8 +50,8 @@ impl Shard {
 }
 
 /// Those bits.
-const fn start(prefix: u64) -> u32 {
-    (prefix << BITS >> 32) as u32
+const fn start(prefix: u64) -> u16 {
+    (prefix << BITS >> (u64::BITS - u16::BITS)) as u16
 }
 
 /// Keys in shards by the first bits of their digests, each sorted by digest.
@@ -69,13 +71,15 @@ pub(crate) struct Keys {
 pub(crate) struct Key {
     pub(crate) digest: KeyDigest,
     pub(crate) id: CredentialId,
-    pub(crate) application: Arc<Application>,
+    /// Its application is one of them: `terms` says which.
+    among: Arc<Together>,
     terms: Terms,
 }
 
 const _: () = assert!(size_of::<Key>() == 64);
 
-/// The microseconds since 1970 at which a key stops working, and three flags above them.
+/// The microseconds since 1970 at which a key stops working; above them which one of those that are held
+/// together is its application, and three flags.
 #[derive(Debug, Clone, Copy)]
 struct Terms(u64);
 
@@ -83,8 +87,9 @@ impl Terms {
     const REVOKED: u64 = 1 << 63;
     const TEST: u64 = 1 << 62;
     const NETWORKS: u64 = 1 << 61;
-    /// As a time: never.
-    const ENDS: u64 = Self::NETWORKS - 1;
+    const INDEX: u32 = 53;
+    /// As a time: never. That is the year 2255.
+    const ENDS: u64 = (1 << Self::INDEX) - 1;
 
     fn of(credential: &snapshot::Credential) -> Self {
         let Lifetime {
@@ -109,6 +114,16 @@ impl Terms {
         self.0 & flag != 0
     }
 
+    /// The same of a key whose application is at `index`.
+    const fn at(self, index: u8) -> Self {
+        let others = self.0 & !((u8::MAX as u64) << Self::INDEX);
+        Self(others | (index as u64) << Self::INDEX)
+    }
+
+    const fn index(self) -> u8 {
+        (self.0 >> Self::INDEX) as u8
+    }
+
     /// Only a time is compared, as "never" is further away than any clock.
     const fn has_ended(self, wall_us: u64) -> bool {
         self.0 & Self::ENDS <= wall_us
@@ -116,20 +131,37 @@ impl Terms {
 }
 
 impl Key {
-    pub(crate) fn new(credential: &snapshot::Credential, application: Arc<Application>) -> Self {
+    pub(crate) fn new(credential: &snapshot::Credential, application: Held) -> Self {
+        let Held { among, index } = application;
         Self {
             digest: credential.digest,
             id: credential.id,
-            application,
-            terms: Terms::of(credential),
+            among,
+            terms: Terms::of(credential).at(index),
         }
     }
 
     /// The same key of another application, or of a new form of its own.
-    pub(crate) fn of(&self, application: Arc<Application>) -> Self {
+    pub(crate) fn of(&self, application: Held) -> Self {
+        let Held { among, index } = application;
         Self {
-            application,
-            ..self.clone()
+            digest: self.digest,
+            id: self.id,
+            among,
+            terms: self.terms.at(index),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn application(&self) -> &Application {
+        self.among.at(self.terms.index())
+    }
+
+    /// Its application, to be kept.
+    pub(crate) fn held(&self) -> Held {
+        Held {
+            among: self.among.clone(),
+            index: self.terms.index(),
         }
     }
 
@@ -200,7 +232,7 @@ impl Keys {
     fn starting(&self, prefix: u64) -> impl Iterator<Item = &Key> {
         let Shard { starts, keys } = self.shard(prefix);
         let start = start(prefix);
-        let mut first = ((u64::from(start) * starts.len() as u64) >> 32) as usize;
+        let mut first = (usize::from(start) * starts.len()) >> u16::BITS;
         let is_below = |index: usize| starts.get(index).is_some_and(|known| *known < start);
         while first > 0 && !is_below(first - 1) {
             first -= 1;
@@ -217,7 +249,8 @@ impl Keys {
             .filter(move |key| key.digest.prefix() == prefix)
     }
 
-    /// So many bits of a digest are its first ones: more than choose a shard.
+    /// So many bits of a digest are its first ones: those that choose a shard, and some of those behind
+    /// them that the shard is searched by.
     pub(crate) const FIRST_BITS: u32 = 2 * BITS;
 
     /// The first bits of a digest, by which few keys are found together.
