@@ -307,7 +307,7 @@ impl<'a> Call<'a> {
     pub(crate) fn recognize(&mut self, caller: &Caller<'_>) {
         let record = &mut *self.record;
         record.application = caller.application.id;
-        record.consumer = caller.application.organization;
+        record.consumer = caller.key.organization();
         record.credential = caller.key.id;
         record.environment = caller.key.environment();
     }

@@ -121,8 +121,8 @@ impl Consumers {
                 access.push(self.subscription(&own, products));
             }
             let disabled = is_disabled(&source);
-            let (id, organization, labels) = (source.id, source.organization, source.labels.into());
-            Application::new(id, organization, disabled, labels, access)
+            let application = Application::new(source.id, disabled, source.labels.into(), access);
+            (source.organization, application)
         });
         let made = Held::all(made);
         for lone in subscriptions {

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use domain::application::Lifetime;
-use domain::id::CredentialId;
+use domain::id::{CredentialId, OrganizationId};
 use domain::key::{Environment, KeyDigest};
 use domain::problem::Code;
 use domain::signing::SigningKey;
@@ -155,6 +155,12 @@ impl Key {
     #[inline]
     pub(crate) fn application(&self) -> &Application {
         self.among.at(self.terms.index())
+    }
+
+    /// Whose application it is.
+    #[inline]
+    pub(crate) fn organization(&self) -> OrganizationId {
+        self.among.organization
     }
 
     /// Its application, to be kept.

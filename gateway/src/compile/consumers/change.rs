@@ -185,7 +185,7 @@ impl Consumers {
             Entry::Vacant(new) => {
                 let now = self.application(id, keys)?;
                 Some(new.insert(Draft {
-                    organization: now.organization,
+                    organization: now.organization(),
                     disabled: now.is_disabled(),
                     labels: now.labels().clone(),
                     access: now.anew(),
@@ -223,7 +223,8 @@ impl Consumers {
                 self.subscriptions.insert(one.id, end(id));
                 self.lone_owners.remove(&one.id);
             }
-            Application::new(id, organization, disabled, labels, access)
+            let application = Application::new(id, disabled, labels, access);
+            (organization, application)
         });
         let made = Held::all(made);
         let (mut gone, mut put) = (Vec::new(), Vec::new());
