@@ -21,8 +21,10 @@ use super::held::{Held, Together};
 use crate::signature::Signer;
 use hashes::Hashes;
 
-/// Two levels of this many, so that a change copies two short lists of pointers and one shard.
-const WIDTH: usize = 64;
+/// Two levels of this many, so that a change copies two short lists of pointers and one shard. Of a
+/// million keys a shard is 64 KB: of larger pieces of memory the allocator rounds up less, and smaller
+/// ones are copied sooner.
+const WIDTH: usize = 32;
 /// The first bits of a digest that choose group and shard.
 const BITS: u32 = 2 * WIDTH.ilog2();
 
@@ -48,6 +50,8 @@ impl Shard {
         }
     }
 }
+
+const _: () = assert!(Keys::FIRST_BITS > BITS && Keys::FIRST_BITS <= BITS + u16::BITS);
 
 /// Those bits.
 const fn start(prefix: u64) -> u16 {
@@ -257,7 +261,7 @@ impl Keys {
 
     /// So many bits of a digest are its first ones: those that choose a shard, and some of those behind
     /// them that the shard is searched by.
-    pub(crate) const FIRST_BITS: u32 = 2 * BITS;
+    pub(crate) const FIRST_BITS: u32 = 24;
 
     /// The first bits of a digest, by which few keys are found together.
     pub(crate) const fn first(prefix: u64) -> u32 {
@@ -332,10 +336,12 @@ impl Keys {
                     .iter()
                     .any(|(start, id)| *start == prefix && *id == key.id)
             };
-            let kept = shard.keys.iter().filter(is_gone).cloned();
-            let mut keys: Vec<Key> = kept.chain(put).collect();
-            // Ids are in the order of time: the earliest of those that name the same is the first.
-            keys.sort_unstable_by_key(|key| (key.digest, key.id));
+            let mut keys = Vec::with_capacity(shard.keys.len() + put.len());
+            keys.extend(shard.keys.iter().filter(is_gone).cloned());
+            keys.extend(put);
+            // Ids are in the order of time: the earliest of those that name the same is the first. Those
+            // that are kept are sorted already, which this sort makes use of.
+            keys.sort_by_key(|key| (key.digest, key.id));
             *shard = Shard::of(keys);
         }
     }
