@@ -3,12 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use portunus::allocator::Allocator;
 use portunus::cli::{Audit, Cache, Cli, Role};
 use portunus::cmd;
 
 // The system's allocator costs the data plane a tenth of its time.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Allocator = Allocator;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

@@ -8,7 +8,9 @@ mod retired;
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::snapshot::{Delta, Kind, Mark, Parts, SCHEMA, Snapshot};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryOrder, QuerySelect};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, QueryOrder, QuerySelect,
+};
 use uuid::Uuid;
 
 use crate::change;
@@ -48,8 +50,18 @@ pub async fn load(db: &DatabaseConnection) -> Result<Snapshot, DbErr> {
         },
         newer => refused(newer, state, mark),
     };
+    let_go(&tx).await?;
     tx.commit().await?;
     Ok(snapshot)
+}
+
+/// Of a whole state SQLite keeps pages that no change asks for: as many as the connection may keep, as
+/// long as it lives.
+async fn let_go<C: ConnectionTrait>(tx: &C) -> Result<(), DbErr> {
+    if tx.get_database_backend() == DbBackend::Sqlite {
+        tx.execute_unprepared("PRAGMA shrink_memory").await?;
+    }
+    Ok(())
 }
 
 /// [`SCHEMA`] of what wrote the rows, if that is a newer release. A database that says nothing was

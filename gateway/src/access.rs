@@ -15,35 +15,36 @@ use crate::state::{Application, Key, Route, State, Subscription};
 /// code of the earliest that is there, as that is what its owner would ask about.
 pub(crate) fn judge<'a>(
     state: &State,
-    application: &'a Application,
+    key: &'a Key,
     route: &Route,
     now: DateTime<Utc>,
 ) -> Result<&'a Subscription, Code> {
-    judge_by(state, application, common(application, route), now)
+    judge_by(state, key, common(key.application(), route), now)
 }
 
 /// The same later on, of an application that was let in by a subscription to `product`: by that one
 /// or by another to it.
 pub(crate) fn judge_again(
     state: &State,
-    application: &Application,
+    key: &Key,
     product: u32,
     now: DateTime<Utc>,
 ) -> Result<(), Code> {
-    let all = application.access.iter();
+    let all = key.application().access.iter();
     let its = all.filter(|subscription| subscription.product == product);
-    judge_by(state, application, its, now).map(|_| ())
+    judge_by(state, key, its, now).map(|_| ())
 }
 
 fn judge_by<'a>(
     state: &State,
-    application: &Application,
+    key: &Key,
     subscriptions: impl Iterator<Item = &'a Subscription>,
     now: DateTime<Utc>,
 ) -> Result<&'a Subscription, Code> {
-    if state.is_suspended(application.organization) {
+    if state.is_suspended(key.organization()) {
         return Err(Code::OrganizationSuspended);
     }
+    let application = key.application();
     if application.is_disabled() {
         return Err(Code::ApplicationDisabled);
     }
@@ -90,7 +91,7 @@ pub(crate) fn claimant<'a>(
         let shown = shown.iter();
         shown.flat_map(move |digest| state.keys.all(*digest))
     };
-    let may = |key: &Key| judge(state, &key.application, call.route, call.utc()).map(|_| ());
+    let may = |key: &Key| judge(state, key, call.route, call.utc()).map(|_| ());
     let works = |key: &Key| {
         let judged = state.keys.judge(key, call.wall_us, call.peer_address());
         judged.is_ok()
@@ -127,11 +128,11 @@ fn earliest<'a, All: Iterator<Item = &'a Key>>(good: impl Fn() -> All) -> Option
         first,
         |known, key| if key.id < known.id { key } else { known },
     );
-    let whose = earliest.application.organization;
-    if first.application.organization == whose {
+    let whose = earliest.organization();
+    if first.organization() == whose {
         return Some(first);
     }
-    good().find(|key| key.application.organization == whose)
+    good().find(|key| key.organization() == whose)
 }
 
 /// Subscriptions to products that both lists have; both are short and sorted.
@@ -162,8 +163,6 @@ fn common<'a>(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use domain::application::Lifetime;
     use domain::id::{ApplicationId, CredentialId, OrganizationId};
     use domain::key::Environment;
@@ -171,6 +170,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::state::Held;
 
     /// A claim of the organization, the `at`th of all.
     fn claim(organization: u128, at: u128) -> Key {
@@ -184,11 +184,11 @@ mod tests {
             signs: None,
             argon2id: None,
         };
-        let application = Application {
-            organization: OrganizationId::from_uuid(Uuid::from_u128(organization)),
-            ..Application::default()
-        };
-        Key::new(&credential, Arc::new(application))
+        let organization = OrganizationId::from_uuid(Uuid::from_u128(organization));
+        Key::new(
+            &credential,
+            Held::alone(organization, Application::default()),
+        )
     }
 
     #[test]

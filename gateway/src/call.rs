@@ -44,7 +44,7 @@ impl<'a> Caller<'a> {
     pub(crate) fn of(key: &'a Key) -> Self {
         Self {
             key,
-            application: &key.application,
+            application: key.application(),
             subscription: None,
             until_us: u64::MAX,
         }
@@ -307,7 +307,7 @@ impl<'a> Call<'a> {
     pub(crate) fn recognize(&mut self, caller: &Caller<'_>) {
         let record = &mut *self.record;
         record.application = caller.application.id;
-        record.consumer = caller.application.organization;
+        record.consumer = caller.key.organization();
         record.credential = caller.key.id;
         record.environment = caller.key.environment();
     }

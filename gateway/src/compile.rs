@@ -189,7 +189,9 @@ impl Compiler {
         self.note_left(before);
         let present = &self.model.upstreams;
         self.crews.retain(|id, _| present.contains_key(id));
-        Ok(self.compile(dirty, snapshot.state))
+        let state = self.compile(dirty, snapshot.state);
+        self.route_names.fit();
+        Ok(state)
     }
 
     /// Applies what changed.

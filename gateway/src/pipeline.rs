@@ -366,7 +366,7 @@ fn subscribe(call: &mut Call<'_>) -> Result<(), Stop> {
     let Some(caller) = call.caller else {
         return Ok(());
     };
-    match access::judge(call.state, caller.application, call.route, call.utc()) {
+    match access::judge(call.state, caller.key, call.route, call.utc()) {
         Ok(subscription) => call.subscribe(subscription),
         // Where who called was only watched, it calls as nobody, and claims nothing.
         Err(code) => match call.watching {

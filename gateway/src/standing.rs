@@ -40,7 +40,7 @@ impl Pass {
         let key = state.keys.at(self.key).ok_or(Code::KeyInvalid)?;
         state.keys.judge(key, wall_us, self.from)?;
         let now = DateTime::from_timestamp_micros(wall_us as i64).unwrap_or_default();
-        access::judge_again(state, &key.application, self.product, now)
+        access::judge_again(state, key, self.product, now)
     }
 }
 

@@ -2,6 +2,7 @@
 //! form in which a request needs it.
 
 mod consumer;
+mod held;
 mod ip_list;
 mod keys;
 mod labels;
@@ -25,6 +26,7 @@ use crate::tls::{ClientEnd, Tls};
 use crate::upstream::{Fallback, Hedging, Member, Split, Sticky, Vitals};
 
 pub(crate) use consumer::{Application, Dated, Dates, Plan, Subscription};
+pub(crate) use held::Held;
 pub(crate) use ip_list::IpList;
 pub(crate) use keys::{Key, Keys, Place};
 pub(crate) use labels::{Labels, NO_LABELS};

@@ -5,14 +5,13 @@ mod by_end;
 mod change;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use domain::id::{ApplicationId, CredentialId, PlanId, ProductId, SubscriptionId};
 use domain::lifecycle::ApplicationState;
 use domain::snapshot::{self, Parts};
 
 use super::numbered;
-use crate::state::{Application, Dated, Dates, Key, Keys, Subscription};
+use crate::state::{Application, Dated, Dates, Held, Key, Keys, Subscription};
 use by_end::{ByEnd, end};
 
 pub(super) type ProductNumbers = HashMap<ProductId, u32>;
@@ -44,7 +43,7 @@ pub(super) struct Consumers {
     /// The same of all keys of an application, which lead to it.
     keys_of: ByEnd,
     /// Applications that no key leads to, with the ends of their ids.
-    keyless: BTreeMap<(u32, ApplicationId), Arc<Application>>,
+    keyless: BTreeMap<(u32, ApplicationId), Held>,
     /// The ends of the ids of their applications.
     subscriptions: ByEnd,
     /// What belongs to an application that is not there: none, as a rule.
@@ -67,29 +66,21 @@ impl Consumers {
     fn keys_of<'k>(&self, id: ApplicationId, keys: &'k Keys) -> impl Iterator<Item = &'k Key> {
         let firsts = self.keys_of.of(id);
         let all = firsts.flat_map(move |first| keys.beginning(first));
-        all.filter(move |key| key.application.id == id)
+        all.filter(move |key| key.application().id == id)
     }
 
     /// Applications whose ids have this end: one, as a rule, as often as it has keys.
-    fn ending<'a>(
-        &'a self,
-        end: u32,
-        keys: &'a Keys,
-    ) -> impl Iterator<Item = &'a Arc<Application>> {
+    fn ending(&self, end: u32, keys: &Keys) -> impl Iterator<Item = Held> {
         let keyless = self.keyless.range((end, ApplicationId::NIL)..);
         let keyless = keyless.take_while(move |((known, _), _)| *known == end);
         let firsts = self.keys_of.ending(end);
         let others = firsts.flat_map(move |first| keys.beginning(first));
-        let others = others.map(|key| &key.application);
-        let others = others.filter(move |one| by_end::end(one.id) == end);
-        keyless.map(|(_, one)| one).chain(others)
+        let others = others.filter(move |key| by_end::end(key.application().id) == end);
+        let keyless = keyless.map(|(_, one)| one.clone());
+        keyless.chain(others.map(Key::held))
     }
 
-    fn application<'a>(
-        &'a self,
-        id: ApplicationId,
-        keys: &'a Keys,
-    ) -> Option<&'a Arc<Application>> {
+    fn application(&self, id: ApplicationId, keys: &Keys) -> Option<Held> {
         self.ending(end(id), keys).find(|one| one.id == id)
     }
 
@@ -121,8 +112,7 @@ impl Consumers {
         self.subscriptions = owners.collect();
 
         let mut subscriptions = subscriptions.into_iter().peekable();
-        let mut made = Vec::with_capacity(applications.len());
-        for source in applications {
+        let made = applications.into_iter().map(|source| {
             while let Some(lone) = subscriptions.next_if(|one| one.application < source.id) {
                 self.lone(&lone, products);
             }
@@ -131,10 +121,10 @@ impl Consumers {
                 access.push(self.subscription(&own, products));
             }
             let disabled = is_disabled(&source);
-            let (id, organization, labels) = (source.id, source.organization, source.labels.into());
-            let application = Application::new(id, organization, disabled, labels, access);
-            made.push(Arc::new(application));
-        }
+            let application = Application::new(source.id, disabled, source.labels.into(), access);
+            (source.organization, application)
+        });
+        let made = Held::all(made);
         for lone in subscriptions {
             self.lone(&lone, products);
         }
@@ -144,34 +134,39 @@ impl Consumers {
     /// `applications` are in the order of their ids, as are `credentials` in that of theirs.
     fn fill_keys(
         &mut self,
-        applications: Vec<Arc<Application>>,
+        applications: Vec<Held>,
         credentials: Vec<snapshot::Credential>,
     ) -> Keys {
         let mut keys = Keys::empty();
         let mut put = Vec::with_capacity(credentials.len());
-        let mut rest = applications.iter().peekable();
+        let mut is_keyless = vec![true; applications.len()];
+        let mut at = 0;
         for source in credentials {
             let id = source.application;
-            while rest.next_if(|other| other.id < id).is_some() {}
+            while applications.get(at).is_some_and(|other| other.id < id) {
+                at += 1;
+            }
             keys.restrict(source.id, &source.cidrs);
             keys.equip(source.id, source.signs.as_ref());
             keys.hashes.put(source.id, source.argon2id.as_ref());
-            match rest.peek() {
+            match applications.get(at) {
                 Some(application) if application.id == id => {
-                    put.push(Key::new(&source, (*application).clone()));
+                    is_keyless[at] = false;
+                    put.push(Key::new(&source, application.clone()));
                 }
-                Some(_) | None => self.lone_key(id, Key::new(&source, Arc::default())),
+                Some(_) | None => self.lone_key(id, Key::new(&source, Held::default())),
             }
         }
         let first = |key: &Key| Keys::first(key.digest.prefix());
         let firsts = put.iter().map(|key| (end(key.id), first(key)));
         self.credentials = firsts.collect();
-        let firsts = put.iter().map(|key| (end(key.application.id), first(key)));
+        let ends = put.iter().map(|key| end(key.application().id));
+        let firsts = ends.zip(put.iter().map(first));
         self.keys_of = firsts.collect();
-        let keyless = applications.into_iter();
-        let keyless = keyless.filter(|one| Arc::strong_count(one) == 1);
+        let keyless = applications.into_iter().zip(is_keyless);
+        let keyless = keyless.filter_map(|(one, is_keyless)| is_keyless.then_some(one));
         self.keyless = keyless.map(|one| ((end(one.id), one.id), one)).collect();
-        keys.edit(Vec::new(), put);
+        keys.fill(put);
         keys
     }
 

@@ -318,7 +318,8 @@ impl Model {
     }
 
     /// Touches those versions only that join or leave: a product may have ten thousand.
-    fn put_product(&mut self, item: Product, dirty: &mut Dirty) {
+    fn put_product(&mut self, mut item: Product, dirty: &mut Dirty) {
+        item.versions.shrink_to_fit();
         self.touch_plans_of(item.id, dirty);
         let old = self.products.remove(&item.id);
         let old: HashSet<VersionId> = old.into_iter().flat_map(|old| old.versions).collect();

@@ -268,7 +268,7 @@ impl Walk<'_> {
         let Some(caller) = call.caller else {
             return Ok(());
         };
-        let judged = access::judge(call.state, caller.application, call.route, call.utc());
+        let judged = access::judge(call.state, caller.key, call.route, call.utc());
         let mut told = of_subscription();
         let outcome = match judged {
             Ok(subscription) => {

@@ -30,6 +30,11 @@ impl RouteNames {
         self.with(Vec::clear);
     }
 
+    /// Gives back the room that is left over when all have come.
+    pub(crate) fn fit(&self) {
+        self.with(Vec::shrink_to_fit);
+    }
+
     fn with<T>(&self, change: impl FnOnce(&mut Vec<Option<Arc<str>>>) -> T) -> T {
         change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
     }

@@ -170,7 +170,7 @@ impl Object for Caller<'_, '_> {
 /// ground to let him in here.
 pub(super) fn labels_of_caller<'c>(call: &'c Call<'_>) -> &'c Labels {
     match &call.caller {
-        Some(caller) if caller.application.organization == call.route.provider => {
+        Some(caller) if caller.key.organization() == call.route.provider => {
             caller.application.labels()
         }
         Some(_) | None => &NO_LABELS,

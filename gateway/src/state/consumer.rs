@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::ops::Deref;
 
 use chrono::{DateTime, Utc};
-use domain::id::{ApplicationId, OrganizationId, PlanId, SubscriptionId};
+use domain::id::{ApplicationId, PlanId, SubscriptionId};
 use domain::lifecycle::PlanState;
 use domain::snapshot;
 use domain::subscription::{SubscriptionState, Terms};
@@ -13,16 +13,17 @@ use super::{Labels, NO_LABELS};
 use crate::policy::{Chain, Uncompiled};
 use crate::slot::Slots;
 
-/// A consumer's program. There may be a million, most of them silent.
+/// A consumer's program, in one line of the processor's cache. There may be a million, most of them
+/// silent; whose they are is said once for those that are held together.
 #[derive(Debug, Default)]
+#[repr(align(64))]
 pub(crate) struct Application {
     pub(crate) id: ApplicationId,
-    pub(crate) organization: OrganizationId,
     /// Sorted by product, then by time of approval.
     pub(crate) access: Access,
 }
 
-const _: () = assert!(size_of::<Application>() == 80);
+const _: () = assert!(size_of::<Application>() == 64);
 
 /// Subscriptions. Most applications have one and nothing beside it: that stands in their midst.
 #[derive(Debug)]
@@ -46,7 +47,6 @@ pub(crate) struct Beside {
 impl Application {
     pub(crate) fn new(
         id: ApplicationId,
-        organization: OrganizationId,
         disabled: bool,
         labels: Labels,
         mut access: Vec<Dated>,
@@ -69,7 +69,6 @@ impl Application {
         };
         Self {
             id,
-            organization,
             access: match only {
                 Some(only) => Access::One(only),
                 None => Access::Many {
@@ -287,8 +286,7 @@ mod tests {
                         (Subscription::new(&source, 1, 2), Dates::of(&source))
                     });
                     let application = |all: Vec<Dated>| {
-                        let (id, organization) = (ApplicationId::NIL, OrganizationId::NIL);
-                        Application::new(id, organization, paused, Labels::default(), all)
+                        Application::new(ApplicationId::NIL, paused, Labels::default(), all)
                     };
                     let made = application(all.collect());
                     let again = application(made.anew());

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use domain::application::Lifetime;
-use domain::id::CredentialId;
+use domain::id::{CredentialId, OrganizationId};
 use domain::key::{Environment, KeyDigest};
 use domain::problem::Code;
 use domain::signing::SigningKey;
@@ -17,11 +17,14 @@ use domain::snapshot;
 use ipnet::IpNet;
 
 use super::Application;
+use super::held::{Held, Together};
 use crate::signature::Signer;
 use hashes::Hashes;
 
-/// Two levels of this many, so that a change copies two short lists of pointers and one shard.
-const WIDTH: usize = 64;
+/// Two levels of this many, so that a change copies two short lists of pointers and one shard. Of a
+/// million keys a shard is 64 KB: of larger pieces of memory the allocator rounds up less, and smaller
+/// ones are copied sooner.
+const WIDTH: usize = 32;
 /// The first bits of a digest that choose group and shard.
 const BITS: u32 = 2 * WIDTH.ilog2();
 
@@ -31,8 +34,9 @@ const BITS: u32 = 2 * WIDTH.ilog2();
 #[repr(align(32))]
 struct Shard {
     /// Of each digest the bits behind those that choose the shard: to search them touches one line
-    /// of the processor's cache or two, where each key is a line of its own.
-    starts: Arc<[u32]>,
+    /// of the processor's cache or two, where each key is a line of its own. With thousands of keys in a
+    /// shard few have the same.
+    starts: Arc<[u16]>,
     keys: Arc<[Key]>,
 }
 
@@ -47,9 +51,11 @@ impl Shard {
     }
 }
 
+const _: () = assert!(Keys::FIRST_BITS > BITS && Keys::FIRST_BITS <= BITS + u16::BITS);
+
 /// Those bits.
-const fn start(prefix: u64) -> u32 {
-    (prefix << BITS >> 32) as u32
+const fn start(prefix: u64) -> u16 {
+    (prefix << BITS >> (u64::BITS - u16::BITS)) as u16
 }
 
 /// Keys in shards by the first bits of their digests, each sorted by digest.
@@ -69,13 +75,15 @@ pub(crate) struct Keys {
 pub(crate) struct Key {
     pub(crate) digest: KeyDigest,
     pub(crate) id: CredentialId,
-    pub(crate) application: Arc<Application>,
+    /// Its application is one of them: `terms` says which.
+    among: Arc<Together>,
     terms: Terms,
 }
 
 const _: () = assert!(size_of::<Key>() == 64);
 
-/// The microseconds since 1970 at which a key stops working, and three flags above them.
+/// The microseconds since 1970 at which a key stops working; above them which one of those that are held
+/// together is its application, and three flags.
 #[derive(Debug, Clone, Copy)]
 struct Terms(u64);
 
@@ -83,8 +91,9 @@ impl Terms {
     const REVOKED: u64 = 1 << 63;
     const TEST: u64 = 1 << 62;
     const NETWORKS: u64 = 1 << 61;
-    /// As a time: never.
-    const ENDS: u64 = Self::NETWORKS - 1;
+    const INDEX: u32 = 53;
+    /// As a time: never. That is the year 2255.
+    const ENDS: u64 = (1 << Self::INDEX) - 1;
 
     fn of(credential: &snapshot::Credential) -> Self {
         let Lifetime {
@@ -109,6 +118,16 @@ impl Terms {
         self.0 & flag != 0
     }
 
+    /// The same of a key whose application is at `index`.
+    const fn at(self, index: u8) -> Self {
+        let others = self.0 & !((u8::MAX as u64) << Self::INDEX);
+        Self(others | (index as u64) << Self::INDEX)
+    }
+
+    const fn index(self) -> u8 {
+        (self.0 >> Self::INDEX) as u8
+    }
+
     /// Only a time is compared, as "never" is further away than any clock.
     const fn has_ended(self, wall_us: u64) -> bool {
         self.0 & Self::ENDS <= wall_us
@@ -116,20 +135,43 @@ impl Terms {
 }
 
 impl Key {
-    pub(crate) fn new(credential: &snapshot::Credential, application: Arc<Application>) -> Self {
+    pub(crate) fn new(credential: &snapshot::Credential, application: Held) -> Self {
+        let Held { among, index } = application;
         Self {
             digest: credential.digest,
             id: credential.id,
-            application,
-            terms: Terms::of(credential),
+            among,
+            terms: Terms::of(credential).at(index),
         }
     }
 
     /// The same key of another application, or of a new form of its own.
-    pub(crate) fn of(&self, application: Arc<Application>) -> Self {
+    pub(crate) fn of(&self, application: Held) -> Self {
+        let Held { among, index } = application;
         Self {
-            application,
-            ..self.clone()
+            digest: self.digest,
+            id: self.id,
+            among,
+            terms: self.terms.at(index),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn application(&self) -> &Application {
+        self.among.at(self.terms.index())
+    }
+
+    /// Whose application it is.
+    #[inline]
+    pub(crate) fn organization(&self) -> OrganizationId {
+        self.among.organization
+    }
+
+    /// Its application, to be kept.
+    pub(crate) fn held(&self) -> Held {
+        Held {
+            among: self.among.clone(),
+            index: self.terms.index(),
         }
     }
 
@@ -200,7 +242,7 @@ impl Keys {
     fn starting(&self, prefix: u64) -> impl Iterator<Item = &Key> {
         let Shard { starts, keys } = self.shard(prefix);
         let start = start(prefix);
-        let mut first = ((u64::from(start) * starts.len() as u64) >> 32) as usize;
+        let mut first = (usize::from(start) * starts.len()) >> u16::BITS;
         let is_below = |index: usize| starts.get(index).is_some_and(|known| *known < start);
         while first > 0 && !is_below(first - 1) {
             first -= 1;
@@ -217,16 +259,21 @@ impl Keys {
             .filter(move |key| key.digest.prefix() == prefix)
     }
 
+    /// So many bits of a digest are its first ones: those that choose a shard, and some of those behind
+    /// them that the shard is searched by.
+    pub(crate) const FIRST_BITS: u32 = 24;
+
     /// The first bits of a digest, by which few keys are found together.
     pub(crate) const fn first(prefix: u64) -> u32 {
-        (prefix >> 32) as u32
+        (prefix >> (64 - Self::FIRST_BITS)) as u32
     }
 
-    /// Those whose digests have these first bits: seldom more than one.
+    /// Those whose digests have these first bits: of a million seldom more than one.
     pub(crate) fn beginning(&self, first: u32) -> impl Iterator<Item = &Key> {
-        let prefix = u64::from(first) << 32;
+        let prefix = u64::from(first) << (64 - Self::FIRST_BITS);
         let Shard { starts, keys } = self.shard(prefix);
-        let (lowest, highest) = (start(prefix), start(prefix | u64::from(u32::MAX)));
+        let last = prefix | (u64::MAX >> Self::FIRST_BITS);
+        let (lowest, highest) = (start(prefix), start(last));
         let from = starts.partition_point(|known| *known < lowest);
         let up_to = starts.partition_point(|known| *known <= highest);
         keys[from..up_to].iter()
@@ -247,6 +294,24 @@ impl Keys {
             }
         }
         Ok(())
+    }
+
+    /// Puts in all there are, where there are none yet: sorted once and cut into shards, so that each
+    /// is as large as it has to be from the beginning, and nothing is let go of between them.
+    pub(crate) fn fill(&mut self, mut all: Vec<Key>) {
+        // Ids are in the order of time: the earliest of those that name the same is the first.
+        all.sort_unstable_by_key(|key| (key.digest, key.id));
+        let mut rest = all.into_iter();
+        while let Some(first) = rest.as_slice().first() {
+            let place = Self::place(first.digest.prefix());
+            let is_here = |key: &Key| Self::place(key.digest.prefix()) == place;
+            let here = rest.as_slice().partition_point(is_here);
+            let starts = rest.as_slice()[..here].iter();
+            let starts = starts.map(|key| start(key.digest.prefix())).collect();
+            let keys = rest.by_ref().take(here).collect();
+            let (group, shard) = place;
+            Arc::make_mut(&mut self.groups[group])[shard] = Shard { starts, keys };
+        }
     }
 
     /// Takes keys out and then puts others in. One that is put may be among those that are gone.
@@ -271,10 +336,12 @@ impl Keys {
                     .iter()
                     .any(|(start, id)| *start == prefix && *id == key.id)
             };
-            let kept = shard.keys.iter().filter(is_gone).cloned();
-            let mut keys: Vec<Key> = kept.chain(put).collect();
-            // Ids are in the order of time: the earliest of those that name the same is the first.
-            keys.sort_unstable_by_key(|key| (key.digest, key.id));
+            let mut keys = Vec::with_capacity(shard.keys.len() + put.len());
+            keys.extend(shard.keys.iter().filter(is_gone).cloned());
+            keys.extend(put);
+            // Ids are in the order of time: the earliest of those that name the same is the first. Those
+            // that are kept are sorted already, which this sort makes use of.
+            keys.sort_by_key(|key| (key.digest, key.id));
             *shard = Shard::of(keys);
         }
     }

@@ -1,7 +1,6 @@
 //! What a change does to applications and what is theirs.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
 
 use domain::id::{ApplicationId, CredentialId, Id, OrganizationId, SubscriptionId};
 use domain::snapshot::{self, Kind};
@@ -9,7 +8,7 @@ use uuid::Uuid;
 
 use super::by_end::end;
 use super::{Consumers, ProductNumbers, Put, is_disabled};
-use crate::state::{Application, Dated, Key, Keys, Labels, Place};
+use crate::state::{Application, Dated, Held, Key, Keys, Labels, Place};
 
 /// An application that is being made anew.
 struct Draft {
@@ -29,7 +28,7 @@ struct Work {
     /// Whose they were.
     gone: BTreeMap<Place, ApplicationId>,
     /// Applications that lose keys: maybe no other leads to them.
-    left: BTreeMap<ApplicationId, Arc<Application>>,
+    left: BTreeMap<ApplicationId, Held>,
 }
 
 impl Consumers {
@@ -85,7 +84,7 @@ impl Consumers {
             keys.restrict(id, &source.cidrs);
             keys.equip(id, source.signs.as_ref());
             keys.hashes.put(id, source.argon2id.as_ref());
-            let key = Key::new(&source, Arc::default());
+            let key = Key::new(&source, Held::default());
             work.waiting.push((source.application, key));
         }
         self.finish(work, keys);
@@ -133,7 +132,7 @@ impl Consumers {
             // Some of them may have gone before it.
             let place = (key.digest.prefix(), key.id);
             if work.gone.insert(place, id).is_none() {
-                self.lone_key(id, key.of(Arc::default()));
+                self.lone_key(id, key.of(Held::default()));
             }
         }
     }
@@ -158,10 +157,10 @@ impl Consumers {
 
     fn take_key(&mut self, work: &mut Work, id: CredentialId, keys: &mut Keys) {
         if let Some(key) = self.key(id, keys) {
-            let application = &key.application;
+            let application = key.held();
             let place = (key.digest.prefix(), id);
             work.gone.insert(place, application.id);
-            work.left.insert(application.id, application.clone());
+            work.left.insert(application.id, application);
         }
         if let Some(owner) = self.lone_of.remove(&id)
             && let Some(lone) = self.lone_keys.get_mut(&owner)
@@ -186,7 +185,7 @@ impl Consumers {
             Entry::Vacant(new) => {
                 let now = self.application(id, keys)?;
                 Some(new.insert(Draft {
-                    organization: now.organization,
+                    organization: now.organization(),
                     disabled: now.is_disabled(),
                     labels: now.labels().clone(),
                     access: now.anew(),
@@ -213,8 +212,7 @@ impl Consumers {
             }
         }
         touched.retain(|id, _| !removed.contains(id));
-        let (mut gone, mut put) = (Vec::new(), Vec::new());
-        for (id, draft) in drafts {
+        let made = drafts.into_iter().map(|(id, draft)| {
             let Draft {
                 organization,
                 disabled,
@@ -225,8 +223,13 @@ impl Consumers {
                 self.subscriptions.insert(one.id, end(id));
                 self.lone_owners.remove(&one.id);
             }
-            let application = Application::new(id, organization, disabled, labels, access);
-            let application = Arc::new(application);
+            let application = Application::new(id, disabled, labels, access);
+            (organization, application)
+        });
+        let made = Held::all(made);
+        let (mut gone, mut put) = (Vec::new(), Vec::new());
+        for application in made {
+            let id = application.id;
             for key in self.keys_of(id, keys) {
                 gone.push((key.digest.prefix(), key.id));
                 put.push(key.of(application.clone()));
@@ -234,8 +237,8 @@ impl Consumers {
             touched.insert(id, application);
         }
         for (id, key) in waiting {
-            let known = touched.get(&id);
-            let Some(application) = known.or_else(|| self.application(id, keys)).cloned() else {
+            let known = touched.get(&id).cloned();
+            let Some(application) = known.or_else(|| self.application(id, keys)) else {
                 self.lone_key(id, key);
                 continue;
             };

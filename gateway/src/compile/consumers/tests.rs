@@ -93,8 +93,8 @@ fn what_is_alike_is_told_apart() {
         consumers.change(&[], put(alike), &mut products, &mut keys);
         for object in 0..OBJECTS {
             let key = consumers.key(id(object, true), &keys).unwrap();
-            assert_eq!(key.application.id, id(object, alike));
-            assert_eq!(key.application.access.len(), 1);
+            assert_eq!(key.application().id, id(object, alike));
+            assert_eq!(key.application().access.len(), 1);
         }
         assert!(consumers.keyless.is_empty() && consumers.lone_owners.is_empty());
     }

@@ -111,7 +111,7 @@ fn tries<'c>(call: &Call<'c>, user: &[u8], password: &[u8]) -> Vec<Try<'c>> {
     };
     // Others may have the name as well: of those that have nothing to do with the route nobody is told,
     // and those that may call come first.
-    let rank = |key: &Key| match access::judge(state, &key.application, call.route, call.utc()) {
+    let rank = |key: &Key| match access::judge(state, key, call.route, call.utc()) {
         Ok(_) => Some(0),
         Err(Code::NotSubscribed) => None,
         Err(_) => Some(1),

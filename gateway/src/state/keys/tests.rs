@@ -20,7 +20,7 @@ fn credential(name: &str) -> snapshot::Credential {
 fn what_was_put_is_found_until_it_is_gone() {
     let mut keys = Keys::empty();
     let names: Vec<String> = (0..20_000).map(|index| format!("key-{index}")).collect();
-    let key = |name: &String| Key::new(&credential(name), Arc::default());
+    let key = |name: &String| Key::new(&credential(name), Held::default());
     keys.edit(Vec::new(), names.iter().map(key).collect());
     let before = keys.clone();
     let (gone, kept) = names.split_at(100);
@@ -47,10 +47,44 @@ fn what_was_put_is_found_until_it_is_gone() {
 }
 
 #[test]
+fn what_all_were_filled_with_is_as_if_they_had_come_by_a_change() {
+    let names: Vec<String> = (0..20_000).map(|index| format!("key-{index}")).collect();
+    for count in [0, 1, 70, 20_000] {
+        let own = names[..count].iter().map(|name| credential(name));
+        // Two more name what the first one does.
+        let alike = ["alike", "alike, too"].map(|name| snapshot::Credential {
+            digest: KeyDigest::of(b"key-0"),
+            ..credential(name)
+        });
+        let all: Vec<_> = own.chain(alike).collect();
+        let put = || -> Vec<Key> {
+            let keys = all.iter();
+            keys.map(|one| Key::new(one, Held::default())).collect()
+        };
+        let (mut filled, mut changed) = (Keys::empty(), Keys::empty());
+        filled.fill(put());
+        changed.edit(Vec::new(), put());
+        let told = |keys: &Keys| -> Vec<(Vec<u16>, Vec<(KeyDigest, CredentialId)>)> {
+            let shards = keys.groups.iter().flat_map(|group| group.iter());
+            let told = shards.map(|Shard { starts, keys }| {
+                let keys = keys.iter().map(|key| (key.digest, key.id));
+                (starts.to_vec(), keys.collect())
+            });
+            told.collect()
+        };
+        assert_eq!(told(&filled), told(&changed), "{count}");
+        for one in &all {
+            let mut found = filled.all(one.digest);
+            assert!(found.any(|key| key.id == one.id), "{one:?}");
+        }
+    }
+}
+
+#[test]
 fn a_change_copies_one_shard() {
     let mut keys = Keys::empty();
     let names = (0..5_000).map(|index| format!("key-{index}"));
-    let key = |name: String| Key::new(&credential(&name), Arc::default());
+    let key = |name: String| Key::new(&credential(&name), Held::default());
     keys.edit(Vec::new(), names.map(key).collect());
     let before = keys.clone();
     keys.edit(Vec::new(), vec![key("one more".to_owned())]);
@@ -103,7 +137,7 @@ fn what_makes_a_key_good() {
     assert!(at(1).is_some());
     for (credential, verdict) in table {
         let mut keys = Keys::empty();
-        let key = Key::new(&credential, Arc::default());
+        let key = Key::new(&credential, Held::default());
         assert_eq!(key.environment(), credential.environment);
         keys.restrict(credential.id, &credential.cidrs);
         assert_eq!(keys.judge(&key, now, here), verdict, "{credential:?}");
