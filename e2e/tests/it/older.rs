@@ -18,7 +18,7 @@ use crate::outage::{used, with_quota};
 use crate::product::{Product, pairs};
 use crate::scene::{self, DOCUMENT, Open, home, text};
 use crate::steady::Load;
-use crate::takeover::{FREE, address};
+use crate::takeover::{self, FREE, address};
 
 const PATH: &str = "/lantern/bookshop/v1/books";
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -47,6 +47,16 @@ async fn an_older_release_works_beside_this_one_and_each_takes_over_from_the_oth
     })
     .await;
     Ok(())
+}
+
+/// `up` migrates as it takes over, while the older one serves.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs an older release, named by PORTUNUS_OLDER_BIN: make test-older OLDER=…"]
+async fn all_in_one_an_older_release_is_taken_over_and_takes_over() -> anyhow::Result<()> {
+    let (older, this) = (process::older()?, process::binary()?);
+    let folder = tempfile::tempdir()?;
+    let product = Product::all_in_one_by(older.clone(), folder.path()).await?;
+    takeover::journey(product, &[this.clone(), older, this]).await
 }
 
 async fn journey(older: &Path, url: &str) -> anyhow::Result<()> {

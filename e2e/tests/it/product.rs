@@ -27,7 +27,12 @@ const KEY: &str = "dGVzdC10ZXN0LXRlc3QtdGVzdC10ZXN0LXRlc3QtdGU=";
 impl Product {
     /// `up` on SQLite.
     pub(crate) async fn all_in_one(data: &Path) -> anyhow::Result<Self> {
-        let up = Portunus::up(&data.join("data"), &[]).await?;
+        Self::all_in_one_by(process::binary()?, data).await
+    }
+
+    /// The same of another executable.
+    pub(crate) async fn all_in_one_by(executable: PathBuf, data: &Path) -> anyhow::Result<Self> {
+        let up = start_up(&executable, data, &[]).await?;
         Ok(Self {
             portal: up.ready.portal.clone(),
             gateway: up.ready.gateway.clone(),
@@ -35,7 +40,7 @@ impl Product {
             management: Some(up),
             data_plane: None,
             data: data.to_owned(),
-            executable: process::binary()?,
+            executable,
             environment: Vec::new(),
         })
     }
@@ -100,6 +105,13 @@ async fn migrate(
     let (code, said, error) = process::run_by(executable, &arguments, &pairs(environment)).await?;
     anyhow::ensure!(code == 0, "migrate: {error}");
     Ok(said)
+}
+
+async fn start_up(executable: &Path, data: &Path, more: &[&str]) -> anyhow::Result<Portunus> {
+    let free = "127.0.0.1:0";
+    let mut arguments = vec!["--portal", free, "--gateway", free, "--admin", free];
+    arguments.extend_from_slice(more);
+    Portunus::start_by(executable, "up", &data.join("data"), &arguments, &[]).await
 }
 
 async fn start_portal(
@@ -179,19 +191,7 @@ impl Product {
             }
             None => {
                 let before = self.management.take().context("all in one")?;
-                let free = "127.0.0.1:0";
-                let arguments = [
-                    "--takeover",
-                    "--portal",
-                    free,
-                    "--gateway",
-                    free,
-                    "--admin",
-                    free,
-                ];
-                let data = self.data.join("data");
-                let after =
-                    Portunus::start_by(&self.executable, "up", &data, &arguments, &[]).await?;
+                let after = start_up(&self.executable, &self.data, &["--takeover"]).await?;
                 anyhow::ensure!(
                     (&after.ready.portal, &after.ready.gateway) == (&self.portal, &self.gateway),
                     "on the same addresses"

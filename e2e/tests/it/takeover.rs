@@ -175,16 +175,18 @@ async fn under_load_nothing_is_refused_reset_or_forgotten() -> anyhow::Result<()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_platform_is_taken_over() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    journey(Product::all_in_one(folder.path()).await?).await?;
+    let next = [process::binary()?, process::binary()?];
+    journey(Product::all_in_one(folder.path()).await?, &next).await?;
     let Some(database) = migration::testing::TestDatabase::postgres().await else {
         eprintln!("PORTUNUS_TEST_POSTGRES is not set: half of this journey was left out");
         return Ok(());
     };
     let folder = tempfile::tempdir()?;
-    journey(Product::apart(folder.path(), &database.url).await?).await
+    journey(Product::apart(folder.path(), &database.url).await?, &next).await
 }
 
-async fn journey(mut product: Product) -> anyhow::Result<()> {
+/// Each of the executables takes over from the one before.
+pub(crate) async fn journey(mut product: Product, next: &[PathBuf]) -> anyhow::Result<()> {
     let upstream = Upstream::start().await?;
     let open = scene::open(&product, &upstream, 1_000_000).await?;
     let (stop, answered) = (
@@ -205,8 +207,9 @@ async fn journey(mut product: Product) -> anyhow::Result<()> {
             })
         })
         .collect();
-    for _ in 0..2 {
+    for executable in next {
         tokio::time::sleep(Duration::from_secs(1)).await;
+        product.executable.clone_from(executable);
         product.take_over().await?;
     }
     stop.store(true, Ordering::Relaxed);
