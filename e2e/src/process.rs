@@ -53,7 +53,9 @@ pub fn binary() -> anyhow::Result<PathBuf> {
 pub fn older() -> anyhow::Result<PathBuf> {
     let path = std::env::var_os("PORTUNUS_OLDER_BIN");
     let path = PathBuf::from(path.context("PORTUNUS_OLDER_BIN names no older executable")?);
-    anyhow::ensure!(path.is_absolute() && path.exists(), "{}", path.display());
+    if !path.is_absolute() || !path.exists() {
+        bail!("there is no {}, or it is not absolute", path.display());
+    }
     Ok(path)
 }
 
