@@ -79,6 +79,7 @@ async fn journey(older: &Path, url: &str) -> anyhow::Result<()> {
     both.directories(folder.path()).await?;
     both.dashboards().await?;
     both.kill().await?;
+    both.audit(folder.path()).await?;
     for entry in std::fs::read_dir(folder.path())? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "log") {
@@ -376,6 +377,19 @@ impl Both {
                 ensure!(started.terminate().await? == 0);
             }
             Err(_) => println!("{} waits for the database", executable.display()),
+        }
+        Ok(())
+    }
+
+    /// Rows of both releases are one chain, by either's count.
+    async fn audit(&self, folder: &Path) -> anyhow::Result<()> {
+        let data = folder.join("migrate");
+        let words = ["audit", "verify", "--data"].map(OsStr::new);
+        let arguments = [&words[..], &[data.as_os_str()]].concat();
+        for executable in [&self.older, &self.this] {
+            let environment = pairs(&self.product.environment);
+            let (code, said, error) = process::run_by(executable, &arguments, &environment).await?;
+            ensure!(code == 0 && said.contains("intact"), "{said}{error}");
         }
         Ok(())
     }
