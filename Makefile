@@ -1,6 +1,7 @@
 # make run    install what is missing, build, start everything on embedded SQLite
 # make demo   the same, filled with a demo organization, API, users and traffic
 # make test   install what the tests need, then format, lints, and all tests (SQLite, PostgreSQL, browser)
+# make test-older OLDER=FILE  an older executable beside this build, on one database
 # make bench  the side-by-side benchmark; writes bench/RESULTS.md
 # make bench-curves  how cost grows with routes, keys, bodies, connections, changes; full chain, memory; writes bench/CURVES.md
 # make bench-hits  what an answer from the cache costs; writes bench/HITS.md
@@ -14,7 +15,7 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 PROFILE ?= release
 BIN := $(CARGO_TARGET_DIR)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/portunus
 
-.PHONY: run demo build front test bench bench-curves bench-hits bench-policies bench-platform bench-instructions toolchain
+.PHONY: run demo build front test test-older bench bench-curves bench-hits bench-policies bench-platform bench-instructions toolchain
 
 toolchain:
 	@.ci/toolchain
@@ -34,6 +35,14 @@ demo: build
 
 test: toolchain
 	@.ci/test
+
+# OLDER=FILE: an executable of an older release, kept from its build.
+test-older: front
+	@.ci/packages postgresql
+	@test -x "$(OLDER)" || { echo "make test-older OLDER=FILE: an executable of an older release"; exit 64; }
+	cargo build --workspace
+	PORTUNUS_BIN=$(CARGO_TARGET_DIR)/debug/portunus PORTUNUS_OLDER_BIN=$(abspath $(OLDER)) \
+	  .ci/with-postgres cargo test -p e2e --test it older -- --ignored --nocapture
 
 bench:
 	@bench/run

@@ -49,14 +49,28 @@ pub fn binary() -> anyhow::Result<PathBuf> {
     Ok(beside)
 }
 
-fn command<I: AsRef<OsStr>>(args: &[I], environment: &[(&str, &str)]) -> anyhow::Result<Command> {
-    let mut command = Command::new(binary()?);
+/// The executable of an older release, for journeys that need one.
+pub fn older() -> anyhow::Result<PathBuf> {
+    let path = std::env::var_os("PORTUNUS_OLDER_BIN");
+    let path = PathBuf::from(path.context("PORTUNUS_OLDER_BIN names no older executable")?);
+    if !path.is_absolute() || !path.exists() {
+        bail!("there is no {}, or it is not absolute", path.display());
+    }
+    Ok(path)
+}
+
+fn command<I: AsRef<OsStr>>(
+    executable: &Path,
+    args: &[I],
+    environment: &[(&str, &str)],
+) -> Command {
+    let mut command = Command::new(executable);
     command
         .args(args)
         .envs(environment.iter().copied())
         .env_remove("RUST_BACKTRACE");
     command.stdin(Stdio::null()).kill_on_drop(true);
-    Ok(command)
+    command
 }
 
 /// What a command that ends by itself printed, and its exit code.
@@ -64,7 +78,16 @@ pub async fn run<I: AsRef<OsStr>>(
     args: &[I],
     environment: &[(&str, &str)],
 ) -> anyhow::Result<(i32, String, String)> {
-    let output = command(args, environment)?.output().await?;
+    run_by(&binary()?, args, environment).await
+}
+
+/// [`run`] of another executable.
+pub async fn run_by<I: AsRef<OsStr>>(
+    executable: &Path,
+    args: &[I],
+    environment: &[(&str, &str)],
+) -> anyhow::Result<(i32, String, String)> {
+    let output = command(executable, args, environment).output().await?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ok((
         output.status.code().unwrap_or(-1),
@@ -81,6 +104,17 @@ impl Portunus {
         args: &[&str],
         environment: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
+        Self::start_by(&binary()?, role, data, args, environment).await
+    }
+
+    /// [`Portunus::start`] of another executable.
+    pub async fn start_by(
+        executable: &Path,
+        role: &str,
+        data: &Path,
+        args: &[&str],
+        environment: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let mut all = vec![role, "--ready-json", "--data"];
         let data_text = data.to_str().context("a path in UTF-8")?;
         all.push(data_text);
@@ -90,7 +124,7 @@ impl Portunus {
             .create(true)
             .append(true)
             .open(&log_path)?;
-        let mut child = command(&all, environment)?
+        let mut child = command(executable, &all, environment)
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()?;

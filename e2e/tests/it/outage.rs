@@ -159,7 +159,7 @@ const LIMIT: u64 = 1_000_000;
 
 /// Gives the plan a quota, and waits until the gateway counts by it. What is used of it then;
 /// `asked` grows by each call.
-async fn with_quota(open: &Open, asked: &mut u64) -> anyhow::Result<u64> {
+pub(crate) async fn with_quota(open: &Open, asked: &mut u64) -> anyhow::Result<u64> {
     let plan = json!({
         "name": "Free", "approval": "auto",
         "policies": [
@@ -181,7 +181,7 @@ async fn with_quota(open: &Open, asked: &mut u64) -> anyhow::Result<u64> {
 }
 
 /// How much of a quota was used when this was answered, with this one.
-fn used(answer: &Answer, quota: &str) -> Option<u64> {
+pub(crate) fn used(answer: &Answer, quota: &str) -> Option<u64> {
     let name = format!("\"{quota}\";");
     let mut items = answer.header("ratelimit").split(", ");
     let item = items.find_map(|item| item.strip_prefix(name.as_str()))?;

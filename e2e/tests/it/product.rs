@@ -16,6 +16,8 @@ pub(crate) struct Product {
     management: Option<Portunus>,
     data_plane: Option<Portunus>,
     data: PathBuf,
+    /// What is started from now on; another one than before in journeys through two releases.
+    pub(crate) executable: PathBuf,
     pub(crate) environment: Vec<(String, String)>,
 }
 
@@ -25,7 +27,12 @@ const KEY: &str = "dGVzdC10ZXN0LXRlc3QtdGVzdC10ZXN0LXRlc3QtdGU=";
 impl Product {
     /// `up` on SQLite.
     pub(crate) async fn all_in_one(data: &Path) -> anyhow::Result<Self> {
-        let up = Portunus::up(&data.join("data"), &[]).await?;
+        Self::all_in_one_by(process::binary()?, data).await
+    }
+
+    /// The same of another executable.
+    pub(crate) async fn all_in_one_by(executable: PathBuf, data: &Path) -> anyhow::Result<Self> {
+        let up = start_up(&executable, data, &[]).await?;
         Ok(Self {
             portal: up.ready.portal.clone(),
             gateway: up.ready.gateway.clone(),
@@ -33,6 +40,7 @@ impl Product {
             management: Some(up),
             data_plane: None,
             data: data.to_owned(),
+            executable,
             environment: Vec::new(),
         })
     }
@@ -48,6 +56,16 @@ impl Product {
         url: &str,
         more: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
+        Self::apart_by(process::binary()?, data, url, more).await
+    }
+
+    /// The same of another executable, which makes the schema, too.
+    pub(crate) async fn apart_by(
+        executable: PathBuf,
+        data: &Path,
+        url: &str,
+        more: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let free = "127.0.0.1:0";
         let mut environment = vec![
             ("PORTUNUS_DATABASE_URL".to_owned(), url.to_owned()),
@@ -56,24 +74,13 @@ impl Product {
         ];
         let more = more.iter().copied();
         environment.extend(more.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        let (code, _, error) = process::run(
-            &["migrate", "--data", path(&data.join("migrate"))],
-            &pairs(&environment),
-        )
-        .await?;
-        anyhow::ensure!(code == 0, "migrate: {error}");
-        let gateway = start_gateway(data, free, &environment).await?;
+        migrate(&executable, data, &environment).await?;
+        let gateway = start_gateway(&executable, data, free, &environment).await?;
         environment.push((
             "PORTUNUS_GATEWAY_URL".to_owned(),
             gateway.ready.gateway.clone(),
         ));
-        let portal = Portunus::start(
-            "portal",
-            &data.join("portal"),
-            &["--portal", free, "--admin", free],
-            &pairs(&environment),
-        )
-        .await?;
+        let portal = start_portal(&executable, data, "portal", &environment).await?;
         Ok(Self {
             portal: portal.ready.portal.clone(),
             gateway: gateway.ready.gateway.clone(),
@@ -81,18 +88,59 @@ impl Product {
             management: Some(portal),
             data_plane: Some(gateway),
             data: data.to_owned(),
+            executable,
             environment,
         })
     }
 }
 
+/// What `migrate` says.
+async fn migrate(
+    executable: &Path,
+    data: &Path,
+    environment: &[(String, String)],
+) -> anyhow::Result<String> {
+    let data = data.join("migrate");
+    let arguments = ["migrate", "--data", path(&data)];
+    let (code, said, error) = process::run_by(executable, &arguments, &pairs(environment)).await?;
+    anyhow::ensure!(code == 0, "migrate: {error}");
+    Ok(said)
+}
+
+async fn start_up(executable: &Path, data: &Path, more: &[&str]) -> anyhow::Result<Portunus> {
+    let free = "127.0.0.1:0";
+    let mut arguments = vec!["--portal", free, "--gateway", free, "--admin", free];
+    arguments.extend_from_slice(more);
+    Portunus::start_by(executable, "up", &data.join("data"), &arguments, &[]).await
+}
+
+async fn start_portal(
+    executable: &Path,
+    data: &Path,
+    name: &str,
+    environment: &[(String, String)],
+) -> anyhow::Result<Portunus> {
+    let free = "127.0.0.1:0";
+    let arguments = ["--portal", free, "--admin", free];
+    Portunus::start_by(
+        executable,
+        "portal",
+        &data.join(name),
+        &arguments,
+        &pairs(environment),
+    )
+    .await
+}
+
 async fn start_gateway(
+    executable: &Path,
     data: &Path,
     address: &str,
     environment: &[(String, String)],
 ) -> anyhow::Result<Portunus> {
     let arguments = ["--takeover", "--gateway", address, "--admin", "127.0.0.1:0"];
-    Portunus::start(
+    Portunus::start_by(
+        executable,
         "gateway",
         &data.join("gateway"),
         &arguments,
@@ -102,6 +150,17 @@ async fn start_gateway(
 }
 
 impl Product {
+    /// What `migrate` says.
+    pub(crate) async fn migrate(&self) -> anyhow::Result<String> {
+        migrate(&self.executable, &self.data, &self.environment).await
+    }
+
+    /// Where metrics are, of the gateway that runs apart.
+    pub(crate) fn gateway_admin(&self) -> anyhow::Result<&str> {
+        let gateway = self.data_plane.as_ref().context("a gateway apart")?;
+        Ok(&gateway.ready.admin)
+    }
+
     /// SIGKILL to the gateway that runs apart.
     pub(crate) async fn kill_gateway(&mut self) -> anyhow::Result<()> {
         self.data_plane
@@ -132,18 +191,7 @@ impl Product {
             }
             None => {
                 let before = self.management.take().context("all in one")?;
-                let free = "127.0.0.1:0";
-                let arguments = [
-                    "--takeover",
-                    "--portal",
-                    free,
-                    "--gateway",
-                    free,
-                    "--admin",
-                    free,
-                ];
-                let data = self.data.join("data");
-                let after = Portunus::start("up", &data, &arguments, &[]).await?;
+                let after = start_up(&self.executable, &self.data, &["--takeover"]).await?;
                 anyhow::ensure!(
                     (&after.ready.portal, &after.ready.gateway) == (&self.portal, &self.gateway),
                     "on the same addresses"
@@ -162,13 +210,32 @@ impl Product {
         let free = "127.0.0.1:0";
         let arguments = ["--gateway", free, "--admin", free];
         let data = self.data.join("second");
-        Portunus::start("gateway", &data, &arguments, &pairs(&self.environment)).await
+        let environment = pairs(&self.environment);
+        Portunus::start_by(&self.executable, "gateway", &data, &arguments, &environment).await
+    }
+
+    /// One more portal, beside the one that runs apart.
+    pub(crate) async fn second_portal(&self) -> anyhow::Result<Portunus> {
+        let name = "second-portal";
+        start_portal(&self.executable, &self.data, name, &self.environment).await
+    }
+
+    /// Ends the portal that runs apart, and starts it again, on another address.
+    pub(crate) async fn portal_again(&mut self) -> anyhow::Result<()> {
+        let before = self.management.take().context("a portal apart")?;
+        let code = before.terminate().await?;
+        anyhow::ensure!(code == 0, "the portal ended with {code}");
+        let after = start_portal(&self.executable, &self.data, "portal", &self.environment).await?;
+        self.portal.clone_from(&after.ready.portal);
+        self.management = Some(after);
+        Ok(())
     }
 
     /// The same node again: the same address, the same data directory.
     pub(crate) async fn start_gateway(&mut self) -> anyhow::Result<()> {
         let address = self.gateway.trim_start_matches("http://").to_owned();
-        self.data_plane = Some(start_gateway(&self.data, &address, &self.environment).await?);
+        let started = start_gateway(&self.executable, &self.data, &address, &self.environment);
+        self.data_plane = Some(started.await?);
         Ok(())
     }
 }

@@ -29,6 +29,14 @@ impl Person {
         }
     }
 
+    /// The same person with the same session, at another portal of the installation.
+    pub(crate) fn at(&self, portal: &str) -> Self {
+        Self {
+            client: self.client.clone(),
+            portal: portal.to_owned(),
+        }
+    }
+
     pub(crate) async fn call(
         &self,
         method: &str,

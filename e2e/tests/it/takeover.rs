@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use e2e::process::{self, Portunus};
 use e2e::upstream::Upstream;
 use e2e::wait;
@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use crate::outage;
 use crate::product::Product;
 use crate::scene;
+use crate::steady::{Caller, Load, has};
 
 pub(crate) const KEY: &str = "ptn_test_takeoverTakeoverTakeover01234516kgcv";
 pub(crate) const FREE: &str = "127.0.0.1:0";
@@ -59,83 +60,6 @@ async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     }
 }
 
-/// A client that repairs nothing: an answer that is not whole is an error.
-struct Caller {
-    address: SocketAddr,
-    stream: Option<TcpStream>,
-}
-
-impl Caller {
-    const fn new(address: SocketAddr) -> Self {
-        Self {
-            address,
-            stream: None,
-        }
-    }
-
-    /// Sends a request, on the connection of the last one where that was not ended.
-    async fn get(&mut self, path: &str, keeps: bool) -> anyhow::Result<Vec<u8>> {
-        let mut stream = match self.stream.take() {
-            Some(stream) => stream,
-            None => TcpStream::connect(self.address).await.context("connect")?,
-        };
-        let close = if keeps { "" } else { "Connection: close\r\n" };
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: a.test\r\nX-Api-Key: {KEY}\r\n{close}\r\n");
-        stream.write_all(request.as_bytes()).await.context("send")?;
-        let mut answer = Vec::new();
-        while !is_whole(&answer) {
-            if stream.read_buf(&mut answer).await.context("read")? == 0 {
-                bail!("cut short: {}", String::from_utf8_lossy(&answer));
-            }
-        }
-        ensure!(
-            answer.starts_with(b"HTTP/1.1 200"),
-            "{}",
-            String::from_utf8_lossy(&answer)
-        );
-        if !has(&answer, b"connection: close") {
-            self.stream = Some(stream);
-        }
-        Ok(answer)
-    }
-}
-
-fn has(answer: &[u8], what: &[u8]) -> bool {
-    answer
-        .to_ascii_lowercase()
-        .windows(what.len())
-        .any(|window| window == what)
-}
-
-/// Bodies here are `ok`, or chunked.
-fn is_whole(answer: &[u8]) -> bool {
-    answer.ends_with(b"\r\n\r\nok") || answer.ends_with(b"0\r\n\r\n")
-}
-
-/// Requests at a steady rate until `stop`.
-fn load(
-    address: SocketAddr,
-    keeps: bool,
-    every: Duration,
-    stop: Arc<AtomicBool>,
-    answered: Arc<AtomicU64>,
-) -> JoinHandle<anyhow::Result<Duration>> {
-    tokio::spawn(async move {
-        let mut caller = Caller::new(address);
-        let mut ticks = tokio::time::interval(every);
-        let mut slowest = Duration::ZERO;
-        while !stop.load(Ordering::Relaxed) {
-            ticks.tick().await;
-            let began = Instant::now();
-            caller.get("/x/fast", keeps).await?;
-            slowest = slowest.max(began.elapsed());
-            answered.fetch_add(1, Ordering::Relaxed);
-        }
-        Ok(slowest)
-    })
-}
-
 pub(crate) fn configuration(folder: &Path, upstream: SocketAddr) -> anyhow::Result<PathBuf> {
     let file = folder.join("gateway.yaml");
     let text = format!(
@@ -165,7 +89,7 @@ pub(crate) async fn gateway(data: &Path, file: &Path, more: &[&str]) -> anyhow::
     Portunus::start("gateway", data, &args, &[("PORTUNUS_DRAIN", "20s")]).await
 }
 
-fn address(url: &str) -> anyhow::Result<SocketAddr> {
+pub(crate) fn address(url: &str) -> anyhow::Result<SocketAddr> {
     Ok(url.trim_start_matches("http://").parse()?)
 }
 
@@ -184,19 +108,9 @@ async fn under_load_nothing_is_refused_reset_or_forgotten() -> anyhow::Result<()
     let ready = process.ready.clone();
     let front = address(&ready.gateway)?;
 
-    let (stop, answered) = (
-        Arc::new(AtomicBool::new(false)),
-        Arc::<AtomicU64>::default(),
-    );
-    let callers: Vec<_> = (0..16)
-        .map(|index| {
-            // 500 requests a second: half on connections that are kept, half on new ones.
-            let every = Duration::from_millis(32);
-            load(front, index % 2 == 0, every, stop.clone(), answered.clone())
-        })
-        .collect();
+    let load = Load::begin(front, KEY, "/x/fast");
     // Connections on which nobody asks anything before the first process is relieved.
-    let mut idle: Vec<_> = (0..8).map(|_| Caller::new(front)).collect();
+    let mut idle: Vec<_> = (0..8).map(|_| Caller::new(front, KEY)).collect();
     for caller in &mut idle {
         caller.get("/x/fast", true).await?;
     }
@@ -204,7 +118,9 @@ async fn under_load_nothing_is_refused_reset_or_forgotten() -> anyhow::Result<()
     for _ in 0..3 {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let slow: Vec<_> = (0..20)
-            .map(|_| tokio::spawn(async move { Caller::new(front).get("/x/slow", true).await }))
+            .map(|_| {
+                tokio::spawn(async move { Caller::new(front, KEY).get("/x/slow", true).await })
+            })
             .collect();
         tokio::time::sleep(Duration::from_millis(500)).await;
         let next = gateway(&data, &file, &["--takeover"]).await?;
@@ -232,16 +148,12 @@ async fn under_load_nothing_is_refused_reset_or_forgotten() -> anyhow::Result<()
         }
         asked += 20 + 16;
     }
-    stop.store(true, Ordering::Relaxed);
-    let mut slowest = Duration::ZERO;
-    for caller in callers {
-        slowest = slowest.max(caller.await??);
-    }
-    let all = answered.load(Ordering::Relaxed) + asked;
+    let (answered, slowest) = load.end().await?;
+    let all = answered + asked;
     println!("{all} requests over three take-overs, the slowest took {slowest:?}");
 
     // The quota has every one of them, and so has the log.
-    let answer = Caller::new(front).get("/x/fast", false).await?;
+    let answer = Caller::new(front, KEY).get("/x/fast", false).await?;
     let left = 1_000_000 - (all + 1);
     ensure!(
         has(&answer, format!("\"month\";r={left};").as_bytes())
@@ -263,16 +175,18 @@ async fn under_load_nothing_is_refused_reset_or_forgotten() -> anyhow::Result<()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_platform_is_taken_over() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    journey(Product::all_in_one(folder.path()).await?).await?;
+    let next = [process::binary()?, process::binary()?];
+    journey(Product::all_in_one(folder.path()).await?, &next).await?;
     let Some(database) = migration::testing::TestDatabase::postgres().await else {
         eprintln!("PORTUNUS_TEST_POSTGRES is not set: half of this journey was left out");
         return Ok(());
     };
     let folder = tempfile::tempdir()?;
-    journey(Product::apart(folder.path(), &database.url).await?).await
+    journey(Product::apart(folder.path(), &database.url).await?, &next).await
 }
 
-async fn journey(mut product: Product) -> anyhow::Result<()> {
+/// Each of the executables takes over from the one before.
+pub(crate) async fn journey(mut product: Product, next: &[PathBuf]) -> anyhow::Result<()> {
     let upstream = Upstream::start().await?;
     let open = scene::open(&product, &upstream, 1_000_000).await?;
     let (stop, answered) = (
@@ -293,8 +207,9 @@ async fn journey(mut product: Product) -> anyhow::Result<()> {
             })
         })
         .collect();
-    for _ in 0..2 {
+    for executable in next {
         tokio::time::sleep(Duration::from_secs(1)).await;
+        product.executable.clone_from(executable);
         product.take_over().await?;
     }
     stop.store(true, Ordering::Relaxed);
@@ -316,7 +231,7 @@ async fn who_cannot_serve_does_not_take_over() -> anyhow::Result<()> {
     let file = configuration(folder.path(), upstream().await?)?;
     let first = gateway(&data, &file, &[]).await?;
     let front = address(&first.ready.gateway)?;
-    let mut caller = Caller::new(front);
+    let mut caller = Caller::new(front, KEY);
     caller.get("/x/fast", true).await?;
 
     let wrong = folder.path().join("wrong.yaml");
@@ -363,14 +278,14 @@ async fn who_cannot_serve_does_not_take_over() -> anyhow::Result<()> {
     drop(gone);
     let answer = caller.get("/x/fast", true).await?;
     ensure!(!has(&answer, b"connection: close"), "it serves on");
-    Caller::new(front).get("/x/fast", false).await?;
+    Caller::new(front, KEY).get("/x/fast", false).await?;
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&socket)?.permissions());
     ensure!(mode & 0o777 == 0o600, "{mode:o}");
 
     // A process that was killed leaves its socket; the next one starts as if there were none.
     first.kill().await?;
     let second = gateway(&data, &file, &["--takeover"]).await?;
-    let mut caller = Caller::new(address(&second.ready.gateway)?);
+    let mut caller = Caller::new(address(&second.ready.gateway)?, KEY);
     caller.get("/x/fast", true).await?;
     ensure!(second.terminate().await? == 0);
     Ok(())
