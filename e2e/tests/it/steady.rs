@@ -99,7 +99,7 @@ impl Load {
         let answered = Arc::<AtomicU64>::default();
         let one = |index: usize| {
             let caller = Caller::new(address, key);
-            let keeps = index % 2 == 0;
+            let keeps = index.is_multiple_of(2);
             let (stop, answered) = (stop.clone(), answered.clone());
             tokio::spawn(steady(caller, path.to_owned(), keeps, stop, answered))
         };

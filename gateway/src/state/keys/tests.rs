@@ -46,6 +46,9 @@ fn what_was_put_is_found_until_it_is_gone() {
     assert!(keys.find(&like).is_none());
 }
 
+/// The beginnings of a shard, and whose digests they are.
+type ToldShard = (Vec<u16>, Vec<(KeyDigest, CredentialId)>);
+
 #[test]
 fn what_all_were_filled_with_is_as_if_they_had_come_by_a_change() {
     let names: Vec<String> = (0..20_000).map(|index| format!("key-{index}")).collect();
@@ -64,7 +67,7 @@ fn what_all_were_filled_with_is_as_if_they_had_come_by_a_change() {
         let (mut filled, mut changed) = (Keys::empty(), Keys::empty());
         filled.fill(put());
         changed.edit(Vec::new(), put());
-        let told = |keys: &Keys| -> Vec<(Vec<u16>, Vec<(KeyDigest, CredentialId)>)> {
+        let told = |keys: &Keys| -> Vec<ToldShard> {
             let shards = keys.groups.iter().flat_map(|group| group.iter());
             let told = shards.map(|Shard { starts, keys }| {
                 let keys = keys.iter().map(|key| (key.digest, key.id));
