@@ -52,7 +52,7 @@ async fn all_pages_are_read_and_shown_once() {
                 credential::ActiveModel::from(row)
             });
             let inserting = credential::Entity::insert_many(rows);
-            inserting.exec(&tx).await.unwrap();
+            inserting.exec_without_returning(&tx).await.unwrap();
         }
         change::append(&tx, Kind::Credential, id("key 0"), at(0))
             .await

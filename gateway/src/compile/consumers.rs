@@ -171,7 +171,7 @@ impl Consumers {
         let keyless = applications.into_iter();
         let keyless = keyless.filter(|one| Arc::strong_count(one) == 1);
         self.keyless = keyless.map(|one| ((end(one.id), one.id), one)).collect();
-        keys.edit(Vec::new(), put);
+        keys.fill(put);
         keys
     }
 

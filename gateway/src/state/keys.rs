@@ -39,7 +39,13 @@ struct Shard {
 const _: () = assert!(size_of::<Shard>() == 32);
 
 impl Shard {
-    fn of(keys: Vec<Key>) -> Self {
+    fn of(mut keys: Vec<Key>) -> Self {
+        // Nearly always the first bytes tell two keys apart. Ids are in the order of time: the
+        // earliest of those that name the same is the first.
+        keys.sort_unstable_by(|one, other| {
+            let by_start = one.digest.prefix().cmp(&other.digest.prefix());
+            by_start.then_with(|| (one.digest, one.id).cmp(&(other.digest, other.id)))
+        });
         Self {
             starts: keys.iter().map(|key| start(key.digest.prefix())).collect(),
             keys: keys.into(),
@@ -272,10 +278,31 @@ impl Keys {
                     .any(|(start, id)| *start == prefix && *id == key.id)
             };
             let kept = shard.keys.iter().filter(is_gone).cloned();
-            let mut keys: Vec<Key> = kept.chain(put).collect();
-            // Ids are in the order of time: the earliest of those that name the same is the first.
-            keys.sort_unstable_by_key(|key| (key.digest, key.id));
-            *shard = Shard::of(keys);
+            *shard = Shard::of(kept.chain(put).collect());
+        }
+    }
+
+    /// Puts keys, which may be millions, where there are none: each shard is made once, of the size that
+    /// it needs.
+    pub(crate) fn fill(&mut self, all: Vec<Key>) {
+        let place = |key: &Key| Self::place(key.digest.prefix());
+        let mut counts = vec![[0; WIDTH]; WIDTH];
+        for (group, shard) in all.iter().map(place) {
+            counts[group][shard] += 1;
+        }
+        let counts = counts.into_iter();
+        let mut groups: Vec<_> = counts.map(|group| group.map(Vec::with_capacity)).collect();
+        for key in all {
+            let (group, shard) = place(&key);
+            groups[group][shard].push(key);
+        }
+        for (group, shards) in self.groups.iter_mut().zip(groups) {
+            for (index, keys) in shards.into_iter().enumerate() {
+                // Those without keys are one, as before.
+                if !keys.is_empty() {
+                    Arc::make_mut(group)[index] = Shard::of(keys);
+                }
+            }
         }
     }
 
