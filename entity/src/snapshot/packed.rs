@@ -212,6 +212,17 @@ struct Page {
     rows: Vec<u8>,
 }
 
+/// Rows of a table, also of those that are not in a state.
+async fn count<C: ConnectionTrait>(tx: &C, kind: Kind) -> Result<usize, DbErr> {
+    let sql = format!("SELECT count(*) FROM {}", kind.as_str());
+    let statement = Statement::from_string(tx.get_database_backend(), sql);
+    let count: i64 = match tx.query_one_raw(statement).await? {
+        Some(row) => row.try_get_by_index(0)?,
+        None => 0,
+    };
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
 /// Reads a table in the order of ids, so that the same rows are always the same state, and shows
 /// each page of it. Rows that cannot be read are noted and left out.
 async fn read<C: ConnectionTrait, T>(
@@ -240,7 +251,13 @@ async fn read<C: ConnectionTrait, T>(
         column: kind.as_str(),
         reason: "a row has no id, or not the form of its kind".to_owned(),
     };
-    let mut all = Vec::new();
+    let mut next = fetch(Uuid::nil()).await?;
+    // Room for all at once: what grows to hundreds of megabytes is copied again and again.
+    let mut all = Vec::with_capacity(match &next {
+        Some(page) if page.count == AT_ONCE => count(tx, kind).await?,
+        Some(page) => page.count,
+        None => 0,
+    });
     let mut take = |page: &Page| -> Result<(), RowError> {
         let before = all.len();
         let mut rest = &page.rows[..];
@@ -262,7 +279,6 @@ async fn read<C: ConnectionTrait, T>(
         show(&all[before..]);
         Ok(())
     };
-    let mut next = fetch(Uuid::nil()).await?;
     while let Some(page) = next {
         let last = row::last(&page.rows).ok_or_else(broken)?;
         // The database looks for the next ones while these are taken in.
