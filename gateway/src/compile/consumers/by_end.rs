@@ -49,8 +49,7 @@ impl ByEnd {
 impl FromIterator<(u32, u32)> for ByEnd {
     fn from_iter<I: IntoIterator<Item = (u32, u32)>>(all: I) -> Self {
         let mut read: Vec<_> = all.into_iter().collect();
-        // As one number two are compared without a branch.
-        read.sort_unstable_by_key(|(end, found)| u64::from(*end) << 32 | u64::from(*found));
+        read.sort_unstable();
         read.dedup();
         Self {
             read: read.into(),
