@@ -1,16 +1,21 @@
 //! The configuration state as gateways load it: all of it, or what changed since a number.
 
 mod documents;
-mod lines;
+mod packed;
 mod parts;
 mod retired;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use domain::snapshot::{Delta, Kind, Mark, Parts, SCHEMA, Snapshot};
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, QueryOrder, QuerySelect,
+use domain::snapshot::{
+    Application, Credential, Delta, Kind, Mark, Parts, SCHEMA, Snapshot, Subscription,
 };
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    QueryOrder, QuerySelect,
+};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::change;
@@ -20,6 +25,8 @@ use crate::setting;
 
 /// More changes than this at once are read as a whole state: it is cheaper.
 const MOST_CHANGES: u64 = 20_000;
+/// How long is waited for a connection that is good to have, and not needed.
+const SPARE: Duration = Duration::from_millis(250);
 
 /// What a reader has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,34 +41,93 @@ pub enum Changes {
     Newer(Box<Snapshot>),
 }
 
+/// Has something to do with objects while others are still being loaded. It is shown each of these
+/// once, in portions.
+pub trait Watcher: Send + Sync {
+    fn applications(&self, all: &[Application]);
+    fn credentials(&self, all: &[Credential]);
+    fn subscriptions(&self, all: &[Subscription]);
+}
+
+/// Has nothing to do.
+impl Watcher for () {
+    fn applications(&self, _: &[Application]) {}
+    fn credentials(&self, _: &[Credential]) {}
+    fn subscriptions(&self, _: &[Subscription]) {}
+}
+
+/// Number and mark of the last change.
+type Last = (u64, Option<Mark>);
+
 /// Loads the whole state, as of one moment. What cannot be read costs its own object
 /// ([`Parts::unreadable`]); nothing is in a state of a newer schema.
 pub async fn load(db: &DatabaseConnection) -> Result<Snapshot, DbErr> {
     let tx = begin_read(db).await?;
-    let (state, mark) = change::last(&tx).await?;
-    let snapshot = match schema(&tx).await? {
+    let last = change::last(&tx).await?;
+    let snapshot = whole(last, [&tx; 3], &()).await?;
+    end(tx).await?;
+    Ok(snapshot)
+}
+
+/// [`load`] for who is waited for: by three connections at once, where that many are free.
+pub async fn load_at_once(
+    db: &DatabaseConnection,
+    watcher: &dyn Watcher,
+) -> Result<Snapshot, DbErr> {
+    let tx = begin_read(db).await?;
+    let last = change::last(&tx).await?;
+    let second = beside(db, &last).await;
+    let third = match second {
+        Some(_) => beside(db, &last).await,
+        None => None,
+    };
+    let by = [Some(&tx), second.as_ref(), third.as_ref()];
+    let by = by.map(|one| one.unwrap_or(&tx));
+    let snapshot = whole(last, by, watcher).await?;
+    for tx in [Some(tx), second, third].into_iter().flatten() {
+        end(tx).await?;
+    }
+    Ok(snapshot)
+}
+
+/// By transactions that see the same moment, or are the same.
+async fn whole(
+    (state, mark): Last,
+    by: [&DatabaseTransaction; 3],
+    watcher: &dyn Watcher,
+) -> Result<Snapshot, DbErr> {
+    Ok(match schema(by[0]).await? {
         SCHEMA => Snapshot {
             schema: SCHEMA,
             state,
             parts: Parts {
                 mark,
-                ..parts::all(&tx).await?
+                ..parts::all(by, watcher).await?
             },
         },
         newer => refused(newer, state, mark),
-    };
-    let_go(&tx).await?;
-    tx.commit().await?;
-    Ok(snapshot)
+    })
 }
 
-/// Of a whole state SQLite keeps pages that no change asks for: as many as the connection may keep, as
-/// long as it lives.
-async fn let_go<C: ConnectionTrait>(tx: &C) -> Result<(), DbErr> {
+/// A transaction that sees the same moment as another, which saw `last`: what is in a state changes
+/// together with that, or with the schema. `None` where it has changed meanwhile, and where there is
+/// no connection for it.
+async fn beside(db: &DatabaseConnection, last: &Last) -> Option<DatabaseTransaction> {
+    let begin = async {
+        let tx = begin_read(db).await?;
+        let is_same = change::last(&tx).await? == *last && schema(&tx).await? == SCHEMA;
+        Ok::<_, DbErr>(is_same.then_some(tx))
+    };
+    timeout(SPARE, begin).await.ok()?.ok()?
+}
+
+/// Ends a transaction that has read much. SQLite would keep pages of the file until the next time,
+/// of each connection its own.
+async fn end(tx: DatabaseTransaction) -> Result<(), DbErr> {
     if tx.get_database_backend() == DbBackend::Sqlite {
         tx.execute_unprepared("PRAGMA shrink_memory").await?;
     }
-    Ok(())
+    tx.commit().await
 }
 
 /// [`SCHEMA`] of what wrote the rows, if that is a newer release. A database that says nothing was

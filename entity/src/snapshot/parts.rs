@@ -11,7 +11,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::documents::Documents;
-use super::{lines, retired};
+use super::{Watcher, packed, retired};
 use crate::row::RowError;
 use crate::{
     api, application, certificate, certificate_host, credential, host, ip_list, ip_list_content,
@@ -22,7 +22,35 @@ use crate::{
 /// Ids per statement: far below the number of parameters that a database takes.
 pub(super) const CHUNK: usize = 1000;
 
-pub(super) async fn all<C: ConnectionTrait>(tx: &C) -> Result<Parts, DbErr> {
+/// Everything, by connections that see the same moment.
+pub(super) async fn all<C: ConnectionTrait>(
+    [first, second, third]: [&C; 3],
+    watcher: &dyn Watcher,
+) -> Result<Parts, DbErr> {
+    let keys = async {
+        let mut unread = Vec::new();
+        let all = packed::credentials(second, &mut unread, watcher).await?;
+        Ok::<_, DbErr>((all, unread))
+    };
+    let owners = async {
+        let mut unread = Vec::new();
+        let applications = packed::applications(third, &mut unread, watcher).await?;
+        let subscriptions = packed::subscriptions(third, &mut unread, watcher).await?;
+        Ok::<_, DbErr>((applications, subscriptions, unread))
+    };
+    let (mut parts, keys, owners) = tokio::try_join!(few(first), keys, owners)?;
+    let (credentials, keys_unread) = keys;
+    let (applications, subscriptions, owners_unread) = owners;
+    parts.applications = applications;
+    parts.credentials = credentials;
+    parts.subscriptions = subscriptions;
+    parts.unread.extend(keys_unread);
+    parts.unread.extend(owners_unread);
+    Ok(parts)
+}
+
+/// What there are not millions of.
+async fn few<C: ConnectionTrait>(tx: &C) -> Result<Parts, DbErr> {
     let mut unread = Vec::new();
     Ok(Parts {
         certificates: certificates(tx, certificate::Entity::find()).await?,
@@ -34,12 +62,9 @@ pub(super) async fn all<C: ConnectionTrait>(tx: &C) -> Result<Parts, DbErr> {
         upstreams: upstreams(tx, upstream::Entity::find()).await?,
         products: products(tx, product::Entity::find()).await?,
         plans: plans(tx, plan::Entity::find(), &mut unread).await?,
-        applications: lines::applications(tx, &mut unread).await?,
-        credentials: lines::credentials(tx, &mut unread).await?,
-        subscriptions: lines::subscriptions(tx, &mut unread).await?,
         settings: Some(settings(tx, &mut unread).await?),
-        mark: None,
         unread,
+        ..Parts::default()
     })
 }
 

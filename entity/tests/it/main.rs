@@ -3,6 +3,7 @@
 // Clippy knows only functions marked as tests; all of this is one.
 #![allow(clippy::unwrap_used)]
 
+mod at_once;
 mod cached;
 mod credentials;
 mod details;

@@ -9,7 +9,7 @@ use entity::snapshot::{Changes, changes_since, load};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use uuid::Uuid;
 
-use crate::world::{at, id, plant};
+use crate::world::{at, credential, id, insert, plant};
 
 /// Does `statements`, tells the change of an object, and gives the state with that change and the
 /// whole one.
@@ -112,6 +112,28 @@ async fn a_line_feed_in_a_row_ends_no_other_row() {
         assert!(whole.applications[0].labels.is_empty());
         let subscription = (Kind::Subscription, id("subscription"));
         assert_eq!(unread(&whole), [subscription]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_value_of_another_size_spoils_no_other_row() {
+    crate::each(async |Databases { main: db, .. }| {
+        plant(&db).await;
+        for name in ["key a", "key b"] {
+            insert(&db, credential(name)).await;
+        }
+        for digest in ["substr(digest, 1, 31)", "substr(digest, 1, 0)"] {
+            let of = (Kind::Credential, id("key a"));
+            let statement = format!(
+                "UPDATE credential SET digest = (SELECT {digest} FROM credential WHERE name = 'key b') WHERE name = 'key a'"
+            );
+            let (held, whole) = after(&db, &[&statement], of).await;
+            for parts in [held, whole] {
+                assert_eq!(parts.credentials.len(), 2, "{digest}");
+                assert_eq!(unread(&parts), [of], "{digest}");
+            }
+        }
     })
     .await;
 }

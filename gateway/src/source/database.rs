@@ -9,16 +9,19 @@ mod keeper;
 mod last;
 
 use std::collections::BTreeSet;
+use std::io;
 use std::time::Duration;
 
-use domain::snapshot::{Kind, Mark, Parts, SCHEMA};
-use entity::snapshot;
+use domain::snapshot::{
+    Application, Credential, Kind, Mark, Parts, SCHEMA, Snapshot, Subscription,
+};
+use entity::snapshot::{self, Watcher};
 use sea_orm::{DatabaseConnection, DbErr};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
-use super::disk::{Disk, Kept, Whole};
+use super::disk::{Begun, Disk, Kept, Whole};
 use super::{Change, Changes};
 use crate::duty::Pen;
 use ears::Ears;
@@ -79,12 +82,49 @@ impl DatabaseSource {
 /// Nobody takes changes any more.
 struct Over;
 
+fn whole(begun: Option<Begun>, snapshot: &Snapshot) -> io::Result<Whole> {
+    match begun {
+        Some(begun) => begun.end(snapshot),
+        None => Whole::of(snapshot),
+    }
+}
+
 fn no_answer() -> DbErr {
     DbErr::Custom("there is no answer in time".to_owned())
 }
 
 fn unread(parts: &Parts) -> impl Iterator<Item = (Kind, Uuid)> {
     parts.unreadable().map(|one| (one.kind, one.id))
+}
+
+/// What is to be handed over.
+struct Found {
+    change: Change,
+    /// Of a whole state, what was written for the disk while it was read.
+    begun: Option<Begun>,
+}
+
+impl From<Change> for Found {
+    fn from(change: Change) -> Self {
+        Self {
+            change,
+            begun: None,
+        }
+    }
+}
+
+impl Watcher for Begun {
+    fn applications(&self, all: &[Application]) {
+        self.applications(all);
+    }
+
+    fn credentials(&self, all: &[Credential]) {
+        self.credentials(all);
+    }
+
+    fn subscriptions(&self, all: &[Subscription]) {
+        self.subscriptions(all);
+    }
 }
 
 /// The way of changes from the database to the gateway and to the disk.
@@ -133,7 +173,7 @@ impl Feed {
     /// Hands over the first state: the disk's with what has changed since, or the database's, where
     /// there is none on disk or it is none of this database.
     async fn begin(&mut self, mut last: Last) -> Result<(), Over> {
-        let change = match last.known() {
+        let found = match last.known() {
             // With nothing to start from there is nothing but to wait.
             None => {
                 let patience = match last {
@@ -146,8 +186,8 @@ impl Feed {
                 let asked = snapshot::changes_since(&self.db, state, mark.as_ref());
                 match timeout(FIRST, asked).await {
                     Ok(Ok(snapshot::Changes::None)) => None,
-                    Ok(Ok(snapshot::Changes::Delta(delta))) => Some(Change::Delta(delta)),
-                    Ok(Ok(snapshot::Changes::Newer(refused))) => Some(Change::Full(refused)),
+                    Ok(Ok(snapshot::Changes::Delta(delta))) => Some(Change::Delta(delta).into()),
+                    Ok(Ok(snapshot::Changes::Newer(refused))) => Some(Change::Full(refused).into()),
                     // What is on disk is of another database, or too old to go on from.
                     Ok(Ok(snapshot::Changes::Reload)) => {
                         last = Last::Nothing;
@@ -165,11 +205,11 @@ impl Feed {
             }
         };
         self.state = last.known();
-        let is_whole = |change: &Change| match change {
+        let is_whole = |found: &Found| match &found.change {
             Change::Full(snapshot) => snapshot.schema <= SCHEMA,
             Change::Delta(_) => false,
         };
-        if change.as_ref().is_some_and(is_whole) {
+        if found.as_ref().is_some_and(is_whole) {
             // It takes the place of the disk's.
         } else if let Some((snapshot, keep)) = last.into_parts() {
             if self.away {
@@ -182,16 +222,16 @@ impl Feed {
         } else if self.away {
             tracing::warn!("There is no last good state on disk: waiting for the database.");
         }
-        match change {
-            Some(change) => self.hand_over(change).await,
+        match found {
+            Some(found) => self.hand_over(found).await,
             None => Ok(()),
         }
     }
 
     /// Everything, within `patience`.
-    async fn first(&mut self, patience: Duration) -> Option<Change> {
+    async fn first(&mut self, patience: Duration) -> Option<Found> {
         match timeout(patience, self.everything()).await {
-            Ok(Ok(change)) => Some(change),
+            Ok(Ok(found)) => Some(found),
             Ok(Err(error)) => {
                 self.failed(&error);
                 None
@@ -224,8 +264,8 @@ impl Feed {
     /// Hands everything to the disk, and nothing to the gateway. What comes later may have been in
     /// it already, which does no harm.
     async fn keep_again(&mut self) -> Result<(), DbErr> {
-        let change = self.everything().await?;
-        if let Ok((_, copy)) = self.copied(change).await {
+        let found = self.everything().await?;
+        if let Ok((_, copy)) = self.copied(found).await {
             self.keep(copy);
         }
         Ok(())
@@ -240,13 +280,13 @@ impl Feed {
     /// Hands over what is new.
     async fn read(&mut self) -> Result<Result<(), Over>, DbErr> {
         Ok(match self.look().await? {
-            Some(change) => self.hand_over(change).await,
+            Some(found) => self.hand_over(found).await,
             None => Ok(()),
         })
     }
 
-    async fn look(&mut self) -> Result<Option<Change>, DbErr> {
-        let change = match &self.state {
+    async fn look(&mut self) -> Result<Option<Found>, DbErr> {
+        let found = match &self.state {
             Some((state, mark)) => {
                 let asked = snapshot::changes_since(&self.db, *state, mark.as_ref());
                 let Ok(changes) = timeout(PATIENCE, asked).await else {
@@ -256,8 +296,8 @@ impl Feed {
                 };
                 match changes? {
                     snapshot::Changes::None => None,
-                    snapshot::Changes::Delta(delta) => Some(Change::Delta(delta)),
-                    snapshot::Changes::Newer(refused) => Some(Change::Full(refused)),
+                    snapshot::Changes::Delta(delta) => Some(Change::Delta(delta).into()),
+                    snapshot::Changes::Newer(refused) => Some(Change::Full(refused).into()),
                     snapshot::Changes::Reload => Some(self.everything().await?),
                 }
             }
@@ -266,21 +306,27 @@ impl Feed {
         if std::mem::replace(&mut self.away, false) {
             tracing::info!("The configuration database answers again.");
         }
-        Ok(change)
+        Ok(found)
     }
 
-    async fn everything(&self) -> Result<Change, DbErr> {
-        let loaded = timeout(WHOLE, snapshot::load(&self.db)).await;
+    async fn everything(&self) -> Result<Found, DbErr> {
+        let begun = self.keep.is_some().then(Begun::default);
+        let watcher: &dyn Watcher = match &begun {
+            Some(begun) => begun,
+            None => &(),
+        };
+        let loaded = timeout(WHOLE, snapshot::load_at_once(&self.db, watcher)).await;
         let snapshot = loaded.unwrap_or_else(|_late| Err(no_answer()))?;
-        Ok(Change::Full(Box::new(snapshot)))
+        let change = Change::Full(Box::new(snapshot));
+        Ok(Found { change, begun })
     }
 
-    async fn hand_over(&mut self, change: Change) -> Result<(), Over> {
-        let state = match &change {
+    async fn hand_over(&mut self, found: Found) -> Result<(), Over> {
+        let state = match &found.change {
             Change::Full(snapshot) => (snapshot.state, snapshot.parts.mark.clone()),
             Change::Delta(delta) => (delta.state, delta.put.mark.clone()),
         };
-        let (change, copy) = self.copied(change).await?;
+        let (change, copy) = self.copied(found).await?;
         self.changes.send(change).await.map_err(|_| Over)?;
         self.state = Some(state);
         self.keep(copy);
@@ -288,7 +334,8 @@ impl Feed {
     }
 
     /// For the disk. A whole state takes its time: not on this runtime's threads.
-    async fn copied(&mut self, change: Change) -> Result<(Change, Option<Keep>), Over> {
+    async fn copied(&mut self, found: Found) -> Result<(Change, Option<Keep>), Over> {
+        let Found { change, begun } = found;
         if self.keep.is_none() {
             return Ok((change, None));
         }
@@ -312,7 +359,8 @@ impl Feed {
         };
         self.unread = unread(&snapshot.parts).collect();
         snapshot.parts.mark.take_if(|_| !self.unread.is_empty());
-        let copying = tokio::task::spawn_blocking(move || (Whole::of(&snapshot), snapshot));
+        let copy = move || (whole(begun, &snapshot), snapshot);
+        let copying = tokio::task::spawn_blocking(copy);
         let (whole, snapshot) = copying.await.map_err(|error| {
             tracing::error!(%error, "Copying a state for the disk ended abnormally.");
             Over

@@ -22,7 +22,7 @@ use sha2::Sha256;
 use base::Base;
 use log::Overlay;
 
-pub(crate) use keep::{Kept, Whole};
+pub(crate) use keep::{Begun, Kept, Whole};
 
 /// Names of the files inside of the data directory.
 pub const NAME: &str = "state.last";

@@ -43,7 +43,13 @@ struct Shard {
 const _: () = assert!(size_of::<Shard>() == 32);
 
 impl Shard {
-    fn of(keys: Vec<Key>) -> Self {
+    fn of(mut keys: Vec<Key>) -> Self {
+        // Nearly always the first bytes tell two keys apart. Ids are in the order of time: the
+        // earliest of those that name the same is the first.
+        keys.sort_unstable_by(|one, other| {
+            let by_start = one.digest.prefix().cmp(&other.digest.prefix());
+            by_start.then_with(|| (one.digest, one.id).cmp(&(other.digest, other.id)))
+        });
         Self {
             starts: keys.iter().map(|key| start(key.digest.prefix())).collect(),
             keys: keys.into(),
@@ -296,24 +302,6 @@ impl Keys {
         Ok(())
     }
 
-    /// Puts in all there are, where there are none yet: sorted once and cut into shards, so that each
-    /// is as large as it has to be from the beginning, and nothing is let go of between them.
-    pub(crate) fn fill(&mut self, mut all: Vec<Key>) {
-        // Ids are in the order of time: the earliest of those that name the same is the first.
-        all.sort_unstable_by_key(|key| (key.digest, key.id));
-        let mut rest = all.into_iter();
-        while let Some(first) = rest.as_slice().first() {
-            let place = Self::place(first.digest.prefix());
-            let is_here = |key: &Key| Self::place(key.digest.prefix()) == place;
-            let here = rest.as_slice().partition_point(is_here);
-            let starts = rest.as_slice()[..here].iter();
-            let starts = starts.map(|key| start(key.digest.prefix())).collect();
-            let keys = rest.by_ref().take(here).collect();
-            let (group, shard) = place;
-            Arc::make_mut(&mut self.groups[group])[shard] = Shard { starts, keys };
-        }
-    }
-
     /// Takes keys out and then puts others in. One that is put may be among those that are gone.
     pub(crate) fn edit(&mut self, gone: Vec<Place>, put: Vec<Key>) {
         let mut edits: BTreeMap<(usize, usize), Edit> = BTreeMap::new();
@@ -336,13 +324,32 @@ impl Keys {
                     .iter()
                     .any(|(start, id)| *start == prefix && *id == key.id)
             };
-            let mut keys = Vec::with_capacity(shard.keys.len() + put.len());
-            keys.extend(shard.keys.iter().filter(is_gone).cloned());
-            keys.extend(put);
-            // Ids are in the order of time: the earliest of those that name the same is the first. Those
-            // that are kept are sorted already, which this sort makes use of.
-            keys.sort_by_key(|key| (key.digest, key.id));
-            *shard = Shard::of(keys);
+            let kept = shard.keys.iter().filter(is_gone).cloned();
+            *shard = Shard::of(kept.chain(put).collect());
+        }
+    }
+
+    /// Puts keys, which may be millions, where there are none: each shard is made once, of the size that
+    /// it needs.
+    pub(crate) fn fill(&mut self, all: Vec<Key>) {
+        let place = |key: &Key| Self::place(key.digest.prefix());
+        let mut counts = vec![[0; WIDTH]; WIDTH];
+        for (group, shard) in all.iter().map(place) {
+            counts[group][shard] += 1;
+        }
+        let counts = counts.into_iter();
+        let mut groups: Vec<_> = counts.map(|group| group.map(Vec::with_capacity)).collect();
+        for key in all {
+            let (group, shard) = place(&key);
+            groups[group][shard].push(key);
+        }
+        for (group, shards) in self.groups.iter_mut().zip(groups) {
+            for (index, keys) in shards.into_iter().enumerate() {
+                // Those without keys are one, as before.
+                if !keys.is_empty() {
+                    Arc::make_mut(group)[index] = Shard::of(keys);
+                }
+            }
         }
     }
 

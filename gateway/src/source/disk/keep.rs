@@ -2,8 +2,9 @@
 //! together as a whole one again.
 
 use std::io::{self, Write};
+use std::sync::{Mutex, PoisonError};
 
-use domain::snapshot::{Delta, Snapshot};
+use domain::snapshot::{Application, Credential, Delta, Snapshot, Subscription};
 
 use super::base::{self, Base};
 use super::log::{End, Log, Overlay};
@@ -13,17 +14,65 @@ use super::{Disk, DiskError, Tag};
 /// A log below this many bytes is not worth writing the state anew.
 const SMALL: u64 = 4 << 20;
 
-/// A whole state in the form in which it is kept.
+/// Rows that are put together, and bytes that such a row has about.
+const PORTION: usize = 4096;
+const ABOUT: usize = 96;
+
+/// A whole state in the form in which it is kept: its rows, in portions, as a state may be large.
 pub(crate) struct Whole {
     state: u64,
-    rows: Vec<u8>,
+    rows: Vec<Vec<u8>>,
 }
 
 impl Whole {
     pub(crate) fn of(snapshot: &Snapshot) -> io::Result<Self> {
-        let mut rows = Vec::new();
-        rows::write(&snapshot.parts, &mut rows)?;
-        Ok(Self {
+        let (parts, begun) = (&snapshot.parts, Begun::default());
+        let applications = parts.applications.chunks(PORTION);
+        applications.for_each(|all| begun.applications(all));
+        let credentials = parts.credentials.chunks(PORTION);
+        credentials.for_each(|all| begun.credentials(all));
+        let subscriptions = parts.subscriptions.chunks(PORTION);
+        subscriptions.for_each(|all| begun.subscriptions(all));
+        begun.end(snapshot)
+    }
+
+    /// Bytes of all rows.
+    fn length(&self) -> u64 {
+        self.rows.iter().map(|rows| rows.len() as u64).sum()
+    }
+}
+
+/// What there may be a million of, in the form in which it is kept, while the rest is still to come.
+#[derive(Debug, Default)]
+pub(crate) struct Begun(Mutex<Vec<Vec<u8>>>);
+
+impl Begun {
+    pub(crate) fn applications(&self, all: &[Application]) {
+        self.add(all, rows::applications);
+    }
+
+    pub(crate) fn credentials(&self, all: &[Credential]) {
+        self.add(all, rows::credentials);
+    }
+
+    pub(crate) fn subscriptions(&self, all: &[Subscription]) {
+        self.add(all, rows::subscriptions);
+    }
+
+    fn add<T>(&self, all: &[T], write: fn(&[T], &mut Vec<u8>)) {
+        let mut rows = Vec::with_capacity(all.len() * ABOUT);
+        write(all, &mut rows);
+        let mut begun = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        begun.push(rows);
+    }
+
+    /// With the rest of `snapshot`, of which this is.
+    pub(crate) fn end(self, snapshot: &Snapshot) -> io::Result<Whole> {
+        let mut few = Vec::new();
+        rows::write_few(&snapshot.parts, &mut few)?;
+        let mut rows = vec![few];
+        rows.append(&mut self.0.into_inner().unwrap_or_else(PoisonError::into_inner));
+        Ok(Whole {
             state: snapshot.state,
             rows,
         })
@@ -93,8 +142,11 @@ impl Kept {
 
     /// Keeps a whole state in place of everything before it.
     pub(crate) fn whole(&mut self, whole: &Whole) -> io::Result<()> {
-        let size = (whole.state, whole.rows.len() as u64);
-        self.write(size, |out| out.write_all(&whole.rows))
+        let size = (whole.state, whole.length());
+        self.write(size, |out| {
+            let mut rows = whole.rows.iter();
+            rows.try_for_each(|rows| out.write_all(rows))
+        })
     }
 
     fn write(

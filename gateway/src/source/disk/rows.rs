@@ -123,6 +123,15 @@ fn json<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
 
 /// Writes everything that `parts` holds.
 pub(super) fn write(parts: &Parts, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+    write_few(parts, out)?;
+    applications(&parts.applications, out);
+    credentials(&parts.credentials, out);
+    subscriptions(&parts.subscriptions, out);
+    Ok(())
+}
+
+/// Writes what there are not millions of.
+pub(super) fn write_few(parts: &Parts, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
     let mut out = Out(out);
     out.json_each(letter(Kind::Organization), &parts.organizations, |one| {
         one.id.uuid()
@@ -141,22 +150,31 @@ pub(super) fn write(parts: &Parts, out: &mut Vec<u8>) -> Result<(), serde_json::
     let settings = parts.settings.as_slice();
     out.json_each(letter(Kind::Settings), settings, |_| Uuid::nil())?;
     out.json_each(MARK, parts.mark.as_slice(), |_| Uuid::nil())?;
-    for one in &parts.applications {
-        out.row(letter(Kind::Application), one.id.uuid(), |out| {
+    Ok(())
+}
+
+pub(super) fn applications(all: &[Application], out: &mut Vec<u8>) {
+    for one in all {
+        Out(out).row(letter(Kind::Application), one.id.uuid(), |out| {
             out.application(one)
         });
     }
-    for one in &parts.credentials {
-        out.row(letter(Kind::Credential), one.id.uuid(), |out| {
+}
+
+pub(super) fn credentials(all: &[Credential], out: &mut Vec<u8>) {
+    for one in all {
+        Out(out).row(letter(Kind::Credential), one.id.uuid(), |out| {
             out.credential(one)
         });
     }
-    for one in &parts.subscriptions {
-        out.row(letter(Kind::Subscription), one.id.uuid(), |out| {
+}
+
+pub(super) fn subscriptions(all: &[Subscription], out: &mut Vec<u8>) {
+    for one in all {
+        Out(out).row(letter(Kind::Subscription), one.id.uuid(), |out| {
             out.subscription(one)
         });
     }
-    Ok(())
 }
 
 /// Writes what a change removes and puts, in this order.
