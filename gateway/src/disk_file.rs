@@ -31,9 +31,19 @@ pub fn prepare(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> 
     Ok(file)
 }
 
-/// The second half: what was prepared is in its place.
+/// The second half: what was prepared is in its place, and stays there though the power fails. Where
+/// this fails, it may be there nevertheless.
 pub fn put(path: &Path) -> io::Result<()> {
-    std::fs::rename(beside(path), path)
+    std::fs::rename(beside(path), path)?;
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let synced = File::open(folder.unwrap_or(Path::new(".")))?.sync_all();
+    synced.or_else(|error| match error.kind() {
+        // Some file systems know of no such thing.
+        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => Ok(()),
+        _ => Err(error),
+    })
 }
 
 fn beside(path: &Path) -> PathBuf {

@@ -177,7 +177,11 @@ impl Keeping {
             Ok((file, begun, since.len() as u64))
         };
         let put = match joined(writing).await {
-            Ok(file) => blocking(move || into_place(file)).await,
+            Ok(file) => {
+                // Where this fails, the former one may have lost its place already.
+                self.file = None;
+                blocking(move || into_place(file)).await
+            }
             Err(error) => Err(error),
         };
         match put {
@@ -189,7 +193,7 @@ impl Keeping {
                     tracing::info!("Quota counters are written again.");
                 }
             }
-            // The former file, if there is one, has all that was added meanwhile.
+            // A former file that still has its place has all that was added meanwhile.
             Err(error) => self.tell(&error),
         }
     }
