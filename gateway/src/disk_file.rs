@@ -26,8 +26,12 @@ pub fn prepare(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> 
         .create_new(true)
         .mode(0o600)
         .open(&beside)?;
-    write(&mut file)?;
-    file.sync_all()?;
+    let written = write(&mut file).and_then(|()| file.sync_all());
+    if let Err(error) = written {
+        // A disk that is full is not kept full by what is of no use.
+        let _ = std::fs::remove_file(&beside);
+        return Err(error);
+    }
     Ok(file)
 }
 
@@ -50,4 +54,38 @@ fn beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_the_former_one_or_the_new_one_and_nothing_is_left_beside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        for (text, is_full) in [("one", false), ("two", true), ("three", false)] {
+            let before = std::fs::read_to_string(&path).ok();
+            let replaced = replace(&path, |file| {
+                file.write_all(text.as_bytes())?;
+                match is_full {
+                    true => Err(io::ErrorKind::StorageFull.into()),
+                    false => Ok(()),
+                }
+            });
+            assert_eq!(replaced.is_err(), is_full);
+            let expected = match is_full {
+                true => before,
+                false => Some(text.to_owned()),
+            };
+            assert_eq!(std::fs::read_to_string(&path).ok(), expected);
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
+        // What a crash has left is no hindrance.
+        std::fs::write(beside(&path), "half").unwrap();
+        replace(&path, |file| file.write_all(b"four")).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "four");
+    }
 }

@@ -183,7 +183,10 @@ impl Successor {
         if let Err(error) = self.0.fall_silent().await {
             tracing::warn!(%error, "The process that was ready cannot be told.");
         }
-        Remains(self.0)
+        Remains {
+            wire: self.0,
+            has_served: false,
+        }
     }
 
     async fn say(&mut self, line: &Line) {
@@ -315,7 +318,10 @@ impl Predecessor {
 
     /// What the other has counted on is still to come.
     pub(super) fn remains(self) -> Remains {
-        Remains(self.wire)
+        Remains {
+            wire: self.wire,
+            has_served: true,
+        }
     }
 
     /// Tells one that serves on what was counted here. It may listen no more.
@@ -339,18 +345,25 @@ impl Predecessor {
 
 /// What still comes from a process that was relieved, or that has stepped down.
 #[derive(Debug)]
-pub(super) struct Remains(Wire);
+pub(super) struct Remains {
+    wire: Wire,
+    /// Who has not has counted nothing.
+    has_served: bool,
+}
 
 impl Remains {
     /// Resolves when it is gone, or nearly.
     pub(super) async fn counted(mut self) -> Vec<Used> {
         loop {
-            match self.0.receive().await {
+            match self.wire.receive().await {
                 Ok(Line::Counted { quotas }) => return quotas,
                 // Said late.
-                Ok(Line::Relieved | Line::Serving) => {}
+                Ok(Line::Relieved) => {}
+                Ok(Line::Serving) => self.has_served = true,
                 Ok(_) | Err(_) => {
-                    tracing::warn!("What the other process counted last is not known.");
+                    if self.has_served {
+                        tracing::warn!("What the other process counted last is not known.");
+                    }
                     return Vec::new();
                 }
             }
