@@ -206,7 +206,8 @@ async fn asked<T>(
             None => pending().await,
         }
     };
-    let (mut asked, mut stopped) = (pin!(timeout(PATIENCE, asked)), pin!(stopped));
+    let mut asked = pin!(timeout(PATIENCE, asked));
+    let mut stopped = pin!(stopped);
     let answer = loop {
         tokio::select! {
             answer = &mut asked => break answer,

@@ -161,7 +161,7 @@ fn each_count_is_found_once_wherever_a_crash_comes() {
         ),
         (
             "in a page that the disk never got",
-            |process| edit(process.place(), |bytes| bytes.extend([0; 4096])),
+            |process| edit(process.place(), |bytes| bytes.extend([0_u8; 4096])),
             &[(1, 6), (2, 1)],
         ),
         (
