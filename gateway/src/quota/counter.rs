@@ -303,8 +303,9 @@ impl Counter {
         })
     }
 
-    /// The same as [`Counter::standing`] of one whose total is another one than at the last call. In a new period the last one
-    /// counts as nothing, which is what a restart knows of a period that it finds nothing of.
+    /// The same as [`Counter::standing`] of one whose total is another one than at the last call. In a
+    /// new period the last one counts as nothing, which is what a restart knows of a period that it
+    /// finds nothing of.
     pub(super) fn changed(&self) -> Option<Standing> {
         if self.total() == self.told.load(Ordering::Relaxed) {
             return None;
