@@ -59,10 +59,8 @@ struct Parting<'a> {
 
 impl Drop for Parting<'_> {
     fn drop(&mut self) {
-        if self.worker.over.get()
-            && let Ok(socket) = self.socket.try_borrow()
-        {
-            socket.part();
+        if let Ok(socket) = self.socket.try_borrow() {
+            self.worker.over.part(&socket);
         }
     }
 }

@@ -46,6 +46,7 @@ mod nonces;
 mod notice;
 mod operation;
 mod outgoing;
+mod over;
 mod packed;
 mod passage;
 mod passing;

@@ -112,7 +112,7 @@ impl Quotas {
         (0..SHARDS).map(|index| self.shard(index).len()).sum()
     }
 
-    /// What was used since the last call: changed counters only, at most `max` of them. The caller
+    /// What was used since the last call: changed counters only, about `max` of them at most. The caller
     /// keeps what it took until it is stored, then says so by [`Quotas::confirm`].
     pub fn take(&self, max: usize) -> Vec<Used> {
         let mut out = Vec::new();
@@ -123,10 +123,8 @@ impl Quotas {
                     .store((first + offset) % SHARDS, Ordering::Relaxed);
                 break;
             }
+            // Of all in it: those in its end would else starve where those before them count on.
             for (key, counter) in self.shard(first + offset).iter() {
-                if out.len() >= max {
-                    break;
-                }
                 counter.take(key, &mut out);
             }
         }
@@ -182,8 +180,7 @@ impl Quotas {
         start: i64,
         total: u64,
     ) {
-        self.counter(&key, period, zone, now)
-            .set_total(start, total);
+        self.counter(&key, period, zone, now).recall(start, total);
     }
 
     /// Adds what another process of this node counted.
@@ -200,7 +197,8 @@ impl Quotas {
                 Some(counter) => counter.credit(period, by),
                 None => match self.known().entry(key) {
                     Entry::Occupied(mut known) if known.get().0 == period => {
-                        known.get_mut().1 += by
+                        let total = &mut known.get_mut().1;
+                        *total = total.saturating_add(by);
                     }
                     // Of another period; the later one is the present one.
                     Entry::Occupied(mut known) if known.get().0 < period => {

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::task::coop::unconstrained;
 use tokio_rustls::TlsStream;
 
-/// How much is read of a connection that is cut off: what the system holds for one by default.
+/// How much is read at once of a connection that is cut off: what the system holds for one by default.
 const PIECE: usize = 4096;
 const PIECES: usize = 64;
 
@@ -57,19 +57,19 @@ impl Socket {
 
     /// Ends what is sent, before it is closed in the middle of something: closing what has unread bytes
     /// in it would reset what is still on its way to the other side. Nothing is waited for, and TLS is
-    /// not told of an end, which this is not (RFC 8446 §6.1).
-    pub(crate) fn part(&self) {
+    /// not told of an end, which this is not (RFC 8446 §6.1). Given back is what may still be read
+    /// when this is closed.
+    pub(crate) fn part(&self) -> Option<Parted> {
         let socket = SockRef::from(self.tcp());
         // What is thrown away has no end in order.
         if socket.linger().is_ok_and(|wait| wait.is_some()) {
-            return;
+            return None;
         }
         // One that is gone needs no end.
-        if socket.shutdown(Shutdown::Write).is_ok() {
-            let mut unread = [MaybeUninit::uninit(); PIECE];
-            let mut pieces = 0..PIECES;
-            while pieces.next().is_some() && matches!(socket.recv(&mut unread), Ok(1..)) {}
-        }
+        socket.shutdown(Shutdown::Write).ok()?;
+        // Without a descriptor for it only what is there now is read.
+        let parted = socket.try_clone().map(Parted).ok();
+        is_open(&socket).then_some(parted).flatten()
     }
 
     fn tcp(&self) -> &TcpStream {
@@ -78,6 +78,29 @@ impl Socket {
             Self::Tls(stream) => stream.get_ref().0,
         }
     }
+}
+
+/// A connection over which nothing more is sent.
+#[derive(Debug)]
+pub(crate) struct Parted(socket2::Socket);
+
+impl Parted {
+    /// Throws away what has come. Whether more may come.
+    pub(crate) fn is_open(&self) -> bool {
+        is_open(&self.0)
+    }
+}
+
+fn is_open(socket: &socket2::Socket) -> bool {
+    let mut unread = [MaybeUninit::uninit(); PIECE];
+    for _ in 0..PIECES {
+        match socket.recv(&mut unread) {
+            Ok(1..) => {}
+            Ok(0) => return false,
+            Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
+        }
+    }
+    true
 }
 
 impl AsyncRead for Socket {

@@ -29,6 +29,7 @@ use crate::limiter::{self, CellKey, Cells};
 use crate::listen;
 use crate::metrics::WorkerMetrics;
 use crate::nonces::Nonces;
+use crate::over::Over;
 use crate::places::Places;
 use crate::quota::{Counter, Quotas};
 use crate::record::Sink;
@@ -87,7 +88,7 @@ pub(crate) struct Worker {
     /// Connections without a request are closed.
     pub(crate) leaving: Cell<bool>,
     /// What is still under way is cut off.
-    pub(crate) over: Cell<bool>,
+    pub(crate) over: Rc<Over>,
     /// Each connection that is open holds it as well, for the drain to count, however it ends.
     open: Rc<()>,
     cells: RefCell<HashMap<CellKey, Arc<limiter::Cell>>>,
@@ -129,7 +130,7 @@ impl Worker {
             scratch: RefCell::new(vec![0; SCRATCH].into()),
             draining: Cell::new(false),
             leaving: Cell::new(false),
-            over: Cell::new(false),
+            over: Rc::default(),
             open: Rc::new(()),
             cells: RefCell::default(),
             counters: RefCell::default(),
@@ -377,11 +378,9 @@ async fn drain(worker: &Worker, mut duty: watch::Receiver<Duty>) {
     tokio::time::sleep(Duration::from_millis(1)).await;
     worker.leaving.set(true);
     worker.sweeper.wake_all();
-    if tokio::time::timeout(patience, all_gone(worker))
-        .await
-        .is_err()
-    {
-        worker.over.set(true);
+    let gone = tokio::time::timeout(patience, all_gone(worker)).await;
+    if gone.is_err() {
+        worker.over.come();
         tracing::warn!(
             connections = open(worker),
             "Requests in flight were cut off at the end of the drain."

@@ -93,13 +93,11 @@ impl DataPlane {
     }
 
     /// Ends after [`DataPlane::begin`], as the process before this one goes on: its files and its name
-    /// are left alone, and what was counted here is shared under another.
-    pub(super) async fn step_down(mut self) {
+    /// are left alone, and what was counted here is shared under another, or given back as by
+    /// [`DataPlane::leave`].
+    pub(super) async fn step_down(mut self) -> Vec<Used> {
         self.relieve().await;
-        let untold = self.leave().await;
-        if !untold.is_empty() {
-            tracing::warn!("What this process counted is not known to the one that goes on.");
-        }
+        self.leave().await
     }
 
     /// Lets one that is ready begin. It is given back once it serves; where it does not, this process
@@ -115,14 +113,14 @@ impl DataPlane {
             Err(late) => late.into(),
         };
         tracing::warn!(%error, "Another process was ready to take over and does not serve; this one goes on.");
-        // That one finds out, should it still be there.
-        drop(successor);
+        let remains = successor.refuse().await;
         match &mut self.beside {
             Beside::Database(joined) => joined.resume(&self.handle).await,
             Beside::File { clock, quotas, .. } => {
                 *quotas = Some(Keeping::of(&self.handle, &self.data, clock));
             }
         }
+        self.count_on(remains);
         None
     }
 
@@ -153,7 +151,7 @@ impl DataPlane {
         }
     }
 
-    /// Adds what the process before this one still counts, as soon as that is known.
+    /// Adds what another process still counts, as soon as that is known.
     pub(super) fn count_on(&self, remains: Remains) {
         let quotas = self.handle.quotas.clone();
         tokio::spawn(async move { quotas.credit(remains.counted().await) });

@@ -66,12 +66,13 @@ async fn serve(gateway: &Gateway, settings: &Settings) -> anyhow::Result<()> {
         }
         plane.begin()?;
         match predecessor.relieve().await {
-            Ok(remains) => {
+            Ok(()) => {
                 plane.own();
-                plane.count_on(remains);
+                plane.count_on(predecessor.remains());
             }
             Err(problems) => {
-                plane.step_down().await;
+                let counted = plane.step_down().await;
+                predecessor.counted(counted).await;
                 return Err(problems.into());
             }
         }

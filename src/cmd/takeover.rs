@@ -177,6 +177,18 @@ impl Successor {
         self.say(&Line::Counted { quotas }).await;
     }
 
+    /// This one goes on. The other finds out, should it still be there: it may have served for a
+    /// moment.
+    pub(super) async fn refuse(mut self) -> Remains {
+        if let Err(error) = self.0.fall_silent().await {
+            tracing::warn!(%error, "The process that was ready cannot be told.");
+        }
+        Remains {
+            wire: self.0,
+            has_served: false,
+        }
+    }
+
     async fn say(&mut self, line: &Line) {
         if let Err(error) = within(self.0.send(line)).await {
             tracing::warn!(%error, "The process that took over cannot be told.");
@@ -287,8 +299,9 @@ impl Predecessor {
     }
 
     /// Says that this process serves, and waits until the other has stopped accepting. Afterwards:
-    /// what it has counted on. An error: it did not hear of it in time, and serves on.
-    pub(super) async fn relieve(mut self) -> Result<Remains, Problems> {
+    /// [`Predecessor::remains`]. An error: it did not hear of it in time, and serves on; then what was
+    /// counted here is to be told.
+    pub(super) async fn relieve(&mut self) -> Result<(), Problems> {
         if !self.has_let_go {
             match within(self.wire.ask(&Line::Serving)).await {
                 Ok(Line::Relieved) => {}
@@ -300,7 +313,23 @@ impl Predecessor {
                 Err(error) => self.ended(&error).await?,
             }
         }
-        Ok(Remains(self.wire))
+        Ok(())
+    }
+
+    /// What the other has counted on is still to come.
+    pub(super) fn remains(self) -> Remains {
+        Remains {
+            wire: self.wire,
+            has_served: true,
+        }
+    }
+
+    /// Tells one that serves on what was counted here. It may listen no more.
+    pub(super) async fn counted(mut self, quotas: Vec<Used>) {
+        let told = within(self.wire.send(&Line::Counted { quotas })).await;
+        if let Err(error) = told {
+            tracing::warn!(%error, "What this process counted is not known to the one that goes on.");
+        }
     }
 
     /// Whether the other is gone, or only speaks to this one no more: somebody still listens then.
@@ -314,20 +343,27 @@ impl Predecessor {
     }
 }
 
-/// What still comes from a process that was relieved.
+/// What still comes from a process that was relieved, or that has stepped down.
 #[derive(Debug)]
-pub(super) struct Remains(Wire);
+pub(super) struct Remains {
+    wire: Wire,
+    /// Who has not has counted nothing.
+    has_served: bool,
+}
 
 impl Remains {
     /// Resolves when it is gone, or nearly.
     pub(super) async fn counted(mut self) -> Vec<Used> {
         loop {
-            match self.0.receive().await {
+            match self.wire.receive().await {
                 Ok(Line::Counted { quotas }) => return quotas,
                 // Said late.
                 Ok(Line::Relieved) => {}
+                Ok(Line::Serving) => self.has_served = true,
                 Ok(_) | Err(_) => {
-                    tracing::warn!("What the process before this one counted last is not known.");
+                    if self.has_served {
+                        tracing::warn!("What the other process counted last is not known.");
+                    }
                     return Vec::new();
                 }
             }

@@ -126,12 +126,13 @@ async fn serve(up: &Up, settings: Settings) -> anyhow::Result<()> {
         predecessor.turn().await?;
         data_plane.begin()?;
         match predecessor.relieve().await {
-            Ok(remains) => {
+            Ok(()) => {
                 data_plane.own();
-                data_plane.count_on(remains);
+                data_plane.count_on(predecessor.remains());
             }
             Err(problems) => {
-                data_plane.step_down().await;
+                let counted = data_plane.step_down().await;
+                predecessor.counted(counted).await;
                 return Err(problems.into());
             }
         }

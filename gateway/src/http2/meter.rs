@@ -47,8 +47,8 @@ impl Drop for Metered {
     fn drop(&mut self) {
         if self.connection.is_cut() {
             self.socket.discard();
-        } else if self.connection.worker.over.get() {
-            self.socket.part();
+        } else {
+            self.connection.worker.over.part(&self.socket);
         }
     }
 }

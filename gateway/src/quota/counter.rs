@@ -245,11 +245,25 @@ impl Counter {
         }
     }
 
+    /// What is known of a period since before this process. Of one that is not the present one it is
+    /// known where the clock was wrong at a start, and is set.
+    pub(super) fn recall(&self, period: i64, total: u64) {
+        self.set_total(period, total);
+        let _turning = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_other = self.start.load(Ordering::Relaxed) != period;
+        if is_other && self.former.load(Ordering::Relaxed) <= period {
+            self.former.store(period, Ordering::Relaxed);
+            self.former_total.store(total, Ordering::Relaxed);
+        }
+    }
+
     /// Adds what was counted elsewhere and is in no total yet.
     pub(super) fn credit(&self, period: i64, by: u64) {
         let _turning = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
         if self.start.load(Ordering::Relaxed) == period {
-            self.others.fetch_add(by, Ordering::Relaxed);
+            let others = self.others.load(Ordering::Relaxed);
+            self.others
+                .store(others.saturating_add(by), Ordering::Relaxed);
         }
     }
 
@@ -277,8 +291,21 @@ impl Counter {
         }
     }
 
-    /// The same of one whose total is another one than at the last call. In a new period the last one
-    /// counts as nothing, which is what a restart knows of a period that it finds nothing of.
+    /// The same of the period before, if something counted in it.
+    pub(super) fn former(&self) -> Option<Standing> {
+        let _turning = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
+        let total = self.former_total.load(Ordering::Relaxed);
+        (total > 0).then(|| Standing {
+            kind: self.kind,
+            zone: self.zone,
+            period: self.former.load(Ordering::Relaxed),
+            total,
+        })
+    }
+
+    /// The same as [`Counter::standing`] of one whose total is another one than at the last call. In a
+    /// new period the last one counts as nothing, which is what a restart knows of a period that it
+    /// finds nothing of.
     pub(super) fn changed(&self) -> Option<Standing> {
         if self.total() == self.told.load(Ordering::Relaxed) {
             return None;
@@ -294,7 +321,20 @@ impl Counter {
     pub(super) fn is_idle(&self, now: DateTime<Utc>) -> bool {
         let owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
         let all_taken = self.used.load(Ordering::Relaxed) <= self.taken.load(Ordering::Relaxed);
-        owed.is_empty() && all_taken && self.end.load(Ordering::Relaxed) <= now.timestamp()
+        let is_over = || self.end.load(Ordering::Relaxed) <= now.timestamp();
+        owed.is_empty() && all_taken && is_over() && self.is_former_over(now)
+    }
+
+    /// It is not where the clock was behind.
+    fn is_former_over(&self, now: DateTime<Utc>) -> bool {
+        // Above each of its kind, and what lies on a disk may be of any time.
+        let days = match self.kind {
+            Period::Day => 2,
+            Period::Week => 8,
+            Period::Month => 32,
+        };
+        let former = self.former.load(Ordering::Relaxed);
+        former.saturating_add(days * 86_400) <= now.timestamp()
     }
 }
 

@@ -52,8 +52,9 @@ impl Line {
     }
 }
 
-/// Reads the file, if it is there, into counters of periods that are not over. A damaged line is
-/// skipped: the others still count.
+/// Reads the file, if it is there, into counters of the present periods. What it has of others is
+/// kept beside: a machine may begin with a wrong clock. A damaged line is skipped: the others still
+/// count.
 pub fn load(quotas: &Quotas, data: &Path, now: DateTime<Utc>) -> io::Result<usize> {
     let file = match std::fs::File::open(data.join(NAME)) {
         Ok(file) => file,
@@ -93,6 +94,9 @@ fn write(quotas: &Quotas, data: &Path, count: fn(&Counter) -> u64) -> io::Result
 fn write_all(quotas: &Quotas, out: impl Write, count: fn(&Counter) -> u64) -> io::Result<()> {
     let mut out = BufWriter::new(out);
     for (key, counter) in quotas.all() {
+        if let Some(former) = counter.former() {
+            Line::of(key.clone(), former).write(&mut out)?;
+        }
         Line::of(key, counter.standing(count)).write(&mut out)?;
     }
     out.flush()
@@ -163,6 +167,47 @@ mod tests {
             let left = counter.peek(100, now.timestamp()).left;
             assert_eq!(99 - left, total, "{what}");
         }
+    }
+
+    /// A machine may begin at 1970, and hear a moment later what time it is.
+    #[test]
+    fn a_clock_that_is_wrong_at_a_start_forgets_nothing() {
+        let now = DateTime::from_timestamp(1_000_000_000, 0).unwrap();
+        let key = QuotaKey {
+            attach: Uuid::from_u128(1),
+            name: "q".into(),
+            subject: Uuid::from_u128(2),
+        };
+        let used = |quotas: &Quotas| {
+            let counter = quotas.counter(&key, Period::Month, Tz::UTC, now);
+            99 - counter.peek(100, now.timestamp()).left
+        };
+        for wrong in [DateTime::UNIX_EPOCH, now + chrono::Duration::days(400)] {
+            let data = tempfile::tempdir().unwrap();
+            let before = Quotas::default();
+            let counter = before.counter(&key, Period::Month, Tz::UTC, now);
+            assert!((0..3).all(|_| counter.admit(100, now.timestamp()).admitted));
+            save(&before, data.path()).unwrap();
+
+            let meanwhile = Quotas::default();
+            load(&meanwhile, data.path(), wrong).unwrap();
+            let counter = meanwhile.counter(&key, Period::Month, Tz::UTC, wrong);
+            assert_eq!(counter.peek(100, wrong.timestamp()).left, 99);
+            drop(counter);
+            save(&meanwhile, data.path()).unwrap();
+            meanwhile.sweep(now);
+            assert_eq!(used(&meanwhile), 3, "{wrong}");
+
+            let after = Quotas::default();
+            load(&after, data.path(), now).unwrap();
+            assert_eq!(used(&after), 3, "{wrong}");
+        }
+        let later = Quotas::default();
+        let counter = later.counter(&key, Period::Month, Tz::UTC, now);
+        counter.recall(0, 3);
+        drop(counter);
+        later.sweep(now + chrono::Duration::days(40));
+        assert_eq!(later.count(), 0, "what is over long since holds nothing");
     }
 
     #[test]

@@ -50,11 +50,18 @@ pub(super) fn thread(
                         Ok((tokio::net::TcpListener::from_std(listener)?, door))
                     });
                     let taken: std::io::Result<_> = taken.collect();
-                    worker::run(make(), taken?, orders).await;
-                    Ok(())
+                    let worker = make();
+                    let over = worker.over.clone();
+                    worker::run(worker, taken?, orders).await;
+                    Ok(over)
                 })
             });
-            if let Err(error) = ran {
+            // Its connections are gone with the runtime, but for what is read of some.
+            let ended = ran.and_then(|over| match over.is_empty() {
+                true => Ok(()),
+                false => runtime().map(|runtime| runtime.block_on(over.linger())),
+            });
+            if let Err(error) = ended {
                 tracing::error!(%error, "A thread of the data plane could not run.");
             }
         })

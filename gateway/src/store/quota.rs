@@ -9,6 +9,7 @@ mod gathering;
 mod journal;
 
 use std::collections::HashSet;
+use std::future::pending;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use domain::id::NodeId;
 use entity::store::quota as rows;
 use sea_orm::{DatabaseConnection, DbErr};
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::clock::Clock;
@@ -55,12 +57,17 @@ impl QuotaStore {
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let is_kept = self.data.is_some();
         let now = self.clock.utc().timestamp_micros();
-        let mut gathering = Gathering::open(self.quotas.clone(), self.data.as_deref(), now);
+        let (quotas, data, node) = (self.quotas.clone(), self.data.clone(), self.node);
+        let open = move || Gathering::open(quotas, data.as_deref(), node, now);
+        let Ok(mut gathering) = spawn_blocking(open).await else {
+            return;
+        };
         gathering.journal.own(self.own_from);
         let mut sharing = Sharing {
             gathering,
             clock: self.clock.clone(),
             away: false,
+            is_settled: !is_kept,
             remote: Remote {
                 store: self,
                 held: HashSet::new(),
@@ -68,7 +75,7 @@ impl QuotaStore {
             },
         };
         loop {
-            sharing.turn().await;
+            sharing.turn(Some(&mut stop)).await;
             let next = Instant::now() + EVERY;
             while Instant::now() < next {
                 let pause = sharing.gathering.pause();
@@ -76,7 +83,7 @@ impl QuotaStore {
                 let stopped = timeout(pause, stop.wait_for(|stop| *stop)).await.is_ok();
                 if stopped {
                     sharing.gathering.end();
-                    sharing.turn().await;
+                    sharing.turn(None).await;
                     if is_kept {
                         // What has arrived is nobody's to send again.
                         sharing.gathering.save().await;
@@ -95,14 +102,19 @@ struct Sharing {
     gathering: Gathering,
     clock: Clock,
     away: bool,
+    /// The database has said how far this node has got there.
+    is_settled: bool,
     remote: Remote,
 }
 
 impl Sharing {
     /// A flush, if something was counted, and what the others counted. However long the database
-    /// takes, what is counted meanwhile goes to the disk.
-    async fn turn(&mut self) {
+    /// takes, what is counted meanwhile goes to the disk; and once `stop` says so, it is not waited for.
+    async fn turn(&mut self, mut stop: Option<&mut watch::Receiver<bool>>) {
         self.gathering.gather().await;
+        if !self.is_settled && !self.settle(stop.as_deref_mut()).await {
+            return;
+        }
         let journal = &mut self.gathering.journal;
         if journal.flushes.is_empty() {
             journal.next(MOST_ROWS, self.clock.utc().timestamp_micros());
@@ -112,22 +124,35 @@ impl Sharing {
         let journal = &self.gathering.journal;
         let flushes: Vec<Flush> = journal.flushes.iter().cloned().collect();
         let arrived = AtomicUsize::new(0);
-        let outcome = {
-            let mut exchange = pin!(timeout(PATIENCE, self.remote.exchange(&flushes, &arrived)));
-            loop {
-                tokio::select! {
-                    outcome = &mut exchange => break outcome,
-                    () = sleep(self.gathering.pause()) => self.gathering.go_on().await,
-                }
-            }
-        };
+        let exchange = self.remote.exchange(&flushes, &arrived);
+        let outcome = asked(&mut self.gathering, exchange, stop).await;
         self.gathering.journal.arrived(arrived.into_inner());
-        let failed = match outcome {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error.to_string()),
-            Err(_late) => Some("no answer in time".to_owned()),
-        };
-        self.say(failed);
+        if let Some(outcome) = outcome {
+            self.say(outcome.err());
+        }
+    }
+
+    /// Asks the database, once, how far this node has got there: no number is of use before, and what
+    /// an earlier process left may be there already. Whether it has answered.
+    async fn settle(&mut self, stop: Option<&mut watch::Receiver<bool>>) -> bool {
+        self.gathering.save().await;
+        let QuotaStore { db, node, .. } = &self.remote.store;
+        let last = rows::last_flush(db, *node);
+        match asked(&mut self.gathering, last, stop).await {
+            Some(Ok(last)) => {
+                let rows = self.gathering.journal.settle(last);
+                if rows > 0 {
+                    tracing::warn!(
+                        rows,
+                        "Quota counts on the disk are older than the database."
+                    );
+                }
+                self.is_settled = true;
+            }
+            Some(Err(why)) => self.say(Some(why)),
+            None => {}
+        }
+        self.is_settled
     }
 
     /// Brings what was taken to the database, however long that is away. Nothing more is taken, and
@@ -166,6 +191,34 @@ impl Sharing {
             Some(_) | None => {}
         }
     }
+}
+
+/// What the database answers; `None` where `stop` says first that all is to end. What is counted
+/// meanwhile goes to the disk.
+async fn asked<T>(
+    gathering: &mut Gathering,
+    asked: impl Future<Output = Result<T, DbErr>>,
+    stop: Option<&mut watch::Receiver<bool>>,
+) -> Option<Result<T, String>> {
+    let stopped = async {
+        match stop {
+            Some(stop) => drop(stop.wait_for(|stop| *stop).await),
+            None => pending().await,
+        }
+    };
+    let mut asked = pin!(timeout(PATIENCE, asked));
+    let mut stopped = pin!(stopped);
+    let answer = loop {
+        tokio::select! {
+            answer = &mut asked => break answer,
+            () = &mut stopped => return None,
+            () = sleep(gathering.pause()) => gathering.go_on().await,
+        }
+    };
+    Some(match answer {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_late) => Err("no answer in time".to_owned()),
+    })
 }
 
 /// The database's side.

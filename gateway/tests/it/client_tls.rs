@@ -13,6 +13,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::rig::{Client, Rig};
+use crate::upstreams::metric;
 
 // Made for these tests alone, good for a hundred years.
 const SERVERS: &[u8] = include_bytes!("tls/servers.pem");
@@ -35,6 +36,9 @@ const STRANGER: [&str; 2] = [
     include_str!("tls/stranger.pem"),
     include_str!("tls/stranger.key"),
 ];
+/// With nine names, of an authority of its own.
+const MANY: [&str; 2] = [include_str!("tls/many.pem"), include_str!("tls/many.key")];
+const MANY_CA: &str = include_str!("tls/many-ca.pem");
 
 fn shown([certificate, key]: [&str; 2]) -> Value {
     json!({ "certificate": certificate, "key": key })
@@ -451,6 +455,25 @@ async fn a_certificate_is_as_good_as_a_key() {
         let request = get("b.test", path);
         let answer = caller("b.test").client(&rig).await.send(&request).await;
         assert_eq!(answer.status, status, "{path} without a certificate");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_are_not_looked_at_are_counted() {
+    let text = file(
+        json!({ "a": shown(A), "b": shown(B) }),
+        json!({ "m.b.test": { "client_ca": format!("{CLIENTS}{MANY_CA}") } }),
+    );
+    let rig = rig(&text).await;
+    for (certificate, counted) in [(FRIEND, 0), (MANY, 1), (FRIEND, 1), (MANY, 2)] {
+        let who = Caller {
+            certificate: Some(certificate),
+            ..caller("m.b.test")
+        };
+        let answer = who.client(&rig).await.send(&get("m.b.test", "/x")).await;
+        assert_eq!(answer.status, 200);
+        let name = "portunus_client_names_passed_over_total ";
+        assert_eq!(metric(&rig, name).await, counted);
     }
 }
 

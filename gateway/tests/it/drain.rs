@@ -1,11 +1,14 @@
 //! The end of a gateway: what is in flight is answered, then it is gone.
 
 use std::io;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use gateway::source::{Change, channel};
 use gateway::{Inherited, Resolver, Settings, prepare};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::rig::{Client, Rig, Upstream, snapshot};
 use crate::upstreams::metric;
@@ -85,6 +88,43 @@ async fn a_drain_ends_in_time() {
         .await
         .unwrap();
     assert!(busy.try_read().await.is_none());
+}
+
+/// Closing with something of a client unread would reset what that has not taken yet, however much it
+/// is; and who sends on for ever is not listened to for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_on_when_it_is_cut_off_is_heard_for_a_moment() {
+    /// Above what the system holds of a connection that nobody reads.
+    const MORE: usize = 1024 * 1024;
+    let rig = Rig::with(OPEN, |settings| settings.drain = Duration::from_millis(200)).await;
+    let stream = TcpStream::connect(rig.handle.gateway).await.unwrap();
+    let (mut from, mut to) = stream.into_split();
+    to.write_all(b"GET /hold HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .unwrap();
+    while rig.upstream.requests.load(Ordering::Relaxed) < 1 {
+        tokio::task::yield_now().await;
+    }
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = sent.clone();
+    let sending = tokio::spawn(async move {
+        while let Ok(more) = to.write(&[b'x'; 16 * 1024]).await {
+            counted.fetch_add(more, Ordering::Relaxed);
+        }
+    });
+    let ending = tokio::spawn(rig.handle.shutdown());
+    let mut bytes = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(5), from.read_to_end(&mut bytes));
+    assert_eq!(read.await.expect("an end").unwrap(), 0);
+    let before = sent.load(Ordering::Relaxed);
+    while sent.load(Ordering::Relaxed) < before + MORE {
+        assert!(!sending.is_finished(), "reset");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    for ended in [ending, sending] {
+        let ended = tokio::time::timeout(Duration::from_secs(5), ended).await;
+        ended.expect("an end").unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ use gateway::RedisUrl;
 
 use crate::mirror::until;
 use crate::rig::Rig;
+use crate::upstreams::metric;
 
 const LISTED: &str = include_str!("../../../docs/limits.md");
 
@@ -76,4 +77,38 @@ async fn limits_that_are_met_are_counted() {
         rig.send(request).await;
         until(&rig, metric, 1).await;
     }
+}
+
+/// Of each of many limits a request needs a cell, and a worker has so many of them at hand.
+#[tokio::test(flavor = "multi_thread")]
+async fn cells_that_a_worker_lets_go_of_are_counted() {
+    const LIMITS: usize = 48;
+    const KEPT: usize = 65_536;
+    const METRIC: &str = "portunus_limiter_let_go_total ";
+    let limit = |index: usize| {
+        format!(
+            "{{ rate_limit: {{ name: l{index}, limit: 2, window: 24h, headers: [X-Tenant] }} }}"
+        )
+    };
+    let limits: Vec<String> = (0..LIMITS).map(limit).collect();
+    let text = format!(
+        "portunus: 1\nupstreams: {{ echo: {{ targets: [{{ url: 'http://@UPSTREAM@' }}] }} }}\n\
+         apis: {{ x: {{ versions: {{ v1: {{ match: {{ path: / }}, upstream: echo, policies: [{}] }} }} }} }}\n",
+        limits.join(", ")
+    );
+    let rig = Rig::with(&text, |settings| settings.workers = Some(1)).await;
+    let mut client = rig.client().await;
+    for tenant in 0..KEPT / LIMITS {
+        let answer = client.get("/", &[&format!("X-Tenant: {tenant}")]).await;
+        assert_eq!(answer.status, 200, "{tenant}");
+    }
+    assert_eq!(metric(&rig, METRIC).await, 0);
+    // What is let go is found again, with what it has counted.
+    for status in [200, 429] {
+        let answer = client.get("/", &["X-Tenant: more"]).await;
+        assert_eq!(answer.status, 200);
+        let answer = client.get("/", &["X-Tenant: 0"]).await;
+        assert_eq!(answer.status, status);
+    }
+    assert_eq!(metric(&rig, METRIC).await, 1);
 }

@@ -306,3 +306,96 @@ async fn a_killed_node_forgets_what_it_counted_in_its_last_moment_at_most() {
     })
     .await;
 }
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        // What is under way to its place is not there a moment later.
+        let entry = entry.unwrap();
+        let _ = std::fs::copy(entry.path(), to.join(entry.file_name()));
+    }
+}
+
+/// A disk that is put back to what it was, or that took nothing for a while, has counts without a
+/// number that the database has got since.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_directory_that_is_put_back_counts_nothing_twice() {
+    each_backend(async |database: TestDatabase| {
+        let (data, former) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let node = Node::start("one", &database.url, data.path()).await;
+        node.ask(1, 1_000, 3);
+        until("three are stored", async || {
+            stored(&database.url, 1).await == 3
+        })
+        .await;
+        node.ask(5, 1_000, 1);
+        let line = key(5).subject.to_string();
+        until("another is on the disk, and has no number", async || {
+            copy(data.path(), former.path());
+            ["quota.flush.since-1", "quota.flush.since-2"]
+                .iter()
+                .filter_map(|name| std::fs::read_to_string(former.path().join(name)).ok())
+                .any(|text| text.contains(&line))
+        })
+        .await;
+        until("it is stored", async || stored(&database.url, 5).await == 1).await;
+        node.kill();
+        // A write that had begun comes to its end.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+
+        copy(former.path(), data.path());
+        let node = Node::start("one", &database.url, data.path()).await;
+        node.ask(2, 1_000, 1);
+        until("what comes then is stored", async || {
+            stored(&database.url, 2).await == 1
+        })
+        .await;
+        let totals = [
+            stored(&database.url, 1).await,
+            stored(&database.url, 5).await,
+        ];
+        assert_eq!(totals, [3, 1]);
+        until("the node knows it", async || {
+            (node.used(1), node.used(5)) == (3, 1)
+        })
+        .await;
+        node.stop().await;
+    })
+    .await;
+}
+
+/// A clock that was ahead has left numbers in the database that are above those of now.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_journal_is_lost_goes_on_behind_its_numbers() {
+    each_backend(async |database: TestDatabase| {
+        let db = connect_later(&DatabaseSettings::new(database.url.as_str()))
+            .await
+            .unwrap()
+            .traffic;
+        let now = Utc::now();
+        let (period, until_then) = Period::Month.bounds(now, Tz::UTC);
+        let used = entity::store::quota::Used {
+            key: entity::store::quota::Key {
+                attach: key(1).attach,
+                name: key(1).name.to_string(),
+                subject: key(1).subject,
+                period: period.timestamp(),
+            },
+            until: until_then.timestamp(),
+            by: 2,
+        };
+        let ahead = (now + chrono::Duration::days(400)).timestamp_micros();
+        let node = NodeId::from_name("node", "one");
+        entity::store::quota::flush(&db, node, ahead, &[used])
+            .await
+            .unwrap();
+        let data = tempfile::tempdir().unwrap();
+        let node = Node::start("one", &database.url, data.path()).await;
+        node.ask(1, 1_000, 3);
+        until("what is counted now is stored", async || {
+            stored(&database.url, 1).await == 5
+        })
+        .await;
+        node.stop().await;
+    })
+    .await;
+}

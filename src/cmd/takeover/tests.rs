@@ -10,6 +10,12 @@ fn offer() -> io::Result<Offer> {
     })
 }
 
+fn used() -> Used {
+    let written = r#"{"key":{"attach":"00000000-0000-0000-0000-000000000001","name":"q",
+            "subject":"00000000-0000-0000-0000-000000000002"},"period":0,"by":2,"until":9}"#;
+    serde_json::from_str(written).unwrap()
+}
+
 /// Both sides, where the new one is ready.
 async fn ready(data: &Path) -> (Successors, Successor, tokio::task::JoinHandle<Predecessor>) {
     let successors = Successors::listen(data);
@@ -39,7 +45,10 @@ async fn who_serves_is_told_when_the_other_serves_on() {
     let data = tempfile::tempdir().unwrap();
     for (hears, goes) in [(true, false), (false, false), (false, true)] {
         let (successors, mut successor, asking) = ready(data.path()).await;
-        let relieving = tokio::spawn(async move { asking.await.unwrap().relieve().await });
+        let relieving = tokio::spawn(async move {
+            let mut predecessor = asking.await.unwrap();
+            predecessor.relieve().await
+        });
         if hears {
             successor.begins().await.unwrap();
             successor.go().await;
@@ -65,12 +74,33 @@ async fn who_is_told_to_end_lets_go_for_one_that_still_prepares() {
     // It ends before the other has said anything.
     let mut successor = successors.preparing().unwrap();
     successor.go().await;
-    let written = r#"{"key":{"attach":"00000000-0000-0000-0000-000000000001","name":"q",
-            "subject":"00000000-0000-0000-0000-000000000002"},"period":0,"by":2,"until":9}"#;
-    let used: Used = serde_json::from_str(written).unwrap();
+    let used = used();
     successor.counted(vec![used.clone()]).await;
     drop(successor);
     predecessor.turn().await.unwrap();
-    let remains = predecessor.relieve().await.unwrap();
-    assert_eq!(remains.counted().await, [used]);
+    predecessor.relieve().await.unwrap();
+    assert_eq!(predecessor.remains().counted().await, [used]);
+}
+
+/// One that was stopped for a while begins when the other has gone on already.
+#[tokio::test]
+async fn who_steps_down_tells_what_it_has_counted() {
+    let data = tempfile::tempdir().unwrap();
+    for lines in [1, 20_000] {
+        let (_successors, mut successor, asking) = ready(data.path()).await;
+        successor.0.send(&Line::Turn).await.unwrap();
+        let mut predecessor = asking.await.unwrap();
+        let remains = successor.refuse().await;
+        assert!(predecessor.relieve().await.is_err());
+        let counted = vec![used(); lines];
+        let told = tokio::spawn(predecessor.counted(counted.clone()));
+        assert!(remains.counted().await == counted, "{lines}");
+        told.await.unwrap();
+    }
+    // It may have died instead.
+    let (_successors, mut successor, asking) = ready(data.path()).await;
+    successor.0.send(&Line::Turn).await.unwrap();
+    drop(asking.await.unwrap());
+    let remains = successor.refuse().await;
+    assert!(remains.counted().await.is_empty());
 }

@@ -62,6 +62,8 @@ pub(super) struct Wire {
     stream: UnixStream,
     /// Read behind the last line.
     ahead: Vec<u8>,
+    /// How far that was searched for the end of a line, which may be very long.
+    searched: usize,
 }
 
 impl Wire {
@@ -69,7 +71,13 @@ impl Wire {
         Self {
             stream,
             ahead: Vec::new(),
+            searched: 0,
         }
+    }
+
+    /// Nothing more is said; what the other says is still heard.
+    pub(super) async fn fall_silent(&mut self) -> io::Result<()> {
+        self.stream.shutdown().await
     }
 
     pub(super) async fn send(&mut self, line: &Line) -> io::Result<()> {
@@ -98,14 +106,18 @@ impl Wire {
 
     /// Takes a line that was read whole.
     fn whole(&mut self) -> io::Result<Option<Line>> {
-        let Some(end) = self.ahead.iter().position(|byte| *byte == b'\n') else {
+        let mut unsearched = self.ahead[self.searched..].iter();
+        let Some(end) = unsearched.position(|byte| *byte == b'\n') else {
+            self.searched = self.ahead.len();
             return match self.ahead.len() {
                 ..LONGEST => Ok(None),
                 _ => Err(io::Error::other("a line without an end")),
             };
         };
+        let end = self.searched + end;
         let line = serde_json::from_slice(&self.ahead[..end])?;
         self.ahead.drain(..=end);
+        self.searched = 0;
         Ok(Some(line))
     }
 

@@ -46,7 +46,7 @@ pub async fn keep(
         keeping.add(MOST).await;
         if tended.elapsed() >= EVERY {
             tended = Instant::now();
-            keeping.tend();
+            keeping.tend().await;
             keeping.quotas.sweep(clock.utc());
         }
     }
@@ -64,7 +64,7 @@ struct Keeping {
     /// Something was added that the disk may not have.
     is_ahead: bool,
     renewal: Option<Renewal>,
-    syncing: Option<JoinHandle<()>>,
+    syncing: Option<JoinHandle<io::Result<()>>>,
     pace: Pace,
     /// Where the next look at the counters begins.
     next: usize,
@@ -141,13 +141,16 @@ impl Keeping {
         }
     }
 
-    fn tend(&mut self) {
+    async fn tend(&mut self) {
+        if self.syncing.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.synced().await;
+        }
         if self.renewal.is_some() {
             return;
         }
         if self.file.is_none() || self.added > self.begun.max(ADDED) {
             self.renew();
-        } else if self.syncing.as_ref().is_none_or(JoinHandle::is_finished) {
+        } else if self.syncing.is_none() {
             self.sync();
         }
     }
@@ -177,7 +180,11 @@ impl Keeping {
             Ok((file, begun, since.len() as u64))
         };
         let put = match joined(writing).await {
-            Ok(file) => blocking(move || into_place(file)).await,
+            Ok(file) => {
+                // Where this fails, the former one may have lost its place already.
+                self.file = None;
+                blocking(move || into_place(file)).await
+            }
             Err(error) => Err(error),
         };
         match put {
@@ -189,7 +196,7 @@ impl Keeping {
                     tracing::info!("Quota counters are written again.");
                 }
             }
-            // The former file, if there is one, has all that was added meanwhile.
+            // A former file that still has its place has all that was added meanwhile.
             Err(error) => self.tell(&error),
         }
     }
@@ -200,11 +207,18 @@ impl Keeping {
             return;
         };
         self.is_ahead = false;
-        self.syncing = Some(spawn_blocking(move || {
-            if let Err(error) = file.sync_data() {
-                tracing::warn!(%error, "Quota counters may not be on the disk.");
-            }
-        }));
+        self.syncing = Some(spawn_blocking(move || file.sync_data()));
+    }
+
+    /// Waits for the disk, if it is on its way.
+    async fn synced(&mut self) {
+        if let Some(syncing) = self.syncing.take()
+            && let Err(error) = joined(syncing).await
+        {
+            // What of it is lost the system does not say again; a new file has all counters.
+            self.file = None;
+            self.tell(&error);
+        }
     }
 
     /// Nothing is written after it.
@@ -214,13 +228,9 @@ impl Keeping {
         }
         self.put().await;
         self.add(usize::MAX).await;
-        if let Some(syncing) = self.syncing.take() {
-            let _ = syncing.await;
-        }
+        self.synced().await;
         self.sync();
-        if let Some(syncing) = self.syncing.take() {
-            let _ = syncing.await;
-        }
+        self.synced().await;
     }
 }
 

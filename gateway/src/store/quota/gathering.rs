@@ -1,11 +1,13 @@
 //! Takes from the counters what the database is to have, and has it on the disk a moment later.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::task::{JoinError, spawn_blocking};
+use domain::id::NodeId;
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tokio::time::sleep;
 
 use super::journal::Journal;
@@ -21,17 +23,20 @@ pub(super) struct Gathering {
     disk: Option<Disk>,
     /// Lines that are added while a new state is on its way to the disk: it is to have them, too.
     added: Option<Vec<u8>>,
+    /// Something was added that the disk may not have.
+    is_ahead: bool,
     saved: Instant,
     pace: Pace,
     has_ended: bool,
 }
 
 impl Gathering {
-    /// Goes on from what an earlier process left in `data`. `now`: microseconds since 1970.
-    pub(super) fn open(quotas: Arc<Quotas>, data: Option<&Path>, now: i64) -> Self {
+    /// Goes on from what an earlier process of `node` left in `data`, and waits for the disk. `now`:
+    /// microseconds since 1970.
+    pub(super) fn open(quotas: Arc<Quotas>, data: Option<&Path>, node: NodeId, now: i64) -> Self {
         let (disk, journal) = match data {
             Some(data) => {
-                let (disk, state, since) = Disk::open(data);
+                let (disk, state, since) = Disk::open(data, node);
                 (Some(disk), Journal::of(state, since, MOST_ROWS, now))
             }
             None => (None, Journal::default()),
@@ -41,6 +46,7 @@ impl Gathering {
             quotas,
             disk,
             added: None,
+            is_ahead: false,
             saved: Instant::now(),
             pace: Pace::default(),
             has_ended: false,
@@ -80,6 +86,8 @@ impl Gathering {
                 }
                 // Without a place for them they are in the state that is written next.
                 let Some(log) = log else { return };
+                disk.add(lines.len() as u64);
+                self.is_ahead = true;
                 flat(spawn_blocking(move || (&*log).write_all(&lines)).await)
             }
             (Err(error), _) => Err(error),
@@ -93,10 +101,12 @@ impl Gathering {
     /// The last of all: what is counted from now on is for whoever comes next.
     pub(super) fn end(&mut self) {
         self.journal.add(self.quotas.take(usize::MAX));
+        // No line tells of it.
+        self.journal.failed();
         self.has_ended = true;
     }
 
-    /// The same as [`Gathering::gather`], and each second a new state, so that little lies beside it.
+    /// The same as [`Gathering::gather`], and each second all of it is on the disk.
     pub(super) async fn go_on(&mut self) {
         self.gather().await;
         if self.saved.elapsed() >= EVERY {
@@ -111,38 +121,58 @@ impl Gathering {
         let Some(disk) = &mut self.disk else {
             return;
         };
+        if let Some(log) = disk.log().filter(|_| disk.has_room())
+            && !self.journal.has_turned()
+        {
+            return self.sync(log).await;
+        }
         let Some(state) = self.journal.changed() else {
             return;
         };
         let saving = Arc::new(disk.saving(state));
         self.added = Some(Vec::new());
-        let mut preparing = spawn_blocking({
+        let preparing = spawn_blocking({
             let saving = saving.clone();
             move || saving.prepare()
         });
-        let prepared = loop {
-            tokio::select! {
-                prepared = &mut preparing => break prepared,
-                () = sleep(self.pace.pause()) => self.gather().await,
-            }
-        };
-        let prepared = flat(prepared);
+        let prepared = self.gather_beside(preparing).await;
         let added = self.added.take().unwrap_or_default();
-        let put = spawn_blocking(move || {
-            prepared
-                .and_then(|()| saving.put(&added))
-                .inspect_err(|_| saving.give_up())
-        });
+        let put = spawn_blocking(move || saving.put(prepared?, &added));
         let put = flat(put.await);
         let Some(disk) = &mut self.disk else {
             return;
         };
         match put {
-            Ok(log) => disk.saved(log),
+            Ok(saved) => disk.saved(saved),
             Err(error) => {
                 disk.close();
                 self.journal.failed();
                 complain(&error);
+            }
+        }
+    }
+
+    /// What was added to the present state is enough, once the disk has it: while the database is away
+    /// a state may have a row for each subject, which is not written again each second.
+    async fn sync(&mut self, log: Arc<File>) {
+        if !std::mem::take(&mut self.is_ahead) {
+            return;
+        }
+        let synced = self.gather_beside(spawn_blocking(move || log.sync_data()));
+        if let Err(error) = synced.await {
+            if let Some(disk) = &mut self.disk {
+                disk.close();
+            }
+            complain(&error);
+        }
+    }
+
+    /// Waits for the disk, and gathers meanwhile.
+    async fn gather_beside<T>(&mut self, mut work: JoinHandle<io::Result<T>>) -> io::Result<T> {
+        loop {
+            tokio::select! {
+                done = &mut work => return flat(done),
+                () = sleep(self.pace.pause()) => self.gather().await,
             }
         }
     }

@@ -2,12 +2,16 @@
 //! answer that got lost changes a count.
 //!
 //! A flush is on the [`disk`], with its number, before it is sent. Sent again under that number it
-//! adds nothing, so it does no harm that nobody knows whether the first try arrived.
+//! adds nothing, so it does no harm that nobody knows whether the first try arrived. Where the disk
+//! took nothing, or was put back to what it had been, the database has a higher number than the disk
+//! knows of: what the disk has without a number is in the database then ([`Journal::settle`]).
 
 pub(super) mod disk;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 
+use domain::id::NodeId;
 use serde::{Deserialize, Serialize};
 
 use crate::quota::{QuotaKey, Used};
@@ -20,6 +24,10 @@ pub(super) struct Flush {
     /// Counted by an earlier process: this one's counters hold it as the others' use.
     #[serde(skip, default = "yes")]
     pub(super) former: bool,
+    /// Made of what a process left without a number, behind this one, and [`Journal::settle`] has not
+    /// looked at it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    after: Option<i64>,
 }
 
 const fn yes() -> bool {
@@ -50,9 +58,13 @@ impl Row {
 #[derive(Debug, Default)]
 pub(super) struct Journal {
     pub(super) flushes: VecDeque<Flush>,
-    rest: HashMap<(QuotaKey, i64), (u64, i64)>,
+    rest: BTreeMap<(QuotaKey, i64), (u64, i64)>,
+    /// The last one of the flush before: the next begins behind it, so that of very many none starves.
+    behind: Option<(QuotaKey, i64)>,
     last: i64,
     dirty: bool,
+    /// Other flushes than the disk has: what is added there does not tell of them.
+    has_turned: bool,
 }
 
 /// The same as it lies on the disk.
@@ -64,6 +76,9 @@ pub(super) struct State {
     /// Above that of the state before; 0 of none, and of one that was written without a number.
     #[serde(default)]
     number: u64,
+    /// Whose counts these are; `None` of a state that was written without it.
+    #[serde(default)]
+    node: Option<NodeId>,
 }
 
 impl Journal {
@@ -75,17 +90,34 @@ impl Journal {
             last: left.last,
             ..Self::default()
         };
+        let numbered = journal.flushes.len();
         journal.add(left.rest.iter().map(Row::used));
         journal.add(since);
         while !journal.rest.is_empty() {
             journal.next(max, now);
         }
-        for flush in &mut journal.flushes {
+        for flush in journal.flushes.iter_mut().skip(numbered) {
             flush.former = true;
+            flush.after = Some(left.last);
         }
         // Nothing can be added to a state of another process.
-        journal.dirty = true;
+        (journal.dirty, journal.has_turned) = (true, true);
         journal
+    }
+
+    /// The highest number that the database has of this node is `stored`. Where an earlier process
+    /// has sent something that the disk does not know of, what it left without a number was part of
+    /// that: sent under another one it would count twice. How many rows are left out for that.
+    pub(super) fn settle(&mut self, stored: i64) -> usize {
+        let before = self.waiting();
+        self.flushes
+            .retain(|flush| flush.after.is_none_or(|after| stored <= after));
+        for flush in &mut self.flushes {
+            flush.after = None;
+        }
+        self.last = self.last.max(stored);
+        (self.dirty, self.has_turned) = (true, true);
+        before - self.waiting()
     }
 
     /// Those with the number `from` or above it are this process's own.
@@ -102,18 +134,23 @@ impl Journal {
                 .rest
                 .entry((used.key, used.period))
                 .or_insert((0, used.until));
-            sum.0 += used.by;
+            sum.0 = sum.0.saturating_add(used.by);
             self.dirty = true;
         }
     }
 
     /// Makes the next flush, of at most `max` rows, of what is not in one. Numbers grow, also over
-    /// restarts without a file: they begin at `now` (microseconds since 1970).
+    /// restarts without a file: they begin at `now` (microseconds since 1970), or behind what the
+    /// database has.
     pub(super) fn next(&mut self, max: usize, now: i64) {
         if self.rest.is_empty() {
             return;
         }
-        let keys: Vec<_> = self.rest.keys().take(max).cloned().collect();
+        let behind = self.behind.take().map_or(Bound::Unbounded, Bound::Excluded);
+        let behind = self.rest.range((behind, Bound::Unbounded));
+        let keys = behind.chain(&self.rest).map(|(key, _)| key.clone());
+        let keys: Vec<_> = keys.take(max.min(self.rest.len())).collect();
+        self.behind = keys.last().cloned();
         let rows = keys.into_iter().filter_map(|key| {
             let (by, until) = self.rest.remove(&key)?;
             let (key, period) = key;
@@ -125,13 +162,14 @@ impl Journal {
             })
         });
         let rows = rows.collect();
-        self.last = now.max(self.last + 1);
+        self.last = now.max(self.last.saturating_add(1));
         self.flushes.push_back(Flush {
             number: self.last,
             rows,
             former: false,
+            after: None,
         });
-        self.dirty = true;
+        (self.dirty, self.has_turned) = (true, true);
     }
 
     /// So many of the oldest flushes have arrived.
@@ -139,6 +177,12 @@ impl Journal {
         let count = count.min(self.flushes.len());
         self.flushes.drain(..count);
         self.dirty |= count > 0;
+        self.has_turned |= count > 0;
+    }
+
+    /// Whether what is added beside the state on the disk is not enough to tell of all this.
+    pub(super) const fn has_turned(&self) -> bool {
+        self.has_turned
     }
 
     /// What the disk is to have, if that is something else than it has. It holds no more than the
@@ -147,6 +191,7 @@ impl Journal {
         if !std::mem::take(&mut self.dirty) {
             return None;
         }
+        self.has_turned = false;
         let rest = self.rest.iter().map(|((key, period), (by, until))| Row {
             key: key.clone(),
             period: *period,
@@ -158,12 +203,13 @@ impl Journal {
             rest: rest.collect(),
             last: self.last,
             number: 0,
+            node: None,
         })
     }
 
     /// The disk did not take what changed.
     pub(super) fn failed(&mut self) {
-        self.dirty = true;
+        (self.dirty, self.has_turned) = (true, true);
     }
 
     /// Rows that the database does not have.
@@ -234,6 +280,58 @@ mod tests {
         again.arrived(1);
         let left = again.changed().unwrap();
         assert_eq!(Journal::of(left, Vec::new(), 10_000, 0).waiting(), 0);
+    }
+
+    /// What is on the disk without a number may have been sent by a process whose disk failed, or that
+    /// ran before the disk was put back.
+    #[test]
+    fn what_the_disk_knows_less_of_than_the_database_is_not_sent_again() {
+        let mut journal = Journal::default();
+        journal.add([used(1, 2)]);
+        journal.next(10, 1_000);
+        journal.add([used(2, 3)]);
+        let left = journal.changed().unwrap();
+        let open = |left: &State| {
+            let bytes = serde_json::to_vec(left).unwrap();
+            Journal::of(serde_json::from_slice(&bytes).unwrap(), Vec::new(), 10, 500)
+        };
+        for (stored, expected, next) in [
+            (0, vec![1_000, 1_001], 1_002),
+            (999, vec![1_000, 1_001], 1_002),
+            (1_000, vec![1_000, 1_001], 1_002),
+            (1_001, vec![1_000], 1_002),
+            (i64::from(u32::MAX), vec![1_000], i64::from(u32::MAX) + 1),
+        ] {
+            // Also where the process in between heard nothing of the database.
+            let between = open(&left).changed().unwrap();
+            for left in [&left, &between] {
+                let mut again = open(left);
+                let lost = again.settle(stored);
+                let of = |flush: &Flush| flush.number;
+                let numbers: Vec<_> = again.flushes.iter().map(of).collect();
+                assert_eq!((numbers.len() + lost, &numbers), (2, &expected), "{stored}");
+                again.add([used(3, 1)]);
+                again.next(10, 500);
+                assert_eq!(again.flushes.back().unwrap().number, next, "{stored}");
+                // What was looked at once is sent, whatever the database has got since.
+                assert_eq!(open(&again.changed().unwrap()).settle(next), 0);
+            }
+        }
+    }
+
+    #[test]
+    fn of_very_many_that_count_on_none_starves() {
+        let mut journal = Journal::default();
+        let mut sent = std::collections::HashSet::new();
+        for turn in 0..5 {
+            journal.add((0..25).map(|subject| used(subject, 1)));
+            journal.next(10, turn);
+            let rows = &journal.flushes.back().unwrap().rows;
+            assert_eq!(rows.len(), 10);
+            sent.extend(rows.iter().map(|row| row.key.subject));
+            let least = 25_usize.min(10 * (turn as usize + 1));
+            assert_eq!(sent.len(), least, "turn {turn}");
+        }
     }
 
     #[test]

@@ -116,10 +116,10 @@ async fn what_is_counted_beside_a_new_file_is_found_before_and_after() {
         keeping.add(MOST).await;
     }
     let long = length(data.path());
-    keeping.tend();
+    keeping.tend().await;
     assert!(keeping.renewal.is_none(), "short enough");
     keeping.added = ADDED + 1;
-    keeping.tend();
+    keeping.tend().await;
     // Its counters are written, and it is not in its place.
     while !keeping.renewal.as_ref().unwrap().writing.is_finished() {
         tokio::task::yield_now().await;
@@ -153,13 +153,13 @@ async fn a_disk_that_fails_is_written_again_with_everything() {
     let mut keeping = Keeping::new(quotas.clone(), &data);
     count(&quotas, 1, 4);
     for _ in 0..2 {
-        keeping.tend();
+        keeping.tend().await;
         keeping.add(MOST).await;
         keeping.put().await;
         assert!(keeping.file.is_none() && keeping.is_told);
     }
     std::fs::create_dir(&data).unwrap();
-    keeping.tend();
+    keeping.tend().await;
     keeping.put().await;
     assert!(!keeping.is_told);
     assert_eq!(found(&data, 1), 4, "though it was looked at before");
@@ -171,6 +171,28 @@ async fn a_disk_that_fails_is_written_again_with_everything() {
     assert!(keeping.file.is_none());
     keeping.end().await;
     assert_eq!(found(&data, 1), 5);
+}
+
+/// After that the system says once that it has lost something, and not what.
+#[tokio::test]
+async fn a_disk_that_did_not_keep_what_was_added_gets_a_new_file() {
+    let data = tempfile::tempdir().unwrap();
+    let quotas = Arc::<Quotas>::default();
+    let mut keeping = kept(&quotas, data.path()).await;
+    count(&quotas, 1, 3);
+    keeping.add(MOST).await;
+    let lost = async { Err(io::Error::other("a test's own")) };
+    keeping.syncing = Some(tokio::spawn(lost));
+    while !keeping.syncing.as_ref().unwrap().is_finished() {
+        tokio::task::yield_now().await;
+    }
+    // Nothing of it is there.
+    std::fs::write(data.path().join(NAME), "").unwrap();
+    keeping.tend().await;
+    assert!(keeping.is_told && keeping.file.is_none());
+    keeping.put().await;
+    assert!(!keeping.is_told && keeping.file.is_some());
+    assert_eq!(found(data.path(), 1), 3);
 }
 
 #[tokio::test]

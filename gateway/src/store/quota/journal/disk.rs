@@ -14,6 +14,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use domain::id::NodeId;
 use serde::{Deserialize, Serialize};
 
 use super::State;
@@ -24,6 +25,8 @@ use crate::quota::Used;
 const NAME: &str = "quota.flush";
 /// Names of the two places beside it.
 const SINCE: [&str; 2] = ["quota.flush.since-1", "quota.flush.since-2"];
+/// Bytes that may be added before a new state is due, as soon as they are more than that has.
+const ADDED: u64 = 1024 * 1024;
 
 /// First line of what lies beside: the state that it belongs to.
 #[derive(Debug, Serialize, Deserialize)]
@@ -33,6 +36,7 @@ struct Head {
 
 #[derive(Debug)]
 pub(in crate::store::quota) struct Disk {
+    node: NodeId,
     path: PathBuf,
     since: [PathBuf; 2],
     /// The place that belongs to the present state.
@@ -41,23 +45,33 @@ pub(in crate::store::quota) struct Disk {
     number: u64,
     /// Where is added; `None` until a first state is written, and after it could not be written to.
     log: Option<Arc<File>>,
+    /// Bytes of the present state.
+    begun: u64,
+    /// Bytes that were added to it.
+    added: u64,
 }
 
 impl Disk {
-    /// Reads what an earlier process left in `data`, and what it counted since it wrote that. A
-    /// damaged file counts as none: it is replaced by rename, so only a failing disk can have done it.
-    pub(in crate::store::quota) fn open(data: &Path) -> (Self, State, Vec<Used>) {
+    /// Reads what an earlier process of `node` left in `data`, and what it counted since it wrote
+    /// that. A damaged file counts as none: it is replaced by rename, so only a failing disk can have
+    /// done it. So does what another node left, whose directory somebody has copied: it is that one's
+    /// to send.
+    pub(in crate::store::quota) fn open(data: &Path, node: NodeId) -> (Self, State, Vec<Used>) {
         let path = data.join(NAME);
         let state = read(&path).unwrap_or_else(|error| {
             tracing::error!(%error, "Quota counts of the last run cannot be read.");
             State::default()
         });
+        let is_own = state.node.is_none_or(|left| left == node);
         let mut disk = Self {
+            node,
             path,
             since: SINCE.map(|name| data.join(name)),
             place: 0,
             number: state.number,
             log: None,
+            begun: 0,
+            added: 0,
         };
         let mut used = Vec::new();
         for (place, path) in disk.since.iter().enumerate() {
@@ -75,12 +89,26 @@ impl Disk {
                 }
             }
         }
-        (disk, state, used)
+        if is_own {
+            return (disk, state, used);
+        }
+        tracing::warn!("Quota counts in the data directory are another node's, and are left out.");
+        (disk, State::default(), Vec::new())
     }
 
     /// Where lines are added to the present state.
     pub(in crate::store::quota) fn log(&self) -> Option<Arc<File>> {
         self.log.clone()
+    }
+
+    /// So many bytes were added there.
+    pub(in crate::store::quota) const fn add(&mut self, bytes: u64) {
+        self.added = self.added.saturating_add(bytes);
+    }
+
+    /// Whether more may be added before a new state is due.
+    pub(in crate::store::quota) fn has_room(&self) -> bool {
+        self.log.is_some() && self.added <= self.begun.max(ADDED)
     }
 
     /// Nothing is added until another state is written.
@@ -93,19 +121,20 @@ impl Disk {
         self.number += 1;
         Saving {
             path: self.path.clone(),
-            present: self.since[self.place].clone(),
             next: self.since[1 - self.place].clone(),
             state: State {
                 number: self.number,
+                node: Some(self.node),
                 ..state
             },
         }
     }
 
     /// The state that was begun last is in its place, and this is added to.
-    pub(in crate::store::quota) fn saved(&mut self, log: File) {
+    pub(in crate::store::quota) fn saved(&mut self, Saved { log, begun, added }: Saved) {
         self.place = 1 - self.place;
         self.log = Some(Arc::new(log));
+        (self.begun, self.added) = (begun, added);
     }
 }
 
@@ -113,20 +142,29 @@ impl Disk {
 #[derive(Debug)]
 pub(in crate::store::quota) struct Saving {
     path: PathBuf,
-    present: PathBuf,
     next: PathBuf,
     state: State,
 }
 
+/// A state in its place.
+#[derive(Debug)]
+pub(in crate::store::quota) struct Saved {
+    log: File,
+    begun: u64,
+    added: u64,
+}
+
 impl Saving {
-    /// Writes it, for as long as that takes.
-    pub(in crate::store::quota) fn prepare(&self) -> io::Result<()> {
+    /// Writes it, for as long as that takes. How many bytes it has.
+    pub(in crate::store::quota) fn prepare(&self) -> io::Result<u64> {
         let bytes = serde_json::to_vec(&self.state)?;
-        disk_file::prepare(&self.path, |file| file.write_all(&bytes)).map(drop)
+        disk_file::prepare(&self.path, |file| file.write_all(&bytes))?;
+        Ok(bytes.len() as u64)
     }
 
-    /// Puts it into its place, with the lines that were added since it was begun.
-    pub(in crate::store::quota) fn put(&self, added: &[u8]) -> io::Result<File> {
+    /// Puts it into its place, with the lines that were added since it was begun. Where that fails, the
+    /// former one is read again after a restart, with all that was added to it.
+    pub(in crate::store::quota) fn put(&self, begun: u64, added: &[u8]) -> io::Result<Saved> {
         let head = Head {
             since: self.state.number,
         };
@@ -141,16 +179,8 @@ impl Saving {
             .open(&self.next)?;
         log.write_all(&bytes)?;
         disk_file::put(&self.path)?;
-        Ok(log)
-    }
-
-    /// It could not be written, and what it has goes to the database nevertheless. What was added to
-    /// the former one must not go there again after a restart.
-    pub(in crate::store::quota) fn give_up(&self) {
-        let removed = std::fs::remove_file(&self.present);
-        if let Err(error) = removed.or_else(absent) {
-            tracing::error!(%error, "After a restart quota counts may count twice.");
-        }
+        let added = added.len() as u64;
+        Ok(Saved { log, begun, added })
     }
 }
 

@@ -6,9 +6,11 @@ use super::super::Journal;
 use super::super::tests::used;
 use super::*;
 
+const NODE: NodeId = NodeId::from_uuid(uuid::Uuid::from_u128(1));
+
 /// What a process that starts now has for the database, by subject.
 fn found(data: &Path) -> BTreeMap<u128, u64> {
-    let (_, state, since) = Disk::open(data);
+    let (_, state, since) = Disk::open(data, NODE);
     let journal = Journal::of(state, since, 10_000, 0);
     let mut found = BTreeMap::new();
     for row in journal.flushes.iter().flat_map(|flush| &flush.rows) {
@@ -25,7 +27,7 @@ struct Process {
 
 impl Process {
     fn start(data: &Path) -> Self {
-        let (disk, state, since) = Disk::open(data);
+        let (disk, state, since) = Disk::open(data, NODE);
         let journal = Journal::of(state, since, 10_000, 0);
         let mut process = Self { disk, journal };
         process.save(&[]);
@@ -40,8 +42,8 @@ impl Process {
     }
 
     fn save(&mut self, added: &[Used]) {
-        let log = self.begin().put(&lines(added).unwrap()).unwrap();
-        self.disk.saved(log);
+        let saved = self.begin().put(0, &lines(added).unwrap()).unwrap();
+        self.disk.saved(saved);
     }
 
     fn count(&mut self, subject: u128, by: u64) {
@@ -77,7 +79,7 @@ fn counted(data: &Path) -> Process {
 fn each_count_is_found_once_wherever_a_crash_comes() {
     type Crash = fn(&mut Process);
     type Found = &'static [(u128, u64)];
-    let cases: [(&str, Crash, Found); 11] = [
+    let cases: [(&str, Crash, Found); 13] = [
         ("at once", |_| {}, &[(1, 6), (2, 1)]),
         (
             "in the middle of a line",
@@ -115,7 +117,8 @@ fn each_count_is_found_once_wherever_a_crash_comes() {
                 // Where nothing was prepared, nothing can be put.
                 let path = saving.path.with_extension("elsewhere");
                 let elsewhere = Saving { path, ..saving };
-                elsewhere.put(&lines(&[used(2, 1)]).unwrap()).unwrap_err();
+                let added = lines(&[used(2, 1)]).unwrap();
+                elsewhere.put(0, &added).unwrap_err();
             },
             &[(1, 6), (2, 2)],
         ),
@@ -124,7 +127,7 @@ fn each_count_is_found_once_wherever_a_crash_comes() {
             |process| {
                 let saving = process.begin();
                 process.count(2, 1);
-                saving.put(&lines(&[used(2, 1)]).unwrap()).unwrap();
+                saving.put(0, &lines(&[used(2, 1)]).unwrap()).unwrap();
             },
             &[(1, 6), (2, 2)],
         ),
@@ -139,12 +142,27 @@ fn each_count_is_found_once_wherever_a_crash_comes() {
             &[(1, 8), (2, 1)],
         ),
         (
+            // Whether the database has got further meanwhile, it says itself.
             "after a state that could not be written",
             |process| {
-                process.begin().give_up();
+                drop(process.begin());
                 process.disk.close();
             },
-            &[(1, 3)],
+            &[(1, 6), (2, 1)],
+        ),
+        (
+            "when a new state is begun and the place for what is added to it is not",
+            |process| {
+                process.begin();
+                let next = &process.disk.since[1 - process.disk.place];
+                edit(next, |bytes| bytes.truncate(5));
+            },
+            &[(1, 6), (2, 1)],
+        ),
+        (
+            "in a page that the disk never got",
+            |process| edit(process.place(), |bytes| bytes.extend([0_u8; 4096])),
+            &[(1, 6), (2, 1)],
         ),
         (
             "after another start, which counted nothing",
@@ -186,6 +204,24 @@ fn what_lies_beside_a_state_of_an_older_binary_counts_for_nothing() {
     }
     process.count(7, 1);
     assert_eq!(found(data.path()), BTreeMap::from([(7, 6)]));
+}
+
+/// Somebody copied a data directory, without the file that says who the node is.
+#[test]
+fn what_another_node_left_is_not_sent() {
+    let data = tempfile::tempdir().unwrap();
+    counted(data.path());
+    let other = NodeId::from_uuid(uuid::Uuid::from_u128(2));
+    let (mut disk, state, since) = Disk::open(data.path(), other);
+    assert!(since.is_empty());
+    let mut journal = Journal::of(state, since, 10_000, 0);
+    assert_eq!(journal.waiting(), 0);
+    // It goes on from there, and what lay beside is not read as its own.
+    let saving = disk.saving(journal.changed().unwrap());
+    let begun = saving.prepare().unwrap();
+    saving.put(begun, &[]).unwrap();
+    let (_, state, since) = Disk::open(data.path(), other);
+    assert_eq!((state.node, since.len()), (Some(other), 0));
 }
 
 #[test]
