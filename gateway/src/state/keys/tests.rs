@@ -84,33 +84,6 @@ fn what_all_were_filled_with_is_as_if_they_had_come_by_a_change() {
 }
 
 #[test]
-fn filled_at_once_they_are_as_put_one_by_one() {
-    // Of two names each digest is named by two credentials, as of what others issued.
-    let named = |index: usize| {
-        let digest = credential(&format!("key-{}", index / 2)).digest;
-        let own = credential(&format!("credential-{index}"));
-        Key::new(&snapshot::Credential { digest, ..own }, Arc::default())
-    };
-    for many in [0, 1, 2, 20_000] {
-        let (mut filled, mut put) = (Keys::empty(), Keys::empty());
-        filled.fill((0..many).map(named).collect());
-        put.edit(Vec::new(), (0..many).rev().map(named).collect());
-        let all = |keys: &Keys| -> Vec<(KeyDigest, CredentialId)> {
-            let shards = keys.groups.iter().flat_map(|group| group.iter());
-            let keys = shards.flat_map(|shard| shard.keys.iter());
-            keys.map(|key| (key.digest, key.id)).collect()
-        };
-        assert_eq!(all(&filled).len(), many);
-        assert!(all(&filled).is_sorted(), "{many}");
-        assert_eq!(all(&filled), all(&put), "{many}");
-        for key in (0..many).map(named) {
-            let mut alike = filled.all(key.digest);
-            assert!(alike.any(|found| found.id == key.id));
-        }
-    }
-}
-
-#[test]
 fn a_change_copies_one_shard() {
     let mut keys = Keys::empty();
     let names = (0..5_000).map(|index| format!("key-{index}"));
