@@ -69,7 +69,10 @@ async fn all_pages_are_read_and_shown_once() {
             let is_usual = one.cidrs.is_empty();
             assert_eq!(one.lifetime.expires_at.is_none(), is_usual);
             let own = one.id.uuid();
-            assert_eq!(one.digest.0, *[&own.as_bytes()[..], &own.as_bytes()[..]].concat());
+            assert_eq!(
+                one.digest.0,
+                *[&own.as_bytes()[..], &own.as_bytes()[..]].concat()
+            );
         }
         assert_eq!(shown.applications.into_inner().unwrap(), parts.applications);
         assert_eq!(shown.credentials.into_inner().unwrap(), parts.credentials);
