@@ -95,18 +95,13 @@ async fn tell_of_ends(plane: &Arc<Plane>, mut stop: watch::Receiver<bool>) {
 }
 
 async fn tell_often(plane: &Arc<Plane>) {
-    let (mut ends, mut reminders) = (every(EXPIRE_EVERY), every(WARN_EVERY));
+    let mut ticks = every(EXPIRE_EVERY);
     loop {
-        tokio::select! {
-            _ = ends.tick() => {
-                let ctx = Ctx::job(plane, "credentials");
-                told("credentials", end_credentials(&ctx).await);
-            }
-            _ = reminders.tick() => {
-                let ctx = Ctx::job(plane, "reminders");
-                told("reminders", remind_of_credentials(&ctx).await);
-            }
-        }
+        ticks.tick().await;
+        let ctx = Ctx::job(plane, "credentials");
+        told("credentials", end_credentials(&ctx).await);
+        let ctx = Ctx::job(plane, "reminders");
+        told("reminders", remind_of_credentials(&ctx).await);
     }
 }
 
