@@ -50,6 +50,8 @@ pub struct Model {
     pub told_end: Option<DateTime<Utc>>,
     /// The end that they were told of ahead.
     pub told_ahead: Option<DateTime<Utc>>,
+    /// Telling failed, and is not tried again before.
+    pub tell_after: Option<DateTime<Utc>>,
     pub etag: i64,
 }
 
@@ -125,6 +127,7 @@ impl Entity {
             .filter(Column::RevokedAt.is_null())
             .filter(Expr::cust(END_UNTOLD))
             .filter(Expr::cust(END).lte(now))
+            .filter(Column::TellAfter.is_null().or(Column::TellAfter.lte(now)))
             .order_by_asc(Expr::cust(END))
     }
 
@@ -137,6 +140,7 @@ impl Entity {
             .filter(Expr::cust(AHEAD_UNTOLD))
             .filter(Column::ExpiresAt.gt(now))
             .filter(Column::ExpiresAt.lte(until))
+            .filter(Column::TellAfter.is_null().or(Column::TellAfter.lte(now)))
             .order_by_asc(Column::ExpiresAt)
     }
 
@@ -152,6 +156,13 @@ impl Entity {
         Self::update_many()
             .col_expr(Column::ToldAhead, Expr::col(Column::ExpiresAt))
             .filter(Column::Id.is_in(ids))
+    }
+
+    /// Tells nobody of its end before `until`.
+    pub fn put_off(id: Uuid, until: DateTime<Utc>) -> UpdateMany<Self> {
+        Self::update_many()
+            .col_expr(Column::TellAfter, Expr::value(until))
+            .filter(Column::Id.eq(id))
     }
 
     pub fn of_application(application: ApplicationId) -> Select<Self> {
@@ -249,6 +260,7 @@ impl Model {
             rolled_from: _,
             told_end: _,
             told_ahead: _,
+            tell_after: _,
             etag: _,
         } = self;
         let digest = claim.unwrap_or(digest).try_into().map_err(|_| RowError {

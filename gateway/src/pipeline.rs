@@ -127,7 +127,7 @@ async fn serve(
     call.preflight = preflight;
     let served = {
         let answering = pin!(answered(&mut call, refused, inflow));
-        while_allowed(worker, client, answering).await
+        while_allowed(worker, client, chain.finishing().is_some(), answering).await
     };
     match chain.finishing() {
         None => served,

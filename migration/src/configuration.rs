@@ -20,6 +20,7 @@ mod m0017_lifecycle;
 mod m0018_schema;
 mod m0019_told_ends;
 mod m0020_client_addresses;
+mod m0021_tell_after;
 
 use sea_orm_migration::prelude::*;
 
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0018_schema::Migration),
             Box::new(m0019_told_ends::Migration),
             Box::new(m0020_client_addresses::Migration),
+            Box::new(m0021_tell_after::Migration),
         ]
     }
 

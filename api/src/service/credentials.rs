@@ -17,7 +17,7 @@ use domain::problem::Code;
 use domain::snapshot::Kind;
 use domain::wire::credentials::{Credential, RenameCredential};
 use domain::wire::{Page, Paging};
-use entity::row::read_json;
+use entity::row::{as_written, read_json};
 use entity::{application, credential};
 use ipnet::IpNet;
 use sea_orm::{
@@ -81,7 +81,7 @@ async fn tell(
         "name": row.name,
         "display_id": row.display_id,
         "environment": row.environment,
-        "cidrs": read_json::<Vec<IpNet>>("credential.cidrs", &row.cidrs)?,
+        "cidrs": as_written(&row.cidrs),
         "expires_at": row.expires_at,
         "retires_at": row.retires_at,
     });
@@ -184,9 +184,12 @@ async fn show_all(ctx: &Ctx, rows: Vec<credential::Model>) -> Result<Vec<Credent
     let uses = applications::uses(ctx, &rows).await?;
     let shown = rows.into_iter().map(|row| {
         let used = uses.get(&row.id.into()).copied().unwrap_or_default();
-        let cidrs: Vec<IpNet> = read_json("credential.cidrs", &row.cidrs)?;
         // What a newer release made must not hide the others.
-        let known = row.kind().and_then(|kind| Ok((kind, row.claimed()?))).ok();
+        let environment = row.environment().ok();
+        let networks = read_json::<Vec<IpNet>>("credential.cidrs", &row.cidrs).ok();
+        let known = environment
+            .zip(networks.as_ref())
+            .and_then(|_| Some((row.kind().ok()?, row.claimed().ok()?)));
         let (kind, claimed) = known.unzip();
         let mut certificate_name = None;
         let (client, certificate) = match claimed.flatten() {
@@ -203,16 +206,19 @@ async fn show_all(ctx: &Ctx, rows: Vec<credential::Model>) -> Result<Vec<Credent
             }
             Some(Claimed::Signature { .. } | Claimed::Password(_)) => (None, None),
         };
-        Ok(Credential {
+        Credential {
             id: row.id.into(),
             application: row.application_id.into(),
             kind,
             client,
             certificate,
             certificate_name,
-            environment: row.environment()?,
+            environment,
             state: row.lifetime().state(ctx.now),
-            cidrs: cidrs.iter().map(ToString::to_string).collect(),
+            cidrs: match networks {
+                Some(networks) => networks.iter().map(ToString::to_string).collect(),
+                None => as_kept(&row.cidrs),
+            },
             expires_at: row.expires_at,
             retires_at: row.retires_at,
             revoked_at: row.revoked_at,
@@ -223,7 +229,12 @@ async fn show_all(ctx: &Ctx, rows: Vec<credential::Model>) -> Result<Vec<Credent
             etag: row.etag,
             name: row.name,
             display_id: row.display_id,
-        })
+        }
     });
-    shown.collect()
+    Ok(shown.collect())
+}
+
+/// Networks of which this release cannot read all. An empty list would say: from anywhere.
+fn as_kept(cidrs: &str) -> Vec<String> {
+    serde_json::from_str(cidrs).unwrap_or_else(|_| vec![cidrs.to_owned()])
 }

@@ -48,6 +48,8 @@ pub async fn run(plane: Arc<Plane>, transport: Option<Transport>, stop: watch::R
         run_most(&plane, transport, stop.clone()),
         // Foreign servers may take their time, which is not that of mails.
         fetch(&plane, stop.clone()),
+        // A hundred thousand credentials may end at once, and mails are not to wait for that.
+        tell_of_ends(&plane, stop.clone()),
         call_webhooks(&plane, stop.clone()),
         // Long where much is to be moved, as after an upgrade.
         sum_up_often(&plane, stop),
@@ -105,6 +107,25 @@ async fn fetch_often(plane: &Arc<Plane>) {
     }
 }
 
+/// What is under way is dropped at the end: its transaction is undone, and it is told of later.
+async fn tell_of_ends(plane: &Arc<Plane>, mut stop: watch::Receiver<bool>) {
+    tokio::select! {
+        () = told_to_end(&mut stop) => {}
+        () = tell_often(plane) => {}
+    }
+}
+
+async fn tell_often(plane: &Arc<Plane>) {
+    let mut ticks = every(EXPIRE_EVERY);
+    loop {
+        ticks.tick().await;
+        let ctx = Ctx::job(plane, "credentials");
+        told("credentials", end_credentials(&ctx).await);
+        let ctx = Ctx::job(plane, "reminders");
+        told("reminders", remind_of_credentials(&ctx).await);
+    }
+}
+
 async fn run_most(
     plane: &Arc<Plane>,
     transport: Option<Transport>,
@@ -122,12 +143,9 @@ async fn run_most(
             _ = expiries.tick() => {
                 told("expiry", expire(&Ctx::job(plane, "expiry")).await);
                 told("sunset", retire_due(&Ctx::job(plane, "sunset")).await);
-                told("credentials", end_credentials(&Ctx::job(plane, "credentials")).await);
             }
             _ = warnings.tick() => {
                 told("quotas", warn_of_quotas(&Ctx::job(plane, "quotas")).await);
-                let ctx = Ctx::job(plane, "reminders");
-                told("reminders", remind_of_credentials(&ctx).await);
                 told("webhooks", hook::count(plane).await.map(|()| 0));
             }
             _ = hours.tick() => hourly(plane).await,

@@ -168,14 +168,19 @@ async fn what_a_newer_release_made_is_listed_and_can_only_be_revoked() {
         let mut client = world.owner.client.clone();
         let application = world.application(&world.owner, world.here, "Mobile").await;
         let path = format!("/applications/{application}/credentials");
-        for name in ["kind", "form", "usual"] {
+        const NEWER: [&str; 5] = ["kind", "form", "place", "network", "networks"];
+        for name in NEWER.into_iter().chain(["usual"]) {
             let made = client.post(&path, json!({ "name": name })).await;
             made.ok(201);
         }
-        // A kind that this release does not know, and a form of one that it does.
+        // A kind that this release does not know, a form of one that it does, an environment, and
+        // networks.
         for sql in [
             "UPDATE credential SET kind = 'hologram' WHERE name = 'kind'",
             "UPDATE credential SET kind = 'client', claimed = '{\"hologram\":{}}' WHERE name = 'form'",
+            "UPDATE credential SET environment = 'hologram' WHERE name = 'place'",
+            "UPDATE credential SET cidrs = '[\"10.0.0.0/8\",\"hologram\"]' WHERE name = 'network'",
+            "UPDATE credential SET cidrs = '{\"hologram\":1}' WHERE name = 'networks'",
         ] {
             let db = &world.app.plane.databases.main;
             db.execute_unprepared(sql).await.unwrap();
@@ -183,12 +188,19 @@ async fn what_a_newer_release_made_is_listed_and_can_only_be_revoked() {
         let list = client.get(&path).await.ok(200).json();
         let items = list["items"].as_array().unwrap();
         let named = |name: &str| items.iter().find(|one| one["name"] == name).unwrap();
-        assert_eq!((items.len(), &named("usual")["kind"]), (3, &json!("key")));
+        assert_eq!((items.len(), &named("usual")["kind"]), (6, &json!("key")));
+        assert_eq!(named("place")["environment"], Value::Null);
+        assert_eq!(
+            named("network")["cidrs"],
+            json!(["10.0.0.0/8", "hologram"])
+        );
+        assert_eq!(named("networks")["cidrs"], json!(["{\"hologram\":1}"]));
+        assert_eq!(named("usual")["environment"], "live");
         client
             .get(&format!("/applications/{application}"))
             .await
             .ok(200);
-        for name in ["kind", "form"] {
+        for name in NEWER {
             let shown = named(name);
             assert_eq!(shown["kind"], Value::Null, "{name}");
             let one = format!("/credentials/{}", id(shown));

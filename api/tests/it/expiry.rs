@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use api::service::{jobs, outbox};
 use chrono::{DateTime, Duration, Utc};
-use entity::{credential, event};
+use entity::{audit, credential, event};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -265,6 +265,58 @@ async fn of_an_application_that_is_gone_nobody_gets_a_mail() {
         client.delete(&path).await.ok(204);
         world.app.dispatch().await;
         assert_eq!(world.app.mail_count().await, before);
+    })
+    .await;
+}
+
+/// The organization's next audit row has the number of one that somebody put there.
+#[tokio::test]
+async fn an_end_that_cannot_be_told_keeps_up_no_other_and_is_told_later() {
+    each(async |app| {
+        let world = World::new(app).await;
+        let kiosk = world.application(&world.owner, world.here, "Kiosk").await;
+        let mobile = world
+            .application(&world.stranger, world.there, "Mobile")
+            .await;
+        let end = world.app.plane.clock.now() + Duration::days(3);
+        let path = format!("/applications/{mobile}/credentials");
+        let mut stranger = world.stranger.client.clone();
+        // It is the first of those that end.
+        let body = json!({ "name": "ci", "expires_at": end - Duration::seconds(30) });
+        stranger.post(&path, body).await.ok(201);
+        key(&world, &kiosk, Some(end)).await;
+        let db = &world.app.plane.databases.main;
+        let chain: Uuid = world.there.id.into();
+        let last = audit::Entity::find()
+            .filter(audit::Column::Chain.eq(chain))
+            .order_by_desc(audit::Column::Sequence)
+            .one(db)
+            .await
+            .unwrap()
+            .unwrap();
+        let next = (chain, last.sequence + 1);
+        let forged = audit::Model {
+            sequence: next.1,
+            ..last
+        };
+        audit::Entity::insert(audit::ActiveModel::from(forged))
+            .exec_without_returning(db)
+            .await
+            .unwrap();
+        let ended = async || {
+            let job = world.app.job();
+            jobs::end_credentials(&job).await.unwrap()
+        };
+        world.app.advance(Duration::days(3));
+        assert_eq!(ended().await, 1, "the other");
+        assert_eq!(audited(&world).await.len(), 1);
+        audit::Entity::delete_by_id(next).exec(db).await.unwrap();
+        world.app.advance(Duration::seconds(59));
+        assert_eq!(ended().await, 0, "not yet");
+        world.app.advance(Duration::seconds(1));
+        assert_eq!(ended().await, 1);
+        world.app.advance(Duration::days(1));
+        assert_eq!(ended().await, 0);
     })
     .await;
 }

@@ -39,9 +39,12 @@ pub struct Credential {
     /// Of all certificates with a name: that name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_name: Option<String>,
-    pub environment: Environment,
+    /// Absent, as is the kind, where a newer release gave it one that this one does not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
     pub state: CredentialState,
-    /// From which networks it works; empty: from anywhere.
+    /// From which networks it works; empty: from anywhere. As they are kept where this release does
+    /// not know the form of one; the kind is absent then.
     pub cidrs: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,

@@ -48,6 +48,14 @@ async fn ends_are_told_of_until_they_are_noted_and_anew_when_they_change() {
         assert_eq!(ended(1500).await, 0);
         change(Column::RevokedAt, None).await;
         change(Column::RetiresAt, None).await;
+        change(Column::ExpiresAt, Some(at(1550))).await;
+        Entity::put_off(id("key"), at(1600))
+            .exec(&db)
+            .await
+            .unwrap();
+        assert_eq!((ended(1599).await, ended(1600).await), (0, 1));
+        change(Column::ExpiresAt, Some(at(1700))).await;
+        assert_eq!((ending(1599, 1700).await, ending(1600, 1700).await), (0, 1));
         change(Column::ExpiresAt, None).await;
         assert_eq!(ended(9999).await, 0, "it has no end any more");
     })

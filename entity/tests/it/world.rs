@@ -237,6 +237,7 @@ pub(crate) fn credential(name: &str) -> credential::Model {
         rolled_from: None,
         told_end: None,
         told_ahead: None,
+        tell_after: None,
         etag: 1,
     }
 }

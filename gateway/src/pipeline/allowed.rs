@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
+use super::back::caught;
 use crate::answer::Refusal;
 use crate::body::Answer;
 use crate::client::Client;
@@ -13,14 +14,19 @@ use crate::forward::Stop;
 use crate::worker::Worker;
 
 /// Answers as long as its caller may call. Whatever is under way else is given up by whoever drops
-/// `answering`, as it is when a client of HTTP/2 cancels.
+/// `answering`, as it is when a client of HTTP/2 cancels. Where policies act on what is answered
+/// (`is_acted_on`), they act on the answer to a panic as well, so that pages may read it.
 pub(super) async fn while_allowed(
     worker: &Worker,
     client: &Rc<Client>,
+    is_acted_on: bool,
     mut answering: Pin<&mut impl Future<Output = Result<Answer, Stop>>>,
 ) -> Result<Answer, Stop> {
     poll_fn(|cx| {
-        let polled = answering.as_mut().poll(cx);
+        let polled = match is_acted_on {
+            false => answering.as_mut().poll(cx),
+            true => caught(answering.as_mut(), cx),
+        };
         if polled.is_ready() {
             return polled;
         }

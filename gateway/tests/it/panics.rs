@@ -20,6 +20,7 @@ apis:
     versions:
       v1: { match: { path: /x }, upstream: echo }
       v2: { match: { path: /broken }, upstream: broken, policies: [{ concurrency: { limit: 1, by: [route] } }] }
+      v3: { match: { path: /read }, upstream: broken, policies: [{ cors: { origins: ["https://a.test"] } }] }
 "#;
 
 const FAULTS: &str = "portunus_refused_total{code=\"internal\"}";
@@ -82,6 +83,28 @@ async fn it_costs_its_request_and_nothing_else() {
     while metric(&rig, IN_FLIGHT).await > 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_that_may_read_answers_may_read_this_one() {
+    let rig = rig().await;
+    for (origin, allowed) in [
+        ("https://a.test", Some("https://a.test")),
+        ("https://b.test", None),
+    ] {
+        let request = format!("GET /read HTTP/1.1\r\nHost: a\r\nOrigin: {origin}\r\n\r\n");
+        let mut client = rig.client().await;
+        let answer = client.send(&request).await;
+        let found = (answer.status, answer.code());
+        assert_eq!(found, (500, "internal".into()), "{origin}");
+        assert_eq!(answer.field("access-control-allow-origin"), allowed);
+        assert_eq!(answer.field("vary"), Some("Origin"));
+        assert!(client.is_closed().await, "{origin}");
+        let records = rig.wait_records(1).await;
+        let told = (records[0].status, records[0].code.as_str());
+        assert_eq!(told, (500, "internal"), "{origin}");
+    }
+    assert_eq!(metric(&rig, FAULTS).await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -368,3 +368,50 @@ async fn what_was_chosen_or_written_can_be_taken_back() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn each_place_says_of_its_limits_how_far_several_gateways_may_exceed_them() {
+    each(async |app: App| {
+        let mut owner = app.member("storefront").await;
+        publish(&mut owner).await;
+        let home = home(&mut owner).await;
+        let [(organization, _), (api, _)] = places(&mut owner, &home).await;
+        let editor = version(&mut owner, &home).await;
+        let document = owner.get(&format!("{editor}/document")).await.ok(200);
+        let operation = document.between(&format!("{editor}/operations/"), "/");
+        let product = first(&mut owner, &home, "products").await;
+        let products = format!("{}/products/{}", home.base, id(&product));
+        let place = format!("/products/{}/plans", id(&product));
+        let plan = owner.api("POST", &place, json!({ "name": "Gold" })).await;
+        // No gateway has reported: it is told for two.
+        let rate = "2 nodes together admit at most 12 more; 62 more once Redis is lost.";
+        for page in [
+            organization,
+            api,
+            format!("{editor}/policies"),
+            format!("{editor}/operations/{operation}/policies"),
+            format!("{products}/plans/{}/policies", id(&plan)),
+        ] {
+            let limit = |scope: &'static str| {
+                let kept = [("do", "save"), ("limit", "100"), ("window", "60s")];
+                kept.into_iter().chain([("name", scope), ("scope", scope)])
+            };
+            let add = format!("{page}?add=rate_limit");
+            for scope in ["node", "cluster"] {
+                let form: Vec<_> = limit(scope).collect();
+                owner.post(&add, &form).await.to(&page);
+            }
+            let stages = |shown: &str| {
+                let list = shown.split("class=\"editor-main\"").next().unwrap();
+                list.matches(rate).count()
+            };
+            let shown = owner.get(&page).await.ok(200);
+            assert_eq!(stages(&shown.body), 1, "{page}: of the one of the cluster");
+            // Also beside a form that comes back.
+            let wrong = [("do", "save"), ("limit", "many")];
+            let shown = owner.post(&add, &wrong).await.ok(422);
+            assert_eq!(stages(&shown.body), 1, "{page}");
+        }
+    })
+    .await;
+}

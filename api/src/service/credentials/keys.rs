@@ -9,7 +9,7 @@ use domain::key::{ApiKey, Environment};
 use domain::problem::Code;
 use domain::wire::credentials::{CreateKey, MAX_OVERLAP_DAYS, NewKey, RollKey};
 use entity::credential;
-use entity::row::{read_json, to_micros};
+use entity::row::{RowError, read_json, to_micros};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set};
 
 use super::wanted::{Face, Wanted, insert};
@@ -60,7 +60,7 @@ fn new_key(ctx: &Ctx, environment: Environment) -> Result<ApiKey> {
 pub async fn roll(ctx: &Ctx, id: CredentialId, input: RollKey) -> Result<NewKey> {
     let (seen, _) = load(ctx, ctx.db(), id, Action::ManageCredentials).await?;
     let until = until(ctx, &input)?;
-    let key = new_key(ctx, seen.environment()?)?;
+    let key = new_key(ctx, seen.environment().map_err(unread)?)?;
     let mut write = Write::begin(ctx).await?;
     let (row, application) = load(ctx, write.tx(), id, Action::ManageCredentials).await?;
     if row.kind != CredentialKind::Key.as_str() {
@@ -79,8 +79,8 @@ pub async fn roll(ctx: &Ctx, id: CredentialId, input: RollKey) -> Result<NewKey>
     let expires_at = row.expires_at.map(|at| ctx.now + (at - row.created_at));
     let wanted = Wanted {
         name: row.name.clone(),
-        environment: row.environment()?,
-        cidrs: read_json("credential.cidrs", &row.cidrs)?,
+        environment: row.environment().map_err(unread)?,
+        cidrs: read_json("credential.cidrs", &row.cidrs).map_err(unread)?,
         expires_at,
         rolled_from: Some(row.id),
     };
@@ -94,6 +94,12 @@ pub async fn roll(ctx: &Ctx, id: CredentialId, input: RollKey) -> Result<NewKey>
     let row = insert(&mut write, &application, face(&key), wanted).await?;
     write.commit().await?;
     shown_once(ctx, row, &key, Some(old)).await
+}
+
+/// Its successor would work elsewhere than it does.
+fn unread(_: RowError) -> Error {
+    let detail = "A newer release made it, in a form that this one does not know. It can be revoked here, not rolled.";
+    Error::new(Code::IllegalTransition, detail)
 }
 
 /// Until when the old key works, if it does not end by itself before.

@@ -191,6 +191,7 @@ pub(super) async fn insert(
         rolled_from: wanted.rolled_from,
         told_end: None,
         told_ahead: None,
+        tell_after: None,
         etag: 1,
     };
     let active: credential::ActiveModel = row.clone().into();

@@ -1,29 +1,35 @@
 //! Credentials that end: whoever looks after their applications is told a week ahead, and when the
-//! end has come; each once for an end, by the process that notes it first.
+//! end has come; each once for an end, by the process that notes it first. However many end at once,
+//! other writers have as much of the time; and one that cannot be told of keeps up no other.
 
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Duration, Utc};
 use domain::application::{CredentialKind, CredentialState};
+use domain::problem::Code;
 use entity::{application, credential, organization};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select, UpdateMany,
 };
 use serde_json::json;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::ctx::Ctx;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::write::{Audit, Event, Write};
 
 /// Told of within one transaction: other writers wait as long as it takes.
 const BATCH: u64 = 50;
-/// Such transactions of one turn: then it is the turn of mails and of other jobs.
-const MOST: usize = 40;
+/// Such transactions of one turn. More would be told than is mailed until the next one, and what
+/// others are to hear would wait behind it.
+const MOST: usize = 20;
 /// So many of those that end together are named in their mail.
 const NAMED: usize = 20;
 /// How long before its end a credential is told of.
 const AHEAD: Duration = Duration::days(7);
+/// One that cannot be told of is tried again after this at the earliest, and at the latest after that.
+const AGAIN: (Duration, Duration) = (Duration::minutes(1), Duration::days(1));
 
 /// What is told of a credential.
 #[derive(Clone, Copy)]
@@ -60,6 +66,14 @@ impl News {
         }
     }
 
+    /// Since when it is due.
+    fn since(self, row: &credential::Model) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Ending => row.expires_at.map(|at| at - AHEAD),
+            Self::Ended => row.ends_at(),
+        }
+    }
+
     /// Nobody has to be reminded of what they made for a few days.
     fn is_worth_telling(self, row: &credential::Model) -> bool {
         match self {
@@ -76,16 +90,56 @@ async fn all(ctx: &Ctx, news: News) -> Result<u64> {
         if news.due(ctx.now).one(ctx.db()).await?.is_none() {
             break;
         }
+        let began = Instant::now();
         told += some(ctx, news).await?;
+        // SQLite knows no line of writers: who waits finds its turn in here.
+        sleep(began.elapsed()).await;
     }
     Ok(told)
 }
 
+/// Of the first together; where that fails, of each by itself.
+async fn some(ctx: &Ctx, news: News) -> Result<u64> {
+    let write = Write::begin(ctx).await?;
+    match tell(write, news, news.due(ctx.now)).await {
+        Err(error) if error.code != Code::Unavailable => each(ctx, news).await,
+        told => told,
+    }
+}
+
+async fn each(ctx: &Ctx, news: News) -> Result<u64> {
+    let mut told = 0;
+    for row in news.due(ctx.now).all(ctx.db()).await? {
+        let due = news.due(ctx.now).filter(credential::Column::Id.eq(row.id));
+        let write = Write::begin(ctx).await?;
+        match tell(write, news, due).await {
+            Ok(count) => told += count,
+            Err(error) if error.code != Code::Unavailable => {
+                put_off(ctx, news, &row, error).await?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(told)
+}
+
+/// The longer it could not be told of, the longer it waits for the next time.
+async fn put_off(ctx: &Ctx, news: News, row: &credential::Model, error: Error) -> Result<()> {
+    let late = news.since(row).map_or(AGAIN.0, |since| ctx.now - since);
+    let again = ctx.now + late.clamp(AGAIN.0, AGAIN.1);
+    let Error { detail, source, .. } = error;
+    let source = source.map(|source| source.to_string()).unwrap_or_default();
+    tracing::error!(credential.id = %row.id, %again, detail, error = source, "the end of a credential cannot be told");
+    let write = Write::begin(ctx).await?;
+    let put_off = credential::Entity::put_off(row.id, again);
+    put_off.exec(write.tx()).await?;
+    write.commit().await
+}
+
 /// As writers are one at a time, none of what is read here was told of by another process, and none
 /// has another end when it is noted.
-async fn some(ctx: &Ctx, news: News) -> Result<u64> {
-    let mut write = Write::begin(ctx).await?;
-    let rows = news.due(ctx.now).all(write.tx()).await?;
+async fn tell(mut write: Write<'_>, news: News, due: Select<credential::Entity>) -> Result<u64> {
+    let rows = due.all(write.tx()).await?;
     if rows.is_empty() {
         return Ok(0);
     }
@@ -273,6 +327,7 @@ mod tests {
             rolled_from: None,
             told_end: None,
             told_ahead: None,
+            tell_after: None,
             etag: 1,
         }
     }

@@ -27,7 +27,7 @@ pub(super) async fn live_gateways(ctx: &Ctx) -> Result<Vec<node::Model>> {
 }
 
 /// For how many gateways bounds of limits are told.
-pub(crate) async fn nodes_told(ctx: &Ctx) -> Result<u32> {
+pub async fn nodes_told(ctx: &Ctx) -> Result<u32> {
     Ok(match live_gateways(ctx).await?.len() {
         0 => NODES_UNKNOWN,
         live => u32::try_from(live).unwrap_or(u32::MAX),

@@ -127,8 +127,11 @@ fn row(key: &Credential, home: &str, may_edit: bool, now: DateTime<Utc>) -> AnyV
     .into_any()
 }
 
-fn environment(environment: Environment) -> AnyView {
-    view! { <span class="env">{environment.as_str()}</span> }.into_any()
+fn environment(environment: Option<Environment>) -> AnyView {
+    match environment {
+        Some(known) => view! { <span class="env">{known.as_str()}</span> }.into_any(),
+        None => view! { <span class="faint">"not known"</span> }.into_any(),
+    }
 }
 
 fn actions(key: &Credential, home: &str) -> AnyView {

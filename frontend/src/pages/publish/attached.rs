@@ -1,6 +1,7 @@
 //! The policies of one place, wherever that is: what stands there by stage, what is open of it,
 //! and the kinds to add.
 
+use domain::bound::{Bound, NODES_UNKNOWN};
 use domain::policy::{AttachPoint, Policy, PolicyKind, Stage};
 use domain::problem::Invalid;
 use leptos::prelude::*;
@@ -20,6 +21,8 @@ pub struct Attached {
     /// the place of all that there is.
     pub unreadable: Vec<Invalid>,
     pub may_edit: bool,
+    /// For how many gateways it is told how far they may exceed a limit.
+    pub nodes: u32,
     pub open: Open,
     /// What is shown of what is open.
     pub edit: Option<Edit>,
@@ -35,6 +38,7 @@ impl Attached {
             policies,
             unreadable: Vec::new(),
             may_edit,
+            nodes: NODES_UNKNOWN,
             open: Open::None,
             edit: None,
         }
@@ -114,13 +118,10 @@ impl Attached {
                     .enumerate()
                     .filter(|(_, policy)| policy.kind().stage() == stage)
                     .map(|(index, policy)| {
-                        policy::entry(
-                            index,
-                            policy,
-                            &self.home,
-                            self.open == Open::At(index),
-                            None,
-                        )
+                        let is_open = self.open == Open::At(index);
+                        let bound = Bound::of(policy, &self.policies, self.point, self.nodes);
+                        let bound = bound.map(|bound| bound.to_string());
+                        policy::entry(index, policy, &self.home, is_open, bound)
                     })
                     .collect();
                 let body = match items.is_empty() {

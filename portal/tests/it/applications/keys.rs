@@ -110,16 +110,28 @@ async fn what_a_newer_release_made_is_listed_and_can_be_revoked() {
         made.ok(200);
         let page = developer.get(&home).await.ok(200);
         let key = page.between(&format!("action=\"{home}/keys/"), "/roll\"");
-        let sql = "UPDATE credential SET kind = 'hologram'";
         let db = &app.plane.databases.main;
-        db.execute_unprepared(sql).await.unwrap();
-        developer
-            .get(&home)
-            .await
-            .ok(200)
-            .says("Of a newer kind")
-            .says("not usable in this one")
-            .hides("/roll\"");
+        for (sql, said) in [
+            (
+                "UPDATE credential SET cidrs = '[\"hologram\"]'",
+                ">hologram<",
+            ),
+            (
+                "UPDATE credential SET environment = 'hologram'",
+                "not known",
+            ),
+            ("UPDATE credential SET kind = 'hologram'", "not known"),
+        ] {
+            db.execute_unprepared(sql).await.unwrap();
+            developer
+                .get(&home)
+                .await
+                .ok(200)
+                .says("Of a newer kind")
+                .says("not usable in this one")
+                .says(said)
+                .hides("/roll\"");
+        }
         let revoke = format!("{home}/keys/{key}/revoke");
         let asked = developer.get(&revoke).await.ok(200);
         asked.says("A newer release made it");
