@@ -248,6 +248,7 @@ async fn plant(databases: &Databases, parts: &Parts) {
             rolled_from: None,
             told_end: None,
             told_ahead: None,
+            tell_after: None,
             etag: 1,
         };
         insert(&tx, row).await;
