@@ -126,7 +126,6 @@ impl Entity {
             .filter(Expr::cust(END_UNTOLD))
             .filter(Expr::cust(END).lte(now))
             .order_by_asc(Expr::cust(END))
-            .order_by_asc(Column::Id)
     }
 
     /// Those that expire after `now` and up to `until`, of which nobody was told ahead, the earliest
@@ -139,13 +138,6 @@ impl Entity {
             .filter(Column::ExpiresAt.gt(now))
             .filter(Column::ExpiresAt.lte(until))
             .order_by_asc(Column::ExpiresAt)
-            .order_by_asc(Column::Id)
-    }
-
-    /// Those of [`Self::ended`] or [`Self::ending`] that come after the one of this end and id.
-    pub fn behind(due: Select<Self>, (end, id): (DateTime<Utc>, Uuid)) -> Select<Self> {
-        let same_end = Expr::cust(END).eq(end).and(Column::Id.gt(id));
-        due.filter(Expr::cust(END).gt(end).or(same_end))
     }
 
     /// Notes that the ends of these were told of, as they stand in the rows now.

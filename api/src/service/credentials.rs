@@ -12,19 +12,18 @@ mod wanted;
 use domain::actor::Action;
 use domain::application::{Claimed, CredentialState, TokenClient};
 use domain::id::{ApplicationId, CredentialId};
-use domain::key::Environment;
 use domain::name::DisplayName;
 use domain::problem::Code;
 use domain::snapshot::Kind;
 use domain::wire::credentials::{Credential, RenameCredential};
 use domain::wire::{Page, Paging};
-use entity::row::{RowError, as_written, read_json};
+use entity::row::read_json;
 use entity::{application, credential};
 use ipnet::IpNet;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::check::Check;
@@ -82,7 +81,7 @@ async fn tell(
         "name": row.name,
         "display_id": row.display_id,
         "environment": row.environment,
-        "cidrs": as_written(&row.cidrs),
+        "cidrs": read_json::<Vec<IpNet>>("credential.cidrs", &row.cidrs)?,
         "expires_at": row.expires_at,
         "retires_at": row.retires_at,
     });
@@ -185,10 +184,9 @@ async fn show_all(ctx: &Ctx, rows: Vec<credential::Model>) -> Result<Vec<Credent
     let uses = applications::uses(ctx, &rows).await?;
     let shown = rows.into_iter().map(|row| {
         let used = uses.get(&row.id.into()).copied().unwrap_or_default();
+        let cidrs: Vec<IpNet> = read_json("credential.cidrs", &row.cidrs)?;
         // What a newer release made must not hide the others.
-        let bounds = bounds(&row).ok();
         let known = row.kind().and_then(|kind| Ok((kind, row.claimed()?))).ok();
-        let known = known.filter(|_| bounds.is_some());
         let (kind, claimed) = known.unzip();
         let mut certificate_name = None;
         let (client, certificate) = match claimed.flatten() {
@@ -205,16 +203,16 @@ async fn show_all(ctx: &Ctx, rows: Vec<credential::Model>) -> Result<Vec<Credent
             }
             Some(Claimed::Signature { .. } | Claimed::Password(_)) => (None, None),
         };
-        Credential {
+        Ok(Credential {
             id: row.id.into(),
             application: row.application_id.into(),
             kind,
             client,
             certificate,
             certificate_name,
-            environment: row.environment().ok(),
+            environment: row.environment()?,
             state: row.lifetime().state(ctx.now),
-            cidrs: networks(&row),
+            cidrs: cidrs.iter().map(ToString::to_string).collect(),
             expires_at: row.expires_at,
             retires_at: row.retires_at,
             revoked_at: row.revoked_at,
@@ -225,25 +223,7 @@ async fn show_all(ctx: &Ctx, rows: Vec<credential::Model>) -> Result<Vec<Credent
             etag: row.etag,
             name: row.name,
             display_id: row.display_id,
-        }
+        })
     });
-    Ok(shown.collect())
-}
-
-/// Where it may call, and from where.
-fn bounds(row: &credential::Model) -> Result<(Environment, Vec<IpNet>), RowError> {
-    let cidrs = read_json("credential.cidrs", &row.cidrs)?;
-    Ok((row.environment()?, cidrs))
-}
-
-/// As they are written, also where this release cannot read them: none would be from anywhere.
-fn networks(row: &credential::Model) -> Vec<String> {
-    let text = |value: Value| match value {
-        Value::String(text) => text,
-        other => other.to_string(),
-    };
-    match as_written(&row.cidrs) {
-        Value::Array(list) => list.into_iter().map(text).collect(),
-        other => vec![text(other)],
-    }
+    shown.collect()
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ use crate::plane::Plane;
 use crate::post::{self, Transport};
 use crate::service::{audit, authorization_server, ip_lists, notifications};
 
-pub use credentials::{Ends, Piece};
+pub use credentials::{end as end_credentials, remind as remind_of_credentials};
 pub use expiry::expire;
 pub(crate) use expiry::payload;
 pub use forget::forget;
@@ -32,9 +32,6 @@ pub use sunset::retire as retire_due;
 const POST_EVERY: Duration = Duration::from_secs(5);
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
 const WARN_EVERY: Duration = Duration::from_secs(60);
-/// Where many credentials end together, they are told of in pieces that follow each other so: mostly
-/// the place of writers is free, and no mail of others waits behind all of theirs.
-const PIECE_EVERY: Duration = Duration::from_secs(1);
 const HOURLY: Duration = Duration::from_secs(3600);
 
 /// Lists of networks are due at times of their own.
@@ -43,10 +40,7 @@ const FETCH_EVERY: Duration = Duration::from_secs(10);
 /// Runs all jobs until `stop` becomes true or its sender is gone. What is under way is finished.
 pub async fn run(plane: Arc<Plane>, transport: Option<Transport>, stop: watch::Receiver<bool>) {
     tokio::join!(
-        run_most(&plane, stop.clone()),
-        // However many mails there are, what time ends does not wait for them.
-        send_mails(&plane, transport, stop.clone()),
-        tell_of_ends(&plane, stop.clone()),
+        run_most(&plane, transport, stop.clone()),
         // Foreign servers may take their time, which is not that of mails.
         fetch(&plane, stop.clone()),
         call_webhooks(&plane, stop),
@@ -90,61 +84,29 @@ async fn fetch_often(plane: &Arc<Plane>) {
     }
 }
 
-async fn send_mails(
+async fn run_most(
     plane: &Arc<Plane>,
     transport: Option<Transport>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut mails = every(POST_EVERY);
+    let (mut mails, mut expiries, mut hours) =
+        (every(POST_EVERY), every(EXPIRE_EVERY), every(HOURLY));
+    let mut warnings = every(WARN_EVERY);
     loop {
         tokio::select! {
             biased;
             () = told_to_end(&mut stop) => return,
             () = plane.mail.notified() => mail(plane, transport.as_ref()).await,
             _ = mails.tick() => mail(plane, transport.as_ref()).await,
-        }
-    }
-}
-
-async fn tell_of_ends(plane: &Arc<Plane>, mut stop: watch::Receiver<bool>) {
-    let (mut come, mut ahead) = (Ends::come(), Ends::ahead());
-    let mut pause = Duration::ZERO;
-    loop {
-        tokio::select! {
-            biased;
-            () = told_to_end(&mut stop) => return,
-            () = sleep(pause) => {}
-        }
-        let come_more = tell_of_some(plane, "credentials", &mut come).await;
-        let ahead_more = tell_of_some(plane, "reminders", &mut ahead).await;
-        pause = match come_more || ahead_more {
-            true => PIECE_EVERY,
-            false => EXPIRE_EVERY,
-        };
-    }
-}
-
-/// Whether more may be due.
-async fn tell_of_some(plane: &Arc<Plane>, job: &'static str, ends: &mut Ends) -> bool {
-    let piece = ends.tell(&Ctx::job(plane, job)).await;
-    let is_more = piece.as_ref().is_ok_and(|piece| piece.is_more);
-    told(job, piece.map(|piece| piece.told));
-    is_more
-}
-
-async fn run_most(plane: &Arc<Plane>, mut stop: watch::Receiver<bool>) {
-    let (mut expiries, mut hours) = (every(EXPIRE_EVERY), every(HOURLY));
-    let mut warnings = every(WARN_EVERY);
-    loop {
-        tokio::select! {
-            biased;
-            () = told_to_end(&mut stop) => return,
             _ = expiries.tick() => {
                 told("expiry", expire(&Ctx::job(plane, "expiry")).await);
                 told("sunset", retire_due(&Ctx::job(plane, "sunset")).await);
+                told("credentials", end_credentials(&Ctx::job(plane, "credentials")).await);
             }
             _ = warnings.tick() => {
                 told("quotas", warn_of_quotas(&Ctx::job(plane, "quotas")).await);
+                let ctx = Ctx::job(plane, "reminders");
+                told("reminders", remind_of_credentials(&ctx).await);
                 told("webhooks", hook::count(plane).await.map(|()| 0));
             }
             _ = hours.tick() => hourly(plane).await,

@@ -19,7 +19,7 @@ pub use lists::{
     SubscriberFilter, allowed, approvals, mine, of_application, pending_count, subscribers,
 };
 pub use request::{grant, request};
-pub use sync::nodes_told;
+pub(crate) use sync::nodes_told;
 
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};

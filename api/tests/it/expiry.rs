@@ -6,7 +6,7 @@ use api::service::{jobs, outbox};
 use chrono::{DateTime, Duration, Utc};
 use entity::{credential, event};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -15,31 +15,17 @@ use crate::support::shop::id;
 use crate::support::{App, World, each};
 use crate::webhooks::{deliver, hook_of, made, opened};
 
-/// How many credentials a process told of, piece by piece until none was left.
-async fn tell_all(app: &App, mut ends: jobs::Ends) -> u64 {
-    let mut told = 0;
-    loop {
-        let piece = ends.tell(&app.job()).await.unwrap();
-        told += piece.told;
-        if !piece.is_more {
-            return told;
-        }
-    }
-}
-
 /// How many credentials two processes at once told of: ahead, and as their end had come.
 async fn told(app: &App) -> (u64, u64) {
+    let (one, two) = (app.job(), app.job());
     let (a, b) = tokio::join!(
-        tell_all(app, jobs::Ends::ahead()),
-        tell_all(app, jobs::Ends::ahead())
+        jobs::remind_of_credentials(&one),
+        jobs::remind_of_credentials(&two)
     );
-    let ahead = a + b;
-    let (a, b) = tokio::join!(
-        tell_all(app, jobs::Ends::come()),
-        tell_all(app, jobs::Ends::come())
-    );
+    let ahead = a.unwrap() + b.unwrap();
+    let (a, b) = tokio::join!(jobs::end_credentials(&one), jobs::end_credentials(&two));
     app.dispatch().await;
-    (ahead, a + b)
+    (ahead, a.unwrap() + b.unwrap())
 }
 
 /// A key of the owner's application, as it was made.
@@ -203,47 +189,35 @@ async fn another_end_is_told_of_anew() {
     .await;
 }
 
-/// Ends of as many keys of one application.
-const MANY: u128 = 120;
-
-/// They have come, all at once. One was made as keys are, the others have the numbers from 1 as ids.
-async fn many_ends(world: &World) -> String {
-    let application = world.application(&world.owner, world.here, "Kiosk").await;
-    let end = world.app.plane.clock.now() + Duration::days(8);
-    let first: Uuid = id(&key(world, &application, Some(end)).await)
-        .parse()
-        .unwrap();
-    let db = &world.app.plane.databases.main;
-    let first = credential::Entity::find_by_id(first);
-    let first = first.one(db).await.unwrap().unwrap();
-    let more = (1..MANY).map(|number| {
-        let row = credential::Model {
-            id: Uuid::from_u128(number),
-            digest: number.to_be_bytes().to_vec(),
-            ..first.clone()
-        };
-        credential::ActiveModel::from(row)
-    });
-    credential::Entity::insert_many(more)
-        .exec_without_returning(db)
-        .await
-        .unwrap();
-    world.app.advance(Duration::days(8));
-    application
-}
-
 #[tokio::test]
 async fn of_many_that_end_at_once_each_is_told_of_once() {
+    const MANY: u128 = 120;
     each(async |app| {
         let world = World::new(app).await;
-        many_ends(&world).await;
+        let application = world.application(&world.owner, world.here, "Kiosk").await;
+        let end = world.app.plane.clock.now() + Duration::days(8);
+        let first: Uuid = id(&key(&world, &application, Some(end)).await)
+            .parse()
+            .unwrap();
         let db = &world.app.plane.databases.main;
-        let app = &world.app;
-        let (a, b) = tokio::join!(
-            tell_all(app, jobs::Ends::come()),
-            tell_all(app, jobs::Ends::come())
-        );
-        assert_eq!(u128::from(a + b), MANY);
+        let first = credential::Entity::find_by_id(first);
+        let first = first.one(db).await.unwrap().unwrap();
+        let more = (1..MANY).map(|number| {
+            let row = credential::Model {
+                id: Uuid::from_u128(number),
+                digest: number.to_be_bytes().to_vec(),
+                ..first.clone()
+            };
+            credential::ActiveModel::from(row)
+        });
+        credential::Entity::insert_many(more)
+            .exec_without_returning(db)
+            .await
+            .unwrap();
+        world.app.advance(Duration::days(8));
+        let (one, two) = (world.app.job(), world.app.job());
+        let (a, b) = tokio::join!(jobs::end_credentials(&one), jobs::end_credentials(&two));
+        assert_eq!(u128::from(a.unwrap() + b.unwrap()), MANY);
         let events = event::Entity::find()
             .filter(event::Column::Kind.eq("credential.expired"))
             .all(db)
@@ -254,7 +228,6 @@ async fn of_many_that_end_at_once_each_is_told_of_once() {
 
         // Each batch is one mail.
         world.app.dispatch().await;
-        let one = world.app.job();
         let page = outbox::list(&one, &Default::default()).await.unwrap();
         let mut mails = Vec::new();
         for mail in page.items {
@@ -271,7 +244,7 @@ async fn of_many_that_end_at_once_each_is_told_of_once() {
         for mail in &mails {
             assert_eq!(mail.matches("key ci (ptn_live_").count(), 20, "{mail}");
         }
-        assert_eq!(told(&world.app).await, (0, 0));
+        assert_eq!(jobs::end_credentials(&one).await.unwrap(), 0);
     })
     .await;
 }
@@ -285,78 +258,13 @@ async fn of_an_application_that_is_gone_nobody_gets_a_mail() {
         key(&world, &application, Some(end)).await;
         world.app.advance(Duration::days(8));
         let before = world.app.mail_count().await;
-        assert_eq!(tell_all(&world.app, jobs::Ends::come()).await, 1);
+        let job = world.app.job();
+        assert_eq!(jobs::end_credentials(&job).await.unwrap(), 1);
         let mut client = world.owner.client.clone();
         let path = format!("/applications/{application}");
         client.delete(&path).await.ok(204);
         world.app.dispatch().await;
         assert_eq!(world.app.mail_count().await, before);
-    })
-    .await;
-}
-
-/// An event that cannot be written, as another one of its kind and object may not be there.
-async fn refuse_events_of(world: &World, number: u128) {
-    let db = &world.app.plane.databases.main;
-    let there = event::Model {
-        id: Uuid::from_u128(number),
-        kind: "credential.expired".into(),
-        organization_id: None,
-        actor_id: None,
-        object_kind: "credential".into(),
-        object_id: Some(Uuid::from_u128(number)),
-        payload: "{}".into(),
-        at: world.app.plane.clock.now(),
-        mailed_at: Some(world.app.plane.clock.now()),
-    };
-    event::Entity::insert(event::ActiveModel::from(there))
-        .exec_without_returning(db)
-        .await
-        .unwrap();
-    let once = "CREATE UNIQUE INDEX IF NOT EXISTS once_each ON event (object_id) \
-                WHERE kind = 'credential.expired'";
-    db.execute_unprepared(once).await.unwrap();
-}
-
-#[tokio::test]
-async fn ends_are_told_of_in_pieces_and_one_that_fails_keeps_up_no_other() {
-    each(async |app| {
-        let world = World::new(app).await;
-        let application = many_ends(&world).await;
-        for number in [1, 7, 60] {
-            refuse_events_of(&world, number).await;
-        }
-        let mut ends = jobs::Ends::come();
-        let mut tell = async || {
-            let piece = ends.tell(&world.app.job()).await.unwrap();
-            (piece.told, piece.is_more)
-        };
-        for wanted in [(48, true), (49, true), (20, false), (0, false)] {
-            assert_eq!(tell().await, wanted);
-        }
-        // Those that end later do not wait for it.
-        let soon = world.app.plane.clock.now() + Duration::seconds(30);
-        key(&world, &application, Some(soon)).await;
-        world.app.advance(Duration::seconds(30));
-        assert_eq!(tell().await, (1, false));
-
-        // They are tried again after a minute, then after two.
-        let db = &world.app.plane.databases.main;
-        let gone = event::Entity::delete_by_id(Uuid::from_u128(7));
-        assert_eq!(gone.exec(db).await.unwrap().rows_affected, 1);
-        assert_eq!(tell().await, (0, false));
-        world.app.advance(Duration::seconds(30));
-        assert_eq!(tell().await, (1, false));
-        let gone = event::Entity::delete_by_id(Uuid::from_u128(60));
-        assert_eq!(gone.exec(db).await.unwrap().rows_affected, 1);
-        for (later, wanted) in [(119, 0), (1, 1), (239, 0), (1, 0)] {
-            world.app.advance(Duration::seconds(later));
-            assert_eq!(tell().await, (wanted, false), "{later}");
-        }
-        let gone = event::Entity::delete_by_id(Uuid::from_u128(1));
-        assert_eq!(gone.exec(db).await.unwrap().rows_affected, 1);
-        let another = jobs::Ends::come();
-        assert_eq!(tell_all(&world.app, another).await, 1);
     })
     .await;
 }

@@ -22,8 +22,8 @@ pub const MAX_OVERLAP_DAYS: i64 = 90;
 pub struct Credential {
     pub id: CredentialId,
     pub application: ApplicationId,
-    /// Absent where a newer release made it, of a kind or in a form that this one does not know, its
-    /// environment and its networks included: it can be revoked here, and calls nothing.
+    /// Absent where a newer release made it, of a kind or in a form that this one does not know: it
+    /// can be revoked here, and calls nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<CredentialKind>,
     pub name: String,
@@ -39,11 +39,9 @@ pub struct Credential {
     /// Of all certificates with a name: that name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_name: Option<String>,
-    /// Absent where this release does not know it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub environment: Option<Environment>,
+    pub environment: Environment,
     pub state: CredentialState,
-    /// From which networks it works, as they are written; empty: from anywhere.
+    /// From which networks it works; empty: from anywhere.
     pub cidrs: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,

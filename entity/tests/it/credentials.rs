@@ -1,15 +1,14 @@
 //! Which credentials there is something to tell of, and by which indexes they are found.
 
 use chrono::{DateTime, Utc};
-use entity::credential::{Column, Entity, Model};
+use entity::credential::{Column, Entity};
 use entity::database::Databases;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryResult, QueryTrait,
 };
-use uuid::Uuid;
 
-use crate::world::{at, credential, id, insert, plant};
+use crate::world::{at, id, plant};
 
 #[tokio::test]
 async fn ends_are_told_of_until_they_are_noted_and_anew_when_they_change() {
@@ -51,39 +50,6 @@ async fn ends_are_told_of_until_they_are_noted_and_anew_when_they_change() {
         change(Column::RetiresAt, None).await;
         change(Column::ExpiresAt, None).await;
         assert_eq!(ended(9999).await, 0, "it has no end any more");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn who_was_looked_at_is_passed_over_also_where_many_end_together() {
-    crate::each(async |Databases { main: db, .. }| {
-        plant(&db).await;
-        let gone = Entity::delete_by_id(id("key")).exec(&db).await.unwrap();
-        assert_eq!(gone.rows_affected, 1);
-        let ids = [1, 2, 3].map(Uuid::from_u128);
-        for (id, end) in [(ids[0], 1000), (ids[1], 1000), (ids[2], 1001)] {
-            let row = Model {
-                id,
-                digest: id.as_bytes().to_vec(),
-                expires_at: Some(at(end)),
-                ..credential("key")
-            };
-            insert(&db, row).await;
-        }
-        for (passed, wanted) in [
-            ((999, ids[2]), &ids[..]),
-            ((1000, ids[0]), &ids[1..]),
-            ((1000, ids[1]), &ids[2..]),
-            ((1001, ids[2]), &[]),
-        ] {
-            for due in [Entity::ended(at(2000)), Entity::ending(at(0), at(2000))] {
-                let left = Entity::behind(due, (at(passed.0), passed.1));
-                let left = left.all(&db).await.unwrap();
-                let left: Vec<Uuid> = left.iter().map(|row| row.id).collect();
-                assert_eq!(left, wanted, "{passed:?}");
-            }
-        }
     })
     .await;
 }

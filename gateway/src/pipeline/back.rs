@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::Poll;
 
 use domain::problem::Code;
 
@@ -21,19 +21,14 @@ use crate::report::Report;
 pub(super) async fn guarded(
     mut serving: Pin<&mut impl Future<Output = Result<Answer, Stop>>>,
 ) -> Result<Answer, Stop> {
-    poll_fn(|cx| caught(serving.as_mut(), cx)).await
-}
-
-/// Polls once, and answers a panic.
-pub(super) fn caught(
-    serving: Pin<&mut impl Future<Output = Result<Answer, Stop>>>,
-    cx: &mut Context<'_>,
-) -> Poll<Result<Answer, Stop>> {
-    // It is not polled again after a panic.
-    match catch_unwind(AssertUnwindSafe(|| serving.poll(cx))) {
-        Ok(polled) => polled,
-        Err(_) => Poll::Ready(Err(Refusal::new(Code::Internal).close().into())),
-    }
+    poll_fn(|cx| {
+        // It is not polled again after a panic.
+        match catch_unwind(AssertUnwindSafe(|| serving.as_mut().poll(cx))) {
+            Ok(polled) => polled,
+            Err(_) => Poll::Ready(Err(Refusal::new(Code::Internal).close().into())),
+        }
+    })
+    .await
 }
 
 /// A refusal as its client gets it.

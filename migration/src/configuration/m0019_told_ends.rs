@@ -12,12 +12,12 @@ pub(super) struct Migration;
 /// In the words of `entity::credential`, so that both databases find these rows by the index.
 const BY_END: &str = "CREATE INDEX credential_by_end \
     ON credential ((CASE WHEN expires_at < retires_at THEN expires_at \
-    ELSE COALESCE(retires_at, expires_at) END), id) \
+    ELSE COALESCE(retires_at, expires_at) END)) \
     WHERE revoked_at IS NULL AND told_end IS DISTINCT FROM \
     (CASE WHEN expires_at < retires_at THEN expires_at \
     ELSE COALESCE(retires_at, expires_at) END)";
 const BY_EXPIRY: &str = "CREATE INDEX credential_by_expiry \
-    ON credential (expires_at, id) \
+    ON credential (expires_at) \
     WHERE revoked_at IS NULL AND retires_at IS NULL AND told_ahead IS DISTINCT FROM expires_at";
 
 #[async_trait::async_trait]

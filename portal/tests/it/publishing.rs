@@ -160,8 +160,6 @@ async fn beside_a_limit_stands_how_far_several_gateways_may_exceed_it() {
         shown.says(rate).says(quota);
         let mut reader = join(&app, &mut owner, &home, "viewer").await;
         reader.get(&page).await.ok(200).says(rate).says(quota);
-        let policies = format!("{page}/policies");
-        reader.get(&policies).await.ok(200).says(rate).says(quota);
 
         let api = first(&mut owner, &home, "apis").await;
         let body = json!({ "policies": [{ "rate_limit": limit }] });
@@ -170,50 +168,6 @@ async fn beside_a_limit_stands_how_far_several_gateways_may_exceed_it() {
         let shown = owner.get(&chain).await.ok(200);
         keep("chain-bounds", &shown);
         shown.says(rate).hides(quota);
-
-        // At each place it is told of what is written there, also while it is open.
-        let editor = version(&mut owner, &home).await;
-        let version = format!("/versions/{}", editor.rsplit('/').next().unwrap());
-        let shown = owner.api("GET", &version, Value::Null).await;
-        let operation = id(&shown["draft"]["operations"][0]).to_owned();
-        let both = json!([{ "rate_limit": limit }, { "quota": { "limit": 1000, "period": "month" } }]);
-        let of_all = json!({ "policies": both });
-        let of_operation = json!({ "operations": [{ "id": operation, "policies": both }] });
-        let slug = home.base.split('/').nth(2).unwrap();
-        let organization = format!("/organizations/{}/policies", home.organization);
-        let of_api = format!("/apis/{}", id(&api));
-        let none = json!({ "policies": [] });
-        owner.api("PATCH", &of_api, none.clone()).await;
-        for (method, place, written, page) in [
-            ("PUT", &organization, &of_all, format!("/o/{slug}/policies")),
-            (
-                "PATCH",
-                &of_api,
-                &of_all,
-                format!("{}{of_api}/policies", home.base),
-            ),
-            (
-                "PATCH",
-                &format!("{version}/draft"),
-                &of_all,
-                format!("{editor}/policies"),
-            ),
-            (
-                "PATCH",
-                &format!("{version}/draft"),
-                &of_operation,
-                format!("{editor}/operations/{operation}/policies"),
-            ),
-        ] {
-            owner.api(method, place, written.clone()).await;
-            for page in [page.clone(), format!("{page}?policy=0")] {
-                owner.get(&page).await.ok(200).says(rate).says(quota);
-            }
-            if written == &of_all {
-                owner.api(method, place, none.clone()).await;
-                owner.get(&page).await.ok(200).hides(rate).hides(quota);
-            }
-        }
     })
     .await;
 }

@@ -9,11 +9,11 @@ use domain::key::{ApiKey, Environment};
 use domain::problem::Code;
 use domain::wire::credentials::{CreateKey, MAX_OVERLAP_DAYS, NewKey, RollKey};
 use entity::credential;
-use entity::row::{RowError, to_micros};
+use entity::row::{read_json, to_micros};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set};
 
 use super::wanted::{Face, Wanted, insert};
-use super::{bounds, illegal, load, show, tell};
+use super::{illegal, load, show, tell};
 use crate::check::Check;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
@@ -60,8 +60,7 @@ fn new_key(ctx: &Ctx, environment: Environment) -> Result<ApiKey> {
 pub async fn roll(ctx: &Ctx, id: CredentialId, input: RollKey) -> Result<NewKey> {
     let (seen, _) = load(ctx, ctx.db(), id, Action::ManageCredentials).await?;
     let until = until(ctx, &input)?;
-    let (environment, _) = bounds(&seen).map_err(newer)?;
-    let key = new_key(ctx, environment)?;
+    let key = new_key(ctx, seen.environment()?)?;
     let mut write = Write::begin(ctx).await?;
     let (row, application) = load(ctx, write.tx(), id, Action::ManageCredentials).await?;
     if row.kind != CredentialKind::Key.as_str() {
@@ -78,11 +77,10 @@ pub async fn roll(ctx: &Ctx, id: CredentialId, input: RollKey) -> Result<NewKey>
     }
     // A key that was to live for 90 days is followed by one that lives for 90 days.
     let expires_at = row.expires_at.map(|at| ctx.now + (at - row.created_at));
-    let (environment, cidrs) = bounds(&row).map_err(newer)?;
     let wanted = Wanted {
         name: row.name.clone(),
-        environment,
-        cidrs,
+        environment: row.environment()?,
+        cidrs: read_json("credential.cidrs", &row.cidrs)?,
         expires_at,
         rolled_from: Some(row.id),
     };
@@ -96,12 +94,6 @@ pub async fn roll(ctx: &Ctx, id: CredentialId, input: RollKey) -> Result<NewKey>
     let row = insert(&mut write, &application, face(&key), wanted).await?;
     write.commit().await?;
     shown_once(ctx, row, &key, Some(old)).await
-}
-
-/// Its successor would be another one than whoever made it wanted.
-fn newer(unreadable: RowError) -> Error {
-    let detail = "A newer release made it: this one cannot read all of it, and does not roll it.";
-    Error::new(Code::IllegalTransition, detail).with_source(unreadable)
 }
 
 /// Until when the old key works, if it does not end by itself before.

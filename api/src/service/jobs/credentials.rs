@@ -1,13 +1,10 @@
 //! Credentials that end: whoever looks after their applications is told a week ahead, and when the
 //! end has come; each once for an end, by the process that notes it first.
 
-mod words;
-
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Duration, Utc};
-use domain::application::CredentialState;
-use domain::problem::Code;
+use domain::application::{CredentialKind, CredentialState};
 use entity::{application, credential, organization};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select, UpdateMany,
@@ -16,131 +13,34 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::ctx::Ctx;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::write::{Audit, Event, Write};
-use words::{called, list, note};
 
 /// Told of within one transaction: other writers wait as long as it takes.
 const BATCH: u64 = 50;
+/// Such transactions of one turn: then it is the turn of mails and of other jobs.
+const MOST: usize = 40;
+/// So many of those that end together are named in their mail.
+const NAMED: usize = 20;
 /// How long before its end a credential is told of.
 const AHEAD: Duration = Duration::days(7);
-/// How long those that failed wait for their next turn: twice as long each time, at most an hour.
-const LEAST_WAIT: Duration = Duration::minutes(1);
-const MOST_WAIT: Duration = Duration::hours(1);
 
 /// What is told of a credential.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 enum News {
     Ending,
     Ended,
 }
 
-/// How far those that are due have been told of, the earliest end first. One that fails is passed
-/// over, and has its turn again later, so that it keeps up none behind it.
-#[derive(Debug)]
-pub struct Ends {
-    news: News,
-    /// End and id of the last one looked at; what follows is looked at next.
-    passed: Option<(DateTime<Utc>, Uuid)>,
-    /// Whether one failed since the look at them began.
-    failed: bool,
-    /// How long those that failed wait, and until when.
-    wait: Duration,
-    again: Option<DateTime<Utc>>,
+/// Tells of those whose end has come. Gateways judge by the times themselves and do not wait for
+/// this. Says how many.
+pub async fn end(ctx: &Ctx) -> Result<u64> {
+    all(ctx, News::Ended).await
 }
 
-/// What came of one turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Piece {
-    /// So many were told of.
-    pub told: u64,
-    /// Whether more may be due.
-    pub is_more: bool,
-}
-
-impl Ends {
-    /// Of those whose end has come. Gateways judge by the times themselves and do not wait for this.
-    pub fn come() -> Self {
-        Self::of(News::Ended)
-    }
-
-    /// Ahead, of those that will expire.
-    pub fn ahead() -> Self {
-        Self::of(News::Ending)
-    }
-
-    fn of(news: News) -> Self {
-        Self {
-            news,
-            passed: None,
-            failed: false,
-            wait: Duration::zero(),
-            again: None,
-        }
-    }
-
-    /// Tells of the next few. However many are due, it is soon the turn of others.
-    pub async fn tell(&mut self, ctx: &Ctx) -> Result<Piece> {
-        if self.again.is_some_and(|at| at <= ctx.now) {
-            (self.again, self.passed) = (None, None);
-        }
-        let mut due = self.news.due(ctx.now);
-        if let Some(passed) = self.passed {
-            due = credential::Entity::behind(due, passed);
-        }
-        let rows = due.limit(BATCH).all(ctx.db()).await?;
-        let told = self.each(ctx, &rows).await?;
-        let is_more = rows.len() as u64 == BATCH;
-        if let Some(row) = rows.last()
-            && let Some(end) = row.ends_at()
-        {
-            self.passed = Some((end, row.id));
-        }
-        if !is_more {
-            self.looked_at_all(ctx.now);
-        }
-        Ok(Piece { told, is_more })
-    }
-
-    /// Those told of are due no more; those that failed are left.
-    fn looked_at_all(&mut self, now: DateTime<Utc>) {
-        match (std::mem::take(&mut self.failed), self.again) {
-            (true, None) => {
-                self.wait = (self.wait * 2).clamp(LEAST_WAIT, MOST_WAIT);
-                self.again = Some(now + self.wait);
-            }
-            (false, None) => (self.wait, self.passed) = (Duration::zero(), None),
-            // What failed meanwhile waits with the others.
-            (true | false, Some(_)) => {}
-        }
-    }
-
-    /// In one transaction, as their mails are of those that end together; where that fails, by halves,
-    /// until it is known which one it is. `Err` if it is the fault of none.
-    async fn each(&mut self, ctx: &Ctx, rows: &[credential::Model]) -> Result<u64> {
-        let mut told = 0;
-        let mut pieces = vec![rows];
-        while let Some(rows) = pieces.pop() {
-            // Where nothing is due, nobody waits for the one place of writers.
-            let Some(first) = rows.first() else {
-                continue;
-            };
-            let write = Write::begin(ctx).await?;
-            match some(write, self.news, rows).await {
-                Ok(count) => told += count,
-                Err(error) if error.code == Code::Unavailable => return Err(error),
-                Err(_) if rows.len() > 1 => {
-                    let (earlier, later) = rows.split_at(rows.len() / 2);
-                    pieces.extend([later, earlier]);
-                }
-                Err(error) => {
-                    self.failed = true;
-                    report(first, self.news, error);
-                }
-            }
-        }
-        Ok(told)
-    }
+/// Tells ahead of those that will expire. Says how many.
+pub async fn remind(ctx: &Ctx) -> Result<u64> {
+    all(ctx, News::Ending).await
 }
 
 impl News {
@@ -149,6 +49,7 @@ impl News {
             Self::Ending => credential::Entity::ending(now, now + AHEAD),
             Self::Ended => credential::Entity::ended(now),
         }
+        .limit(BATCH)
     }
 
     fn note(self, rows: &[credential::Model]) -> UpdateMany<credential::Entity> {
@@ -168,19 +69,23 @@ impl News {
     }
 }
 
-fn report(row: &credential::Model, news: News, error: Error) {
-    let Error { detail, source, .. } = error;
-    let source = source.map(|source| source.to_string()).unwrap_or_default();
-    tracing::error!(credential.id = %row.id, ?news, detail, error = source, "the end of a credential cannot be told");
+async fn all(ctx: &Ctx, news: News) -> Result<u64> {
+    let mut told = 0;
+    for _ in 0..MOST {
+        // Where nothing is due, nobody waits for the one place of writers.
+        if news.due(ctx.now).one(ctx.db()).await?.is_none() {
+            break;
+        }
+        told += some(ctx, news).await?;
+    }
+    Ok(told)
 }
 
 /// As writers are one at a time, none of what is read here was told of by another process, and none
 /// has another end when it is noted.
-async fn some(mut write: Write<'_>, news: News, rows: &[credential::Model]) -> Result<u64> {
-    let ids = rows.iter().map(|row| row.id);
-    let due = news.due(write.ctx().now);
-    let due = due.filter(credential::Column::Id.is_in(ids));
-    let rows = due.all(write.tx()).await?;
+async fn some(ctx: &Ctx, news: News) -> Result<u64> {
+    let mut write = Write::begin(ctx).await?;
+    let rows = news.due(ctx.now).all(write.tx()).await?;
     if rows.is_empty() {
         return Ok(0);
     }
@@ -296,5 +201,131 @@ impl Holders {
             object: row.id,
             payload,
         })
+    }
+}
+
+/// In words, also where a newer release has written its kind.
+fn called(row: &credential::Model) -> String {
+    let (kind, more) = match CredentialKind::parse(&row.kind) {
+        Some(CredentialKind::Key) => ("key", "…"),
+        Some(CredentialKind::Client) => ("client", ""),
+        Some(CredentialKind::Certificate) => ("certificate", ""),
+        Some(CredentialKind::Password) => ("password", ""),
+        Some(CredentialKind::Signature) => ("signing key", ""),
+        None => ("credential", ""),
+    };
+    format!("{kind} {} ({}{more})", row.name, row.display_id)
+}
+
+/// A line for each, as far as they are named.
+fn list(rows: &[&credential::Model]) -> String {
+    let line = |row: &&credential::Model| {
+        let at = row.ends_at().map(time).unwrap_or_default();
+        let rolled = row.retires_at.map(|_| "beside its successor ");
+        format!("{}: {}until {at}", called(row), rolled.unwrap_or_default())
+    };
+    let mut lines: Vec<String> = rows.iter().take(NAMED).map(line).collect();
+    if let Some(more @ 1..) = rows.len().checked_sub(NAMED) {
+        lines.push(format!("and {more} more"));
+    }
+    lines.join("\n")
+}
+
+fn time(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d at %H:%M UTC").to_string()
+}
+
+fn note(row: &credential::Model, news: News, ends_at: DateTime<Utc>) -> String {
+    let at = time(ends_at);
+    match (news, row.retires_at) {
+        (News::Ending, _) => format!("It works until {at}."),
+        (News::Ended, None) => format!("It worked until {at}."),
+        (News::Ended, Some(_)) => {
+            format!("It was rolled, and worked beside its successor until {at}.")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(kind: &str) -> credential::Model {
+        let at = |days| DateTime::UNIX_EPOCH + Duration::days(days);
+        credential::Model {
+            id: Uuid::nil(),
+            organization_id: Uuid::nil(),
+            application_id: Uuid::nil(),
+            kind: kind.into(),
+            digest: Vec::new(),
+            claim: None,
+            claimed: None,
+            display_id: "abc".into(),
+            name: "ci".into(),
+            environment: "live".into(),
+            cidrs: "[]".into(),
+            created_at: at(0),
+            created_by: None,
+            expires_at: Some(at(8)),
+            retires_at: None,
+            revoked_at: None,
+            revoked_by: None,
+            rolled_from: None,
+            told_end: None,
+            told_ahead: None,
+            etag: 1,
+        }
+    }
+
+    #[test]
+    fn each_kind_is_called_by_its_name() {
+        for (kind, wanted) in [
+            ("key", "key ci (abc…)"),
+            ("client", "client ci (abc)"),
+            ("certificate", "certificate ci (abc)"),
+            ("password", "password ci (abc)"),
+            ("signature", "signing key ci (abc)"),
+            ("of a newer release", "credential ci (abc)"),
+        ] {
+            assert_eq!(called(&row(kind)), wanted);
+        }
+    }
+
+    #[test]
+    fn of_many_some_are_named_and_the_rest_is_counted() {
+        let mut rolled = row("key");
+        rolled.retires_at = Some(DateTime::UNIX_EPOCH + Duration::days(3));
+        let client = row("client");
+        let (first, others) = (
+            "key ci (abc…): beside its successor until 1970-01-04 at 00:00 UTC",
+            "client ci (abc): until 1970-01-09 at 00:00 UTC",
+        );
+        for (many, lines, last) in [
+            (2, 2, others),
+            (20, 20, others),
+            (21, 21, "and 1 more"),
+            (50, 21, "and 30 more"),
+        ] {
+            let mut rows = vec![&rolled];
+            rows.resize(many, &client);
+            let told = list(&rows);
+            let told: Vec<&str> = told.lines().collect();
+            let ends = (told.first().copied(), told.last().copied());
+            assert_eq!(ends, (Some(first), Some(last)), "{many}");
+            assert_eq!(told.len(), lines, "{many}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_one_that_was_rolled_is_told_as_such() {
+        let mut row = row("key");
+        let at = row.expires_at.unwrap();
+        let told = |row: &credential::Model, news| note(row, news, at);
+        let until = "until 1970-01-09 at 00:00 UTC.";
+        assert_eq!(told(&row, News::Ending), format!("It works {until}"));
+        assert_eq!(told(&row, News::Ended), format!("It worked {until}"));
+        row.retires_at = Some(at);
+        let rolled = format!("It was rolled, and worked beside its successor {until}");
+        assert_eq!(told(&row, News::Ended), rolled);
     }
 }

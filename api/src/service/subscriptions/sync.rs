@@ -26,8 +26,8 @@ pub(super) async fn live_gateways(ctx: &Ctx) -> Result<Vec<node::Model>> {
         .collect())
 }
 
-/// For how many gateways bounds of limits are told, to whoever sees the limits.
-pub async fn nodes_told(ctx: &Ctx) -> Result<u32> {
+/// For how many gateways bounds of limits are told.
+pub(crate) async fn nodes_told(ctx: &Ctx) -> Result<u32> {
     Ok(match live_gateways(ctx).await?.len() {
         0 => NODES_UNKNOWN,
         live => u32::try_from(live).unwrap_or(u32::MAX),

@@ -102,7 +102,7 @@ pub fn revoke(page: Revoke) -> AnyView {
             "Revoke a certificate",
         ),
         None => (
-            "A newer release made it, of a kind or in a form that this one does not know. Whoever shows it no longer calls as this application.",
+            "A newer release made it, of a kind that this one does not know. Whoever shows it no longer calls as this application.",
             "Revoke the credential",
             "Revoke a credential",
         ),

@@ -127,10 +127,8 @@ fn row(key: &Credential, home: &str, may_edit: bool, now: DateTime<Utc>) -> AnyV
     .into_any()
 }
 
-/// `None`: of a newer release.
-fn environment(environment: Option<Environment>) -> AnyView {
-    let known = environment.map(|one| view! { <span class="env">{one.as_str()}</span> });
-    view! { {known} }.into_any()
+fn environment(environment: Environment) -> AnyView {
+    view! { <span class="env">{environment.as_str()}</span> }.into_any()
 }
 
 fn actions(key: &Credential, home: &str) -> AnyView {

@@ -1,7 +1,6 @@
 //! The policies of one place, wherever that is: what stands there by stage, what is open of it,
 //! and the kinds to add.
 
-use domain::bound::{Bound, NODES_UNKNOWN};
 use domain::policy::{AttachPoint, Policy, PolicyKind, Stage};
 use domain::problem::Invalid;
 use leptos::prelude::*;
@@ -21,8 +20,6 @@ pub struct Attached {
     /// the place of all that there is.
     pub unreadable: Vec<Invalid>,
     pub may_edit: bool,
-    /// For so many gateways it is told how far they may exceed a limit.
-    pub nodes: u32,
     pub open: Open,
     /// What is shown of what is open.
     pub edit: Option<Edit>,
@@ -38,7 +35,6 @@ impl Attached {
             policies,
             unreadable: Vec::new(),
             may_edit,
-            nodes: NODES_UNKNOWN,
             open: Open::None,
             edit: None,
         }
@@ -102,12 +98,6 @@ impl Attached {
         }
     }
 
-    /// How far several gateways together may exceed a policy as it stands here.
-    fn bound(&self, policy: &Policy) -> Option<String> {
-        let bound = Bound::of(policy, &self.policies, self.point, self.nodes);
-        bound.map(|bound| bound.to_string())
-    }
-
     /// Those stages whose kinds can stand here, each with what does.
     fn stages(&self) -> AnyView {
         let fits = |stage: &Stage| {
@@ -129,7 +119,7 @@ impl Attached {
                             policy,
                             &self.home,
                             self.open == Open::At(index),
-                            self.bound(policy),
+                            None,
                         )
                     })
                     .collect();

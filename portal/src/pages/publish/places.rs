@@ -4,7 +4,7 @@
 use std::future::Future;
 
 use api::http::extract::{Path, Query};
-use api::service::{refusals, subscriptions::nodes_told};
+use api::service::refusals;
 use domain::policy::{Policy, PolicyKind};
 use domain::problem::Code;
 use frontend::pages::publish::attached::Attached;
@@ -72,7 +72,16 @@ pub(super) async fn show<P: Place>(
     let attached = place.attached(&workspace);
     let open = address.open(&attached.policies);
     let edit = sheets::stored(&attached.policies, open, place.etag(), attached.may_edit);
-    let page = page(&workspace, place, open, edit).await?;
+    let page = place
+        .page(
+            &workspace,
+            Attached {
+                open,
+                edit,
+                ..attached
+            },
+        )
+        .await?;
     Ok(workspace.visit.page(P::TITLE, move || P::view(page)))
 }
 
@@ -125,7 +134,7 @@ async fn act<P: Place>(
     let mut all = place.attached(workspace).policies;
     let (index, made) = match sheets::read(sent.kind, exists, &sent.typed)? {
         Asked::Again(edit) => {
-            let page = page(workspace, place, open, Some(edit)).await?;
+            let page = page(workspace, place, open, edit).await?;
             return Ok(workspace.visit.page(P::TITLE, move || P::view(page)));
         }
         Asked::Refused(edit) => return refuse(workspace, place, open, edit).await,
@@ -205,18 +214,17 @@ async fn page<P: Place>(
     workspace: &Workspace,
     place: P,
     open: Open,
-    edit: Option<Edit>,
+    edit: Edit,
 ) -> Result<P::Page> {
     let attached = Attached {
         open,
-        edit,
-        nodes: nodes_told(workspace.ctx()).await?,
+        edit: Some(edit),
         ..place.attached(workspace)
     };
     place.page(workspace, attached).await
 }
 
 async fn refuse<P: Place>(workspace: &Workspace, place: P, open: Open, edit: Edit) -> Result {
-    let page = page(workspace, place, open, Some(edit)).await?;
+    let page = page(workspace, place, open, edit).await?;
     Ok(workspace.visit.refused(P::TITLE, move || P::view(page)))
 }
