@@ -138,8 +138,6 @@ async fn run_most(
         tokio::select! {
             biased;
             () = told_to_end(&mut stop) => return,
-            () = plane.mail.notified() => mail(plane, transport.as_ref()).await,
-            _ = mails.tick() => mail(plane, transport.as_ref()).await,
             _ = expiries.tick() => {
                 told("expiry", expire(&Ctx::job(plane, "expiry")).await);
                 told("sunset", retire_due(&Ctx::job(plane, "sunset")).await);
@@ -149,6 +147,9 @@ async fn run_most(
                 told("webhooks", hook::count(plane).await.map(|()| 0));
             }
             _ = hours.tick() => hourly(plane).await,
+            // Last, as making mails asks for the next ones: while there are many, this is always ready.
+            () = plane.mail.notified() => mail(plane, transport.as_ref()).await,
+            _ = mails.tick() => mail(plane, transport.as_ref()).await,
         }
     }
 }

@@ -9,7 +9,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
 
 use crate::support::shop::id;
-use crate::support::{World, each};
+use crate::support::{App, World, each};
 
 #[tokio::test]
 async fn approval_asked_and_decided_are_mailed_once() {
@@ -101,7 +101,7 @@ async fn a_subscription_expires_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_runner_ends_when_told() {
-    let app = crate::support::App::new(migration::testing::TestDatabase::sqlite().await).await;
+    let app = App::new(migration::testing::TestDatabase::sqlite().await).await;
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let runner = tokio::spawn(jobs::run(app.plane.clone(), None, stopped));
     app.plane.mail.notify_one();
@@ -110,6 +110,53 @@ async fn the_runner_ends_when_told() {
         .await
         .unwrap()
         .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mails_without_end_hold_up_no_other_job() {
+    let app = App::new(migration::testing::TestDatabase::sqlite().await).await;
+    let world = World::new(app).await;
+    let shop = world
+        .shop(&world.owner, world.here, json!({ "approval": "auto" }))
+        .await;
+    let application = world
+        .application(&world.stranger, world.there, "Kiosk")
+        .await;
+    world
+        .subscribed(&world.stranger, &application, &shop.plan)
+        .await;
+    let plane = world.app.plane.clone();
+    let over = Expr::value(plane.clock.now());
+    let due = subscription::Entity::update_many().col_expr(subscription::Column::EndsAt, over);
+    due.exec(&plane.databases.main).await.unwrap();
+
+    let asking = plane.clone();
+    let always = tokio::spawn(async move {
+        loop {
+            asking.mail.notify_one();
+            tokio::task::yield_now().await;
+        }
+    });
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let runner = tokio::spawn(jobs::run(plane.clone(), None, stopped));
+    let expired = async {
+        let query = subscription::Entity::find();
+        let query = query.filter(subscription::Column::State.eq("expired"));
+        while query
+            .clone()
+            .one(&plane.databases.main)
+            .await
+            .unwrap()
+            .is_none()
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    let in_time = tokio::time::timeout(std::time::Duration::from_secs(10), expired).await;
+    always.abort();
+    stop.send(true).unwrap();
+    runner.await.unwrap();
+    assert!(in_time.is_ok(), "nothing expires while there are mails");
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ pub struct Oauth2Introspection {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schemars(title = "Calls without a token pass")]
     pub optional: bool,
-    /// The member of the answer that names the client. `client_id` unless set.
+    /// The member of the answer that names the client. Unless set: `client_id`, else `azp`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(title = "Member that names the client", example = &"client_id")]
     pub client_claim: Option<String>,
