@@ -96,9 +96,9 @@ impl Journal {
         while !journal.rest.is_empty() {
             journal.next(max, now);
         }
-        for flush in journal.flushes.iter_mut().skip(numbered) {
+        for (index, flush) in journal.flushes.iter_mut().enumerate() {
             flush.former = true;
-            flush.after = Some(left.last);
+            flush.after = flush.after.or((index >= numbered).then_some(left.last));
         }
         // Nothing can be added to a state of another process.
         (journal.dirty, journal.has_turned) = (true, true);
