@@ -41,7 +41,7 @@ impl fmt::Debug for Together {
 }
 
 /// An application, shared with its keys.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Held {
     pub(super) among: Arc<Together>,
     pub(super) index: u8,
@@ -94,6 +94,12 @@ impl Held {
     #[cfg(test)]
     pub(crate) fn is(&self, other: &Self) -> bool {
         std::ptr::eq(&**self, &**other)
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
     }
 }
 

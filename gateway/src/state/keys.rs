@@ -5,6 +5,7 @@ mod hashes;
 
 use std::array;
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -76,7 +77,7 @@ pub(crate) struct Keys {
 }
 
 /// One key, in one line of the processor's cache.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[repr(align(64))]
 pub(crate) struct Key {
     pub(crate) digest: KeyDigest,
@@ -87,6 +88,19 @@ pub(crate) struct Key {
 }
 
 const _: () = assert!(size_of::<Key>() == 64);
+
+/// With its application, wherever that is held.
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key")
+            .field("digest", &self.digest)
+            .field("id", &self.id)
+            .field("organization", &self.organization())
+            .field("application", self.application())
+            .field("terms", &self.terms.at(0))
+            .finish_non_exhaustive()
+    }
+}
 
 /// The microseconds since 1970 at which a key stops working; above them which one of those that are held
 /// together is its application, and three flags.
